@@ -1,0 +1,4 @@
+// What middleware hands to routes. Services are not here: routes are made with them.
+import type { Caller } from './authenticate.ts'
+
+export type AppEnv = { Variables: { requestId: string; caller: Caller } }

@@ -1,0 +1,78 @@
+// The app is a function of its services: the same on Workers, on Node and in tests. Middleware in order, routes, and the
+// one place where an error becomes an answer.
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { Scalar } from '@scalar/hono-api-reference'
+import { bodyLimit } from 'hono/body-limit'
+import { secureHeaders } from 'hono/secure-headers'
+import { DomainError } from '../lib/errors.ts'
+import type { Services } from '../lib/services.ts'
+import { a2aRoutes } from './a2a.ts'
+import type { AppEnv } from './app-env.ts'
+import { authenticate, type Openness } from './authenticate.ts'
+import { healthRoutes } from './health.ts'
+import { toDomainError, toProblem } from './problem.ts'
+import { registryRoutes } from './registry.ts'
+import { VERSION } from './version.ts'
+import { workspaceRoutes } from './workspaces.ts'
+
+/** Largest body of everything but A2A. */
+const MAX_BODY_BYTES = 1024 * 1024
+
+export function createApp(services: Services, openness: Openness) {
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.use(async (c, next) => {
+    c.set('requestId', crypto.randomUUID())
+    const started = performance.now()
+    await next()
+    c.header('x-request-id', c.get('requestId'))
+    services.log('info', 'request', {
+      request_id: c.get('requestId'),
+      method: c.req.method,
+      path: c.req.path,
+      status: c.res.status,
+      ms: Math.round(performance.now() - started),
+    })
+  })
+  app.onError((error, c) => {
+    const failure = toDomainError(error)
+    if (failure.code === 'internal' || failure.code === 'unavailable') {
+      services.log('error', 'a request failed', { request_id: c.get('requestId'), error: failure.cause })
+    }
+    return toProblem(c, failure)
+  })
+  app.notFound((c) =>
+    toProblem(c, new DomainError('not_found', `there is no ${c.req.method} ${c.req.path}; see /docs`)),
+  )
+
+  // A2A has its own limit and its own answers, so it stands before what applies to all the others.
+  app.route('/', a2aRoutes(services, openness))
+
+  app.use(secureHeaders({ crossOriginResourcePolicy: false }))
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => {
+        throw new DomainError('too_large', `the body is larger than ${MAX_BODY_BYTES} bytes`)
+      },
+    }),
+  )
+  app.route('/', healthRoutes(services))
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Workspaces on Fly Machines',
+      version: VERSION,
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+    },
+  })
+  app.get('/docs', Scalar({ url: '/openapi.json', pageTitle: 'Workspaces on Fly Machines' }))
+  app.get('/', (c) => c.redirect('/docs'))
+  app.route('/', registryRoutes(services))
+
+  const identify = authenticate(services, openness)
+  app.use('/workspaces', identify)
+  app.use('/workspaces/*', identify)
+  app.route('/', workspaceRoutes(services))
+  return app
+}

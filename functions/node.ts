@@ -1,0 +1,128 @@
+// Node entry: the same app, and the sweep on a timer. Without a DATABASE_URL its database is PGlite, without Fly's settings
+// its cloud is the embedded emulator, so that `npm start` needs nothing at all.
+import { resolve } from 'node:path'
+import { connectPglite, DirectoryInUse } from '../drizzle/pglite.ts'
+import { connectPostgres } from '../drizzle/postgres.ts'
+import { type Config, ConfigError, FLY_SETTINGS, parseConfig } from '../lib/config.ts'
+import { createServices } from '../lib/create-services.ts'
+import { createLog } from '../lib/log.ts'
+import { sweep } from '../lib/sweep.ts'
+import { createApp } from './app.ts'
+import { startEmbeddedFly } from './embedded-fly.ts'
+import { type Background, listen, PortInUse } from './listen.ts'
+import { VERSION } from './version.ts'
+
+const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
+
+/** How long open requests and running reconciles get when the process is asked to stop. */
+const GRACE_MS = 5_000
+
+try {
+  await main()
+} catch (error) {
+  // A mistake of the person who started it gets a sentence; anything else keeps its stack.
+  const known = error instanceof ConfigError || error instanceof PortInUse || error instanceof DirectoryInUse
+  console.error(known ? error.message : error)
+  process.exit(known ? 2 : 1)
+}
+
+async function main(): Promise<void> {
+  const config = parseConfig(process.env)
+  const log = createLog(config.logLevel, (line) => console.error(line))
+  const { host } = config.listen
+  const running = new Set<Promise<unknown>>()
+  const background: Background = {
+    waitUntil(promise) {
+      const task = promise
+        .catch((error: unknown) => log('error', 'background work failed', { error }))
+        .finally(() => running.delete(task))
+      running.add(task)
+    },
+    passThroughOnException() {},
+    props: {},
+  }
+
+  // The port comes first: if it is taken, nothing else has been touched. Requests wait for the rest.
+  const opened = Promise.withResolvers<ReturnType<typeof createApp>>()
+  const listener = await listen(
+    async (request, env) => (await opened.promise).fetch(request, env, background),
+    { ...config.listen, setting: 'PORT' },
+  )
+  const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
+
+  const database =
+    config.database.url === undefined
+      ? await connectPglite(`${config.dataDirectory}/postgres`)
+      : connectPostgres(config.database.url)
+  const fly = config.fly.emulator ? await startEmbeddedFly(config, (line) => log('info', line)) : undefined
+  const effective: Config = {
+    ...config,
+    // Emulated agents are on this computer; real ones need the address they can reach us at.
+    publicUrl: config.publicUrl ?? (fly === undefined ? undefined : localUrl),
+    fly: { ...config.fly, ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }) },
+  }
+  const services = createServices(effective, database, { fetch, log })
+  opened.resolve(createApp(services, { loopback: LOOPBACK.test(host) }))
+
+  let timer: NodeJS.Timeout | undefined
+  let stopping = false
+  async function beat(): Promise<void> {
+    try {
+      log('debug', 'sweep', await sweep(services))
+    } catch (error) {
+      log('error', 'the sweep failed', { error })
+    }
+    if (!stopping) timer = setTimeout(() => background.waitUntil(beat()), config.sweepIntervalSeconds * 1000)
+  }
+  background.waitUntil(beat())
+
+  async function stop(): Promise<void> {
+    if (stopping) process.exit(1)
+    stopping = true
+    clearTimeout(timer)
+    const overdue = setTimeout(() => process.exit(1), 2 * GRACE_MS)
+    await listener.close(GRACE_MS)
+    await Promise.race([Promise.all(running), new Promise((done) => setTimeout(done, GRACE_MS))])
+    await fly?.close()
+    await database.close()
+    clearTimeout(overdue)
+    process.exit(0)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop())
+
+  console.log(banner(effective, localUrl, database.driver))
+}
+
+function banner(config: Config, url: string, driver: string): string {
+  const { fly } = config
+  const open = config.adminTokens.length === 0
+  const loopback = LOOPBACK.test(config.listen.host)
+  const lines = [
+    `Workspaces on Fly Machines ${VERSION}`,
+    '',
+    `  API        ${url}   (docs at ${url}/docs)`,
+    `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
+    fly.emulator
+      ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
+      : `  Fly        app ${fly.app}, region ${fly.region}, at ${fly.apiUrl}`,
+    ...(fly.emulator ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`] : []),
+    ...(config.publicUrl === undefined
+      ? [
+          '  Agents     cannot call home: set PUBLIC_URL to an address that machines can reach (readiness is polled instead)',
+        ]
+      : []),
+    open && loopback
+      ? '  Access     open to this computer; set ADMIN_TOKEN to require a token'
+      : open
+        ? `  Access     CLOSED: ${config.listen.host} is not a loopback address; set ADMIN_TOKEN`
+        : '  Access     with ADMIN_TOKEN as a bearer token',
+    '',
+    'Make a workspace, and be told when it is ready:',
+    '',
+    `  curl -s -X POST ${url}/workspaces -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\`,
+    ...(open ? [] : [`    -H "Authorization: Bearer $ADMIN_TOKEN" \\`]),
+    `    -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}'`,
+    '',
+  ]
+  return lines.join('\n')
+}

@@ -1,0 +1,64 @@
+// /registry: agents calling home, with the wire of Molecule's runtimes (molecule.md §1.4, §1.5, §2.6). Their token is
+// checked in the verb, together with the change it allows.
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { HeartbeatInput, isWaitingForAgent, recordHeartbeat } from '../lib/agents/heartbeat.ts'
+import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../lib/agents/register.ts'
+import type { Services } from '../lib/services.ts'
+import { reconcileNow } from '../lib/sweep.ts'
+import type { AppEnv } from './app-env.ts'
+import { bearerOf } from './authenticate.ts'
+import { Problem, toInvalidInput } from './problem.ts'
+
+const doorOf = <Body extends z.ZodType, Status extends string>(
+  name: string,
+  operationId: string,
+  body: Body,
+  status: Status,
+) =>
+  createRoute({
+    method: 'post',
+    path: `/registry/${name}`,
+    operationId,
+    request: { body: { required: true, content: { 'application/json': { schema: body } } } },
+    responses: {
+      200: {
+        content: { 'application/json': { schema: z.object({ status: z.literal(status) }) } },
+        description: 'Noted.',
+      },
+      400: {
+        content: { 'application/problem+json': { schema: Problem } },
+        description: 'A field is not valid.',
+      },
+      401: {
+        content: { 'application/problem+json': { schema: Problem } },
+        description: "Not this workspace's token.",
+      },
+    },
+  })
+
+export function registryRoutes(services: Services) {
+  const app = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw toInvalidInput(result.error)
+    },
+  })
+
+  app.openapi(doorOf('register', 'registerAgent', RegisterInput, 'registered'), async (c) => {
+    const row = await registerAgent(services, c.req.valid('json'), bearerOf(c))
+    if (row !== undefined) c.executionCtx.waitUntil(reconcileNow(services, row.id))
+    return c.json({ status: 'registered' as const }, 200)
+  })
+
+  app.openapi(doorOf('heartbeat', 'recordHeartbeat', HeartbeatInput, 'ok'), async (c) => {
+    const row = await recordHeartbeat(services, c.req.valid('json'), bearerOf(c))
+    if (row !== undefined && isWaitingForAgent(row)) c.executionCtx.waitUntil(reconcileNow(services, row.id))
+    return c.json({ status: 'ok' as const }, 200)
+  })
+
+  app.openapi(doorOf('update-card', 'updateAgentCard', UpdateCardInput, 'updated'), async (c) => {
+    await updateCard(services, c.req.valid('json'), bearerOf(c))
+    return c.json({ status: 'updated' as const }, 200)
+  })
+
+  return app
+}

@@ -1,0 +1,96 @@
+// An agent's repeated sign of life. A beat with a valid token is proof of life even where register was never called
+// (molecule.md §7.7); members that are missing mean "no change" (molecule.md §1.5).
+import { and, eq, ne, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { workspaces } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { storableText } from '../storable.ts'
+import { isTransient, type WorkspaceEvent } from '../workspaces/lifecycle.ts'
+import type { Workspace } from '../workspaces/workspace.ts'
+import { transition } from '../workspaces/transition.ts'
+import { authenticateAgent } from './authenticate-agent.ts'
+
+const count = z
+  .number()
+  .finite()
+  .min(0)
+  .transform((value) => Math.min(Math.trunc(value), 2_147_483_647))
+
+/** The body of POST /registry/heartbeat (molecule.md §1.5). Members that newer agents add are ignored. */
+export const HeartbeatInput = z.object({
+  workspace_id: z.uuid(),
+  error_rate: z.number().min(0).max(1).nullish(),
+  sample_error: storableText().nullish(),
+  active_tasks: count.nullish(),
+  current_task: storableText().nullish(),
+  uptime_seconds: count.nullish(),
+  runtime_state: z.string().max(100).nullish(),
+})
+
+type HeartbeatInput = z.infer<typeof HeartbeatInput>
+
+/** @throws DomainError `unauthenticated` */
+export async function recordHeartbeat(
+  services: Services,
+  input: HeartbeatInput,
+  token: string | undefined,
+): Promise<Workspace | undefined> {
+  const { db } = services
+  const now = services.now()
+  const { generation } = await authenticateAgent(db, input.workspace_id, token, now)
+  const [row] = await db
+    .update(workspaces)
+    .set({
+      lastHeartbeatAt: now,
+      ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
+      ...(input.sample_error == null ? {} : { sampleError: input.sample_error.slice(0, 4096) }),
+      ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),
+      ...(input.current_task == null ? {} : { currentTask: input.current_task.slice(0, 4096) }),
+      // Partial beats report 0 (molecule.md §1.5): an agent's uptime never falls within one generation.
+      ...(input.uptime_seconds == null
+        ? {}
+        : { uptimeSeconds: sql`greatest(${workspaces.uptimeSeconds}, ${input.uptime_seconds}::bigint)` }),
+      nextCheckAt: sql`case when ${workspaces.status} in ('provisioning', 'offline') then ${now.toISOString()}::timestamptz else ${workspaces.nextCheckAt} end`,
+    })
+    .where(
+      and(
+        eq(workspaces.id, input.workspace_id),
+        eq(workspaces.generation, generation),
+        ne(workspaces.status, 'removed'),
+      ),
+    )
+    .returning()
+  if (row === undefined) return undefined
+  const event = healthEvent(row, input)
+  if (event === undefined) return row
+  const moved = await transition(db, {
+    id: row.id,
+    event,
+    now,
+    fence: { generation },
+    changes: { reason: event === 'trouble_reported' ? troubleOf(input) : null },
+    payload: { error_rate: row.errorRate, runtime_state: input.runtime_state ?? '' },
+  })
+  return moved ?? row
+}
+
+/** Whether a status that this beat found can move on without waiting for the next sweep. */
+export const isWaitingForAgent = (row: Workspace) => isTransient(row.status)
+
+// The thresholds are Molecule's (molecule.md §2.7). `ok` is what its CLI sends for "nothing special" (molecule.md §8.1).
+function healthEvent(row: Workspace, input: HeartbeatInput): WorkspaceEvent | undefined {
+  const wedged = input.runtime_state === 'wedged'
+  const rate = input.error_rate ?? row.errorRate
+  if (row.status === 'ready' && (wedged || rate >= 0.5)) return 'trouble_reported'
+  if (row.status === 'degraded' && !wedged && input.error_rate != null && rate < 0.1) return 'trouble_ended'
+  return undefined
+}
+
+const troubleOf = (input: HeartbeatInput) =>
+  input.runtime_state === 'wedged'
+    ? { code: 'wedged', message: 'The agent reports that it is wedged.', hint: 'Restart the workspace.' }
+    : {
+        code: 'high_error_rate',
+        message: `The agent reports that ${Math.round((input.error_rate ?? 1) * 100)}% of its calls fail.`,
+        hint: 'See last_sample_error for one of them.',
+      }

@@ -1,0 +1,188 @@
+// The only reader of the environment. Parses every setting at once and reports every mistake at once, by name and without
+// its value; nothing here depends on a mode word such as NODE_ENV.
+import { z } from 'zod'
+import type { LogLevel } from './log.ts'
+import { type ImagePolicy, isRuntime, RUNTIMES, type Runtime } from './workspaces/runtimes.ts'
+
+export type Config = {
+  listen: { host: string; port: number }
+  /** Directory of the embedded database and the emulated machines. */
+  dataDirectory: string
+  database: { url: string | undefined; neonEndpoint: string | undefined }
+  /** Base URL under which agents and callers reach us, without a trailing slash; undefined: derive it from where we listen. */
+  publicUrl: string | undefined
+  /** Bearer tokens that may do everything. Empty: open on loopback, closed everywhere else. */
+  adminTokens: string[]
+  fly: {
+    /** True when Fly is the embedded emulator. */
+    emulator: boolean
+    token: string
+    app: string
+    region: string
+    apiUrl: string
+    /** Where the Fly Proxy listens, when it is not `https://<app>.fly.dev`. */
+    proxyUrl: string | undefined
+  }
+  emulator: { port: number; bootMs: number }
+  images: ImagePolicy
+  /** Seconds until provisioning is given up; undefined: per runtime. */
+  provisionTimeoutSeconds: number | undefined
+  sweepIntervalSeconds: number
+  a2a: { maxBodyBytes: number; silenceMs: number }
+  logLevel: LogLevel
+}
+
+/** The settings that cannot stand together, or alone, with what to do about each. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly problems: string[]
+
+  constructor(problems: string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map((line) => `  - ${line}`).join('\n')}`,
+    )
+    this.problems = problems
+  }
+}
+
+const REGISTRY = 'ghcr.io/molecule-ai'
+const EMULATOR_APP = 'molecule-workspaces'
+const EMULATOR_TOKEN = 'emulator'
+
+const text = z.string().trim().min(1)
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''))
+const seconds = (max: number) => z.coerce.number().min(1).max(max)
+const port = z.coerce.number().int().min(0).max(65_535)
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+)
+
+const runtimeImages = z.string().transform((value, context): Partial<Record<Runtime, string>> => {
+  const images: Partial<Record<Runtime, string>> = {}
+  for (const pair of value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)) {
+    const [runtime = '', image = ''] = pair.split(/=(.*)/s)
+    if (isRuntime(runtime) && image !== '') images[runtime] = image
+    else
+      context.addIssue({
+        code: 'custom',
+        message: `must be runtime=image pairs separated by commas, with runtime one of ${RUNTIMES.join(', ')}`,
+      })
+  }
+  return images
+})
+
+/** Every variable we know, with its default. README's table of settings is tested against these names. */
+export const Environment = z.object({
+  HOST: text.default('127.0.0.1'),
+  PORT: port.default(8080),
+  DATA_DIR: text.default('.data'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  NEON_HTTP_ENDPOINT: httpUrl.optional(),
+  PUBLIC_URL: httpUrl.optional(),
+  ADMIN_TOKEN: list.default([]),
+  CONTAINER_BACKEND: z.enum(['flyio']).optional(),
+  FLY_API_TOKEN: text.optional(),
+  FLY_WORKSPACE_APP: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a Fly app: lower-case letters, digits and dashes')
+    .optional(),
+  FLY_REGION: z
+    .string()
+    .regex(/^[a-z]{3}$/, 'must be a Fly region code such as ord')
+    .default('ord'),
+  FLY_FLAPS_BASE_URL: httpUrl.optional(),
+  FLY_PROXY_BASE_URL: httpUrl.optional(),
+  EMULATOR_PORT: port.default(4280),
+  EMULATOR_BOOT_MS: z.coerce.number().int().min(0).max(600_000).default(1000),
+  IMAGE_REGISTRY: text.default(REGISTRY),
+  RUNTIME_IMAGES: runtimeImages.default({}),
+  ALLOWED_IMAGE_REGISTRIES: list.optional(),
+  PROVISION_TIMEOUT_SECONDS: seconds(86_400).optional(),
+  SWEEP_INTERVAL_SECONDS: seconds(3600).default(5),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  A2A_MAX_BODY_BYTES: z.coerce.number().int().min(1024).max(100_000_000).default(10_000_000),
+  A2A_SILENCE_SECONDS: seconds(86_400).default(300),
+})
+
+// What people leave in when they copy an example: refused, because a placeholder is a setting that was never made.
+const PLACEHOLDER = /^(<.*>|changeme|change-me|placeholder|xxx+|your[-_].*)$/i
+
+/** The settings that together switch from the emulator to real Fly. */
+export const FLY_SETTINGS = ['CONTAINER_BACKEND', 'FLY_API_TOKEN', 'FLY_WORKSPACE_APP'] as const
+
+/**
+ * @param env the process's or the Worker's variables; unknown names are ignored, empty ones count as unset
+ * @throws ConfigError naming every variable that is wrong or missing
+ */
+export function parseConfig(env: Record<string, unknown>): Config {
+  const given: Record<string, unknown> = {}
+  const problems: string[] = []
+  for (const name of Object.keys(Environment.shape)) {
+    const value = env[name]
+    if (value === undefined || value === '') continue
+    if (typeof value === 'string' && PLACEHOLDER.test(value.trim()))
+      problems.push(`${name} is still a placeholder`)
+    given[name] = value
+  }
+  const parsed = Environment.safeParse(given)
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')} ${issue.message}`)
+  }
+  problems.push(...halfConfigured(given))
+  if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)])
+
+  const settings = parsed.data
+  const emulator = settings.CONTAINER_BACKEND === undefined
+  const registry = settings.IMAGE_REGISTRY.replace(/\/+$/, '')
+  return {
+    listen: { host: settings.HOST, port: settings.PORT },
+    dataDirectory: settings.DATA_DIR,
+    database: { url: settings.DATABASE_URL, neonEndpoint: settings.NEON_HTTP_ENDPOINT },
+    publicUrl: settings.PUBLIC_URL,
+    adminTokens: settings.ADMIN_TOKEN,
+    fly: {
+      emulator,
+      token: settings.FLY_API_TOKEN ?? EMULATOR_TOKEN,
+      app: settings.FLY_WORKSPACE_APP ?? EMULATOR_APP,
+      region: settings.FLY_REGION,
+      apiUrl: settings.FLY_FLAPS_BASE_URL ?? 'https://api.machines.dev',
+      proxyUrl: settings.FLY_PROXY_BASE_URL,
+    },
+    emulator: { port: settings.EMULATOR_PORT, bootMs: settings.EMULATOR_BOOT_MS },
+    images: {
+      registry,
+      images: settings.RUNTIME_IMAGES,
+      // Fly pulls from public registries and from its own; it has no way to log in to another (fly.md §4.2).
+      allowed: settings.ALLOWED_IMAGE_REGISTRIES ?? [registry, 'registry.fly.io'],
+    },
+    provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
+    sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
+    a2a: { maxBodyBytes: settings.A2A_MAX_BODY_BYTES, silenceMs: settings.A2A_SILENCE_SECONDS * 1000 },
+    logLevel: settings.LOG_LEVEL,
+  }
+}
+
+// Half a Fly configuration is an error in both directions: falling back to the emulator would look like success.
+function halfConfigured(given: Record<string, unknown>): string[] {
+  const missing = FLY_SETTINGS.filter((name) => given[name] === undefined)
+  if (missing.length === 0 || missing.length === FLY_SETTINGS.length) {
+    const stray = ['FLY_FLAPS_BASE_URL', 'FLY_PROXY_BASE_URL'].filter((name) => given[name] !== undefined)
+    if (missing.length === 0) return []
+    return stray.map(
+      (name) =>
+        `${name} is set but Fly is not: set ${FLY_SETTINGS.join(', ')}, or unset it to use the emulator`,
+    )
+  }
+  const present = FLY_SETTINGS.filter((name) => given[name] !== undefined)
+  return missing.map(
+    (name) =>
+      `${name} is missing: ${present.join(' and ')} ${present.length === 1 ? 'asks' : 'ask'} for real Fly (unset to use the emulator)`,
+  )
+}

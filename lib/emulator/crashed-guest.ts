@@ -1,0 +1,14 @@
+// A guest that is over before it began: what a machine runs when a fault makes its boot crash.
+
+import { ConnectionRefused } from './host.ts'
+import type { Guest } from './host.ts'
+
+export const crashedGuest = (exitCode: number): Guest => ({
+  exited: Promise.resolve({ exitCode, oomKilled: false }),
+  listening: () => [],
+  fetch: () => Promise.reject(new ConnectionRefused('the program has ended')),
+  signal: () => undefined,
+  kill: () => undefined,
+  suspend: () => undefined,
+  resume: () => undefined,
+})

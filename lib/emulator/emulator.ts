@@ -1,0 +1,119 @@
+// Somebody else's cloud in a box: an emulated Fly whose Machines API and Fly Proxy are two fetch functions. Code that
+// works against it should work on Fly, and flyctl can look at it; see the README for what is and is not there.
+
+import { createApi } from './api.ts'
+import { startAutostop } from './autostop.ts'
+import { createCloud } from './cloud.ts'
+import { createFaults } from './faults.ts'
+import type { Faults } from './faults.ts'
+import { createFlyProxy } from './fly-proxy.ts'
+import type { Host } from './host.ts'
+import { createJournal } from './journal.ts'
+import { ALL_REGIONS } from './regions.ts'
+import { snapshotOf } from './snapshot.ts'
+import type { MachineSnapshot } from './snapshot.ts'
+import { createMemoryStore } from './store.ts'
+import type { EmulatorStore } from './store.ts'
+import { DEFAULT_TIMINGS } from './timings.ts'
+import type { Timings } from './timings.ts'
+import { createWorld } from './world.ts'
+
+export type EmulatorOptions = {
+  /** What runs the guests. The emulator closes it with itself. */
+  host: Host
+  /** Default: memory, which forgets everything with the process. */
+  store?: EmulatorStore
+  /** The organization's slug, default `personal`. */
+  organization?: string
+  /** Accepted tokens. Default: any token that is not empty. */
+  tokens?: string[]
+  /** Fly's rate limits (fly.md §6), default on. The fault `rate-limits` switches them while running. */
+  rateLimits?: boolean
+  timings?: Partial<Timings>
+  /** The regions on offer, the nearest first. Default: all of Fly's. */
+  regions?: string[]
+  /** The app meant by a bare loopback address at the Fly Proxy, where there is no DNS. */
+  defaultApp?: string
+  /** App names that belong to somebody else: taken at create, 403 at get. */
+  foreignApps?: string[]
+  /** For faults with a probability; the same seed strikes the same calls. */
+  seed?: number
+  /** Milliseconds since 1970. Timers run on real time all the same. */
+  now?: () => number
+  log?: (line: string) => void
+}
+
+export type Emulator = {
+  /**
+   * The Machines API (`/v1/*`), `POST /graphql`, and `/_emulator/*`.
+   * Rejects with ConnectionLost where a fault loses the reply; see `withLostConnections` for a Node server.
+   */
+  api: { fetch(request: Request): Promise<Response> }
+  /**
+   * The Fly Proxy: `https://<app>.fly.dev/…`, `http://<app>.localhost:1234/…`, or the default app on a bare loopback.
+   * Rejects with ConnectionLost where there is no such name: an unknown app, or one without an IP.
+   */
+  proxy(request: Request): Promise<Response>
+  faults: Faults
+  /** All machines there ever were, oldest first. */
+  machines(): MachineSnapshot[]
+  /** Makes an app unless it is there, with a shared_v4 and a v6 address when asked. */
+  createApp(name: string, options?: { network?: string; ips?: boolean }): void
+  /** Ends all guests, as a power cut does: on the next start from the same store, machines that ran are booted again. */
+  close(): Promise<void>
+}
+
+export async function createEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const now = options.now ?? Date.now
+  const store = options.store ?? createMemoryStore()
+  const journal = createJournal(store)
+  const faults = createFaults({
+    now,
+    seed: options.seed ?? 1,
+    onOutOfMemory(idOrName) {
+      const runner = cloud
+        .allMachines()
+        .find(
+          ({ record, state }) => state === 'started' && (record.id === idOrName || record.name === idOrName),
+        )
+      runner?.outOfMemory()
+      return runner !== undefined
+    },
+  })
+  const world = createWorld({
+    now,
+    timings: { ...DEFAULT_TIMINGS, ...options.timings },
+    host: options.host,
+    faults,
+    journal,
+    organization: options.organization ?? 'personal',
+    regions: options.regions ?? ['iad', ...ALL_REGIONS.filter((code) => code !== 'iad')],
+    rateLimits: options.rateLimits ?? true,
+    log: options.log ?? (() => undefined),
+  })
+  const cloud = createCloud(world, await store.load(), options.foreignApps ?? [])
+  const api = createApi(cloud, faults, options.tokens)
+  const proxy = createFlyProxy(cloud, options.defaultApp)
+  startAutostop(cloud)
+  cloud.recover().catch((error: unknown) => world.log(`recovery failed: ${String(error)}`))
+
+  return {
+    api: { fetch: async (request) => api.fetch(request) },
+    proxy,
+    faults,
+    machines: () => cloud.allMachines().map(snapshotOf),
+    createApp(name, { network, ips } = {}) {
+      const app = cloud.findApp(name) ?? cloud.createApp(name, network)
+      if (ips !== true) return
+      for (const type of ['shared_v4', 'v6']) {
+        if (!app.ips.some((ip) => ip.type === type)) cloud.addIp(app, { type })
+      }
+    },
+    async close() {
+      world.close()
+      for (const runner of cloud.allMachines()) runner.abandon()
+      await options.host.close()
+      await journal.flush()
+    },
+  }
+}

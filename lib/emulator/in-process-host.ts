@@ -1,0 +1,180 @@
+// Runs guests inside this process, from a table of images and programs. For tests: nothing is spawned, no socket is
+// opened, and a machine's world (files, ports, outgoing fetch) is only what this file hands to the program.
+
+import { ConnectionRefused } from './host.ts'
+import type { BootSpec, Guest, GuestExit, GuestMachine, Host, Program } from './host.ts'
+
+export type InProcessHostOptions = {
+  /**
+   * The programs by image. A name may hold `*` for any characters; the first that fits the whole image text is run.
+   * An image that fits none cannot be pulled.
+   */
+  programs: Record<string, Program>
+  /** What a guest's outgoing requests go through; by default the process's own. */
+  fetch?: typeof fetch
+  log?: (line: string) => void
+}
+
+type Listener = { address: string; handler: (request: Request) => Response | Promise<Response> }
+
+export function createInProcessHost(options: InProcessHostOptions): Host {
+  const guests = new Set<Guest>()
+  const programs = Object.entries(options.programs).map(([pattern, program]) => ({
+    fits: glob(pattern),
+    program,
+  }))
+  const find = (image: string): Program | undefined => programs.find(({ fits }) => fits.test(image))?.program
+
+  return {
+    canPull: (image) => find(image) !== undefined,
+    boot(spec) {
+      const program = find(spec.image)
+      if (program === undefined) throw new Error(`no program for image ${spec.image}`)
+      const guest = bootProgram(program, spec, options)
+      guests.add(guest)
+      void guest.exited.then(() => guests.delete(guest))
+      return guest
+    },
+    async close() {
+      const ended = [...guests].map((guest) => guest.exited)
+      for (const guest of guests) guest.kill()
+      await Promise.all(ended)
+    },
+  }
+}
+
+const glob = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  )
+
+function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOptions): Guest {
+  const ports = new Map<number, Listener>()
+  const files = new Map(spec.files.map(({ path, contents }) => [path, new TextDecoder().decode(contents)]))
+  const stopping = new AbortController()
+  /** Aborts when the program is over: everything it still had open breaks. */
+  const over = new AbortController()
+  const gate = createGate()
+  const outgoing = options.fetch ?? fetch
+  let settle: (exit: GuestExit) => void = () => undefined
+  const exited = new Promise<GuestExit>((resolve) => (settle = resolve))
+
+  function end(exit: GuestExit): void {
+    if (over.signal.aborted) return
+    ports.clear()
+    gate.open()
+    over.abort(new TypeError('the program has ended'))
+    settle(exit)
+  }
+
+  /** A program that was killed runs on, as nothing can stop a promise; what it asks of its machine fails. */
+  const assertAlive = (): void => over.signal.throwIfAborted()
+
+  const machine: GuestMachine = {
+    env: { ...spec.env },
+    readFile: (path) => files.get(path),
+    writeFile(path, text) {
+      assertAlive()
+      files.set(path, text)
+    },
+    async listen(port, handler, address = '0.0.0.0') {
+      assertAlive()
+      if (ports.has(port)) throw new Error(`port ${port} is in use`)
+      ports.set(port, { address, handler })
+    },
+    async fetch(input, init) {
+      await gate.passed()
+      assertAlive()
+      const request = new Request(input, init)
+      return outgoing(new Request(request, { signal: AbortSignal.any([request.signal, over.signal]) }))
+    },
+    stopping: stopping.signal,
+    log: (line) => options.log?.(`${spec.machineId}: ${line}`),
+  }
+
+  const guest: Guest = {
+    exited,
+    listening: () => [...ports].map(([port, { address }]) => ({ port, address })),
+    async fetch(port, request) {
+      await gate.passed()
+      const listener = ports.get(port)
+      if (listener === undefined) throw new ConnectionRefused(`connect: connection refused on port ${port}`)
+      const response = await orOver(Promise.resolve(listener.handler(request)), over.signal)
+      await gate.passed()
+      return cutWhenOver(response, over.signal, gate.passed)
+    },
+    signal(name) {
+      if (name === 'SIGKILL') guest.kill()
+      // Other signals have no handler in these programs, and are ignored.
+      else if (name === 'SIGINT' || name === 'SIGTERM') stopping.abort()
+    },
+    kill: () => end({ exitCode: 137, signal: 'SIGKILL', oomKilled: false }),
+    suspend: gate.shut,
+    resume: gate.open,
+  }
+
+  // Started in a later turn, so that `boot` returns before the program's first line runs.
+  void Promise.resolve()
+    .then(() => program(machine))
+    .then(
+      (exitCode) => end({ exitCode, oomKilled: false }),
+      (error: unknown) => {
+        if (!over.signal.aborted) machine.log(`ended by an error: ${String(error)}`)
+        end({ exitCode: 1, oomKilled: false })
+      },
+    )
+  return guest
+}
+
+/** A door that is shut while the machine is suspended. */
+function createGate(): { passed: () => Promise<void>; shut: () => void; open: () => void } {
+  let waiting: Promise<void> | undefined
+  let release: () => void = () => undefined
+  const passed = async (): Promise<void> => {
+    if (waiting === undefined) return
+    await waiting
+    // It may have been shut again meanwhile.
+    return passed()
+  }
+  return {
+    passed,
+    shut() {
+      waiting ??= new Promise((resolve) => (release = resolve))
+    },
+    open() {
+      waiting = undefined
+      release()
+    },
+  }
+}
+
+const orOver = <T>(promise: Promise<T>, over: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const cut = (): void => reject(over.reason as Error)
+    over.addEventListener('abort', cut, { once: true })
+    promise.then(resolve, reject).finally(() => over.removeEventListener('abort', cut))
+  })
+
+/** The response, with a body that breaks off when the program ends and holds still while it is suspended. */
+function cutWhenOver(response: Response, over: AbortSignal, passed: () => Promise<void>): Response {
+  if (response.body === null) return response
+  const reader = response.body.getReader()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await orOver(reader.read(), over)
+        await passed()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      } catch (error) {
+        controller.error(error)
+        void reader.cancel(error).catch(() => undefined)
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+  return new Response(body, response)
+}

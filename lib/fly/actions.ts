@@ -1,0 +1,28 @@
+// The names of everything this client asks of Fly. Errors, logs and the retry policy all speak of a call by its action,
+// and Fly's rate limits are counted per action too (fly.md §6).
+
+export type FlyAction =
+  | 'create_machine'
+  | 'get_machine'
+  | 'list_machines'
+  | 'update_machine'
+  | 'start_machine'
+  | 'stop_machine'
+  | 'suspend_machine'
+  | 'restart_machine'
+  | 'wait_machine'
+  | 'destroy_machine'
+  | 'list_events'
+  | 'get_metadata'
+  | 'set_metadata'
+  | 'patch_metadata'
+  | 'delete_metadata'
+  | 'acquire_lease'
+  | 'get_lease'
+  | 'release_lease'
+  | 'get_app'
+  | 'create_app'
+  | 'list_ips'
+  | 'assign_ip'
+  | 'current_token'
+  | 'list_regions'

@@ -1,0 +1,86 @@
+// The one error this client throws for anything that went wrong between us and Fly. It carries what a caller decides by
+// as fields, so that nobody has to read Fly's prose again.
+
+import type { FlyAction } from './actions.ts'
+
+/**
+ * What went wrong. Where Fly answered, refusals.ts decides; the rest are ours: `timeout` (also Fly's 408), `network`,
+ * `aborted` (the caller's signal), `budget_exhausted` (nothing was sent) and `malformed_answer` (a 2xx that cannot be read).
+ */
+export type FlyErrorCode =
+  | 'unauthorized'
+  | 'forbidden'
+  | 'quota'
+  | 'app_not_found'
+  | 'machine_not_found'
+  | 'lease_not_found'
+  | 'not_found'
+  | 'name_taken'
+  | 'app_name_taken'
+  | 'lease_held'
+  | 'version_mismatch'
+  | 'concurrent_update'
+  | 'conflict'
+  | 'wrong_state'
+  | 'insufficient_capacity'
+  | 'rate_limited'
+  | 'image_unpullable'
+  | 'invalid_request'
+  | 'platform'
+  | 'timeout'
+  | 'network'
+  | 'aborted'
+  | 'budget_exhausted'
+  | 'malformed_answer'
+
+/** What ran out of room, and so what helps: another region, another host, a fork of the volume, a human (fly.md §8.3). */
+export type CapacityScope = 'region' | 'host' | 'volume' | 'quota'
+
+export type FlyErrorFacts = {
+  action: FlyAction
+  code: FlyErrorCode
+  status: number
+  retryable: boolean
+  applied: 'no' | 'unknown'
+  capacityScope?: CapacityScope | undefined
+  requestId?: string | undefined
+  existingMachineId?: string | undefined
+  retryAfterMs?: number | undefined
+}
+
+export class FlyError extends Error {
+  override name = 'FlyError'
+  readonly action: FlyAction
+  readonly code: FlyErrorCode
+  /** The HTTP status; 0 when Fly did not answer. */
+  readonly status: number
+  /** Whether the same call, unchanged, may well succeed later. Whether repeating it is safe is what `applied` says. */
+  readonly retryable: boolean
+  /** `unknown`: the write may have happened, in this attempt or an earlier one of the same call. Always `no` for reads. */
+  readonly applied: 'no' | 'unknown'
+  readonly capacityScope: CapacityScope | undefined
+  /** Fly's `fly-request-id`, which its support asks for. */
+  readonly requestId: string | undefined
+  /** With `name_taken`: the machine that has the name (fly.md §2.2). */
+  readonly existingMachineId: string | undefined
+  /** The answer's Retry-After, in milliseconds from when it arrived. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, facts: FlyErrorFacts, options?: ErrorOptions) {
+    super(message, options)
+    this.action = facts.action
+    this.code = facts.code
+    this.status = facts.status
+    this.retryable = facts.retryable
+    this.applied = facts.applied
+    this.capacityScope = facts.capacityScope
+    this.requestId = facts.requestId
+    this.existingMachineId = facts.existingMachineId
+    this.retryAfterMs = facts.retryAfterMs
+  }
+}
+
+/** Whether Fly answered with this status. A time-out of our own is not a 408. */
+export function isAnswer(error: unknown, status: number): error is FlyError {
+  return error instanceof FlyError && error.status === status
+}

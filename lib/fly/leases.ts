@@ -1,0 +1,73 @@
+// Leases on a machine. While one is held every write without its nonce is refused, to its holder as well, and the Fly
+// Proxy cannot wake the machine: take them for short and always release them (fly.md §2.4, §11.6).
+
+import { FlyError, isAnswer } from './errors.ts'
+import type { CallOptions, Requester } from './request.ts'
+import * as shapes from './shapes.ts'
+import type { Lease, LeaseView } from './shapes.ts'
+
+/** Verbs about leases; all throw FlyError. */
+export function leaseVerbs(request: Requester) {
+  const pathOf = (app: string, id: string) => ['v1', 'apps', app, 'machines', id, 'lease']
+
+  return {
+    /** `lease_held` when somebody else has it. With `options.leaseNonce` an own lease is prolonged. */
+    async acquireLease(
+      app: string,
+      id: string,
+      { ttlSeconds, description }: { ttlSeconds: number; description: string },
+      options: CallOptions = {},
+    ): Promise<Lease> {
+      const { body } = await request({
+        action: 'acquire_lease',
+        method: 'POST',
+        path: pathOf(app, id),
+        app,
+        body: { ttl: ttlSeconds, description },
+        read: shapes.lease,
+        options,
+      })
+      return body
+    },
+
+    /** The lease that is held, or null. */
+    async getLease(app: string, id: string, options: CallOptions = {}): Promise<LeaseView | null> {
+      try {
+        const { body } = await request({
+          action: 'get_lease',
+          method: 'GET',
+          path: pathOf(app, id),
+          app,
+          read: shapes.leaseView,
+          options,
+        })
+        return body
+      } catch (error) {
+        if (error instanceof FlyError && error.code === 'lease_not_found') return null
+        throw error
+      }
+    },
+
+    /** Gives a lease back; one that has run out is as good. */
+    async releaseLease(
+      app: string,
+      id: string,
+      nonce: string,
+      options: Omit<CallOptions, 'leaseNonce'> = {},
+    ): Promise<{ found: boolean }> {
+      try {
+        await request({
+          action: 'release_lease',
+          method: 'DELETE',
+          path: pathOf(app, id),
+          app,
+          options: { ...options, leaseNonce: nonce },
+        })
+        return { found: true }
+      } catch (error) {
+        if (isAnswer(error, 404)) return { found: false }
+        throw error
+      }
+    },
+  }
+}

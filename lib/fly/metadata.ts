@@ -1,0 +1,77 @@
+// Metadata of a machine: small labels that can be changed without a new version or a restart, and that list_machines
+// can filter by (fly.md §2.6).
+
+import { isAnswer } from './errors.ts'
+import type { CallOptions, Requester } from './request.ts'
+import * as shapes from './shapes.ts'
+
+/** Verbs about metadata; all throw FlyError. */
+export function metadataVerbs(request: Requester) {
+  const pathOf = (app: string, id: string) => ['v1', 'apps', app, 'machines', id, 'metadata']
+
+  return {
+    async getMetadata(app: string, id: string, options: CallOptions = {}): Promise<Record<string, string>> {
+      const { body } = await request({
+        action: 'get_metadata',
+        method: 'GET',
+        path: pathOf(app, id),
+        app,
+        read: shapes.metadata,
+        options,
+      })
+      return body
+    },
+
+    /** Sets one key. */
+    async setMetadata(
+      app: string,
+      id: string,
+      key: string,
+      value: string,
+      options: CallOptions = {},
+    ): Promise<void> {
+      await request({
+        action: 'set_metadata',
+        method: 'POST',
+        path: [...pathOf(app, id), key],
+        app,
+        body: { value },
+        options,
+      })
+    },
+
+    /** Merges; null removes a key. With `machineVersion`, `version_mismatch` when the machine is another by now. */
+    async patchMetadata(
+      app: string,
+      id: string,
+      metadata: Record<string, string | null>,
+      { machineVersion, ...options }: CallOptions & { machineVersion?: string } = {},
+    ): Promise<void> {
+      await request({
+        action: 'patch_metadata',
+        method: 'PATCH',
+        path: pathOf(app, id),
+        app,
+        body: { metadata, ...(machineVersion !== undefined && { machine_version: machineVersion }) },
+        options,
+      })
+    },
+
+    /** Removes one key; a key or machine that is not there is as good. */
+    async deleteMetadata(
+      app: string,
+      id: string,
+      key: string,
+      options: CallOptions = {},
+    ): Promise<{ found: boolean }> {
+      try {
+        const path = [...pathOf(app, id), key]
+        await request({ action: 'delete_metadata', method: 'DELETE', path, app, options })
+        return { found: true }
+      } catch (error) {
+        if (isAnswer(error, 404)) return { found: false }
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,259 @@
+// The one helper behind every verb: it authorises, sends, bounds the time, reads, names what went wrong, and repeats
+// what the policy in retry.ts allows. Nothing else in this folder calls fetch.
+
+import type { z } from 'zod'
+import { orAbort, sleep as pause } from './abort.ts'
+import type { FlyAction } from './actions.ts'
+import { readBody, readScrap } from './body.ts'
+import { FlyError } from './errors.ts'
+import type { FlyErrorCode, FlyErrorFacts } from './errors.ts'
+import { capacityScope, classify, existingMachineId, mayPass, readRefusal, retryAfterMs } from './refusals.ts'
+import { RETRY_WITHIN_MS, retryDelay } from './retry.ts'
+import { authorizationHeader, splitToken } from './token.ts'
+
+export type FlyClientOptions = {
+  token: string
+  /** Where the Machines API is, without `/v1`. A path is kept. Default `https://api.machines.dev`. */
+  baseUrl?: string | undefined
+  fetch: typeof fetch
+  /** Unix milliseconds. */
+  now?: () => number
+  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
+  /** In [0, 1). */
+  random?: () => number
+  /** Asked before each attempt. On false nothing is sent and the call fails with `budget_exhausted`. */
+  budget?: { take(): boolean }
+  /** Told of each attempt when it is over. Must not throw. */
+  onCall?: (call: FlyCall) => void
+  userAgent?: string | undefined
+}
+
+/** One attempt, for logs and counters. `status` is 0 when Fly did not answer; `ms` includes the body. */
+export type FlyCall = {
+  action: FlyAction
+  app?: string
+  status: number
+  ms: number
+  requestId?: string
+  /** 1 for the first. */
+  attempt: number
+}
+
+/** What any verb takes last. */
+export type CallOptions = {
+  signal?: AbortSignal | undefined
+  /** For one attempt, body included. Default 15 s; create 40 s; wait 10 s more than Fly is asked to wait. */
+  timeoutMs?: number | undefined
+  /** No attempt begins later than this after the first. Default 30 s; 0 for a single attempt. */
+  retryWithinMs?: number | undefined
+  /** While somebody holds a lease on the machine, each write to it needs the nonce, the holder's too (fly.md §2.4). */
+  leaseNonce?: string | undefined
+}
+
+export type FlyRequest<T> = {
+  action: FlyAction
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Path segments after the base URL; each is encoded. */
+  path: readonly string[]
+  app?: string
+  query?: readonly (readonly [string, string])[]
+  body?: object
+  /** How a 2xx is read. Without it the body is of no interest. */
+  read?: z.ZodType<T>
+  timeoutMs?: number
+  options: CallOptions
+}
+
+/** `cursor` is there while more pages are (fly.md §2.2). */
+export type FlyAnswer<T> = { body: T; cursor: string | undefined }
+
+/** @throws {FlyError} for whatever goes wrong with the call; {RangeError} for an argument no request can carry. */
+export type Requester = <T = void>(request: FlyRequest<T>) => Promise<FlyAnswer<T>>
+
+const DEFAULT_BASE_URL = 'https://api.machines.dev'
+const DEFAULT_TIMEOUT_MS = 15_000
+const MAX_MESSAGE_CHARS = 300
+
+type FailureFacts = Pick<FlyErrorFacts, 'code' | 'capacityScope' | 'existingMachineId' | 'retryAfterMs'> & {
+  maybeApplied: boolean
+}
+
+/** What is known about an attempt when it fails. */
+type Attempt = { number: number; doubtful: boolean; status: number; requestId: string | undefined }
+
+/** @throws {Error} for a token or a base URL that cannot be used, without quoting the token. */
+export function createRequester(options: FlyClientOptions): Requester {
+  // Taken out of the object because Workers refuse a fetch that is called as somebody's method.
+  const { fetch, budget, onCall } = options
+  const { now = () => Date.now(), random = () => Math.random(), sleep = pause } = options
+  const baseUrl = new URL(options.baseUrl ?? DEFAULT_BASE_URL).href.replace(/\/+$/, '')
+  const authorization = authorizationHeader(options.token)
+  const secrets = splitToken(options.token)
+  const withoutToken = (text: string) =>
+    secrets.reduce((redacted, secret) => redacted.replaceAll(secret, '[token]'), text)
+
+  function failure(
+    request: FlyRequest<unknown>,
+    attempt: Attempt,
+    facts: FailureFacts,
+    text: string,
+    cause?: unknown,
+  ): FlyError {
+    const { maybeApplied, ...rest } = facts
+    const doubt = request.method !== 'GET' && (attempt.doubtful || maybeApplied)
+    return new FlyError(
+      withoutToken(`${request.action}: ${text}`).slice(0, MAX_MESSAGE_CHARS),
+      {
+        action: request.action,
+        status: attempt.status,
+        requestId: attempt.requestId,
+        retryable: mayPass(facts.code, text),
+        applied: doubt ? 'unknown' : 'no',
+        ...rest,
+      },
+      cause === undefined ? undefined : { cause },
+    )
+  }
+
+  function refused(
+    request: FlyRequest<unknown>,
+    attempt: Attempt,
+    retryAfter: string | null,
+    body: string,
+  ): FlyError {
+    const refusal = readRefusal(attempt.status, body)
+    const code = classify(request.action, refusal)
+    const text = `Fly answered ${attempt.status}${refusal.text && `: ${refusal.text}`}`
+    return failure(
+      request,
+      attempt,
+      {
+        code,
+        maybeApplied: attempt.status === 408 || attempt.status >= 500,
+        capacityScope: capacityScope(refusal),
+        existingMachineId: code === 'name_taken' ? existingMachineId(refusal.text) : undefined,
+        retryAfterMs: retryAfterMs(retryAfter, now()),
+      },
+      text,
+    )
+  }
+
+  async function send<T>(
+    request: FlyRequest<T>,
+    url: string,
+    init: RequestInit,
+    attempt: Attempt,
+  ): Promise<FlyAnswer<T>> {
+    const { action, app, options: call } = request
+    const patience = AbortSignal.timeout(call.timeoutMs ?? request.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+    const signal = call.signal ? AbortSignal.any([call.signal, patience]) : patience
+    const begun = now()
+    try {
+      const response = await orAbort(fetch(url, { ...init, signal }), signal)
+      attempt.status = response.status
+      attempt.requestId = response.headers.get('fly-request-id') ?? undefined
+      if (!response.ok) {
+        const body = await readScrap(response, signal)
+        throw refused(request, attempt, response.headers.get('retry-after'), body)
+      }
+      const cursor = response.headers.get('fly-next-cursor') ?? undefined
+      if (request.read === undefined) {
+        await readScrap(response, signal)
+        return { body: undefined as T, cursor }
+      }
+      return { body: readAs(request, attempt, request.read, await readBody(response, signal)), cursor }
+    } catch (cause) {
+      if (cause instanceof FlyError) throw cause
+      const [code, text] = silence(cause, call.signal, patience)
+      throw failure(request, attempt, { code, maybeApplied: true }, text, cause)
+    } finally {
+      onCall?.({
+        action,
+        ...(app !== undefined && { app }),
+        status: attempt.status,
+        ms: now() - begun,
+        ...(attempt.requestId !== undefined && { requestId: attempt.requestId }),
+        attempt: attempt.number,
+      })
+    }
+  }
+
+  function readAs<T>(request: FlyRequest<T>, attempt: Attempt, schema: z.ZodType<T>, text: string): T {
+    const parsed = schema.safeParse(jsonOrUndefined(text))
+    if (parsed.success) return parsed.data
+    const facts = { code: 'malformed_answer', maybeApplied: true } as const
+    throw failure(request, attempt, facts, 'Fly sent an answer this client cannot read', parsed.error)
+  }
+
+  function initOf({ method, body, options: { leaseNonce } }: FlyRequest<unknown>): RequestInit {
+    const headers = new Headers({ authorization, accept: 'application/json' })
+    if (options.userAgent !== undefined) headers.set('user-agent', options.userAgent)
+    if (leaseNonce !== undefined) headers.set('fly-machine-lease-nonce', leaseNonce)
+    if (body !== undefined) headers.set('content-type', 'application/json')
+    // A followed redirect would turn a POST into a GET; the API has none.
+    return { method, headers, redirect: 'manual', ...(body !== undefined && { body: JSON.stringify(body) }) }
+  }
+
+  return async function request<T>(request: FlyRequest<T>): Promise<FlyAnswer<T>> {
+    const { signal, retryWithinMs = RETRY_WITHIN_MS } = request.options
+    const begun = now()
+    // Made before anything is sent: an argument no request can carry is the caller's mistake, not a failed call.
+    const url = urlOf(baseUrl, request)
+    const init = initOf(request)
+    let doubtful = false
+    for (let number = 1; ; number += 1) {
+      const attempt: Attempt = { number, doubtful, status: 0, requestId: undefined }
+      const unsent = (code: FlyErrorCode, text: string, cause?: unknown) =>
+        failure(request, attempt, { code, maybeApplied: false }, text, cause)
+      if (signal?.aborted) throw unsent('aborted', 'the caller gave up', signal.reason)
+      if (budget && !budget.take()) throw unsent('budget_exhausted', 'no request is left in the budget')
+      try {
+        return await send(request, url, init, attempt)
+      } catch (error) {
+        if (!(error instanceof FlyError)) throw error
+        const elapsedMs = now() - begun
+        const { action } = request
+        const failed = { action, attempt: number, failure: error, elapsedMs, retryWithinMs, random: random() }
+        const delay = retryDelay(failed)
+        if (delay === undefined) throw error
+        doubtful = error.applied === 'unknown'
+        // An abort ends the sleep early; the check at the top of the loop speaks for it.
+        await sleep(delay, signal).catch((reason: unknown) => {
+          if (!signal?.aborted) throw reason
+        })
+      }
+    }
+  }
+}
+
+/** Why nothing, or not all, came back. */
+function silence(
+  cause: unknown,
+  caller: AbortSignal | undefined,
+  patience: AbortSignal,
+): [FlyErrorCode, string] {
+  if (caller?.aborted) return ['aborted', 'the caller gave up']
+  if (patience.aborted) return ['timeout', 'Fly did not answer in time']
+  if (cause instanceof RangeError) return ['malformed_answer', cause.message]
+  return ['network', 'the connection to Fly failed']
+}
+
+function urlOf(baseUrl: string, { path, query = [] }: FlyRequest<unknown>): string {
+  const search = new URLSearchParams(query.map(([name, value]) => [name, value]))
+  return `${baseUrl}/${path.map(segment).join('/')}${search.size > 0 ? `?${search}` : ''}`
+}
+
+/** An empty segment, or one that means a folder, would address something else: the list, or the app above it. */
+function segment(part: string): string {
+  if (part === '' || part === '.' || part === '..') throw new RangeError(`not a path segment: "${part}"`)
+  return encodeURIComponent(part)
+}
+
+/** Undefined for an empty or undecodable text: which of these will do is the schema's to say. */
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

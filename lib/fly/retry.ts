@@ -1,0 +1,103 @@
+// When a failed attempt is made again: the whole policy, as one table and one pure function. Fly counts requests per
+// action and machine, and a repeated create is a second machine with a second bill, so most of it is about restraint.
+
+import type { FlyAction } from './actions.ts'
+import type { FlyError } from './errors.ts'
+
+/** Why an attempt failed, as far as repeating it is concerned. `slow` is Fly's 408, `timeout` our own patience. */
+type Cause = 'rate_limited' | 'gateway' | 'server' | 'slow' | 'timeout' | 'network'
+
+/**
+ * What each kind of action is repeated on (fly.md §6, "Recommended for our client"):
+ * - `repeatable` changes nothing, or ends in the same place however often it is done.
+ * - `wait` too, but its 408 is an answer, and our time-out comes only after Fly's own.
+ * - `power` is repeated only when Fly most likely did not get to it; after anything else the caller looks at the state.
+ * - `once` may have been done although we heard nothing, and doing it twice costs: only a 429 proves it was not.
+ */
+const REPEATED_ON = {
+  repeatable: ['rate_limited', 'gateway', 'server', 'slow', 'timeout', 'network'],
+  wait: ['rate_limited', 'gateway', 'server', 'network'],
+  power: ['rate_limited', 'gateway', 'network'],
+  once: ['rate_limited'],
+} as const satisfies Record<string, readonly Cause[]>
+
+const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
+  create_machine: 'once',
+  get_machine: 'repeatable',
+  list_machines: 'repeatable',
+  update_machine: 'once',
+  start_machine: 'power',
+  stop_machine: 'power',
+  suspend_machine: 'power',
+  restart_machine: 'power',
+  wait_machine: 'wait',
+  destroy_machine: 'repeatable',
+  list_events: 'repeatable',
+  get_metadata: 'repeatable',
+  set_metadata: 'repeatable',
+  patch_metadata: 'repeatable',
+  delete_metadata: 'repeatable',
+  // A lost answer would leave a lease whose nonce nobody knows; the repeat would meet it.
+  acquire_lease: 'once',
+  get_lease: 'repeatable',
+  release_lease: 'repeatable',
+  get_app: 'repeatable',
+  // App names are unique, and apps.ts recognises an app that an earlier attempt made.
+  create_app: 'repeatable',
+  list_ips: 'repeatable',
+  assign_ip: 'once',
+  current_token: 'repeatable',
+  list_regions: 'repeatable',
+}
+
+/** A 429 passes in time; other trouble either passes at once or is worth telling the caller about. */
+const MAX_RETRIES = { rate_limited: 3, other: 2 }
+/** Fly allows one request a second per action (fly.md §6), so less than a second's spread is no use after a 429. */
+const BASE_MS = { rate_limited: 1000, other: 250 }
+const CAP_MS = 8000
+
+/** No attempt begins later than this after the first one did, unless the caller says otherwise. In milliseconds. */
+export const RETRY_WITHIN_MS = 30_000
+
+export type FailedAttempt = {
+  action: FlyAction
+  /** 1 for the first. */
+  attempt: number
+  failure: Pick<FlyError, 'code' | 'status' | 'retryAfterMs'>
+  /** Since the first attempt began. */
+  elapsedMs: number
+  retryWithinMs: number
+  /** In [0, 1). */
+  random: number
+}
+
+/**
+ * How long to wait before the next attempt, in milliseconds, or undefined when there must be none. Full jitter under a
+ * doubling ceiling; Retry-After is the floor, and one that does not fit the time left ends the call.
+ */
+export function retryDelay({
+  action,
+  attempt,
+  failure,
+  elapsedMs,
+  retryWithinMs,
+  random,
+}: FailedAttempt): number | undefined {
+  const cause = causeOf(failure)
+  const repeatedOn: readonly Cause[] = REPEATED_ON[KIND[action]]
+  if (cause === undefined || !repeatedOn.includes(cause)) return undefined
+  const pace = cause === 'rate_limited' ? 'rate_limited' : 'other'
+  if (attempt > MAX_RETRIES[pace]) return undefined
+  const ceiling = Math.min(CAP_MS, BASE_MS[pace] * 2 ** (attempt - 1))
+  const delay = Math.max(Math.ceil(random * ceiling), failure.retryAfterMs ?? 0)
+  return elapsedMs + delay <= retryWithinMs ? delay : undefined
+}
+
+function causeOf({ code, status }: FailedAttempt['failure']): Cause | undefined {
+  if (code === 'network') return 'network'
+  if (status === 408) return 'slow'
+  if (code === 'timeout') return 'timeout'
+  if (status === 429) return 'rate_limited'
+  if (status === 502 || status === 503) return 'gateway'
+  return status >= 500 ? 'server' : undefined
+}

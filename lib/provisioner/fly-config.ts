@@ -1,0 +1,57 @@
+// A machine spec as Fly's machine config. Everything that has a default at Fly and matters to us is said explicitly.
+import { encodeBase64 } from '../encoding.ts'
+import type { MachineConfig } from '../fly/client.ts'
+import type { MachineSpec } from '../workspaces/machine-spec.ts'
+import { toMetadata } from './fly-labels.ts'
+
+/** Restarts of a crashing agent that Fly tries by itself before the machine stays stopped. */
+export const MAX_RESTARTS = 3
+
+export function flyConfig(spec: MachineSpec): MachineConfig {
+  return {
+    image: spec.image,
+    guest: { cpu_kind: 'shared', cpus: spec.cpus, memory_mb: spec.memoryMb },
+    env: spec.env,
+    files: Object.entries(spec.files).map(([guest_path, text]) => ({
+      guest_path,
+      raw_value: encodeBase64(new TextEncoder().encode(text)),
+    })),
+    metadata: toMetadata(spec.labels),
+    services: [
+      {
+        protocol: 'tcp',
+        internal_port: spec.port,
+        // This control plane decides when a machine sleeps. Fly's own autostop treats all machines of an app as one pool,
+        // and autostart would let any stray request undo a pause (fly.md §4.3, §11.12).
+        autostart: false,
+        autostop: 'off',
+        // No `min_machines_running`: it counts machines of a region, and ours are not interchangeable.
+        ports: [
+          {
+            port: 443,
+            handlers: ['tls', 'http'],
+            // Fly ends connections that are silent for 60 s; agents think for longer (fly.md §7.5).
+            http_options: { idle_timeout: 3600, response: { pristine: true } },
+          },
+        ],
+      },
+    ],
+    checks: {
+      agent: {
+        type: 'http',
+        method: 'GET',
+        path: spec.healthPath,
+        port: spec.port,
+        interval: '30s',
+        timeout: '5s',
+        grace_period: '10s',
+        // Shown, and not acted upon: a failing check must not cut a busy agent off from its callers (fly.md §4.4).
+        kind: 'informational',
+      },
+    },
+    // A clean exit stays stopped, so that an agent can end itself; a crash is tried again a few times (fly.md §4.2).
+    restart: { policy: 'on-failure', max_retries: MAX_RESTARTS },
+    stop_config: { signal: 'SIGTERM', timeout: '30s' },
+    auto_destroy: false,
+  }
+}

@@ -1,0 +1,98 @@
+// What a backend must do to run workspaces, in words that fit any of them. Fly Machines is the first; the contract every
+// backend must satisfy is test/provisioner-contract.ts.
+import type { MachineLabels, MachineSpec } from '../workspaces/machine-spec.ts'
+
+/**
+ * Where a machine stands, reduced to what a decision needs. `busy` is any state that ends by itself, also one that we have
+ * never heard of; `unknown` means that its host does not answer, and nothing may be concluded from it.
+ */
+export type MachinePhase = 'busy' | 'started' | 'stopped' | 'suspended' | 'failed' | 'gone' | 'unknown'
+
+/** How the guest last ended, if the backend knows. */
+export type MachineExit = { exitCode: number | null; oomKilled: boolean; requested: boolean; at: Date }
+
+export type Machine = {
+  id: string
+  app: string
+  phase: MachinePhase
+  /** The backend's own word, shown and never decided upon. */
+  state: string
+  region: string
+  /** As it runs, with a digest where the backend resolved one. */
+  image: string
+  /** What we wrote on it; undefined for a machine that is not ours. */
+  labels: MachineLabels | undefined
+  /** The newest exit, if there was one. */
+  exit: MachineExit | undefined
+  /** A sentence from the backend on why it could not start (an image it could not pull, say). */
+  trouble: string | undefined
+}
+
+/** Unknown is a third answer: the backend did not say. It never means absent. */
+export type Observed =
+  | { presence: 'present'; machine: Machine }
+  | { presence: 'absent' }
+  | { presence: 'unknown'; problem: ProvisionProblem }
+
+/** What went wrong at the backend, classified once. */
+export type ProvisionProblem = {
+  code: ProvisionProblemCode
+  message: string
+  hint: string
+  requestId?: string
+  /** Whether the same call can succeed later without anybody changing anything. */
+  retryable: boolean
+  retryAfterMs?: number
+}
+
+export type ProvisionProblemCode =
+  | 'provider_unreachable'
+  | 'rate_limited'
+  | 'unauthorized'
+  | 'app_not_found'
+  | 'no_capacity'
+  | 'quota'
+  | 'image_unpullable'
+  | 'invalid_machine'
+  | 'name_taken'
+  | 'machine_gone'
+  | 'busy'
+
+/** Thrown by every verb below when the backend refused or did not answer. */
+export class ProvisionError extends Error {
+  override name = 'ProvisionError'
+  readonly problem: ProvisionProblem
+  /** Whether the call may have been carried out all the same. */
+  readonly applied: 'no' | 'unknown'
+
+  constructor(problem: ProvisionProblem, options: { applied: 'no' | 'unknown'; cause?: unknown }) {
+    super(problem.message, { cause: options.cause })
+    this.problem = problem
+    this.applied = options.applied
+  }
+}
+
+export type FleetEntry = { machineId: string; phase: MachinePhase; state: string }
+
+export type Provisioner = {
+  readonly name: 'flyio'
+  /** The app new machines are made in. */
+  readonly app: string
+  readonly regions: readonly string[]
+  /** Makes the one machine of a spec. If a machine of that name exists already and carries the same workspace, it is adopted. */
+  launch(spec: MachineSpec): Promise<Machine>
+  /** Gives an existing machine a new spec and boots it with that. Region and name stay as they are. */
+  update(machineId: string, spec: MachineSpec): Promise<Machine>
+  start(machineId: string): Promise<void>
+  stop(machineId: string): Promise<void>
+  /** Asks for the machine's end, from any state. A machine that is already gone is success. */
+  destroy(machineId: string): Promise<void>
+  /** The machine by its id or, while that is not known, by its labels. Never throws for a backend's failure: see {@link Observed}. */
+  observe(workspaceId: string, machineId: string | null): Promise<Observed>
+  /** Waits until the machine rests or `seconds` (1–60) have passed. May return early; never a proof of anything. */
+  settle(machineId: string, seconds: number): Promise<void>
+  /** All machines of a control plane, as the backend's inventory has them: may lag, and says little of each. */
+  fleet(controlPlane: string): Promise<FleetEntry[]>
+  /** Where one machine's HTTP port is reached, and the headers that pick this machine and no other. */
+  endpoint(machine: { app: string; machineId: string }): { url: string; headers: Record<string, string> }
+}

@@ -1,0 +1,26 @@
+// What Postgres can store as text and JSON: it refuses NUL and half surrogates, which JSON allows. Checked at the door, so
+// that such input is a 400 that names its field rather than a failed statement.
+import { z } from 'zod'
+
+const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
+
+const MESSAGE = 'contains characters that cannot be stored (NUL or a broken surrogate pair)'
+
+/** A string that can be stored. */
+export const storableText = () => z.string().refine(isStorable, MESSAGE)
+
+function isStorableValue(value: unknown): boolean {
+  if (typeof value === 'string') return isStorable(value)
+  if (Array.isArray(value)) return value.every(isStorableValue)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([key, entry]) => isStorable(key) && isStorableValue(entry))
+}
+
+/** JSON that can be stored, at most `maxBytes` when written down. */
+export const storableJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: number) =>
+  schema
+    .refine(isStorableValue, MESSAGE)
+    .refine(
+      (value) => JSON.stringify(value).length <= maxBytes,
+      `must not be longer than ${maxBytes} bytes as JSON`,
+    )

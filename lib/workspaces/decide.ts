@@ -1,0 +1,244 @@
+// The one decision of the control plane: given a workspace's row and what was just observed, the next single step towards
+// what is wanted. Pure: no clock, no I/O. reconcile.ts carries it out; explain tells it to people.
+import type { Workspace } from './workspace.ts'
+import { isTransient, WANTED_MACHINE } from './lifecycle.ts'
+import type { StoredReason } from '../../drizzle/schema.ts'
+import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
+
+export type Step =
+  /** Make the machine. */
+  | { do: 'launch' }
+  /** The machine was made or updated, but that is not stored yet: its answer was lost. */
+  | { do: 'adopt'; machine: Machine }
+  /** Give the machine the newest generation's spec. */
+  | { do: 'update' }
+  | { do: 'start' }
+  | { do: 'stop' }
+  | { do: 'destroy' }
+  /** Ask the agent for its card; an answer makes the workspace ready. */
+  | { do: 'probe' }
+  /** The machine is not there: remember since when, look again in `ms`. */
+  | { do: 'suspect_absent'; ms: number }
+  /** The machine is gone for certain: forget it. */
+  | { do: 'forget_machine' }
+  /** A machine that should be running is gone for certain: begin a new generation. */
+  | { do: 'replace'; reason: StoredReason }
+  | { do: 'go_offline'; reason: StoredReason }
+  | { do: 'give_up'; reason: StoredReason }
+  /** The machine is between states: wait for it, `ms` at most. */
+  | { do: 'settle'; ms: number }
+  /** Nothing can be done now: look again in `ms`. */
+  | { do: 'wait'; ms: number; reason?: StoredReason }
+  /** All is as wanted. */
+  | { do: 'rest' }
+
+/** An absence must last this long before it is believed: right after a create or in a lagging list a machine is missing (fly.md §11.1, §11.5). */
+export const ABSENCE_MS = 5_000
+
+/** A create whose answer was lost may still be carried out this long after it was asked for (fly.md §2.2: 17 s was seen). */
+export const LAUNCH_SETTLES_MS = 60_000
+
+/** Recoveries of one workspace before it is given up. */
+export const MAX_RECOVERIES = 5
+
+/** A workspace that was ready for this long has recovered. */
+const STEADY_MS = 3_600_000
+
+const seconds = (n: number) => n * 1000
+
+export function decide(workspace: Workspace, observed: Observed, now: Date): Step {
+  const wanted = WANTED_MACHINE[workspace.status]
+  if (wanted === 'none') return decideNone(workspace, observed, now)
+  const late = isTransient(workspace.status) && workspace.deadlineAt !== null && now >= workspace.deadlineAt
+  if (late) return { do: 'give_up', reason: lateReason(workspace, observed) }
+  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
+  if (wanted === 'stopped') return decideStopped(workspace, observed, now)
+  return decideStarted(workspace, observed, now)
+}
+
+function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {
+  if (workspace.launchId === null) return { do: 'rest' }
+  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
+  if (observed.presence === 'absent') {
+    return isGone(workspace, now) && launchSettled(workspace, now)
+      ? { do: 'forget_machine' }
+      : { do: 'suspect_absent', ms: workspace.machineId === null ? seconds(5) : seconds(1) }
+  }
+  const { machine } = observed
+  if (machine.phase === 'gone') return { do: 'forget_machine' }
+  if (isNews(workspace, machine)) return { do: 'adopt', machine }
+  if (machine.state === 'destroying') return { do: 'settle', ms: seconds(10) }
+  return { do: 'destroy' }
+}
+
+function decideStopped(workspace: Workspace, observed: Observed, now: Date): Step {
+  if (workspace.launchId === null) return { do: 'rest' }
+  if (observed.presence !== 'present') {
+    return isGone(workspace, now) && launchSettled(workspace, now)
+      ? { do: 'forget_machine' }
+      : { do: 'suspect_absent', ms: seconds(2) }
+  }
+  const { machine } = observed
+  if (machine.phase === 'gone') return { do: 'forget_machine' }
+  if (isNews(workspace, machine)) return { do: 'adopt', machine }
+  if (machine.phase === 'busy' || machine.phase === 'unknown') return { do: 'settle', ms: seconds(10) }
+  return machine.phase === 'started' ? { do: 'stop' } : { do: 'rest' }
+}
+
+function decideStarted(workspace: Workspace, observed: Observed, now: Date): Step {
+  if (observed.presence !== 'present') return absentStep(workspace, now)
+  const { machine } = observed
+  if (isNews(workspace, machine) && machine.phase !== 'gone') return { do: 'adopt', machine }
+  switch (machine.phase) {
+    case 'gone':
+      return absentForCertain(workspace, now)
+    case 'unknown':
+      return { do: 'wait', ms: seconds(10) }
+    case 'busy':
+      return { do: 'settle', ms: seconds(25) }
+    case 'failed':
+      return failedStep(workspace, machine)
+    case 'stopped':
+    case 'suspended':
+      return stoppedStep(workspace, machine)
+    case 'started':
+      if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
+      return isTransient(workspace.status) ? { do: 'probe' } : { do: 'rest' }
+  }
+}
+
+const isNews = (workspace: Workspace, machine: Machine) =>
+  machine.id !== workspace.machineId ||
+  (machine.labels !== undefined && machine.labels.generation !== workspace.machineGeneration)
+
+/** Recoveries that count against the bound: an hour of being ready since the last one wipes the slate. */
+export const recoveriesOf = (workspace: Workspace, now: Date) =>
+  workspace.status === 'ready' &&
+  workspace.readyAt !== null &&
+  now.getTime() - workspace.readyAt.getTime() > STEADY_MS
+    ? 0
+    : workspace.recoveries
+
+const isGone = (workspace: Workspace, now: Date) =>
+  workspace.absentSince !== null && now.getTime() - workspace.absentSince.getTime() >= ABSENCE_MS
+
+const launchSettled = (workspace: Workspace, now: Date) =>
+  workspace.machineId !== null ||
+  workspace.launchedAt === null ||
+  now.getTime() - workspace.launchedAt.getTime() >= LAUNCH_SETTLES_MS
+
+function absentStep(workspace: Workspace, now: Date): Step {
+  if (workspace.launchId === null) return { do: 'launch' }
+  if (!isGone(workspace, now)) return { do: 'suspect_absent', ms: seconds(2) }
+  // A launch that left nothing behind is simply made again: the derived name lets only one of them exist.
+  return workspace.machineId === null ? { do: 'launch' } : absentForCertain(workspace, now)
+}
+
+function absentForCertain(workspace: Workspace, now: Date): Step {
+  const reason = reasonOf(
+    'machine_gone',
+    `Machine ${workspace.machineId ?? ''} no longer exists.`,
+    'It was destroyed outside this control plane, or its host was lost. A new one is being made.',
+  )
+  if (workspace.launchId === null) return { do: 'launch' }
+  if (isTransient(workspace.status) && recoveriesOf(workspace, now) >= MAX_RECOVERIES) {
+    return { do: 'give_up', reason: crashLoop(reason) }
+  }
+  return { do: 'replace', reason }
+}
+
+function failedStep(workspace: Workspace, machine: Machine): Step {
+  // A new generation may run on what an old one could not (another image, more memory).
+  if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
+  return { do: 'give_up', reason: causeOf(machine) }
+}
+
+function stoppedStep(workspace: Workspace, machine: Machine): Step {
+  if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
+  if (!isTransient(workspace.status)) return { do: 'go_offline', reason: causeOf(machine) }
+  const crashed = machine.exit !== undefined && !machine.exit.requested
+  // Fly has restarted it as often as its policy allows; once more would end the same way.
+  if (crashed && workspace.status === 'provisioning') return { do: 'give_up', reason: causeOf(machine) }
+  if (workspace.recoveries >= MAX_RECOVERIES) return { do: 'give_up', reason: crashLoop(causeOf(machine)) }
+  return { do: 'start' }
+}
+
+function unknownStep(workspace: Workspace, problem: ProvisionProblem): Step {
+  const backoff = Math.min(seconds(60), seconds(2) * 2 ** Math.min(workspace.attempts, 5))
+  return { do: 'wait', ms: Math.max(backoff, problem.retryAfterMs ?? 0), reason: problemReason(problem) }
+}
+
+/** A backend's problem as the reason of a workspace. */
+export const problemReason = (problem: ProvisionProblem): StoredReason => ({
+  code: problem.code,
+  message: problem.message,
+  hint: problem.hint,
+  ...(problem.requestId === undefined ? {} : { fly_request_id: problem.requestId }),
+})
+
+const reasonOf = (code: string, message: string, hint: string): StoredReason => ({ code, message, hint })
+
+const crashLoop = (last: StoredReason): StoredReason => ({
+  ...last,
+  message: `Given up after ${MAX_RECOVERIES} recoveries. ${last.message}`,
+})
+
+/** Why a machine that should run does not, as far as the backend's events tell. */
+export function causeOf(machine: Machine): StoredReason {
+  if (machine.trouble !== undefined) {
+    return reasonOf(
+      'image_unpullable',
+      `The machine could not start: ${machine.trouble}`,
+      `Check that ${machine.image} exists and is public, or mirror it to registry.fly.io: Fly cannot log in to other registries.`,
+    )
+  }
+  const { exit } = machine
+  if (exit?.oomKilled === true) {
+    return reasonOf('out_of_memory', 'The agent ran out of memory and was killed.', 'Use a higher tier.')
+  }
+  if (exit !== undefined && !exit.requested) {
+    const code = exit.exitCode ?? 'unknown'
+    return reasonOf(
+      'crashed',
+      `The agent's process ended by itself (exit ${code}).`,
+      'Read its log: fly logs --machine ' + machine.id,
+    )
+  }
+  if (machine.phase === 'failed') {
+    return reasonOf(
+      'machine_failed',
+      'The machine failed to start.',
+      `Look at its events: fly machine status ${machine.id}`,
+    )
+  }
+  return reasonOf(
+    'stopped_outside',
+    `Machine ${machine.id} is ${machine.state}, and this control plane did not ask for it.`,
+    'It is being started again. To keep it stopped, pause the workspace.',
+  )
+}
+
+function lateReason(workspace: Workspace, observed: Observed): StoredReason {
+  if (observed.presence === 'unknown') return problemReason(observed.problem)
+  // Whatever kept it from being made was noted when it happened, and says more than the deadline does.
+  if (observed.presence === 'absent') {
+    return (
+      workspace.reason ??
+      reasonOf('never_launched', 'No machine could be made in time.', 'Restart the workspace to try again.')
+    )
+  }
+  const { machine } = observed
+  if (machine.phase !== 'started' || (machine.exit !== undefined && !machine.exit.requested))
+    return causeOf(machine)
+  return workspace.registeredAt === null
+    ? reasonOf(
+        'never_listened',
+        'The machine runs, but its agent neither registered nor answered on port 8000 in time.',
+        `Read its log: fly logs --machine ${machine.id}`,
+      )
+    : reasonOf(
+        'never_listened',
+        'The agent registered, but did not answer on port 8000 in time.',
+        `Check that it binds 0.0.0.0:8000: fly logs --machine ${machine.id}`,
+      )
+}

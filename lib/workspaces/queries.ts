@@ -1,0 +1,113 @@
+// The reads and leases that more than one verb shares. A lease is a claim on a row that runs out by itself, so a process
+// that dies holding one delays its workspace and never blocks it.
+import { and, asc, eq, getTableColumns, gt, isNull, lte, ne, or, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { controlPlane, workspaces } from '../../drizzle/schema.ts'
+import { workspaceNotFound } from '../errors.ts'
+import type { Workspace } from './workspace.ts'
+
+/** A claimed row, with the lease that later writes must still hold and the identity our machines are labelled with. */
+export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string }
+
+/** Longer than the longest single provider call (a create may block 40 s), so a live holder never loses its lease. */
+export const LEASE_MS = 90_000
+
+/** @throws DomainError `not_found` */
+export async function getWorkspace(db: Database, id: string): Promise<Workspace> {
+  const [row] = await db.select().from(workspaces).where(eq(workspaces.id, id))
+  if (row === undefined) throw workspaceNotFound()
+  return row
+}
+
+export type ListInput = { limit: number; after?: { createdAt: Date; id: string } | undefined }
+
+/** Living workspaces, oldest first. One more than `limit` is asked for, to know whether there is a next page. */
+export async function listWorkspaces(
+  db: Database,
+  input: ListInput,
+): Promise<{ rows: Workspace[]; more: boolean }> {
+  const { after } = input
+  const rows = await db
+    .select()
+    .from(workspaces)
+    .where(
+      and(
+        ne(workspaces.status, 'removed'),
+        after === undefined
+          ? undefined
+          : or(
+              gt(workspaces.createdAt, after.createdAt),
+              and(eq(workspaces.createdAt, after.createdAt), gt(workspaces.id, after.id)),
+            ),
+      ),
+    )
+    .orderBy(asc(workspaces.createdAt), asc(workspaces.id))
+    .limit(input.limit + 1)
+  return { rows: rows.slice(0, input.limit), more: rows.length > input.limit }
+}
+
+const claimColumns = {
+  ...getTableColumns(workspaces),
+  controlPlane: sql<string>`(select ${controlPlane.id} from ${controlPlane})`,
+}
+
+const isFree = (now: Date) => or(isNull(workspaces.leasedUntil), lte(workspaces.leasedUntil, now))
+
+const lease = (now: Date) => ({
+  leaseId: crypto.randomUUID(),
+  leasedUntil: new Date(now.getTime() + LEASE_MS),
+})
+
+/** Takes the lease of one workspace; undefined when somebody else holds it or there is no such row. */
+export async function claimWorkspace(
+  db: Database,
+  id: string,
+  now: Date,
+): Promise<ClaimedWorkspace | undefined> {
+  const [row] = await db
+    .update(workspaces)
+    .set(lease(now))
+    .where(and(eq(workspaces.id, id), isFree(now)))
+    .returning(claimColumns)
+  return row as ClaimedWorkspace | undefined
+}
+
+/** Takes the leases of up to `limit` due workspaces, longest overdue first. Two sweeps at once never get the same row. */
+export async function claimDue(db: Database, now: Date, limit: number): Promise<ClaimedWorkspace[]> {
+  const due = db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(lte(workspaces.nextCheckAt, now), isFree(now)))
+    .orderBy(asc(workspaces.nextCheckAt))
+    .limit(limit)
+    .for('update', { skipLocked: true })
+  const rows = await db
+    .update(workspaces)
+    .set(lease(now))
+    .where(sql`${workspaces.id} in ${due}`)
+    .returning(claimColumns)
+  return rows as ClaimedWorkspace[]
+}
+
+/**
+ * Ends a lease and says when to look next (null: when something happens). If somebody asked for an earlier look while the
+ * lease was held, theirs stands.
+ */
+export async function releaseWorkspace(
+  db: Database,
+  row: ClaimedWorkspace,
+  next: { at: Date | null; attempts: number },
+): Promise<void> {
+  const seen =
+    row.nextCheckAt === null ? sql`null::timestamptz` : sql`${row.nextCheckAt.toISOString()}::timestamptz`
+  const wanted = next.at === null ? sql`null::timestamptz` : sql`${next.at.toISOString()}::timestamptz`
+  await db
+    .update(workspaces)
+    .set({
+      leaseId: null,
+      leasedUntil: null,
+      attempts: next.attempts,
+      nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${seen} then ${wanted} else ${workspaces.nextCheckAt} end`,
+    })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+}

@@ -1,0 +1,86 @@
+// Observe → decide → act, for one workspace that this process holds the lease of. Everything that ever happens to a machine
+// happens on this road, whoever asked: a request's reconcileNow and the sweep run the same loop.
+import { and, eq } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema.ts'
+import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
+import type { Services } from '../services.ts'
+import { act, type Outcome, refused } from './act.ts'
+import { decide } from './decide.ts'
+import { type ClaimedWorkspace, getWorkspace, releaseWorkspace } from './queries.ts'
+
+/** How long a reconcile may stay with its workspace. Past `until` (ms since the epoch) it lets go and leaves the row due. */
+export type Patience = { until: number }
+
+/** Steps taken in one go: more than any path needs, so that a decision that runs in circles cannot keep a process busy. */
+const MAX_STEPS = 100
+
+/** Follows one workspace until it rests or patience is over, then releases its lease. */
+export async function reconcileWorkspace(
+  services: Services,
+  claimed: ClaimedWorkspace,
+  patience: Patience,
+): Promise<void> {
+  const { db } = services
+  let row = claimed
+  let attempts = row.attempts
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    const outcome = await takeStep(services, row, steps)
+    if (outcome.next === 'rest') {
+      await releaseWorkspace(db, row, { at: null, attempts: 0 })
+      return
+    }
+    if (outcome.next === 'wait') {
+      attempts = outcome.failed === true ? attempts + 1 : 0
+      const left = patience.until - services.now().getTime()
+      if (left <= 0 || (outcome.settle !== true && outcome.ms > left)) {
+        const ms = outcome.settle === true ? 1_000 : outcome.ms
+        await releaseWorkspace(db, row, { at: new Date(services.now().getTime() + ms), attempts })
+        return
+      }
+      await pause(services, row, outcome, left)
+    }
+    row = {
+      ...(await getWorkspace(db, row.id)),
+      leaseId: row.leaseId,
+      controlPlane: row.controlPlane,
+      attempts,
+    }
+  }
+  await releaseWorkspace(db, row, { at: new Date(services.now().getTime() + 5_000), attempts: attempts + 1 })
+}
+
+async function pause(
+  services: Services,
+  row: ClaimedWorkspace,
+  outcome: { ms: number; settle?: boolean },
+  left: number,
+) {
+  const seconds = Math.floor(Math.min(outcome.ms, left) / 1000)
+  if (outcome.settle !== true || row.machineId === null || seconds < 1)
+    return services.sleep(Math.min(outcome.ms, left))
+  await services.provisioner.settle(row.machineId, seconds)
+}
+
+async function takeStep(services: Services, row: ClaimedWorkspace, steps: number): Promise<Outcome> {
+  const observed: Observed =
+    row.launchId === null ? { presence: 'absent' } : await services.provisioner.observe(row.id, row.machineId)
+  await noteMachine(services, row, observed)
+  const step = decide(row, observed, services.now())
+  try {
+    return await act(services, row, step, steps)
+  } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error
+    return refused(services, row, error)
+  }
+}
+
+async function noteMachine({ db, now }: Services, row: ClaimedWorkspace, observed: Observed): Promise<void> {
+  if (observed.presence !== 'present') return
+  const { machine } = observed
+  if (machine.id !== row.machineId) return
+  if (machine.state === row.machineState && row.absentSince === null) return
+  await db
+    .update(workspaces)
+    .set({ machineState: machine.state, machineSeenAt: now(), absentSince: null })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.machineId, machine.id)))
+}

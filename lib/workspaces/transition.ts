@@ -1,0 +1,81 @@
+// The only writer of `status`: one conditional UPDATE that moves a workspace from the statuses its event allows, and
+// appends the event's row in the same statement. No row back means somebody else moved it first.
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { events, workspaces } from '../../drizzle/schema.ts'
+import { sourcesOf, TARGET, type WorkspaceEvent } from './lifecycle.ts'
+import type { Workspace } from './workspace.ts'
+
+type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
+
+/** The row an observation was made of. A transition that carries it cannot move a workspace that has gone on since. */
+export type Fence = { generation: number; machineId?: string | null }
+
+export type TransitionInput = {
+  id: string
+  event: WorkspaceEvent
+  now: Date
+  /** Written with the status. */
+  changes?: Omit<Changes, 'status' | 'updatedAt'>
+  /** Facts for the event's row, beside the new status. Never a secret. */
+  payload?: Record<string, unknown>
+  fence?: Fence
+}
+
+/** @returns the row after the move, or undefined when the event has no meaning for it any more */
+export async function transition(db: Database, input: TransitionInput): Promise<Workspace | undefined> {
+  return changeWorkspace(db, {
+    ...input,
+    where: inArray(workspaces.status, sourcesOf(input.event)),
+    changes: { ...input.changes, status: TARGET[input.event] },
+  })
+}
+
+export type ChangeInput = {
+  id: string
+  /** Name of the event's row. */
+  event: string
+  now: Date
+  where?: SQL | undefined
+  changes: Omit<Changes, 'updatedAt'>
+  payload?: Record<string, unknown>
+  fence?: Fence
+}
+
+/** A change of a workspace together with its event, in one statement. Statuses move through {@link transition} only. */
+export async function changeWorkspace(db: Database, input: ChangeInput): Promise<Workspace | undefined> {
+  const { fence } = input
+  const moved = db.$with('moved').as(
+    db
+      .update(workspaces)
+      .set({ ...input.changes, updatedAt: input.now })
+      .where(
+        and(
+          eq(workspaces.id, input.id),
+          input.where,
+          fence === undefined ? undefined : eq(workspaces.generation, fence.generation),
+          fence?.machineId === undefined
+            ? undefined
+            : sql`${workspaces.machineId} is not distinct from ${fence.machineId}`,
+        ),
+      )
+      .returning(),
+  )
+  const logged = appendEvents(db, 'moved', input)
+  const [row] = await db.with(moved, logged).select().from(moved)
+  return row
+}
+
+/** The CTE that appends one event for each row of another CTE that returns workspaces. */
+export function appendEvents(
+  db: Database,
+  source: string,
+  input: { event: string; now: Date; payload?: Record<string, unknown> },
+) {
+  const payload = JSON.stringify(input.payload ?? {})
+  return db.$with(`${source}_logged`, { seq: events.seq }).as(
+    sql`insert into ${events} (workspace_id, type, generation, payload, at)
+        select id, ${input.event}, generation, jsonb_build_object('status', status) || ${payload}::jsonb, ${input.now.toISOString()}::timestamptz
+        from ${sql.identifier(source)} returning seq`,
+  )
+}

@@ -1,0 +1,28 @@
+// `Prefer: wait=N`: an answer that is held until the workspace rests, so that nobody has to poll in a loop.
+import type { Services } from '../services.ts'
+import { isTransient } from './lifecycle.ts'
+import { getWorkspace } from './queries.ts'
+import type { Workspace } from './workspace.ts'
+
+/** Longest wait that is granted, in seconds: proxies between us and the caller give up at about a hundred. */
+export const MAX_WAIT_SECONDS = 60
+
+/** Whether a workspace has come to rest: its status is not transient, and a removed one's machine is known to be gone. */
+const isSettled = (row: Workspace) =>
+  !isTransient(row.status) && (row.status !== 'removed' || row.launchId === null)
+
+/** Reads the workspace until it is settled, the time is over or the caller has left; then returns what it is now. */
+export async function waitUntilSettled(
+  services: Services,
+  id: string,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<Workspace> {
+  const until = services.now().getTime() + Math.min(seconds, MAX_WAIT_SECONDS) * 1000
+  for (let pause = 100; ; pause = Math.min(pause * 1.5, 1000)) {
+    const row = await getWorkspace(services.db, id)
+    const left = until - services.now().getTime()
+    if (isSettled(row) || left <= 0 || signal?.aborted === true) return row
+    await services.sleep(Math.min(pause, left), signal)
+  }
+}

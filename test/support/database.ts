@@ -1,0 +1,57 @@
+// A migrated database of one's own in the run's Postgres: the migrations run once, every other database is a copy.
+import { randomUUID } from 'node:crypto'
+import { Client } from 'pg'
+import { inject } from 'vitest'
+import { connectPglite } from '../../drizzle/pglite.ts'
+import { connectPostgres, migratePostgres } from '../../drizzle/postgres.ts'
+import type { OpenDatabase } from '../../drizzle/database.ts'
+
+const TEMPLATE = 'workspaces_template'
+
+/** Runs the whole suite on PGlite instead: `TEST_DATABASE=pglite npm test`. */
+const kind = process.env['TEST_DATABASE'] ?? 'postgres'
+
+export async function openTestDatabase(): Promise<OpenDatabase> {
+  return kind === 'pglite' ? connectPglite() : connectPostgres(await createPostgresDatabase(), { max: 8 })
+}
+
+/** @returns the connection string of a new, migrated database */
+export async function createPostgresDatabase(): Promise<string> {
+  const server = inject('postgresUrl')
+  const client = new Client({ connectionString: server })
+  await client.connect()
+  try {
+    // Test files run side by side: whoever comes first makes the template, the others wait for it.
+    await client.query('select pg_advisory_lock(1)')
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [TEMPLATE])
+    if (rowCount === 0) {
+      await client.query(`create database ${TEMPLATE}_new`)
+      await migratePostgres(urlOf(server, `${TEMPLATE}_new`))
+      await client.query(`alter database ${TEMPLATE}_new rename to ${TEMPLATE}`)
+    }
+    const name = `test_${randomUUID().replaceAll('-', '')}`
+    await client.query(`create database ${name} template ${TEMPLATE}`)
+    const url = urlOf(server, name)
+    // A copied control plane would have its original's identity.
+    await withClient(url, (own) => own.query('update control_plane set id = gen_random_uuid()'))
+    return url
+  } finally {
+    await client.end()
+  }
+}
+
+async function withClient(url: string, use: (client: Client) => Promise<unknown>): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function urlOf(server: string, database: string): string {
+  const url = new URL(server)
+  url.pathname = `/${database}`
+  return url.href
+}

@@ -1,0 +1,212 @@
+// The whole product in one process: the app over a real Postgres, the emulated Fly with its machines in process, and a
+// clock that can be moved. Tests knock on its doors and look at what a caller or Fly could see.
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import { createApp } from '../../functions/app.ts'
+import { type Config, parseConfig } from '../../lib/config.ts'
+import { createServices } from '../../lib/create-services.ts'
+import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulator.ts'
+import type { Program } from '../../lib/emulator/host.ts'
+import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
+import type { Log, LogFields, Services } from '../../lib/services.ts'
+import { sweep, type SweepOptions } from '../../lib/sweep.ts'
+import { openTestDatabase } from './database.ts'
+
+export const PLATFORM = 'http://platform.test'
+const FLY = 'http://fly.test'
+const PROXY = 'http://fly-proxy.test'
+
+/** As quick as a machine can be without being instant. */
+export const QUICK = {
+  placeMs: 2,
+  pullMs: 5,
+  bootMs: 5,
+  resumeMs: 5,
+  stopMs: 5,
+  suspendMs: 5,
+  destroyMs: 5,
+  restartMs: 5,
+  killTimeoutMs: 50,
+  proxyPatienceMs: 150,
+} as const
+
+export type HarnessOptions = {
+  env?: Record<string, string>
+  /** Programs by image, before the sample agent that every runtime's image runs. */
+  programs?: Record<string, Program>
+  emulator?: Partial<EmulatorOptions>
+  loopback?: boolean
+}
+
+export type Json = Record<string, unknown>
+export type Answer<Body = Json> = { status: number; headers: Headers; body: Body }
+
+export type FlyMachine = {
+  id: string
+  name: string
+  state: string
+  region: string
+  config: {
+    image: string
+    env: Record<string, string>
+    guest: Json
+    files: { guest_path: string; raw_value: string }[]
+    metadata: Record<string, string>
+    services: Json[]
+    checks: Json
+    restart: Json
+    stop_config: Json
+  }
+}
+
+export type Harness = Awaited<ReturnType<typeof createHarness>>
+
+export async function createHarness(options: HarnessOptions = {}) {
+  const database = await openTestDatabase()
+  const background = new Set<Promise<unknown>>()
+  const logged: { level: string; message: string; fields: LogFields }[] = []
+  const outgoing: { url: string; method: string; headers: Headers }[] = []
+  let offset = 0
+  const now = () => new Date(Date.now() + offset)
+
+  const context = {
+    waitUntil(promise: Promise<unknown>) {
+      const task = promise.finally(() => background.delete(task))
+      background.add(task)
+    },
+    passThroughOnException() {},
+    props: {},
+  }
+
+  const host = createInProcessHost({
+    programs: { ...options.programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
+    fetch: (input, init) => outside(input, init),
+  })
+  const emulator = await createEmulator({
+    host,
+    timings: QUICK,
+    rateLimits: false,
+    defaultApp: 'test-app',
+    now: () => now().getTime(),
+    ...options.emulator,
+  })
+  emulator.createApp('test-app', { ips: true })
+
+  // The only network there is: a host that is not listed does not exist.
+  const outside: typeof fetch = async (input, init) => {
+    const request = new Request(input, init)
+    outgoing.push({ url: request.url, method: request.method, headers: new Headers(request.headers) })
+    const { origin } = new URL(request.url)
+    if (origin === FLY) return emulator.api.fetch(request)
+    if (origin === PROXY)
+      return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))
+    if (origin === PLATFORM) return app.fetch(request, {}, context)
+    throw new TypeError('fetch failed', {
+      cause: Object.assign(new Error(`no such host: ${origin}`), { code: 'ENOTFOUND' }),
+    })
+  }
+
+  const log: Log = (level, message, fields = {}) => void logged.push({ level, message, fields })
+  const config: Config = parseConfig({
+    CONTAINER_BACKEND: 'flyio',
+    FLY_API_TOKEN: 'test-token',
+    FLY_WORKSPACE_APP: 'test-app',
+    FLY_FLAPS_BASE_URL: FLY,
+    FLY_PROXY_BASE_URL: PROXY,
+    PUBLIC_URL: PLATFORM,
+    ...options.env,
+  })
+  const services: Services = createServices(config, database, { fetch: outside, log, now })
+  const app = createApp(services, { loopback: options.loopback ?? true })
+
+  async function request<Body = Json>(
+    path: string,
+    init: RequestInit & { json?: unknown } = {},
+  ): Promise<Answer<Body>> {
+    const response = await fetchRaw(path, init)
+    const text = await response.text()
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === '' ? undefined : JSON.parse(text)) as Body,
+    }
+  }
+
+  async function fetchRaw(path: string, init: RequestInit & { json?: unknown } = {}): Promise<Response> {
+    const { json, ...rest } = init
+    const headers = new Headers(rest.headers)
+    if (json !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json')
+    const body = json === undefined ? rest.body : JSON.stringify(json)
+    return app.fetch(
+      new Request(new URL(path, 'http://localhost:8080'), {
+        ...rest,
+        headers,
+        ...(body == null ? {} : { body, duplex: 'half' }),
+      } as RequestInit),
+      {},
+      context,
+    )
+  }
+
+  async function fly<Body>(method: string, path: string, body?: unknown): Promise<Body> {
+    const response = await emulator.api.fetch(
+      new Request(`${FLY}/v1/apps/test-app/machines${path}`, {
+        method,
+        headers: { authorization: 'Bearer operator', 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    )
+    return (await response.json()) as Body
+  }
+
+  return {
+    app,
+    config,
+    services,
+    emulator,
+    logged,
+    outgoing,
+    request,
+    fetchRaw,
+    now,
+    /** Moves the control plane's and Fly's clock; timers are not moved. */
+    advance: (ms: number) => void (offset += ms),
+    sweep: (sweepOptions?: SweepOptions) => sweep(services, { patienceMs: 0, ...sweepOptions }),
+    /** Waits for everything that answers left running. */
+    async settled() {
+      while (background.size > 0) await Promise.allSettled(background)
+    },
+    /** Machines that exist at Fly and cost money. */
+    livingMachines: () => emulator.machines().filter((machine) => machine.state !== 'destroyed'),
+    /** A call to Fly's API as an operator with flyctl would make it. */
+    fly,
+    /** The workspace's machine as Fly shows it; there must be exactly one. */
+    async machineOf(workspaceId: string): Promise<FlyMachine> {
+      const machines = await fly<FlyMachine[]>('GET', `?metadata.workspace_id=${workspaceId}`)
+      if (machines.length !== 1 || machines[0] === undefined) throw new Error(`${machines.length} machines`)
+      return machines[0]
+    },
+    /** Creates a workspace and waits until it rests. */
+    async createWorkspace(input: Json = {}): Promise<Json & { id: string }> {
+      const { status, body } = await request<Json & { id: string }>('/workspaces', {
+        method: 'POST',
+        headers: { prefer: 'wait=20' },
+        json: { name: 'test', runtime: 'hermes', tier: 2, ...input },
+      })
+      if (status !== 201) throw new Error(`create answered ${status}: ${JSON.stringify(body)}`)
+      return body
+    },
+    async close() {
+      await Promise.race([Promise.allSettled(background), new Promise((done) => setTimeout(done, 1_000))])
+      await emulator.close()
+      await database.close()
+    },
+  }
+}
+
+/** The body of the tutorial's seventh step. */
+export const askRegion = (id: unknown = '1') => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'message/send',
+  params: { message: { role: 'user', parts: [{ kind: 'text', text: 'What region are you running in?' }] } },
+})
