@@ -6,14 +6,15 @@ import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log, Services } from './services.ts'
 
-export type Outside = { fetch: typeof fetch; log: Log; now?: () => Date }
+export type Outside = { fetch: typeof fetch; log: Log; now?: () => Date; sleep?: Services['sleep'] }
 
 export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
-  const { log } = outside
+  const { log, sleep = realSleep } = outside
   const fly = createFlyClient({
     token: config.fly.token,
     baseUrl: config.fly.apiUrl,
     fetch: outside.fetch,
+    sleep,
     onCall: ({ action, status, ms, attempt, requestId }) => {
       log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
     },
@@ -31,7 +32,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
 }
 
 /** Resolves after `ms`, or as soon as the signal aborts. */
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+function realSleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer)

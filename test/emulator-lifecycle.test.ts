@@ -9,13 +9,18 @@ import { createMemoryStore } from '../lib/emulator/store.ts'
 import { eventually, pause, startFly, WEB_SERVICE } from './emulator-helper.ts'
 import type { Json } from './emulator-helper.ts'
 
-const story = (events: Json[]): string[] => events.map(({ type, status, source }) => `${type} ${status} ${source}`).toReversed()
+const story = (events: Json[]): string[] =>
+  events.map(({ type, status, source }) => `${type} ${status} ${source}`).toReversed()
 
 describe('starting and stopping', () => {
   test('a machine goes from created over starting to started, and says so in its events', async () => {
     const { started, events } = await startFly()
     const { id } = await started()
-    expect(story(await events(id))).toEqual(['launch created user', 'start starting flyd', 'start started flyd'])
+    expect(story(await events(id))).toEqual([
+      'launch created user',
+      'start starting flyd',
+      'start started flyd',
+    ])
   })
 
   test('start is 412 while created, and harmless while started', async () => {
@@ -26,7 +31,10 @@ describe('starting and stopping', () => {
       body: { error: "failed_precondition: unable to start machine from current state: 'created'" },
     })
     await wait(id, 'started')
-    expect((await call('POST', `${machines}/${id}/start`)).body).toMatchObject({ previous_state: 'started', migrated: false })
+    expect((await call('POST', `${machines}/${id}/start`)).body).toMatchObject({
+      previous_state: 'started',
+      migrated: false,
+    })
   })
 
   test('skip_launch rests at stopped, and start boots it', async () => {
@@ -47,7 +55,11 @@ describe('starting and stopping', () => {
     })
     await wait(id, 'stopped')
     const [exit] = await events(id)
-    expect(exit).toMatchObject({ type: 'exit', status: 'stopped', request: { exit_event: { requested_stop: true, exit_code: 0 } } })
+    expect(exit).toMatchObject({
+      type: 'exit',
+      status: 'stopped',
+      request: { exit_event: { requested_stop: true, exit_code: 0 } },
+    })
     expect((await call('POST', `${machines}/${id}/stop`)).status).toBe(200)
   })
 
@@ -63,10 +75,17 @@ describe('starting and stopping', () => {
 
   test('a program that ignores its stop signal is killed after its timeout', async () => {
     const { call, machines, started, wait, events } = await startFly()
-    const { id } = await started({ image: 'stubborn', stop_config: { signal: 'SIGTERM', timeout: 20_000_000 } })
+    const { id } = await started({
+      image: 'stubborn',
+      stop_config: { signal: 'SIGTERM', timeout: 20_000_000 },
+    })
     await call('POST', `${machines}/${id}/stop`)
     expect((await wait(id, 'stopped')).status).toBe(200)
-    expect((await events(id))[0]?.request.exit_event).toMatchObject({ exit_code: 137, guest_signal: 9, requested_stop: true })
+    expect((await events(id))[0]?.request.exit_event).toMatchObject({
+      exit_code: 137,
+      guest_signal: 9,
+      requested_stop: true,
+    })
   })
 
   test('suspend keeps the memory of the program, and start resumes it', async () => {
@@ -77,7 +96,10 @@ describe('starting and stopping', () => {
     await call('POST', `${machines}/${id}/start`)
     await wait(id, 'started')
     expect(story(await events(id)).slice(-4)).toEqual([
-      'suspend suspending user', 'suspend suspended flyd', 'start starting user', 'start started flyd',
+      'suspend suspending user',
+      'suspend suspended flyd',
+      'start starting user',
+      'start started flyd',
     ])
   })
 
@@ -97,7 +119,10 @@ describe('starting and stopping', () => {
     expect((await call('POST', `${machines}/${id}/restart?timeout=10s&force_stop=false`)).status).toBe(200)
     expect((await wait(id, 'started')).status).toBe(200)
     expect(story(await events(id)).slice(3)).toEqual([
-      'restart restarting user', 'exit restarting flyd', 'start starting flyd', 'start started flyd',
+      'restart restarting user',
+      'exit restarting flyd',
+      'start starting flyd',
+      'start started flyd',
     ])
     expect((await call('POST', `${machines}/${id}/restart?timeout=soon`)).status).toBe(400)
   })
@@ -113,7 +138,12 @@ describe('starting and stopping', () => {
     expect(await ask('/file')).toBe('hello')
     const { version } = await get(id)
     expect(JSON.parse(await ask('/env'))).toMatchObject({
-      MINE: 'yes', FLY_APP_NAME: 'demo', FLY_MACHINE_ID: id, FLY_REGION: 'fra', FLY_MACHINE_VERSION: version, FLY_VM_MEMORY_MB: '256',
+      MINE: 'yes',
+      FLY_APP_NAME: 'demo',
+      FLY_MACHINE_ID: id,
+      FLY_REGION: 'fra',
+      FLY_MACHINE_VERSION: version,
+      FLY_VM_MEMORY_MB: '256',
     })
   })
 
@@ -129,11 +159,20 @@ describe('starting and stopping', () => {
 describe('crashes', () => {
   test('a failing program is restarted up to its bound, then rests at stopped', async () => {
     const { create, wait, events } = await startFly()
-    const { id } = await create({ image: 'exits', env: { EXIT_CODE: '3' }, restart: { policy: 'on-failure', max_retries: 2 } })
+    const { id } = await create({
+      image: 'exits',
+      env: { EXIT_CODE: '3' },
+      restart: { policy: 'on-failure', max_retries: 2 },
+    })
     expect((await wait(id, 'stopped')).status).toBe(200)
     const exits = (await events(id)).filter(({ type }) => type === 'exit')
     expect(exits.map(({ request }) => request.restart_count)).toEqual([2, 1, 0])
-    expect(exits[0]?.request.exit_event).toMatchObject({ exit_code: 3, requested_stop: false, restarting: false, oom_killed: false })
+    expect(exits[0]?.request.exit_event).toMatchObject({
+      exit_code: 3,
+      requested_stop: false,
+      restarting: false,
+      oom_killed: false,
+    })
     expect(exits[1]?.request.exit_event.restarting).toBe(true)
   })
 
@@ -149,7 +188,9 @@ describe('crashes', () => {
   test('policy always restarts clean ends, yet not a stop by the API', async () => {
     const { call, machines, create, started, wait, emulator } = await startFly()
     const { id } = await create({ image: 'exits', restart: { policy: 'always' } })
-    await eventually(() => emulator.machines().some((machine) => machine.id === id && machine.restartCount >= 2))
+    await eventually(() =>
+      emulator.machines().some((machine) => machine.id === id && machine.restartCount >= 2),
+    )
     const web = await started({ restart: { policy: 'always' } })
     await call('POST', `${machines}/${web.id}/stop`)
     await wait(web.id, 'stopped')
@@ -193,11 +234,17 @@ describe('update', () => {
     expect(reply.body).toMatchObject({ name: machine.name, region: machine.region, state: 'replacing' })
     await wait(machine.id, 'settled')
     expect(await get(machine.id)).toMatchObject({ state: 'started', config: { image: 'web2' } })
-    expect((await call('GET', `${path}?version=${machine.version}`)).body).toMatchObject({ state: 'replaced', config: { image: 'web' } })
+    expect((await call('GET', `${path}?version=${machine.version}`)).body).toMatchObject({
+      state: 'replaced',
+      config: { image: 'web' },
+    })
     expect((await call('GET', `${path}/versions`)).body).toMatchObject([
-      { version: reply.body.version, user_config: { image: 'web2' } }, { version: machine.version },
+      { version: reply.body.version, user_config: { image: 'web2' } },
+      { version: machine.version },
     ])
-    expect((await call('GET', `${path}/wait?version=${machine.version}&timeout=1`)).body.error).toMatch(/currently replaced/)
+    expect((await call('GET', `${path}/wait?version=${machine.version}&timeout=1`)).body.error).toMatch(
+      /currently replaced/,
+    )
   })
 
   test('a wrong current_version is 409, and an update in an update too', async () => {
@@ -227,7 +274,10 @@ describe('destroy', () => {
     const path = `${machines}/${id}`
     expect(await call('DELETE', path)).toMatchObject({
       status: 412,
-      body: { error: 'failed_precondition: unable to destroy machine, not currently stopped, suspended, failed or created' },
+      body: {
+        error:
+          'failed_precondition: unable to destroy machine, not currently stopped, suspended, failed or created',
+      },
     })
     expect((await call('DELETE', `${path}?force=true`)).body).toEqual({ ok: true })
     await wait(id, 'destroyed')
@@ -253,7 +303,10 @@ describe('wait', () => {
     const { call, machines, create } = await startFly()
     const { id } = await create()
     const reply = await call('GET', `${machines}/${id}/wait?timeout=${timeout}`)
-    expect(reply).toMatchObject({ status: 400, body: { error: expect.stringContaining('value must be inside range [1s, 1m0s]') } })
+    expect(reply).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining('value must be inside range [1s, 1m0s]') },
+    })
   })
 
   test('answers 408 with the current state when the time is over', async () => {
@@ -270,7 +323,10 @@ describe('wait', () => {
     const { id, version } = await create({ image: 'nope' })
     const path = `${machines}/${id}/wait`
     expect((await call('GET', `${path}?state=started&state=failed&timeout=5`)).body.state).toBe('failed')
-    expect((await call('GET', `${path}?state=started,failed&version=${version}`)).body).toMatchObject({ state: 'failed', version })
+    expect((await call('GET', `${path}?state=started,failed&version=${version}`)).body).toMatchObject({
+      state: 'failed',
+      version,
+    })
     expect((await call('GET', `${path}?state=settled`)).body.state).toBe('failed')
     expect((await call('GET', `${path}?state=happy`)).status).toBe(400)
   })
@@ -294,13 +350,23 @@ describe('checks', () => {
   test('are empty until the first run, then pass or fail by their own names', async () => {
     const { started, get } = await startFly()
     const { id } = await started({
-      checks: { alive: { type: 'http', port: 8080, path: '/', ...quick }, port: { type: 'tcp', port: 9, ...quick } },
+      checks: {
+        alive: { type: 'http', port: 8080, path: '/', ...quick },
+        port: { type: 'tcp', port: 9, ...quick },
+      },
       services: [{ ...WEB_SERVICE, checks: [{ type: 'http', path: '/bad', ...quick }] }],
     })
     await eventually(async () => (await get(id)).checks.length === 3)
     const byName = Object.fromEntries((await get(id)).checks.map((check: Json) => [check.name, check]))
-    expect(byName.alive).toMatchObject({ status: 'passing', output: id, updated_at: expect.stringMatching(/^20/) })
-    expect(byName.port).toMatchObject({ status: 'critical', output: expect.stringContaining('connection refused') })
+    expect(byName.alive).toMatchObject({
+      status: 'passing',
+      output: id,
+      updated_at: expect.stringMatching(/^20/),
+    })
+    expect(byName.port).toMatchObject({
+      status: 'critical',
+      output: expect.stringContaining('connection refused'),
+    })
     expect(byName['servicecheck-00-http-8080'].status).toBe('critical')
   })
 
@@ -308,7 +374,10 @@ describe('checks', () => {
     const { started, get } = await startFly()
     const { id } = await started({ checks: { slow: { type: 'http', port: 8080, path: '/hang', ...quick } } })
     await eventually(async () => (await get(id)).checks.length === 1)
-    expect((await get(id)).checks[0]).toMatchObject({ status: 'critical', output: expect.stringContaining('deadline') })
+    expect((await get(id)).checks[0]).toMatchObject({
+      status: 'critical',
+      output: expect.stringContaining('deadline'),
+    })
   })
 })
 
@@ -327,7 +396,11 @@ describe('surviving the process', () => {
 
     const after = await startFly({ store })
     await after.wait(ran.id, 'started')
-    expect(await after.get(ran.id)).toMatchObject({ state: 'started', version: ran.version, config: { metadata: { k: 'v' } } })
+    expect(await after.get(ran.id)).toMatchObject({
+      state: 'started',
+      version: ran.version,
+      config: { metadata: { k: 'v' } },
+    })
     expect(story(await after.events(ran.id))).toContain('restart restarting flyd')
     expect((await after.get(slept.id)).state).toBe('stopped')
     expect((await after.get(gone.id)).state).toBe('destroyed')
@@ -339,7 +412,8 @@ describe('surviving the process', () => {
     for (let i = 0; i < 5; i++) await before.started()
     await before.emulator.close()
     const after = await startFly({ store, timings: { bootMs: 30 } })
-    const count = (state: string): number => after.emulator.machines().filter((machine) => machine.state === state).length
+    const count = (state: string): number =>
+      after.emulator.machines().filter((machine) => machine.state === state).length
     let most = 0
     await eventually(() => {
       most = Math.max(most, count('starting'))
@@ -363,11 +437,26 @@ describe('surviving the process', () => {
     expect(await second.get(id)).toMatchObject({ state: 'stopped' })
   })
 
+  test('machines destroyed more than a week ago are forgotten', async () => {
+    const store = createMemoryStore()
+    const before = await startFly({ store })
+    const { id } = await before.started()
+    await before.call('DELETE', `${before.machines}/${id}?force=true`)
+    await before.wait(id, 'destroyed')
+    await before.emulator.close()
+    const after = await startFly({ store, now: () => Date.now() + 8 * 24 * 3_600_000 })
+    expect((await after.call('GET', `${after.machines}/${id}`)).status).toBe(404)
+    await after.emulator.close()
+    expect((await store.load()).machines).toEqual([])
+  })
+
   test('a reply is an error when it could not be kept', async () => {
-    const store = { ...createMemoryStore(), saveMachine: () => Promise.reject(new Error('disk full')) }
+    const store = createMemoryStore()
+    const { saveMachine } = store
+    store.saveMachine = () => Promise.reject(new Error('disk full'))
     const { call, machines, emulator } = await startFly({ store })
     expect((await call('POST', machines, { config: { image: 'web' } })).status).toBe(500)
-    store.saveMachine = async () => undefined
+    store.saveMachine = saveMachine
     await emulator.close()
   })
 })

@@ -8,6 +8,8 @@ import type { World } from './world.ts'
 
 /** Machines booted at a time after the emulator came back. */
 const RECOVERIES_AT_ONCE = 2
+/** How long a destroyed machine is remembered across restarts. Fly's own time is not known (fly.md §13). */
+const DESTROYED_KEPT_MS = 7 * 24 * 3_600_000
 
 export type Cloud = {
   world: World
@@ -42,8 +44,14 @@ export function createCloud(
   const apps = new Map(loaded.apps.map((app) => [app.name, app]))
   const byAge = (a: { createdAt: number; id: string }, b: typeof a): number =>
     a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
+  const isForgotten = (record: MachineRecord): boolean =>
+    record.state === 'destroyed' && world.now() - record.updatedAt > DESTROYED_KEPT_MS
+  for (const record of loaded.machines.filter(isForgotten)) world.journal.machineRemoved(record.id)
   const machines = new Map(
-    loaded.machines.toSorted(byAge).map((record) => [record.id, new MachineRunner(world, record)]),
+    loaded.machines
+      .filter((record) => !isForgotten(record))
+      .toSorted(byAge)
+      .map((record) => [record.id, new MachineRunner(world, record)]),
   )
   const allMachines = (): MachineRunner[] =>
     [...machines.values()].toSorted((a, b) => byAge(a.record, b.record))

@@ -42,6 +42,13 @@ export type Route = (
   handler: (call: Call) => Promise<Response> | Response,
 ) => void
 
+/** What an action's rate limit is counted by; undefined for the organization (fly.md §6). */
+const limitedBy = (
+  action: string,
+  machine: string | undefined,
+  app: string | undefined,
+): string | undefined => (action === 'app.delete' ? undefined : (machine ?? app))
+
 /** The means to add one call to the API. `action` names it for rate limits and faults. */
 export function createRoute(
   api: Hono,
@@ -61,10 +68,11 @@ export function createRoute(
       const subject: CallSubject = { action, app, machine: id, machineName: named?.record.name }
 
       const latency = world.faults.latency(subject)
-      if (latency > 0) await world.sleep(latency)
+      if (latency > 0) await world.pause(latency)
+      if (world.closing.aborted) throw new FlyError(503, 'unavailable: the emulator is closing')
       // The limits are the Machines API's; GraphQL is another service.
       const limited = action !== 'graphql' && (world.faults.rateLimits() ?? world.rateLimits)
-      if (limited) takeFromLimit(action, id ?? app ?? world.organization)
+      if (limited) takeFromLimit(action, limitedBy(action, id, app) ?? world.organization)
       world.faults.refuse(subject)
 
       const call: Call = {

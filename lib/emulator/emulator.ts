@@ -48,19 +48,19 @@ export type Emulator = {
    * The Machines API (`/v1/*`), `POST /graphql`, and `/_emulator/*`.
    * Rejects with ConnectionLost where a fault loses the reply; see `withLostConnections` for a Node server.
    */
-  api: { fetch(request: Request): Promise<Response> }
+  api: { fetch: (request: Request) => Promise<Response> }
   /**
    * The Fly Proxy: `https://<app>.fly.dev/…`, `http://<app>.localhost:1234/…`, or the default app on a bare loopback.
    * Rejects with ConnectionLost where there is no such name: an unknown app, or one without an IP.
    */
-  proxy(request: Request): Promise<Response>
+  proxy: (request: Request) => Promise<Response>
   faults: Faults
   /** All machines there ever were, oldest first. */
-  machines(): MachineSnapshot[]
+  machines: () => MachineSnapshot[]
   /** Makes an app unless it is there, with a shared_v4 and a v6 address when asked. */
-  createApp(name: string, options?: { network?: string; ips?: boolean }): void
+  createApp: (name: string, options?: { network?: string; ips?: boolean }) => void
   /** Ends all guests, as a power cut does: on the next start from the same store, machines that ran are booted again. */
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 export async function createEmulator(options: EmulatorOptions): Promise<Emulator> {

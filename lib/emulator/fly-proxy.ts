@@ -45,7 +45,7 @@ export function createFlyProxy(
       machine: request.headers.get('fly-force-instance-id') ?? undefined,
     }
     const latency = world.faults.latency(subject)
-    if (latency > 0) await world.sleep(latency)
+    if (latency > 0) await world.pause(latency)
     try {
       world.faults.refuse(subject)
     } catch (error) {
@@ -90,7 +90,7 @@ async function serve(
       failure = { status: 503, why: choice.why }
     }
     if (performance.now() >= deadline) return serving.refuse(failure.status, failure.why)
-    await world.sleep(LOOK_AGAIN_MS)
+    await world.pause(LOOK_AGAIN_MS)
   }
 }
 

@@ -119,6 +119,7 @@ async function probe(
 /** The promise, or a rejection as soon as the signal aborts, for guests that take no notice of it. */
 const orAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
+    if (signal.aborted) reject(new Error('aborted'))
     signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true })
     promise.then(resolve, reject)
   })

@@ -154,6 +154,7 @@ function createGate(): { passed: () => Promise<void>; shut: () => void; open: ()
 const orOver = <T>(promise: Promise<T>, over: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
     const cut = (): void => reject(over.reason as Error)
+    if (over.aborted) cut()
     over.addEventListener('abort', cut, { once: true })
     promise.then(resolve, reject).finally(() => over.removeEventListener('abort', cut))
   })
@@ -163,16 +164,21 @@ function cutWhenOver(response: Response, over: AbortSignal, passed: () => Promis
   if (response.body === null) return response
   const reader = response.body.getReader()
   const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await orOver(reader.read(), over)
-        await passed()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      } catch (error) {
-        controller.error(error)
-        void reader.cancel(error).catch(() => undefined)
+    start(controller) {
+      // At once, not at the next read: a client that is slow to read must not get what a dead program goes on to say.
+      const cut = (): void => {
+        controller.error(over.reason)
+        reader.cancel(over.reason).catch(() => undefined)
       }
+      if (over.aborted) cut()
+      over.addEventListener('abort', cut, { once: true })
+    },
+    async pull(controller) {
+      const { done, value } = await orOver(reader.read(), over)
+      await passed()
+      if (over.aborted) return
+      if (done) controller.close()
+      else controller.enqueue(value)
     },
     cancel: (reason) => reader.cancel(reason),
   })

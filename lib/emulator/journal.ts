@@ -8,6 +8,7 @@ export type Journal = {
   app(record: AppRecord): void
   appRemoved(name: string): void
   machine(record: MachineRecord): void
+  machineRemoved(id: string): void
   /** Resolves when everything noted so far is in the store. Rejects when a write failed; the next flush tries it again. */
   flush(): Promise<void>
 }
@@ -54,6 +55,7 @@ export function createJournal(store: EmulatorStore): Journal {
     app: (record) => note(`app:${record.name}`, () => store.saveApp(record)),
     appRemoved: (name) => note(`app:${name}`, () => store.removeApp(name)),
     machine: (record) => note(`machine:${record.id}`, () => store.saveMachine(record)),
+    machineRemoved: (id) => note(`machine:${id}`, () => store.removeMachine(id)),
     flush: async () => {
       for (const key of waiting.keys()) begin(key)
       await Promise.all(running.values())

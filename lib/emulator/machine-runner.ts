@@ -6,7 +6,7 @@ import { bootSpec } from './boot-spec.ts'
 import { crashedGuest } from './crashed-guest.ts'
 import { exitRequest, shouldRestart } from './exit-policy.ts'
 import { FlyError } from './fly-error.ts'
-import { runChecks } from './health-checks.ts'
+import { GuestKeeper } from './guest-keeper.ts'
 import type { Guest, GuestExit } from './host.ts'
 import { canSuspend } from './machine-config.ts'
 import type { MachineConfig } from './machine-config.ts'
@@ -15,35 +15,41 @@ import type { World } from './world.ts'
 
 /** Events kept for each machine; `GET /events` shows at most 50. */
 const KEPT_EVENTS = 100
+/** Versions kept for each machine. */
+const KEPT_VERSIONS = 50
 
 const refuse = (verb: string, state: MachineState): FlyError =>
   new FlyError(412, `failed_precondition: unable to ${verb} machine from current state: '${state}'`)
 
 export class MachineRunner {
   readonly record: MachineRecord
-  /** The running or suspended program, if there is one. */
-  guest: Guest | undefined
   /** Requests the proxy has under way here. */
   inFlight = 0
   /** When the machine came to run or last ended a request, in milliseconds since 1970; for autostop. */
   lastActive: number
   readonly #world: World
+  readonly #keeper: GuestKeeper
   readonly #listeners = new Set<() => void>()
   #epoch = 0
-  #endChecks: () => void = () => undefined
-  /** A guest whose end was asked for: its exit is no crash. */
-  #ending: Guest | undefined
-  #outOfMemory = false
   #startAfterSuspend = false
 
   constructor(world: World, record: MachineRecord) {
     this.#world = world
     this.record = record
+    this.#keeper = new GuestKeeper(world, record, {
+      onExit: (exit) => this.#background(this.#crashed(exit)),
+      onCheck: () => this.#changed(),
+    })
     this.lastActive = world.now()
   }
 
   get state(): MachineState {
     return this.record.state
+  }
+
+  /** The running or suspended program, if there is one. */
+  get guest(): Guest | undefined {
+    return this.#keeper.guest
   }
 
   get isGone(): boolean {
@@ -147,6 +153,7 @@ export class MachineRunner {
     record.version = this.#world.ulid()
     Object.assign(record, { config, imageRef, restartCount: 0 })
     record.versions.unshift({ version: record.version, config, imageRef })
+    record.versions.length = Math.min(record.versions.length, KEPT_VERSIONS)
     if (this.state === 'started') {
       this.#to('replacing', 'update', 'user')
       this.#background(this.#replace(epoch, skipLaunch))
@@ -178,8 +185,7 @@ export class MachineRunner {
 
   /** Ends the program as the kernel does when memory runs out. */
   outOfMemory(): void {
-    this.#outOfMemory = true
-    this.guest?.kill()
+    this.#keeper.outOfMemory()
   }
 
   /**
@@ -204,8 +210,7 @@ export class MachineRunner {
   /** Ends the program without a trace in the record: the emulator itself is going. */
   abandon(): void {
     this.#epoch++
-    this.#endChecks()
-    this.#ending = this.guest
+    this.#keeper.abandon()
   }
 
   async #launch(epoch: number): Promise<void> {
@@ -225,11 +230,10 @@ export class MachineRunner {
     if (epoch !== this.#epoch) return
     const crash = this.#world.faults.bootCrash(record)
     try {
-      this.guest = crash === undefined ? this.#world.host.boot(bootSpec(record)) : crashedGuest(crash)
+      this.#keeper.keep(crash === undefined ? this.#world.host.boot(bootSpec(record)) : crashedGuest(crash))
     } catch (error) {
       return this.#to('failed', 'launch', 'flyd', { message: `could not start: ${String(error)}` })
     }
-    this.#watch(this.guest)
     this.#started()
   }
 
@@ -241,27 +245,13 @@ export class MachineRunner {
   #started(): void {
     this.lastActive = this.#world.now()
     this.#to('started', 'start', 'flyd')
-    if (this.guest !== undefined)
-      this.#endChecks = runChecks(this.#world, this.record, this.guest, () => this.#changed())
-  }
-
-  #watch(guest: Guest): void {
-    this.#background(
-      guest.exited.then((exit) => {
-        if (this.guest !== guest || this.#ending === guest) return undefined
-        const oom = this.#outOfMemory
-        this.#outOfMemory = false
-        return this.#crashed(oom ? { exitCode: 137, signal: 'SIGKILL', oomKilled: true } : exit)
-      }),
-    )
+    this.#keeper.startChecks()
   }
 
   /** The program ended by itself, with or without an error. */
   async #crashed(exit: GuestExit): Promise<void> {
     const { record } = this
     const epoch = ++this.#epoch
-    this.guest = undefined
-    this.#endChecks()
     const restarting = this.state === 'started' && shouldRestart(record.config, exit, record.restartCount)
     this.#to(
       restarting ? 'restarting' : 'stopped',
@@ -281,7 +271,7 @@ export class MachineRunner {
   async #halt(epoch: number, ran: boolean, signal?: string, timeoutMs?: number): Promise<void> {
     const least = this.#world.sleep(this.#world.timings.stopMs)
     if (!ran) this.#drop()
-    const exit = await this.#end(signal, timeoutMs)
+    const exit = await this.#keeper.end(signal, timeoutMs)
     await least
     if (epoch !== this.#epoch) return
     if (exit === undefined) this.#to('stopped', 'stop', 'flyd')
@@ -291,8 +281,7 @@ export class MachineRunner {
 
   async #freeze(epoch: number, source: EventSource): Promise<void> {
     this.#to('suspending', 'suspend', source)
-    this.#endChecks()
-    this.guest?.suspend()
+    this.#keeper.suspend()
     await this.#world.sleep(this.#world.timings.suspendMs)
     if (epoch !== this.#epoch) return
     this.#to('suspended', 'suspend', 'flyd')
@@ -328,34 +317,16 @@ export class MachineRunner {
     signal?: string,
     timeoutMs?: number,
   ): Promise<boolean> {
-    const exit = await this.#end(signal, timeoutMs)
+    const exit = await this.#keeper.end(signal, timeoutMs)
     if (epoch !== this.#epoch) return false
     if (exit !== undefined) this.#to(state, 'exit', 'flyd', this.#exitRequest(exit, true, true))
     return true
   }
 
-  /** Signals the program and kills it when it has not ended in time. Undefined when none ran. */
-  async #end(signal?: string, timeoutMs?: number): Promise<GuestExit | undefined> {
-    const { guest } = this
-    if (guest === undefined) return undefined
-    this.#endChecks()
-    this.#ending = guest
-    guest.resume()
-    const giveUp = this.#world.after(timeoutMs ?? this.#world.timings.killTimeoutMs, () => guest.kill())
-    guest.signal(signal ?? 'SIGINT')
-    const exit = await guest.exited
-    giveUp()
-    if (this.guest === guest) this.guest = undefined
-    return exit
-  }
-
   /** Ends the program, or drops its snapshot, without ceremony. */
   #drop(): void {
-    const { guest } = this
-    this.#endChecks()
-    this.guest = undefined
     this.#startAfterSuspend = false
-    guest?.kill()
+    this.#keeper.drop()
   }
 
   #exitRequest(exit: GuestExit, requestedStop: boolean, restarting: boolean): Record<string, unknown> {

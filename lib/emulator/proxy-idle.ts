@@ -50,22 +50,37 @@ export function watchIdle(world: World, timeoutMs: number, client: AbortSignal):
     },
     watch(body, onEnd) {
       const reader = body.getReader()
+      let ended = false
       const over = (): void => {
+        if (ended) return
+        ended = true
         end()
         onEnd()
       }
       return new ReadableStream<Uint8Array>({
+        start(controller) {
+          // Also when nobody reads any more: the machine must not count as busy for ever.
+          const cut = (): void => {
+            if (ended) return
+            over()
+            controller.error(signal.reason)
+            reader.cancel(signal.reason).catch(() => undefined)
+          }
+          if (signal.aborted) cut()
+          signal.addEventListener('abort', cut, { once: true })
+        },
         async pull(controller) {
           try {
-            const { done, value } = await orAborted(reader.read())
+            const { done, value } = await reader.read()
+            if (ended) return
             touch()
             if (!done) return controller.enqueue(value)
             over()
             controller.close()
           } catch (error) {
+            if (ended) return
             over()
             controller.error(error)
-            reader.cancel(error).catch(() => undefined)
           }
         },
         cancel(reason) {

@@ -4,12 +4,12 @@
 import type { AppRecord, MachineRecord } from './records.ts'
 
 export type EmulatorStore = {
-  load(): Promise<{ apps: AppRecord[]; machines: MachineRecord[] }>
+  load: () => Promise<{ apps: AppRecord[]; machines: MachineRecord[] }>
   /** Resolves once the record would survive the end of the process. Never called twice at a time for one name. */
-  saveApp(app: AppRecord): Promise<void>
-  removeApp(name: string): Promise<void>
-  saveMachine(machine: MachineRecord): Promise<void>
-  removeMachine(id: string): Promise<void>
+  saveApp: (app: AppRecord) => Promise<void>
+  removeApp: (name: string) => Promise<void>
+  saveMachine: (machine: MachineRecord) => Promise<void>
+  removeMachine: (id: string) => Promise<void>
 }
 
 /** Keeps records for as long as the store object lives. Two emulators given the same one, in turn, are a restart. */

@@ -77,7 +77,7 @@ export async function waitForState(
       signal.addEventListener('abort', onGone, { once: true })
       closers.push(() => signal.removeEventListener('abort', onGone))
     }
-    if (world.closing.aborted) onGone()
+    if (world.closing.aborted || gone.aborted) onGone()
   })
   return { ok: true, state: state(), event_id: newest(), version: query.version ?? record.version }
 }

@@ -22,12 +22,14 @@ export type World = {
   after(ms: number, work: () => void): () => void
   /** Resolves after some milliseconds; never, once the emulator is closed. */
   sleep(ms: number): Promise<void>
+  /** Resolves after some milliseconds, or when the emulator closes: for requests, which must not be left hanging. */
+  pause: (ms: number) => Promise<void>
   /** Aborts when the emulator closes. */
   closing: AbortSignal
   close(): void
 }
 
-type Given = Omit<World, 'ulid' | 'after' | 'sleep' | 'closing' | 'close'>
+type Given = Omit<World, 'ulid' | 'after' | 'sleep' | 'pause' | 'closing' | 'close'>
 
 export function createWorld(given: Given): World {
   const closing = new AbortController()
@@ -51,6 +53,16 @@ export function createWorld(given: Given): World {
     ulid: createUlids(given.now),
     after,
     sleep: (ms) => new Promise((resolve) => void after(ms, resolve)),
+    pause: (ms) =>
+      new Promise((resolve) => {
+        if (closing.signal.aborted) return resolve()
+        const onClose = (): void => resolve()
+        closing.signal.addEventListener('abort', onClose, { once: true })
+        after(ms, () => {
+          closing.signal.removeEventListener('abort', onClose)
+          resolve()
+        })
+      }),
     closing: closing.signal,
     close() {
       closing.abort()

@@ -172,7 +172,11 @@ function toMachine(app: string, machine: FlyMachine): Machine {
     phase: phaseOf(machine),
     state: machine.state,
     region: machine.region ?? '',
-    image: repository && reference?.digest ? `${repository}@${reference.digest}` : (config?.image ?? ''),
+    // A digest of an image that could not be pulled would be of no use to anybody.
+    image:
+      machine.state !== 'failed' && repository && reference?.digest
+        ? `${repository}@${reference.digest}`
+        : (config?.image ?? ''),
     labels: fromMetadata(config?.metadata),
     exit: exitOf(machine.events ?? []),
     trouble: troubleOf(machine),

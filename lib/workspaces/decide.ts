@@ -140,7 +140,8 @@ function absentForCertain(workspace: Workspace, now: Date): Step {
     `Machine ${workspace.machineId ?? ''} no longer exists.`,
     'It was destroyed outside this control plane, or its host was lost. A new one is being made.',
   )
-  if (workspace.launchId === null) return { do: 'launch' }
+  // An older generation's machine went away, as when a failed workspace is restarted: nothing was lost.
+  if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'forget_machine' }
   if (isTransient(workspace.status) && recoveriesOf(workspace, now) >= MAX_RECOVERIES) {
     return { do: 'give_up', reason: crashLoop(reason) }
   }
@@ -150,6 +151,7 @@ function absentForCertain(workspace: Workspace, now: Date): Step {
 function failedStep(workspace: Workspace, machine: Machine): Step {
   // A new generation may run on what an old one could not (another image, more memory).
   if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
+  if (!isTransient(workspace.status)) return { do: 'go_offline', reason: causeOf(machine) }
   return { do: 'give_up', reason: causeOf(machine) }
 }
 
