@@ -1,6 +1,6 @@
 // Cloudflare entry: requests and the cron trigger over the same services, with Neon over HTTP as the database.
 import { connectNeon } from '../drizzle/neon.ts'
-import { ConfigError, parseConfig } from '../lib/config.ts'
+import { type Config, ConfigError, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
 import { createLog } from '../lib/log.ts'
 import type { Services } from '../lib/services.ts'
@@ -13,20 +13,19 @@ type Place = { services: Services; app: ReturnType<typeof createApp> }
 // Once per isolate, on first use: neon-http keeps no socket, so nothing here belongs to one request.
 let place: Place | undefined
 
+/** What a Worker cannot do without, and why. */
+const REQUIRED = {
+  DATABASE_URL: 'a Worker needs a Neon connection string',
+  CONTAINER_BACKEND: 'the embedded emulator does not run on Workers; set it to flyio',
+  FLY_API_TOKEN: 'a Worker needs a token for the Fly app',
+  FLY_WORKSPACE_APP: 'a Worker needs the Fly app that its machines are made in',
+  PUBLIC_URL: 'agents need to know where to call home',
+  ADMIN_TOKEN: 'a Worker is closed without it',
+}
+
 function open(env: Record<string, unknown>): Place {
-  const config = parseConfig(env)
-  const missing = [
-    ...(config.database.url === undefined
-      ? ['DATABASE_URL is missing: a Worker needs a Neon connection string']
-      : []),
-    ...(config.fly.emulator
-      ? ['CONTAINER_BACKEND is missing: the embedded emulator does not run on Workers']
-      : []),
-    ...(config.publicUrl === undefined
-      ? ['PUBLIC_URL is missing: agents need to know where to call home']
-      : []),
-  ]
-  if (missing.length > 0 || config.database.url === undefined) throw new ConfigError(missing)
+  const config = readConfig(env)
+  if (config.database.url === undefined) throw new ConfigError(['DATABASE_URL is missing'])
   // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
   const log = createLog(config.logLevel, (line) => console.log(line))
   const services = createServices(config, connectNeon(config.database.url, config.database.neonEndpoint), {
@@ -35,6 +34,22 @@ function open(env: Record<string, unknown>): Place {
     log,
   })
   return { services, app: createApp(services, { loopback: false }) }
+}
+
+/** @throws ConfigError with everything that is missing or wrong, not with the first of it */
+function readConfig(env: Record<string, unknown>): Config {
+  const missing = Object.entries(REQUIRED).filter(([name]) => env[name] === undefined || env[name] === '')
+  const problems = missing.map(([name, why]) => `${name} is missing: ${why}`)
+  let config: Config | undefined
+  try {
+    config = parseConfig(env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const named = (problem: string) => missing.some(([name]) => problem.startsWith(`${name} `))
+    problems.push(...error.problems.filter((problem) => !named(problem)))
+  }
+  if (config === undefined || problems.length > 0) throw new ConfigError(problems)
+  return config
 }
 
 export default {

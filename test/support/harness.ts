@@ -147,7 +147,7 @@ export async function createHarness(options: HarnessOptions = {}) {
         ...rest,
         headers,
         ...(body == null ? {} : { body, duplex: 'half' }),
-      } as RequestInit),
+      }),
       {},
       context,
     )

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ConfigError, Environment, parseConfig } from '../lib/config.ts'
+import { VERSION } from '../functions/version.ts'
+
+const problemsOf = (env: Record<string, unknown>): string[] => {
+  try {
+    parseConfig(env)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+const FLY = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'app' }
+
+describe('the environment', () => {
+  test('without any setting means the emulator, on loopback', () => {
+    expect(parseConfig({})).toMatchObject({
+      fly: { emulator: true, region: 'ord' },
+      listen: { host: '127.0.0.1', port: 8080 },
+      adminTokens: [],
+    })
+  })
+
+  test('with three settings means real Fly', () => {
+    expect(parseConfig(FLY)).toMatchObject({
+      fly: { emulator: false, token: 'token', app: 'app', region: 'ord', apiUrl: 'https://api.machines.dev' },
+    })
+  })
+
+  test('with half of them is refused, naming everything that is missing at once', () => {
+    expect(problemsOf({ CONTAINER_BACKEND: 'flyio' }).join('\n')).toMatch(
+      /FLY_API_TOKEN is missing[^]*FLY_WORKSPACE_APP is missing/,
+    )
+    expect(problemsOf({ ...FLY, FLY_API_TOKEN: '' })).toEqual([
+      expect.stringMatching(/^FLY_API_TOKEN is missing/),
+    ])
+    expect(problemsOf({ FLY_API_TOKEN: 'token' }).join('\n')).toMatch(
+      /CONTAINER_BACKEND is missing[^]*FLY_WORKSPACE_APP is missing/,
+    )
+    expect(problemsOf({ FLY_FLAPS_BASE_URL: 'http://localhost:1' })).toEqual([
+      expect.stringMatching(/^FLY_FLAPS_BASE_URL is set but Fly is not/),
+    ])
+  })
+
+  test.each([
+    ['PORT', 'eighty'],
+    ['PORT', '70000'],
+    ['CONTAINER_BACKEND', 'docker'],
+    ['FLY_REGION', 'Chicago'],
+    ['DATABASE_URL', 'mysql://x'],
+    ['PUBLIC_URL', 'localhost:8080'],
+    ['SWEEP_INTERVAL_SECONDS', '0'],
+    ['RUNTIME_IMAGES', 'cobol=x'],
+    ['FLY_API_TOKEN', '<your-fly-deploy-token>'],
+    ['ADMIN_TOKEN', 'changeme'],
+  ])('with %s=%s is refused by name', (name, value) => {
+    expect(problemsOf({ ...FLY, [name]: value }).join('\n')).toContain(name)
+  })
+
+  test('never has its values in an error', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.keys(Environment.shape)),
+        fc.string({ minLength: 12 }),
+        (name, value) => {
+          const message = problemsOf({ ...FLY, [name]: value }).join('\n')
+          expect(message.includes(value) && value.trim().length >= 12).toBe(false)
+        },
+      ),
+    )
+  })
+
+  test('moves images by registry and by runtime', () => {
+    expect(
+      parseConfig({
+        IMAGE_REGISTRY: 'registry.fly.io/',
+        RUNTIME_IMAGES: 'hermes=registry.fly.io/h:1, codex=registry.fly.io/c@sha256:x',
+      }).images,
+    ).toEqual({
+      registry: 'registry.fly.io',
+      images: { hermes: 'registry.fly.io/h:1', codex: 'registry.fly.io/c@sha256:x' },
+      allowed: ['registry.fly.io', 'registry.fly.io'],
+    })
+  })
+
+  test('is described in the README, setting by setting', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    for (const name of Object.keys(Environment.shape)) expect(readme).toContain(`\`${name}\``)
+  })
+})
+
+test('the version is the one in package.json', () => {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  expect(VERSION).toBe(manifest.version)
+})

@@ -1,0 +1,58 @@
+// The API description: complete, valid in its references, and telling the truth about what the doors answer.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHarness, type Harness } from './support/harness.ts'
+
+type Operation = { operationId: string; responses: Record<string, unknown> }
+type Document = {
+  openapi: string
+  info: { version: string }
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, { required?: string[] }> }
+}
+
+let h: Harness
+let document: Document
+beforeAll(async () => {
+  h = await createHarness()
+  document = (await h.request<Document>('/openapi.json')).body
+})
+afterAll(() => h.close())
+
+test('describes every door', () => {
+  expect(document.openapi).toBe('3.1.0')
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  )
+  expect(operations.toSorted()).toEqual([
+    'delete /workspaces/{id}',
+    'get /healthz',
+    'get /livez',
+    'get /workspaces',
+    'get /workspaces/{id}',
+    'post /registry/heartbeat',
+    'post /registry/register',
+    'post /registry/update-card',
+    'post /workspaces',
+    'post /workspaces/{id}/a2a',
+    'post /workspaces/{id}/restart',
+  ])
+})
+
+test('has no reference that leads nowhere', () => {
+  const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(
+    (match) => match[1] ?? '',
+  )
+  expect(references.length).toBeGreaterThan(0)
+  for (const name of references) expect(Object.keys(document.components.schemas)).toContain(name)
+})
+
+test('shows a workspace with the members that it really has', async () => {
+  const row = await h.createWorkspace()
+  expect(Object.keys(row).toSorted()).toEqual(document.components.schemas['Workspace']?.required?.toSorted())
+})
+
+test('is shown as a page at /docs', async () => {
+  const page = await h.fetchRaw('/docs')
+  expect(page.headers.get('content-type')).toContain('text/html')
+  expect(await page.text()).toContain('/openapi.json')
+})

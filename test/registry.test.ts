@@ -1,0 +1,186 @@
+// Agents calling home, with the wire of Molecule's runtimes.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Program } from '../lib/emulator/host.ts'
+import { createHarness, type Harness, type Json } from './support/harness.ts'
+
+/** Listens, and leaves calling home to the test. */
+const quiet: Program = async (machine) => {
+  await machine.listen(8000, () => Response.json({ name: 'quiet' }))
+  return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
+}
+
+let h: Harness
+beforeAll(async () => {
+  h = await createHarness({ programs: { 'ghcr.io/molecule-ai/quiet': quiet } })
+})
+afterAll(() => h.close())
+
+async function createQuiet(): Promise<{ id: string; token: string }> {
+  const { id } = await h.createWorkspace({ image: 'ghcr.io/molecule-ai/quiet' })
+  return { id, token: (await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? '' }
+}
+
+const call = (door: string, json: unknown, token?: string) =>
+  h.request(`/registry/${door}`, {
+    method: 'POST',
+    json,
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+  })
+const read = async (id: string) => (await h.request(`/workspaces/${id}`)).body
+const card = {
+  name: 'quiet',
+  description: 'x',
+  version: '1',
+  url: 'http://host:8000',
+  skills: [],
+  capabilities: { streaming: true },
+}
+
+test('an agent that cannot call home is found by asking for its card', async () => {
+  const { id } = await createQuiet()
+  expect(await read(id)).toMatchObject({
+    status: 'ready',
+    agent_card: { name: 'quiet' },
+    registered_at: null,
+  })
+})
+
+describe('register', () => {
+  test('stores the card and shows, but never dials, the address that the agent reports', async () => {
+    const { id, token } = await createQuiet()
+    const { status, body } = await call(
+      'register',
+      { id, url: 'http://169.254.169.254:8000', agent_card: card },
+      token,
+    )
+    expect(status).toBe(200)
+    expect(body).toEqual({ status: 'registered' })
+    const row = await read(id)
+    expect(row).toMatchObject({
+      agent_url: 'http://169.254.169.254:8000',
+      agent_card: card,
+      endpoint: `http://platform.test/workspaces/${id}/a2a`,
+    })
+    await h.settled()
+    expect(h.outgoing.some(({ url }) => url.includes('169.254'))).toBe(false)
+  })
+
+  test("needs the workspace's own token", async () => {
+    const { id } = await createQuiet()
+    const other = await createQuiet()
+    const body = { id, url: 'http://x:8000', agent_card: card }
+    expect(await call('register', body)).toMatchObject({
+      status: 401,
+      body: { error: 'missing workspace auth token' },
+    })
+    for (const token of ['wrong', other.token]) {
+      expect(await call('register', body, token)).toMatchObject({
+        status: 401,
+        body: { error: 'invalid workspace auth token' },
+      })
+    }
+    expect(await call('register', { ...body, id: crypto.randomUUID() }, other.token)).toMatchObject({
+      status: 401,
+    })
+    expect(await read(id)).toMatchObject({ registered_at: null, agent_url: null })
+  })
+
+  test('takes the members of newer agents, and an agent without an address', async () => {
+    const { id, token } = await createQuiet()
+    const newer = {
+      id,
+      agent_card: { ...card, configuration_status: 'ok' },
+      delivery_mode: 'poll',
+      kind: 'workspace',
+    }
+    expect((await call('register', newer, token)).status).toBe(200)
+    expect(await read(id)).toMatchObject({ agent_url: null, agent_card: { configuration_status: 'ok' } })
+  })
+
+  test.each<[string, Json, string]>([
+    ['an id that is not a UUID', { id: 'x', agent_card: card }, 'id'],
+    ['no card', { id: crypto.randomUUID() }, 'agent_card'],
+    ['a card that is text', { id: crypto.randomUUID(), agent_card: 'x' }, 'agent_card'],
+    ['a card with a NUL', { id: crypto.randomUUID(), agent_card: { name: '\0' } }, 'agent_card'],
+  ])('refuses %s and names the field', async (_what, json, field) => {
+    expect(await call('register', json, 'x')).toMatchObject({ status: 400, body: { errors: [{ field }] } })
+  })
+
+  test('does not move a workspace that was removed', async () => {
+    const { id, token } = await createQuiet()
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+    expect((await call('register', { id, agent_card: card }, token)).status).toBe(401)
+    await h.settled()
+    expect(await read(id)).toMatchObject({ status: 'removed' })
+  })
+})
+
+describe('heartbeat', () => {
+  test('notes what the agent reports, and what it leaves out stays', async () => {
+    const { id, token } = await createQuiet()
+    const full = {
+      workspace_id: id,
+      error_rate: 0.2,
+      sample_error: 'x',
+      active_tasks: 2,
+      current_task: 'thinking',
+      uptime_seconds: 90,
+      runtime_metadata: {},
+    }
+    expect(await call('heartbeat', full, token)).toMatchObject({ status: 200, body: { status: 'ok' } })
+    expect(await read(id)).toMatchObject({
+      last_error_rate: expect.closeTo(0.2),
+      last_sample_error: 'x',
+      active_tasks: 2,
+      current_task: 'thinking',
+      uptime_seconds: 90,
+    })
+    await call('heartbeat', { workspace_id: id, active_tasks: 0, current_task: '', uptime_seconds: 0 }, token)
+    expect(await read(id)).toMatchObject({
+      last_error_rate: expect.closeTo(0.2),
+      active_tasks: 0,
+      current_task: '',
+      uptime_seconds: 90,
+    })
+  })
+
+  test('turns a workspace degraded at half its calls failing, and ready again below a tenth', async () => {
+    const { id, token } = await createQuiet()
+    const beat = async (fields: Json) => {
+      await call('heartbeat', { workspace_id: id, ...fields }, token)
+      return (await read(id))['status']
+    }
+    expect(await beat({ error_rate: 0.49 })).toBe('ready')
+    expect(await beat({ error_rate: 0.5 })).toBe('degraded')
+    expect((await read(id))['reason']).toMatchObject({ code: 'high_error_rate' })
+    expect(await beat({ error_rate: 0.1 })).toBe('degraded')
+    expect(await beat({ active_tasks: 1 })).toBe('degraded')
+    expect(await beat({ error_rate: 0.09 })).toBe('ready')
+    expect(await beat({ runtime_state: 'wedged' })).toBe('degraded')
+    expect(await beat({ error_rate: 0, runtime_state: 'ok' })).toBe('ready')
+  })
+
+  test("needs the workspace's token, and a beat without one changes nothing", async () => {
+    const { id } = await createQuiet()
+    expect((await call('heartbeat', { workspace_id: id, active_tasks: 9 })).status).toBe(401)
+    expect(await read(id)).toMatchObject({ active_tasks: 0, last_heartbeat_at: null })
+  })
+
+  test('of an older generation does not make a restarted workspace ready', async () => {
+    const { id, token } = await createQuiet()
+    h.emulator.faults.add({ kind: 'answer', action: 'machine.update', status: 503 })
+    await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
+    expect((await call('heartbeat', { workspace_id: id, active_tasks: 5 }, token)).status).toBe(200)
+    expect(await read(id)).toMatchObject({ status: 'provisioning', active_tasks: 0 })
+    for (const fault of h.emulator.faults.list()) h.emulator.faults.remove(fault.id)
+  })
+})
+
+test('update-card replaces the card', async () => {
+  const { id, token } = await createQuiet()
+  expect(
+    await call('update-card', { workspace_id: id, agent_card: { name: 'renamed' } }, token),
+  ).toMatchObject({ body: { status: 'updated' } })
+  expect(await read(id)).toMatchObject({ agent_card: { name: 'renamed' } })
+  expect((await call('update-card', { workspace_id: id, agent_card: {} })).status).toBe(401)
+})

@@ -1,0 +1,49 @@
+// The processes of this computer, to see that none is left behind. Linux shows them in /proc; elsewhere `ps` does.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+
+type Process = { pid: number; parent: number; command: string }
+
+/** All that live; one that is dead and only not yet collected by its parent does not. */
+function livingProcesses(): Process[] {
+  return existsSync('/proc/self/stat') ? fromProc() : fromPs()
+}
+
+/** The living children of a process whose command line has this text in it. */
+export const childrenOf = (parent: number, text: string): number[] =>
+  livingProcesses()
+    .filter((one) => one.parent === parent && one.command.includes(text))
+    .map(({ pid }) => pid)
+
+/** Those of these processes that still live. */
+export function stillLiving(pids: number[]): number[] {
+  const living = new Set(livingProcesses().map(({ pid }) => pid))
+  return pids.filter((pid) => living.has(pid))
+}
+
+function fromProc(): Process[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        // "pid (name) state parent …", where the name may hold anything.
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        return state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent), command }]
+      } catch {
+        // It ended while we looked.
+        return []
+      }
+    })
+}
+
+function fromPs(): Process[] {
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,command='], { encoding: 'utf8' })
+  return stdout.split('\n').flatMap((line) => {
+    const [, pid, parent, state = '', command = ''] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
+    return pid === undefined || state.startsWith('Z')
+      ? []
+      : [{ pid: Number(pid), parent: Number(parent), command }]
+  })
+}

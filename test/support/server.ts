@@ -1,0 +1,115 @@
+// The server as a process of its own, the way `npm start` runs it: with a data directory, real ports, and a death that can
+// be a violent one.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Json } from './harness.ts'
+import { freePorts } from './ports.ts'
+import { childrenOf } from './processes.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export type Exit = { code: number | null; signal: NodeJS.Signals | null }
+
+/** Any script of this project as a child process, with what it prints. It gets these variables, PATH, and no others. */
+export function spawnNode(script: string, env: Record<string, string>, args: string[] = []) {
+  const child = spawn(process.execPath, [join(ROOT, script), ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const printed = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.stderr += text))
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  return { child, printed, exited }
+}
+
+export type Settings = Record<string, string>
+
+/** A data directory and ports that stay the same from one start to the next. */
+export async function createPlace() {
+  const directory = mkdtempSync(join(tmpdir(), 'workspaces-server-'))
+  const [port = 0, emulatorPort = 0] = await freePorts(3)
+  return {
+    settings: {
+      DATA_DIR: join(directory, 'data'),
+      PORT: String(port),
+      EMULATOR_PORT: String(emulatorPort),
+      EMULATOR_BOOT_MS: '20',
+    },
+    emulatorUrl: `http://127.0.0.1:${emulatorPort}`,
+    remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),
+  }
+}
+
+export type Server = Awaited<ReturnType<typeof startServer>>
+
+/** Starts the server and waits until its banner says where it is. */
+export async function startServer(settings: Settings) {
+  const { child, printed, exited } = spawnNode('functions/node.ts', settings)
+  const url = await bannerUrl(child, printed, exited)
+
+  async function call<Body = Json>(path: string, init: RequestInit & { json?: unknown } = {}) {
+    const { json, ...rest } = init
+    const headers = new Headers(rest.headers)
+    if (json !== undefined) headers.set('content-type', 'application/json')
+    const response = await fetch(new URL(path, url), {
+      ...rest,
+      headers,
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    })
+    return { status: response.status, headers: response.headers, body: (await response.json()) as Body }
+  }
+
+  return {
+    url,
+    printed,
+    exited,
+    call,
+    /** The processes in which its machines run. */
+    guests: () => childrenOf(child.pid ?? -1, 'guest-process'),
+    /** Sends the signal and waits for the end. */
+    async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<Exit> {
+      child.kill(signal)
+      return exited
+    },
+  }
+}
+
+function bannerUrl(
+  child: ChildProcess,
+  printed: { stdout: string; stderr: string },
+  exited: Promise<Exit>,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.stdout?.on('data', () => {
+      const [, url] = /^ {2}API +(http:\S+)/m.exec(printed.stdout) ?? []
+      if (url !== undefined) resolve(url)
+    })
+    void exited.then(({ code, signal }) =>
+      reject(new Error(`the server ended (${code ?? signal}) before its banner:\n${printed.stderr}`)),
+    )
+  })
+}
+
+/** Starts the server where it is expected to refuse, and waits for its end. */
+export async function startInVain(settings: Settings) {
+  const { printed, exited } = spawnNode('functions/node.ts', settings)
+  const { code } = await exited
+  return { code, ...printed }
+}
+
+/** The machines of a workspace at the embedded Fly that are not destroyed, asked for as an operator would. */
+export async function machinesAtFly(emulatorUrl: string, workspaceId: string): Promise<Json[]> {
+  const response = await fetch(
+    `${emulatorUrl}/v1/apps/molecule-workspaces/machines?metadata.workspace_id=${workspaceId}`,
+    { headers: { authorization: 'Bearer emulator' } },
+  )
+  if (!response.ok) throw new Error(`the emulator answered ${response.status}`)
+  return ((await response.json()) as Json[]).filter(({ state }) => state !== 'destroyed')
+}

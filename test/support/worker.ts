@@ -1,0 +1,168 @@
+// The Worker as Cloudflare would get it: bundled by wrangler from wrangler.toml, started in workerd, with Neon's protocol
+// and Fly's two doors on loopback ports of this process.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { Miniflare } from 'miniflare'
+import { listen } from '../../functions/listen.ts'
+import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { createEmulator } from '../../lib/emulator/emulator.ts'
+import type { Program } from '../../lib/emulator/host.ts'
+import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import { createPostgresDatabase } from './database.ts'
+import { QUICK } from './harness.ts'
+import { startNeonBridge } from './neon-bridge.ts'
+import { freePorts } from './ports.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const WRANGLER = createRequire(import.meta.url).resolve('wrangler/package.json')
+
+export type Bundle = {
+  code: string
+  /** The modules in it, and those it leaves to the runtime to import. */
+  inputs: string[]
+  externals: string[]
+}
+
+/** Bundles functions/worker.ts the way `wrangler deploy` does; nothing is sent anywhere. */
+export async function bundleWorker(options: { minify: boolean }): Promise<Bundle> {
+  const out = mkdtempSync(join(tmpdir(), 'worker-'))
+  try {
+    const flags = ['--dry-run', '--outdir', out, '--metafile', join(out, 'meta.json')]
+    await promisify(execFile)(
+      process.execPath,
+      [
+        join(WRANGLER, '../bin/wrangler.js'),
+        'deploy',
+        ...flags,
+        ...(options.minify ? ['--minify'] : ['--no-minify']),
+      ],
+      {
+        cwd: ROOT,
+        // No banner means no look for a newer wrangler either.
+        env: {
+          PATH: process.env['PATH'],
+          HOME: out,
+          WRANGLER_HIDE_BANNER: 'true',
+          WRANGLER_SEND_METRICS: 'false',
+        },
+      },
+    )
+    const meta = JSON.parse(readFileSync(join(out, 'meta.json'), 'utf8')) as {
+      inputs: Record<string, { imports: { path: string; external?: boolean }[] }>
+    }
+    return {
+      code: readFileSync(join(out, 'worker.js'), 'utf8'),
+      inputs: Object.keys(meta.inputs),
+      externals: Object.values(meta.inputs).flatMap(({ imports }) =>
+        imports
+          .filter(({ path, external }) => external === true && path !== '<runtime>')
+          .map(({ path }) => path),
+      ),
+    }
+  } finally {
+    rmSync(out, { recursive: true, force: true })
+  }
+}
+
+/** A bundle in workerd. `bindings` are the Worker's variables and secrets. */
+export async function startWorkerd(
+  code: string,
+  bindings: Record<string, string>,
+  port?: number,
+): Promise<{ url: string; runCron(): Promise<string>; close(): Promise<void> }> {
+  const miniflare = new Miniflare({
+    modules: true,
+    script: code,
+    compatibilityDate: '2026-04-01',
+    bindings,
+    host: '127.0.0.1',
+    ...(port === undefined ? {} : { port }),
+    // The request details that Miniflare would else fetch from Cloudflare.
+    cf: false,
+  })
+  const url = (await miniflare.ready).origin
+  return {
+    url,
+    async runCron() {
+      // Its type comes from @cloudflare/workers-types, whose globals would clash with Node's in every other file.
+      const worker = (await miniflare.getWorker()) as unknown as {
+        scheduled(event: { cron: string; scheduledTime: Date }): Promise<{ outcome: string }>
+      }
+      const { outcome } = await worker.scheduled({ cron: '* * * * *', scheduledTime: new Date() })
+      return outcome
+    },
+    close: () => miniflare.dispose(),
+  }
+}
+
+export const ADMIN_TOKEN = 'a-token-of-the-operator'
+
+export type WorkerPlace = Awaited<ReturnType<typeof startWorkerPlace>>
+
+/** Everything around the Worker and the Worker in it. Agents call home to workerd over HTTP. */
+export async function startWorkerPlace(code: string, programs: Record<string, Program> = {}) {
+  const database = await createPostgresDatabase()
+  const bridge = await startNeonBridge()
+  const emulator = await createEmulator({
+    host: createInProcessHost({ programs: { ...programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent } }),
+    timings: QUICK,
+    defaultApp: 'test-app',
+    tokens: ['test-token'],
+  })
+  emulator.createApp('test-app', { ips: true })
+  const at = { host: '127.0.0.1', port: 0, setting: 'a test' }
+  const api = await listen(
+    withLostConnections((request) => emulator.api.fetch(request)),
+    at,
+  )
+  const proxy = await listen(
+    withLostConnections((request) => emulator.proxy(request)),
+    at,
+  )
+  const [port = 0] = await freePorts(1)
+  const worker = await startWorkerd(
+    code,
+    {
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: 'test-token',
+      FLY_WORKSPACE_APP: 'test-app',
+      FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
+      FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
+      DATABASE_URL: database,
+      NEON_HTTP_ENDPOINT: bridge.endpoint,
+      PUBLIC_URL: `http://127.0.0.1:${port}`,
+      ADMIN_TOKEN,
+      LOG_LEVEL: 'silent',
+    },
+    port,
+  )
+  return {
+    ...worker,
+    bridge,
+    emulator,
+    /** A call by the operator, at workerd's socket. */
+    call: (path: string, init: RequestInit & { json?: unknown } = {}) => {
+      const { json, ...rest } = init
+      const headers = new Headers(rest.headers)
+      if (!headers.has('authorization')) headers.set('authorization', `Bearer ${ADMIN_TOKEN}`)
+      if (json !== undefined) headers.set('content-type', 'application/json')
+      return fetch(new URL(path, worker.url), {
+        ...rest,
+        headers,
+        ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      })
+    },
+    async close() {
+      await worker.close()
+      await emulator.close()
+      await Promise.all([api.close(0), proxy.close(0)])
+      await bridge.close()
+    },
+  }
+}
