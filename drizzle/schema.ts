@@ -54,16 +54,22 @@ export const workspaces = pgTable(
     role: text('role'),
     runtime: text('runtime').notNull(),
     tier: integer('tier').notNull(),
-    region: text('region').notNull(),
+    /** Where its machine may be, best first. More than one lets a full region be passed over. */
+    regions: jsonb('regions').$type<string[]>().notNull(),
     model: text('model'),
     parentId: uuid('parent_id').references((): AnyPgColumn => workspaces.id),
     env: jsonb('env').$type<Record<string, string>>().notNull().default({}),
     config: jsonb('config').$type<Record<string, unknown>>().notNull().default({}),
     /** The caller's own image; null means the runtime's. */
     image: text('image'),
+    /** Minutes without work after which it hibernates; null: never. */
+    idleMinutes: integer('idle_minutes'),
+    /** Grows with every change of the above that a machine only gets by a restart. */
+    specVersion: integer('spec_version').notNull().default(1),
 
     // What is wanted now.
     status: workspaceStatus('status').notNull(),
+    statusChangedAt: moment('status_changed_at').notNull(),
     reason: jsonb('reason').$type<StoredReason>(),
     /** Grows with every launch or restart that is wanted. Whatever an older one says is history. */
     generation: integer('generation').notNull().default(1),
@@ -75,8 +81,13 @@ export const workspaces = pgTable(
     launchId: uuid('launch_id'),
     launchedAt: moment('launched_at'),
     app: text('app'),
+    /** When its turn to be made comes: creates are paced per app. Cleared once the provider has been asked. */
+    launchSlotAt: moment('launch_slot_at'),
+    /** The region that the last launch asked for. */
+    launchRegion: text('launch_region'),
     machineId: text('machine_id'),
     machineGeneration: integer('machine_generation'),
+    machineSpecVersion: integer('machine_spec_version'),
     machineState: text('machine_state'),
     machineRegion: text('machine_region'),
     machineImage: text('machine_image'),
@@ -96,6 +107,8 @@ export const workspaces = pgTable(
     errorRate: real('error_rate').notNull().default(0),
     sampleError: text('sample_error').notNull().default(''),
     uptimeSeconds: bigint('uptime_seconds', { mode: 'number' }).notNull().default(0),
+    /** When it last did something for somebody: a message through the proxy, or a heartbeat that reports work. */
+    lastActiveAt: moment('last_active_at'),
 
     // When to look again, and who is looking. Null: nothing is due.
     nextCheckAt: moment('next_check_at'),
@@ -103,6 +116,13 @@ export const workspaces = pgTable(
     leasedUntil: moment('leased_until'),
     /** Failed attempts in a row; spaces out the next ones. */
     attempts: integer('attempts').notNull().default(0),
+    /** The last thing that the provider refused or did not answer, and when. Shown by explain. */
+    lastFailure: jsonb('last_failure').$type<StoredReason & { at: string }>(),
+
+    // The Idempotency-Key that made it: the same key finds this row, its body's fingerprint and the answer that was given.
+    idempotencyKey: text('idempotency_key').unique(),
+    idempotencyFingerprint: text('idempotency_fingerprint'),
+    idempotencyAnswer: jsonb('idempotency_answer').$type<Record<string, unknown>>(),
 
     createdAt: moment('created_at').notNull(),
     updatedAt: moment('updated_at').notNull(),
@@ -138,6 +158,37 @@ export const workspaceTokens = pgTable(
   },
   (table) => [index('workspace_tokens_workspace').on(table.workspaceId)],
 )
+
+/** When the next create in an app may be sent, so that all replicas together keep to Fly's rate. */
+export const launchPace = pgTable('launch_pace', {
+  app: text('app').primaryKey(),
+  /** Theoretical arrival time of the generic cell rate algorithm. */
+  nextAt: moment('next_at').notNull(),
+})
+
+/** What was learned of each region by asking for machines there. */
+export const regionHealth = pgTable('region_health', {
+  region: text('region').primaryKey(),
+  /** Refusals in a row. */
+  failures: integer('failures').notNull().default(0),
+  /** Passed over until then; afterwards one launch may try it again. Null: in use. */
+  openUntil: moment('open_until'),
+  lastFailure: jsonb('last_failure').$type<StoredReason>(),
+  lastFailureAt: moment('last_failure_at'),
+  lastSuccessAt: moment('last_success_at'),
+})
+
+/** Machines with our mark and no workspace. Seen twice and old enough, they are destroyed. */
+export const orphans = pgTable('orphans', {
+  machineId: text('machine_id').primaryKey(),
+  app: text('app').notNull(),
+  firstSeenAt: moment('first_seen_at').notNull(),
+  lastSeenAt: moment('last_seen_at').notNull(),
+  sightings: integer('sightings').notNull().default(1),
+  /** Attempts to destroy it that failed. */
+  attempts: integer('attempts').notNull().default(0),
+  goneAt: moment('gone_at'),
+})
 
 /** The ordered log. Every change of a workspace appends its row in the same statement. */
 export const events = pgTable(

@@ -11,10 +11,10 @@ import {
   toJsonRpcResponse,
 } from '../lib/a2a/json-rpc.ts'
 import { proxyToAgent } from '../lib/a2a/proxy.ts'
+import { openRoad, whileInUse } from '../lib/a2a/awake.ts'
 import { routeOf } from '../lib/a2a/route.ts'
 import type { DomainError, ErrorCode } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
-import { getWorkspace } from '../lib/workspaces/queries.ts'
 import type { AppEnv } from './app-env.ts'
 import { assertMayUse, authenticate, type Openness } from './authenticate.ts'
 import { readBounded } from './read-bounded.ts'
@@ -89,16 +89,19 @@ async function forward(
   const id = c.req.param('id') ?? ''
   if (!UUID.test(id)) throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found: its id is a UUID')
   assertMayUse(c, id)
-  const route = routeOf(await getWorkspace(services.db, id), services.provisioner)
-  return proxyToAgent({
-    route,
-    headers: c.req.raw.headers,
-    body: completeMessage(text, envelope),
-    path: '/',
-    signal: c.req.raw.signal,
-    silenceMs: services.config.a2a.silenceMs,
-    fetch: services.fetch,
-  })
+  const { row, woken } = await openRoad(services, id, c.req.raw.signal)
+  if (woken !== undefined) c.executionCtx.waitUntil(woken)
+  const send = () =>
+    proxyToAgent({
+      route: routeOf(row, services.provisioner),
+      headers: c.req.raw.headers,
+      body: completeMessage(text, envelope),
+      path: '/',
+      signal: c.req.raw.signal,
+      silenceMs: services.config.a2a.silenceMs,
+      fetch: services.fetch,
+    })
+  return row.idleMinutes === null ? send() : whileInUse(services, id, send)
 }
 
 /**

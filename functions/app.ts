@@ -9,11 +9,13 @@ import type { Services } from '../lib/services.ts'
 import { a2aRoutes } from './a2a.ts'
 import type { AppEnv } from './app-env.ts'
 import { authenticate, type Openness } from './authenticate.ts'
+import { fleetRoutes } from './fleet.ts'
 import { healthRoutes } from './health.ts'
 import { toDomainError, toProblem } from './problem.ts'
 import { registryRoutes } from './registry.ts'
 import { VERSION } from './version.ts'
 import { workspaceRoutes } from './workspaces.ts'
+import { workspaceVerbRoutes } from './workspace-verbs.ts'
 
 /** Largest body of everything but A2A. */
 const MAX_BODY_BYTES = 1024 * 1024
@@ -73,6 +75,10 @@ export function createApp(services: Services, openness: Openness) {
   const identify = authenticate(services, openness)
   app.use('/workspaces', identify)
   app.use('/workspaces/*', identify)
+  app.use('/fleet', identify)
+  app.use('/regions', identify)
   app.route('/', workspaceRoutes(services))
+  app.route('/', workspaceVerbRoutes(services))
+  app.route('/', fleetRoutes(services))
   return app
 }

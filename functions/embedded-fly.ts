@@ -14,17 +14,17 @@ const SAMPLE_AGENT = new URL('../lib/emulator/sample-agent.ts', import.meta.url)
 export type EmbeddedFly = { apiUrl: string; proxyUrl: string; close(): Promise<void> }
 
 export async function startEmbeddedFly(config: Config, log: (line: string) => void): Promise<EmbeddedFly> {
-  const { app, token } = config.fly
+  const { apps, token } = config.fly
   const directory = `${config.dataDirectory}/fly`
   const emulator = await createEmulator({
     host: createProcessHost({ images: sampleAgentFor(config), directory: `${directory}/guests`, log }),
     store: createFileStore(directory),
     tokens: [token],
-    defaultApp: app,
+    defaultApp: apps[0],
     timings: { pullMs: config.emulator.bootMs / 2, bootMs: config.emulator.bootMs / 2 },
     log,
   })
-  emulator.createApp(app, { ips: true })
+  for (const app of apps) emulator.createApp(app, { ips: true })
   const at = (offset: number) => ({
     host: HOST,
     port: config.emulator.port === 0 ? 0 : config.emulator.port + offset,

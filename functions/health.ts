@@ -57,7 +57,7 @@ export function healthRoutes(services: Services) {
       status: 'ok',
       version: VERSION,
       provisioner: provisioner.name,
-      app: provisioner.app,
+      app: provisioner.apps.join(','),
       region: config.fly.region,
       emulator: config.fly.emulator,
       database: services.driver,

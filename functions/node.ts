@@ -104,7 +104,7 @@ function banner(config: Config, url: string, driver: string): string {
     `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
     fly.emulator
       ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
-      : `  Fly        app ${fly.app}, region ${fly.region}, at ${fly.apiUrl}`,
+      : `  Fly        ${fly.apps.length === 1 ? 'app' : 'apps'} ${fly.apps.join(', ')}, region ${fly.region}, at ${fly.apiUrl}`,
     ...(fly.emulator ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`] : []),
     ...(config.publicUrl === undefined
       ? [

@@ -1,13 +1,12 @@
 // /registry: agents calling home, with the wire of Molecule's runtimes (molecule.md §1.4, §1.5, §2.6). Their token is
 // checked in the verb, together with the change it allows.
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { createRoute, z } from '@hono/zod-openapi'
 import { HeartbeatInput, isWaitingForAgent, recordHeartbeat } from '../lib/agents/heartbeat.ts'
 import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../lib/agents/register.ts'
 import type { Services } from '../lib/services.ts'
 import { reconcileNow } from '../lib/sweep.ts'
-import type { AppEnv } from './app-env.ts'
 import { bearerOf } from './authenticate.ts'
-import { Problem, toInvalidInput } from './problem.ts'
+import { createDoors, problem } from './door.ts'
 
 const doorOf = <Body extends z.ZodType, Status extends string>(
   name: string,
@@ -25,23 +24,13 @@ const doorOf = <Body extends z.ZodType, Status extends string>(
         content: { 'application/json': { schema: z.object({ status: z.literal(status) }) } },
         description: 'Noted.',
       },
-      400: {
-        content: { 'application/problem+json': { schema: Problem } },
-        description: 'A field is not valid.',
-      },
-      401: {
-        content: { 'application/problem+json': { schema: Problem } },
-        description: "Not this workspace's token.",
-      },
+      400: problem('A field is not valid.'),
+      401: problem("Not this workspace's token."),
     },
   })
 
 export function registryRoutes(services: Services) {
-  const app = new OpenAPIHono<AppEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw toInvalidInput(result.error)
-    },
-  })
+  const app = createDoors()
 
   app.openapi(doorOf('register', 'registerAgent', RegisterInput, 'registered'), async (c) => {
     const row = await registerAgent(services, c.req.valid('json'), bearerOf(c))

@@ -1,33 +1,22 @@
-// /workspaces: create, list, read, restart, remove. Each door parses, calls one verb, and sets the reconcile road going
+// /workspaces: create, list, read, change, remove. Each door parses, calls one verb, and sets the reconcile road going
 // after the answer.
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { invalidField } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
-import { reconcileNow } from '../lib/sweep.ts'
-import { createWorkspace, CreateWorkspaceInput } from '../lib/workspaces/create.ts'
+import { createWorkspace, IDEMPOTENCY_HOURS } from '../lib/workspaces/create.ts'
 import { getWorkspace, listWorkspaces } from '../lib/workspaces/queries.ts'
-import type { Workspace } from '../lib/workspaces/workspace.ts'
 import { removeWorkspace } from '../lib/workspaces/remove.ts'
-import { restartWorkspace } from '../lib/workspaces/restart.ts'
+import { updateWorkspace } from '../lib/workspaces/update.ts'
 import { waitUntilSettled } from '../lib/workspaces/wait.ts'
-import type { AppEnv } from './app-env.ts'
+import type { Workspace } from '../lib/workspaces/workspace.ts'
+import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../lib/workspaces/workspace-input.ts'
 import { adminOnly, assertMayUse } from './authenticate.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
+import { createDoors, follow, IdParam, json, problem } from './door.ts'
 import { preferredWait } from './prefer.ts'
-import { Problem, toInvalidInput } from './problem.ts'
 import { publicUrlOf } from './public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './workspace-view.ts'
-
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  content: { 'application/json': { schema } },
-  description,
-})
-const problem = (description: string) => ({
-  content: { 'application/problem+json': { schema: Problem } },
-  description,
-})
-
-const IdParam = z.object({ id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }) })
 
 const listRoute = createRoute({
   method: 'get',
@@ -53,6 +42,7 @@ const createRouteDefinition = createRoute({
   method: 'post',
   path: '/workspaces',
   operationId: 'createWorkspace',
+  description: `With an \`Idempotency-Key\` header, the same body gets the same answer again for ${IDEMPOTENCY_HOURS} hours, and nothing is made twice.`,
   middleware: [adminOnly],
   request: { body: { required: true, content: { 'application/json': { schema: CreateWorkspaceInput } } } },
   responses: {
@@ -61,6 +51,7 @@ const createRouteDefinition = createRoute({
       'Stored, and being provisioned. `Prefer: wait=30` answers when it is ready or failed.',
     ),
     400: problem('A field is not valid; nothing was stored.'),
+    422: problem('The Idempotency-Key was used for another body.'),
   },
 })
 
@@ -78,14 +69,21 @@ const readRoute = createRoute({
   },
 })
 
-const restartRoute = createRoute({
-  method: 'post',
-  path: '/workspaces/{id}/restart',
-  operationId: 'restartWorkspace',
+const changeRoute = createRoute({
+  method: 'patch',
+  path: '/workspaces/{id}',
+  operationId: 'updateWorkspace',
   middleware: [adminOnly],
-  request: { params: IdParam },
+  request: {
+    params: IdParam,
+    body: { required: true, content: { 'application/json': { schema: UpdateWorkspaceInput } } },
+  },
   responses: {
-    200: json(WorkspaceView, 'A new generation is wanted: its machine gets the newest spec and boots.'),
+    200: json(
+      z.object({ status: z.literal('updated'), needs_restart: z.boolean(), workspace: WorkspaceView }),
+      'Changed. `needs_restart`: the machine gets some of it at the next restart only.',
+    ),
+    400: problem('A field is not valid; nothing was changed.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed.'),
   },
@@ -111,22 +109,8 @@ const removeRoute = createRoute({
 })
 
 export function workspaceRoutes(services: Services) {
-  const app = new OpenAPIHono<AppEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw toInvalidInput(result.error)
-    },
-  })
+  const app = createDoors()
   const view = (c: Context, row: Workspace) => toWorkspaceView(row, publicUrlOf(services.config, c))
-
-  /** Sets the reconcile road going for workspaces, and holds the answer back if the caller prefers so. */
-  async function follow(c: Context, ids: string[]): Promise<Workspace | undefined> {
-    for (const id of ids) c.executionCtx.waitUntil(reconcileNow(services, id))
-    const seconds = preferredWait(c)
-    const [id] = ids
-    return seconds === undefined || id === undefined
-      ? undefined
-      : waitUntilSettled(services, id, seconds, c.req.raw.signal)
-  }
 
   app.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid('query')
@@ -143,10 +127,15 @@ export function workspaceRoutes(services: Services) {
   })
 
   app.openapi(createRouteDefinition, async (c) => {
-    const created = await createWorkspace(services, c.req.valid('json'))
-    const row = (await follow(c, [created.id])) ?? created
+    const key = idempotencyKeyOf(c)
+    const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
+    const { row, replayed } = await createWorkspace(services, c.req.valid('json'), idempotency)
     c.header('location', `/workspaces/${row.id}`)
-    return c.json(view(c, row), 201)
+    if (replayed !== undefined) {
+      c.header('idempotency-replayed', 'true')
+      return c.json(replayed as z.infer<typeof WorkspaceView>, 201)
+    }
+    return c.json(view(c, (await follow(services, c, [row.id])) ?? row), 201)
   })
 
   app.openapi(readRoute, async (c) => {
@@ -160,15 +149,16 @@ export function workspaceRoutes(services: Services) {
     return c.json(view(c, row), 200)
   })
 
-  app.openapi(restartRoute, async (c) => {
-    const wanted = await restartWorkspace(services, c.req.valid('param').id)
-    return c.json(view(c, (await follow(c, [wanted.id])) ?? wanted), 200)
+  app.openapi(changeRoute, async (c) => {
+    const row = await updateWorkspace(services, c.req.valid('param').id, c.req.valid('json'))
+    const workspace = view(c, row)
+    return c.json({ status: 'updated' as const, needs_restart: workspace.needs_restart, workspace }, 200)
   })
 
   app.openapi(removeRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const { removed } = await removeWorkspace(services, id, c.req.valid('query').confirm === 'true')
-    await follow(c, removed)
+    const removed = await removeWorkspace(services, id, c.req.valid('query').confirm === 'true')
+    await follow(services, c, removed)
     return c.json(
       { status: 'removed' as const, cascade_deleted: removed.filter((other) => other !== id).length },
       200,
@@ -176,4 +166,13 @@ export function workspaceRoutes(services: Services) {
   })
 
   return app
+}
+
+/** @throws DomainError `invalid_input` for a key that is too long or has unprintable characters */
+function idempotencyKeyOf(c: Context): string | undefined {
+  const key = c.req.header('idempotency-key')
+  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters without spaces')
+  }
+  return key
 }

@@ -17,7 +17,8 @@ export type Config = {
     /** True when Fly is the embedded emulator. */
     emulator: boolean
     token: string
-    app: string
+    /** Where machines are made; the least loaded one is taken. */
+    apps: readonly [string, ...string[]]
     region: string
     apiUrl: string
     /** Where the Fly Proxy listens, when it is not `https://<app>.fly.dev`. */
@@ -28,6 +29,8 @@ export type Config = {
   /** Seconds until provisioning is given up; undefined: per runtime. */
   provisionTimeoutSeconds: number | undefined
   sweepIntervalSeconds: number
+  /** How old an orphaned machine must be before it is destroyed. */
+  orphanGraceSeconds: number
   a2a: { maxBodyBytes: number; silenceMs: number }
   logLevel: LogLevel
 }
@@ -78,6 +81,10 @@ const runtimeImages = z.string().transform((value, context): Partial<Record<Runt
   return images
 })
 
+const appName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a Fly app: lower-case letters, digits and dashes')
+
 /** Every variable we know, with its default. README's table of settings is tested against these names. */
 export const Environment = z.object({
   HOST: text.default('127.0.0.1'),
@@ -89,10 +96,8 @@ export const Environment = z.object({
   ADMIN_TOKEN: list.default([]),
   CONTAINER_BACKEND: z.enum(['flyio']).optional(),
   FLY_API_TOKEN: text.optional(),
-  FLY_WORKSPACE_APP: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a Fly app: lower-case letters, digits and dashes')
-    .optional(),
+  FLY_WORKSPACE_APP: appName.optional(),
+  FLY_WORKSPACE_APPS: list.pipe(z.array(appName)).optional(),
   FLY_REGION: z
     .string()
     .regex(/^[a-z]{3}$/, 'must be a Fly region code such as ord')
@@ -107,6 +112,7 @@ export const Environment = z.object({
   PROVISION_TIMEOUT_SECONDS: seconds(86_400).optional(),
   SWEEP_INTERVAL_SECONDS: seconds(3600).default(5),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  ORPHAN_GRACE_SECONDS: z.coerce.number().min(0).max(86_400).default(600),
   A2A_MAX_BODY_BYTES: z.coerce.number().int().min(1024).max(100_000_000).default(10_000_000),
   A2A_SILENCE_SECONDS: seconds(86_400).default(300),
 })
@@ -150,7 +156,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     fly: {
       emulator,
       token: settings.FLY_API_TOKEN ?? EMULATOR_TOKEN,
-      app: settings.FLY_WORKSPACE_APP ?? EMULATOR_APP,
+      apps: appsOf(settings.FLY_WORKSPACE_APP ?? EMULATOR_APP, settings.FLY_WORKSPACE_APPS ?? []),
       region: settings.FLY_REGION,
       apiUrl: settings.FLY_FLAPS_BASE_URL ?? 'https://api.machines.dev',
       proxyUrl: settings.FLY_PROXY_BASE_URL,
@@ -164,10 +170,16 @@ export function parseConfig(env: Record<string, unknown>): Config {
     },
     provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
     sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
+    orphanGraceSeconds: settings.ORPHAN_GRACE_SECONDS,
     a2a: { maxBodyBytes: settings.A2A_MAX_BODY_BYTES, silenceMs: settings.A2A_SILENCE_SECONDS * 1000 },
     logLevel: settings.LOG_LEVEL,
   }
 }
+
+const appsOf = (first: string, more: string[]): [string, ...string[]] => [
+  first,
+  ...new Set(more.filter((app) => app !== first)),
+]
 
 // Half a Fly configuration is an error in both directions: falling back to the emulator would look like success.
 function halfConfigured(given: Record<string, unknown>): string[] {

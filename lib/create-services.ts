@@ -23,7 +23,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     config,
     db: database.db,
     driver: database.driver,
-    provisioner: createFlyProvisioner({ fly, app: config.fly.app, proxyUrl: config.fly.proxyUrl }),
+    provisioner: createFlyProvisioner({ fly, apps: config.fly.apps, proxyUrl: config.fly.proxyUrl }),
     fetch: outside.fetch,
     now: outside.now ?? (() => new Date()),
     log,

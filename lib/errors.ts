@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'not_found'
   | 'conflict'
   | 'confirmation_required'
+  | 'idempotency_mismatch'
   | 'unavailable'
   | 'misconfigured'
   | 'internal'

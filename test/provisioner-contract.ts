@@ -22,6 +22,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     let subject: ContractSubject
     let backend: Provisioner
     const plane = crypto.randomUUID()
+    const refOf = (machineId: string) => ({ app: backend.apps[0], machineId })
     beforeAll(async () => {
       subject = await open()
       backend = subject.provisioner
@@ -54,16 +55,16 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     async function settled(spec: MachineSpec, machineId: string | null): Promise<Observed> {
       for (let tries = 0; tries < 100; tries++) {
-        const observed = await backend.observe(spec.labels.workspaceId, machineId)
+        const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], machineId)
         if (observed.presence !== 'present' || observed.machine.phase !== 'busy') return observed
-        await backend.settle(observed.machine.id, 1)
+        await backend.settle(refOf(observed.machine.id), 1)
       }
       throw new Error('the machine never came to rest')
     }
 
     test('launches a machine that starts, in its region, with its labels, and answers at its endpoint only', async () => {
       const spec = specOf()
-      const machine = await backend.launch(spec)
+      const machine = await backend.launch(backend.apps[0], spec)
       expect(machine).toMatchObject({ labels: spec.labels, region: spec.region })
       expect(await settled(spec, machine.id)).toMatchObject({
         presence: 'present',
@@ -74,8 +75,8 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('launches one machine for one name, however often it is asked', async () => {
       const spec = specOf()
-      const first = await backend.launch(spec)
-      const second = await backend.launch({
+      const first = await backend.launch(backend.apps[0], spec)
+      const second = await backend.launch(backend.apps[0], {
         ...spec,
         labels: { ...spec.labels, launchId: crypto.randomUUID() },
       })
@@ -85,26 +86,26 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('finds by its labels what was launched and never heard of again', async () => {
       const spec = specOf()
       subject.loseNextLaunch()
-      await expect(backend.launch(spec)).rejects.toMatchObject({ applied: 'unknown' })
+      await expect(backend.launch(backend.apps[0], spec)).rejects.toMatchObject({ applied: 'unknown' })
       const found = await settled(spec, null)
       expect(found).toMatchObject({ presence: 'present', machine: { labels: spec.labels } })
     })
 
     test('does not adopt a machine of the same name that belongs to another control plane', async () => {
       const spec = specOf()
-      await backend.launch(spec)
+      await backend.launch(backend.apps[0], spec)
       const rival = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
-      await expect(backend.launch(rival)).rejects.toMatchObject({
+      await expect(backend.launch(backend.apps[0], rival)).rejects.toMatchObject({
         problem: { code: 'name_taken', retryable: false },
       })
     })
 
     test('updates a machine in place, and it runs with the new spec', async () => {
       const spec = specOf()
-      const machine = await backend.launch(spec)
+      const machine = await backend.launch(backend.apps[0], spec)
       await settled(spec, machine.id)
       const newer = specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
-      const updated = await backend.update(machine.id, newer)
+      const updated = await backend.update(refOf(machine.id), newer)
       expect(updated.id).toBe(machine.id)
       expect(await settled(newer, machine.id)).toMatchObject({
         machine: { phase: 'started', labels: { generation: 2 } },
@@ -113,41 +114,58 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('stops and starts', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(spec)
+      const { id } = await backend.launch(backend.apps[0], spec)
       await settled(spec, id)
-      await backend.stop(id)
+      await backend.stop(refOf(id))
       expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'stopped' } })
-      await backend.start(id)
+      await backend.start(refOf(id))
+      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
+    })
+
+    test('suspends, or stops where memory cannot be kept, and starts again', async () => {
+      const spec = specOf()
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await settled(spec, id)
+      await backend.suspend(refOf(id))
+      const asleep = await settled(spec, id)
+      expect(asleep.presence === 'present' && ['suspended', 'stopped'].includes(asleep.machine.phase)).toBe(
+        true,
+      )
+      await backend.start(refOf(id))
       expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
     })
 
     test('destroys from any state, and destroying what is gone is success', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(spec)
-      await backend.destroy(id)
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await backend.destroy(refOf(id))
       for (let tries = 0; tries < 100; tries++) {
-        const observed = await backend.observe(spec.labels.workspaceId, id)
+        const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], id)
         if (
           observed.presence === 'absent' ||
           (observed.presence === 'present' && observed.machine.phase === 'gone')
         )
           break
-        await backend.settle(id, 1)
+        await backend.settle(refOf(id), 1)
       }
-      await backend.destroy(id)
-      await backend.destroy('00000000000000')
-      const again = await backend.launch(spec)
+      await backend.destroy(refOf(id))
+      await backend.destroy(refOf('00000000000000'))
+      const again = await backend.launch(backend.apps[0], spec)
       expect(again.id).not.toBe(id)
     })
 
     test('says absent of what it never heard of', async () => {
-      expect(await backend.observe(crypto.randomUUID(), null)).toEqual({ presence: 'absent' })
-      expect(await backend.observe(crypto.randomUUID(), '00000000000000')).toEqual({ presence: 'absent' })
+      expect(await backend.observe(crypto.randomUUID(), backend.apps[0], null)).toEqual({
+        presence: 'absent',
+      })
+      expect(await backend.observe(crypto.randomUUID(), backend.apps[0], '00000000000000')).toEqual({
+        presence: 'absent',
+      })
     })
 
     test('names an image that cannot be pulled, at launch or after it', async () => {
       const spec = specOf({ image: subject.missingImage })
-      const outcome = await backend.launch(spec).then(
+      const outcome = await backend.launch(backend.apps[0], spec).then(
         (machine) => settled(spec, machine.id),
         (error: unknown) => error,
       )
@@ -161,35 +179,38 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('lists its fleet, and no other control plane’s', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(spec)
+      const { id } = await backend.launch(backend.apps[0], spec)
       await settled(spec, id)
-      expect(await backend.fleet(plane)).toContainEqual(
+      expect(await backend.fleet(backend.apps[0], plane)).toContainEqual(
         expect.objectContaining({ machineId: id, phase: 'started' }),
       )
-      expect(await backend.fleet(crypto.randomUUID())).toEqual([])
+      expect(await backend.fleet(backend.apps[0], crypto.randomUUID())).toEqual([])
+      expect(await backend.inventory(backend.apps[0])).toContainEqual(
+        expect.objectContaining({ id, name: spec.name, cpus: spec.cpus, memoryMb: spec.memoryMb }),
+      )
     })
 
     test('says unknown, not absent, while the backend does not answer, and every other verb says why', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(spec)
+      const { id } = await backend.launch(backend.apps[0], spec)
       const repair = subject.breakDown()
       try {
         for (const machineId of [id, null]) {
-          expect(await backend.observe(spec.labels.workspaceId, machineId)).toMatchObject({
+          expect(await backend.observe(spec.labels.workspaceId, backend.apps[0], machineId)).toMatchObject({
             presence: 'unknown',
             problem: { retryable: true },
           })
         }
         for (const verb of [
-          () => backend.start(id),
-          () => backend.stop(id),
-          () => backend.destroy(id),
-          () => backend.update(id, spec),
-          () => backend.fleet(plane),
+          () => backend.start(refOf(id)),
+          () => backend.stop(refOf(id)),
+          () => backend.destroy(refOf(id)),
+          () => backend.update(refOf(id), spec),
+          () => backend.fleet(backend.apps[0], plane),
         ]) {
           await expect(verb()).rejects.toBeInstanceOf(ProvisionError)
         }
-        await backend.settle(id, 1)
+        await backend.settle(refOf(id), 1)
       } finally {
         repair()
       }

@@ -15,6 +15,30 @@ CREATE TABLE "events" (
 	"at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "launch_pace" (
+	"app" text PRIMARY KEY NOT NULL,
+	"next_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "orphans" (
+	"machine_id" text PRIMARY KEY NOT NULL,
+	"app" text NOT NULL,
+	"first_seen_at" timestamp with time zone NOT NULL,
+	"last_seen_at" timestamp with time zone NOT NULL,
+	"sightings" integer DEFAULT 1 NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"gone_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "region_health" (
+	"region" text PRIMARY KEY NOT NULL,
+	"failures" integer DEFAULT 0 NOT NULL,
+	"open_until" timestamp with time zone,
+	"last_failure" jsonb,
+	"last_failure_at" timestamp with time zone,
+	"last_success_at" timestamp with time zone
+);
+--> statement-breakpoint
 CREATE TABLE "workspace_tokens" (
 	"hash" text PRIMARY KEY NOT NULL,
 	"workspace_id" uuid NOT NULL,
@@ -31,21 +55,27 @@ CREATE TABLE "workspaces" (
 	"role" text,
 	"runtime" text NOT NULL,
 	"tier" integer NOT NULL,
-	"region" text NOT NULL,
+	"regions" jsonb NOT NULL,
 	"model" text,
 	"parent_id" uuid,
 	"env" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"config" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	"image" text,
+	"idle_minutes" integer,
+	"spec_version" integer DEFAULT 1 NOT NULL,
 	"status" "workspace_status" NOT NULL,
+	"status_changed_at" timestamp with time zone NOT NULL,
 	"reason" jsonb,
 	"generation" integer DEFAULT 1 NOT NULL,
 	"deadline_at" timestamp with time zone,
 	"launch_id" uuid,
 	"launched_at" timestamp with time zone,
 	"app" text,
+	"launch_slot_at" timestamp with time zone,
+	"launch_region" text,
 	"machine_id" text,
 	"machine_generation" integer,
+	"machine_spec_version" integer,
 	"machine_state" text,
 	"machine_region" text,
 	"machine_image" text,
@@ -61,14 +91,20 @@ CREATE TABLE "workspaces" (
 	"error_rate" real DEFAULT 0 NOT NULL,
 	"sample_error" text DEFAULT '' NOT NULL,
 	"uptime_seconds" bigint DEFAULT 0 NOT NULL,
+	"last_active_at" timestamp with time zone,
 	"next_check_at" timestamp with time zone,
 	"lease_id" uuid,
 	"leased_until" timestamp with time zone,
 	"attempts" integer DEFAULT 0 NOT NULL,
+	"last_failure" jsonb,
+	"idempotency_key" text,
+	"idempotency_fingerprint" text,
+	"idempotency_answer" jsonb,
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
 	"ready_at" timestamp with time zone,
-	"removed_at" timestamp with time zone
+	"removed_at" timestamp with time zone,
+	CONSTRAINT "workspaces_idempotency_key_unique" UNIQUE("idempotency_key")
 );
 --> statement-breakpoint
 ALTER TABLE "workspace_tokens" ADD CONSTRAINT "workspace_tokens_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

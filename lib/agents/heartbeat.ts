@@ -42,6 +42,8 @@ export async function recordHeartbeat(
     .update(workspaces)
     .set({
       lastHeartbeatAt: now,
+      // Work in flight keeps a workspace awake.
+      ...(input.active_tasks != null && input.active_tasks > 0 ? { lastActiveAt: now } : {}),
       ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
       ...(input.sample_error == null ? {} : { sampleError: input.sample_error.slice(0, 4096) }),
       ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),

@@ -6,7 +6,15 @@ import { machineName } from '../workspaces/machine-spec.ts'
 import { flyConfig } from './fly-config.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './fly-labels.ts'
 import { toProvisionError } from './fly-problems.ts'
-import type { FleetEntry, Machine, MachineExit, MachinePhase, Observed, Provisioner } from './provisioner.ts'
+import type {
+  FleetEntry,
+  InventoryEntry,
+  Machine,
+  MachineExit,
+  MachinePhase,
+  Observed,
+  Provisioner,
+} from './provisioner.ts'
 
 /** Fly's regions as of June 2026 (fly.md §2.8). A region that is missing here is refused before Fly is asked. */
 export const FLY_REGIONS = [
@@ -40,29 +48,31 @@ const PHASES: Record<string, MachinePhase> = {
   destroyed: 'gone',
 }
 
+/** Fly takes one create a second per app, and three at once after a rest (fly.md §6). */
+const LAUNCH_RATE = { perSecond: 1, burst: 3 }
+
 export type FlyProvisionerOptions = {
   fly: FlyClient
-  app: string
+  apps: readonly [string, ...string[]]
   /** Where the Fly Proxy is, when it is not `https://<app>.fly.dev`. */
   proxyUrl?: string | undefined
 }
 
-export function createFlyProvisioner({ fly, app, proxyUrl }: FlyProvisionerOptions): Provisioner {
+export function createFlyProvisioner({ fly, apps, proxyUrl }: FlyProvisionerOptions): Provisioner {
   // Fly's list lags behind its writes; the name is exact, but only a create can ask for it (fly.md §11.5).
-  async function findByLabels(workspaceId: string): Promise<FlyMachine | undefined> {
+  async function findByLabels(app: string, workspaceId: string): Promise<FlyMachine | undefined> {
     const found = await fly.listMachines(app, { metadata: { [WORKSPACE_KEY]: workspaceId } })
-    const living = found.filter(
-      (machine) => phaseOf(machine) !== 'gone' && machine.name === machineName(workspaceId),
-    )
-    return living[0]
+    return found.find((machine) => phaseOf(machine) !== 'gone' && machine.name === machineName(workspaceId))
   }
 
   return {
     name: 'flyio',
-    app,
+    apps,
     regions: FLY_REGIONS,
+    launchRate: LAUNCH_RATE,
+    monthlyPrice,
 
-    async launch(spec) {
+    async launch(app, spec) {
       try {
         const input = { name: spec.name, region: spec.region, config: flyConfig(spec) }
         return toMachine(app, await fly.createMachine(app, input))
@@ -86,39 +96,52 @@ export function createFlyProvisioner({ fly, app, proxyUrl }: FlyProvisionerOptio
       }
     },
 
-    update: (machineId, spec) =>
+    update: ({ app, machineId }, spec) =>
       attempt(async () => {
         const machine = await fly.updateMachine(app, machineId, { config: flyConfig(spec) })
         return toMachine(app, machine)
       }),
 
-    start: (machineId) =>
+    start: ({ app, machineId }) =>
       attempt(async () => {
         await fly.startMachine(app, machineId)
       }),
 
-    stop: (machineId) => attempt(() => fly.stopMachine(app, machineId)),
+    stop: ({ app, machineId }) => attempt(() => fly.stopMachine(app, machineId)),
 
-    destroy: (machineId) =>
+    suspend: ({ app, machineId }) =>
+      attempt(async () => {
+        const { config } = await fly.getMachine(app, machineId)
+        // Larger ones take long, and swap or a schedule forbid it (fly.md §4.5).
+        const fits =
+          (config?.guest?.memory_mb ?? 0) <= MAX_SUSPEND_MB &&
+          !config?.init?.swap_size_mb &&
+          !config?.schedule
+        if (fits) await fly.suspendMachine(app, machineId)
+        else await fly.stopMachine(app, machineId)
+      }),
+
+    destroy: ({ app, machineId }) =>
       attempt(async () => {
         await fly.destroyMachine(app, machineId, { force: true })
       }),
 
-    async observe(workspaceId, machineId): Promise<Observed> {
+    async observe(workspaceId, app, machineId): Promise<Observed> {
       try {
         const machine =
-          machineId === null ? await findByLabels(workspaceId) : await fly.getMachine(app, machineId)
+          machineId === null ? await findByLabels(app, workspaceId) : await fly.getMachine(app, machineId)
         return machine === undefined
           ? { presence: 'absent' }
           : { presence: 'present', machine: toMachine(app, machine) }
       } catch (error) {
-        if (error instanceof FlyError && (error.code === 'machine_not_found' || error.code === 'not_found'))
+        if (error instanceof FlyError && (error.code === 'machine_not_found' || error.code === 'not_found')) {
           return { presence: 'absent' }
+        }
         return { presence: 'unknown', problem: toProvisionError(error).problem }
       }
     },
 
-    async settle(machineId, seconds) {
+    async settle({ app, machineId }, seconds) {
       try {
         const timeoutSeconds = Math.max(1, Math.min(60, Math.floor(seconds)))
         await fly.waitForMachine(app, machineId, { states: ['settled'], timeoutSeconds })
@@ -128,7 +151,7 @@ export function createFlyProvisioner({ fly, app, proxyUrl }: FlyProvisionerOptio
       }
     },
 
-    fleet: (controlPlane) =>
+    fleet: (app, controlPlane) =>
       attempt(async () => {
         const machines = await fly.listMachines(app, {
           metadata: { [CONTROL_PLANE_KEY]: controlPlane },
@@ -141,11 +164,34 @@ export function createFlyProvisioner({ fly, app, proxyUrl }: FlyProvisionerOptio
         }))
       }),
 
+    inventory: (app) =>
+      attempt(async () => {
+        const machines = await fly.listMachines(app)
+        return machines.map((machine): InventoryEntry => {
+          const guest = (machine.config ?? machine.incomplete_config)?.guest
+          return {
+            ...toMachine(app, machine),
+            name: machine.name ?? '',
+            createdAt: machine.created_at === undefined ? undefined : new Date(machine.created_at),
+            cpus: guest?.cpus ?? 1,
+            memoryMb: guest?.memory_mb ?? 256,
+          }
+        })
+      }),
+
     endpoint: (machine) => ({
       url: proxyUrl ?? `https://${machine.app}.fly.dev`,
       headers: { 'fly-force-instance-id': machine.machineId },
     }),
   }
+}
+
+/** Fly advises suspending up to 2 GB only (fly.md §4.5). */
+const MAX_SUSPEND_MB = 2048
+
+/** Shared CPUs with 256 MB each, plus memory beyond that; list prices of 2026 in US dollars (fly.md §9). */
+function monthlyPrice({ cpus, memoryMb }: { cpus: number; memoryMb: number }): number {
+  return cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6
 }
 
 async function attempt<Result>(call: () => Promise<Result>): Promise<Result> {

@@ -72,27 +72,46 @@ export class ProvisionError extends Error {
   }
 }
 
+/** Which machine: ids are only looked up within their app. */
+export type MachineRef = { app: string; machineId: string }
+
 export type FleetEntry = { machineId: string; phase: MachinePhase; state: string }
+
+/** A machine in the provider's full inventory, also one that is not ours. */
+export type InventoryEntry = Machine & {
+  name: string
+  createdAt: Date | undefined
+  cpus: number
+  memoryMb: number
+}
 
 export type Provisioner = {
   readonly name: 'flyio'
-  /** The app new machines are made in. */
-  readonly app: string
+  /** The apps new machines are made in. The provider's limits are per app. */
+  readonly apps: readonly [string, ...string[]]
   readonly regions: readonly string[]
+  /** Creates that an app takes per second, and how many at once after a rest. */
+  readonly launchRate: { perSecond: number; burst: number }
   /** Makes the one machine of a spec. If a machine of that name exists already and carries the same workspace, it is adopted. */
-  launch(spec: MachineSpec): Promise<Machine>
+  launch(app: string, spec: MachineSpec): Promise<Machine>
   /** Gives an existing machine a new spec and boots it with that. Region and name stay as they are. */
-  update(machineId: string, spec: MachineSpec): Promise<Machine>
-  start(machineId: string): Promise<void>
-  stop(machineId: string): Promise<void>
+  update(machine: MachineRef, spec: MachineSpec): Promise<Machine>
+  start(machine: MachineRef): Promise<void>
+  stop(machine: MachineRef): Promise<void>
+  /** Keeps the memory where the backend can; stops the machine where it cannot. */
+  suspend(machine: MachineRef): Promise<void>
   /** Asks for the machine's end, from any state. A machine that is already gone is success. */
-  destroy(machineId: string): Promise<void>
+  destroy(machine: MachineRef): Promise<void>
   /** The machine by its id or, while that is not known, by its labels. Never throws for a backend's failure: see {@link Observed}. */
-  observe(workspaceId: string, machineId: string | null): Promise<Observed>
+  observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
   /** Waits until the machine rests or `seconds` (1–60) have passed. May return early; never a proof of anything. */
-  settle(machineId: string, seconds: number): Promise<void>
-  /** All machines of a control plane, as the backend's inventory has them: may lag, and says little of each. */
-  fleet(controlPlane: string): Promise<FleetEntry[]>
+  settle(machine: MachineRef, seconds: number): Promise<void>
+  /** All machines of a control plane in one app, as the backend's inventory has them: may lag, and says little of each. */
+  fleet(app: string, controlPlane: string): Promise<FleetEntry[]>
+  /** Everything in one app, ours or not, with what it costs. */
+  inventory(app: string): Promise<InventoryEntry[]>
   /** Where one machine's HTTP port is reached, and the headers that pick this machine and no other. */
-  endpoint(machine: { app: string; machineId: string }): { url: string; headers: Record<string, string> }
+  endpoint(machine: MachineRef): { url: string; headers: Record<string, string> }
+  /** Estimated US dollars per 30 days of a machine of this size while it runs. */
+  monthlyPrice(size: { cpus: number; memoryMb: number }): number
 }

@@ -1,23 +1,16 @@
 // Carries out one decided step for one workspace: a call to the provider, a change of the row, or a question to the agent.
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema.ts'
 import { probeAgent } from '../agents/agent-card.ts'
-import type { ProvisionError } from '../provisioner/provisioner.ts'
+import type { MachineRef, ProvisionError, ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
-import { provisionDeadline } from './create.ts'
+import { provisionDeadline } from './deadline.ts'
 import { problemReason, recoveriesOf, type Step } from './decide.ts'
 import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
-import { isTransient, WANTED_MACHINE } from './lifecycle.ts'
+import { isTransient, WANTED_MACHINE, type WorkspaceEvent } from './lifecycle.ts'
+import { AGAIN, type Outcome } from './outcome.ts'
 import type { ClaimedWorkspace } from './queries.ts'
 import { changeWorkspace, type Fence, transition } from './transition.ts'
-
-/** What a step came to: go on at once, look again after a while (waiting for the machine, if it is one), or all is done. */
-export type Outcome =
-  | { next: 'again' }
-  | { next: 'wait'; ms: number; failed?: boolean; settle?: boolean }
-  | { next: 'rest' }
-
-const AGAIN: Outcome = { next: 'again' }
 
 /** @throws ProvisionError when the provider refuses or does not answer: see {@link refused} */
 export async function act(
@@ -26,38 +19,43 @@ export async function act(
   step: Step,
   steps: number,
 ): Promise<Outcome> {
-  const { db, provisioner } = services
-  const machineId = row.machineId ?? ''
+  const { provisioner } = services
+  const machine: MachineRef = { app: row.app ?? '', machineId: row.machineId ?? '' }
   switch (step.do) {
     case 'rest':
       return { next: 'rest' }
     case 'wait':
-      if (step.reason !== undefined) await noteReason(services, row, step.reason)
+      if (step.reason !== undefined) await noteFailure(services, row, step.reason)
       return { next: 'wait', ms: step.ms, failed: step.reason !== undefined }
     case 'settle':
       return { next: 'wait', ms: step.ms, settle: true }
     case 'launch':
-      await launchMachine(services, row)
-      return AGAIN
+      return launchMachine(services, row)
     case 'update':
-      await updateMachine(services, row, machineId)
+      await updateMachine(services, row, machine)
       return AGAIN
     case 'adopt':
       await storeMachine(services, row, step.machine, 'machine_adopted')
       return AGAIN
     case 'start':
-      await provisioner.start(machineId)
+      await provisioner.start(machine)
+      if (row.status === 'offline') await countRecovery(services, row)
       return { next: 'wait', ms: 25_000, settle: true }
     case 'stop':
-      await provisioner.stop(machineId)
+      await provisioner.stop(machine)
+      return { next: 'wait', ms: 25_000, settle: true }
+    case 'suspend':
+      await provisioner.suspend(machine)
       return { next: 'wait', ms: 25_000, settle: true }
     case 'destroy':
-      await provisioner.destroy(machineId)
+      await provisioner.destroy(machine)
       return { next: 'wait', ms: 500 }
     case 'probe':
-      return probe(services, row, steps)
+      return probe(services, row, machine, steps)
+    case 'check_agent':
+      return checkAgent(services, row, machine)
     case 'suspect_absent':
-      await db
+      await services.db
         .update(workspaces)
         .set({
           absentSince: sql`coalesce(${workspaces.absentSince}, ${services.now().toISOString()}::timestamptz)`,
@@ -65,7 +63,7 @@ export async function act(
         .where(eq(workspaces.id, row.id))
       return { next: 'wait', ms: step.ms }
     case 'forget_machine':
-      await changeWorkspace(db, {
+      await changeWorkspace(services.db, {
         id: row.id,
         event: 'machine_gone',
         now: services.now(),
@@ -75,31 +73,15 @@ export async function act(
       })
       return AGAIN
     case 'replace':
-      await transition(db, {
-        id: row.id,
-        event: 'machine_lost',
-        now: services.now(),
-        fence: fenceOf(row),
-        changes: {
-          ...NO_MACHINE,
-          ...recovering(services, row, step.reason),
-          machineState: 'destroyed',
-          generation: row.generation + 1,
-          registeredAt: null,
-        },
-        payload: { machine_id: row.machineId, reason: step.reason },
+      return move(services, row, 'machine_lost', step.reason, {
+        ...NO_MACHINE,
+        ...newGeneration(services, row),
+        machineState: 'destroyed',
       })
-      return AGAIN
+    case 'reboot':
+      return move(services, row, 'agent_lost', step.reason, newGeneration(services, row))
     case 'go_offline':
-      await transition(db, {
-        id: row.id,
-        event: 'machine_stopped',
-        now: services.now(),
-        fence: fenceOf(row),
-        changes: { ...recovering(services, row, step.reason), registeredAt: null },
-        payload: { machine_id: row.machineId, reason: step.reason },
-      })
-      return AGAIN
+      return move(services, row, 'machine_stopped', step.reason, offline(services, row))
     case 'give_up':
       return giveUp(services, row, step.reason)
   }
@@ -107,54 +89,117 @@ export async function act(
 
 const fenceOf = (row: ClaimedWorkspace): Fence => ({ generation: row.generation, machineId: row.machineId })
 
-const recovering = ({ config, now }: Services, row: ClaimedWorkspace, reason: StoredReason) => ({
-  reason,
+const newGeneration = ({ config, now }: Services, row: ClaimedWorkspace) => ({
+  generation: row.generation + 1,
   recoveries: recoveriesOf(row, now()) + 1,
   deadlineAt: provisionDeadline(config, row.runtime, now()),
+  registeredAt: null,
+  lastHeartbeatAt: null,
 })
 
-async function giveUp({ db, now }: Services, row: ClaimedWorkspace, reason: StoredReason): Promise<Outcome> {
+const offline = ({ config, now }: Services, row: ClaimedWorkspace) => ({
+  recoveries: recoveriesOf(row, now()),
+  deadlineAt: provisionDeadline(config, row.runtime, now()),
+  registeredAt: null,
+})
+
+type MoveChanges = NonNullable<Parameters<typeof transition>[1]['changes']>
+
+/** Moves the status by what was observed of this very machine and generation. */
+async function move(
+  { db, now }: Services,
+  row: ClaimedWorkspace,
+  event: WorkspaceEvent,
+  reason: StoredReason,
+  changes: MoveChanges,
+): Promise<Outcome> {
+  const payload = { machine_id: row.machineId, reason }
   await transition(db, {
     id: row.id,
-    event: 'gave_up',
+    event,
     now: now(),
     fence: fenceOf(row),
-    changes: { reason, deadlineAt: null },
-    payload: { machine_id: row.machineId, reason },
+    changes: { ...changes, reason },
+    payload,
   })
   return AGAIN
 }
 
-/** What to do about a provider that refused or did not answer. What may pass is tried again; what cannot is a failure. */
+const giveUp = (services: Services, row: ClaimedWorkspace, reason: StoredReason) =>
+  move(services, row, 'gave_up', reason, { deadlineAt: null })
+
+async function countRecovery({ db, now }: Services, row: ClaimedWorkspace): Promise<void> {
+  await changeWorkspace(db, {
+    id: row.id,
+    event: 'machine_restarted',
+    now: now(),
+    fence: fenceOf(row),
+    changes: { recoveries: sql`${workspaces.recoveries} + 1` },
+    payload: { machine_id: row.machineId },
+  })
+}
+
+/**
+ * What to do about a provider that refused or did not answer. What may pass is tried again; what cannot is a failure of
+ * the workspace that is being started, and a reason to keep trying, ever slower, to get rid of a machine.
+ */
 export async function refused(
   services: Services,
   row: ClaimedWorkspace,
+  step: Step,
   error: ProvisionError,
 ): Promise<Outcome> {
   const { problem } = error
+  const { code, message, requestId } = problem
   services.log('warn', 'the provider refused a step', {
     workspace_id: row.id,
-    code: problem.code,
-    detail: problem.message,
-    fly_request_id: problem.requestId,
+    step: step.do,
+    code,
+    detail: message,
+    fly_request_id: requestId,
   })
-  if (problem.code === 'machine_gone') return { next: 'wait', ms: 1_000, failed: true }
+  await noteFailure(services, row, problemReason(problem))
   const starting = WANTED_MACHINE[row.status] === 'started' && isTransient(row.status)
   if (!problem.retryable && starting) return giveUp(services, row, problemReason(problem))
-  await noteReason(services, row, problemReason(problem))
-  const backoff = Math.min(problem.retryable ? 30_000 : 300_000, 1_000 * 2 ** Math.min(row.attempts, 8))
-  return { next: 'wait', ms: Math.max(backoff, problem.retryAfterMs ?? 0), failed: true }
+  if (
+    code === 'no_capacity' &&
+    (step.do === 'start' || step.do === 'update') &&
+    row.app !== null &&
+    row.machineId !== null
+  ) {
+    // Its host is full. Nothing of value is on it (its root file system starts anew anyway), so it is made elsewhere.
+    await services.provisioner.destroy({ app: row.app, machineId: row.machineId })
+  }
+  return { next: 'wait', ms: backoff(row, problem), failed: true }
+}
+
+/** Milliseconds until the next attempt; half of it is chance, so that many who failed together do not return together. */
+function backoff(row: ClaimedWorkspace, problem: ProvisionProblem): number {
+  const most = problem.retryable ? 30_000 : 300_000
+  const ms = Math.min(most, 1_000 * 2 ** Math.min(row.attempts, 9))
+  return Math.max(ms / 2 + (Math.random() * ms) / 2, problem.retryAfterMs ?? 0)
 }
 
 // Why a workspace is not getting on is shown while it is not, and not only once it has failed.
-async function noteReason({ db, now }: Services, row: ClaimedWorkspace, reason: StoredReason): Promise<void> {
-  if (row.status === 'failed' || row.reason?.code === reason.code) return
-  await db.update(workspaces).set({ reason, updatedAt: now() }).where(eq(workspaces.id, row.id))
+async function noteFailure(
+  { db, now }: Services,
+  row: ClaimedWorkspace,
+  reason: StoredReason,
+): Promise<void> {
+  const lastFailure = { ...reason, at: now().toISOString() }
+  await db
+    .update(workspaces)
+    .set({ lastFailure, ...(isTransient(row.status) ? { reason } : {}) })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.status, row.status)))
 }
 
-async function probe(services: Services, row: ClaimedWorkspace, steps: number): Promise<Outcome> {
-  if (row.machineId === null || row.app === null) return AGAIN
-  const answer = await probeAgent(services, { app: row.app, machineId: row.machineId })
+async function probe(
+  services: Services,
+  row: ClaimedWorkspace,
+  machine: MachineRef,
+  steps: number,
+): Promise<Outcome> {
+  const answer = await probeAgent(services, machine)
   // Eager at first, because most agents are quick; then slower, because a slow one takes minutes (molecule.md §1.3).
   if (!answer.answered) return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
   const now = services.now()
@@ -163,8 +208,35 @@ async function probe(services: Services, row: ClaimedWorkspace, steps: number): 
     event: 'agent_answered',
     now,
     fence: fenceOf(row),
-    changes: { agentCard: answer.card, readyAt: now, reason: null, deadlineAt: null },
+    changes: { agentCard: answer.card, readyAt: now, lastActiveAt: now, reason: null, deadlineAt: null },
     payload: { machine_id: row.machineId },
   })
   return AGAIN
+}
+
+/** How long an agent that fell silent has to come back before its machine is booted anew. */
+const COMEBACK_MS = 120_000
+
+async function checkAgent(services: Services, row: ClaimedWorkspace, machine: MachineRef): Promise<Outcome> {
+  const answer = await probeAgent(services, machine)
+  const now = services.now()
+  if (answer.answered) {
+    await services.db.update(workspaces).set({ machineSeenAt: now }).where(eq(workspaces.id, row.id))
+    return { next: 'rest' }
+  }
+  return move(
+    services,
+    row,
+    'agent_silent',
+    {
+      code: 'agent_silent',
+      message: `The machine runs, but its agent sent no heartbeat and does not answer (${answer.why}).`,
+      hint: `It is booted anew if it stays silent. Read its log: fly logs --machine ${machine.machineId}`,
+    },
+    {
+      recoveries: recoveriesOf(row, now),
+      deadlineAt: new Date(now.getTime() + COMEBACK_MS),
+      registeredAt: null,
+    },
+  )
 }

@@ -14,15 +14,20 @@ export type Step =
   | { do: 'update' }
   | { do: 'start' }
   | { do: 'stop' }
+  | { do: 'suspend' }
   | { do: 'destroy' }
   /** Ask the agent for its card; an answer makes the workspace ready. */
   | { do: 'probe' }
+  /** The agent has been silent: ask it for its card before believing anything. */
+  | { do: 'check_agent' }
   /** The machine is not there: remember since when, look again in `ms`. */
   | { do: 'suspect_absent'; ms: number }
   /** The machine is gone for certain: forget it. */
   | { do: 'forget_machine' }
   /** A machine that should be running is gone for certain: begin a new generation. */
   | { do: 'replace'; reason: StoredReason }
+  /** The agent does not come back in its machine: boot that with a new generation. */
+  | { do: 'reboot'; reason: StoredReason }
   | { do: 'go_offline'; reason: StoredReason }
   | { do: 'give_up'; reason: StoredReason }
   /** The machine is between states: wait for it, `ms` at most. */
@@ -44,26 +49,31 @@ export const MAX_RECOVERIES = 5
 /** A workspace that was ready for this long has recovered. */
 const STEADY_MS = 3_600_000
 
+/** Without a heartbeat for this long an agent is asked for its card. Long model calls keep agents from beating (molecule.md §7.13). */
+export const SILENCE_MS = 180_000
+
 const seconds = (n: number) => n * 1000
 
 export function decide(workspace: Workspace, observed: Observed, now: Date): Step {
-  const wanted = WANTED_MACHINE[workspace.status]
-  if (wanted === 'none') return decideNone(workspace, observed, now)
-  const late = isTransient(workspace.status) && workspace.deadlineAt !== null && now >= workspace.deadlineAt
-  if (late) return { do: 'give_up', reason: lateReason(workspace, observed) }
-  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
-  if (wanted === 'stopped') return decideStopped(workspace, observed, now)
-  return decideStarted(workspace, observed, now)
+  switch (WANTED_MACHINE[workspace.status]) {
+    case 'none':
+      return decideNone(workspace, observed, now)
+    case 'stopped':
+      return decideAtRest(workspace, observed, now, 'stop')
+    case 'asleep':
+      return decideAtRest(workspace, observed, now, 'suspend')
+    case 'started':
+      if (isTransient(workspace.status) && workspace.deadlineAt !== null && now >= workspace.deadlineAt) {
+        return lateStep(workspace, observed, now)
+      }
+      return decideStarted(workspace, observed, now)
+  }
 }
 
 function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {
   if (workspace.launchId === null) return { do: 'rest' }
   if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
-  if (observed.presence === 'absent') {
-    return isGone(workspace, now) && launchSettled(workspace, now)
-      ? { do: 'forget_machine' }
-      : { do: 'suspect_absent', ms: workspace.machineId === null ? seconds(5) : seconds(1) }
-  }
+  if (observed.presence === 'absent') return absentAtRest(workspace, now)
   const { machine } = observed
   if (machine.phase === 'gone') return { do: 'forget_machine' }
   if (isNews(workspace, machine)) return { do: 'adopt', machine }
@@ -71,39 +81,44 @@ function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {
   return { do: 'destroy' }
 }
 
-function decideStopped(workspace: Workspace, observed: Observed, now: Date): Step {
+function decideAtRest(
+  workspace: Workspace,
+  observed: Observed,
+  now: Date,
+  quieten: 'stop' | 'suspend',
+): Step {
   if (workspace.launchId === null) return { do: 'rest' }
-  if (observed.presence !== 'present') {
-    return isGone(workspace, now) && launchSettled(workspace, now)
-      ? { do: 'forget_machine' }
-      : { do: 'suspect_absent', ms: seconds(2) }
-  }
+  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
+  if (observed.presence === 'absent') return absentAtRest(workspace, now)
   const { machine } = observed
   if (machine.phase === 'gone') return { do: 'forget_machine' }
   if (isNews(workspace, machine)) return { do: 'adopt', machine }
-  if (machine.phase === 'busy' || machine.phase === 'unknown') return { do: 'settle', ms: seconds(10) }
-  return machine.phase === 'started' ? { do: 'stop' } : { do: 'rest' }
+  if (machine.phase === 'unknown') return { do: 'wait', ms: seconds(10) }
+  if (machine.phase === 'busy') return { do: 'settle', ms: seconds(25) }
+  return machine.phase === 'started' ? { do: quieten } : { do: 'rest' }
 }
 
 function decideStarted(workspace: Workspace, observed: Observed, now: Date): Step {
-  if (observed.presence !== 'present') return absentStep(workspace, now)
+  if (workspace.launchId === null) return { do: 'launch' }
+  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
+  if (observed.presence === 'absent') return absentStep(workspace, now)
   const { machine } = observed
   if (isNews(workspace, machine) && machine.phase !== 'gone') return { do: 'adopt', machine }
   switch (machine.phase) {
     case 'gone':
-      return absentForCertain(workspace, now)
+      return goneStep(workspace, now)
     case 'unknown':
       return { do: 'wait', ms: seconds(10) }
     case 'busy':
       return { do: 'settle', ms: seconds(25) }
     case 'failed':
-      return failedStep(workspace, machine)
     case 'stopped':
     case 'suspended':
-      return stoppedStep(workspace, machine)
+      return isBehind(workspace) ? renewStep(workspace, machine) : quietStep(workspace, machine, now)
     case 'started':
-      if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
-      return isTransient(workspace.status) ? { do: 'probe' } : { do: 'rest' }
+      if (isBehind(workspace)) return renewStep(workspace, machine)
+      if (isTransient(workspace.status)) return { do: 'probe' }
+      return isSilent(workspace, now) ? { do: 'check_agent' } : { do: 'rest' }
   }
 }
 
@@ -111,13 +126,11 @@ const isNews = (workspace: Workspace, machine: Machine) =>
   machine.id !== workspace.machineId ||
   (machine.labels !== undefined && machine.labels.generation !== workspace.machineGeneration)
 
-/** Recoveries that count against the bound: an hour of being ready since the last one wipes the slate. */
-export const recoveriesOf = (workspace: Workspace, now: Date) =>
-  workspace.status === 'ready' &&
-  workspace.readyAt !== null &&
-  now.getTime() - workspace.readyAt.getTime() > STEADY_MS
-    ? 0
-    : workspace.recoveries
+const isBehind = (workspace: Workspace) => (workspace.machineGeneration ?? 0) < workspace.generation
+
+/** Agents that never beat are not expected to: some cannot call home. */
+const isSilent = (workspace: Workspace, now: Date) =>
+  workspace.lastHeartbeatAt !== null && now.getTime() - workspace.lastHeartbeatAt.getTime() >= SILENCE_MS
 
 const isGone = (workspace: Workspace, now: Date) =>
   workspace.absentSince !== null && now.getTime() - workspace.absentSince.getTime() >= ABSENCE_MS
@@ -127,42 +140,70 @@ const launchSettled = (workspace: Workspace, now: Date) =>
   workspace.launchedAt === null ||
   now.getTime() - workspace.launchedAt.getTime() >= LAUNCH_SETTLES_MS
 
-function absentStep(workspace: Workspace, now: Date): Step {
-  if (workspace.launchId === null) return { do: 'launch' }
-  if (!isGone(workspace, now)) return { do: 'suspect_absent', ms: seconds(2) }
-  // A launch that left nothing behind is simply made again: the derived name lets only one of them exist.
-  return workspace.machineId === null ? { do: 'launch' } : absentForCertain(workspace, now)
+/** Recoveries that count against the bound: an hour of being ready since the last one wipes the slate. */
+export const recoveriesOf = (workspace: Workspace, now: Date) =>
+  workspace.readyAt !== null &&
+  workspace.status === 'ready' &&
+  now.getTime() - workspace.readyAt.getTime() > STEADY_MS
+    ? 0
+    : workspace.recoveries
+
+const isExhausted = (workspace: Workspace, now: Date) => recoveriesOf(workspace, now) >= MAX_RECOVERIES
+
+// Nothing should run here, so an absence is good news; it only has to be true.
+function absentAtRest(workspace: Workspace, now: Date): Step {
+  return isGone(workspace, now) && launchSettled(workspace, now)
+    ? { do: 'forget_machine' }
+    : { do: 'suspect_absent', ms: workspace.machineId === null ? seconds(5) : seconds(1) }
 }
 
-function absentForCertain(workspace: Workspace, now: Date): Step {
+function absentStep(workspace: Workspace, now: Date): Step {
+  if (!isGone(workspace, now)) return { do: 'suspect_absent', ms: seconds(2) }
+  // A launch that left nothing behind is simply made again: the derived name lets only one of them exist.
+  return workspace.machineId === null ? { do: 'launch' } : goneStep(workspace, now)
+}
+
+function goneStep(workspace: Workspace, now: Date): Step {
+  // An older generation's machine went away, as when a failed workspace is restarted: nothing was lost.
+  if (isBehind(workspace)) return { do: 'forget_machine' }
   const reason = reasonOf(
     'machine_gone',
     `Machine ${workspace.machineId ?? ''} no longer exists.`,
     'It was destroyed outside this control plane, or its host was lost. A new one is being made.',
   )
-  // An older generation's machine went away, as when a failed workspace is restarted: nothing was lost.
-  if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'forget_machine' }
-  if (isTransient(workspace.status) && recoveriesOf(workspace, now) >= MAX_RECOVERIES) {
+  if (isTransient(workspace.status) && isExhausted(workspace, now))
     return { do: 'give_up', reason: crashLoop(reason) }
-  }
   return { do: 'replace', reason }
 }
 
-function failedStep(workspace: Workspace, machine: Machine): Step {
-  // A new generation may run on what an old one could not (another image, more memory).
-  if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
-  if (!isTransient(workspace.status)) return { do: 'go_offline', reason: causeOf(machine) }
-  return { do: 'give_up', reason: causeOf(machine) }
+// A machine keeps its region for life: another region means another machine.
+function renewStep(workspace: Workspace, machine: Machine): Step {
+  return workspace.regions.includes(machine.region) ? { do: 'update' } : { do: 'destroy' }
 }
 
-function stoppedStep(workspace: Workspace, machine: Machine): Step {
-  if ((workspace.machineGeneration ?? 0) < workspace.generation) return { do: 'update' }
+function quietStep(workspace: Workspace, machine: Machine, now: Date): Step {
   if (!isTransient(workspace.status)) return { do: 'go_offline', reason: causeOf(machine) }
   const crashed = machine.exit !== undefined && !machine.exit.requested
   // Fly has restarted it as often as its policy allows; once more would end the same way.
-  if (crashed && workspace.status === 'provisioning') return { do: 'give_up', reason: causeOf(machine) }
-  if (workspace.recoveries >= MAX_RECOVERIES) return { do: 'give_up', reason: crashLoop(causeOf(machine)) }
-  return { do: 'start' }
+  if (machine.phase === 'failed' || (crashed && workspace.status === 'provisioning')) {
+    return { do: 'give_up', reason: causeOf(machine) }
+  }
+  if (isExhausted(workspace, now)) return { do: 'give_up', reason: crashLoop(causeOf(machine)) }
+  const pause = recoveryPause(workspace) - (now.getTime() - workspace.statusChangedAt.getTime())
+  return crashed && pause > 0 ? { do: 'wait', ms: pause } : { do: 'start' }
+}
+
+/** Milliseconds between a crash and its recovery: 0 at first, then 2 s, doubling with each recovery. */
+export const recoveryPause = (workspace: Workspace) =>
+  workspace.recoveries === 0 ? 0 : Math.min(seconds(300), seconds(2 ** workspace.recoveries))
+
+function lateStep(workspace: Workspace, observed: Observed, now: Date): Step {
+  const reason = lateReason(workspace, observed)
+  const running = observed.presence === 'present' && observed.machine.phase === 'started'
+  // An agent that was ready once may come back with a fresh boot; one that never was would fail again.
+  if (workspace.status === 'offline' && running && !isExhausted(workspace, now))
+    return { do: 'reboot', reason }
+  return { do: 'give_up', reason }
 }
 
 function unknownStep(workspace: Workspace, problem: ProvisionProblem): Step {

@@ -3,10 +3,13 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
 import { mintToken } from '../agents/token.ts'
-import { type Machine, ProvisionError } from '../provisioner/provisioner.ts'
+import { type Machine, type MachineRef, ProvisionError } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
+import { takeTurn } from './launch-pace.ts'
 import { type MachineSpec, machineSpec, type Tier } from './machine-spec.ts'
+import { AGAIN, type Outcome } from './outcome.ts'
 import type { ClaimedWorkspace } from './queries.ts'
+import { chooseRegion, noteNoCapacity, noteRegionWorks } from './region-health.ts'
 import { isRuntime, type Runtime, runtimeImage } from './runtimes.ts'
 import { changeWorkspace } from './transition.ts'
 
@@ -14,27 +17,40 @@ import { changeWorkspace } from './transition.ts'
 export const NO_MACHINE = {
   launchId: null,
   launchedAt: null,
+  launchSlotAt: null,
+  launchRegion: null,
+  app: null,
   machineId: null,
   machineGeneration: null,
+  machineSpecVersion: null,
   absentSince: null,
 } as const
 
-/** Makes the workspace's machine. @throws ProvisionError */
-export async function launchMachine(services: Services, row: ClaimedWorkspace): Promise<void> {
+/** Makes the workspace's machine, when its turn has come and a region has room. @throws ProvisionError */
+export async function launchMachine(services: Services, row: ClaimedWorkspace): Promise<Outcome> {
+  const now = services.now()
+  const choice = await chooseRegion(services.db, row.regions, now)
+  if ('openUntil' in choice) return { next: 'wait', ms: choice.openUntil.getTime() - now.getTime() }
+  const turn = await takeTurn(services, row)
+  if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }
+
+  const { region } = choice
   const launchId = row.launchId ?? crypto.randomUUID()
-  const spec = await deliver(services, row, launchId)
-  if (spec === undefined) return
+  const spec = await deliver(services, row, { launchId, app: turn.app, region })
+  if (spec === undefined) return AGAIN
   try {
-    const machine = await services.provisioner.launch(spec)
-    await storeMachine(services, { ...row, launchId }, machine, 'machine_created')
+    const machine = await services.provisioner.launch(turn.app, spec)
+    await storeMachine(services, row, machine, 'machine_created')
+    await noteRegionWorks(services.db, region, services.now())
+    return AGAIN
   } catch (error) {
+    if (!(error instanceof ProvisionError)) throw error
     // Refused for certain: there is no machine to look for.
-    if (error instanceof ProvisionError && error.applied === 'no' && row.launchId === null) {
-      await services.db
-        .update(workspaces)
-        .set(NO_MACHINE)
-        .where(and(eq(workspaces.id, row.id), eq(workspaces.launchId, launchId)))
-    }
+    if (error.applied === 'no' && row.launchId === null) await forgetLaunch(services, row, launchId)
+    if (error.problem.code !== 'no_capacity') throw error
+    await noteNoCapacity(services.db, region, error.problem, services.now())
+    // A caller who named several regions has said where to go next.
+    if (row.regions.length > 1) return AGAIN
     throw error
   }
 }
@@ -43,12 +59,16 @@ export async function launchMachine(services: Services, row: ClaimedWorkspace): 
 export async function updateMachine(
   services: Services,
   row: ClaimedWorkspace,
-  machineId: string,
+  machine: MachineRef,
 ): Promise<void> {
-  const spec = await deliver(services, row, row.launchId ?? crypto.randomUUID())
+  const region = row.machineRegion ?? row.regions[0] ?? services.config.fly.region
+  const spec = await deliver(services, row, {
+    launchId: row.launchId ?? crypto.randomUUID(),
+    app: machine.app,
+    region,
+  })
   if (spec === undefined) return
-  const machine = await services.provisioner.update(machineId, spec)
-  await storeMachine(services, row, machine, 'machine_updated')
+  await storeMachine(services, row, await services.provisioner.update(machine, spec), 'machine_updated')
 }
 
 /**
@@ -59,9 +79,10 @@ export async function updateMachine(
 async function deliver(
   services: Services,
   row: ClaimedWorkspace,
-  launchId: string,
+  launch: { launchId: string; app: string; region: string },
 ): Promise<MachineSpec | undefined> {
   const { config, db } = services
+  const { launchId, app, region } = launch
   const now = services.now()
   const minted = await mintToken()
   const launched = db.$with('launched').as(
@@ -69,9 +90,11 @@ async function deliver(
       .update(workspaces)
       .set({
         launchId,
+        app,
+        launchRegion: region,
+        launchSlotAt: null,
         // While no machine is known, this says until when a lost create may still be carried out.
         ...(row.machineId === null ? { launchedAt: now } : {}),
-        app: row.app ?? services.provisioner.app,
         absentSince: null,
       })
       .where(
@@ -92,13 +115,20 @@ async function deliver(
   if (launchedRow === undefined) return undefined
   const runtime: Runtime = isRuntime(row.runtime) ? row.runtime : 'langgraph'
   return machineSpec({
-    workspace: { ...row, runtime, tier: row.tier as Tier },
+    workspace: { ...row, runtime, region, tier: row.tier as Tier },
     image: row.image ?? runtimeImage(runtime, config.images),
     launchId,
     controlPlane: row.controlPlane,
     token: minted.token,
     platformUrl: config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
   })
+}
+
+async function forgetLaunch({ db }: Services, row: ClaimedWorkspace, launchId: string): Promise<void> {
+  await db
+    .update(workspaces)
+    .set(NO_MACHINE)
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.launchId, launchId)))
 }
 
 /**
@@ -109,8 +139,9 @@ export async function storeMachine(
   services: Services,
   row: ClaimedWorkspace,
   machine: Machine,
-  event: string,
+  event: 'machine_created' | 'machine_updated' | 'machine_adopted',
 ): Promise<void> {
+  const generation = machine.labels?.generation ?? row.generation
   await changeWorkspace(services.db, {
     id: row.id,
     event,
@@ -118,13 +149,15 @@ export async function storeMachine(
     where: eq(workspaces.leaseId, row.leaseId),
     changes: {
       machineId: machine.id,
-      machineGeneration: machine.labels?.generation ?? row.generation,
+      machineGeneration: generation,
+      // What a launch or update of this generation carried; a found machine of an older one is about to be updated.
+      ...(generation === row.generation ? { machineSpecVersion: row.specVersion } : {}),
       machineState: machine.state,
       machineRegion: machine.region,
       machineImage: machine.image,
       machineSeenAt: services.now(),
       absentSince: null,
     },
-    payload: { machine_id: machine.id, region: machine.region, image: machine.image },
+    payload: { machine_id: machine.id, app: machine.app, region: machine.region, image: machine.image },
   })
 }

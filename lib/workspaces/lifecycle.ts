@@ -7,82 +7,76 @@ export const STATUSES = workspaceStatus.enumValues
 
 export type WorkspaceStatus = (typeof STATUSES)[number]
 
-/** Facts, in the past tense. `removed` is legal from everywhere but itself; nothing leaves `removed`. */
+/** Facts, in the past tense. */
 export type WorkspaceEvent =
   | 'restart_requested'
+  | 'pause_requested'
+  | 'resume_requested'
+  | 'hibernate_requested'
+  | 'wake_requested'
+  | 'removed'
   | 'agent_answered'
+  | 'agent_lost'
+  | 'agent_silent'
   | 'trouble_reported'
   | 'trouble_ended'
   | 'machine_stopped'
   | 'machine_lost'
   | 'gave_up'
-  | 'removed'
 
-type Row = Record<WorkspaceEvent, WorkspaceStatus | null>
+/**
+ * Event → the statuses it moves, and the one status it leads to from all of them. An event that is not listed for a status
+ * has no meaning there and changes nothing.
+ */
+export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatus[]; to: WorkspaceStatus }> =
+  {
+    // What people ask for.
+    restart_requested: {
+      from: ['provisioning', 'ready', 'degraded', 'offline', 'failed', 'paused', 'hibernated'],
+      to: 'provisioning',
+    },
+    pause_requested: { from: ['provisioning', 'ready', 'degraded', 'offline', 'hibernated'], to: 'paused' },
+    resume_requested: { from: ['paused'], to: 'provisioning' },
+    hibernate_requested: { from: ['ready', 'degraded'], to: 'hibernated' },
+    wake_requested: { from: ['hibernated'], to: 'provisioning' },
+    removed: {
+      from: ['provisioning', 'ready', 'degraded', 'offline', 'failed', 'paused', 'hibernated'],
+      to: 'removed',
+    },
 
-const NOWHERE: Row = {
-  restart_requested: null,
-  agent_answered: null,
-  trouble_reported: null,
-  trouble_ended: null,
-  machine_stopped: null,
-  machine_lost: null,
-  gave_up: null,
-  removed: null,
-}
+    // What is observed.
+    agent_answered: { from: ['provisioning', 'offline'], to: 'ready' },
+    agent_silent: { from: ['ready', 'degraded'], to: 'offline' },
+    agent_lost: { from: ['offline'], to: 'provisioning' },
+    trouble_reported: { from: ['ready'], to: 'degraded' },
+    trouble_ended: { from: ['degraded'], to: 'ready' },
+    machine_stopped: { from: ['ready', 'degraded'], to: 'offline' },
+    machine_lost: { from: ['provisioning', 'ready', 'degraded', 'offline'], to: 'provisioning' },
+    gave_up: { from: ['provisioning', 'offline'], to: 'failed' },
+  }
 
-const RUNNING: Row = {
-  ...NOWHERE,
-  restart_requested: 'provisioning',
-  machine_stopped: 'offline',
-  machine_lost: 'provisioning',
-  removed: 'removed',
-}
+/** Whether an event means anything to a status. */
+export const allows = (status: WorkspaceStatus, event: WorkspaceEvent) =>
+  TRANSITIONS[event].from.includes(status)
 
-const RESTING: Row = { ...NOWHERE, restart_requested: 'provisioning', removed: 'removed' }
-
-/** Status × event → the status it becomes, or null where the event has no meaning and changes nothing. */
-export const TRANSITIONS: Record<WorkspaceStatus, Row> = {
-  provisioning: { ...RUNNING, agent_answered: 'ready', machine_stopped: null, gave_up: 'failed' },
-  ready: { ...RUNNING, trouble_reported: 'degraded' },
-  degraded: { ...RUNNING, trouble_ended: 'ready' },
-  offline: { ...RUNNING, agent_answered: 'ready', machine_stopped: null, gave_up: 'failed' },
-  failed: RESTING,
-  paused: RESTING,
-  hibernated: RESTING,
-  removed: NOWHERE,
-}
-
-/** The statuses that an event can move: the `WHERE` of its transition. */
-export function sourcesOf(event: WorkspaceEvent): WorkspaceStatus[] {
-  return (Object.keys(TRANSITIONS) as WorkspaceStatus[]).filter(
-    (status) => TRANSITIONS[status][event] !== null,
-  )
-}
-
-/** The status an event leads to. Every event has exactly one, wherever it comes from (lifecycle.test.ts). */
-export const TARGET: Record<WorkspaceEvent, WorkspaceStatus> = {
-  restart_requested: 'provisioning',
-  agent_answered: 'ready',
-  trouble_reported: 'degraded',
-  trouble_ended: 'ready',
-  machine_stopped: 'offline',
-  machine_lost: 'provisioning',
-  gave_up: 'failed',
-  removed: 'removed',
-}
-
-/** The machine that a status wants. `failed` keeps its reason and lets go of its machine: a failure must not cost money. */
-export const WANTED_MACHINE: Record<WorkspaceStatus, 'started' | 'stopped' | 'none'> = {
+/**
+ * The machine that a status wants. `failed` keeps its reason and lets go of its machine: a failure must not cost money.
+ * `asleep` is suspended where the backend can, stopped where it cannot.
+ */
+export const WANTED_MACHINE: Record<WorkspaceStatus, 'started' | 'stopped' | 'asleep' | 'none'> = {
   provisioning: 'started',
   ready: 'started',
   degraded: 'started',
   offline: 'started',
   failed: 'none',
   paused: 'stopped',
-  hibernated: 'stopped',
+  hibernated: 'asleep',
   removed: 'none',
 }
+
+/** Statuses whose machine should be in one of these conditions. */
+export const statusesWanting = (...machines: (typeof WANTED_MACHINE)[WorkspaceStatus][]) =>
+  STATUSES.filter((status) => machines.includes(WANTED_MACHINE[status]))
 
 /** Statuses that end by themselves, at the latest at the row's deadline. */
 export const isTransient = (status: WorkspaceStatus) => status === 'provisioning' || status === 'offline'

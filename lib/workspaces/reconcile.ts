@@ -4,8 +4,9 @@ import { and, eq } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema.ts'
 import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
-import { act, type Outcome, refused } from './act.ts'
+import { act, refused } from './act.ts'
 import { decide } from './decide.ts'
+import type { Outcome } from './outcome.ts'
 import { type ClaimedWorkspace, getWorkspace, releaseWorkspace } from './queries.ts'
 
 /** How long a reconcile may stay with its workspace. Past `until` (ms since the epoch) it lets go and leaves the row due. */
@@ -58,19 +59,21 @@ async function pause(
   const seconds = Math.floor(Math.min(outcome.ms, left) / 1000)
   if (outcome.settle !== true || row.machineId === null || seconds < 1)
     return services.sleep(Math.min(outcome.ms, left))
-  await services.provisioner.settle(row.machineId, seconds)
+  await services.provisioner.settle({ app: row.app ?? '', machineId: row.machineId }, seconds)
 }
 
 async function takeStep(services: Services, row: ClaimedWorkspace, steps: number): Promise<Outcome> {
   const observed: Observed =
-    row.launchId === null ? { presence: 'absent' } : await services.provisioner.observe(row.id, row.machineId)
+    row.launchId === null
+      ? { presence: 'absent' }
+      : await services.provisioner.observe(row.id, row.app ?? '', row.machineId)
   await noteMachine(services, row, observed)
   const step = decide(row, observed, services.now())
   try {
     return await act(services, row, step, steps)
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
-    return refused(services, row, error)
+    return await refused(services, row, step, error)
   }
 }
 

@@ -1,36 +1,50 @@
 // POST /workspaces/:id/restart: wants a new generation, from any living status. The reconcile road gives the machine its
 // newest spec and boots it, or makes a machine where there is none.
 import { sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
 import type { Services } from '../services.ts'
-import { provisionDeadline } from './create.ts'
+import { provisionDeadline } from './deadline.ts'
+import { checkParentAwake } from './family.ts'
 import { getWorkspace } from './queries.ts'
-import type { Workspace } from './workspace.ts'
 import { transition } from './transition.ts'
+import { notPossible } from './verb-errors.ts'
+import type { Workspace } from './workspace.ts'
+import { imageOf } from './workspace-input.ts'
 
-/** @throws DomainError `not_found`, or `conflict` when the workspace is removed */
-export async function restartWorkspace(services: Services, id: string): Promise<Workspace> {
+/** The optional body: another image to rebuild on, or null to go back to the runtime's. Molecule's own members are ignored. */
+export const RestartInput = z.object({ image: z.string().max(512).nullish() })
+
+/** @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input` */
+export async function restartWorkspace(
+  services: Services,
+  id: string,
+  input: z.infer<typeof RestartInput> = {},
+): Promise<Workspace> {
   const { config, db } = services
   const now = services.now()
-  const { runtime } = await getWorkspace(db, id)
+  const row = await getWorkspace(db, id)
+  await checkParentAwake(services, row.parentId)
+  const rebuilt =
+    input.image === undefined
+      ? {}
+      : { image: imageOf(config, input.image), specVersion: sql`${workspaces.specVersion} + 1` }
   const moved = await transition(db, {
     id,
     event: 'restart_requested',
     now,
     changes: {
+      ...rebuilt,
       generation: sql`${workspaces.generation} + 1`,
       reason: null,
       registeredAt: null,
+      lastHeartbeatAt: null,
       recoveries: 0,
       attempts: 0,
-      deadlineAt: provisionDeadline(config, runtime, now),
+      deadlineAt: provisionDeadline(config, row.runtime, now),
       nextCheckAt: now,
     },
   })
-  if (moved === undefined)
-    throw new DomainError('conflict', 'a removed workspace cannot be restarted', {
-      details: { status: 'removed' },
-    })
+  if (moved === undefined) throw await notPossible(services, id, 'restarted')
   return moved
 }

@@ -3,7 +3,7 @@
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { events, workspaces } from '../../drizzle/schema.ts'
-import { sourcesOf, TARGET, type WorkspaceEvent } from './lifecycle.ts'
+import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
 
 type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
@@ -16,18 +16,21 @@ export type TransitionInput = {
   event: WorkspaceEvent
   now: Date
   /** Written with the status. */
-  changes?: Omit<Changes, 'status' | 'updatedAt'>
+  changes?: Omit<Changes, 'status' | 'statusChangedAt' | 'updatedAt'>
   /** Facts for the event's row, beside the new status. Never a secret. */
   payload?: Record<string, unknown>
   fence?: Fence
+  /** Further conditions, compared in the same statement. */
+  where?: SQL | undefined
 }
 
 /** @returns the row after the move, or undefined when the event has no meaning for it any more */
 export async function transition(db: Database, input: TransitionInput): Promise<Workspace | undefined> {
+  const { from, to } = TRANSITIONS[input.event]
   return changeWorkspace(db, {
     ...input,
-    where: inArray(workspaces.status, sourcesOf(input.event)),
-    changes: { ...input.changes, status: TARGET[input.event] },
+    where: and(inArray(workspaces.status, [...from]), input.where),
+    changes: { ...input.changes, status: to, statusChangedAt: input.now },
   })
 }
 

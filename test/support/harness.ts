@@ -35,6 +35,7 @@ export type HarnessOptions = {
   programs?: Record<string, Program>
   emulator?: Partial<EmulatorOptions>
   loopback?: boolean
+  launchRate?: { perSecond: number; burst: number }
 }
 
 export type Json = Record<string, unknown>
@@ -115,13 +116,21 @@ export async function createHarness(options: HarnessOptions = {}) {
     PUBLIC_URL: PLATFORM,
     ...options.env,
   })
-  const services: Services = createServices(config, database, {
+  const created = createServices(config, database, {
     fetch: outside,
     log,
     now,
     // Waiting is twenty times as quick; the clock is not moved by it.
     sleep: (ms, signal) => new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20)),
   })
+  const services: Services = {
+    ...created,
+    // Unpaced, except where the pace is what is tested.
+    provisioner: {
+      ...created.provisioner,
+      launchRate: options.launchRate ?? { perSecond: 1_000, burst: 1_000 },
+    },
+  }
   const app = createApp(services, { loopback: options.loopback ?? true })
 
   async function request<Body = Json>(

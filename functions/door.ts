@@ -1,0 +1,46 @@
+// What the doors to workspaces share: how they describe answers and refuse input, and how they set the reconcile road going
+// after an answer.
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Services } from '../lib/services.ts'
+import { reconcileNow } from '../lib/sweep.ts'
+import { waitUntilSettled } from '../lib/workspaces/wait.ts'
+import type { Workspace } from '../lib/workspaces/workspace.ts'
+import type { AppEnv } from './app-env.ts'
+import { preferredWait } from './prefer.ts'
+import { Problem, toInvalidInput } from './problem.ts'
+
+/** A router whose refused input becomes a problem document that names the field. */
+export const createDoors = () =>
+  new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw toInvalidInput(result.error)
+    },
+  })
+
+export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  content: { 'application/json': { schema } },
+  description,
+})
+
+export const problem = (description: string) => ({
+  content: { 'application/problem+json': { schema: Problem } },
+  description,
+})
+
+export const IdParam = z.object({
+  id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }),
+})
+
+/**
+ * Sets the reconcile road going for workspaces, and waits for the first of them if the caller prefers so.
+ * @returns the first one as it is after the wait; undefined when no wait was asked for
+ */
+export async function follow(services: Services, c: Context, ids: string[]): Promise<Workspace | undefined> {
+  for (const id of ids) c.executionCtx.waitUntil(reconcileNow(services, id))
+  const seconds = preferredWait(c)
+  const [id] = ids
+  return seconds === undefined || id === undefined
+    ? undefined
+    : waitUntilSettled(services, id, seconds, c.req.raw.signal)
+}

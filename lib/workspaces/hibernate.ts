@@ -1,0 +1,101 @@
+// Hibernation: a machine that sleeps until somebody needs it, suspended where Fly can keep its memory, stopped where it
+// cannot. Asked for by people, by the idle policy, and undone by a message.
+import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema.ts'
+import { DomainError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { provisionDeadline } from './deadline.ts'
+import { TRANSITIONS } from './lifecycle.ts'
+import { getWorkspace } from './queries.ts'
+import { transition } from './transition.ts'
+import { notPossible } from './verb-errors.ts'
+import type { Workspace } from './workspace.ts'
+
+/**
+ * @throws DomainError `not_found`; `conflict` when the workspace is not running, or is at work and `force` is false
+ */
+export async function hibernateWorkspace(services: Services, id: string, force: boolean): Promise<Workspace> {
+  const { db } = services
+  const now = services.now()
+  const moved = await transition(db, {
+    id,
+    event: 'hibernate_requested',
+    now,
+    changes: { nextCheckAt: now },
+    where: force ? undefined : eq(workspaces.activeTasks, 0),
+  })
+  if (moved !== undefined) return moved
+  const { activeTasks, status } = await getWorkspace(db, id)
+  if (!force && activeTasks > 0 && TRANSITIONS.hibernate_requested.from.includes(status)) {
+    throw new DomainError('conflict', 'the agent is at work: wait, or repeat with ?force=true', {
+      details: { active_tasks: activeTasks },
+    })
+  }
+  throw await notPossible(services, id, 'hibernated')
+}
+
+/** Wants a hibernated workspace awake. Undefined when it is not hibernated (any more). */
+export async function wakeWorkspace(services: Services, row: Workspace): Promise<Workspace | undefined> {
+  const now = services.now()
+  return transition(services.db, {
+    id: row.id,
+    event: 'wake_requested',
+    now,
+    changes: {
+      nextCheckAt: now,
+      deadlineAt: provisionDeadline(services.config, row.runtime, now),
+      lastActiveAt: now,
+      lastHeartbeatAt: null,
+      recoveries: 0,
+    },
+  })
+}
+
+/**
+ * Marks a workspace as in use, before a message is sent to it: the idle policy compares the same column in the statement
+ * that puts it to sleep, so a message and a hibernation cannot both win.
+ * @returns false when the workspace is no longer awake
+ */
+export async function touchWorkspace({ db, now }: Services, id: string): Promise<boolean> {
+  const touched = await db
+    .update(workspaces)
+    .set({ lastActiveAt: now() })
+    .where(and(eq(workspaces.id, id), inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from])))
+    .returning({ id: workspaces.id })
+  return touched.length > 0
+}
+
+/**
+ * Puts to sleep what has been idle for longer than its `idle_minutes`: no message through the proxy, no task in flight.
+ * @returns how many went to sleep
+ */
+export async function hibernateIdle(services: Services, limit: number): Promise<number> {
+  const { db } = services
+  const now = services.now()
+  const idle = and(
+    isNotNull(workspaces.idleMinutes),
+    eq(workspaces.activeTasks, 0),
+    lte(
+      workspaces.lastActiveAt,
+      sql`${now.toISOString()}::timestamptz - make_interval(mins => ${workspaces.idleMinutes})`,
+    ),
+  )
+  const candidates = await db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]), idle))
+    .limit(limit)
+  let asleep = 0
+  for (const { id } of candidates) {
+    const moved = await transition(db, {
+      id,
+      event: 'hibernate_requested',
+      now,
+      changes: { nextCheckAt: now },
+      where: idle,
+      payload: { cause: 'idle' },
+    })
+    if (moved !== undefined) asleep++
+  }
+  return asleep
+}

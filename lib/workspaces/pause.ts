@@ -1,0 +1,48 @@
+// Pausing stops the machines of a workspace and its descendants; resuming starts them again. Both only store what is wanted.
+import type { Services } from '../services.ts'
+import { provisionDeadline } from './deadline.ts'
+import { checkParentAwake } from './family.ts'
+import { getWorkspace } from './queries.ts'
+import { transitionFamily } from './transition-family.ts'
+import { notPossible } from './verb-errors.ts'
+
+/**
+ * @returns the ids that were paused, the named one first
+ * @throws DomainError `not_found`; `conflict` when the workspace is paused already, failed or removed
+ */
+export async function pauseWorkspace(services: Services, id: string): Promise<string[]> {
+  const now = services.now()
+  await getWorkspace(services.db, id)
+  const moved = await transitionFamily(services.db, {
+    id,
+    event: 'pause_requested',
+    now,
+    changes: { nextCheckAt: now, deadlineAt: null, reason: null },
+  })
+  if (moved[0] !== id) throw await notPossible(services, id, 'paused')
+  return moved
+}
+
+/**
+ * @returns the ids that were resumed, the named one first
+ * @throws DomainError `not_found`; `conflict` when the workspace is not paused, or its parent is
+ */
+export async function resumeWorkspace(services: Services, id: string): Promise<string[]> {
+  const now = services.now()
+  const row = await getWorkspace(services.db, id)
+  await checkParentAwake(services, row.parentId)
+  const moved = await transitionFamily(services.db, {
+    id,
+    event: 'resume_requested',
+    now,
+    changes: {
+      nextCheckAt: now,
+      deadlineAt: provisionDeadline(services.config, row.runtime, now),
+      registeredAt: null,
+      lastHeartbeatAt: null,
+      recoveries: 0,
+    },
+  })
+  if (moved[0] !== id) throw await notPossible(services, id, 'resumed')
+  return moved
+}

@@ -1,0 +1,35 @@
+// A transition of a workspace and all its descendants, in one statement: removing, pausing and resuming take the whole
+// branch along.
+import { and, inArray, type SQL, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { workspaces } from '../../drizzle/schema.ts'
+import { familyOf } from './family.ts'
+import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
+import { appendEvents, type TransitionInput } from './transition.ts'
+
+export type FamilyTransition = {
+  id: string
+  event: WorkspaceEvent
+  now: Date
+  changes: NonNullable<TransitionInput['changes']>
+  /** A further data-modifying statement over the rows that moved (`moved`). */
+  also?: SQL
+}
+
+/** @returns the ids that moved, the one that was named first if it did */
+export async function transitionFamily(db: Database, input: FamilyTransition): Promise<string[]> {
+  const { id, event, now, changes } = input
+  const { from, to } = TRANSITIONS[event]
+  const moved = db.$with('moved').as(
+    db
+      .update(workspaces)
+      .set({ ...changes, status: to, statusChangedAt: now, updatedAt: now })
+      .where(and(sql`${workspaces.id} in (${familyOf(id)})`, inArray(workspaces.status, [...from])))
+      .returning(),
+  )
+  const also = db.$with('also', {}).as(input.also ?? sql`select 1`)
+  const logged = appendEvents(db, 'moved', { event, now })
+  const rows = await db.with(moved, also, logged).select({ id: moved.id }).from(moved)
+  const ids = rows.map((row) => row.id)
+  return ids.includes(id) ? [id, ...ids.filter((other) => other !== id)] : ids
+}

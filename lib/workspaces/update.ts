@@ -1,0 +1,53 @@
+// PATCH /workspaces/:id: changes what is wanted of a workspace. What its machine only gets by a restart is applied at the
+// next one, and the answer says so.
+import { ne, sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { checkParent } from './family.ts'
+import { getWorkspace } from './queries.ts'
+import { changeWorkspace } from './transition.ts'
+import { notPossible } from './verb-errors.ts'
+import type { Workspace } from './workspace.ts'
+import { imageOf, regionsOf, runtimeOf, tierOf, type UpdateWorkspaceInput } from './workspace-input.ts'
+
+/** @throws DomainError `not_found`, `invalid_input`, or `conflict` when the workspace is removed */
+export async function updateWorkspace(
+  services: Services,
+  id: string,
+  input: UpdateWorkspaceInput,
+): Promise<Workspace> {
+  const { config, db } = services
+  const row = await getWorkspace(db, id)
+  if (input.parent_id && input.parent_id !== row.parentId) await checkParent(services, id, input.parent_id)
+  const wanted = {
+    ...(input.name === undefined ? {} : { name: input.name }),
+    ...(input.role === undefined ? {} : { role: input.role || null }),
+    ...(input.runtime === undefined ? {} : { runtime: runtimeOf(input.runtime) }),
+    ...(input.tier === undefined ? {} : { tier: tierOf(input.tier) }),
+    ...(input.region === undefined && input.regions === undefined
+      ? {}
+      : { regions: regionsOf(services, input) }),
+    ...(input.model === undefined ? {} : { model: input.model || null }),
+    ...(input.parent_id === undefined ? {} : { parentId: input.parent_id }),
+    ...(input.env === undefined ? {} : { env: input.env ?? {} }),
+    ...(input.config === undefined ? {} : { config: input.config ?? {} }),
+    ...(input.image === undefined ? {} : { image: imageOf(config, input.image) }),
+  } satisfies Partial<Workspace>
+  const changed = Object.entries(wanted).filter(
+    ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
+  )
+  const moved = await changeWorkspace(db, {
+    id,
+    event: 'workspace_updated',
+    now: services.now(),
+    where: ne(workspaces.status, 'removed'),
+    changes: {
+      ...wanted,
+      ...(input.idle_minutes === undefined ? {} : { idleMinutes: input.idle_minutes }),
+      ...(changed.length === 0 ? {} : { specVersion: sql`${workspaces.specVersion} + 1` }),
+    },
+    payload: { fields: Object.keys(input) },
+  })
+  if (moved === undefined) throw await notPossible(services, id, 'changed')
+  return moved
+}

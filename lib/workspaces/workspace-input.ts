@@ -1,0 +1,119 @@
+// What a caller may ask of a workspace, and the rules of each field: the same for creating and for changing one.
+import { z } from 'zod'
+import type { Config } from '../config.ts'
+import { invalidField } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { storableJson, storableText } from '../storable.ts'
+import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from './machine-spec.ts'
+import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from './runtimes.ts'
+
+// Characters Molecule bars in names and roles: they end up in YAML and in prompts (molecule.md §2.3).
+const plain = (max: number) =>
+  storableText()
+    .max(max)
+    // oxlint-disable-next-line eslint/no-control-regex -- control characters are what is refused
+    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain line breaks or control characters')
+const label = (max: number) => plain(max).regex(/^[^{}[\]|>*&!]*$/, 'must not contain any of {}[]|>*&!')
+
+const EnvName = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,254}$/,
+    'must be letters, digits and underscores, not starting with a digit',
+  )
+
+/** Variables for the agent. Platform names are refused rather than overridden, so that nobody is surprised. */
+export const WorkspaceEnv = z
+  .record(EnvName, storableText().max(32_768))
+  .refine((env) => Object.keys(env).length <= 200, 'must not have more than 200 variables')
+  .superRefine((env, context) => {
+    for (const name of Object.keys(env).filter(isReservedEnv)) {
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: 'is set by the platform and cannot be overridden',
+      })
+    }
+  })
+
+/** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (molecule.md §2.3). */
+export const CreateWorkspaceInput = z.object({
+  name: label(255).trim().min(1, 'must not be empty'),
+  role: label(1000).nullish(),
+  runtime: z
+    .string()
+    .nullish()
+    .meta({ examples: [...RUNTIMES] }),
+  tier: z
+    .number()
+    .int()
+    .nullish()
+    .meta({ examples: [2, 3, 4] }),
+  region: z
+    .string()
+    .nullish()
+    .meta({ examples: ['ord'] }),
+  regions: z
+    .array(z.string())
+    .max(18)
+    .nullish()
+    .meta({ examples: [['ord', 'iad']] }),
+  model: plain(100).nullish(),
+  parent_id: z.uuid().nullish(),
+  image: plain(512).nullish(),
+  env: WorkspaceEnv.nullish(),
+  config: storableJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),
+  idle_minutes: z.int().min(1).max(43_200).nullish(),
+  secrets: z
+    .null({ error: 'are not supported yet: put values into env, and see SECURITY in the README' })
+    .optional(),
+})
+
+export type CreateWorkspaceInput = z.infer<typeof CreateWorkspaceInput>
+
+/** @throws DomainError `invalid_input` */
+export function runtimeOf(runtime: string | null | undefined): Runtime {
+  if (!runtime) return DEFAULT_RUNTIME
+  if (!isRuntime(runtime)) throw invalidField('runtime', `must be one of ${RUNTIMES.join(', ')}`)
+  return runtime
+}
+
+/** Molecule's clients send 0 for "no choice" (molecule.md §2.3). @throws DomainError `invalid_input` */
+export function tierOf(tier: number | null | undefined): Tier {
+  if (!tier) return DEFAULT_TIER
+  if (!isTier(tier)) throw invalidField('tier', `must be one of ${Object.keys(TIERS).join(', ')}`)
+  return tier
+}
+
+/**
+ * Where the machine may be, best first: `regions`, or just `region`, or the default.
+ * @throws DomainError `invalid_input`
+ */
+export function regionsOf(
+  { config, provisioner }: Services,
+  input: { region?: string | null | undefined; regions?: string[] | null | undefined },
+): string[] {
+  if (input.region && input.regions) throw invalidField('regions', 'give region or regions, not both')
+  const wanted = input.regions ?? (input.region ? [input.region] : [config.fly.region])
+  const field = input.regions ? 'regions' : 'region'
+  if (wanted.length === 0) throw invalidField(field, 'must not be empty')
+  for (const region of wanted) {
+    if (!provisioner.regions.includes(region))
+      throw invalidField(field, `must be one of ${provisioner.regions.join(', ')}`)
+  }
+  return [...new Set(wanted)]
+}
+
+/** @throws DomainError `invalid_input` */
+export function imageOf({ images }: Config, image: string | null | undefined): string | null {
+  if (!image) return null
+  if (!isAllowedImage(image, images)) {
+    throw invalidField('image', `must start with ${images.allowed.join(' or ')} (ALLOWED_IMAGE_REGISTRIES)`)
+  }
+  return image
+}
+
+/** The body of PATCH /workspaces/:id: members that are absent stay as they are. */
+export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ secrets: true }).partial()
+
+export type UpdateWorkspaceInput = z.infer<typeof UpdateWorkspaceInput>
