@@ -159,11 +159,13 @@ export const workspaceTokens = pgTable(
   (table) => [index('workspace_tokens_workspace').on(table.workspaceId)],
 )
 
-/** When the next create in an app may be sent, so that all replicas together keep to Fly's rate. */
+/** The queue of creates in each app, so that all replicas together keep to Fly's rate. */
 export const launchPace = pgTable('launch_pace', {
   app: text('app').primaryKey(),
-  /** Theoretical arrival time of the generic cell rate algorithm. */
-  nextAt: moment('next_at').notNull(),
+  /** When the next turn to be given out comes. */
+  nextTurnAt: moment('next_turn_at').notNull(),
+  /** Theoretical arrival time of the next create, by the generic cell rate algorithm: what was really sent. */
+  nextSendAt: moment('next_send_at').notNull(),
 })
 
 /** What was learned of each region by asking for machines there. */

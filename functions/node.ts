@@ -7,6 +7,7 @@ import { type Config, ConfigError, FLY_SETTINGS, parseConfig } from '../lib/conf
 import { createServices } from '../lib/create-services.ts'
 import { createLog } from '../lib/log.ts'
 import { sweep } from '../lib/sweep.ts'
+import { releaseAllLeases } from '../lib/workspaces/queries.ts'
 import { createApp } from './app.ts'
 import { startEmbeddedFly } from './embedded-fly.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
@@ -54,6 +55,8 @@ async function main(): Promise<void> {
     config.database.url === undefined
       ? await connectPglite(`${config.dataDirectory}/postgres`)
       : connectPostgres(config.database.url)
+  // PGlite's directory is this process's alone. A predecessor that was killed cannot give its leases back.
+  if (database.driver === 'pglite') await releaseAllLeases(database.db, new Date())
   const fly = config.fly.emulator ? await startEmbeddedFly(config, (line) => log('info', line)) : undefined
   const effective: Config = {
     ...config,

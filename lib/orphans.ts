@@ -40,7 +40,7 @@ export async function destroyOrphans(services: Services, controlPlane: string): 
         lte(orphans.firstSeenAt, graceEnd),
         // Seen in the pass that is under way: one that has disappeared since needs nothing.
         gte(orphans.lastSeenAt, new Date(now.getTime() - 60_000)),
-        sql`${orphans.attempts} = 0 or ${orphans.lastSeenAt} >= ${orphans.firstSeenAt} + make_interval(secs => 30 * power(2, least(${orphans.attempts}, 10)))`,
+        sql`(${orphans.attempts} = 0 or ${orphans.lastSeenAt} >= ${orphans.firstSeenAt} + make_interval(secs => 30 * power(2, least(${orphans.attempts}, 10))))`,
       ),
     )
     .orderBy(asc(orphans.firstSeenAt))

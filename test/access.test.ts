@@ -7,12 +7,23 @@ const DOORS: [string, string][] = [
   ['POST', '/workspaces'],
   ['GET', `/workspaces/${crypto.randomUUID()}`],
   ['DELETE', `/workspaces/${crypto.randomUUID()}`],
-  ['POST', `/workspaces/${crypto.randomUUID()}/restart`],
+  ['PATCH', `/workspaces/${crypto.randomUUID()}`],
+  ['GET', '/fleet'],
+  ['GET', '/regions'],
+  ['GET', `/workspaces/${crypto.randomUUID()}/explain`],
+  ...['restart', 'pause', 'resume', 'hibernate'].map((verb): [string, string] => [
+    'POST',
+    `/workspaces/${crypto.randomUUID()}/${verb}`,
+  ]),
   ['POST', `/workspaces/${crypto.randomUUID()}/a2a`],
 ]
 
 const knock = (h: Harness, method: string, path: string, headers: Record<string, string> = {}) =>
-  h.request(path, { method, headers, ...(method === 'POST' ? { json: askRegion() } : {}) })
+  h.request(path, {
+    method,
+    headers,
+    ...(method === 'POST' || method === 'PATCH' ? { json: askRegion() } : {}),
+  })
 
 describe('with ADMIN_TOKEN', () => {
   let h: Harness
@@ -67,7 +78,11 @@ describe('with ADMIN_TOKEN', () => {
     for (const [method, path] of [
       ['GET', '/workspaces'],
       ['DELETE', `/workspaces/${own}`],
+      ['PATCH', `/workspaces/${own}`],
       ['POST', `/workspaces/${own}/restart`],
+      ['POST', `/workspaces/${own}/pause`],
+      ['GET', '/fleet'],
+      ['GET', '/regions'],
     ] as const) {
       expect([path, (await knock(h, method, path, agent)).status]).toEqual([path, 403])
     }

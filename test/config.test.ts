@@ -27,7 +27,13 @@ describe('the environment', () => {
 
   test('with three settings means real Fly', () => {
     expect(parseConfig(FLY)).toMatchObject({
-      fly: { emulator: false, token: 'token', app: 'app', region: 'ord', apiUrl: 'https://api.machines.dev' },
+      fly: {
+        emulator: false,
+        token: 'token',
+        apps: ['app'],
+        region: 'ord',
+        apiUrl: 'https://api.machines.dev',
+      },
     })
   })
 

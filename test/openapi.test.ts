@@ -25,16 +25,23 @@ test('describes every door', () => {
   )
   expect(operations.toSorted()).toEqual([
     'delete /workspaces/{id}',
+    'get /fleet',
     'get /healthz',
     'get /livez',
+    'get /regions',
     'get /workspaces',
     'get /workspaces/{id}',
+    'get /workspaces/{id}/explain',
+    'patch /workspaces/{id}',
     'post /registry/heartbeat',
     'post /registry/register',
     'post /registry/update-card',
     'post /workspaces',
     'post /workspaces/{id}/a2a',
+    'post /workspaces/{id}/hibernate',
+    'post /workspaces/{id}/pause',
     'post /workspaces/{id}/restart',
+    'post /workspaces/{id}/resume',
   ])
 })
 

@@ -1,6 +1,7 @@
 // The Worker in workerd, from the bundle that would be deployed: over Neon's driver and a real Postgres, with agents that
 // call home to it.
 import { gzipSync } from 'node:zlib'
+import { neon } from '@neondatabase/serverless'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../lib/emulator/host.ts'
 import { connectNeon } from '../drizzle/neon.ts'
@@ -199,15 +200,36 @@ describe('in workerd', () => {
   })
 })
 
-describe('the Neon driver', () => {
-  test('gets its errors with their SQLSTATE', async () => {
-    const bridge = await startNeonBridge()
-    const { db } = connectNeon(await createPostgresDatabase(), bridge.endpoint)
-    try {
-      await expect(db.execute('select * from nowhere')).rejects.toMatchObject({ cause: { code: '42P01' } })
-    } finally {
-      await bridge.close()
-    }
+describe('the bridge that stands for Neon', () => {
+  let bridge: Awaited<ReturnType<typeof startNeonBridge>>
+  let url: string
+  beforeAll(async () => {
+    bridge = await startNeonBridge()
+    url = await createPostgresDatabase()
+  })
+  afterAll(() => bridge.close())
+
+  test('gives errors with their SQLSTATE', async () => {
+    const { db } = connectNeon(url, bridge.endpoint)
+    await expect(db.execute('select * from nowhere')).rejects.toMatchObject({ cause: { code: '42P01' } })
+  })
+
+  test('gives values as text, for the driver to read', async () => {
+    connectNeon(url, bridge.endpoint)
+    const rows = await neon(url).query(
+      `select 1 as number, true as yes, null as nothing, '{"a": [1]}'::jsonb as json, array['x', 'y'] as list`,
+    )
+    expect(rows).toEqual([{ number: 1, yes: true, nothing: null, json: { a: [1] }, list: ['x', 'y'] }])
+  })
+
+  test('runs a batch as a whole or not at all', async () => {
+    connectNeon(url, bridge.endpoint)
+    const sql = neon(url)
+    await sql`create table things (name text unique)`
+    const insert = (name: string) => sql`insert into things values (${name})`
+    await sql.transaction([insert('a'), insert('b')])
+    await expect(sql.transaction([insert('c'), insert('a')])).rejects.toMatchObject({ code: '23505' })
+    expect(await sql`select name from things order by name`).toEqual([{ name: 'a' }, { name: 'b' }])
   })
 })
 

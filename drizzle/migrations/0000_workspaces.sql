@@ -17,7 +17,8 @@ CREATE TABLE "events" (
 --> statement-breakpoint
 CREATE TABLE "launch_pace" (
 	"app" text PRIMARY KEY NOT NULL,
-	"next_at" timestamp with time zone NOT NULL
+	"next_turn_at" timestamp with time zone NOT NULL,
+	"next_send_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "orphans" (

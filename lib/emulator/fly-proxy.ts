@@ -27,7 +27,10 @@ export function createFlyProxy(
     const url = new URL(request.url)
     const host = request.headers.get('host') ?? url.host
     const requestId = `${world.ulid()}-${world.regions[0] ?? 'iad'}`
-    const name = appNameOf(host, defaultApp)
+    const forced = request.headers.get('fly-force-instance-id')
+    // Where there are no names, the machine that is asked for says which app is meant.
+    const meant = cloud.allMachines().find(({ record }) => record.id === forced)?.record.app ?? defaultApp
+    const name = appNameOf(host, meant)
     const app = name === undefined ? undefined : cloud.findApp(name)
     if (app === undefined || app.ips.length === 0) {
       world.log(

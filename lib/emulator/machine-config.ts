@@ -133,9 +133,7 @@ function normalService(given: Service): Service {
 const definedOnly = (guest: z.infer<typeof config>['guest']): Partial<GuestSize> | undefined =>
   guest === undefined
     ? undefined
-    : (Object.fromEntries(
-        Object.entries(guest).filter(([, value]) => value !== undefined),
-      ) as Partial<GuestSize>)
+    : Object.fromEntries(Object.entries(guest).filter(([, value]) => value !== undefined))
 
 /** Go reads `null` as "not given". `force_instance_key` is the one null that clients send and expect back. */
 function withoutNulls(value: unknown): unknown {

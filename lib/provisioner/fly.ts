@@ -48,8 +48,8 @@ const PHASES: Record<string, MachinePhase> = {
   destroyed: 'gone',
 }
 
-/** Fly takes one create a second per app, and three at once after a rest (fly.md §6). */
-const LAUNCH_RATE = { perSecond: 1, burst: 3 }
+/** Fly takes one create a second per app, and three at once after a rest (fly.md §6); one less leaves room for delays. */
+const LAUNCH_RATE = { perSecond: 1, burst: 2 }
 
 export type FlyProvisionerOptions = {
   fly: FlyClient

@@ -1,6 +1,7 @@
-// Turns: Fly takes about one create a second per app, so a burst of workspaces is spread over apps and time instead of
-// running into refusals. The queue is one row per app, shared by all replicas; a turn is stored with its workspace.
-import { eq, inArray, isNotNull, sql } from 'drizzle-orm'
+// Fly takes about one create a second per app, so a burst of workspaces is spread over apps and time instead of running
+// into refusals. A turn says when a workspace may expect to be made, in the order of asking; a permit, taken when its turn has
+// come, keeps those who come late together from being sent together. Both are one row per app, shared by all replicas.
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 import { launchPace, workspaces } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
 import { provisionDeadline } from './deadline.ts'
@@ -16,14 +17,13 @@ export async function takeTurn(services: Services, row: ClaimedWorkspace): Promi
   // A launch that may have been carried out has to be repeated in its own app, where its name is taken.
   const app = row.app ?? (await leastLoadedApp(services))
   const { perSecond, burst } = provisioner.launchRate
-  const interval = sql`make_interval(secs => ${1 / perSecond}::float8)`
-  const slack = sql`make_interval(secs => ${burst / perSecond}::float8)`
+  const interval = seconds(1 / perSecond)
   const moment = sql`${now.toISOString()}::timestamptz`
-  const paced = db.$with('paced', { nextAt: launchPace.nextAt }).as(
-    sql`insert into ${launchPace} (app, next_at) values (${app}, ${moment} + ${interval})
-        on conflict (app) do update set next_at = greatest(${launchPace.nextAt}, ${moment}) + ${interval} returning next_at`,
+  const paced = db.$with('paced', { nextTurnAt: launchPace.nextTurnAt }).as(
+    sql`insert into ${launchPace} (app, next_turn_at, next_send_at) values (${app}, ${moment} + ${interval}, ${moment})
+        on conflict (app) do update set next_turn_at = greatest(${launchPace.nextTurnAt}, ${moment}) + ${interval} returning next_turn_at`,
   )
-  const at = sql<Date>`greatest(${moment}, (select next_at from paced) - ${slack})`.mapWith(launchPace.nextAt)
+  const at = sql<Date>`greatest(${moment}, (select next_turn_at from paced) - ${seconds(burst / perSecond)})`
   const [turn] = await db
     .with(paced)
     .update(workspaces)
@@ -40,6 +40,29 @@ export async function takeTurn(services: Services, row: ClaimedWorkspace): Promi
   }
   return { app, at: slot }
 }
+
+/** Permission to send one create to an app now; or when to ask again, in milliseconds. */
+export async function takePermit(
+  { db, provisioner }: Services,
+  app: string,
+  now: Date,
+): Promise<{ retryMs?: number }> {
+  const { perSecond, burst } = provisioner.launchRate
+  const moment = sql`${now.toISOString()}::timestamptz`
+  const granted = await db
+    .update(launchPace)
+    .set({ nextSendAt: sql`greatest(${launchPace.nextSendAt}, ${moment}) + ${seconds(1 / perSecond)}` })
+    .where(
+      and(
+        eq(launchPace.app, app),
+        sql`${launchPace.nextSendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
+      ),
+    )
+    .returning({ app: launchPace.app })
+  return granted.length > 0 ? {} : { retryMs: 1000 / perSecond }
+}
+
+const seconds = (count: number) => sql`make_interval(secs => ${count}::float8)`
 
 async function leastLoadedApp({ db, provisioner }: Services): Promise<string> {
   const { apps } = provisioner

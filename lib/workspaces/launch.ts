@@ -5,7 +5,7 @@ import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
 import { mintToken } from '../agents/token.ts'
 import { type Machine, type MachineRef, ProvisionError } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
-import { takeTurn } from './launch-pace.ts'
+import { takePermit, takeTurn } from './launch-pace.ts'
 import { type MachineSpec, machineSpec, type Tier } from './machine-spec.ts'
 import { AGAIN, type Outcome } from './outcome.ts'
 import type { ClaimedWorkspace } from './queries.ts'
@@ -29,10 +29,12 @@ export const NO_MACHINE = {
 /** Makes the workspace's machine, when its turn has come and a region has room. @throws ProvisionError */
 export async function launchMachine(services: Services, row: ClaimedWorkspace): Promise<Outcome> {
   const now = services.now()
-  const choice = await chooseRegion(services.db, row.regions, now)
-  if ('openUntil' in choice) return { next: 'wait', ms: choice.openUntil.getTime() - now.getTime() }
   const turn = await takeTurn(services, row)
   if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }
+  const permit = await takePermit(services, turn.app, now)
+  if (permit.retryMs !== undefined) return { next: 'wait', ms: permit.retryMs }
+  const choice = await chooseRegion(services.db, row.regions, now)
+  if ('openUntil' in choice) return { next: 'wait', ms: choice.openUntil.getTime() - now.getTime() }
 
   const { region } = choice
   const launchId = row.launchId ?? crypto.randomUUID()

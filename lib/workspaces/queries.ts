@@ -1,6 +1,6 @@
 // The reads and leases that more than one verb shares. A lease is a claim on a row that runs out by itself, so a process
 // that dies holding one delays its workspace and never blocks it.
-import { and, asc, eq, getTableColumns, gt, isNull, lte, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema.ts'
 import { workspaceNotFound } from '../errors.ts'
@@ -110,4 +110,15 @@ export async function releaseWorkspace(
       nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${seen} then ${wanted} else ${workspaces.nextCheckAt} end`,
     })
     .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+}
+
+/**
+ * Ends every lease there is, and says that who was under one is due. Only for a process that is alone with its database:
+ * whoever held them is dead.
+ */
+export async function releaseAllLeases(db: Database, now: Date): Promise<void> {
+  await db
+    .update(workspaces)
+    .set({ leaseId: null, leasedUntil: null, nextCheckAt: now })
+    .where(isNotNull(workspaces.leasedUntil))
 }

@@ -73,7 +73,7 @@ async function takeStep(services: Services, row: ClaimedWorkspace, steps: number
     return await act(services, row, step, steps)
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
-    return await refused(services, row, step, error)
+    return refused(services, row, step, error)
   }
 }
 

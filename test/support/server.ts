@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Json } from './harness.ts'
+import type { Answer, Json } from './harness.ts'
 import { freePorts } from './ports.ts'
 import { childrenOf } from './processes.ts'
 
@@ -54,7 +54,10 @@ export async function startServer(settings: Settings) {
   const { child, printed, exited } = spawnNode('functions/node.ts', settings)
   const url = await bannerUrl(child, printed, exited)
 
-  async function call<Body = Json>(path: string, init: RequestInit & { json?: unknown } = {}) {
+  async function call<Body = Json>(
+    path: string,
+    init: RequestInit & { json?: unknown } = {},
+  ): Promise<Answer<Body>> {
     const { json, ...rest } = init
     const headers = new Headers(rest.headers)
     if (json !== undefined) headers.set('content-type', 'application/json')
