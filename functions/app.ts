@@ -1,7 +1,6 @@
 // The app is a function of its services: the same on Workers, on Node and in tests. Middleware in order, routes, and the
 // one place where an error becomes an answer.
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { Scalar } from '@scalar/hono-api-reference'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import { DomainError } from '../lib/errors.ts'
@@ -9,6 +8,7 @@ import type { Services } from '../lib/services.ts'
 import { a2aRoutes } from './a2a.ts'
 import type { AppEnv } from './app-env.ts'
 import { authenticate, type Openness } from './authenticate.ts'
+import { type ApiDocument, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet.ts'
 import { healthRoutes } from './health.ts'
 import { toDomainError, toProblem } from './problem.ts'
@@ -60,15 +60,16 @@ export function createApp(services: Services, openness: Openness) {
     }),
   )
   app.route('/', healthRoutes(services))
-  app.doc31('/openapi.json', {
+  const description = {
     openapi: '3.1.0',
     info: {
       title: 'Workspaces on Fly Machines',
       version: VERSION,
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
     },
-  })
-  app.get('/docs', Scalar({ url: '/openapi.json', pageTitle: 'Workspaces on Fly Machines' }))
+  }
+  app.doc31('/openapi.json', description)
+  app.get('/docs', (c) => c.html(docsPage(app.getOpenAPI31Document(description) as unknown as ApiDocument)))
   app.get('/', (c) => c.redirect('/docs'))
   app.route('/', registryRoutes(services))
 

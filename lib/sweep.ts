@@ -62,12 +62,19 @@ export async function reconcileNow(services: Services, id: string): Promise<void
 }
 
 // One workspace's failure never stops the others; its lease runs out and the next sweep tries again.
-async function reconcileSafely(services: Services, row: ClaimedWorkspace, until: number): Promise<boolean> {
+async function reconcileSafely(services: Services, first: ClaimedWorkspace, until: number): Promise<boolean> {
   try {
-    await reconcileWorkspace(services, row, { until })
+    let row: ClaimedWorkspace | undefined = first
+    // A wish that came while the lease was held found it taken; it is looked after before anybody lets go.
+    while (row !== undefined && (await reconcileWorkspace(services, row, { until }))) {
+      row =
+        services.now().getTime() < until
+          ? await claimWorkspace(services.db, row.id, services.now())
+          : undefined
+    }
     return true
   } catch (error) {
-    services.log('error', 'a reconcile failed', { workspace_id: row.id, error })
+    services.log('error', 'a reconcile failed', { workspace_id: first.id, error })
     return false
   }
 }

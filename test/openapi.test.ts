@@ -58,8 +58,13 @@ test('shows a workspace with the members that it really has', async () => {
   expect(Object.keys(row).toSorted()).toEqual(document.components.schemas['Workspace']?.required?.toSorted())
 })
 
-test('is shown as a page at /docs', async () => {
+test('is shown as a page at /docs, with every operation and without a script', async () => {
   const page = await h.fetchRaw('/docs')
   expect(page.headers.get('content-type')).toContain('text/html')
-  expect(await page.text()).toContain('/openapi.json')
+  const text = await page.text()
+  for (const methods of Object.values(document.paths)) {
+    for (const { operationId } of Object.values(methods)) expect(text).toContain(operationId)
+  }
+  for (const [, target] of text.matchAll(/href="#([^"]+)"/g)) expect(text).toContain(`id="${target ?? ''}"`)
+  expect(text).not.toMatch(/<script|https?:\/\/(?!localhost)/)
 })

@@ -15,6 +15,8 @@ export function flyConfig(spec: MachineSpec): MachineConfig {
     files: Object.entries(spec.files).map(([guest_path, text]) => ({
       guest_path,
       raw_value: encodeBase64(new TextEncoder().encode(text)),
+      // Agents drop to an unprivileged user and have to read their token (molecule.md §8.5).
+      mode: 0o644,
     })),
     metadata: toMetadata(spec.labels),
     services: [

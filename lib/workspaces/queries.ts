@@ -89,19 +89,34 @@ export async function claimDue(db: Database, now: Date, limit: number): Promise<
   return rows as ClaimedWorkspace[]
 }
 
+/** The row as it is now, with its lease prolonged; undefined when the lease ran out and is somebody else's. */
+export async function renewLease(
+  db: Database,
+  row: ClaimedWorkspace,
+  now: Date,
+): Promise<ClaimedWorkspace | undefined> {
+  const [renewed] = await db
+    .update(workspaces)
+    .set({ leasedUntil: new Date(now.getTime() + LEASE_MS) })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+    .returning(claimColumns)
+  return renewed as ClaimedWorkspace | undefined
+}
+
 /**
- * Ends a lease and says when to look next (null: when something happens). If somebody asked for an earlier look while the
- * lease was held, theirs stands.
+ * Ends a lease and says when to look next (null: when something happens). If somebody asked for a look while the lease was
+ * held, theirs stands.
+ * @returns whether such a look is due
  */
 export async function releaseWorkspace(
   db: Database,
   row: ClaimedWorkspace,
   next: { at: Date | null; attempts: number },
-): Promise<void> {
+): Promise<boolean> {
   const seen =
     row.nextCheckAt === null ? sql`null::timestamptz` : sql`${row.nextCheckAt.toISOString()}::timestamptz`
   const wanted = next.at === null ? sql`null::timestamptz` : sql`${next.at.toISOString()}::timestamptz`
-  await db
+  const [released] = await db
     .update(workspaces)
     .set({
       leaseId: null,
@@ -110,6 +125,8 @@ export async function releaseWorkspace(
       nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${seen} then ${wanted} else ${workspaces.nextCheckAt} end`,
     })
     .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+    .returning({ asked: sql<boolean>`${workspaces.nextCheckAt} is distinct from ${wanted}` })
+  return released?.asked === true
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Services } from '../services.ts'
 import { act, refused } from './act.ts'
 import { decide } from './decide.ts'
 import type { Outcome } from './outcome.ts'
-import { type ClaimedWorkspace, getWorkspace, releaseWorkspace } from './queries.ts'
+import { type ClaimedWorkspace, releaseWorkspace, renewLease } from './queries.ts'
 
 /** How long a reconcile may stay with its workspace. Past `until` (ms since the epoch) it lets go and leaves the row due. */
 export type Patience = { until: number }
@@ -15,39 +15,38 @@ export type Patience = { until: number }
 /** Steps taken in one go: more than any path needs, so that a decision that runs in circles cannot keep a process busy. */
 const MAX_STEPS = 100
 
-/** Follows one workspace until it rests or patience is over, then releases its lease. */
+/**
+ * Follows one workspace until it rests or patience is over, then releases its lease.
+ * @returns whether somebody asked for another look meanwhile, which nobody has taken yet
+ */
 export async function reconcileWorkspace(
   services: Services,
   claimed: ClaimedWorkspace,
   patience: Patience,
-): Promise<void> {
+): Promise<boolean> {
   const { db } = services
   let row = claimed
   let attempts = row.attempts
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     const outcome = await takeStep(services, row, steps)
     if (outcome.next === 'rest') {
-      await releaseWorkspace(db, row, { at: null, attempts: 0 })
-      return
+      return releaseWorkspace(db, row, { at: null, attempts: 0 })
     }
     if (outcome.next === 'wait') {
       attempts = outcome.failed === true ? attempts + 1 : 0
       const left = patience.until - services.now().getTime()
       if (left <= 0 || (outcome.settle !== true && outcome.ms > left)) {
         const ms = outcome.settle === true ? 1_000 : outcome.ms
-        await releaseWorkspace(db, row, { at: new Date(services.now().getTime() + ms), attempts })
-        return
+        return releaseWorkspace(db, row, { at: new Date(services.now().getTime() + ms), attempts })
       }
       await pause(services, row, outcome, left)
     }
-    row = {
-      ...(await getWorkspace(db, row.id)),
-      leaseId: row.leaseId,
-      controlPlane: row.controlPlane,
-      attempts,
-    }
+    const renewed = await renewLease(db, row, services.now())
+    // Somebody else has it by now, and does what is to be done.
+    if (renewed === undefined) return false
+    row = { ...renewed, attempts }
   }
-  await releaseWorkspace(db, row, { at: new Date(services.now().getTime() + 5_000), attempts: attempts + 1 })
+  return releaseWorkspace(db, row, { at: new Date(services.now().getTime() + 5_000), attempts: attempts + 1 })
 }
 
 async function pause(

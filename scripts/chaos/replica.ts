@@ -1,0 +1,72 @@
+// One process of the real server, which can be killed without warning and started again where it was.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { type Pace, paceEnv } from './clock.ts'
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const ENTRY = at('../../functions/node.ts')
+const PRELOAD = at('clock-preload.ts')
+
+export type Replica = {
+  url: string
+  isUp(): boolean
+  start(): Promise<void>
+  /** SIGKILL: nothing it holds is given back. */
+  kill(): Promise<void>
+  /** Lines that it logged as errors, over all its lives. */
+  errors: string[]
+  /** How often it ended although nobody killed it. */
+  deaths(): number
+}
+
+export function createReplica(port: number, settings: Record<string, string>, pace: Pace): Replica {
+  const errors: string[] = []
+  let child: ChildProcess | undefined
+  let up = false
+  let killed = false
+  let deaths = 0
+  process.once('exit', () => child?.kill('SIGKILL'))
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    errors,
+    isUp: () => up,
+    deaths: () => deaths,
+    start() {
+      killed = false
+      const started = spawn(process.execPath, ['--import', PRELOAD, ENTRY], {
+        env: { PATH: process.env['PATH'] ?? '', PORT: String(port), ...settings, ...paceEnv(pace) },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // Ctrl-C is for the run, which then ends its replicas itself.
+        detached: true,
+      })
+      child = started
+      started.stderr.setEncoding('utf8').on('data', (text: string) => {
+        errors.push(...text.split('\n').filter((line) => line !== ''))
+      })
+      return new Promise((resolve, reject) => {
+        let printed = ''
+        started.stdout.setEncoding('utf8').on('data', (text: string) => {
+          printed += text
+          if (up || !/^ {2}API +http/m.test(printed)) return
+          up = true
+          resolve()
+        })
+        started.once('close', () => {
+          up = false
+          if (!killed) deaths++
+          reject(new Error(`a replica ended before it listened:\n${errors.slice(-20).join('\n')}`))
+        })
+      })
+    },
+    async kill() {
+      const dying = child
+      if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return
+      killed = true
+      up = false
+      const closed = new Promise((resolve) => dying.once('close', resolve))
+      dying.kill('SIGKILL')
+      await closed
+    },
+  }
+}

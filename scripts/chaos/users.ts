@@ -1,0 +1,200 @@
+// Random users of the API: they create, change, pause, wake, remove and talk, through whichever replica they meet, hang up
+// in the middle, and try again where an Idempotency-Key makes that safe. They write down what they were told.
+import { type Chance, sleep } from './random.ts'
+
+export type Message = {
+  id: string
+  workspace: string
+  /** `answered` by the agent; `refused` by the control plane, which says whether it may have arrived; `unknown`: no answer came. */
+  outcome: 'answered' | 'refused' | 'unknown'
+  delivered?: unknown
+  reason?: unknown
+}
+
+export type Told = {
+  /** Workspaces whose create was answered. */
+  created: Set<string>
+  messages: Message[]
+  requests: number
+  /** Answers that no caller should get: failures without a code, and mistakes of the server. */
+  bad: string[]
+}
+
+type Options = {
+  chance: (stream: string) => Chance
+  /** Base URLs of the replicas, living or not. */
+  replicas: readonly string[]
+  regions: readonly string[]
+  workspaces: number
+  /** Creates end early enough for the last ones to live for a while. */
+  createMs: number
+  over: AbortSignal
+}
+
+type Json = Record<string, unknown>
+type Answer = { status: number; body: Json }
+
+const VERBS = {
+  pause: 4,
+  resume: 5,
+  restart: 4,
+  hibernate: 3,
+  patch: 3,
+  remove: 3,
+  message: 14,
+  explain: 1,
+  fleet: 0.3,
+}
+
+export async function keepBusy(options: Options): Promise<Told> {
+  const told: Told = { created: new Set(), messages: [], requests: 0, bad: [] }
+  const known: string[] = []
+  const count = Math.max(4, Math.min(16, Math.ceil(options.workspaces / 12)))
+  const shares = Array.from({ length: count }, (_, user) => Math.floor((options.workspaces + user) / count))
+  await Promise.all(shares.map((share, user) => behave(options, told, known, share, user)))
+  return told
+}
+
+async function behave(
+  options: Options,
+  told: Told,
+  known: string[],
+  share: number,
+  user: number,
+): Promise<void> {
+  const chance = options.chance(`user ${user}`)
+  const creator = async () => {
+    for (let made = 0; made < share && !options.over.aborted; made++) {
+      await create(`${user}-${made}`)
+      await chance.pause(0, (2 * options.createMs) / share)
+    }
+  }
+  const actor = async () => {
+    while (!options.over.aborted) {
+      await chance.pause(100, 900)
+      if (known.length > 0 && !options.over.aborted) await act(chance.pick(known))
+    }
+  }
+  await Promise.all([creator(), actor()])
+
+  async function create(label: string): Promise<void> {
+    const input = {
+      name: `chaos ${label}`,
+      runtime: chance.pick(['langgraph', 'hermes', 'codex']),
+      tier: chance.pick([2, 3, 4]),
+      ...(chance.hit(0.6)
+        ? { regions: [...new Set([chance.pick(options.regions), chance.pick(options.regions)])] }
+        : { region: chance.pick(options.regions) }),
+      ...(chance.hit(0.15) && known.length > 0 ? { parent_id: chance.pick(known) } : {}),
+      ...(chance.hit(0.1) ? { idle_minutes: 1 } : {}),
+    }
+    if (chance.hit(0.5)) return createOnce(input)
+    // A careful client: the same key until an answer comes, from whichever replica gives one.
+    const headers = { 'idempotency-key': `key-${label}` }
+    const ids = new Set<string>()
+    const again = chance.hit(0.3) ? 2 : 1
+    for (let tries = 0, answers = 0; tries < 20 && answers < again; tries++) {
+      const answer = await call('POST', '/workspaces', { body: input, headers })
+      if (answer !== undefined && answer.status < 500) answers++
+      if (answer?.status === 201) ids.add(String(answer.body['id']))
+      if (answer === undefined) await sleep(500)
+    }
+    if (ids.size > 1) told.bad.push(`one Idempotency-Key made ${ids.size} workspaces: ${[...ids].join(', ')}`)
+    ids.forEach(learn)
+  }
+
+  async function createOnce(input: Json): Promise<void> {
+    const answer = await call('POST', '/workspaces', { body: input })
+    if (answer?.status === 201) learn(String(answer.body['id']))
+  }
+
+  function learn(id: string): void {
+    told.created.add(id)
+    known.push(id)
+  }
+
+  async function act(id: string): Promise<void> {
+    const path = `/workspaces/${id}`
+    const verb = chance.weighed(VERBS)
+    switch (verb) {
+      case 'pause':
+      case 'resume':
+      case 'restart':
+        await call('POST', `${path}/${verb}`, verb === 'restart' ? { body: {} } : {})
+        return
+      case 'hibernate':
+        await call('POST', `${path}/hibernate${chance.hit(0.5) ? '?force=true' : ''}`)
+        return
+      case 'patch': {
+        const region = chance.hit(0.3) ? { region: chance.pick(options.regions) } : {}
+        await call('PATCH', path, { body: { tier: chance.pick([2, 3, 4]), ...region } })
+        if (chance.hit(0.7)) await call('POST', `${path}/restart`, { body: {} })
+        return
+      }
+      case 'remove':
+        await call('DELETE', `${path}${chance.hit(0.5) ? '?confirm=true' : ''}`)
+        return
+      case 'message':
+        return send(id)
+      case 'explain':
+        await call('GET', `${path}/explain`)
+        return
+      case 'fleet':
+        await call('GET', '/fleet')
+    }
+  }
+
+  async function send(workspace: string): Promise<void> {
+    const id = `m-${user}-${told.messages.length}`
+    const text = chance.weighed({ echo: 20, fail: 1, 'long 2': 1, 'exit 3': 0.5 })
+    const message: Message = { id, workspace, outcome: 'unknown' }
+    told.messages.push(message)
+    const part = { kind: 'text', text: text === 'echo' ? id : text }
+    const params = { message: { role: 'user', messageId: id, parts: [part] } }
+    const body = { jsonrpc: '2.0', id, method: 'message/send', params }
+    const answer = await call('POST', `/workspaces/${workspace}/a2a`, { body }, true)
+    if (answer === undefined) return
+    const { result, error } = answer.body as { result?: unknown; error?: { data?: Json } }
+    // An error of the agent's own has none of our reasons.
+    const isOurs = result === undefined && error?.data?.['delivered'] !== undefined
+    message.outcome = isOurs ? 'refused' : 'answered'
+    message.delivered = error?.data?.['delivered']
+    message.reason = error?.data?.['reason']
+    if (result === undefined && error === undefined)
+      told.bad.push(`a message to ${workspace} got ${answer.status} without a reason`)
+    if (message.reason === 'INTERNAL') told.bad.push(`a message to ${workspace} met a mistake of the server`)
+  }
+
+  /** One request, sometimes one that hangs up early. @returns undefined when no answer came */
+  async function call(
+    method: string,
+    path: string,
+    { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
+    isMessage = false,
+  ): Promise<Answer | undefined> {
+    const base = chance.pick(options.replicas)
+    const patience = chance.hit(0.06) ? chance.between(1, 400) : 90_000
+    const waits = !isMessage && chance.hit(0.15)
+    told.requests++
+    try {
+      const response = await fetch(`${base}${path}`, {
+        method,
+        signal: AbortSignal.timeout(patience),
+        headers: {
+          ...headers,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(waits ? { prefer: `wait=${chance.between(1, 5)}` } : {}),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      const answer: Answer = { status: response.status, body: (await response.json()) as Json }
+      const mute = !isMessage && answer.status >= 400 && typeof answer.body['code'] !== 'string'
+      if (mute || answer.body['code'] === 'internal')
+        told.bad.push(`${method} ${path} got ${answer.status}: ${JSON.stringify(answer.body)}`)
+      return answer
+    } catch {
+      // A replica that is dead, dies now, or whose answer was not waited for.
+      return undefined
+    }
+  }
+}
