@@ -6,10 +6,7 @@ import { identifyAgent } from '../lib/agents/authenticate-agent.ts'
 import { hashToken } from '../lib/agents/token.ts'
 import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
-import type { AppEnv } from './app-env.ts'
-
-/** `admin` may do everything; `workspace` is an agent with its own token, and reaches its own doors. */
-export type Caller = { kind: 'admin' } | { kind: 'workspace'; workspaceId: string }
+import type { AppEnv, Caller } from './app-env.ts'
 
 /** The token of an `Authorization: Bearer` header; schemes are case-insensitive. */
 export function bearerOf(c: Context): string | undefined {

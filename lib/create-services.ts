@@ -4,7 +4,8 @@ import type { OpenDatabase } from '../drizzle/database.ts'
 import type { Config } from './config.ts'
 import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
-import type { Log, Services } from './services.ts'
+import type { Log } from './log.ts'
+import type { Services } from './services.ts'
 
 export type Outside = { fetch: typeof fetch; log: Log; now?: () => Date; sleep?: Services['sleep'] }
 

@@ -1,9 +1,11 @@
 // One JSON line per event, on whatever the runtime calls its console. Errors are flattened to what helps to find them.
-import type { Log, LogFields } from './services.ts'
-
 const LEVELS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const
 
 export type LogLevel = keyof typeof LEVELS
+
+export type LogFields = Record<string, unknown>
+
+export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void
 
 /** @param write where lines go */
 export function createLog(threshold: LogLevel, write: (line: string) => void): Log {

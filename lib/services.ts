@@ -1,10 +1,8 @@
 // Everything a verb may touch outside itself, as one value that the entries compose and every verb receives.
 import type { Database } from '../drizzle/database.ts'
 import type { Config } from './config.ts'
+import type { Log } from './log.ts'
 import type { Provisioner } from './provisioner/provisioner.ts'
-
-export type LogFields = Record<string, unknown>
-export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: LogFields) => void
 
 export type Services = {
   config: Config

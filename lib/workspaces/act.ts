@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema.ts'
 import { probeAgent } from '../agents/agent-card.ts'
-import type { MachineRef, ProvisionError, ProvisionProblem } from '../provisioner/provisioner.ts'
+import { type MachineRef, ProvisionError, type ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
 import { provisionDeadline } from './deadline.ts'
 import { problemReason, recoveriesOf, type Step } from './decide.ts'
@@ -168,9 +168,14 @@ export async function refused(
     row.machineId !== null
   ) {
     // Its host is full. Nothing of value is on it (its root file system starts anew anyway), so it is made elsewhere.
-    await services.provisioner.destroy({ app: row.app, machineId: row.machineId })
+    await services.provisioner.destroy({ app: row.app, machineId: row.machineId }).catch(tryAgainLater)
   }
   return { next: 'wait', ms: backoff(row, problem), failed: true }
+}
+
+// The next attempt meets the same full host, and comes by here again.
+function tryAgainLater(error: unknown): void {
+  if (!(error instanceof ProvisionError)) throw error
 }
 
 /** Milliseconds until the next attempt; half of it is chance, so that many who failed together do not return together. */

@@ -71,12 +71,8 @@ export function decide(workspace: Workspace, observed: Observed, now: Date): Ste
 }
 
 function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {
-  if (workspace.launchId === null) return { do: 'rest' }
-  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
-  if (observed.presence === 'absent') return absentAtRest(workspace, now)
-  const { machine } = observed
-  if (machine.phase === 'gone') return { do: 'forget_machine' }
-  if (isNews(workspace, machine)) return { do: 'adopt', machine }
+  const machine = machineAtRest(workspace, observed, now)
+  if ('do' in machine) return machine
   if (machine.state === 'destroying') return { do: 'settle', ms: seconds(10) }
   return { do: 'destroy' }
 }
@@ -87,15 +83,25 @@ function decideAtRest(
   now: Date,
   quieten: 'stop' | 'suspend',
 ): Step {
-  if (workspace.launchId === null) return { do: 'rest' }
-  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
-  if (observed.presence === 'absent') return absentAtRest(workspace, now)
-  const { machine } = observed
-  if (machine.phase === 'gone') return { do: 'forget_machine' }
-  if (isNews(workspace, machine)) return { do: 'adopt', machine }
+  const machine = machineAtRest(workspace, observed, now)
+  if ('do' in machine) return machine
   if (machine.phase === 'unknown') return { do: 'wait', ms: seconds(10) }
   if (machine.phase === 'busy') return { do: 'settle', ms: seconds(25) }
   return machine.phase === 'started' ? { do: quieten } : { do: 'rest' }
+}
+
+/** The machine of a workspace that wants none running, or the step that comes before anything can be said of it. */
+function machineAtRest(workspace: Workspace, observed: Observed, now: Date): Machine | Step {
+  if (workspace.launchId === null) return { do: 'rest' }
+  if (observed.presence === 'unknown') return unknownStep(workspace, observed.problem)
+  if (observed.presence === 'absent') {
+    return isGone(workspace, now) && launchSettled(workspace, now)
+      ? { do: 'forget_machine' }
+      : { do: 'suspect_absent', ms: workspace.machineId === null ? seconds(5) : seconds(1) }
+  }
+  const { machine } = observed
+  if (machine.phase === 'gone') return { do: 'forget_machine' }
+  return isNews(workspace, machine) ? { do: 'adopt', machine } : machine
 }
 
 function decideStarted(workspace: Workspace, observed: Observed, now: Date): Step {
@@ -149,13 +155,6 @@ export const recoveriesOf = (workspace: Workspace, now: Date) =>
     : workspace.recoveries
 
 const isExhausted = (workspace: Workspace, now: Date) => recoveriesOf(workspace, now) >= MAX_RECOVERIES
-
-// Nothing should run here, so an absence is good news; it only has to be true.
-function absentAtRest(workspace: Workspace, now: Date): Step {
-  return isGone(workspace, now) && launchSettled(workspace, now)
-    ? { do: 'forget_machine' }
-    : { do: 'suspect_absent', ms: workspace.machineId === null ? seconds(5) : seconds(1) }
-}
 
 function absentStep(workspace: Workspace, now: Date): Step {
   if (!isGone(workspace, now)) return { do: 'suspect_absent', ms: seconds(2) }

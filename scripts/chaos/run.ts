@@ -139,7 +139,7 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
 async function killNowAndThen(replicas: Replica[], chance: Chance, over: AbortSignal): Promise<number> {
   let kills = 0
   while (!over.aborted) {
-    await chance.pause(2_000, 12_000)
+    await chance.pause(5_000, 25_000)
     // Mostly one, sometimes all.
     const victims = chance.hit(0.2) ? replicas : [chance.pick(replicas)]
     await Promise.all(victims.map((replica) => replica.kill()))
@@ -179,7 +179,7 @@ async function settle(
     const elapsed = Math.round((Date.now() - begun) / 1000)
     if (calm === 2) return { settledAfter: elapsed, open }
     if (elapsed >= seconds) return { settledAfter: undefined, open }
-    if (looks % 10 === 0) say(`after ${elapsed} s, ${open.length} things are not settled`)
+    if (looks % 10 === 0) say(`after ${elapsed} s, ${open.length} things are not settled: ${open[0]?.workspace ?? ''} ${open[0]?.what ?? ''}`)
     await sleep(1_000)
   }
 }

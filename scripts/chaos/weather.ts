@@ -24,7 +24,7 @@ const WEIGHTS = {
 }
 
 /** Faults in force at the same time, at most. */
-const MOST_AT_ONCE = 6
+const MOST_AT_ONCE = 5
 
 /** Blows until `over` aborts, then clears every fault. @returns how many faults were put in force */
 export async function blow(
@@ -40,7 +40,7 @@ export async function blow(
       const fault = anyFault(emulator.machines, chance, regions)
       if (fault !== undefined && put(fault)) count++
     }
-    await chance.pause(150, 900)
+    await chance.pause(250, 1_400)
   }
   faults.clear()
   return count
