@@ -2,7 +2,7 @@
 // whose, how old it is, and what it costs.
 import { isNotNull, isNull } from 'drizzle-orm'
 import { controlPlane as controlPlanes, orphans, workspaces } from '../drizzle/schema.ts'
-import { ORPHAN_ATTEMPTS } from './orphans.ts'
+import { HOPELESS_ATTEMPTS } from './orphans.ts'
 import { type InventoryEntry, ProvisionError } from './provisioner/provisioner.ts'
 import type { Services } from './services.ts'
 import { WANTED_MACHINE } from './workspaces/lifecycle.ts'
@@ -22,7 +22,7 @@ export type FleetMachine = {
   age_seconds: number | null
   /** Estimate for 30 days in its present state, US dollars. */
   usd_per_month: number
-  /** Set on an orphan that could not be destroyed for so long that somebody should look. */
+  /** Set on a machine that nobody wants and that could not be destroyed for so long that somebody should look. */
   needs_human?: true
 }
 
@@ -53,7 +53,8 @@ export async function describeFleet(services: Services): Promise<Fleet> {
     for (const entry of inventory) {
       const row = byMachine.get(entry.id)
       const kind = kindOf(entry, row, self?.id)
-      const attempts = attemptsOf.get(entry.id) ?? 0
+      const unwanted = row === undefined ? kind === 'orphan' : WANTED_MACHINE[row.status] === 'none'
+      const attempts = row?.attempts ?? attemptsOf.get(entry.id) ?? 0
       machines.push({
         kind,
         machine_id: entry.id,
@@ -68,7 +69,7 @@ export async function describeFleet(services: Services): Promise<Fleet> {
             : Math.round((now.getTime() - entry.createdAt.getTime()) / 1000),
         usd_per_month:
           entry.phase === 'started' || entry.phase === 'busy' ? cents(provisioner.monthlyPrice(entry)) : 0,
-        ...(kind === 'orphan' && attempts >= ORPHAN_ATTEMPTS ? { needs_human: true as const } : {}),
+        ...(unwanted && attempts >= HOPELESS_ATTEMPTS ? { needs_human: true as const } : {}),
       })
     }
     for (const row of rows)

@@ -9,8 +9,8 @@ import type { Services } from './services.ts'
 /** Machines destroyed in one pass, at most: a mistake of ours must not empty an app before somebody notices. */
 const MOST_PER_PASS = 10
 
-/** After so many failed attempts an orphan needs a human; it stays listed in /fleet and is tried ever more rarely. */
-export const ORPHAN_ATTEMPTS = 8
+/** After so many failed attempts to destroy it a machine needs a human: /fleet says so, and it is tried ever more rarely. */
+export const HOPELESS_ATTEMPTS = 8
 
 /** Notes the machines that have no workspace, in one statement. A launch whose answer is awaited has its row, and waits. */
 export async function noteOrphans({ db, now }: Services, fleet: AppFleet[]): Promise<void> {

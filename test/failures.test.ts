@@ -171,6 +171,26 @@ describe('an agent', () => {
     await untilGone()
   })
 
+  test('that runs out of memory again and again goes offline for that reason, and is started again', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    const isStarted = () => h.livingMachines()[0]?.state === 'started'
+    // Fly restarts a crashed guest three times by itself.
+    for (let kills = 0; kills < 4; kills++) {
+      while (!isStarted()) await new Promise((done) => setTimeout(done, 5))
+      h.emulator.faults.add({ kind: 'out-of-memory', machine: String(machine_id) })
+      await new Promise((done) => setTimeout(done, 30))
+    }
+    while (h.livingMachines()[0]?.state !== 'stopped') await new Promise((done) => setTimeout(done, 5))
+    await h.sweep({ patienceMs: 1_000 })
+    expect(await until(id, 'ready')).toMatchObject({ machine_id })
+    const { body } = await h.request<{ recent_events: { type: string; payload: Json }[] }>(
+      `/workspaces/${id}/explain`,
+    )
+    expect(body.recent_events.find(({ type }) => type === 'machine_stopped')?.payload).toMatchObject({
+      reason: { code: 'out_of_memory', hint: expect.stringContaining('tier') },
+    })
+  })
+
   test('of a failed workspace gets another chance by a restart', async () => {
     h.emulator.faults.add({ kind: 'boot-crash', times: 4 })
     const id = await create()

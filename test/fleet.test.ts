@@ -90,6 +90,26 @@ describe('orphans', () => {
   })
 })
 
+test('a removed workspace whose machine cannot be destroyed is tried ever more rarely, and asks for a human', async () => {
+  await open()
+  const { id, machine_id } = await h.createWorkspace()
+  const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.delete', status: 500 })
+  await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+  for (let sweeps = 0; sweeps < 12; sweeps++) {
+    await Promise.race([h.settled(), new Promise((resolve) => setTimeout(resolve, 50))])
+    h.advance(10 * 60_000)
+    await h.sweep()
+  }
+  const { body } = await h.request<{ machines: Json[] }>('/fleet')
+  expect(body.machines).toMatchObject([{ machine_id, kind: 'drifted', status: 'removed', needs_human: true }])
+  expect((await h.request(`/workspaces/${id}/explain`)).body).toMatchObject({
+    next: { step: 'destroy' },
+    last_failure: { code: 'provider_unreachable' },
+  })
+  h.emulator.faults.remove(fault)
+  await sweepUntil(() => h.livingMachines().length === 0, 600_000)
+})
+
 test('a machine that we believe in and Fly does not list is missing; an app that does not answer is unknown', async () => {
   await open()
   const { machine_id } = await h.createWorkspace()
