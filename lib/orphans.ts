@@ -15,7 +15,9 @@ export const HOPELESS_ATTEMPTS = 8
 /** Notes the machines that have no workspace, in one statement. A launch whose answer is awaited has its row, and waits. */
 export async function noteOrphans({ db, now }: Services, fleet: AppFleet[]): Promise<void> {
   const moment = sql`${now().toISOString()}::timestamptz`
+  // A sighting that did not repeat was a launch in the middle of being stored; it is forgotten after a week.
   await db.execute(sql`
+    with forgotten as (delete from ${orphans} where last_seen_at < ${moment} - interval '7 days')
     insert into ${orphans} (machine_id, app, first_seen_at, last_seen_at)
     select fleet.id, fleet.app, ${moment}, ${moment} from ${fleetRelation(fleet)}
     where not exists (select from ${workspaces} where ${workspaces.machineId} = fleet.id)

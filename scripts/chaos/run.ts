@@ -77,7 +77,7 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
       PUBLIC_URL: PLATFORM,
       SWEEP_INTERVAL_SECONDS: '1',
       PROVISION_TIMEOUT_SECONDS: '60',
-      ORPHAN_GRACE_SECONDS: '3',
+      ORPHAN_GRACE_SECONDS: '10',
       LOG_LEVEL: 'error',
     }
     replicas = (await freePorts(2)).map((port) => createReplica(port, settings, pace))
@@ -89,7 +89,7 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
     const [told, faults, handiwork, kills] = await Promise.all([
       keepBusy({
         chance,
-        replicas: replicas.map(({ url }) => url),
+        replicas,
         regions: REGIONS,
         workspaces: options.workspaces,
         createMs: options.seconds * 700,
@@ -99,13 +99,19 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
       meddle(cloud, chance('operator'), { apps, regions: REGIONS, controlPlane, over }),
       killNowAndThen(replicas, chance('killer'), over),
     ])
-    cloud.emulator.faults.clear()
-    say(`calm: ${told.requests} requests, ${told.messages.length} messages, ${faults} faults, ${kills} kills`)
+    say(`calm: ${told.requests} requests, ${faults} faults, ${handiwork.actions} by hand, ${kills} kills`)
+    say(`messages ${count(told.messages.map(({ outcome, reason }) => String(reason ?? outcome)))}`)
 
     const look = () => remainsOf(database.db, cloud, controlPlane)
     const { settledAfter, open } = await settle(look, options.settleSeconds, say)
     const remains = await look()
-    const violations = [
+    say(`workspaces ${count(remains.rows.map(({ status, reason }) => withCode(status, reason?.code)))}`)
+    const lifecycles = [...remains.events.values()]
+      .flat()
+      .filter(({ type }) => type === 'agent_answered').length
+    const answered = told.messages.filter(({ outcome }) => outcome === 'answered').length
+    const violations: Violation[] = [
+      ...(lifecycles === 0 || answered === 0 ? [NOTHING_PROVEN] : []),
       ...open,
       ...untold(remains, told, cloud.arrivals, handiwork.foreign),
       ...(await touchedForeigners(cloud, handiwork.foreign)),
@@ -118,11 +124,11 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
       say(`logged: ${line}`)
     return {
       workspaces: remains.rows.length,
-      lifecycles: [...remains.events.values()].flat().filter(({ type }) => type === 'agent_answered').length,
+      lifecycles,
       faults: faults + handiwork.actions,
       kills,
       messages: told.messages.length,
-      answered: told.messages.filter(({ outcome }) => outcome === 'answered').length,
+      answered,
       violations,
       stories,
       settledAfter,
@@ -135,11 +141,30 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
   }
 }
 
+const withCode = (status: string, code: string | undefined) =>
+  code === undefined ? status : `${status}:${code}`
+
+/** How often each word is there, most often first. */
+function count(words: string[]): string {
+  const counts = new Map<string, number>()
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
+  return [...counts]
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([word, times]) => `${word}=${times}`)
+    .join(' ')
+}
+
+/** Where nothing ever worked, nothing could go wrong either. */
+const NOTHING_PROVEN: Violation = {
+  kind: 'unexplained',
+  what: 'no workspace became ready, or no message was answered',
+}
+
 /** @returns how many processes were killed */
 async function killNowAndThen(replicas: Replica[], chance: Chance, over: AbortSignal): Promise<number> {
   let kills = 0
   while (!over.aborted) {
-    await chance.pause(5_000, 25_000)
+    await chance.pause(10_000, 40_000)
     // Mostly one, sometimes all.
     const victims = chance.hit(0.2) ? replicas : [chance.pick(replicas)]
     await Promise.all(victims.map((replica) => replica.kill()))
@@ -179,7 +204,10 @@ async function settle(
     const elapsed = Math.round((Date.now() - begun) / 1000)
     if (calm === 2) return { settledAfter: elapsed, open }
     if (elapsed >= seconds) return { settledAfter: undefined, open }
-    if (looks % 10 === 0) say(`after ${elapsed} s, ${open.length} things are not settled: ${open[0]?.workspace ?? ''} ${open[0]?.what ?? ''}`)
+    if (looks % 10 === 0)
+      say(
+        `after ${elapsed} s, ${open.length} things are not settled: ${open[0]?.workspace ?? ''} ${open[0]?.what ?? ''}`,
+      )
     await sleep(1_000)
   }
 }

@@ -1,6 +1,7 @@
 // Random users of the API: they create, change, pause, wake, remove and talk, through whichever replica they meet, hang up
 // in the middle, and try again where an Idempotency-Key makes that safe. They write down what they were told.
 import { type Chance, sleep } from './random.ts'
+import type { Replica } from './replica.ts'
 
 export type Message = {
   id: string
@@ -22,8 +23,7 @@ export type Told = {
 
 type Options = {
   chance: (stream: string) => Chance
-  /** Base URLs of the replicas, living or not. */
-  replicas: readonly string[]
+  replicas: readonly Replica[]
   regions: readonly string[]
   workspaces: number
   /** Creates end early enough for the last ones to live for a while. */
@@ -64,8 +64,8 @@ async function behave(
 ): Promise<void> {
   const chance = options.chance(`user ${user}`)
   const creator = async () => {
-    for (let made = 0; made < share && !options.over.aborted; made++) {
-      await create(`${user}-${made}`)
+    for (let tries = 0, made = 0; made < share && !options.over.aborted; tries++) {
+      if (await create(`${user}-${tries}`)) made++
       await chance.pause(0, (2 * options.createMs) / share)
     }
   }
@@ -77,7 +77,8 @@ async function behave(
   }
   await Promise.all([creator(), actor()])
 
-  async function create(label: string): Promise<void> {
+  /** @returns whether an answer came */
+  async function create(label: string): Promise<boolean> {
     const input = {
       name: `chaos ${label}`,
       runtime: chance.pick(['langgraph', 'hermes', 'codex']),
@@ -101,16 +102,24 @@ async function behave(
     }
     if (ids.size > 1) told.bad.push(`one Idempotency-Key made ${ids.size} workspaces: ${[...ids].join(', ')}`)
     ids.forEach(learn)
+    return ids.size > 0
   }
 
-  async function createOnce(input: Json): Promise<void> {
+  async function createOnce(input: Json): Promise<boolean> {
     const answer = await call('POST', '/workspaces', { body: input })
-    if (answer?.status === 201) learn(String(answer.body['id']))
+    if (answer?.status !== 201) return false
+    learn(String(answer.body['id']))
+    return true
   }
 
   function learn(id: string): void {
     told.created.add(id)
     known.push(id)
+  }
+
+  /** Removed ones are mostly, but not always, let alone. */
+  function forget(id: string): void {
+    if (chance.hit(0.8) && known.includes(id)) known.splice(known.indexOf(id), 1)
   }
 
   async function act(id: string): Promise<void> {
@@ -132,7 +141,8 @@ async function behave(
         return
       }
       case 'remove':
-        await call('DELETE', `${path}${chance.hit(0.5) ? '?confirm=true' : ''}`)
+        if ((await call('DELETE', `${path}${chance.hit(0.5) ? '?confirm=true' : ''}`))?.status === 200)
+          forget(id)
         return
       case 'message':
         return send(id)
@@ -165,6 +175,12 @@ async function behave(
     if (message.reason === 'INTERNAL') told.bad.push(`a message to ${workspace} met a mistake of the server`)
   }
 
+  /** Mostly one that lives, as behind a load balancer that has not quite noticed. */
+  function someReplica(): string {
+    const living = options.replicas.filter((replica) => replica.isUp())
+    return chance.pick(living.length > 0 && chance.hit(0.9) ? living : options.replicas).url
+  }
+
   /** One request, sometimes one that hangs up early. @returns undefined when no answer came */
   async function call(
     method: string,
@@ -172,7 +188,7 @@ async function behave(
     { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
     isMessage = false,
   ): Promise<Answer | undefined> {
-    const base = chance.pick(options.replicas)
+    const base = someReplica()
     const patience = chance.hit(0.06) ? chance.between(1, 400) : 90_000
     const waits = !isMessage && chance.hit(0.15)
     told.requests++
