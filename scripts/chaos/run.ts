@@ -100,7 +100,9 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
       killNowAndThen(replicas, chance('killer'), over),
     ])
     say(`calm: ${told.requests} requests, ${faults} faults, ${handiwork.actions} by hand, ${kills} kills`)
-    say(`messages ${count(told.messages.map(({ outcome, reason }) => String(reason ?? outcome)))}`)
+    say(
+      `messages ${count(told.messages.map(({ outcome, reason }) => (typeof reason === 'string' ? reason : outcome)))}`,
+    )
 
     const look = () => remainsOf(database.db, cloud, controlPlane)
     const { settledAfter, open } = await settle(look, options.settleSeconds, say)
