@@ -1,5 +1,6 @@
 // Everything that can be asked of a workspace, from every status in which it makes sense, and the refusal where it does not.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Program } from '../lib/emulator/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from './support/harness.ts'
 
 let h: Harness
@@ -154,6 +155,37 @@ describe('hibernate', () => {
       expect(own.outgoing.slice(seen).filter(({ url }) => url.startsWith('http://fly-proxy.test'))).toEqual(
         [],
       )
+    } finally {
+      await own.close()
+    }
+  })
+})
+
+describe('a message in flight', () => {
+  test('keeps a workspace awake for as long as it takes, and the end of it lets it sleep', async () => {
+    let answer: (text: string) => void = () => {}
+    const slow: Program = async (machine) => {
+      await machine.listen(8000, (request) => {
+        if (request.method === 'GET') return Response.json({ name: 'slow' })
+        return new Promise(
+          (resolve) => (answer = (text) => resolve(Response.json({ jsonrpc: '2.0', id: 1, result: text }))),
+        )
+      })
+      return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
+    }
+    const own = await createHarness({ programs: { 'ghcr.io/molecule-ai/slow': slow } })
+    try {
+      const { id } = await own.createWorkspace({ idle_minutes: 5, image: 'ghcr.io/molecule-ai/slow' })
+      const answered = own.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
+      for (let minutes = 0; minutes < 12; minutes += 4) {
+        own.advance(4 * 60_000)
+        await new Promise((done) => setTimeout(done, 1_200))
+        expect((await own.sweep()).hibernated).toBe(0)
+      }
+      answer('at last')
+      expect((await answered).body).toMatchObject({ result: 'at last' })
+      own.advance(6 * 60_000)
+      expect((await own.sweep({ patienceMs: 1_000 })).hibernated).toBe(1)
     } finally {
       await own.close()
     }

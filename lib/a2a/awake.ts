@@ -47,10 +47,18 @@ export async function whileInUse(
   id: string,
   send: () => Promise<Response>,
 ): Promise<Response> {
+  const over = new AbortController()
   const touch = () => touchWorkspace(services, id).catch(() => false)
-  const timer = setInterval(() => void touch(), TOUCH_MS)
+  const keepTouching = async () => {
+    for (;;) {
+      await services.sleep(TOUCH_MS, over.signal)
+      if (over.signal.aborted) return
+      await touch()
+    }
+  }
+  void keepTouching()
   const done = async () => {
-    clearInterval(timer)
+    over.abort()
     await touch()
   }
   try {
