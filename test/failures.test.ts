@@ -164,10 +164,23 @@ describe('an agent', () => {
     })
   })
 
-  test('that never listens fails the workspace at its deadline and leaves no machine', async () => {
+  test('that neither registers nor listens fails the workspace at its deadline and leaves no machine', async () => {
     const id = await create({ image: 'ghcr.io/molecule-ai/deaf' })
     const row = await until(id, 'failed', 60_000)
-    expect(row['reason']).toMatchObject({ code: 'never_listened', hint: expect.stringContaining('fly logs') })
+    expect(row['reason']).toMatchObject({
+      code: 'never_registered',
+      hint: expect.stringContaining('fly logs'),
+    })
+    await untilGone()
+  })
+
+  test('that registers and never listens fails the workspace for that reason', async () => {
+    h.emulator.faults.add({ kind: 'deaf', app: 'test-app' })
+    const row = await until(await create(), 'failed', 60_000)
+    expect(row['reason']).toMatchObject({
+      code: 'never_listened',
+      hint: expect.stringContaining('0.0.0.0:8000'),
+    })
     await untilGone()
   })
 
@@ -204,6 +217,7 @@ describe('an agent', () => {
 describe('behind our back', () => {
   test('a machine that was stopped by hand is started again', async () => {
     const { id, machine_id } = await h.createWorkspace()
+    await h.settled()
     await h.fly('POST', `/${String(machine_id)}/stop`, {})
     await h.fly('GET', `/${String(machine_id)}/wait?state=stopped`)
     const summary = await h.sweep({ patienceMs: 0 })

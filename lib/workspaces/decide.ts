@@ -274,7 +274,7 @@ function lateReason(workspace: Workspace, observed: Observed): StoredReason {
     return causeOf(machine)
   return workspace.registeredAt === null
     ? reasonOf(
-        'never_listened',
+        'never_registered',
         'The machine runs, but its agent neither registered nor answered on port 8000 in time.',
         `Read its log: fly logs --machine ${machine.id}`,
       )
