@@ -17,6 +17,7 @@ import {
   WANTED_MACHINE,
   type WorkspaceEvent,
 } from '../lib/workspaces/lifecycle.ts'
+import { NO_MACHINE } from '../lib/workspaces/launch.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
 
 const NOW = new Date('2026-01-01T00:00:00Z')
@@ -42,19 +43,11 @@ function workspace(over: Partial<Workspace> = {}): Workspace {
     reason: null,
     generation: 1,
     deadlineAt: later(600_000),
-    launchId: null,
-    launchedAt: null,
-    app: null,
-    launchSlotAt: null,
-    launchRegion: null,
-    machineId: null,
-    machineGeneration: null,
-    machineSpecVersion: null,
+    ...NO_MACHINE,
     machineState: null,
     machineRegion: null,
     machineImage: null,
     machineSeenAt: null,
-    absentSince: null,
     recoveries: 0,
     agentCard: null,
     agentUrl: null,
@@ -330,13 +323,6 @@ function apply(model: Model, step: Step): boolean {
     if (!allows(row.status, event)) throw new Error(`${event} has no meaning for ${row.status}`)
     Object.assign(row, over, { status: TRANSITIONS[event].to, statusChangedAt: later(model.at) })
   }
-  const none = {
-    launchId: null,
-    launchedAt: null,
-    machineId: null,
-    machineGeneration: null,
-    absentSince: null,
-  }
   const recovering = () => ({
     recoveries: recoveriesOf(row, later(model.at)) + 1,
     deadlineAt: later(model.at + 600_000),
@@ -407,11 +393,11 @@ function apply(model: Model, step: Step): boolean {
       model.at += step.ms
       return true
     case 'forget_machine':
-      Object.assign(row, none)
+      Object.assign(row, NO_MACHINE)
       model.machine = undefined
       return true
     case 'replace':
-      move('machine_lost', { ...none, ...recovering(), generation: row.generation + 1 })
+      move('machine_lost', { ...NO_MACHINE, ...recovering(), generation: row.generation + 1 })
       model.machine = undefined
       return true
     case 'go_offline':

@@ -7,6 +7,7 @@ import { DomainError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { provisionDeadline } from './deadline.ts'
 import { checkParent } from './family.ts'
+import { NO_MACHINE } from './launch.ts'
 import { appendEvents } from './transition.ts'
 import type { Workspace } from './workspace.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
@@ -66,19 +67,11 @@ function newWorkspace(services: Services, input: CreateWorkspaceInput): Workspac
     reason: null,
     generation: 1,
     deadlineAt: provisionDeadline(config, runtime, now),
-    launchId: null,
-    launchedAt: null,
-    launchSlotAt: null,
-    launchRegion: null,
-    app: null,
-    machineId: null,
-    machineGeneration: null,
-    machineSpecVersion: null,
+    ...NO_MACHINE,
     machineState: null,
     machineRegion: null,
     machineImage: null,
     machineSeenAt: null,
-    absentSince: null,
     recoveries: 0,
     agentCard: null,
     agentUrl: null,
