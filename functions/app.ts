@@ -6,11 +6,16 @@ import { secureHeaders } from 'hono/secure-headers'
 import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
 import { a2aRoutes } from './a2a.ts'
+import { activityRoutes } from './activity.ts'
 import type { AppEnv } from './app-env.ts'
-import { authenticate, type Openness } from './authenticate.ts'
+import { authenticate, createIdentify, type Openness } from './authenticate.ts'
+import { cardRoutes } from './cards.ts'
+import { delegationRoutes } from './delegations.ts'
 import { type ApiDocument, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet.ts'
 import { healthRoutes } from './health.ts'
+import { messageRoutes } from './messages.ts'
+import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
 import { registryRoutes } from './registry.ts'
 import { VERSION } from './version.ts'
@@ -38,7 +43,8 @@ export function createApp(services: Services, openness: Openness) {
   })
   app.onError((error, c) => {
     const failure = toDomainError(error)
-    if (failure.code === 'internal' || failure.code === 'unavailable') {
+    // Without a cause it is the caller's workspace that is not available, and nothing of ours.
+    if (failure.code === 'internal' || (failure.code === 'unavailable' && failure.cause !== undefined)) {
       services.log('error', 'a request failed', { request_id: c.get('requestId'), error: failure.cause })
     }
     return toProblem(c, failure)
@@ -47,6 +53,8 @@ export function createApp(services: Services, openness: Openness) {
     toProblem(c, new DomainError('not_found', `there is no ${c.req.method} ${c.req.path}; see /docs`)),
   )
 
+  const identity = createIdentify(services, openness)
+  app.route('/', cardRoutes(services, identity))
   // A2A has its own limit and its own answers, so it stands before what applies to all the others.
   app.route('/', a2aRoutes(services, openness))
 
@@ -73,13 +81,20 @@ export function createApp(services: Services, openness: Openness) {
   app.get('/', (c) => c.redirect('/docs'))
   app.route('/', registryRoutes(services))
 
-  const identify = authenticate(services, openness)
+  const identify = authenticate(identity)
   app.use('/workspaces', identify)
   app.use('/workspaces/*', identify)
   app.use('/fleet', identify)
   app.use('/regions', identify)
+  app.use('/registry/discover/:id', identify)
+  app.use('/registry/:id/peers', identify)
+  app.use('/registry/check-access', identify)
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceVerbRoutes(services))
+  app.route('/', activityRoutes(services))
+  app.route('/', messageRoutes(services))
+  app.route('/', delegationRoutes(services))
+  app.route('/', peerRoutes(services))
   app.route('/', fleetRoutes(services))
   return app
 }

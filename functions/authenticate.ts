@@ -4,51 +4,84 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { identifyAgent } from '../lib/agents/authenticate-agent.ts'
 import { hashToken } from '../lib/agents/token.ts'
+import type { Caller } from '../lib/caller.ts'
 import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
-import type { AppEnv, Caller } from './app-env.ts'
+import type { AppEnv } from './app-env.ts'
+
+const bearer = (authorization: string | undefined) =>
+  /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
 
 /** The token of an `Authorization: Bearer` header; schemes are case-insensitive. */
-export function bearerOf(c: Context): string | undefined {
-  return /^bearer +(\S+)$/i.exec(c.req.header('authorization')?.trim() ?? '')?.[1]
-}
+export const bearerOf = (c: Context): string | undefined => bearer(c.req.header('authorization'))
 
 export type Openness = {
   /** The server listens on loopback only, so that whoever reaches it directly sits at this computer. */
   loopback: boolean
 }
 
-export function authenticate(services: Services, openness: Openness) {
+/** What a request tells of who sent it, on any runtime. */
+export type Knock = {
+  header: (name: string) => string | undefined
+  /** The host name that was asked for, without a port. */
+  hostname: () => string
+}
+
+export type Identify = (knock: Knock) => Caller | Promise<Caller>
+
+/**
+ * How a server identifies its callers. What was found is kept for seconds, under the whole header: to find an entry a hash
+ * of all of it must fit, so the time it takes tells nothing about a token.
+ * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`
+ */
+export function createIdentify(services: Services, openness: Openness): Identify {
+  const { adminTokens } = services.config
+
+  async function read(authorization: string): Promise<Caller | undefined> {
+    const token = bearer(authorization)
+    if (token === undefined) return undefined
+    // Digests are compared, so that how long it takes tells nothing about the token.
+    const [digest, ...accepted] = await Promise.all([token, ...adminTokens].map(hashToken))
+    if (digest !== undefined && accepted.includes(digest)) return { kind: 'admin' }
+    const agent = await identifyAgent(services.db, token, services.now())
+    return agent === undefined ? undefined : { kind: 'workspace', workspaceId: agent.workspaceId }
+  }
+
+  return (knock) => {
+    if (adminTokens.length === 0 && !openness.loopback) {
+      throw new DomainError('misconfigured', 'ADMIN_TOKEN is not set: this server is closed until it is')
+    }
+    const authorization = knock.header('authorization')
+    if (bearer(authorization) === undefined || authorization === undefined) {
+      if (adminTokens.length > 0)
+        throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
+      refuseRelayed(knock)
+      return ANYBODY_HERE
+    }
+    return services.callers.peek(authorization) ?? known(authorization)
+  }
+
+  async function known(authorization: string): Promise<Caller> {
+    const caller = await services.callers.load(authorization, () => read(authorization))
+    if (caller === undefined) throw new DomainError('unauthenticated', 'this token is not valid')
+    return caller
+  }
+}
+
+const ANYBODY_HERE: Caller = { kind: 'admin' }
+
+/** The middleware that identifies the caller of every door behind it. */
+export function authenticate(identify: Identify) {
   return createMiddleware<AppEnv>(async (c, next) => {
-    c.set('caller', await identify(services, openness, c))
+    c.set('caller', await identify(knockOf(c)))
     await next()
   })
 }
 
-async function identify(services: Services, openness: Openness, c: Context): Promise<Caller> {
-  const { adminTokens } = services.config
-  if (adminTokens.length === 0 && !openness.loopback) {
-    throw new DomainError('misconfigured', 'ADMIN_TOKEN is not set: this server is closed until it is')
-  }
-  const token = bearerOf(c)
-  if (token === undefined) {
-    if (adminTokens.length > 0)
-      throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
-    refuseRelayed(c)
-    return { kind: 'admin' }
-  }
-  if (await matchesAny(token, adminTokens)) return { kind: 'admin' }
-  const agent = await identifyAgent(services.db, token, services.now())
-  if (agent === undefined) throw new DomainError('unauthenticated', 'this token is not valid')
-  return { kind: 'workspace', workspaceId: agent.workspaceId }
-}
-
-// Digests are compared, so that how long it takes tells nothing about the token.
-async function matchesAny(token: string, accepted: string[]): Promise<boolean> {
-  const digest = await hashToken(token)
-  const digests = await Promise.all(accepted.map(hashToken))
-  return digests.includes(digest)
-}
+export const knockOf = (c: Context): Knock => ({
+  header: (name) => c.req.header(name),
+  hostname: () => new URL(c.req.url).hostname,
+})
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
@@ -56,17 +89,16 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * An open door is for programs on this computer. A tunnel or a rebound DNS name shows in the host name, a web page in the
  * headers that browsers add to what other sites send.
  */
-function refuseRelayed(c: Context): void {
-  if (!LOOPBACK.test(new URL(c.req.url).hostname)) {
+function refuseRelayed({ header, hostname }: Knock): void {
+  if (!LOOPBACK.test(hostname())) {
     throw new DomainError(
       'unauthenticated',
       'without ADMIN_TOKEN this server answers on loopback only; set ADMIN_TOKEN and send it as a bearer token',
     )
   }
-  const site = c.req.header('sec-fetch-site')
-  const origin = c.req.header('origin')
+  const origin = header('origin')
   const foreign = origin !== undefined && !LOOPBACK.test(hostOf(origin))
-  if (site === 'cross-site' || foreign) {
+  if (header('sec-fetch-site') === 'cross-site' || foreign) {
     throw new DomainError('forbidden', 'requests from web pages need ADMIN_TOKEN')
   }
 }

@@ -1,5 +1,6 @@
 // An HTTP listener on Node for any fetch handler, as a promise that says plainly why it could not listen.
-import { serve } from '@hono/node-server'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 
 /** What a request handler may leave running after its answer: Workers' `waitUntil`, kept by hand on Node. */
 export type Background = {
@@ -9,6 +10,12 @@ export type Background = {
 }
 
 type Handler = (request: Request, env: unknown) => Response | Promise<Response>
+
+/** Sees every request before the handler, as Node has it; true when it has taken it. */
+export type First = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
+
+/** How long an idle connection is kept: longer than the proxies that keep one to us, or they would meet it closing. */
+const KEEP_ALIVE_MS = 75_000
 
 export type Listener = {
   port: number
@@ -26,24 +33,26 @@ export class PortInUse extends Error {
  */
 export function listen(
   handler: Handler,
-  options: { host: string; port: number; setting: string },
+  options: { host: string; port: number; setting: string; first?: First },
 ): Promise<Listener> {
-  const { host, port, setting } = options
+  const { first, host, port, setting } = options
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: handler, hostname: host, port }, (address) => {
+    const pass = getRequestListener(handler, { hostname: host })
+    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
+      if (first?.(incoming, outgoing) !== true) void pass(incoming, outgoing)
+    })
+    server.listen(port, host, () => {
+      const address = server.address()
       resolve({
-        port: address.port,
+        port: typeof address === 'object' && address !== null ? address.port : port,
         close: (graceMs) =>
           new Promise((closed) => {
-            const cut = setTimeout(
-              () => 'closeAllConnections' in server && server.closeAllConnections(),
-              graceMs,
-            )
+            const cut = setTimeout(() => server.closeAllConnections(), graceMs)
             server.close(() => {
               clearTimeout(cut)
               closed()
             })
-            if ('closeIdleConnections' in server) server.closeIdleConnections()
+            server.closeIdleConnections()
           }),
       })
     })

@@ -5,12 +5,15 @@ import { connectPglite, DirectoryInUse } from '../drizzle/pglite.ts'
 import { connectPostgres } from '../drizzle/postgres.ts'
 import { type Config, ConfigError, FLY_SETTINGS, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
+import { deliverMessages, releaseMessages } from '../lib/messages/deliver.ts'
 import { createLog } from '../lib/log.ts'
 import { sweep } from '../lib/sweep.ts'
 import { releaseAllLeases } from '../lib/workspaces/queries.ts'
 import { createApp } from './app.ts'
 import { startEmbeddedFly } from './embedded-fly.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
+import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
+import { createUndiciTransport } from './undici-transport.ts'
 import { VERSION } from './version.ts'
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
@@ -45,9 +48,14 @@ async function main(): Promise<void> {
 
   // The port comes first: if it is taken, nothing else has been touched. Requests wait for the rest.
   const opened = Promise.withResolvers<ReturnType<typeof createApp>>()
+  let a2a: NodeA2a | undefined
   const listener = await listen(
     async (request, env) => (await opened.promise).fetch(request, env, background),
-    { ...config.listen, setting: 'PORT' },
+    {
+      ...config.listen,
+      setting: 'PORT',
+      first: (incoming, outgoing) => a2a?.(incoming, outgoing) === true,
+    },
   )
   const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
 
@@ -56,7 +64,10 @@ async function main(): Promise<void> {
       ? await connectPglite(`${config.dataDirectory}/postgres`)
       : connectPostgres(config.database.url)
   // PGlite's directory is this process's alone. A predecessor that was killed cannot give its leases back.
-  if (database.driver === 'pglite') await releaseAllLeases(database.db, new Date())
+  if (database.driver === 'pglite') {
+    await releaseAllLeases(database.db, new Date())
+    await releaseMessages(database.db, new Date())
+  }
   const fly = config.fly.emulator ? await startEmbeddedFly(config, (line) => log('info', line)) : undefined
   const effective: Config = {
     ...config,
@@ -64,34 +75,48 @@ async function main(): Promise<void> {
     publicUrl: config.publicUrl ?? (fly === undefined ? undefined : localUrl),
     fly: { ...config.fly, ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }) },
   }
-  const services = createServices(effective, database, { fetch, log })
-  opened.resolve(createApp(services, { loopback: LOOPBACK.test(host) }))
+  const agents = createUndiciTransport()
+  const stop = new AbortController()
+  const services = createServices(effective, database, {
+    fetch,
+    log,
+    longBackground: true,
+    stopping: stop.signal,
+    transport: agents.transport,
+  })
+  const openness = { loopback: LOOPBACK.test(host) }
+  a2a = createNodeA2a(services, openness, background)
+  opened.resolve(createApp(services, openness))
 
   let timer: NodeJS.Timeout | undefined
-  let stopping = false
   async function beat(): Promise<void> {
+    // Deliveries take as long as agents take, and sweeps do not wait for them.
+    background.waitUntil(deliverMessages(services))
     try {
       log('debug', 'sweep', await sweep(services))
     } catch (error) {
       log('error', 'the sweep failed', { error })
     }
-    if (!stopping) timer = setTimeout(() => background.waitUntil(beat()), config.sweepIntervalSeconds * 1000)
+    if (!stop.signal.aborted)
+      timer = setTimeout(() => background.waitUntil(beat()), config.sweepIntervalSeconds * 1000)
   }
   background.waitUntil(beat())
 
-  async function stop(): Promise<void> {
-    if (stopping) process.exit(1)
-    stopping = true
+  async function end(): Promise<void> {
+    if (stop.signal.aborted) process.exit(1)
+    stop.abort()
     clearTimeout(timer)
     const overdue = setTimeout(() => process.exit(1), 2 * GRACE_MS)
     await listener.close(GRACE_MS)
     await Promise.race([Promise.all(running), new Promise((done) => setTimeout(done, GRACE_MS))])
+    await services.activity.flush()
+    await agents.close()
     await fly?.close()
     await database.close()
     clearTimeout(overdue)
     process.exit(0)
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end())
 
   console.log(banner(effective, localUrl, database.driver))
 }

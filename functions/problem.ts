@@ -3,13 +3,14 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from '@hono/zod-openapi'
+import { ProxyError, type ProxyReason } from '../lib/a2a/proxy-error.ts'
 import { isDatabaseUnavailable } from '../lib/database-errors.ts'
 import { DomainError, type ErrorCode } from '../lib/errors.ts'
 import type { AppEnv } from './app-env.ts'
 
 const PROBLEMS: Record<
   ErrorCode,
-  { status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 500 | 503; title: string }
+  { status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 415 | 422 | 500 | 503; title: string }
 > = {
   invalid_input: { status: 400, title: 'The input is not valid' },
   too_large: { status: 413, title: 'The body is too large' },
@@ -17,6 +18,7 @@ const PROBLEMS: Record<
   unauthenticated: { status: 401, title: 'No valid credential' },
   forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
+  gone: { status: 410, title: 'No longer there' },
   conflict: { status: 409, title: 'Not possible now' },
   confirmation_required: { status: 409, title: 'Confirmation required' },
   idempotency_mismatch: { status: 422, title: 'The key belongs to another request' },
@@ -43,6 +45,8 @@ export const Problem = z
 export function toDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error
   if (error instanceof HTTPException) return fromHttpException(error)
+  const refused = error instanceof ProxyError ? fromProxyError(error) : undefined
+  if (refused !== undefined) return refused
   if (isDatabaseUnavailable(error)) {
     return new DomainError('unavailable', 'the database does not answer; try again shortly', {
       cause: error,
@@ -51,6 +55,24 @@ export function toDomainError(error: unknown): DomainError {
   }
   return new DomainError('internal', 'an unexpected error; the log has its cause under this request id', {
     cause: error,
+  })
+}
+
+const CODES: Partial<Record<ProxyReason, ErrorCode>> = {
+  WORKSPACE_PAUSED: 'conflict',
+  WORKSPACE_FAILED: 'unavailable',
+  WORKSPACE_STARTING: 'unavailable',
+  WORKSPACE_REMOVED: 'not_found',
+}
+
+// A message that could not be taken for its workspace, at a door that is not A2A's.
+function fromProxyError(error: ProxyError): DomainError | undefined {
+  const { facts, message, reason, retryAfterSeconds } = error
+  const code = CODES[reason]
+  if (code === undefined) return undefined
+  return new DomainError(code, message, {
+    details: { reason, workspace_status: facts['status'] },
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   })
 }
 

@@ -1,9 +1,9 @@
-// Reads a request body as text without ever holding more of it than is allowed.
+// Reads a request body without ever holding more of it than is allowed.
 
-/** @returns the text, or undefined when it is longer than `maxBytes` */
-export async function readBounded(request: Request, maxBytes: number): Promise<string | undefined> {
+/** @returns the bytes, or undefined when there are more than `maxBytes` */
+export async function readBounded(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return undefined
-  if (request.body === null) return ''
+  if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
@@ -11,7 +11,5 @@ export async function readBounded(request: Request, maxBytes: number): Promise<s
     if (length > maxBytes) return undefined
     chunks.push(chunk)
   }
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
-    await new Blob(chunks as BlobPart[]).arrayBuffer(),
-  )
+  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer())
 }

@@ -8,11 +8,11 @@ import { reconcileNow } from '../lib/sweep.ts'
 import { bearerOf } from './authenticate.ts'
 import { createDoors, problem } from './door.ts'
 
-const doorOf = <Body extends z.ZodType, Status extends string>(
+const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
   name: string,
   operationId: string,
   body: Body,
-  status: Status,
+  answer: Answer,
 ) =>
   createRoute({
     method: 'post',
@@ -21,7 +21,7 @@ const doorOf = <Body extends z.ZodType, Status extends string>(
     request: { body: { required: true, content: { 'application/json': { schema: body } } } },
     responses: {
       200: {
-        content: { 'application/json': { schema: z.object({ status: z.literal(status) }) } },
+        content: { 'application/json': { schema: answer } },
         description: 'Noted.',
       },
       400: problem('A field is not valid.'),
@@ -29,25 +29,32 @@ const doorOf = <Body extends z.ZodType, Status extends string>(
     },
   })
 
+/** Newer agents keep the secret and ask for it in every message (molecule.md §1.4, §1.6); older ones ignore it. */
+const withSecret = <Status extends string>(status: Status) =>
+  z.object({ status: z.literal(status), platform_inbound_secret: z.string() })
+
 export function registryRoutes(services: Services) {
   const app = createDoors()
 
-  app.openapi(doorOf('register', 'registerAgent', RegisterInput, 'registered'), async (c) => {
-    const row = await registerAgent(services, c.req.valid('json'), bearerOf(c))
+  app.openapi(doorOf('register', 'registerAgent', RegisterInput, withSecret('registered')), async (c) => {
+    const { row, inboundSecret } = await registerAgent(services, c.req.valid('json'), bearerOf(c))
     if (row !== undefined) c.executionCtx.waitUntil(reconcileNow(services, row.id))
-    return c.json({ status: 'registered' as const }, 200)
+    return c.json({ status: 'registered' as const, platform_inbound_secret: inboundSecret }, 200)
   })
 
-  app.openapi(doorOf('heartbeat', 'recordHeartbeat', HeartbeatInput, 'ok'), async (c) => {
-    const row = await recordHeartbeat(services, c.req.valid('json'), bearerOf(c))
+  app.openapi(doorOf('heartbeat', 'recordHeartbeat', HeartbeatInput, withSecret('ok')), async (c) => {
+    const { row, inboundSecret } = await recordHeartbeat(services, c.req.valid('json'), bearerOf(c))
     if (row !== undefined && isWaitingForAgent(row)) c.executionCtx.waitUntil(reconcileNow(services, row.id))
-    return c.json({ status: 'ok' as const }, 200)
+    return c.json({ status: 'ok' as const, platform_inbound_secret: inboundSecret }, 200)
   })
 
-  app.openapi(doorOf('update-card', 'updateAgentCard', UpdateCardInput, 'updated'), async (c) => {
-    await updateCard(services, c.req.valid('json'), bearerOf(c))
-    return c.json({ status: 'updated' as const }, 200)
-  })
+  app.openapi(
+    doorOf('update-card', 'updateAgentCard', UpdateCardInput, z.object({ status: z.literal('updated') })),
+    async (c) => {
+      await updateCard(services, c.req.valid('json'), bearerOf(c))
+      return c.json({ status: 'updated' as const }, 200)
+    },
+  )
 
   return app
 }

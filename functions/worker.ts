@@ -3,6 +3,7 @@ import { connectNeon } from '../drizzle/neon.ts'
 import { type Config, ConfigError, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
 import { createLog } from '../lib/log.ts'
+import { deliverMessages } from '../lib/messages/deliver.ts'
 import type { Services } from '../lib/services.ts'
 import { sweep } from '../lib/sweep.ts'
 import { createApp } from './app.ts'
@@ -32,6 +33,7 @@ function open(env: Record<string, unknown>): Place {
     // Called as a method of another object, the global fetch of Workers throws "Illegal invocation".
     fetch: (input, init) => fetch(input, init),
     log,
+    longBackground: false,
   })
   return { services, app: createApp(services, { loopback: false }) }
 }
@@ -75,7 +77,7 @@ export default {
 
   async scheduled(_event: unknown, env: Record<string, unknown>): Promise<void> {
     place ??= open(env)
-    const summary = await sweep(place.services)
+    const [summary] = await Promise.all([sweep(place.services), deliverMessages(place.services)])
     place.services.log('info', 'sweep', summary)
   },
 }

@@ -31,7 +31,17 @@ export type Config = {
   sweepIntervalSeconds: number
   /** How old an orphaned machine must be before it is destroyed. */
   orphanGraceSeconds: number
-  a2a: { maxBodyBytes: number; silenceMs: number }
+  a2a: {
+    maxBodyBytes: number
+    silenceMs: number
+    /** Requests that one workspace is asked at the same time. */
+    maxInFlight: number
+    /** Requests of one caller; 0: no limit. */
+    ratePerMinute: number
+    /** How long a stored message is tried, and its answer kept. */
+    messageRetentionHours: number
+  }
+  activity: { retentionDays: number }
   logLevel: LogLevel
 }
 
@@ -115,6 +125,10 @@ export const Environment = z.object({
   ORPHAN_GRACE_SECONDS: z.coerce.number().min(0).max(86_400).default(600),
   A2A_MAX_BODY_BYTES: z.coerce.number().int().min(1024).max(100_000_000).default(10_000_000),
   A2A_SILENCE_SECONDS: seconds(86_400).default(300),
+  A2A_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(1_000_000).default(256),
+  A2A_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(6_000),
+  MESSAGE_RETENTION_HOURS: z.coerce.number().min(1).max(720).default(24),
+  ACTIVITY_RETENTION_DAYS: z.coerce.number().int().min(1).max(365).default(7),
 })
 
 // What people leave in when they copy an example: refused, because a placeholder is a setting that was never made.
@@ -171,7 +185,14 @@ export function parseConfig(env: Record<string, unknown>): Config {
     provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
     sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
     orphanGraceSeconds: settings.ORPHAN_GRACE_SECONDS,
-    a2a: { maxBodyBytes: settings.A2A_MAX_BODY_BYTES, silenceMs: settings.A2A_SILENCE_SECONDS * 1000 },
+    a2a: {
+      maxBodyBytes: settings.A2A_MAX_BODY_BYTES,
+      silenceMs: settings.A2A_SILENCE_SECONDS * 1000,
+      maxInFlight: settings.A2A_MAX_IN_FLIGHT,
+      ratePerMinute: settings.A2A_RATE_PER_MINUTE,
+      messageRetentionHours: settings.MESSAGE_RETENTION_HOURS,
+    },
+    activity: { retentionDays: settings.ACTIVITY_RETENTION_DAYS },
     logLevel: settings.LOG_LEVEL,
   }
 }

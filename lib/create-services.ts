@@ -1,16 +1,39 @@
 // Composes the services from a configuration and an open database: the same on every runtime, so that the entries differ
 // only in what they open and where they listen.
 import type { OpenDatabase } from '../drizzle/database.ts'
+import { createFetchTransport } from './a2a/fetch-transport.ts'
+import { createLimits } from './a2a/limits.ts'
+import { type Route, ROUTE_TTL_MS } from './a2a/route.ts'
+import type { Transport } from './a2a/transport.ts'
+import { createActivityLog } from './activity/activity-log.ts'
 import type { Config } from './config.ts'
 import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
+import type { Caller } from './caller.ts'
 import type { Services } from './services.ts'
+import { ShortCache } from './short-cache.ts'
 
-export type Outside = { fetch: typeof fetch; log: Log; now?: () => Date; sleep?: Services['sleep'] }
+export type Outside = {
+  fetch: typeof fetch
+  log: Log
+  longBackground: boolean
+  /** Aborted when the process is to end. */
+  stopping?: AbortSignal
+  /** What A2A requests go through; over `fetch` unless the runtime has something better. */
+  transport?: Transport
+  now?: () => Date
+  sleep?: Services['sleep']
+}
+
+/** What is remembered of a change that somebody else made, at most, in milliseconds. */
+const REMEMBERED_MS = 5_000
+
+/** Entries of each kind that are remembered: more than the workspaces of a large fleet. */
+const REMEMBERED = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
-  const { log, sleep = realSleep } = outside
+  const { log, now = () => new Date(), sleep = realSleep } = outside
   const fly = createFlyClient({
     token: config.fly.token,
     baseUrl: config.fly.apiUrl,
@@ -20,13 +43,43 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
     },
   })
+  const clock = () => now().getTime()
+  const remember = <Value>(ttlMs: number) =>
+    new ShortCache<Value>({
+      ttlMs,
+      limit: REMEMBERED,
+      now: clock,
+      sharesReads: outside.longBackground,
+    })
+  const routes = remember<Route>(ROUTE_TTL_MS)
+  const talks = remember<boolean>(REMEMBERED_MS)
+  const callers = remember<Caller>(REMEMBERED_MS)
   return {
     config,
     db: database.db,
     driver: database.driver,
     provisioner: createFlyProvisioner({ fly, apps: config.fly.apps, proxyUrl: config.fly.proxyUrl }),
     fetch: outside.fetch,
-    now: outside.now ?? (() => new Date()),
+    transport: outside.transport ?? createFetchTransport(outside.fetch),
+    limits: createLimits({
+      perMinute: config.a2a.ratePerMinute,
+      maxInFlight: config.a2a.maxInFlight,
+      now: clock,
+    }),
+    routes,
+    talks,
+    callers,
+    looks: remember<true>(REMEMBERED_MS),
+    changed(workspaceId) {
+      routes.forget(workspaceId)
+      // Changes are rare beside messages: what may depend on one is forgotten as a whole.
+      talks.clear()
+      callers.clear()
+    },
+    longBackground: outside.longBackground,
+    stopping: outside.stopping,
+    activity: createActivityLog({ db: database.db, log, now, sleep }),
+    now,
     log,
     sleep,
   }

@@ -1,8 +1,14 @@
 // Everything a verb may touch outside itself, as one value that the entries compose and every verb receives.
 import type { Database } from '../drizzle/database.ts'
+import type { Limits } from './a2a/limits.ts'
+import type { Route } from './a2a/route.ts'
+import type { Transport } from './a2a/transport.ts'
+import type { ActivityLog } from './activity/activity-log.ts'
+import type { Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
 import type { Provisioner } from './provisioner/provisioner.ts'
+import type { ShortCache } from './short-cache.ts'
 
 export type Services = {
   config: Config
@@ -10,7 +16,26 @@ export type Services = {
   /** The database driver's name, for `/healthz`. */
   driver: string
   provisioner: Provisioner
+  /** Where what agents did is noted after the answer. */
+  activity: ActivityLog
   fetch: typeof fetch
+  /** How A2A requests reach agents. */
+  transport: Transport
+  limits: Limits
+  /** Ways to workspaces that are awake, by id. */
+  routes: ShortCache<Route>
+  /** Who may talk to whom, by `<caller> <target>`. */
+  talks: ShortCache<boolean>
+  /** Who has proven to be whom, by the header that proved it. */
+  callers: ShortCache<Caller>
+  /** Workspaces that were looked after because a message failed. */
+  looks: ShortCache<true>
+  /** Says that a workspace was changed by this process, so that nothing older is remembered of it. */
+  changed: (workspaceId: string) => void
+  /** Whether work may go on for minutes after an answer: on Node it may, on Workers it ends after 30 s. */
+  longBackground: boolean
+  /** Aborted when this process is to end: nothing new is begun then. Workers are not told. */
+  stopping: AbortSignal | undefined
   now: () => Date
   log: Log
   /** Milliseconds; interruptible. Tests make it short. */

@@ -9,6 +9,18 @@ const MESSAGE = 'contains characters that cannot be stored (NUL or a broken surr
 /** A string that can be stored. */
 export const storableText = () => z.string().refine(isStorable, MESSAGE)
 
+/** The same text with every character that cannot be stored replaced by U+FFFD. */
+export const toStorableText = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed()
+
+/** Levels of nesting, at most. Postgres parses JSON by recursion, as we walk it: either stack can be made to overflow. */
+export const MAX_NESTING = 100
+
+/** Whether it may be walked and written down. */
+export const isNestedWithin = (levels: number, value: unknown): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (levels > 0 && Object.values(value).every((entry) => isNestedWithin(levels - 1, entry)))
+
 function isStorableValue(value: unknown): boolean {
   if (typeof value === 'string') return isStorable(value)
   if (Array.isArray(value)) return value.every(isStorableValue)
@@ -19,6 +31,10 @@ function isStorableValue(value: unknown): boolean {
 /** JSON that can be stored, at most `maxBytes` when written down. */
 export const storableJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: number) =>
   schema
+    .refine((value) => isNestedWithin(MAX_NESTING, value), {
+      error: `must not be nested deeper than ${MAX_NESTING} levels`,
+      abort: true,
+    })
     .refine(isStorableValue, MESSAGE)
     .refine(
       (value) => JSON.stringify(value).length <= maxBytes,

@@ -2,6 +2,7 @@
 // on Workers and by a timer on Node; several at once share the work through leases.
 import { controlPlane as controlPlanes } from '../drizzle/schema.ts'
 import { listFleet, noticeDrift } from './drift.ts'
+import { keepHouse } from './housekeeping.ts'
 import { destroyOrphans, noteOrphans } from './orphans.ts'
 import type { Services } from './services.ts'
 import { hibernateIdle } from './workspaces/hibernate.ts'
@@ -42,6 +43,7 @@ export async function sweep(services: Services, options: SweepOptions = {}): Pro
     }
   }
   await Promise.all(Array.from({ length: concurrency }, work))
+  await keepHouse(services)
   return { ...inventory, hibernated, reconciled, failed }
 }
 

@@ -16,6 +16,19 @@ const DOORS: [string, string][] = [
     `/workspaces/${crypto.randomUUID()}/${verb}`,
   ]),
   ['POST', `/workspaces/${crypto.randomUUID()}/a2a`],
+  ['GET', `/workspaces/${crypto.randomUUID()}/activity`],
+  ['POST', `/workspaces/${crypto.randomUUID()}/activity`],
+  ['POST', `/workspaces/${crypto.randomUUID()}/notify`],
+  ['POST', `/workspaces/${crypto.randomUUID()}/delegate`],
+  ['GET', `/workspaces/${crypto.randomUUID()}/delegations`],
+  ['POST', `/workspaces/${crypto.randomUUID()}/delegations/record`],
+  ['POST', `/workspaces/${crypto.randomUUID()}/delegations/${crypto.randomUUID()}/update`],
+  ['GET', `/workspaces/${crypto.randomUUID()}/messages`],
+  ['GET', `/workspaces/${crypto.randomUUID()}/messages/${crypto.randomUUID()}`],
+  ['GET', `/workspaces/${crypto.randomUUID()}/messages/${crypto.randomUUID()}/response`],
+  ['GET', `/registry/discover/${crypto.randomUUID()}`],
+  ['GET', `/registry/${crypto.randomUUID()}/peers`],
+  ['POST', '/registry/check-access'],
 ]
 
 const knock = (h: Harness, method: string, path: string, headers: Record<string, string> = {}) =>
@@ -59,10 +72,10 @@ describe('with ADMIN_TOKEN', () => {
 
   test("an agent's token opens its own workspace's doors and no others", async () => {
     const admin = { authorization: 'Bearer first-admin' }
-    const make = async () => {
+    const make = async (input = {}) => {
       const { body } = await h.request<{ id: string }>('/workspaces', {
         method: 'POST',
-        json: { name: 'a' },
+        json: { name: 'a', ...input },
         headers: { ...admin, prefer: 'wait=20' },
       })
       return body.id
@@ -74,7 +87,28 @@ describe('with ADMIN_TOKEN', () => {
     expect((await knock(h, 'GET', `/workspaces/${own}`, agent)).status).toBe(200)
     expect((await knock(h, 'POST', `/workspaces/${own}/a2a`, agent)).status).toBe(200)
     expect((await knock(h, 'GET', `/workspaces/${other}`, agent)).status).toBe(404)
-    expect((await knock(h, 'POST', `/workspaces/${other}/a2a`, agent)).status).toBe(404)
+    // Two that stand at the top may talk; what is below another may not be reached, nor known.
+    expect((await knock(h, 'POST', `/workspaces/${other}/a2a`, agent)).status).toBe(200)
+    const hidden = await make({ parent_id: other })
+    expect((await knock(h, 'POST', `/workspaces/${hidden}/a2a`, agent)).status).toBe(404)
+    const said = { activity_type: 'agent_log', message: 'hello', status: 'completed' }
+    const asked = { target_id: other, task: 'x', delegation_id: 'x' }
+    for (const [method, door, status] of [
+      ['GET', 'activity', 200],
+      ['POST', 'activity', 200],
+      ['POST', 'notify', 200],
+      ['POST', 'delegate', 202],
+      ['POST', 'delegations/record', 202],
+      ['POST', 'delegations/x/update', 200],
+      ['GET', 'delegations', 200],
+      ['GET', 'messages', 200],
+    ] as const) {
+      const answerOf = async (id: string) => {
+        const json = method === 'POST' ? { json: { ...said, ...asked } } : {}
+        return (await h.request(`/workspaces/${id}/${door}`, { method, headers: agent, ...json })).status
+      }
+      expect([door, await answerOf(own), await answerOf(other)]).toEqual([door, status, 404])
+    }
     for (const [method, path] of [
       ['GET', '/workspaces'],
       ['DELETE', `/workspaces/${own}`],

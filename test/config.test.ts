@@ -60,6 +60,7 @@ describe('the environment', () => {
     ['DATABASE_URL', 'mysql://x'],
     ['PUBLIC_URL', 'localhost:8080'],
     ['SWEEP_INTERVAL_SECONDS', '0'],
+    ['ACTIVITY_RETENTION_DAYS', '366'],
     ['RUNTIME_IMAGES', 'cobol=x'],
     ['FLY_API_TOKEN', '<your-fly-deploy-token>'],
     ['ADMIN_TOKEN', 'changeme'],

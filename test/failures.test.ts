@@ -186,14 +186,12 @@ describe('an agent', () => {
 
   test('that runs out of memory again and again goes offline for that reason, and is started again', async () => {
     const { id, machine_id } = await h.createWorkspace()
-    const isStarted = () => h.livingMachines()[0]?.state === 'started'
     // Fly restarts a crashed guest three times by itself.
-    for (let kills = 0; kills < 4; kills++) {
-      while (!isStarted()) await new Promise((done) => setTimeout(done, 5))
-      h.emulator.faults.add({ kind: 'out-of-memory', machine: String(machine_id) })
-      await new Promise((done) => setTimeout(done, 30))
+    for (let state: string | undefined; state !== 'stopped'; state = h.livingMachines()[0]?.state) {
+      if (state === 'started') h.emulator.faults.add({ kind: 'out-of-memory', machine: String(machine_id) })
+      await new Promise((done) => setTimeout(done, 20))
     }
-    while (h.livingMachines()[0]?.state !== 'stopped') await new Promise((done) => setTimeout(done, 5))
+    for (const fault of h.emulator.faults.list()) h.emulator.faults.remove(fault.id)
     await h.sweep({ patienceMs: 1_000 })
     expect(await until(id, 'ready')).toMatchObject({ machine_id })
     const { body } = await h.request<{ recent_events: { type: string; payload: Json }[] }>(

@@ -36,6 +36,7 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
   launchId: 'launch',
   controlPlane: 'plane',
   token: 'secret-token',
+  inboundSecret: 'the-inbound-secret',
   platformUrl: 'https://platform.example',
 })
 

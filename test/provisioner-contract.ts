@@ -50,6 +50,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         launchId: crypto.randomUUID(),
         controlPlane: plane,
         token: 'token',
+        inboundSecret: 'the-inbound-secret',
         platformUrl: 'http://platform.test',
       })
 

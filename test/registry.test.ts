@@ -54,7 +54,7 @@ describe('register', () => {
       token,
     )
     expect(status).toBe(200)
-    expect(body).toEqual({ status: 'registered' })
+    expect(body).toEqual({ status: 'registered', platform_inbound_secret: expect.any(String) })
     const row = await read(id)
     expect(row).toMatchObject({
       agent_url: 'http://169.254.169.254:8000',

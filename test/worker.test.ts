@@ -158,6 +158,34 @@ describe('in workerd', () => {
     expect(await read(created.id)).toMatchObject({ status: 'removed' })
   })
 
+  test('sends a message without a single query once the way is known', async () => {
+    const { id } = await create({ name: 'quick', runtime: 'hermes' }, { prefer: 'wait=20' })
+    const ask = () => place.call(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion('7') })
+    expect((await ask()).status).toBe(200)
+    place.bridge.statements.length = 0
+    for (let n = 0; n < 5; n++) expect((await ask()).status).toBe(200)
+    // What is written is the activity, after the answers; agents and sweeps have their own statements.
+    const ours = place.bridge.statements.filter((text) => /from "workspaces"|"workspace_tokens"/.test(text))
+    expect(ours.filter((text) => !/heartbeat/.test(text))).toEqual([])
+  })
+
+  test('wakes what sleeps, and delivers a stored message with the cron trigger', async () => {
+    const { id } = await create({ name: 'sleepy', runtime: 'hermes' }, { prefer: 'wait=20' })
+    await place.call(`/workspaces/${id}/hibernate`, { method: 'POST', headers: { prefer: 'wait=10' } })
+    const accepted = await place.call(`/workspaces/${id}/a2a`, {
+      method: 'POST',
+      headers: { prefer: 'respond-async' },
+      json: askRegion('later'),
+    })
+    expect(accepted.status).toBe(202)
+    expect(await place.runCron()).toBe('ok')
+    const message = await place.call(accepted.headers.get('location') ?? '')
+    expect(await message.json()).toMatchObject({
+      state: 'answered',
+      response: { id: 'later', result: { parts: [{ text: 'ord' }] } },
+    })
+  })
+
   test('passes a stream on while the agent is still speaking', async () => {
     const { id, status } = await create({ name: 'half-said', runtime: 'openclaw' }, { prefer: 'wait=20' })
     expect(status).toBe('ready')

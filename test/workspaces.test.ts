@@ -106,6 +106,12 @@ describe('refusing', () => {
     ['a name with YAML in it', { name: 'a{b}' }, 'name', /must not contain/],
     ['a NUL', { name: 'a\0b' }, 'name', /stored/],
     ['half a surrogate pair', { name: 'a', config: { x: '\ud800' } }, 'config', /stored/],
+    [
+      'a config nested without end',
+      { name: 'a', config: { x: JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`) as unknown } },
+      'config',
+      /nested/,
+    ],
     ['an unknown runtime', { name: 'a', runtime: 'cobol' }, 'runtime', /langgraph.*hermes/],
     ['an unknown tier', { name: 'a', tier: 1 }, 'tier', /2, 3, 4/],
     ['half a tier', { name: 'a', tier: 2.5 }, 'tier', /./],

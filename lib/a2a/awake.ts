@@ -1,81 +1,74 @@
-// Messages and sleep: a message wakes a hibernated workspace and is sent when its agent answers; while one is in flight,
-// the idle policy leaves the workspace alone.
+// Messages and sleep: a message waits for a workspace that is on its way, wakes one that is hibernated, and while its answer
+// takes, the idle policy leaves the workspace alone.
 import type { Services } from '../services.ts'
 import { reconcileNow } from '../sweep.ts'
 import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
-import { getWorkspace } from '../workspaces/queries.ts'
+import { isTransient } from '../workspaces/lifecycle.ts'
 import { waitUntilSettled } from '../workspaces/wait.ts'
-import type { Workspace } from '../workspaces/workspace.ts'
+import { COMING, readRoute, refusalOf, type Route } from './route.ts'
 
-/** How long a message waits for a workspace that wakes up, in seconds. */
-const WAKE_SECONDS = 60
-
-/** A stream that goes on counts as work this often, in milliseconds: well within the shortest idle time of a minute. */
+/** An exchange that goes on counts as work this often, in milliseconds: well within the shortest idle time of a minute. */
 const TOUCH_MS = 20_000
 
-/**
- * The workspace, awake if it can be: a hibernated one is woken and waited for, and so is one that somebody else is waking.
- * @returns the row as it is then, and what has to go on in the background
- * @throws DomainError `not_found`
- */
-export async function openRoad(
-  services: Services,
-  id: string,
-  signal: AbortSignal,
-): Promise<{ row: Workspace; woken?: Promise<void> }> {
-  const row = await getWorkspace(services.db, id)
-  if (isAwake(row)) {
-    // Before the message is sent, not after: the statement that puts idle workspaces to sleep compares what this one
-    // writes. If it does not take, the workspace fell asleep in between.
-    if (row.idleMinutes === null || (await touchWorkspace(services, id))) return { row }
-  } else if (row.status !== 'hibernated' && !isWaking(row)) {
-    return { row }
-  }
-  await wakeWorkspace(services, row)
-  const woken = reconcileNow(services, id)
-  return { row: await waitUntilSettled(services, id, WAKE_SECONDS, signal), woken }
+export type Patience = {
+  /** Longest wait for the workspace, in milliseconds. */
+  ms: number
+  /** Aborted when nobody waits any more. */
+  signal: AbortSignal | undefined
+  /** Work that goes on after the answer. */
+  waitUntil: (work: Promise<unknown>) => void
+  /** Called once, before the first wait. */
+  onWait?: () => void
 }
 
-const isAwake = ({ status }: Workspace) => status === 'ready' || status === 'degraded'
+/**
+ * The way to a workspace's agent, awake if it can be.
+ * @throws ProxyError saying why there is none; DomainError `not_found`
+ */
+export async function openRoute(services: Services, id: string, patience: Patience): Promise<Route> {
+  const until = services.now().getTime() + patience.ms
+  for (let waited = false; ; waited = true) {
+    const found = await read(services, id)
+    if ('origin' in found) return found
+    if (!COMING.includes(found.status)) throw refusalOf(found)
+    if (found.status === 'hibernated') {
+      await wakeWorkspace(services, found)
+      patience.waitUntil(reconcileNow(services, id))
+    }
+    const leftMs = until - services.now().getTime()
+    if (leftMs <= 0 || patience.signal?.aborted === true) throw refusalOf(found)
+    if (!waited) patience.onWait?.()
+    // Settled, and yet without a machine to send to: the next sweep makes one.
+    if (!isTransient(found.status) && found.status !== 'hibernated')
+      await services.sleep(250, patience.signal)
+    else await waitUntilSettled(services, id, leftMs / 1000, patience.signal)
+  }
+}
 
-/** On its way back: it has been ready before. */
-const isWaking = ({ readyAt, status }: Workspace) => status === 'provisioning' && readyAt !== null
+async function read(services: Services, id: string) {
+  const routes = services.routes
+  const known = routes.peek(id)
+  if (known !== undefined) return known
+  let row: Awaited<ReturnType<typeof readRoute>>['row'] | undefined
+  const route = await routes.load(id, async () => {
+    const found = await readRoute(services, id, 'use')
+    row = found.row
+    return found.route
+  })
+  // Somebody else's read found it not awake: what it is, is read again.
+  return route ?? row ?? (await readRoute(services, id, 'use')).row
+}
 
-/** Sends a message and notes, for as long as its answer takes, that the workspace is in use. */
-export async function whileInUse(
-  services: Services,
-  id: string,
-  send: () => Promise<Response>,
-): Promise<Response> {
+/** Keeps a workspace with an idle policy awake until the returned function is called, however long that is. */
+export function keepAwake(services: Services, id: string): () => void {
   const over = new AbortController()
-  const touch = () => touchWorkspace(services, id).catch(() => false)
-  const keepTouching = async () => {
+  const touch = async () => {
     for (;;) {
       await services.sleep(TOUCH_MS, over.signal)
       if (over.signal.aborted) return
-      await touch()
+      await touchWorkspace(services, id).catch(() => false)
     }
   }
-  void keepTouching()
-  const done = async () => {
-    over.abort()
-    await touch()
-  }
-  try {
-    const response = await send()
-    if (response.body === null) {
-      await done()
-      return response
-    }
-    const watched = response.body.pipeThrough(
-      new TransformStream<Uint8Array, Uint8Array>({ flush: done, cancel: done } as Transformer<
-        Uint8Array,
-        Uint8Array
-      >),
-    )
-    return new Response(watched, response)
-  } catch (error) {
-    await done()
-    throw error
-  }
+  void touch()
+  return () => over.abort()
 }

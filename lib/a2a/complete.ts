@@ -1,39 +1,35 @@
 // Adds what a message lacks and nothing else. The tutorial's message has neither `messageId` nor `kind`; 0.3 servers refuse
 // the first and need the second (a2a.md §1.4). A complete message is not touched, down to its bytes.
+import { changeJson, isObject, type JsonObject } from './exact-json.ts'
 import type { Envelope } from './json-rpc.ts'
 
 const SENDS_0_3 = new Set(['message/send', 'message/stream'])
 
-/**
- * @returns the body to send: the original text where nothing was missing
- */
-export function completeMessage(text: string, envelope: Envelope): string {
-  const { body } = envelope
+/** @returns the body to send: the original text where nothing was missing */
+export function completeMessage(text: string, { body, method }: Envelope): string {
   if (body === undefined) return text
-  const bare = !Object.hasOwn(body, 'jsonrpc') && envelope.method !== undefined
-  const lacking = SENDS_0_3.has(envelope.method ?? '') ? completeParams(body['params']) : undefined
-  if (!bare && lacking === undefined) return text
-  const exact = JSON.parse(text, keepNumbers) as Record<string, unknown>
-  const params = SENDS_0_3.has(envelope.method ?? '') ? completeParams(exact['params']) : undefined
-  return JSON.stringify({
-    ...(bare ? { jsonrpc: '2.0', ...(Object.hasOwn(body, 'id') ? {} : { id: crypto.randomUUID() }) } : {}),
-    ...exact,
-    ...(params === undefined ? {} : { params }),
+  // What Molecule's own callers send has no frame at all; a body that has one is never given an id (a2a.md §1.4).
+  const bare = !Object.hasOwn(body, 'jsonrpc') && method !== undefined
+  const is0_3 = SENDS_0_3.has(method ?? '')
+  if (!bare && !(is0_3 && isIncomplete(body['params']))) return text
+  return changeJson(text, (exact) => {
+    if (!isObject(exact)) return undefined
+    const params = is0_3 ? completeParams(exact['params']) : undefined
+    return {
+      ...(bare ? { jsonrpc: '2.0', ...(Object.hasOwn(exact, 'id') ? {} : { id: crypto.randomUUID() }) } : {}),
+      ...exact,
+      ...(params === undefined ? {} : { params }),
+    }
   })
 }
 
-// JavaScript reads 1.0 and 9007199254740993 as other numbers than were sent; their text is kept instead.
-function keepNumbers(_key: string, value: unknown, context?: { source?: string }): unknown {
-  const source = context?.source
-  if (typeof value !== 'number' || source === undefined || source === String(value)) return value
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(source)
-}
+const isIncomplete = (params: unknown) => completeParams(params) !== undefined
 
 // Only what is absent is added: a wrong value is the agent's to refuse. Undefined: nothing was missing.
-function completeParams(params: unknown): Record<string, unknown> | undefined {
+function completeParams(params: unknown): JsonObject | undefined {
   if (!isObject(params) || !isObject(params['message'])) return undefined
   const message = params['message']
-  const additions: Record<string, unknown> = {}
+  const additions: JsonObject = {}
   if (!Object.hasOwn(message, 'kind')) additions['kind'] = 'message'
   if (!Object.hasOwn(message, 'messageId'))
     additions['messageId'] = params['messageId'] ?? crypto.randomUUID()
@@ -59,10 +55,7 @@ function completeParts(parts: unknown): unknown[] | undefined {
 }
 
 // Molecule's own callers write `type` for `kind` (molecule.md §1.7).
-function kindOf(part: Record<string, unknown>): string | undefined {
+function kindOf(part: JsonObject): string | undefined {
   if (typeof part['type'] === 'string' && PART_KINDS.has(part['type'])) return part['type']
   return !Object.hasOwn(part, 'type') && typeof part['text'] === 'string' ? 'text' : undefined
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,30 +1,110 @@
-// Where a workspace's messages go: its machine, if it is there to answer; otherwise the reason why not.
-import type { Provisioner } from '../provisioner/provisioner.ts'
-import type { WorkspaceStatus } from '../workspaces/lifecycle.ts'
+// Where a workspace's messages go: its machine, if it is there to answer; otherwise the reason why not. Routes are kept for
+// seconds, and reading one marks a workspace with an idle policy as in use.
+import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
+import { controlPlane, workspaces } from '../../drizzle/schema.ts'
+import { inboundSecret } from '../agents/inbound-secret.ts'
+import { workspaceNotFound } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { statusesWanting, type WorkspaceStatus } from '../workspaces/lifecycle.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
-import { ProxyError, type ProxyReason } from './json-rpc.ts'
+import { interfacePaths, type InterfacePaths } from './card.ts'
+import { ProxyError, type ProxyReason } from './proxy-error.ts'
 
-export type Route = { url: string; headers: Record<string, string>; machineId: string }
+export type Route = {
+  workspaceId: string
+  /** Of the workspace when the route was read: news of an older one cannot end a newer route. */
+  generation: number
+  origin: string
+  /** What picks the machine, and our credential at its agent. */
+  headers: Record<string, string>
+  paths: InterfacePaths
+  /** It has an idle policy, so that long exchanges have to keep it awake. */
+  naps: boolean
+}
 
-const REFUSALS: Record<Exclude<WorkspaceStatus, 'ready' | 'degraded'>, [ProxyReason, string]> = {
+/** How long a route is used before it is read again. Far below the shortest idle time, which is a minute. */
+export const ROUTE_TTL_MS = 5_000
+
+const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
+
+const isAwake = (row: Workspace) => AWAKE.includes(row.status)
+
+/**
+ * Reads a workspace for a message. One statement both reads it and, for one that is to be used and has an idle policy, marks
+ * it as in use: the policy compares the same column in the statement that puts it to sleep, so a message and a hibernation cannot both win.
+ * @returns its route while it is awake, and the row
+ * @throws DomainError `not_found`
+ */
+export async function readRoute(
+  services: Services,
+  id: string,
+  purpose: 'use' | 'look',
+): Promise<{ row: Workspace; route: Route | undefined }> {
+  const { db } = services
+  const now = services.now()
+  const touched = db.$with('touched').as(
+    db
+      .update(workspaces)
+      .set({ lastActiveAt: now })
+      .where(
+        and(
+          eq(workspaces.id, id),
+          isNotNull(workspaces.idleMinutes),
+          inArray(workspaces.status, purpose === 'use' ? [...AWAKE] : []),
+        ),
+      )
+      .returning({ id: workspaces.id }),
+  )
+  const [found] = await db
+    .with(touched)
+    .select({
+      ...getTableColumns(workspaces),
+      agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
+      touched: sql<boolean>`exists (select from touched)`,
+    })
+    .from(workspaces)
+    .where(eq(workspaces.id, id))
+  if (found === undefined) throw workspaceNotFound()
+  const { agentKey, touched: isTouched, ...row } = found
+  // It fell asleep between the two halves of the statement.
+  if (purpose === 'use' && isAwake(row) && row.idleMinutes !== null && !isTouched)
+    return { row: { ...row, status: 'hibernated' }, route: undefined }
+  return { row, route: isAwake(row) ? await routeTo(services, row, agentKey) : undefined }
+}
+
+async function routeTo(services: Services, row: Workspace, agentKey: string): Promise<Route | undefined> {
+  const { app, generation, machineGeneration, machineId } = row
+  if (app === null || machineId === null) return undefined
+  const { headers, url } = services.provisioner.endpoint({ app, machineId })
+  const secret = await inboundSecret(agentKey, row.id, machineGeneration ?? generation)
+  return {
+    workspaceId: row.id,
+    generation,
+    origin: url,
+    headers: { ...headers, authorization: `Bearer ${secret}` },
+    paths: interfacePaths(row.agentCard),
+    naps: row.idleMinutes !== null,
+  }
+}
+
+const REFUSALS: Record<WorkspaceStatus, [ProxyReason, string]> = {
+  ready: ['WORKSPACE_STARTING', 'the workspace has no machine yet; ask again shortly'],
+  degraded: ['WORKSPACE_STARTING', 'the workspace has no machine yet; ask again shortly'],
   provisioning: ['WORKSPACE_STARTING', 'the workspace is being provisioned; ask again shortly'],
   offline: ['WORKSPACE_STARTING', 'the workspace is being brought back; ask again shortly'],
+  hibernated: ['WORKSPACE_STARTING', 'the workspace is being woken; ask again shortly'],
   failed: ['WORKSPACE_FAILED', 'the workspace failed; restart it'],
   paused: ['WORKSPACE_PAUSED', 'the workspace is paused; resume it'],
-  hibernated: ['WORKSPACE_PAUSED', 'the workspace is hibernated; resume it'],
   removed: ['WORKSPACE_REMOVED', 'the workspace was removed'],
 }
 
-/** @throws ProxyError saying why no message can be delivered now */
-export function routeOf(workspace: Workspace, provisioner: Provisioner): Route {
-  const { app, machineId, reason, status } = workspace
-  if (status !== 'ready' && status !== 'degraded') {
-    const [code, message] = REFUSALS[status]
-    throw new ProxyError(code, message, {
-      facts: { status, ...(reason === null ? {} : { cause: reason.code, detail: reason.message }) },
-    })
-  }
-  if (machineId === null || app === null)
-    throw new ProxyError('WORKSPACE_STARTING', 'the workspace has no machine yet', { facts: { status } })
-  return { ...provisioner.endpoint({ app, machineId }), machineId }
+/** Why no message can be delivered to a workspace now. */
+export function refusalOf({ reason, status }: Workspace): ProxyError {
+  const [code, message] = REFUSALS[status]
+  return new ProxyError(code, message, {
+    facts: { status, ...(reason === null ? {} : { cause: reason.code, detail: reason.message }) },
+  })
 }
+
+/** Statuses that a message can wait for: they lead to an agent that answers. */
+export const COMING: readonly WorkspaceStatus[] = [...statusesWanting('started'), 'hibernated']

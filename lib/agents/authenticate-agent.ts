@@ -2,11 +2,16 @@
 // ones: a restart's new token and the old one overlap until the new one is first used (molecule.md §7.4).
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { workspaceTokens } from '../../drizzle/schema.ts'
+import { controlPlane, workspaceTokens } from '../../drizzle/schema.ts'
 import { DomainError } from '../errors.ts'
 import { hashToken } from './token.ts'
 
-export type AgentIdentity = { workspaceId: string; generation: number }
+export type AgentIdentity = {
+  workspaceId: string
+  generation: number
+  /** What our secret at this agent is derived from. */
+  agentKey: string
+}
 
 /** @returns whose token it is, or undefined for one that is unknown or revoked */
 export async function identifyAgent(
@@ -35,7 +40,14 @@ export async function identifyAgent(
       )
       .returning({ hash: workspaceTokens.hash }),
   )
-  const [identity] = await db.with(used, older).select().from(used)
+  const [identity] = await db
+    .with(used, older)
+    .select({
+      workspaceId: used.workspaceId,
+      generation: used.generation,
+      agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
+    })
+    .from(used)
   return identity
 }
 

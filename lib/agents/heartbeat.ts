@@ -9,6 +9,7 @@ import { isTransient, type WorkspaceEvent } from '../workspaces/lifecycle.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
 import { transition } from '../workspaces/transition.ts'
 import { authenticateAgent } from './authenticate-agent.ts'
+import { inboundSecret } from './inbound-secret.ts'
 
 const count = z
   .number()
@@ -29,15 +30,28 @@ export const HeartbeatInput = z.object({
 
 type HeartbeatInput = z.infer<typeof HeartbeatInput>
 
-/** @throws DomainError `unauthenticated` */
+/**
+ * @returns the row, undefined when the agent belongs to a generation that is over; and the secret by which that agent knows us
+ * @throws DomainError `unauthenticated`
+ */
 export async function recordHeartbeat(
   services: Services,
   input: HeartbeatInput,
   token: string | undefined,
+): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
+  const now = services.now()
+  const { agentKey, generation } = await authenticateAgent(services.db, input.workspace_id, token, now)
+  const row = await noteBeat(services, input, generation, now)
+  return { row, inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation) }
+}
+
+async function noteBeat(
+  services: Services,
+  input: HeartbeatInput,
+  generation: number,
+  now: Date,
 ): Promise<Workspace | undefined> {
   const { db } = services
-  const now = services.now()
-  const { generation } = await authenticateAgent(db, input.workspace_id, token, now)
   const [row] = await db
     .update(workspaces)
     .set({
@@ -65,7 +79,7 @@ export async function recordHeartbeat(
   if (row === undefined) return undefined
   const event = healthEvent(row, input)
   if (event === undefined) return row
-  const moved = await transition(db, {
+  const moved = await transition(services, {
     id: row.id,
     event,
     now,

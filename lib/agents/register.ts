@@ -10,6 +10,7 @@ import { changeWorkspace } from '../workspaces/transition.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
 import { AgentCard } from './agent-card.ts'
 import { authenticateAgent } from './authenticate-agent.ts'
+import { inboundSecret } from './inbound-secret.ts'
 
 /** The body of POST /registry/register (molecule.md §1.4). Members that newer agents add are ignored. */
 export const RegisterInput = z.object({
@@ -24,17 +25,18 @@ export const UpdateCardInput = z.object({ workspace_id: z.uuid(), agent_card: Ag
 /**
  * Stores the card. Becoming ready is left to the reconcile that follows: agents register before they listen
  * (molecule.md §1.3), and `ready` means that a message will be answered.
- * @returns the row, or undefined when the agent belongs to a generation that is over and its word changes nothing
+ * @returns the row, undefined when the agent belongs to a generation that is over and its word changes nothing; and the
+ *   secret by which that agent knows us
  * @throws DomainError `unauthenticated`
  */
 export async function registerAgent(
   services: Services,
   input: z.infer<typeof RegisterInput>,
   token: string | undefined,
-): Promise<Workspace | undefined> {
+): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
   const now = services.now()
-  const { generation } = await authenticateAgent(services.db, input.id, token, now)
-  return changeWorkspace(services.db, {
+  const { agentKey, generation } = await authenticateAgent(services.db, input.id, token, now)
+  const row = await changeWorkspace(services, {
     id: input.id,
     event: 'agent_registered',
     now,
@@ -48,6 +50,7 @@ export async function registerAgent(
       nextCheckAt: now,
     },
   })
+  return { row, inboundSecret: await inboundSecret(agentKey, input.id, generation) }
 }
 
 /** @throws DomainError `unauthenticated`, `not_found` */
@@ -58,7 +61,7 @@ export async function updateCard(
 ): Promise<void> {
   const now = services.now()
   await authenticateAgent(services.db, input.workspace_id, token, now)
-  const changed = await changeWorkspace(services.db, {
+  const changed = await changeWorkspace(services, {
     id: input.workspace_id,
     event: 'agent_card_updated',
     now,

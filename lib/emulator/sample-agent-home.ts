@@ -53,8 +53,12 @@ export async function register(
       machine.log(`register: ${response.status} ${text}`)
       return response.status >= 500
     }
-    const { auth_token: token } = JSON.parse(text) as { auth_token?: unknown }
-    if (typeof token === 'string') machine.writeFile(`${settings.configs}/.auth_token`, token)
+    const told = JSON.parse(text) as { auth_token?: unknown; platform_inbound_secret?: unknown }
+    const keep = (file: string, secret: unknown) => {
+      if (typeof secret === 'string') machine.writeFile(`${settings.configs}/${file}`, secret)
+    }
+    keep('.auth_token', told.auth_token)
+    keep('.platform_inbound_secret', told.platform_inbound_secret)
     machine.log('registered')
     return false
   } catch (error) {

@@ -63,7 +63,7 @@ export async function act(
         .where(eq(workspaces.id, row.id))
       return { next: 'wait', ms: step.ms }
     case 'forget_machine':
-      await changeWorkspace(services.db, {
+      await changeWorkspace(services, {
         id: row.id,
         event: 'machine_gone',
         now: services.now(),
@@ -107,17 +107,17 @@ type MoveChanges = NonNullable<Parameters<typeof transition>[1]['changes']>
 
 /** Moves the status by what was observed of this very machine and generation. */
 async function move(
-  { db, now }: Services,
+  services: Services,
   row: ClaimedWorkspace,
   event: WorkspaceEvent,
   reason: StoredReason,
   changes: MoveChanges,
 ): Promise<Outcome> {
   const payload = { machine_id: row.machineId, reason }
-  await transition(db, {
+  await transition(services, {
     id: row.id,
     event,
-    now: now(),
+    now: services.now(),
     fence: fenceOf(row),
     changes: { ...changes, reason },
     payload,
@@ -128,11 +128,11 @@ async function move(
 const giveUp = (services: Services, row: ClaimedWorkspace, reason: StoredReason) =>
   move(services, row, 'gave_up', reason, { deadlineAt: null })
 
-async function countRecovery({ db, now }: Services, row: ClaimedWorkspace): Promise<void> {
-  await changeWorkspace(db, {
+async function countRecovery(services: Services, row: ClaimedWorkspace): Promise<void> {
+  await changeWorkspace(services, {
     id: row.id,
     event: 'machine_restarted',
-    now: now(),
+    now: services.now(),
     fence: fenceOf(row),
     changes: { recoveries: sql`${workspaces.recoveries} + 1` },
     payload: { machine_id: row.machineId },
@@ -208,7 +208,7 @@ async function probe(
   // Eager at first, because most agents are quick; then slower, because a slow one takes minutes (molecule.md §1.3).
   if (!answer.answered) return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
   const now = services.now()
-  await transition(services.db, {
+  await transition(services, {
     id: row.id,
     event: 'agent_answered',
     now,

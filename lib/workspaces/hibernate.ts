@@ -17,7 +17,7 @@ import type { Workspace } from './workspace.ts'
 export async function hibernateWorkspace(services: Services, id: string, force: boolean): Promise<Workspace> {
   const { db } = services
   const now = services.now()
-  const moved = await transition(db, {
+  const moved = await transition(services, {
     id,
     event: 'hibernate_requested',
     now,
@@ -37,7 +37,7 @@ export async function hibernateWorkspace(services: Services, id: string, force: 
 /** Wants a hibernated workspace awake. Undefined when it is not hibernated (any more). */
 export async function wakeWorkspace(services: Services, row: Workspace): Promise<Workspace | undefined> {
   const now = services.now()
-  return transition(services.db, {
+  return transition(services, {
     id: row.id,
     event: 'wake_requested',
     now,
@@ -87,7 +87,7 @@ export async function hibernateIdle(services: Services, limit: number): Promise<
     .limit(limit)
   let asleep = 0
   for (const { id } of candidates) {
-    const moved = await transition(db, {
+    const moved = await transition(services, {
       id,
       event: 'hibernate_requested',
       now,

@@ -2,6 +2,7 @@
 // is stored. Whoever dies in between leaves enough behind for the next one to continue.
 import { and, eq, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
+import { inboundSecret } from '../agents/inbound-secret.ts'
 import { mintToken } from '../agents/token.ts'
 import { type Machine, type MachineRef, ProvisionError } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
@@ -122,6 +123,7 @@ async function deliver(
     launchId,
     controlPlane: row.controlPlane,
     token: minted.token,
+    inboundSecret: await inboundSecret(row.agentKey, row.id, row.generation),
     platformUrl: config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
   })
 }
@@ -144,7 +146,7 @@ export async function storeMachine(
   event: 'machine_created' | 'machine_updated' | 'machine_adopted',
 ): Promise<void> {
   const generation = machine.labels?.generation ?? row.generation
-  await changeWorkspace(services.db, {
+  await changeWorkspace(services, {
     id: row.id,
     event,
     now: services.now(),

@@ -83,6 +83,8 @@ export type MachineSpecInput = {
   controlPlane: string
   /** The workspace token in plain text: it travels with the machine and nowhere else. */
   token: string
+  /** What we prove ourselves with to the agent (molecule.md §1.6). */
+  inboundSecret: string
   /** Where agents reach us; also the base of the address the agent advertises. */
   platformUrl: string
 }
@@ -117,6 +119,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
     files: {
       '/configs/config.yaml': configYaml(workspace),
       '/configs/.auth_token': input.token,
+      '/configs/.platform_inbound_secret': input.inboundSecret,
     },
     labels: {
       workspaceId: workspace.id,

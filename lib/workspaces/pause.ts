@@ -13,7 +13,7 @@ import { notPossible } from './verb-errors.ts'
 export async function pauseWorkspace(services: Services, id: string): Promise<string[]> {
   const now = services.now()
   await getWorkspace(services.db, id)
-  const moved = await transitionFamily(services.db, {
+  const moved = await transitionFamily(services, {
     id,
     event: 'pause_requested',
     now,
@@ -31,7 +31,7 @@ export async function resumeWorkspace(services: Services, id: string): Promise<s
   const now = services.now()
   const row = await getWorkspace(services.db, id)
   await checkParentAwake(services, row.parentId)
-  const moved = await transitionFamily(services.db, {
+  const moved = await transitionFamily(services, {
     id,
     event: 'resume_requested',
     now,

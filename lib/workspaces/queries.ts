@@ -6,8 +6,9 @@ import { controlPlane, workspaces } from '../../drizzle/schema.ts'
 import { workspaceNotFound } from '../errors.ts'
 import type { Workspace } from './workspace.ts'
 
-/** A claimed row, with the lease that later writes must still hold and the identity our machines are labelled with. */
-export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string }
+/** A claimed row, with the lease that later writes must still hold, the identity our machines are labelled with,
+ * and the key of our agents' inbound secrets. */
+export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string; agentKey: string }
 
 /** Longer than the longest single provider call (a create may block 40 s), so a live holder never loses its lease. */
 export const LEASE_MS = 90_000
@@ -16,6 +17,13 @@ export const LEASE_MS = 90_000
 export async function getWorkspace(db: Database, id: string): Promise<Workspace> {
   const [row] = await db.select().from(workspaces).where(eq(workspaces.id, id))
   if (row === undefined) throw workspaceNotFound()
+  return row
+}
+
+/** @throws DomainError `not_found`, also for a workspace that is removed */
+export async function getLivingWorkspace(db: Database, id: string): Promise<Workspace> {
+  const row = await getWorkspace(db, id)
+  if (row.status === 'removed') throw workspaceNotFound()
   return row
 }
 
@@ -49,6 +57,7 @@ export async function listWorkspaces(
 const claimColumns = {
   ...getTableColumns(workspaces),
   controlPlane: sql<string>`(select ${controlPlane.id} from ${controlPlane})`,
+  agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }
 
 const isFree = (now: Date) => or(isNull(workspaces.leasedUntil), lte(workspaces.leasedUntil, now))

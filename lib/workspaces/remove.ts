@@ -17,7 +17,7 @@ export async function removeWorkspace(services: Services, id: string, confirm: b
   const now = services.now()
   await getWorkspace(services.db, id)
   if (!confirm) await refuseWithChildren(services, id)
-  return transitionFamily(services.db, {
+  return transitionFamily(services, {
     id,
     event: 'removed',
     now,

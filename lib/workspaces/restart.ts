@@ -29,7 +29,7 @@ export async function restartWorkspace(
     input.image === undefined
       ? {}
       : { image: imageOf(config, input.image), specVersion: sql`${workspaces.specVersion} + 1` }
-  const moved = await transition(db, {
+  const moved = await transition(services, {
     id,
     event: 'restart_requested',
     now,

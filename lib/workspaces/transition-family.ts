@@ -1,11 +1,10 @@
 // A transition of a workspace and all its descendants, in one statement: removing, pausing and resuming take the whole
 // branch along.
 import { and, inArray, type SQL, sql } from 'drizzle-orm'
-import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema.ts'
 import { familyOf } from './family.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
-import { appendEvents, type TransitionInput } from './transition.ts'
+import { appendEvents, type Changing, type TransitionInput } from './transition.ts'
 
 export type FamilyTransition = {
   id: string
@@ -17,7 +16,8 @@ export type FamilyTransition = {
 }
 
 /** @returns the ids that moved, the one that was named first if it did */
-export async function transitionFamily(db: Database, input: FamilyTransition): Promise<string[]> {
+export async function transitionFamily(services: Changing, input: FamilyTransition): Promise<string[]> {
+  const { db } = services
   const { id, event, now, changes } = input
   const { from, to } = TRANSITIONS[event]
   const moved = db.$with('moved').as(
@@ -31,5 +31,6 @@ export async function transitionFamily(db: Database, input: FamilyTransition): P
   const logged = appendEvents(db, 'moved', { event, now })
   const rows = await db.with(moved, also, logged).select({ id: moved.id }).from(moved)
   const ids = rows.map((row) => row.id)
+  for (const moved of ids) services.changed(moved)
   return ids.includes(id) ? [id, ...ids.filter((other) => other !== id)] : ids
 }

@@ -3,8 +3,12 @@
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { events, workspaces } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
+
+/** What a change needs: the database, and who is to be told that what they remember is over. */
+export type Changing = Pick<Services, 'db' | 'changed'>
 
 type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
 
@@ -25,9 +29,9 @@ export type TransitionInput = {
 }
 
 /** @returns the row after the move, or undefined when the event has no meaning for it any more */
-export async function transition(db: Database, input: TransitionInput): Promise<Workspace | undefined> {
+export async function transition(services: Changing, input: TransitionInput): Promise<Workspace | undefined> {
   const { from, to } = TRANSITIONS[input.event]
-  return changeWorkspace(db, {
+  return changeWorkspace(services, {
     ...input,
     where: and(inArray(workspaces.status, [...from]), input.where),
     changes: { ...input.changes, status: to, statusChangedAt: input.now },
@@ -46,7 +50,11 @@ export type ChangeInput = {
 }
 
 /** A change of a workspace together with its event, in one statement. Statuses move through {@link transition} only. */
-export async function changeWorkspace(db: Database, input: ChangeInput): Promise<Workspace | undefined> {
+export async function changeWorkspace(
+  services: Changing,
+  input: ChangeInput,
+): Promise<Workspace | undefined> {
+  const { db } = services
   const { fence } = input
   const moved = db.$with('moved').as(
     db
@@ -66,6 +74,7 @@ export async function changeWorkspace(db: Database, input: ChangeInput): Promise
   )
   const logged = appendEvents(db, 'moved', input)
   const [row] = await db.with(moved, logged).select().from(moved)
+  if (row !== undefined) services.changed(row.id)
   return row
 }
 

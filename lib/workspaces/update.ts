@@ -36,7 +36,7 @@ export async function updateWorkspace(
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
   )
-  const moved = await changeWorkspace(db, {
+  const moved = await changeWorkspace(services, {
     id,
     event: 'workspace_updated',
     now: services.now(),

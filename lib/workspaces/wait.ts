@@ -18,7 +18,7 @@ export async function waitUntilSettled(
   seconds: number,
   signal?: AbortSignal,
 ): Promise<Workspace> {
-  const until = services.now().getTime() + Math.min(seconds, MAX_WAIT_SECONDS) * 1000
+  const until = services.now().getTime() + seconds * 1000
   for (let pause = 100; ; pause = Math.min(pause * 1.5, 1000)) {
     const row = await getWorkspace(services.db, id)
     const left = until - services.now().getTime()

@@ -119,6 +119,7 @@ export async function createHarness(options: HarnessOptions = {}) {
   })
   const created = createServices(config, database, {
     fetch: outside,
+    longBackground: true,
     log,
     now,
     // Waiting is twenty times as quick; the clock is not moved by it.

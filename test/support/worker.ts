@@ -8,14 +8,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Miniflare } from 'miniflare'
-import { listen } from '../../functions/listen.ts'
-import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
-import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/host.ts'
-import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import { createPostgresDatabase } from './database.ts'
-import { QUICK } from './harness.ts'
+import { startLoopbackFly } from './loopback-fly.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import { freePorts } from './ports.ts'
 
@@ -106,46 +101,32 @@ export const ADMIN_TOKEN = 'a-token-of-the-operator'
 export type WorkerPlace = Awaited<ReturnType<typeof startWorkerPlace>>
 
 /** Everything around the Worker and the Worker in it. Agents call home to workerd over HTTP. */
-export async function startWorkerPlace(code: string, programs: Record<string, Program> = {}) {
+export async function startWorkerPlace(
+  code: string,
+  programs: Record<string, Program> = {},
+  settings: Record<string, string> = {},
+) {
   const database = await createPostgresDatabase()
   const bridge = await startNeonBridge()
-  const emulator = await createEmulator({
-    host: createInProcessHost({ programs: { ...programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent } }),
-    timings: QUICK,
-    defaultApp: 'test-app',
-    tokens: ['test-token'],
-  })
-  emulator.createApp('test-app', { ips: true })
-  const at = { host: '127.0.0.1', port: 0, setting: 'a test' }
-  const api = await listen(
-    withLostConnections((request) => emulator.api.fetch(request)),
-    at,
-  )
-  const proxy = await listen(
-    withLostConnections((request) => emulator.proxy(request)),
-    at,
-  )
+  const fly = await startLoopbackFly(programs)
   const [port = 0] = await freePorts(1)
   const worker = await startWorkerd(
     code,
     {
-      CONTAINER_BACKEND: 'flyio',
-      FLY_API_TOKEN: 'test-token',
-      FLY_WORKSPACE_APP: 'test-app',
-      FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
-      FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
+      ...fly.settings,
       DATABASE_URL: database,
       NEON_HTTP_ENDPOINT: bridge.endpoint,
       PUBLIC_URL: `http://127.0.0.1:${port}`,
       ADMIN_TOKEN,
       LOG_LEVEL: 'silent',
+      ...settings,
     },
     port,
   )
   return {
     ...worker,
     bridge,
-    emulator,
+    emulator: fly.emulator,
     /** A call by the operator, at workerd's socket. */
     call: (path: string, init: RequestInit & { json?: unknown } = {}) => {
       const { json, ...rest } = init
@@ -160,8 +141,7 @@ export async function startWorkerPlace(code: string, programs: Record<string, Pr
     },
     async close() {
       await worker.close()
-      await emulator.close()
-      await Promise.all([api.close(0), proxy.close(0)])
+      await fly.close()
       await bridge.close()
     },
   }

@@ -1,0 +1,95 @@
+// Answers of our own, where the agent gave none: why, with which status, and whether the agent may have got the message.
+// One table; a new reason without a row does not compile.
+
+/** Why we answered instead of the agent (a2a.md §3.8). */
+export type ProxyReason =
+  | 'CONTENT_TYPE'
+  | 'BODY_TOO_LARGE'
+  | 'INVALID_PREFERENCE'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'NOT_CONFIGURED'
+  | 'RATE_LIMITED'
+  | 'TOO_MANY_REQUESTS_IN_FLIGHT'
+  | 'BINDING_NOT_OFFERED'
+  | 'MESSAGE_ID_REUSED'
+  | 'WORKSPACE_NOT_FOUND'
+  | 'WORKSPACE_REMOVED'
+  | 'WORKSPACE_PAUSED'
+  | 'WORKSPACE_FAILED'
+  | 'WORKSPACE_STARTING'
+  | 'AGENT_UNREACHABLE'
+  | 'AGENT_CONNECTION_LOST'
+  | 'AGENT_TIMEOUT'
+  | 'INVALID_AGENT_RESPONSE'
+  | 'AGENT_HTTP_ERROR'
+  | 'MESSAGE_EXPIRED'
+  | 'UNAVAILABLE'
+  | 'INTERNAL'
+
+type ProxyAnswer = { status: number; code: number; retryAfterSeconds?: number }
+
+/**
+ * HTTP status and JSON-RPC code of each reason: a true status with a JSON-RPC body. -32001 … -32099 belong to A2A; of those
+ * only -32006, which says what it says, is used.
+ */
+export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
+  CONTENT_TYPE: { status: 415, code: -32600 },
+  BODY_TOO_LARGE: { status: 413, code: -32600 },
+  INVALID_PREFERENCE: { status: 400, code: -32600 },
+  UNAUTHENTICATED: { status: 401, code: -32000 },
+  FORBIDDEN: { status: 403, code: -32000 },
+  NOT_CONFIGURED: { status: 503, code: -32000 },
+  RATE_LIMITED: { status: 429, code: -32000, retryAfterSeconds: 60 },
+  TOO_MANY_REQUESTS_IN_FLIGHT: { status: 429, code: -32000, retryAfterSeconds: 1 },
+  BINDING_NOT_OFFERED: { status: 404, code: -32601 },
+  MESSAGE_ID_REUSED: { status: 409, code: -32600 },
+  WORKSPACE_NOT_FOUND: { status: 404, code: -32000 },
+  WORKSPACE_REMOVED: { status: 410, code: -32000 },
+  WORKSPACE_PAUSED: { status: 409, code: -32603 },
+  WORKSPACE_FAILED: { status: 503, code: -32603 },
+  WORKSPACE_STARTING: { status: 503, code: -32603, retryAfterSeconds: 5 },
+  AGENT_UNREACHABLE: { status: 503, code: -32603, retryAfterSeconds: 5 },
+  AGENT_CONNECTION_LOST: { status: 502, code: -32603 },
+  AGENT_TIMEOUT: { status: 504, code: -32603 },
+  INVALID_AGENT_RESPONSE: { status: 502, code: -32006 },
+  AGENT_HTTP_ERROR: { status: 502, code: -32603 },
+  MESSAGE_EXPIRED: { status: 504, code: -32603 },
+  UNAVAILABLE: { status: 503, code: -32603, retryAfterSeconds: 5 },
+  INTERNAL: { status: 500, code: -32603 },
+}
+
+/** Whether the agent got the message: the only question that decides if it may be sent again. */
+export type Delivered = 'yes' | 'no' | 'unknown'
+
+type ProxyErrorOptions = {
+  delivered?: Delivered
+  /** Where the agent's own status says more than the table's. */
+  status?: number
+  retryAfterSeconds?: number
+  /** Further facts for the caller's eyes. Never upstream text: it may hold paths and addresses. */
+  facts?: Record<string, string>
+  cause?: unknown
+}
+
+/** A request that ends with an answer of ours. */
+export class ProxyError extends Error {
+  override name = 'ProxyError'
+  readonly reason: ProxyReason
+  readonly delivered: Delivered
+  readonly status: number
+  readonly code: number
+  readonly retryAfterSeconds: number | undefined
+  readonly facts: Record<string, string>
+
+  constructor(reason: ProxyReason, message: string, options: ProxyErrorOptions = {}) {
+    super(message, { cause: options.cause })
+    const row = PROXY_ANSWERS[reason]
+    this.reason = reason
+    this.delivered = options.delivered ?? 'no'
+    this.status = options.status ?? row.status
+    this.code = row.code
+    this.retryAfterSeconds = options.retryAfterSeconds ?? row.retryAfterSeconds
+    this.facts = options.facts ?? {}
+  }
+}

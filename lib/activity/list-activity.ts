@@ -1,0 +1,85 @@
+// Reads what a workspace did: the newest first for people, or onwards from a row that the reader has seen, for agents that
+// poll (molecule.md §2.8, §8.1).
+import { and, asc, desc, eq, gt, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { activities } from '../../drizzle/schema.ts'
+import { DomainError } from '../errors.ts'
+import { getWorkspace } from '../workspaces/queries.ts'
+
+export type Activity = typeof activities.$inferSelect
+
+export type ActivityQuery = {
+  limit: number
+  type?: string | undefined
+  /** `canvas`: begun by people; `agent`: by workspaces. */
+  source?: 'canvas' | 'agent' | undefined
+  /** The last row seen: what follows it, in order. */
+  sinceId?: string | undefined
+}
+
+/** A page ends early once its rows come to this: molecule-cli reads one MiB of an answer and no more. */
+const PAGE_BYTES = 750_000
+
+/** @throws DomainError `not_found`; `gone` when there is no such row to read on from (any more) */
+export async function listActivity(
+  db: Database,
+  workspaceId: string,
+  query: ActivityQuery,
+): Promise<Activity[]> {
+  const after = query.sinceId === undefined ? undefined : await placeOf(db, workspaceId, query.sinceId)
+  const direction = after === undefined ? desc : asc
+  const page = db
+    .select()
+    .from(activities)
+    .where(
+      and(
+        eq(activities.workspaceId, workspaceId),
+        query.type === undefined ? undefined : eq(activities.type, query.type),
+        query.source === undefined ? undefined : SOURCES[query.source],
+        after === undefined ? undefined : gt(activities.seq, after),
+      ),
+    )
+    .orderBy(direction(activities.seq))
+    .limit(query.limit)
+    .as('page')
+  const weighed = db
+    .select({
+      ...page._.selectedFields,
+      before: sql<number>`sum(octet_length(page::text)) over (order by ${direction(page.seq)}
+        rows between unbounded preceding and 1 preceding)`.as('before'),
+    })
+    .from(page)
+    .as('weighed')
+  const { before, ...row } = weighed._.selectedFields
+  const rows = await db
+    .select({
+      ...row,
+      requestBody: asStored(row.requestBody),
+      responseBody: asStored(row.responseBody),
+      toolTrace: asStored(row.toolTrace),
+    })
+    .from(weighed)
+    .where(sql`coalesce(${before}, 0) < ${PAGE_BYTES}`)
+    .orderBy(direction(weighed.seq))
+  if (rows.length === 0 && after === undefined) await getWorkspace(db, workspaceId)
+  return rows
+}
+
+// Drivers parse JSON, and drizzle parses once more what came out as text: the text "42" would become a number.
+const asStored = (body: SQLWrapper) =>
+  sql<unknown>`${body}::text`.mapWith((text: string) => JSON.parse(text) as unknown)
+
+const SOURCES = { canvas: isNull(activities.sourceId), agent: isNotNull(activities.sourceId) }
+
+async function placeOf(db: Database, workspaceId: string, id: string): Promise<number> {
+  const [row] = await db
+    .select({ seq: activities.seq })
+    .from(activities)
+    .where(and(eq(activities.id, id), eq(activities.workspaceId, workspaceId)))
+  if (row !== undefined) return row.seq
+  await getWorkspace(db, workspaceId)
+  throw new DomainError(
+    'gone',
+    'since_id: there is no such activity here (any more); leave it out to start anew',
+  )
+}

@@ -1,0 +1,57 @@
+// An agent's message to its people, without having been asked. It is kept among the agent's activity, in the form in which
+// Molecule's chat reads it back (molecule.md §2.8).
+import { z } from 'zod'
+import { DomainError, workspaceNotFound } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { storableJson, storableText } from '../storable.ts'
+import { ACTIVITY_LIMITS, toActivityRow } from './activity-row.ts'
+import { insertActivities } from './insert-activities.ts'
+
+const Attachment = z.object({
+  uri: storableText().min(1, 'must not be empty').max(2048),
+  name: storableText().min(1, 'must not be empty').max(255),
+  mimeType: storableText().max(255).nullish(),
+  size: z.int().min(0).nullish(),
+})
+
+/** Room for what is added to the message when it is stored. */
+const ENVELOPE_BYTES = 4_096
+
+/** The body of POST /workspaces/:id/notify. */
+export const NotifyInput = storableJson(
+  z.object({
+    message: storableText().nullish(),
+    attachments: z.array(Attachment).max(20).nullish(),
+  }),
+  ACTIVITY_LIMITS.body - ENVELOPE_BYTES,
+)
+
+/** @throws DomainError `invalid_input` without a message; `not_found`, also when the workspace is removed */
+export async function notify(
+  { db, now }: Services,
+  workspaceId: string,
+  { message, attachments }: z.infer<typeof NotifyInput>,
+): Promise<void> {
+  if (!message) {
+    throw new DomainError('invalid_input', 'message is required', {
+      errors: [{ field: 'message', message: 'is required' }],
+    })
+  }
+  const parts = attachments?.map((file) => ({ kind: 'file', file }))
+  const row = toActivityRow({
+    workspaceId,
+    type: 'a2a_receive',
+    // As if a person had asked: chats show what has no source (molecule.md §3.6).
+    sourceId: null,
+    targetId: null,
+    method: 'notify',
+    summary: message.slice(0, 200),
+    durationMs: null,
+    status: 'ok',
+    errorDetail: null,
+    responseBody:
+      parts === undefined || parts.length === 0 ? { result: message } : { result: message, parts },
+    at: now(),
+  })
+  if ((await insertActivities(db, [row], 'living')) === 0) throw workspaceNotFound()
+}

@@ -1,0 +1,45 @@
+// What is asked of another agent: how long it may be, how lists show it, and the trace it leaves among the source's activity.
+import { z } from 'zod'
+import type { Services } from '../services.ts'
+import { storableText } from '../storable.ts'
+
+/** Longest task, in UTF-16 units. */
+const MOST_TEXT = 1_000_000
+
+/** Characters of a task that lists show. */
+export const SUMMARY_LENGTH = 200
+
+/** A name that agents give to a delegation: its id, or the key by which they ask once. Empty counts as none. */
+export const Name = storableText().max(200).nullish()
+
+/** What POST …/delegate and …/delegations/record have in common. */
+export const Assignment = z.object({
+  target_id: z.uuid('must be a UUID'),
+  task: storableText()
+    .max(MOST_TEXT)
+    .refine((task) => task.trim() !== '', 'must not be empty'),
+})
+
+/** A promise that goes on after the answer. */
+export type WaitUntil = (work: Promise<unknown>) => void
+
+/** Notes that a workspace has given a task to another. */
+export function noteDelegation(
+  { activity, now }: Services,
+  { sourceId, targetId, task }: { sourceId: string; targetId: string; task: string },
+  waitUntil: WaitUntil,
+): void {
+  const written = activity.note({
+    workspaceId: sourceId,
+    type: 'a2a_send',
+    sourceId,
+    targetId,
+    method: 'delegate',
+    summary: task.slice(0, SUMMARY_LENGTH),
+    durationMs: null,
+    status: 'ok',
+    errorDetail: null,
+    at: now(),
+  })
+  if (written !== undefined) waitUntil(written)
+}

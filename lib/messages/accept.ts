@@ -1,0 +1,165 @@
+// Takes a message to be delivered later: from the moment it is stored, it is delivered once or its row says why not, across
+// any restart of ours. The same message id again is the same message.
+import { and, eq, sql } from 'drizzle-orm'
+import type { WithSubquery } from 'drizzle-orm'
+import { messages } from '../../drizzle/schema.ts'
+import { completeMessage } from '../a2a/complete.ts'
+import { isObject } from '../a2a/exact-json.ts'
+import type { HeaderPairs } from '../a2a/headers.ts'
+import { type Envelope, parseEnvelope } from '../a2a/json-rpc.ts'
+import { ProxyError } from '../a2a/proxy-error.ts'
+import { toBytes } from '../a2a/reply.ts'
+import type { A2aRequest } from '../a2a/road.ts'
+import { COMING, refusalOf } from '../a2a/route.ts'
+import { callerKey } from '../caller.ts'
+import { encodeBase64, encodeHex } from '../encoding.ts'
+import type { Services } from '../services.ts'
+import { getWorkspace } from '../workspaces/queries.ts'
+import { type Message, retentionMs } from './message.ts'
+
+/** Headers that mean something to the agent later on too. None of them is a credential (a2a.md §3.4). */
+const KEPT_HEADERS = new Set([
+  'accept',
+  'accept-language',
+  'a2a-version',
+  'a2a-extensions',
+  'x-a2a-extensions',
+  'content-type',
+  'idempotency-key',
+  'traceparent',
+  'tracestate',
+])
+
+export type Acceptance = Pick<A2aRequest, 'workspaceId' | 'caller' | 'headers' | 'query' | 'envelope'> & {
+  text: string | undefined
+}
+
+export type Accepted = {
+  message: Message
+  /** Messages of this workspace that are not finished, this one included. */
+  depth: number
+  /** It was accepted before. */
+  isRepeat: boolean
+}
+
+/**
+ * @param also a further insert in the same statement, as a CTE over the CTE `stored`: both are stored or neither
+ * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it could never arrive
+ */
+export async function acceptMessage(
+  services: Services,
+  acceptance: Acceptance,
+  also?: WithSubquery,
+): Promise<Accepted> {
+  const row = await newMessage(services, acceptance)
+  const workspace = await getWorkspace(services.db, row.workspaceId)
+  const { db } = services
+  if (COMING.includes(workspace.status)) {
+    const stored = db.$with('stored').as(db.insert(messages).values(row).onConflictDoNothing().returning())
+    const [message] = await db
+      .with(stored, ...(also === undefined ? [] : [also]))
+      .select()
+      .from(stored)
+    if (message !== undefined)
+      return { message, depth: await depthOf(services, row.workspaceId), isRepeat: false }
+  }
+  const [known] = await db
+    .select()
+    .from(messages)
+    .where(
+      and(
+        eq(messages.workspaceId, row.workspaceId),
+        eq(messages.caller, row.caller),
+        eq(messages.messageId, row.messageId),
+      ),
+    )
+  if (known === undefined) throw refusalOf(workspace)
+  if (known.fingerprint !== row.fingerprint) {
+    throw new ProxyError('MESSAGE_ID_REUSED', 'this messageId was used for another message: use a new one')
+  }
+  return { message: known, depth: await depthOf(services, row.workspaceId), isRepeat: true }
+}
+
+async function newMessage(
+  { config, now }: Services,
+  { caller, envelope, headers, query, text = '', workspaceId }: Acceptance,
+): Promise<Omit<Message, 'seq'>> {
+  const id = crypto.randomUUID()
+  const at = now()
+  // Completed now, so that it has the id that it will be delivered with.
+  const completed = completeMessage(text, envelope)
+  const { messageId, contextId } = idsOf(completed)
+  return {
+    id,
+    workspaceId,
+    caller: callerKey(caller),
+    senderId: caller.kind === 'workspace' ? caller.workspaceId : null,
+    messageId: messageId ?? id,
+    contextId: contextId ?? null,
+    method: envelope.method ?? '',
+    request: encodeBase64(toBytes(completed)),
+    requestHeaders: keptOf(headers, query),
+    fingerprint: await fingerprintOf(text, envelope),
+    state: 'queued',
+    attempts: 0,
+    nextAttemptAt: at,
+    leasedUntil: null,
+    sentAt: null,
+    responseStatus: null,
+    responseType: null,
+    response: null,
+    failure: null,
+    finishedAt: null,
+    createdAt: at,
+    expiresAt: new Date(at.getTime() + retentionMs(config.a2a.messageRetentionHours)),
+  }
+}
+
+/** Versions look like `1.0`; whatever else stands in the query could not be sent as a header (a2a.md §1.3). */
+const VERSION = /^[\w.-]{1,32}$/
+
+function keptOf(headers: HeaderPairs, query: string): Record<string, string> {
+  const kept: Record<string, string> = {}
+  const version = new URLSearchParams(query).get('A2A-Version')
+  if (version !== null && VERSION.test(version)) kept['a2a-version'] = version
+  for (const [name, value] of headers) if (KEPT_HEADERS.has(name)) kept[name] = value
+  return kept
+}
+
+/**
+ * What makes it the same message again: what it asks, and not the frame, whose id a client may renew for a second attempt, nor
+ * anything that we completed.
+ */
+async function fingerprintOf(text: string, { body, method }: Envelope): Promise<string> {
+  const bytes = toBytes(asked())
+  return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as BufferSource)))
+
+  function asked(): string {
+    try {
+      return JSON.stringify([method, body?.['params']])
+    } catch (error) {
+      // Nested too deeply to be written down again.
+      if (error instanceof RangeError) return text
+      throw error
+    }
+  }
+}
+
+function idsOf(text: string): { messageId?: string; contextId?: string } {
+  const params = parseEnvelope(toBytes(text)).envelope.body?.['params']
+  const message = isObject(params) ? params['message'] : undefined
+  if (!isObject(message)) return {}
+  const { contextId, messageId } = message
+  return {
+    ...(isStorableId(messageId) ? { messageId } : {}),
+    ...(isStorableId(contextId) ? { contextId } : {}),
+  }
+}
+
+const isStorableId = (id: unknown): id is string =>
+  typeof id === 'string' && id !== '' && id.length <= 512 && id.isWellFormed() && !id.includes('\0')
+
+async function depthOf({ db }: Services, workspaceId: string): Promise<number> {
+  const open = and(eq(messages.workspaceId, workspaceId), sql`${messages.state} in ('queued', 'sending')`)
+  return db.$count(messages, open)
+}

@@ -1,0 +1,58 @@
+// Reads of stored messages.
+import { and, desc, eq } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { messages } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { getWorkspace } from '../workspaces/queries.ts'
+import type { Message, MessageState } from './message.ts'
+
+export async function findMessage(
+  db: Database,
+  workspaceId: string,
+  id: string,
+): Promise<Message | undefined> {
+  const [row] = await db
+    .select()
+    .from(messages)
+    .where(and(eq(messages.id, id), eq(messages.workspaceId, workspaceId)))
+  return row
+}
+
+/**
+ * Messages to a workspace, newest first, without bodies.
+ * @throws DomainError `not_found`
+ */
+export async function listMessages(
+  db: Database,
+  workspaceId: string,
+  input: { state?: MessageState | undefined; limit: number },
+): Promise<Omit<Message, 'request' | 'response'>[]> {
+  const rows = await db.query.messages.findMany({
+    columns: { request: false, response: false },
+    where: and(
+      eq(messages.workspaceId, workspaceId),
+      input.state === undefined ? undefined : eq(messages.state, input.state),
+    ),
+    orderBy: desc(messages.seq),
+    limit: input.limit,
+  })
+  if (rows.length === 0) await getWorkspace(db, workspaceId)
+  return rows
+}
+
+/** Reads a message until it is finished, the time is over or the caller has left; then returns what it is now. */
+export async function waitUntilFinished(
+  services: Services,
+  message: Message,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<Message> {
+  const until = services.now().getTime() + seconds * 1000
+  let row = message
+  for (let pause = 100; ; pause = Math.min(pause * 1.5, 1000)) {
+    const left = until - services.now().getTime()
+    if (row.finishedAt !== null || left <= 0 || signal?.aborted === true) return row
+    await services.sleep(Math.min(pause, left), signal)
+    row = (await findMessage(services.db, message.workspaceId, message.id)) ?? row
+  }
+}

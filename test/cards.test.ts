@@ -1,0 +1,182 @@
+// Agent cards as callers get them: every address ours, no credential of others', no signature that does not hold, and there
+// even while the agent sleeps.
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { interfacePaths, rewriteCard, rewriteExtendedCard } from '../lib/a2a/card.ts'
+import { createHarness, type Harness, type Json } from './support/harness.ts'
+
+const URL_OF_OURS = 'https://edge.example/workspaces/11111111-1111-4111-8111-111111111111/a2a'
+const INTERNAL = 'http://10.0.0.7:8000'
+
+const HYBRID = {
+  name: 'agent',
+  url: `${INTERNAL}/rpc`,
+  preferredTransport: 'GRPC',
+  additionalInterfaces: [
+    { url: `${INTERNAL}/rpc`, transport: 'JSONRPC' },
+    { url: `${INTERNAL}/grpc`, transport: 'GRPC' },
+  ],
+  supportedInterfaces: [
+    { url: `${INTERNAL}/grpc`, protocolBinding: 'GRPC', protocolVersion: '1.0' },
+    { url: `${INTERNAL}/rest`, protocolBinding: 'HTTP+JSON', protocolVersion: '1.0', tenant: 't' },
+    { url: `${INTERNAL}/rpc`, protocolBinding: 'JSONRPC', protocolVersion: '1.0' },
+  ],
+  securitySchemes: { theirs: { type: 'apiKey', in: 'header', name: 'x-key' } },
+  security: [{ theirs: [] }],
+  skills: [{ id: 's', security: [{ theirs: [] }], securityRequirements: [], tags: ['kept'] }],
+  signatures: [{ protected: 'x', signature: 'y' }],
+  iconUrl: 'https://example.com/icon.png',
+  unknown: { kept: true },
+}
+
+describe('a card', () => {
+  test('of both lines at once gets our address everywhere, and loses what we do not carry', () => {
+    const card = rewriteCard(HYBRID, { url: URL_OF_OURS, secured: true })
+    expect(JSON.stringify(card)).not.toContain('10.0.0.7')
+    expect(card).toEqual({
+      name: 'agent',
+      url: URL_OF_OURS,
+      preferredTransport: 'JSONRPC',
+      additionalInterfaces: [{ url: URL_OF_OURS, transport: 'JSONRPC' }],
+      supportedInterfaces: [
+        { url: URL_OF_OURS, protocolBinding: 'HTTP+JSON', protocolVersion: '1.0', tenant: 't' },
+        { url: URL_OF_OURS, protocolBinding: 'JSONRPC', protocolVersion: '1.0' },
+      ],
+      securitySchemes: { workspaces: { type: 'http', scheme: 'bearer' } },
+      security: [{ workspaces: [] }],
+      securityRequirements: [{ schemes: { workspaces: { list: [] } } }],
+      skills: [{ id: 's', tags: ['kept'] }],
+      iconUrl: 'https://example.com/icon.png',
+      unknown: { kept: true },
+    })
+  })
+
+  test('of 1.0 alone asks for our credential in the words of 1.0', () => {
+    const { url: _, ...rest } = HYBRID
+    const card = rewriteCard(rest, { url: URL_OF_OURS, secured: true })
+    expect(card['securitySchemes']).toEqual({
+      workspaces: { httpAuthSecurityScheme: { scheme: 'bearer' } },
+    })
+    expect(card['security']).toBeUndefined()
+  })
+
+  test('keeps its signatures only where not a byte of what they cover has changed', () => {
+    const signed = { name: 'a', url: URL_OF_OURS, signatures: [{ signature: 'y' }] }
+    const open = { url: URL_OF_OURS, secured: false }
+    expect(rewriteCard(signed, open)).toEqual(signed)
+    expect(rewriteCard({ ...signed, url: INTERNAL }, open)).not.toHaveProperty('signatures')
+    expect(rewriteCard(signed, { ...open, secured: true })).not.toHaveProperty('signatures')
+  })
+
+  test('rewritten twice is the same, and no address is ever doubled', () => {
+    const options = { url: URL_OF_OURS, secured: true }
+    const once = rewriteCard(HYBRID, options)
+    expect(rewriteCard(once, options)).toEqual(once)
+  })
+
+  test('of any shape is rewritten without a failure', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...Object.keys(HYBRID)), fc.jsonValue()), (card) => {
+        const rewritten = rewriteCard(card, { url: URL_OF_OURS, secured: true })
+        expect(rewritten).not.toHaveProperty('signatures')
+        if (Object.hasOwn(card, 'url')) expect(rewritten['url']).toBe(URL_OF_OURS)
+      }),
+    )
+  })
+
+  test('inside an answer is rewritten, numbers kept as they were written; anything else is left alone', () => {
+    const options = { url: URL_OF_OURS, secured: false }
+    const answer = `{"jsonrpc":"2.0","id":9007199254740993,"result":{"name":"a","url":"${INTERNAL}","v":1.0}}`
+    expect(rewriteExtendedCard(answer, 'json-rpc', options)).toBe(
+      `{"jsonrpc":"2.0","id":9007199254740993,"result":{"name":"a","url":"${URL_OF_OURS}","v":1.0}}`,
+    )
+    for (const other of [
+      '{"jsonrpc":"2.0","id":1,"error":{"code":-32007}}',
+      '{ "result": 5 }',
+      'not JSON',
+      '[1.0]',
+    ])
+      expect(rewriteExtendedCard(other, 'json-rpc', options)).toBe(other)
+  })
+})
+
+describe('the paths of an agent', () => {
+  test.each<[string, Json | null, { jsonRpc: string; rest: string | undefined }]>([
+    ['no card', null, { jsonRpc: '/', rest: undefined }],
+    ['a card without an address', { name: 'a' }, { jsonRpc: '/', rest: undefined }],
+    ['an address without a path', { url: INTERNAL }, { jsonRpc: '/', rest: undefined }],
+    [
+      'an address with a path',
+      { url: `${INTERNAL}/a2a/jsonrpc/` },
+      { jsonRpc: '/a2a/jsonrpc', rest: undefined },
+    ],
+    ['our own address', { url: URL_OF_OURS }, { jsonRpc: '/', rest: undefined }],
+    ['both bindings', HYBRID, { jsonRpc: '/rpc', rest: '/rest' }],
+    ['nonsense', { url: 'not an address', supportedInterfaces: 7 }, { jsonRpc: '/', rest: undefined }],
+    [
+      'our own address for HTTP+JSON',
+      { supportedInterfaces: [{ url: URL_OF_OURS, protocolBinding: 'HTTP+JSON' }] },
+      { jsonRpc: '/', rest: '' },
+    ],
+  ])('with %s', (_what, card, paths) => {
+    expect(interfacePaths(card)).toEqual(paths)
+  })
+})
+
+describe('the door of a card', () => {
+  let h: Harness
+  let id: string
+  beforeAll(async () => {
+    h = await createHarness()
+    id = (await h.createWorkspace({ name: 'carded' })).id
+  })
+  afterAll(() => h.close())
+
+  const read = (path: string, headers: Record<string, string> = {}) =>
+    h.fetchRaw(`/workspaces/${id}${path}`, { headers })
+
+  test.each(['/a2a', ''])('stands at %s/.well-known, under both names, with the same bytes', async (base) => {
+    const [now, before] = [
+      await read(`${base}/.well-known/agent-card.json`),
+      await read(`${base}/.well-known/agent.json`),
+    ]
+    expect(now.status).toBe(200)
+    const card = await now.text()
+    expect(await before.text()).toBe(card)
+    expect((JSON.parse(card) as Json)['url']).toBe(`http://platform.test/workspaces/${id}/a2a`)
+  })
+
+  test('answers in the shape of the version that is asked for, and says that it depends on it', async () => {
+    const legacy = await read('/a2a/.well-known/agent-card.json')
+    const current = await read('/a2a/.well-known/agent-card.json', { 'a2a-version': '1.0' })
+    expect(((await legacy.json()) as Json)['url']).toBeDefined()
+    expect(((await current.json()) as Json)['url']).toBeUndefined()
+    expect(current.headers.get('vary')).toContain('A2A-Version')
+    expect(legacy.headers.get('etag')).not.toBe(current.headers.get('etag'))
+  })
+
+  test('says 304 to who has the card', async () => {
+    const etag = (await read('/a2a/.well-known/agent-card.json')).headers.get('etag') ?? ''
+    const again = await read('/a2a/.well-known/agent-card.json', { 'if-none-match': `"x", ${etag}` })
+    expect([again.status, await again.text()]).toEqual([304, ''])
+  })
+
+  test('gives the last card while the agent sleeps, and wakes nobody', async () => {
+    await h.request(`/workspaces/${id}/hibernate`, { method: 'POST', headers: { prefer: 'wait=10' } })
+    const card = await read('/a2a/.well-known/agent-card.json')
+    expect(card.status).toBe(200)
+    expect(card.headers.get('x-agent-card')).toBe('stored')
+    expect(((await card.json()) as Json)['name']).toBe('carded')
+    await h.settled()
+    expect((await h.request(`/workspaces/${id}`)).body['status']).toBe('hibernated')
+  })
+
+  test('is 404 for a workspace that does not exist or is removed, 400 for an id that is none', async () => {
+    const status = async (other: string) =>
+      (await h.fetchRaw(`/workspaces/${other}/a2a/.well-known/agent-card.json`)).status
+    expect(await status(crypto.randomUUID())).toBe(404)
+    expect(await status('nonsense')).toBe(400)
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+    expect(await status(id)).toBe(404)
+  })
+})

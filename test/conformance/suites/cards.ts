@@ -1,0 +1,198 @@
+// Agent cards, the plain ones and those that hide in answers: every address is ours, nothing shows where the agent is, and
+// everything else is as the agent says it (a2a.md §3.2).
+import { describe, expect, test } from 'vitest'
+import { request, V0_3, V1_0 } from '../support/dialect.ts'
+import type { Role, Stage } from '../support/stage.ts'
+import { type Answer, call, headerOf, jsonOf } from '../support/wire.ts'
+
+type Entry = { url: string; transport?: string; protocolBinding?: string; protocolVersion?: string }
+
+type Card = Record<string, unknown> & {
+  url?: string
+  preferredTransport?: string
+  additionalInterfaces?: Entry[]
+  supportedInterfaces?: Entry[]
+}
+
+const NAMES = ['agent-card.json', 'agent.json']
+const VERSIONS: Record<string, Record<string, string>> = {
+  'no version': {},
+  'version 0.3': { 'a2a-version': '0.3' },
+  'version 1.0': { 'a2a-version': '1.0' },
+}
+
+/** What a rewritten card may say differently. */
+const OURS = [
+  'url',
+  'additionalInterfaces',
+  'supportedInterfaces',
+  'signatures',
+  'securitySchemes',
+  'security',
+  'securityRequirements',
+]
+
+export function cards(stage: Stage): void {
+  const roles: Role[] = ['v1.0', 'v0.3']
+  const addressOf = (role: Role) => `${stage.place.url}${stage.workspace(role)}/a2a`
+
+  const fetchCard = (role: Role, path: string, headers: Record<string, string> = {}): Promise<Answer> => {
+    const { place } = stage
+    const sent = { authorization: `Bearer ${place.token}`, ...headers }
+    return call(place.url, `${stage.workspace(role)}${path}`, { headers: sent })
+  }
+
+  const fetchDirectly = async (role: Role, headers: Record<string, string>): Promise<Card> => {
+    const { authority } = stage.agent(role)
+    return jsonOf(await call(`http://${authority}`, '/.well-known/agent-card.json', { headers })) as Card
+  }
+
+  /** Holds a card against the one that the agent gives directly. */
+  function expectOurs(role: Role, card: Card, direct: Card): void {
+    const text = JSON.stringify(card)
+    expect(text).not.toContain(stage.agent(role).authority)
+    expect(text).not.toMatch(/a2a\/jsonrpc|a2a\/rest|\/a2a\/a2a|GRPC/)
+    expect(JSON.stringify(direct)).toContain(stage.agent(role).authority)
+    const address = addressOf(role)
+    expect('url' in card).toBe('url' in direct)
+    if ('url' in card) expect(card.url).toBe(address)
+    for (const list of ['additionalInterfaces', 'supportedInterfaces'] as const) {
+      const carried = direct[list]?.filter(
+        ({ protocolBinding, transport }) => (protocolBinding ?? transport) !== 'GRPC',
+      )
+      expect(card[list]).toEqual(carried?.map((entry) => ({ ...entry, url: address })))
+    }
+    expect(card).not.toHaveProperty('signatures')
+    expect(without(card)).toEqual(without(direct))
+  }
+
+  describe.each(roles)('of %s', (role) => {
+    describe.each(Object.entries(VERSIONS))('asked for with %s', (_, headers) => {
+      test.each(
+        ['/a2a/.well-known', '/.well-known'].flatMap((base) => NAMES.map((name) => `${base}/${name}`)),
+      )('%s tells our addresses only', async (path) => {
+        const answer = await fetchCard(role, path, headers)
+        expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
+          200,
+          expect.stringMatching(/^application\/json/),
+        ])
+        expect(headerOf(answer, 'vary')?.toLowerCase()).toContain('a2a-version')
+        expectOurs(role, jsonOf(answer) as Card, await fetchDirectly(role, headers))
+      })
+
+      test('asks for our credential and not for the agent’s', async () => {
+        const card = jsonOf(await fetchCard(role, '/.well-known/agent-card.json', headers)) as Card
+        // Neither the scheme nor a requirement that names it.
+        expect(JSON.stringify(card)).not.toMatch(/x-agent-key|"key"/)
+        expect(JSON.stringify(card['securitySchemes'])).toMatch(/"scheme":"bearer"/i)
+        const is1_0 = card.supportedInterfaces !== undefined
+        expect('securityRequirements' in card || !is1_0).toBe(true)
+        expect('security' in card || card.url === undefined).toBe(true)
+      })
+
+      test('is told once, until it changes', async () => {
+        const first = await fetchCard(role, '/.well-known/agent-card.json', headers)
+        const tag = headerOf(first, 'etag') ?? ''
+        expect(tag).toMatch(/^(W\/)?".+"$/)
+        const again = await fetchCard(role, '/a2a/.well-known/agent-card.json', {
+          ...headers,
+          'if-none-match': `"other", ${tag}`,
+        })
+        expect([again.status, headerOf(again, 'etag'), again.body.length]).toEqual([304, tag, 0])
+        expect(headerOf(again, 'vary')?.toLowerCase()).toContain('a2a-version')
+        const changed = await fetchCard(role, '/.well-known/agent-card.json', {
+          ...headers,
+          'if-none-match': '"other"',
+        })
+        expect(changed.status).toBe(200)
+        // What needs a credential is for no shared cache.
+        expect(headerOf(first, 'cache-control')).toContain('private')
+      })
+    })
+
+    test('does not depend on the name that a caller has for us', async () => {
+      const answer = await fetchCard(role, '/.well-known/agent-card.json', {
+        host: 'evil.example',
+        'x-forwarded-host': 'evil.example',
+        'x-forwarded-proto': 'ftp',
+      })
+      expect(String(answer.body)).not.toMatch(/evil|ftp/)
+    })
+  })
+
+  test('two versions of one card have two tags', async () => {
+    const [older, newer] = await Promise.all(
+      [{}, { 'a2a-version': '1.0' }].map((headers) =>
+        fetchCard('v1.0', '/.well-known/agent-card.json', headers),
+      ),
+    )
+    expect(older && headerOf(older, 'etag')).not.toBe(newer && headerOf(newer, 'etag'))
+    expect(older && String(older.body)).toContain('additionalInterfaces')
+    expect(newer && String(newer.body)).not.toContain('additionalInterfaces')
+  })
+
+  test.each(['v1.0', 'v0.3'] as const)('a card of %s needs our credential', async (role) => {
+    const answer = await call(stage.place.url, `${stage.workspace(role)}/.well-known/agent-card.json`)
+    expect(answer.status).toBe(401)
+  })
+
+  describe('that know more:', () => {
+    const EXTENDED = { description: 'known to friends only' }
+
+    test.each([
+      { role: 'v1.0' as const, dialect: V1_0, params: {} },
+      { role: 'v1.0' as const, dialect: V0_3, params: undefined },
+      { role: 'v0.3' as const, dialect: V0_3, params: undefined },
+    ])('the extended card of $role in JSON-RPC $dialect.name', async ({ role, dialect, params }) => {
+      const [direct, proxied] = stage.roads(role)
+      const body = request(dialect, 'extendedCard', params, '☎')
+      const [measure, answer] = await Promise.all(
+        [direct, proxied].map((road) => road.rpc(body, dialect.headers)),
+      )
+      if (measure === undefined || answer === undefined) throw new Error('no answer')
+      expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
+        measure.status,
+        headerOf(measure, 'content-type'),
+      ])
+      const { result, ...frame } = jsonOf(answer) as { result: Card }
+      expect(frame).toEqual({ jsonrpc: '2.0', id: '☎' })
+      expect(result).toMatchObject(EXTENDED)
+      expectOurs(role, result, (jsonOf(measure) as { result: Card }).result)
+      expectNewBytes(measure, answer)
+    })
+
+    test.each([
+      { call: 'GET /extendedAgentCard', headers: V1_0.headers },
+      { call: 'GET /acme/extendedAgentCard?x=1', headers: V1_0.headers },
+      { call: 'GET /v1/card', headers: V0_3.headers },
+    ])('the extended card over HTTP+JSON: $call', async ({ call: asked, headers }) => {
+      const [direct, proxied] = stage.roads('v1.0')
+      const [measure, answer] = await Promise.all(
+        [direct, proxied].map((road) => road.rest(asked, { headers })),
+      )
+      if (measure === undefined || answer === undefined) throw new Error('no answer')
+      expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
+        measure.status,
+        headerOf(measure, 'content-type'),
+      ])
+      const card = jsonOf(answer) as Card
+      expect(card).toMatchObject(EXTENDED)
+      expectOurs('v1.0', card, jsonOf(measure) as Card)
+      expectNewBytes(measure, answer)
+    })
+  })
+}
+
+/** What the agent said of its bytes is not said of ours. */
+function expectNewBytes(measure: Answer, answer: Answer): void {
+  expect(headerOf(answer, 'etag')).not.toBe(headerOf(measure, 'etag'))
+  const length = headerOf(answer, 'content-length')
+  if (length !== undefined) expect(Number(length)).toBe(answer.body.length)
+}
+
+/** What of a card is the agent's own, down to its skills. */
+function without(card: object): object {
+  const own = Object.entries(card).filter(([name]) => !OURS.includes(name))
+  const skills = (value: unknown) => (value as object[]).map(without)
+  return Object.fromEntries(own.map(([name, value]) => [name, name === 'skills' ? skills(value) : value]))
+}

@@ -1,0 +1,144 @@
+// Requests that an agent refuses, and those it cannot even read: its refusal comes through as it is, whatever it looks like,
+// except where it is a web page.
+import { describe, expect, test } from 'vitest'
+import { expectSame } from '../support/compare.ts'
+import { request, V0_3, V1_0 } from '../support/dialect.ts'
+import { gistOf } from '../support/gist.ts'
+import type { Role, Stage } from '../support/stage.ts'
+import { call, headerOf, jsonOf } from '../support/wire.ts'
+
+const AGENTS: Role[] = ['v1.0', 'v0.3']
+
+const get = (id: unknown) => ({ jsonrpc: '2.0', id, method: 'tasks/get', params: { id: 'nobody' } })
+
+/** Name, body, and what the agents of both lines say to it (1.0 first). Headers are of no dialect. */
+const REFUSED: [what: string, body: object | string, gists: [string, string]][] = [
+  ['an unknown method', { ...get(1), method: 'tasks/forget' }, ['-32601', '-32601']],
+  ['the method of a dead line', { ...get(1), method: 'tasks/send' }, ['-32601', '-32601']],
+  ['a 1.0 method without its header', request(V1_0, 'get', { id: 'nobody' }), ['-32601', '-32601']],
+  ['no params', { ...get(1), params: undefined }, ['-32602', '-32602']],
+  ['params that are a list', { ...get(1), params: ['nobody'] }, ['-32602', '-32602']],
+  ['params with an empty name', { ...get(1), params: { '': 1 } }, ['-32602', '-32602']],
+  ['a message that is null', request(V0_3, 'send', { message: null }), ['-32602', '-32603']],
+  [
+    'a messageId that is empty',
+    request(V0_3, 'send', { message: { kind: 'message', messageId: '', role: 'user', parts: [] } }),
+    ['-32602', '-32602'],
+  ],
+  ['no method', { jsonrpc: '2.0', id: 1, params: {} }, ['-32600', '-32600']],
+  ['a method that is a number', { ...get(1), method: 7 }, ['-32600', '-32600']],
+  ['another version of JSON-RPC', { ...get(1), jsonrpc: '1.0' }, ['-32600', '-32600']],
+  ['an id that is a fraction', { ...get(1.5) }, ['-32600', '-32600']],
+  ['an id that is an object', { ...get({ a: 1 }) }, ['-32600', '-32600']],
+  ['an empty object', {}, ['-32600', '-32600']],
+  ['an empty batch', '[]', ['-32600', '-32600']],
+  ['a batch of one', JSON.stringify([get(1)]), ['-32600', '-32600']],
+  ['a batch of three', JSON.stringify([get(1), get(2), get(null)]), ['-32600', '-32600']],
+  ['a batch of numbers', '[1,2]', ['-32600', '-32600']],
+  ['a string', '"tasks/get"', ['-32700', '-32700']],
+  ['a number', '5', ['-32700', '-32700']],
+  ['null', 'null', ['-32700', '-32700']],
+  ['half a request', '{"jsonrpc":"2.0","id":1,"method":"tasks/g', ['-32700', '-32700']],
+  ['no JSON', 'jsonrpc=2.0&method=tasks/get', ['-32700', '-32700']],
+]
+
+export function jsonRpcErrors(stage: Stage): void {
+  describe.each(AGENTS)('%s', (role) => {
+    const line = AGENTS.indexOf(role)
+
+    test.each(REFUSED)('refuses %s', async (_, body, gists) => {
+      const answers = await expectSame(stage.roads(role), async (road) => [await road.rpc(body)])
+      expect(answers.map(gistOf)).toEqual([gists[line]])
+    })
+
+    test('answers a body of nothing', async () => {
+      const [answer] = await expectSame(stage.roads(role), async (road) => [await road.rpc('')])
+      expect(answer && jsonOf(answer)).toMatchObject({ error: { code: expect.any(Number) } })
+    })
+
+    test.each(['text/plain', 'application/a2a+json', 'application/x-www-form-urlencoded', 'nonsense'])(
+      'refuses the content type %s',
+      async (type) => {
+        const answers = await expectSame(stage.roads(role), async (road) => [
+          await road.rpc(get(1), { 'content-type': type }),
+        ])
+        expect(answers.map(gistOf)).toEqual([role === 'v1.0' ? '-32005' : '-32700'])
+      },
+    )
+
+    test.each([
+      [0],
+      [''],
+      ['0'],
+      [null],
+      [-1],
+      [4_503_599_627_370_497],
+      ['x'.repeat(5_000)],
+      ['é漢🛰️\u0000\u2028"\\'],
+    ])('is told, and tells, the id %j', async (id) => {
+      const [answer] = await expectSame(stage.roads(role), async (road) => [await road.rpc(get(id))])
+      expect(answer && jsonOf(answer)).toMatchObject({ id, error: { code: -32001 } })
+    })
+
+    test.each([
+      ['above what a double holds', '9007199254740993'],
+      ['in another spelling', '1.0'],
+      ['with an exponent', '1e3'],
+      ['twice', '1,"id":2'],
+    ])('gets an id %s as it was written', async (_, id) => {
+      const body = `{"jsonrpc":"2.0","id":${id},"method":"tasks/get","params":{"id":"nobody"}}`
+      const answers = await expectSame(stage.roads(role), async (road) => [await road.rpc(body)])
+      expect(answers.map(gistOf)).toEqual(['-32001'])
+    })
+
+    test('answers what has no id as its SDK does', async () => {
+      const { id: _, ...notification } = get(1)
+      await expectSame(stage.roads(role), async (road) => [
+        await road.rpc(notification),
+        await road.rpc({ ...notification, method: 'tasks/forget' }),
+      ])
+    })
+
+    test.each(['9.9', '0.3', '1.0', '1.0.1', '', 'x'])('judges A2A-Version %j', async (version) => {
+      const [answer] = await expectSame(stage.roads(role), async (road) => [
+        await road.rpc(get(0), { 'a2a-version': version }),
+      ])
+      if (role === 'v1.0' && version === '9.9') expect(answer && gistOf(answer)).toBe('-32009')
+      if (role === 'v1.0' && version === '1.0') expect(answer && gistOf(answer)).toBe('-32601')
+    })
+
+    test.each(['9.9', 'v1'])('judges A2A-Version %j in the query', async (version) => {
+      await expectSame(stage.roads(role), async (road) => {
+        const { headers, origin, paths } = road
+        const path = `${paths.jsonRpc}?A2A-Version=${version}&x=%C3%A9`
+        const sent = { 'content-type': 'application/json', ...headers }
+        return [await call(origin, path, { method: 'POST', headers: sent, body: JSON.stringify(get(1)) })]
+      })
+    })
+
+    test('that shows a web page for a body that is too large is spoken for', async () => {
+      const [direct, proxied] = stage.roads(role)
+      const body = request(V0_3, 'send', V0_3.send(V0_3.message('x'.repeat(200_000))), 'large')
+      const page = await direct.rpc(body)
+      expect([page.status, headerOf(page, 'content-type')]).toEqual([413, 'text/html; charset=utf-8'])
+      const answer = await proxied.rpc(body)
+      expect([answer.status, headerOf(answer, 'content-type')]).toEqual([413, 'application/json'])
+      expect(jsonOf(answer)).toMatchObject({
+        jsonrpc: '2.0',
+        id: 'large',
+        error: { code: -32603, data: { reason: 'AGENT_HTTP_ERROR', delivered: expect.any(String) } },
+      })
+      // Express shows the agent's own paths and a stack trace.
+      expect(String(answer.body)).not.toMatch(/node_modules|<|request entity/)
+    })
+
+    test('that shows a web page for a charset it cannot read is spoken for', async () => {
+      const [direct, proxied] = stage.roads(role)
+      const headers = { 'content-type': 'application/json; charset=klingon' }
+      expect((await direct.rpc(get('k'), headers)).status).toBe(415)
+      const answer = await proxied.rpc(get('k'), headers)
+      expect(answer.status).toBe(415)
+      expect(jsonOf(answer)).toMatchObject({ id: 'k', error: { data: { reason: 'AGENT_HTTP_ERROR' } } })
+    })
+  })
+}

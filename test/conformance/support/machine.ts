@@ -1,0 +1,11 @@
+// An agent's machine: its port 8000 is the agent's real socket.
+import { forwardToPort } from '../../../lib/emulator/forward.ts'
+import type { Program } from '../../../lib/emulator/host.ts'
+
+export const machineOf =
+  ({ port }: { port: number }): Program =>
+  async (machine) => {
+    await machine.listen(8000, (request) => forwardToPort(port, request))
+    await new Promise((resolve) => machine.stopping.addEventListener('abort', resolve))
+    return 0
+  }

@@ -1,0 +1,96 @@
+// Random answers of an agent: bytes under every JSON type and status, event streams with all that SSE allows, and paths with
+// all that a path may hold.
+import fc from 'fast-check'
+import type { Script } from '../agents/puppet.ts'
+
+/** Those that may have a body and are not about the connection between us and the agent. */
+const STATUSES = [
+  200, 201, 202, 400, 402, 403, 404, 405, 409, 410, 415, 418, 422, 429, 500, 501, 502, 503, 504,
+]
+
+const TYPES = [
+  'application/json',
+  'application/json; charset=utf-8',
+  'Application/JSON',
+  'application/a2a+json',
+  'application/problem+json;x="y"',
+]
+
+/** Cut at random places, in the middle of characters too. */
+const inChunks = (bytes: Uint8Array): fc.Arbitrary<Uint8Array[]> =>
+  fc.array(fc.nat(Math.max(0, bytes.length - 1)), { maxLength: 8 }).map((places) => {
+    const borders = [...new Set([0, ...places, bytes.length])].toSorted((a, b) => a - b)
+    return borders.slice(1).map((end, at) => bytes.subarray(borders[at], end))
+  })
+
+export const randomAnswer: fc.Arbitrary<Script> = fc
+  .record({
+    status: fc.constantFrom(...STATUSES),
+    type: fc.constantFrom(...TYPES),
+    bytes: fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 400 }),
+      fc.json().map((text) => new TextEncoder().encode(text)),
+    ),
+    isCounted: fc.boolean(),
+    extra: fc.dictionary(
+      fc.constantFrom(
+        'x-a',
+        'a2a-extensions',
+        'x-a2a-extensions',
+        'etag',
+        'cache-control',
+        'retry-after',
+        'vary',
+      ),
+      fc.stringMatching(/^[\w"=;,/-]{1,20}$/),
+    ),
+  })
+  .chain(({ bytes, extra, isCounted, status, type }) =>
+    inChunks(bytes).map((chunks) => ({
+      status,
+      headers: {
+        'content-type': type,
+        ...(isCounted ? { 'content-length': String(bytes.length) } : {}),
+        ...extra,
+      },
+      chunks,
+    })),
+  )
+
+const text = fc.string({ unit: 'grapheme', maxLength: 10 }).map((line) => line.replaceAll(/[\r\n]/g, ''))
+
+const line = fc.oneof(
+  { weight: 4, arbitrary: text.map((value) => `data: ${value}`) },
+  { weight: 1, arbitrary: text.map((value) => `data:${value}`) },
+  { weight: 1, arbitrary: fc.json().map((value) => `data: ${value}`) },
+  { weight: 1, arbitrary: text.map((value) => `: ${value}`) },
+  { weight: 1, arbitrary: text.map((value) => `id: ${value}`) },
+  { weight: 1, arbitrary: fc.constantFrom('event: error', 'event: x', 'retry: 10', 'nonsense', 'data') },
+)
+
+/** Events of several lines, in any of the three line endings, the last one perhaps cut short. */
+export const randomStream: fc.Arbitrary<Uint8Array[]> = fc
+  .record({
+    events: fc.array(fc.array(line, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 }),
+    newline: fc.constantFrom('\n', '\r\n', '\r'),
+    bom: fc.constantFrom('', '\uFEFF'),
+    rest: fc.constantFrom('', 'data: cut sh'),
+  })
+  .map(({ bom, events, newline, rest }) => {
+    const written = events.map((lines) => `${lines.join(newline)}${newline}${newline}`)
+    return new TextEncoder().encode(`${bom}${written.join('')}${rest}`)
+  })
+  .chain(inChunks)
+
+const segment = fc.stringMatching(/^([A-Za-z0-9_~!$&'()*+,;=:@|-]|%[0-9A-F]{2}){1,12}$/)
+
+/** A path and a query as they are on the wire. Dots alone and an empty query are left out: URL
+ * parsers on the way resolve the one and forget the other. */
+export const randomTail: fc.Arbitrary<string> = fc
+  .tuple(
+    fc.array(segment, { minLength: 1, maxLength: 4 }),
+    fc.constantFrom('', '/'),
+    fc.option(fc.stringMatching(/^([A-Za-z0-9_~!$&()*+,;=:@/?.|-]|%[0-9A-F]{2}){1,20}$/)),
+  )
+  .filter(([segments]) => segments.every((one) => !/^(\.|%2E){1,2}$/i.test(one)))
+  .map(([segments, end, query]) => `/${segments.join('/')}${end}${query === null ? '' : `?${query}`}`)

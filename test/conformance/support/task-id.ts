@@ -1,0 +1,13 @@
+// The id of the task that an answer is about, in either line and binding.
+import { type Answer, jsonOf } from './wire.ts'
+
+type Tree = { [name: string]: Tree | undefined } & { id?: string }
+
+export function taskIdOf(answer: Answer | undefined): string {
+  if (answer === undefined) throw new Error('no answer')
+  const json = jsonOf(answer) as Tree
+  const outcome = json['result'] ?? json
+  const id = (outcome['task'] ?? outcome).id
+  if (typeof id !== 'string') throw new Error(`no task in ${String(answer.body)}`)
+  return id
+}

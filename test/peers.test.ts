@@ -1,0 +1,214 @@
+// Agents looking for each other: whom they find, at which address, and who may ask.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createHarness, type Harness, type Json } from './support/harness.ts'
+
+const ADMIN = { authorization: 'Bearer admin' }
+
+/** A family of two roots: lead over writer and editor, editor over intern; and another root. */
+type Name = 'lead' | 'writer' | 'editor' | 'intern' | 'stranger'
+
+let h: Harness
+const ids = {} as Record<Name, string>
+const agents = {} as Record<Name, { authorization: string }>
+
+beforeAll(async () => {
+  h = await createHarness({ env: { ADMIN_TOKEN: 'admin' } })
+  const make = async (name: Name, parent?: Name, fields: Json = {}) => {
+    const { body } = await h.request<{ id: string }>('/workspaces', {
+      method: 'POST',
+      headers: { ...ADMIN, prefer: 'wait=20' },
+      json: { name, tier: 2, parent_id: parent === undefined ? null : ids[parent], ...fields },
+    })
+    ids[name] = body.id
+    const token = (await h.machineOf(body.id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''
+    agents[name] = { authorization: `Bearer ${token}` }
+  }
+  await make('lead')
+  await make('writer', 'lead', { role: 'Writes 100% of it' })
+  await make('editor', 'lead')
+  await make('intern', 'editor')
+  await make('stranger')
+})
+afterAll(() => h.close())
+
+type Headers = Record<string, string>
+const discover = (id: string, headers: Headers) => h.request(`/registry/discover/${id}`, { headers })
+const peers = (id: string, headers: Headers, query = '') =>
+  h.request<Json[]>(`/registry/${id}/peers${query}`, { headers })
+const check = (caller_id: string, target_id: string, headers: Headers) =>
+  h.request('/registry/check-access', { method: 'POST', headers, json: { caller_id, target_id } })
+const a2aOf = (name: Name) => `http://platform.test/workspaces/${ids[name]}/a2a`
+
+const updateCard = (name: Name, card: Json) =>
+  h.request('/registry/update-card', {
+    method: 'POST',
+    headers: agents[name],
+    json: { workspace_id: ids[name], agent_card: card },
+  })
+
+describe('discover', () => {
+  test('gives our own address, never that of the agent', async () => {
+    for (const [caller, target] of [
+      ['lead', 'intern'],
+      ['intern', 'lead'],
+      ['writer', 'editor'],
+      ['lead', 'stranger'],
+      ['intern', 'intern'],
+    ] as const) {
+      const { status, body } = await discover(ids[target], agents[caller])
+      expect([caller, status, body]).toEqual([
+        caller,
+        200,
+        { id: ids[target], url: a2aOf(target), name: target },
+      ])
+    }
+  })
+
+  test('hides whom the caller may not talk to, like one who does not exist, and says what can be found', async () => {
+    for (const id of [ids.intern, ids.stranger, crypto.randomUUID()]) {
+      const { status, body } = await discover(id, agents.writer)
+      expect([status, body]).toMatchObject([
+        404,
+        { error: 'workspace not found', hint: expect.stringContaining('siblings') },
+      ])
+    }
+  })
+
+  test('shows an admin everyone', async () => {
+    expect((await discover(ids.intern, ADMIN)).body).toMatchObject({ name: 'intern', url: a2aOf('intern') })
+    expect((await discover(crypto.randomUUID(), ADMIN)).status).toBe(404)
+    expect(await discover('nonsense', ADMIN)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'id' }] },
+    })
+  })
+})
+
+describe('peers', () => {
+  const names = async (name: Name, headers: Headers = agents[name], query = '') =>
+    (await peers(ids[name], headers, query)).body.map((peer) => peer['name'])
+
+  test('are siblings, children and the parent; for a root, the other roots and its children', async () => {
+    expect(await names('lead')).toEqual(['writer', 'editor', 'stranger'])
+    expect(await names('writer')).toEqual(['lead', 'editor'])
+    expect(await names('editor')).toEqual(['lead', 'writer', 'intern'])
+    expect(await names('intern')).toEqual(['editor'])
+    expect(await names('stranger')).toEqual(['lead'])
+    expect(await names('intern', ADMIN)).toEqual(['editor'])
+  })
+
+  test('come with what an agent needs to choose, and with addresses that are ours', async () => {
+    const { url: _own, ...card } = { url: 'http://10.0.0.1:8000', name: 'writer', description: 'Poems' }
+    await updateCard('writer', { ...card, url: 'http://10.0.0.1:8000' })
+    const { status, body } = await peers(ids.editor, agents.editor, '?q=WRITER')
+    expect(status).toBe(200)
+    expect(body).toEqual([
+      {
+        id: ids.writer,
+        name: 'writer',
+        role: 'Writes 100% of it',
+        tier: 2,
+        status: 'ready',
+        agent_card: expect.objectContaining({ ...card, url: a2aOf('writer') }),
+        url: a2aOf('writer'),
+        parent_id: ids.lead,
+        active_tasks: 0,
+      },
+    ])
+    expect(JSON.stringify((await peers(ids.lead, ADMIN)).body)).not.toContain('10.0.0.1')
+  })
+
+  test('are searched by name, role and description, in any case, and by nothing that means something else', async () => {
+    await updateCard('editor', { name: 'x', url: 'http://x', description: 'Cuts what is LONG' })
+    expect(await names('lead', ADMIN, '?q=EDIT')).toEqual(['editor'])
+    expect(await names('lead', ADMIN, '?q=writes')).toEqual(['writer'])
+    expect(await names('lead', ADMIN, '?q=is+long')).toEqual(['editor'])
+    expect(await names('lead', ADMIN, '?q=100%25')).toEqual(['writer'])
+    expect(await names('lead', ADMIN, '?q=%25')).toEqual(['writer'])
+    expect(await names('lead', ADMIN, '?q=_')).toEqual([])
+    expect(await names('lead', ADMIN, '?q=+')).toHaveLength(3)
+    expect(await peers(ids.lead, ADMIN, '?q=%00')).toMatchObject({ status: 400 })
+  })
+
+  test('are told to the workspace itself and to admins', async () => {
+    for (const id of [ids.lead, ids.writer, crypto.randomUUID()]) {
+      expect(await peers(id, agents.editor)).toMatchObject({
+        status: 404,
+        body: { error: 'workspace not found' },
+      })
+    }
+    expect((await peers(crypto.randomUUID(), ADMIN)).status).toBe(404)
+  })
+})
+
+describe('check-access', () => {
+  test('answers a workspace for itself and an admin for everyone', async () => {
+    expect(await check(ids.writer, ids.editor, agents.writer)).toMatchObject({
+      status: 200,
+      body: { allowed: true },
+    })
+    expect((await check(ids.writer, ids.intern, agents.writer)).body).toEqual({ allowed: false })
+    expect((await check(ids.writer, crypto.randomUUID(), agents.writer)).body).toEqual({ allowed: false })
+    expect((await check(ids.lead, ids.intern, ADMIN)).body).toEqual({ allowed: true })
+    expect((await check(crypto.randomUUID(), ids.intern, ADMIN)).body).toEqual({ allowed: false })
+    expect(await check(ids.lead, ids.editor, agents.writer)).toMatchObject({
+      status: 404,
+      body: { error: 'workspace not found' },
+    })
+    expect(await check('x', ids.editor, ADMIN)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'caller_id' }] },
+    })
+  })
+})
+
+describe('X-Workspace-ID', () => {
+  const ask = [
+    (headers: Headers) => discover(ids.writer, headers),
+    (headers: Headers) => peers(ids.writer, headers),
+    (headers: Headers) => check(ids.writer, ids.editor, headers),
+  ]
+
+  test("that is not whose token it is, is a forgery; an admin's is not looked at", async () => {
+    for (const call of ask) {
+      expect((await call({ ...agents.writer, 'x-workspace-id': ids.writer })).status).toBe(200)
+      expect((await call({ ...agents.writer, 'x-workspace-id': ids.writer.toUpperCase() })).status).toBe(200)
+      expect(await call({ ...agents.writer, 'x-workspace-id': ids.lead })).toMatchObject({
+        status: 403,
+        body: { error: 'invalid caller auth token' },
+      })
+      expect((await call({ ...ADMIN, 'x-workspace-id': ids.lead })).status).toBe(200)
+    }
+  })
+
+  test('of the platform itself is refused to everybody', async () => {
+    for (const call of ask) {
+      for (const claimed of ['webhook:x', 'system:', 'test:x', 'channel:x']) {
+        for (const headers of [agents.writer, ADMIN]) {
+          expect(await call({ ...headers, 'x-workspace-id': claimed })).toMatchObject({
+            status: 403,
+            body: { error: 'invalid caller ID' },
+          })
+        }
+      }
+    }
+  })
+})
+
+test('one who is removed is found by nobody', async () => {
+  const leave = await h.request(`/workspaces/${ids.intern}`, { method: 'DELETE', headers: ADMIN })
+  expect(leave.status).toBe(200)
+  expect((await discover(ids.intern, agents.editor)).status).toBe(404)
+  expect((await discover(ids.intern, ADMIN)).status).toBe(404)
+  expect((await peers(ids.intern, ADMIN)).status).toBe(404)
+  expect((await check(ids.editor, ids.intern, ADMIN)).body).toEqual({ allowed: false })
+  expect((await peers(ids.editor, ADMIN)).body.map((peer) => peer['name'])).toEqual(['lead', 'writer'])
+  expect((await discover(ids.lead, agents.intern)).status).toBe(401)
+})
+
+test('agents still call home with nothing but their own token', async () => {
+  const beat = (headers: Headers) =>
+    h.request('/registry/heartbeat', { method: 'POST', headers, json: { workspace_id: ids.writer } })
+  expect((await beat({})).body).toMatchObject({ error: 'missing workspace auth token' })
+  expect((await beat(agents.writer)).status).toBe(200)
+})

@@ -1,0 +1,43 @@
+// The emulated Fly behind loopback ports of this process, for control planes that run outside it: another process, workerd.
+import { listen } from '../../functions/listen.ts'
+import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { createEmulator } from '../../lib/emulator/emulator.ts'
+import type { Program } from '../../lib/emulator/host.ts'
+import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import { QUICK } from './harness.ts'
+import { plainly } from './plain-http.ts'
+
+/** @param programs by image, before the sample agent that every runtime's image runs */
+export async function startLoopbackFly(programs: Record<string, Program> = {}) {
+  const emulator = await createEmulator({
+    host: createInProcessHost({ programs: { ...programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent } }),
+    timings: QUICK,
+    defaultApp: 'test-app',
+    tokens: ['test-token'],
+  })
+  emulator.createApp('test-app', { ips: true })
+  const at = { host: '127.0.0.1', port: 0, setting: 'a test' }
+  const api = await listen(
+    withLostConnections((request) => emulator.api.fetch(request)),
+    at,
+  )
+  const proxy = await listen(unreachable, { ...at, first: plainly((request) => emulator.proxy(request)) })
+  return {
+    emulator,
+    /** What a control plane has to be told of it. */
+    settings: {
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: 'test-token',
+      FLY_WORKSPACE_APP: 'test-app',
+      FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
+      FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
+    },
+    async close() {
+      await emulator.close()
+      await Promise.all([api.close(0), proxy.close(0)])
+    },
+  }
+}
+
+const unreachable = () => new Response(null, { status: 500 })

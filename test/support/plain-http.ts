@@ -1,0 +1,53 @@
+// A fetch handler behind node:http that adds nothing to its answers: no content type, no length, no joined or tidied headers.
+// For stand-ins of servers that are not ours, where every header is somebody's word.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import type { First } from '../../functions/listen.ts'
+import { ConnectionLost } from '../../lib/emulator/connection-lost.ts'
+
+/** Takes every request. A handler that rejects with {@link ConnectionLost} closes the socket with nothing written. */
+export const plainly =
+  (handler: (request: Request) => Promise<Response>): First =>
+  (incoming, outgoing) => {
+    void answer(handler, incoming, outgoing)
+    return true
+  }
+
+async function answer(
+  handler: (request: Request) => Promise<Response>,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const left = new AbortController()
+  outgoing.once('close', () => left.abort())
+  try {
+    const response = await handler(toRequest(incoming, left.signal))
+    outgoing.sendDate = false
+    // Pairs and not a record: a name may come more than once.
+    outgoing.writeHead(response.status, response.statusText, [...response.headers].flat())
+    outgoing.flushHeaders()
+    if (response.body === null) outgoing.end()
+    else await pipeline(Readable.fromWeb(response.body as NodeReadableStream), outgoing)
+  } catch (error) {
+    outgoing.destroy()
+    if (!(error instanceof ConnectionLost) && !left.signal.aborted) console.log(error)
+  }
+}
+
+function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
+  const { headers: named, method = 'GET', rawHeaders, url = '/' } = incoming
+  const headers = new Headers()
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
+  const hasBody = named['content-length'] !== undefined || named['transfer-encoding'] !== undefined
+  return new Request(`http://${named.host ?? 'localhost'}${url}`, {
+    method,
+    headers,
+    signal,
+    ...(hasBody && method !== 'GET' && method !== 'HEAD'
+      ? { body: Readable.toWeb(incoming) as ReadableStream, duplex: 'half' }
+      : {}),
+  })
+}
