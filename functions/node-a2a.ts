@@ -83,6 +83,9 @@ function readBody(
     })
     incoming.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)))
     incoming.on('error', reject)
-    incoming.on('close', () => reject(new Error('the caller left in the middle of its message')))
+    incoming.on('close', () => {
+      // It comes after every message; an error, with its stack, is made for the broken ones alone.
+      if (!incoming.readableEnded) reject(new Error('the caller left in the middle of its message'))
+    })
   })
 }

@@ -71,12 +71,19 @@ export function setStage(openPlace: OpenPlace): Stage {
 const imageOf = (role: Role) => `ghcr.io/molecule-ai/conformance-${role.replaceAll(/[ .]/g, '-')}`
 
 async function createWorkspace({ token, url }: Place, role: Role): Promise<string> {
-  const response = await fetch(`${url}/workspaces`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', prefer: 'wait=30' },
-    body: JSON.stringify({ name: role, runtime: 'hermes', image: imageOf(role) }),
-  })
-  const workspace = (await response.json()) as { id: string; status: string }
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      prefer: 'wait=30',
+    }
+    const response = await fetch(`${url}${path}`, { headers, ...init })
+    return (await response.json()) as { id: string; status: string }
+  }
+  const body = JSON.stringify({ name: role, runtime: 'hermes', image: imageOf(role) })
+  let workspace = await ask('/workspaces', { method: 'POST', body })
+  // The launches of one app are paced, and computers may be busy.
+  while (workspace.status === 'provisioning') workspace = await ask(`/workspaces/${workspace.id}`)
   if (workspace.status !== 'ready') throw new Error(`no workspace: ${JSON.stringify(workspace)}`)
   return workspace.id
 }
