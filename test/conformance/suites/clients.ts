@@ -59,13 +59,17 @@ export function clients(stage: Stage): void {
   describe.each(CASES.map((one) => [one.name, one] as const))(
     '%s:',
     (_name, { errands, role, transport }) => {
+      /** What they bring when nobody is in between. */
+      let directly: Promise<Told> | undefined
+
       test.each([
         ['with', '/'],
         ['without', ''],
       ])('runs all its errands from an address %s a slash at its end', async (_, slash) => {
         const address = addressOf(role)
         const { fetchImpl, urls } = callerOf(stage.place.token)
-        const direct = await errands(fetch, `http://${stage.agent(role).authority}/`)
+        directly ??= errands(fetch, `http://${stage.agent(role).authority}/`)
+        const direct = await directly
         const proxied = await errands(fetchImpl, `${address}${slash}`)
         const [named, expected] = [proxied, direct].map(({ told }) => createNaming()(JSON.stringify(told)))
         expect(JSON.parse(named ?? '')).toEqual(JSON.parse(expected ?? ''))

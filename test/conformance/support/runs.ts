@@ -1,6 +1,6 @@
 // How long the property tests run: short in the suite and always the same, as long as wanted by hand
 // (`CONFORMANCE_RUNS=5000 CONFORMANCE_SEED=$RANDOM npx vitest run test/conformance -t random`).
-const RUNS = Number(process.env['CONFORMANCE_RUNS'] ?? 40)
+const RUNS = Number(process.env['CONFORMANCE_RUNS'] ?? 25)
 const SEED = Number(process.env['CONFORMANCE_SEED'] ?? 20_260_801)
 
 /** For fast-check. */
