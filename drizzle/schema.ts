@@ -14,6 +14,7 @@ import {
   real,
   text,
   timestamp,
+  unique,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
@@ -150,18 +151,67 @@ export const workspaceTokens = pgTable(
   {
     /** SHA-256 of the token, hex. */
     hash: text('hash').primaryKey(),
+    /** What it is called by those who may not know it. */
+    id: uuid('id').notNull().unique().defaultRandom(),
     workspaceId: uuid('workspace_id')
       .notNull()
       .references(() => workspaces.id),
     /** First 8 characters, for display. */
     prefix: text('prefix').notNull(),
-    /** The generation it was delivered with: its first use ends the tokens of older ones. */
-    generation: integer('generation').notNull(),
+    /** The generation it was delivered with: its first use ends the tokens of older ones. Null: asked for, and lives on. */
+    generation: integer('generation'),
     createdAt: moment('created_at').notNull(),
     lastUsedAt: moment('last_used_at'),
     revokedAt: moment('revoked_at'),
   },
   (table) => [index('workspace_tokens_workspace').on(table.workspaceId)],
+)
+
+/** Tokens of people and programs: named, limited in what they may do and where, and shown once. */
+export const apiTokens = pgTable('api_tokens', {
+  id: uuid('id').primaryKey(),
+  /** SHA-256 of the token, hex. */
+  hash: text('hash').notNull().unique(),
+  /** First characters, for display. */
+  prefix: text('prefix').notNull(),
+  name: text('name').notNull(),
+  scopes: jsonb('scopes').$type<string[]>().notNull(),
+  /** The workspaces it is limited to; null: all. */
+  workspaces: jsonb('workspaces').$type<string[]>(),
+  /** Who made it, as a caller's key. */
+  createdBy: text('created_by').notNull(),
+  createdAt: moment('created_at').notNull(),
+  expiresAt: moment('expires_at'),
+  lastUsedAt: moment('last_used_at'),
+  revokedAt: moment('revoked_at'),
+})
+
+/** Keys that agents live on, sealed (lib/secrets/seal.ts). A workspace's own wins over one for all. */
+export const secrets = pgTable(
+  'secrets',
+  {
+    id: uuid('id').primaryKey(),
+    /** Null: for all workspaces. */
+    workspaceId: uuid('workspace_id').references(() => workspaces.id),
+    key: text('key').notNull(),
+    /** Which encryption key sealed it. */
+    keyId: text('key_id').notNull(),
+    /** Nonce and AES-256-GCM ciphertext, base64, bound to the workspace and the key. */
+    sealed: text('sealed').notNull(),
+    createdAt: moment('created_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+  },
+  (table) => [unique('secrets_once').on(table.workspaceId, table.key).nullsNotDistinct()],
+)
+
+/** Limits that all replicas keep together, by the generic cell rate algorithm: when the next one would come if all came evenly. */
+export const rateLimits = pgTable(
+  'rate_limits',
+  {
+    key: text('key').primaryKey(),
+    nextAt: moment('next_at').notNull(),
+  },
+  (table) => [index('rate_limits_next').on(table.nextAt)],
 )
 
 /** The queue of creates in each app, so that all replicas together keep to Fly's rate. */
@@ -197,18 +247,24 @@ export const orphans = pgTable('orphans', {
   goneAt: moment('gone_at'),
 })
 
-/** The ordered log. Every change of a workspace appends its row in the same statement. */
+/**
+ * The ordered log. Every change of a workspace appends its row in the same statement. Rows of the type `audit` say who asked for
+ * what, also where it was refused and where it was about no workspace.
+ */
 export const events = pgTable(
   'events',
   {
     seq: bigint('seq', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    workspaceId: uuid('workspace_id').notNull(),
+    workspaceId: uuid('workspace_id'),
     type: text('type').notNull(),
-    generation: integer('generation').notNull(),
+    generation: integer('generation'),
     payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
     at: moment('at').notNull(),
   },
-  (table) => [index('events_workspace').on(table.workspaceId, table.seq)],
+  (table) => [
+    index('events_workspace').on(table.workspaceId, table.seq),
+    index('events_type').on(table.type, table.seq),
+  ],
 )
 
 export const messageState = pgEnum('message_state', ['queued', 'sending', 'answered', 'failed', 'unknown'])

@@ -198,15 +198,19 @@ class Exchange {
 
 /** Whether the bytes so far end between two events: with a blank line, in any of the three line endings. */
 class EventBoundary {
-  #tail = '\n\n'
+  /** The last four bytes, the newest lowest. */
+  #tail = 0x0a0a
 
   saw(chunk: Uint8Array): void {
-    const last = String.fromCharCode(...chunk.subarray(-4))
-    this.#tail = (this.#tail + last).slice(-4)
+    // A stream is made of chunks like this one: no string, no view, no array is made for them.
+    for (let at = Math.max(0, chunk.length - 4); at < chunk.length; at++) {
+      this.#tail = (this.#tail << 8) | (chunk[at] ?? 0)
+    }
   }
 
   get isOpen(): boolean {
-    return !/(\n\n|\r\r|\r\n\r\n)$/.test(this.#tail)
+    const two = this.#tail & 0xffff
+    return two !== 0x0a0a && two !== 0x0d0d && this.#tail !== 0x0d0a0d0a
   }
 }
 

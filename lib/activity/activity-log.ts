@@ -22,8 +22,8 @@ const GATHER_MS = 250
 const MOST_ROWS = 10_000
 const MOST_TEXT = 16_000_000
 
-/** Rows in one statement. */
-const CHUNK = 1_000
+/** Rows in one statement: the embedded database works in this thread, where a message must not wait long for them. */
+const CHUNK = 200
 
 /**
  * How long a promise to write counts. A Worker may end a request in the middle of its `waitUntil`, and nobody is told:

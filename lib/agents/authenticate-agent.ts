@@ -2,12 +2,13 @@
 // ones: a restart's new token and the old one overlap until the new one is first used (molecule.md §7.4).
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { controlPlane, workspaceTokens } from '../../drizzle/schema.ts'
+import { controlPlane, workspaces, workspaceTokens } from '../../drizzle/schema.ts'
 import { DomainError } from '../errors.ts'
 import { hashToken } from './token.ts'
 
 export type AgentIdentity = {
   workspaceId: string
+  /** The one that the token was delivered with; for a token that was asked for, the newest. */
   generation: number
   /** What our secret at this agent is derived from. */
   agentKey: string
@@ -44,7 +45,7 @@ export async function identifyAgent(
     .with(used, older)
     .select({
       workspaceId: used.workspaceId,
-      generation: used.generation,
+      generation: sql<number>`coalesce(${used.generation}, (select ${workspaces.generation} from ${workspaces} where ${workspaces.id} = ${used.workspaceId}))`,
       agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
     })
     .from(used)

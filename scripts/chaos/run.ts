@@ -187,6 +187,7 @@ async function remainsOf(
   const events = new Map<string, StoredEvent[]>()
   const rows = await db.select().from(schema.workspaces)
   for (const event of await db.select().from(schema.events).orderBy(schema.events.seq)) {
+    if (event.workspaceId === null) continue
     events.set(event.workspaceId, [...(events.get(event.workspaceId) ?? []), event])
   }
   return { rows, events, machines: cloud?.emulator.machines() ?? [], controlPlane, now: new Date() }
