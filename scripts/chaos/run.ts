@@ -187,8 +187,9 @@ async function remainsOf(
   const events = new Map<string, StoredEvent[]>()
   const rows = await db.select().from(schema.workspaces)
   for (const event of await db.select().from(schema.events).orderBy(schema.events.seq)) {
-    if (event.workspaceId === null) continue
-    events.set(event.workspaceId, [...(events.get(event.workspaceId) ?? []), event])
+    const { generation, workspaceId } = event
+    if (generation === null || workspaceId === null) continue
+    events.set(workspaceId, [...(events.get(workspaceId) ?? []), { ...event, generation }])
   }
   return { rows, events, machines: cloud?.emulator.machines() ?? [], controlPlane, now: new Date() }
 }
