@@ -18,6 +18,7 @@ import { messageRoutes } from './messages.ts'
 import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
 import { registryRoutes } from './registry.ts'
+import { secretRoutes } from './secrets.ts'
 import { VERSION } from './version.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { workspaceVerbRoutes } from './workspace-verbs.ts'
@@ -84,6 +85,7 @@ export function createApp(services: Services, openness: Openness) {
   const identify = authenticate(identity)
   app.use('/workspaces', identify)
   app.use('/workspaces/*', identify)
+  app.use('/settings/*', identify)
   app.use('/fleet', identify)
   app.use('/regions', identify)
   app.use('/registry/discover/:id', identify)
@@ -91,6 +93,7 @@ export function createApp(services: Services, openness: Openness) {
   app.use('/registry/check-access', identify)
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceVerbRoutes(services))
+  app.route('/', secretRoutes(services))
   app.route('/', activityRoutes(services))
   app.route('/', messageRoutes(services))
   app.route('/', delegationRoutes(services))

@@ -1,18 +1,21 @@
 // Node entry: the same app, and the sweep on a timer. Without a DATABASE_URL its database is PGlite, without Fly's settings
 // its cloud is the embedded emulator, so that `npm start` needs nothing at all.
 import { resolve } from 'node:path'
-import { connectPglite, DirectoryInUse } from '../drizzle/pglite.ts'
-import { connectPostgres } from '../drizzle/postgres.ts'
+import type { OpenDatabase } from '../drizzle/database.ts'
+import { DirectoryInUse } from '../drizzle/pglite.ts'
 import { type Config, ConfigError, FLY_SETTINGS, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
 import { deliverMessages, releaseMessages } from '../lib/messages/deliver.ts'
-import { createLog } from '../lib/log.ts'
+import { createLog, type Log } from '../lib/log.ts'
+import { UNREADABLE_HINT } from '../lib/secrets/read-secrets.ts'
+import { strangeKeys } from '../lib/secrets/rotate.ts'
 import { sweep } from '../lib/sweep.ts'
 import { releaseAllLeases } from '../lib/workspaces/queries.ts'
 import { createApp } from './app.ts'
 import { startEmbeddedFly } from './embedded-fly.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
 import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
+import { openData } from './open-data.ts'
 import { createUndiciTransport } from './undici-transport.ts'
 import { VERSION } from './version.ts'
 
@@ -59,10 +62,8 @@ async function main(): Promise<void> {
   )
   const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
 
-  const database =
-    config.database.url === undefined
-      ? await connectPglite(`${config.dataDirectory}/postgres`)
-      : connectPostgres(config.database.url)
+  const { database, secretKeys } = await openData(config)
+  await refuseStrangeKeys(database, secretKeys, log)
   // PGlite's directory is this process's alone. A predecessor that was killed cannot give its leases back.
   if (database.driver === 'pglite') {
     await releaseAllLeases(database.db, new Date())
@@ -71,6 +72,7 @@ async function main(): Promise<void> {
   const fly = config.fly.emulator ? await startEmbeddedFly(config, (line) => log('info', line)) : undefined
   const effective: Config = {
     ...config,
+    secretKeys,
     // Emulated agents are on this computer; real ones need the address they can reach us at.
     publicUrl: config.publicUrl ?? (fly === undefined ? undefined : localUrl),
     fly: { ...config.fly, ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }) },
@@ -119,6 +121,25 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end())
 
   console.log(banner(effective, localUrl, database.driver))
+}
+
+/**
+ * Secrets that no key opens mean a wrong key far more often than a lost one: agents would be started in vain. A database that
+ * does not answer now is no reason to stay away.
+ * @throws ConfigError
+ */
+async function refuseStrangeKeys({ db }: OpenDatabase, secretKeys: Uint8Array[], log: Log): Promise<void> {
+  let strange: string[]
+  try {
+    strange = await strangeKeys(db, secretKeys)
+  } catch (error) {
+    log('warn', 'whether the stored secrets can be read is not known', { error })
+    return
+  }
+  if (strange.length === 0) return
+  throw new ConfigError([
+    `SECRETS_ENCRYPTION_KEY does not open the stored secrets, which were sealed with key ${strange.join(', ')}: ${UNREADABLE_HINT}`,
+  ])
 }
 
 function banner(config: Config, url: string, driver: string): string {

@@ -1,6 +1,7 @@
 // The only reader of the environment. Parses every setting at once and reports every mistake at once, by name and without
 // its value; nothing here depends on a mode word such as NODE_ENV.
 import { z } from 'zod'
+import { decodeBase64, decodeHex } from './encoding.ts'
 import type { LogLevel } from './log.ts'
 import { type ImagePolicy, isRuntime, RUNTIMES, type Runtime } from './workspaces/runtimes.ts'
 
@@ -42,6 +43,8 @@ export type Config = {
     messageRetentionHours: number
   }
   activity: { retentionDays: number }
+  /** What stored secrets are sealed with: the first seals, all open. Empty: none can be stored. */
+  secretKeys: Uint8Array[]
   logLevel: LogLevel
 }
 
@@ -91,6 +94,20 @@ const runtimeImages = z.string().transform((value, context): Partial<Record<Runt
   return images
 })
 
+/** 32 random bytes, as `openssl rand` prints them in base64 or hex. */
+const encryptionKey = z.string().transform((value, context): Uint8Array => {
+  const text = value.trim()
+  if (/^[0-9a-f]{64}$/i.test(text)) return decodeHex(text)
+  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
+    return decodeBase64(text.replaceAll('-', '+').replaceAll('_', '/').replace(/=$/, ''))
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'must be 32 random bytes in base64 or hex: openssl rand -base64 32',
+  })
+  return z.NEVER
+})
+
 const appName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a Fly app: lower-case letters, digits and dashes')
@@ -128,6 +145,8 @@ export const Environment = z.object({
   A2A_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(1_000_000).default(256),
   A2A_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(6_000),
   MESSAGE_RETENTION_HOURS: z.coerce.number().min(1).max(720).default(24),
+  SECRETS_ENCRYPTION_KEY: encryptionKey.optional(),
+  SECRETS_PREVIOUS_KEYS: list.pipe(z.array(encryptionKey)).default([]),
   ACTIVITY_RETENTION_DAYS: z.coerce.number().int().min(1).max(365).default(7),
 })
 
@@ -154,6 +173,9 @@ export function parseConfig(env: Record<string, unknown>): Config {
   const parsed = Environment.safeParse(given)
   if (!parsed.success) {
     for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')} ${issue.message}`)
+  }
+  if (given['SECRETS_PREVIOUS_KEYS'] !== undefined && given['SECRETS_ENCRYPTION_KEY'] === undefined) {
+    problems.push('SECRETS_PREVIOUS_KEYS is set but SECRETS_ENCRYPTION_KEY is not: previous keys only read')
   }
   problems.push(...halfConfigured(given))
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)])
@@ -193,6 +215,10 @@ export function parseConfig(env: Record<string, unknown>): Config {
       messageRetentionHours: settings.MESSAGE_RETENTION_HOURS,
     },
     activity: { retentionDays: settings.ACTIVITY_RETENTION_DAYS },
+    secretKeys: [
+      ...(settings.SECRETS_ENCRYPTION_KEY === undefined ? [] : [settings.SECRETS_ENCRYPTION_KEY]),
+      ...settings.SECRETS_PREVIOUS_KEYS,
+    ],
     logLevel: settings.LOG_LEVEL,
   }
 }

@@ -14,6 +14,10 @@ export function concatBytes(chunks: Uint8Array[], length: number): Uint8Array {
 export const encodeHex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
+/** @param text an even number of hex digits */
+export const decodeHex = (text: string): Uint8Array =>
+  Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16))
+
 /** As many arguments as every engine takes in one call. */
 const SLICE = 0x8000
 

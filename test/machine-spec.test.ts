@@ -35,6 +35,7 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
   image: 'ghcr.io/molecule-ai/workspace-hermes:latest',
   launchId: 'launch',
   controlPlane: 'plane',
+  secrets: {},
   token: 'secret-token',
   inboundSecret: 'the-inbound-secret',
   platformUrl: 'https://platform.example',

@@ -24,13 +24,16 @@ test('describes every door', () => {
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
   expect(operations.toSorted()).toEqual([
+    'delete /settings/secrets/{key}',
     'delete /workspaces/{id}',
+    'delete /workspaces/{id}/secrets/{key}',
     'get /fleet',
     'get /healthz',
     'get /livez',
     'get /regions',
     'get /registry/discover/{id}',
     'get /registry/{id}/peers',
+    'get /settings/secrets',
     'get /workspaces',
     'get /workspaces/{id}',
     'get /workspaces/{id}/a2a/.well-known/agent-card.json',
@@ -40,11 +43,14 @@ test('describes every door', () => {
     'get /workspaces/{id}/messages',
     'get /workspaces/{id}/messages/{message}',
     'get /workspaces/{id}/messages/{message}/response',
+    'get /workspaces/{id}/secrets',
+    'get /workspaces/{id}/secrets/values',
     'patch /workspaces/{id}',
     'post /registry/check-access',
     'post /registry/heartbeat',
     'post /registry/register',
     'post /registry/update-card',
+    'post /settings/secrets',
     'post /workspaces',
     'post /workspaces/{id}/a2a',
     'post /workspaces/{id}/a2a/{path}',
@@ -57,6 +63,9 @@ test('describes every door', () => {
     'post /workspaces/{id}/pause',
     'post /workspaces/{id}/restart',
     'post /workspaces/{id}/resume',
+    'post /workspaces/{id}/secrets',
+    'put /settings/secrets',
+    'put /workspaces/{id}/secrets',
   ])
 })
 

@@ -49,6 +49,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         image: over.image ?? subject.image,
         launchId: crypto.randomUUID(),
         controlPlane: plane,
+        secrets: {},
         token: 'token',
         inboundSecret: 'the-inbound-secret',
         platformUrl: 'http://platform.test',

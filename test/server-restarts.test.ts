@@ -3,7 +3,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from './support/harness.ts'
 import { stillLiving } from './support/processes.ts'
-import { createPlace, machinesAtFly, type Server, startServer } from './support/server.ts'
+import {
+  createPlace,
+  machinesAtFly,
+  type Server,
+  spawnNode,
+  startInVain,
+  startServer,
+} from './support/server.ts'
 
 type Workspace = Json & { id: string }
 
@@ -96,6 +103,25 @@ describe('starting again on the same directory', () => {
       expect(await machinesAtFly(place.emulatorUrl, id)).toHaveLength(1)
     },
   )
+
+  test('with another SECRETS_ENCRYPTION_KEY is refused, and with the old one beside it is not', async () => {
+    const [old, other] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
+    const first = await start({ SECRETS_ENCRYPTION_KEY: old ?? '' })
+    const saved = await first.call('/settings/secrets', { method: 'PUT', json: { key: 'A', value: 'kept' } })
+    expect(saved).toMatchObject({ status: 200 })
+    await first.end('SIGTERM')
+
+    const { code, stderr } = await startInVain({ ...place.settings, SECRETS_ENCRYPTION_KEY: other ?? '' })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
+
+    const settings = { SECRETS_ENCRYPTION_KEY: other ?? '', SECRETS_PREVIOUS_KEYS: old ?? '' }
+    const rotation = spawnNode('scripts/secrets-rotate.ts', { ...place.settings, ...settings })
+    expect(await rotation.exited).toMatchObject({ code: 0 })
+    expect(rotation.printed.stdout).toMatch(/^sealed 1 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
+    const second = await start({ SECRETS_ENCRYPTION_KEY: other ?? '' })
+    expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
+  })
 
   // Where the create is when the server dies: barely stored, with a machine that is being placed, pulled, or booted.
   test.each([0, 400, 900])(

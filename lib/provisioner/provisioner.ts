@@ -56,6 +56,7 @@ export type ProvisionProblemCode =
   | 'invalid_machine'
   | 'name_taken'
   | 'machine_gone'
+  | 'secrets_unreadable'
   | 'busy'
 
 /** Thrown by every verb below when the backend refused or did not answer. */

@@ -1,12 +1,13 @@
 // POST /workspaces: one statement stores what is wanted. The machine is made by the reconcile road that follows, here or
 // in the next sweep, so an answer never depends on Fly and a crash loses nothing.
-import { and, eq, lt } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema.ts'
+import { and, eq, lt, sql } from 'drizzle-orm'
+import { secrets, workspaces } from '../../drizzle/schema.ts'
 import { encodeHex } from '../encoding.ts'
 import { DomainError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { provisionDeadline } from './deadline.ts'
 import { checkParent } from './family.ts'
+import { sealAll } from '../secrets/change-secrets.ts'
 import { NO_MACHINE } from './launch.ts'
 import { appendEvents } from './transition.ts'
 import type { Workspace } from './workspace.ts'
@@ -33,14 +34,15 @@ export async function createWorkspace(
 ): Promise<Created> {
   const row = newWorkspace(services, input)
   if (row.parentId !== null) await checkParent(services, row.id, row.parentId)
+  const sealed = await sealAll(services, row.id, input.secrets ?? {})
   if (idempotency === undefined) {
-    await insert(services, row)
+    await insert(services, row, sealed)
     return { row }
   }
   row.idempotencyKey = idempotency.key
-  row.idempotencyFingerprint = await fingerprintOf(input)
+  row.idempotencyFingerprint = await fingerprintOf(services, input)
   row.idempotencyAnswer = idempotency.answerOf(row)
-  if (await insert(services, row)) return { row }
+  if (await insert(services, row, sealed)) return { row }
   return (await replay(services, row)) ?? createWorkspace(services, input, idempotency)
 }
 
@@ -98,8 +100,10 @@ function newWorkspace(services: Services, input: CreateWorkspaceInput): Workspac
   }
 }
 
+type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
+
 /** @returns false when the idempotency key is taken, and nothing was stored */
-async function insert({ db }: Services, row: Workspace): Promise<boolean> {
+async function insert({ db }: Services, row: Workspace, sealed: SealedSecret[]): Promise<boolean> {
   const created = db
     .$with('created')
     .as(
@@ -109,8 +113,13 @@ async function insert({ db }: Services, row: Workspace): Promise<boolean> {
         .onConflictDoNothing({ target: workspaces.idempotencyKey })
         .returning(),
     )
+  const kept = db.$with('kept', {}).as(
+    sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
+        select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
+        from created, jsonb_to_recordset(${JSON.stringify(sealed)}::jsonb) as secret(key text, "keyId" text, sealed text)`,
+  )
   const logged = appendEvents(db, 'created', { event: 'workspace_created', now: row.createdAt })
-  const rows = await db.with(created, logged).select({ id: created.id }).from(created)
+  const rows = await db.with(created, kept, logged).select({ id: created.id }).from(created)
   return rows.length > 0
 }
 
@@ -133,10 +142,14 @@ async function replay({ db, now }: Services, wanted: Workspace): Promise<Created
   return { row: first, replayed: first.idempotencyAnswer ?? {} }
 }
 
-/** The body as it was understood, so that spaces and the order of members make no difference. */
-async function fingerprintOf(input: CreateWorkspaceInput): Promise<string> {
-  const bytes = new TextEncoder().encode(canonical(input))
-  return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+/**
+ * The body as it was understood, so that spaces and the order of members make no difference. Where it has secrets, the key
+ * that seals them goes in too: whoever reads the database cannot try values out.
+ */
+async function fingerprintOf({ config }: Services, input: CreateWorkspaceInput): Promise<string> {
+  const hasSecrets = Object.keys(input.secrets ?? {}).length > 0
+  const text = canonical(hasSecrets ? [input, encodeHex(config.secretKeys[0] ?? new Uint8Array())] : input)
+  return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))))
 }
 
 function canonical(value: unknown): string {

@@ -5,6 +5,7 @@ import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
 import { inboundSecret } from '../agents/inbound-secret.ts'
 import { mintToken } from '../agents/token.ts'
 import { type Machine, type MachineRef, ProvisionError } from '../provisioner/provisioner.ts'
+import { readSecrets, SecretsUnreadable, UNREADABLE_HINT } from '../secrets/read-secrets.ts'
 import type { Services } from '../services.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { type MachineSpec, machineSpec, type Tier } from './machine-spec.ts'
@@ -87,6 +88,7 @@ async function deliver(
   const { config, db } = services
   const { launchId, app, region } = launch
   const now = services.now()
+  const secrets = await secretsOf(services, row.id)
   const minted = await mintToken()
   const launched = db.$with('launched').as(
     db
@@ -119,6 +121,7 @@ async function deliver(
   const runtime: Runtime = isRuntime(row.runtime) ? row.runtime : 'langgraph'
   return machineSpec({
     workspace: { ...row, runtime, region, tier: row.tier as Tier },
+    secrets,
     image: row.image ?? runtimeImage(runtime, config.images),
     launchId,
     controlPlane: row.controlPlane,
@@ -126,6 +129,22 @@ async function deliver(
     inboundSecret: await inboundSecret(row.agentKey, row.id, row.generation),
     platformUrl: config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
   })
+}
+
+// Without one of its keys an agent would run, and fail in the middle of somebody's work.
+async function secretsOf(services: Services, workspaceId: string): Promise<Record<string, string>> {
+  try {
+    return await readSecrets(services, workspaceId)
+  } catch (error) {
+    if (!(error instanceof SecretsUnreadable)) throw error
+    const problem = {
+      code: 'secrets_unreadable' as const,
+      message: error.message,
+      hint: UNREADABLE_HINT,
+      retryable: false,
+    }
+    throw new ProvisionError(problem, { applied: 'no', cause: error })
+  }
 }
 
 async function forgetLaunch({ db }: Services, row: ClaimedWorkspace, launchId: string): Promise<void> {

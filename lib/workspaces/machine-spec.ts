@@ -81,6 +81,8 @@ export type MachineSpecInput = {
   image: string
   launchId: string
   controlPlane: string
+  /** The workspace's stored secrets, by variable. */
+  secrets: Record<string, string>
   /** The workspace token in plain text: it travels with the machine and nowhere else. */
   token: string
   /** What we prove ourselves with to the agent (molecule.md §1.6). */
@@ -102,6 +104,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
     ...TIERS[workspace.tier],
     env: {
       ...workspace.env,
+      ...input.secrets,
       ...modelEnv(workspace.runtime, workspace.model),
       WORKSPACE_ID: workspace.id,
       WORKSPACE_CONFIG_PATH: '/configs',

@@ -3,7 +3,9 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { invalidField } from '../errors.ts'
 import type { Services } from '../services.ts'
+import { SecretValues } from '../secrets/secret-input.ts'
 import { storableJson, storableText } from '../storable.ts'
+import { EnvName } from './env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from './machine-spec.ts'
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from './runtimes.ts'
 
@@ -14,13 +16,6 @@ const plain = (max: number) =>
     // oxlint-disable-next-line eslint/no-control-regex -- control characters are what is refused
     .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain line breaks or control characters')
 const label = (max: number) => plain(max).regex(/^[^{}[\]|>*&!]*$/, 'must not contain any of {}[]|>*&!')
-
-const EnvName = z
-  .string()
-  .regex(
-    /^[A-Za-z_][A-Za-z0-9_]{0,254}$/,
-    'must be letters, digits and underscores, not starting with a digit',
-  )
 
 /** Variables for the agent. Platform names are refused rather than overridden, so that nobody is surprised. */
 export const WorkspaceEnv = z
@@ -64,9 +59,7 @@ export const CreateWorkspaceInput = z.object({
   env: WorkspaceEnv.nullish(),
   config: storableJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
-  secrets: z
-    .null({ error: 'are not supported yet: put values into env, and see SECURITY in the README' })
-    .optional(),
+  secrets: SecretValues.nullish(),
 })
 
 export type CreateWorkspaceInput = z.infer<typeof CreateWorkspaceInput>

@@ -1,0 +1,42 @@
+// The data of a Node process: its database, and the keys that open the secrets in it. Without settings both are embedded, so
+// that one command is enough.
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OpenDatabase } from '../drizzle/database.ts'
+import { connectPglite } from '../drizzle/pglite.ts'
+import { connectPostgres } from '../drizzle/postgres.ts'
+import type { Config } from '../lib/config.ts'
+import { decodeBase64, encodeBase64 } from '../lib/encoding.ts'
+import { KEY_BYTES } from '../lib/secrets/seal.ts'
+
+export type Data = { database: OpenDatabase; secretKeys: Uint8Array[] }
+
+/** @throws DirectoryInUse when another process has the embedded database open */
+export async function openData({ database, dataDirectory, secretKeys }: Config): Promise<Data> {
+  if (database.url !== undefined) return { database: connectPostgres(database.url), secretKeys }
+  return {
+    database: await connectPglite(`${dataDirectory}/postgres`),
+    secretKeys: secretKeys.length > 0 ? secretKeys : [await embeddedKey(dataDirectory)],
+  }
+}
+
+/**
+ * Made at the first start and kept beside the embedded database. It protects a copy of the database, and nobody from whoever
+ * has the whole directory.
+ */
+async function embeddedKey(dataDirectory: string): Promise<Uint8Array> {
+  const path = join(dataDirectory, 'secrets.key')
+  try {
+    // Never over one that is there: what it sealed would be lost.
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.write(encodeBase64(crypto.getRandomValues(new Uint8Array(KEY_BYTES))))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return decodeBase64((await readFile(path, 'utf8')).trim())
+}

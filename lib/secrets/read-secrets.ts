@@ -1,0 +1,77 @@
+// Reads stored secrets: their names for people, their values for the machine that gets them. All of the values or none: an
+// agent that runs without one of its keys fails later, and nobody knows why.
+import { and, asc, eq, isNull, or } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { secrets } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { Unreadable, unseal } from './seal.ts'
+
+export type Secret = typeof secrets.$inferSelect
+
+/** The values cannot be had. `failed` names the secrets; the message says why, and what to do. */
+export class SecretsUnreadable extends Error {
+  override name = 'SecretsUnreadable'
+  readonly failed: string[]
+
+  constructor(failed: string[], why: string) {
+    super(`${failed.length === 1 ? 'the secret' : 'the secrets'} ${failed.join(', ')} cannot be read: ${why}`)
+    this.failed = failed
+  }
+}
+
+/** What to do about it. */
+export const UNREADABLE_HINT =
+  'set SECRETS_ENCRYPTION_KEY back, or add the key they were sealed with to SECRETS_PREVIOUS_KEYS; if that key is lost: npm run secrets:rotate -- --delete-unreadable'
+
+/**
+ * What a workspace gets, by key, in the order of the alphabet: its own, and those for all that it has no own for.
+ * @param workspaceId null: those for all alone
+ */
+export async function listSecrets(db: Database, workspaceId: string | null): Promise<Secret[]> {
+  const rows = await db
+    .select()
+    .from(secrets)
+    .where(
+      workspaceId === null
+        ? isNull(secrets.workspaceId)
+        : or(eq(secrets.workspaceId, workspaceId), isNull(secrets.workspaceId)),
+    )
+    .orderBy(asc(secrets.key))
+  const own = new Set(rows.filter((row) => row.workspaceId !== null).map((row) => row.key))
+  return rows.filter((row) => row.workspaceId !== null || !own.has(row.key))
+}
+
+/** @throws SecretsUnreadable */
+export async function readSecrets(
+  { config, db }: Services,
+  workspaceId: string,
+): Promise<Record<string, string>> {
+  const values: Record<string, string> = {}
+  const failed: string[] = []
+  let why = ''
+  for (const row of await listSecrets(db, workspaceId)) {
+    try {
+      values[row.key] = await unseal(config.secretKeys, row, row)
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error
+      failed.push(row.key)
+      why = error.message
+    }
+  }
+  if (failed.length > 0) throw new SecretsUnreadable(failed, why)
+  return values
+}
+
+/** One secret of exactly this place. */
+export async function findSecret(
+  db: Database,
+  place: { workspaceId: string | null; key: string },
+): Promise<Secret | undefined> {
+  const { key, workspaceId } = place
+  const here = workspaceId === null ? isNull(secrets.workspaceId) : eq(secrets.workspaceId, workspaceId)
+  const [row] = await db
+    .select()
+    .from(secrets)
+    .where(and(here, eq(secrets.key, key)))
+  return row
+}

@@ -1,0 +1,46 @@
+// Boots machines that lack what has changed. At most some at a time: each restart is a statement, and a Worker has a budget.
+import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema.ts'
+import { DomainError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { restartWorkspace } from '../workspaces/restart.ts'
+
+/** Restarts in one request, at most. */
+const MOST = 20
+
+/** Those that run; what sleeps or is paused gets the newest spec with its next restart. */
+const RUNNING = ['provisioning', 'ready', 'degraded', 'offline'] as const
+
+/**
+ * Restarts the running workspaces whose machines were made before the last change of what they get.
+ * @param workspaceId null: of all of them, the oldest first
+ * @returns the ids, and whether there are more
+ */
+export async function restartForSecrets(
+  services: Services,
+  workspaceId: string | null,
+): Promise<{ restarted: string[]; more: boolean }> {
+  const rows = await services.db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(
+      and(
+        workspaceId === null ? undefined : eq(workspaces.id, workspaceId),
+        inArray(workspaces.status, [...RUNNING]),
+        sql`${workspaces.machineSpecVersion} < ${workspaces.specVersion}`,
+      ),
+    )
+    .orderBy(asc(workspaces.createdAt))
+    .limit(MOST + 1)
+  const restarted: string[] = []
+  for (const { id } of rows.slice(0, MOST)) {
+    try {
+      await restartWorkspace(services, id)
+      restarted.push(id)
+    } catch (error) {
+      // It has been paused or removed meanwhile, or its parent has.
+      if (!(error instanceof DomainError) || error.code !== 'conflict') throw error
+    }
+  }
+  return { restarted, more: rows.length > MOST }
+}

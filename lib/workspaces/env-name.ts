@@ -1,0 +1,9 @@
+// The name of a variable, wherever callers give one.
+import { z } from 'zod'
+
+export const EnvName = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,254}$/,
+    'must be letters, digits and underscores, not starting with a digit',
+  )

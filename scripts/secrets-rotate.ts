@@ -1,0 +1,68 @@
+// `npm run secrets:rotate`: seals the stored secrets anew with SECRETS_ENCRYPTION_KEY, so that the keys in
+// SECRETS_PREVIOUS_KEYS can be thrown away afterwards.
+import { parseArgs } from 'node:util'
+import { openData } from '../functions/open-data.ts'
+import { ConfigError, parseConfig } from '../lib/config.ts'
+import { deleteSealedWith, rotateSecrets, strangeKeys } from '../lib/secrets/rotate.ts'
+import { keyIdOf } from '../lib/secrets/seal.ts'
+
+const HELP = `npm run secrets:rotate -- [options]
+
+Seals every stored secret anew with SECRETS_ENCRYPTION_KEY. Keys listed in SECRETS_PREVIOUS_KEYS are used for reading.
+Takes the settings of the server; may run beside it where DATABASE_URL is set, and is safe to repeat.
+
+  1. Give the server the new key as SECRETS_ENCRYPTION_KEY and the old one as SECRETS_PREVIOUS_KEYS, everywhere.
+  2. Run this.
+  3. Take SECRETS_PREVIOUS_KEYS away.
+
+  --delete-unreadable   deletes the secrets whose key is not among these: for a key that is lost
+  --help
+`
+
+const { values } = parseArgs({
+  options: {
+    'delete-unreadable': { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help === true) {
+  process.stdout.write(HELP)
+  process.exit(0)
+}
+
+try {
+  process.exitCode = await rotate()
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+
+async function rotate(): Promise<number> {
+  const { database, secretKeys } = await openData(parseConfig(process.env))
+  try {
+    const [current, ...previous] = secretKeys
+    if (current === undefined) {
+      throw new ConfigError(['SECRETS_ENCRYPTION_KEY is not set: openssl rand -base64 32'])
+    }
+    if (values['delete-unreadable']) {
+      const strange = await strangeKeys(database.db, secretKeys)
+      const deleted = strange.length === 0 ? 0 : await deleteSealedWith(database.db, strange)
+      process.stdout.write(`deleted ${deleted} secrets that no configured key opens\n`)
+    }
+    const { sealed, unreadable } = await rotateSecrets(
+      database.db,
+      [current, ...previous],
+      () => new Date(),
+      (count) => process.stderr.write(`${count} …\n`),
+    )
+    for (const { key, why, workspaceId } of unreadable) {
+      process.stderr.write(`${workspaceId ?? 'global'} ${key}: ${why}\n`)
+    }
+    process.stdout.write(
+      `sealed ${sealed} anew with key ${await keyIdOf(current)}; ${unreadable.length} cannot be read\n`,
+    )
+    return unreadable.length === 0 ? 0 : 1
+  } finally {
+    await database.close()
+  }
+}
