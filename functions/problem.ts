@@ -121,11 +121,14 @@ export function toProblem(c: Context<AppEnv>, error: DomainError): Response {
   )
 }
 
+type Issue = { path: PropertyKey[]; message: string; issues?: { message: string }[] }
+
 /** A refused body, query or path: each field by its path, in words. */
-export function toInvalidInput(error: { issues: { path: PropertyKey[]; message: string }[] }): DomainError {
+export function toInvalidInput(error: { issues: Issue[] }): DomainError {
   const errors = error.issues.map((issue) => ({
     field: issue.path.map(String).join('.') || 'body',
-    message: issue.message,
+    // What is wrong with the name of a member is said one level deeper.
+    message: issue.issues?.[0]?.message ?? issue.message,
   }))
   const [first = { field: 'body', message: 'is not valid' }] = errors
   return new DomainError('invalid_input', `${first.field}: ${first.message}`, { errors })

@@ -134,7 +134,13 @@ describe('refusing', () => {
     ["a variable of Fly's", { name: 'a', env: { FLY_REGION: 'x' } }, 'env.FLY_REGION', /platform/],
     ['a variable with a bad name', { name: 'a', env: { 'a-b': 'x' } }, 'env.a-b', /./],
     ['a variable that is not text', { name: 'a', env: { A: 1 } }, 'env.A', /string/],
-    ['secrets, which would be lost', { name: 'a', secrets: { A: 'b' } }, 'secrets', /env/],
+    [
+      'a secret with the name of the platform’s',
+      { name: 'a', secrets: { PLATFORM_URL: 'b' } },
+      'secrets.PLATFORM_URL',
+      /platform/,
+    ],
+    ['an empty secret', { name: 'a', secrets: { A: '' } }, 'secrets.A', /empty/],
     ['an array', [], 'body', /./],
     ['text', '"hello"', 'body', /./],
   ])('%s', async (_what, json, field, message) => {
