@@ -6,12 +6,15 @@ import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../lib/a2a/js
 import { ProxyError, type ProxyReason } from '../lib/a2a/proxy-error.ts'
 import { type Reply, say } from '../lib/a2a/reply.ts'
 import { type A2aRequest, travel, voiceOf } from '../lib/a2a/road.ts'
+import { decideAccess } from '../lib/access.ts'
 import { type Caller, callerKey } from '../lib/caller.ts'
 import type { DomainError, ErrorCode } from '../lib/errors.ts'
 import { acceptMessage } from '../lib/messages/accept.ts'
 import { deliverSoon } from '../lib/messages/deliver.ts'
 import type { Services } from '../lib/services.ts'
 import { createIdentify, type Knock, type Openness } from './authenticate.ts'
+import { corsHeaders } from './cors.ts'
+import { A2A_DOOR } from './doors.ts'
 import { checkClaim } from './claimed-caller.ts'
 import { toMessageView } from './message-view.ts'
 import { parsePrefer, type Preferences } from './prefer.ts'
@@ -59,6 +62,7 @@ export function createA2aDoor(services: Services, openness: Openness): (knock: A
   return async (knock) => {
     const { path, reply } = knock
     knock.own['x-request-id'] = knock.requestId
+    Object.assign(knock.own, corsHeaders(config.corsOrigins, knock.header('origin')))
     let envelope = NO_ENVELOPE
     try {
       const allowed = path.tail === '' ? knock.method === 'POST' : CARRIED.has(knock.method)
@@ -126,11 +130,15 @@ async function readBody(knock: A2aKnock, isOpen: boolean, maxBytes: number): Pro
 async function checkAccess(services: Services, caller: Caller, id: string): Promise<string> {
   if (!UUID.test(id)) throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found: its id is a UUID')
   const workspaceId = id.toLowerCase()
-  if (!(await mayTalk(services, caller, workspaceId))) {
-    const peers = caller.kind === 'workspace' ? `; GET /registry/${caller.workspaceId}/peers lists yours` : ''
-    throw new ProxyError('WORKSPACE_NOT_FOUND', `workspace not found among those you may talk to${peers}`)
-  }
-  return workspaceId
+  const verdict = decideAccess(A2A_DOOR, caller, workspaceId)
+  if (verdict === 'allowed') return workspaceId
+  if (verdict === 'forbidden') throw new ProxyError('FORBIDDEN', 'this needs a token with the scope operate')
+  if (caller.kind !== 'workspace') throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found')
+  if (await mayTalk(services, caller.workspaceId, workspaceId)) return workspaceId
+  throw new ProxyError(
+    'WORKSPACE_NOT_FOUND',
+    `workspace not found among those you may talk to; GET /registry/${caller.workspaceId}/peers lists yours`,
+  )
 }
 
 function confirm({ own }: A2aKnock, { wait }: Preferences): void {
@@ -167,6 +175,7 @@ const REASONS: Partial<Record<ErrorCode, ProxyReason>> = {
   invalid_input: 'INVALID_PREFERENCE',
   unauthenticated: 'UNAUTHENTICATED',
   forbidden: 'FORBIDDEN',
+  rate_limited: 'RATE_LIMITED',
   not_found: 'WORKSPACE_NOT_FOUND',
   unavailable: 'UNAVAILABLE',
   misconfigured: 'NOT_CONFIGURED',
@@ -175,5 +184,8 @@ const REASONS: Partial<Record<ErrorCode, ProxyReason>> = {
 function toProxyError(error: unknown): ProxyError {
   if (error instanceof ProxyError) return error
   const domain: DomainError = toDomainError(error)
-  return new ProxyError(REASONS[domain.code] ?? 'INTERNAL', domain.message, { cause: domain.cause })
+  return new ProxyError(REASONS[domain.code] ?? 'INTERNAL', domain.message, {
+    cause: domain.cause,
+    ...(domain.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: domain.retryAfterSeconds }),
+  })
 }

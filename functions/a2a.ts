@@ -4,7 +4,8 @@ import type { Context } from 'hono'
 import type { Services } from '../lib/services.ts'
 import { createA2aDoor, matchA2a } from './a2a-door.ts'
 import type { AppEnv } from './app-env.ts'
-import { knockOf, type Openness } from './authenticate.ts'
+import type { Openness } from './authenticate.ts'
+import { knockOf } from './knock.ts'
 import { readBounded } from './read-bounded.ts'
 import { createWebReply } from './web-reply.ts'
 
@@ -24,7 +25,7 @@ export function a2aRoutes(services: Services, openness: Openness) {
     const own: Record<string, string> = {}
     const { reply, response } = createWebReply(own, c.req.raw.signal)
     const done = door({
-      ...knockOf(c),
+      ...knockOf(services.config, c),
       path,
       method: c.req.method,
       query: search,

@@ -8,23 +8,29 @@ import type { Services } from '../lib/services.ts'
 import { a2aRoutes } from './a2a.ts'
 import { activityRoutes } from './activity.ts'
 import type { AppEnv } from './app-env.ts'
-import { authenticate, createIdentify, type Openness } from './authenticate.ts'
+import { createIdentify, type Openness } from './authenticate.ts'
 import { cardRoutes } from './cards.ts'
+import { corsHeaders, preflightHeaders } from './cors.ts'
 import { delegationRoutes } from './delegations.ts'
 import { type ApiDocument, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet.ts'
+import { createGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { messageRoutes } from './messages.ts'
+import { moleculeCompatRoutes } from './molecule-compat.ts'
 import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
 import { registryRoutes } from './registry.ts'
 import { secretRoutes } from './secrets.ts'
+import { tokenRoutes } from './tokens.ts'
 import { VERSION } from './version.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { workspaceVerbRoutes } from './workspace-verbs.ts'
 
 /** Largest body of everything but A2A. */
 const MAX_BODY_BYTES = 1024 * 1024
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 export function createApp(services: Services, openness: Openness) {
   const app = new OpenAPIHono<AppEnv>()
@@ -50,12 +56,36 @@ export function createApp(services: Services, openness: Openness) {
     }
     return toProblem(c, failure)
   })
-  app.notFound((c) =>
-    toProblem(c, new DomainError('not_found', `there is no ${c.req.method} ${c.req.path}; see /docs`)),
-  )
+  app.notFound((c) => {
+    const { method, path } = c.req
+    const allowed = METHODS.filter((other) =>
+      app.router.match(other, path)[0].some(([[, route]]) => route.method === other),
+    )
+    if (allowed.length === 0)
+      return toProblem(c, new DomainError('not_found', `there is no ${method} ${path}; see /docs`))
+    c.header('allow', allowed.join(', '))
+    return toProblem(
+      c,
+      new DomainError(
+        'method_not_allowed',
+        `${method} is not a method of ${path}: it takes ${allowed.join(', ')}`,
+      ),
+    )
+  })
 
-  const identity = createIdentify(services, openness)
-  app.route('/', cardRoutes(services, identity))
+  app.use(async (c, next) => {
+    const { corsOrigins } = services.config
+    const origin = c.req.header('origin')
+    if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
+      const asked = c.req.header('access-control-request-headers')
+      return c.body(null, 204, preflightHeaders(corsOrigins, origin, asked))
+    }
+    await next()
+    for (const [name, value] of Object.entries(corsHeaders(corsOrigins, origin)))
+      c.header(name, value, { append: name === 'vary' })
+  })
+  app.use(createGuard(services, createIdentify(services, openness)))
+  app.route('/', cardRoutes(services))
   // A2A has its own limit and its own answers, so it stands before what applies to all the others.
   app.route('/', a2aRoutes(services, openness))
 
@@ -82,18 +112,11 @@ export function createApp(services: Services, openness: Openness) {
   app.get('/', (c) => c.redirect('/docs'))
   app.route('/', registryRoutes(services))
 
-  const identify = authenticate(identity)
-  app.use('/workspaces', identify)
-  app.use('/workspaces/*', identify)
-  app.use('/settings/*', identify)
-  app.use('/fleet', identify)
-  app.use('/regions', identify)
-  app.use('/registry/discover/:id', identify)
-  app.use('/registry/:id/peers', identify)
-  app.use('/registry/check-access', identify)
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceVerbRoutes(services))
   app.route('/', secretRoutes(services))
+  app.route('/', tokenRoutes(services))
+  app.route('/', moleculeCompatRoutes(services))
   app.route('/', activityRoutes(services))
   app.route('/', messageRoutes(services))
   app.route('/', delegationRoutes(services))

@@ -1,13 +1,14 @@
 // Bearer → caller. Closed unless a token matches, with one exception that the entry has to ask for: a server that listens
-// on loopback alone and has no ADMIN_TOKEN is open to this computer, and to nothing that a browser or a tunnel relays.
+// on loopback alone, has no ADMIN_TOKEN and no Fly but the emulator is open to this computer, and to nothing that a browser or
+// a tunnel relays.
 import type { Context } from 'hono'
-import { createMiddleware } from 'hono/factory'
 import { identifyAgent } from '../lib/agents/authenticate-agent.ts'
 import { hashToken } from '../lib/agents/token.ts'
 import type { Caller } from '../lib/caller.ts'
+import type { Config } from '../lib/config.ts'
 import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
-import type { AppEnv } from './app-env.ts'
+import { identifyApiToken, isApiToken } from '../lib/tokens/api-tokens.ts'
 
 const bearer = (authorization: string | undefined) =>
   /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
@@ -20,11 +21,20 @@ export type Openness = {
   loopback: boolean
 }
 
+/**
+ * Whether no credential is asked for: nobody has set ADMIN_TOKEN, nobody but this computer can knock, and there is nothing to lose
+ * but the emulator, unless MOLECULE_COMPAT says that Molecule's own clients are to be let in.
+ */
+export const isOpen = ({ adminTokens, fly, moleculeCompat }: Config, { loopback }: Openness): boolean =>
+  adminTokens.length === 0 && loopback && (fly.emulator || moleculeCompat)
+
 /** What a request tells of who sent it, on any runtime. */
 export type Knock = {
   header: (name: string) => string | undefined
   /** The host name that was asked for, without a port. */
   hostname: () => string
+  /** Where it comes from (functions/address.ts). */
+  address: () => string
 }
 
 export type Identify = (knock: Knock) => Caller | Promise<Caller>
@@ -32,10 +42,12 @@ export type Identify = (knock: Knock) => Caller | Promise<Caller>
 /**
  * How a server identifies its callers. What was found is kept for seconds, under the whole header: to find an entry a hash
  * of all of it must fit, so the time it takes tells nothing about a token.
- * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`
+ * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`, `rate_limited`
  */
 export function createIdentify(services: Services, openness: Openness): Identify {
-  const { adminTokens } = services.config
+  const { config, failedAttempts } = services
+  const { adminTokens } = config
+  const open = isOpen(config, openness)
 
   async function read(authorization: string): Promise<Caller | undefined> {
     const token = bearer(authorization)
@@ -43,45 +55,46 @@ export function createIdentify(services: Services, openness: Openness): Identify
     // Digests are compared, so that how long it takes tells nothing about the token.
     const [digest, ...accepted] = await Promise.all([token, ...adminTokens].map(hashToken))
     if (digest !== undefined && accepted.includes(digest)) return { kind: 'admin' }
+    if (isApiToken(token)) return identifyApiToken(services, token)
     const agent = await identifyAgent(services.db, token, services.now())
     return agent === undefined ? undefined : { kind: 'workspace', workspaceId: agent.workspaceId }
   }
 
   return (knock) => {
-    if (adminTokens.length === 0 && !openness.loopback) {
-      throw new DomainError('misconfigured', 'ADMIN_TOKEN is not set: this server is closed until it is')
+    if (adminTokens.length === 0 && !open) {
+      throw new DomainError(
+        'misconfigured',
+        'ADMIN_TOKEN is not set: this server is closed until it is (openssl rand -base64 32)',
+      )
     }
     const authorization = knock.header('authorization')
     if (bearer(authorization) === undefined || authorization === undefined) {
-      if (adminTokens.length > 0)
-        throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
+      if (!open) throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
       refuseRelayed(knock)
       return ANYBODY_HERE
     }
-    return services.callers.peek(authorization) ?? known(authorization)
+    return services.callers.peek(authorization) ?? known(authorization, knock.address())
   }
 
-  async function known(authorization: string): Promise<Caller> {
+  async function known(authorization: string, address: string): Promise<Caller> {
+    if (failedAttempts.isKnownWrong(authorization)) throw notValid()
+    const seconds = failedAttempts.mustWait(address)
+    if (seconds !== undefined) {
+      throw new DomainError('rate_limited', 'too many wrong tokens from this address: wait', {
+        retryAfterSeconds: seconds,
+      })
+    }
     const caller = await services.callers.load(authorization, () => read(authorization))
-    if (caller === undefined) throw new DomainError('unauthenticated', 'this token is not valid')
-    return caller
+    if (caller !== undefined) return caller
+    const count = failedAttempts.note(address, authorization)
+    if (count === 1 || count % 30 === 0) services.log('warn', 'wrong tokens', { address, count })
+    throw notValid()
   }
 }
+
+const notValid = () => new DomainError('unauthenticated', 'this token is not valid')
 
 const ANYBODY_HERE: Caller = { kind: 'admin' }
-
-/** The middleware that identifies the caller of every door behind it. */
-export function authenticate(identify: Identify) {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    c.set('caller', await identify(knockOf(c)))
-    await next()
-  })
-}
-
-export const knockOf = (c: Context): Knock => ({
-  header: (name) => c.req.header(name),
-  hostname: () => new URL(c.req.url).hostname,
-})
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
@@ -104,20 +117,3 @@ function refuseRelayed({ header, hostname }: Knock): void {
 }
 
 const hostOf = (origin: string) => (URL.canParse(origin) ? new URL(origin).hostname : '')
-
-/** For doors that only an operator may use. */
-export const adminOnly = createMiddleware<AppEnv>(async (c, next) => {
-  if (c.get('caller').kind !== 'admin') throw new DomainError('forbidden', 'a workspace token cannot do this')
-  await next()
-})
-
-/**
- * For doors of one workspace, which its own agent may use too.
- * @throws DomainError `not_found` for another's workspace: whether it exists is not for them to know
- */
-export function assertMayUse(c: Context<AppEnv>, workspaceId: string): void {
-  const caller = c.get('caller')
-  if (caller.kind === 'workspace' && caller.workspaceId !== workspaceId) {
-    throw new DomainError('not_found', 'workspace not found')
-  }
-}

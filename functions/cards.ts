@@ -4,12 +4,10 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { readCard } from '../lib/a2a/read-card.ts'
 import { ProxyError } from '../lib/a2a/proxy-error.ts'
-import { mayTalk } from '../lib/a2a/access.ts'
 import { encodeBase64Url } from '../lib/encoding.ts'
-import { DomainError, workspaceNotFound } from '../lib/errors.ts'
+import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
 import type { AppEnv } from './app-env.ts'
-import { authenticate, type Identify } from './authenticate.ts'
 import { refuseForgery } from './claimed-caller.ts'
 import { IdParam, problem } from './door.ts'
 import { toInvalidInput } from './problem.ts'
@@ -18,14 +16,13 @@ import { publicUrlOf } from './public-url.ts'
 /** How long callers may keep a card, in seconds. */
 const MAX_AGE = 60
 
-export function cardRoutes(services: Services, identify: Identify) {
+export function cardRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
 
   const serve = async (c: Context<AppEnv>) => {
     const parsed = IdParam.safeParse({ id: c.req.param('id') })
     if (!parsed.success) throw toInvalidInput(parsed.error)
     const { id } = parsed.data
-    if (!(await mayTalk(services, c.get('caller'), id))) throw workspaceNotFound()
     const { card, isStored } = await readCard(services, {
       id,
       version: c.req.header('a2a-version') ?? c.req.query('A2A-Version'),
@@ -46,7 +43,7 @@ export function cardRoutes(services: Services, identify: Identify) {
 
   for (const base of ['/workspaces/:id/a2a', '/workspaces/:id']) {
     for (const name of ['agent-card.json', 'agent.json'])
-      app.get(`${base}/.well-known/${name}`, authenticate(identify), refuseForgery, serve)
+      app.get(`${base}/.well-known/${name}`, refuseForgery, serve)
   }
   app.openAPIRegistry.registerPath({
     method: 'get',

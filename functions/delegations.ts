@@ -11,7 +11,6 @@ import {
 } from '../lib/delegations/record-delegation.ts'
 import type { Services } from '../lib/services.ts'
 import { storableText } from '../lib/storable.ts'
-import { assertMayUse } from './authenticate.ts'
 import { createDoors, IdParam, json, problem } from './door.ts'
 
 const bodyOf = <Schema extends z.ZodType>(schema: Schema) => ({
@@ -116,7 +115,6 @@ export function delegationRoutes(services: Services) {
 
   app.openapi(delegateRoute, async (c) => {
     const { id } = c.req.valid('param')
-    assertMayUse(c, id)
     const { isRepeat, ...row } = await delegate(services, id, c.req.valid('json'), (work) =>
       c.executionCtx.waitUntil(work),
     )
@@ -128,14 +126,12 @@ export function delegationRoutes(services: Services) {
 
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')
-    assertMayUse(c, id)
     const rows = await listDelegations(services.db, id, c.req.valid('query').limit)
     return c.json(rows.map(toView), 200)
   })
 
   app.openapi(recordRoute, async (c) => {
     const { id } = c.req.valid('param')
-    assertMayUse(c, id)
     const recorded = await recordDelegation(services, id, c.req.valid('json'), (work) =>
       c.executionCtx.waitUntil(work),
     )
@@ -144,7 +140,6 @@ export function delegationRoutes(services: Services) {
 
   app.openapi(updateRoute, async (c) => {
     const { id, delegation_id: delegationId } = c.req.valid('param')
-    assertMayUse(c, id)
     await updateDelegation(services, id, delegationId, c.req.valid('json'))
     return c.json({ status: 'updated' as const }, 200)
   })

@@ -3,7 +3,6 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { describeFleet } from '../lib/fleet.ts'
 import type { Services } from '../lib/services.ts'
 import { listRegionHealth } from '../lib/workspaces/region-health.ts'
-import { adminOnly } from './authenticate.ts'
 import { createDoors, json } from './door.ts'
 import { Reason } from './workspace-view.ts'
 
@@ -34,7 +33,6 @@ const fleetRoute = createRoute({
   method: 'get',
   path: '/fleet',
   operationId: 'getFleet',
-  middleware: [adminOnly],
   responses: {
     200: json(
       FleetView,
@@ -59,7 +57,6 @@ const regionsRoute = createRoute({
   method: 'get',
   path: '/regions',
   operationId: 'listRegions',
-  middleware: [adminOnly],
   responses: {
     200: json(
       z.array(RegionView),

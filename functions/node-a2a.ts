@@ -2,6 +2,7 @@
 // comes, and through web streams each would cost several times as much.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../lib/services.ts'
+import { addressOf } from './address.ts'
 import { createA2aDoor, matchA2a } from './a2a-door.ts'
 import type { Openness } from './authenticate.ts'
 import type { Background } from './listen.ts'
@@ -15,6 +16,8 @@ export function createNodeA2a(services: Services, openness: Openness, background
 
   return (incoming, outgoing) => {
     const { method = 'GET', url = '/' } = incoming
+    // A browser that asks whether it may come is answered by the app.
+    if (method === 'OPTIONS') return false
     const at = url.indexOf('?')
     const pathname = at === -1 ? url : url.slice(0, at)
     const path = matchA2a(pathname)
@@ -38,6 +41,12 @@ export function createNodeA2a(services: Services, openness: Openness, background
       headers: pairsOf(incoming),
       requestId,
       header: (name) => incoming.headers[name]?.toString(),
+      address: () =>
+        addressOf(
+          services.config.trustedProxy,
+          (name) => incoming.headers[name]?.toString(),
+          incoming.socket.remoteAddress,
+        ),
       hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
       origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
       readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),

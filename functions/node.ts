@@ -12,6 +12,7 @@ import { strangeKeys } from '../lib/secrets/rotate.ts'
 import { sweep } from '../lib/sweep.ts'
 import { releaseAllLeases } from '../lib/workspaces/queries.ts'
 import { createApp } from './app.ts'
+import { isOpen } from './authenticate.ts'
 import { startEmbeddedFly } from './embedded-fly.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
 import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
@@ -144,8 +145,7 @@ async function refuseStrangeKeys({ db }: OpenDatabase, secretKeys: Uint8Array[],
 
 function banner(config: Config, url: string, driver: string): string {
   const { fly } = config
-  const open = config.adminTokens.length === 0
-  const loopback = LOOPBACK.test(config.listen.host)
+  const open = isOpen(config, { loopback: LOOPBACK.test(config.listen.host) })
   const lines = [
     `Workspaces on Fly Machines ${VERSION}`,
     '',
@@ -160,11 +160,12 @@ function banner(config: Config, url: string, driver: string): string {
           '  Agents     cannot call home: set PUBLIC_URL to an address that machines can reach (readiness is polled instead)',
         ]
       : []),
-    open && loopback
+    open
       ? '  Access     open to this computer; set ADMIN_TOKEN to require a token'
-      : open
-        ? `  Access     CLOSED: ${config.listen.host} is not a loopback address; set ADMIN_TOKEN`
-        : '  Access     with ADMIN_TOKEN as a bearer token',
+      : config.adminTokens.length === 0
+        ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32); only the emulator on a loopback address is open without it'
+        : '  Access     with ADMIN_TOKEN as a bearer token, or tokens made with POST /tokens',
+    ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: status online, test tokens'] : []),
     '',
     'Make a workspace, and be told when it is ready:',
     '',

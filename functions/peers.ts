@@ -5,14 +5,14 @@ import type { Context } from 'hono'
 import { rewriteCard } from '../lib/a2a/card.ts'
 import { canCommunicate } from '../lib/agents/access.ts'
 import { listPeers, type Peer } from '../lib/agents/peers.ts'
-import { DomainError } from '../lib/errors.ts'
+import { workspaceNotFound } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
 import { storableText } from '../lib/storable.ts'
-import { STATUSES } from '../lib/workspaces/lifecycle.ts'
+import type { Config } from '../lib/config.ts'
 import { getLivingWorkspace } from '../lib/workspaces/queries.ts'
-import { assertMayUse } from './authenticate.ts'
 import { refuseForgery } from './claimed-caller.ts'
 import { createDoors, IdParam, json, problem } from './door.ts'
+import { StatusView, statusView } from './molecule-compat.ts'
 import { publicUrlOf } from './public-url.ts'
 
 const discoverRoute = createRoute({
@@ -37,7 +37,7 @@ const PeerView = z
     name: z.string(),
     role: z.string().nullable(),
     tier: z.int(),
-    status: z.enum(STATUSES),
+    status: StatusView,
     agent_card: z.record(z.string(), z.unknown()).nullable(),
     url: z.string(),
     parent_id: z.uuid().nullable(),
@@ -82,48 +82,45 @@ const accessRoute = createRoute({
 
 export function peerRoutes(services: Services) {
   const { config, db } = services
-  const secured = config.adminTokens.length > 0
   const app = createDoors()
   const a2aUrlOf = (c: Context, id: string) => `${publicUrlOf(config, c)}/workspaces/${id}/a2a`
 
   app.openapi(discoverRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const caller = c.get('caller')
-    if (caller.kind === 'workspace' && !(await canCommunicate(db, caller.workspaceId, id))) {
-      throw new DomainError('not_found', 'workspace not found', {
-        details: { hint: 'A workspace finds itself, its siblings, and whoever is above or below it.' },
-      })
-    }
     const row = await getLivingWorkspace(db, id)
     return c.json({ id: row.id, url: a2aUrlOf(c, row.id), name: row.name }, 200)
   })
 
   app.openapi(peersRoute, async (c) => {
     const { id } = c.req.valid('param')
-    assertMayUse(c, id)
     const peers = await listPeers(db, id, (c.req.valid('query').q ?? '').trim())
     return c.json(
-      peers.map((peer) => toView(peer, a2aUrlOf(c, peer.id), secured)),
+      peers.map((peer) => toView(config, peer, a2aUrlOf(c, peer.id))),
       200,
     )
   })
 
   app.openapi(accessRoute, async (c) => {
     const { caller_id: callerId, target_id: targetId } = c.req.valid('json')
-    assertMayUse(c, callerId)
+    const caller = c.get('caller')
+    if (caller.kind === 'workspace' && caller.workspaceId !== callerId.toLowerCase())
+      throw workspaceNotFound()
     return c.json({ allowed: await canCommunicate(db, callerId, targetId) }, 200)
   })
 
   return app
 }
 
-const toView = (row: Peer, url: string, secured: boolean): z.infer<typeof PeerView> => ({
+const toView = (config: Config, row: Peer, url: string): z.infer<typeof PeerView> => ({
   id: row.id,
   name: row.name,
   role: row.role,
   tier: row.tier,
-  status: row.status,
-  agent_card: row.agentCard === null ? null : rewriteCard(row.agentCard, { url, secured }),
+  status: statusView(config, row.status),
+  agent_card:
+    row.agentCard === null
+      ? null
+      : rewriteCard(row.agentCard, { url, secured: config.adminTokens.length > 0 }),
   url,
   parent_id: row.parentId,
   active_tasks: row.activeTasks,

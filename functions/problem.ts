@@ -10,7 +10,7 @@ import type { AppEnv } from './app-env.ts'
 
 const PROBLEMS: Record<
   ErrorCode,
-  { status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 415 | 422 | 500 | 503; title: string }
+  { status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 405 | 415 | 422 | 429 | 500 | 503; title: string }
 > = {
   invalid_input: { status: 400, title: 'The input is not valid' },
   too_large: { status: 413, title: 'The body is too large' },
@@ -22,6 +22,8 @@ const PROBLEMS: Record<
   conflict: { status: 409, title: 'Not possible now' },
   confirmation_required: { status: 409, title: 'Confirmation required' },
   idempotency_mismatch: { status: 422, title: 'The key belongs to another request' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+  method_not_allowed: { status: 405, title: 'Not a method of this address' },
   unavailable: { status: 503, title: 'Not available now' },
   misconfigured: { status: 503, title: 'The server is not configured' },
   internal: { status: 500, title: 'A mistake of ours' },

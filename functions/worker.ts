@@ -25,7 +25,7 @@ const REQUIRED = {
 }
 
 function open(env: Record<string, unknown>): Place {
-  const config = readConfig(env)
+  const config: Config = { ...readConfig(env), trustedProxy: 'cloudflare' }
   if (config.database.url === undefined) throw new ConfigError(['DATABASE_URL is missing'])
   // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
   const log = createLog(config.logLevel, (line) => console.log(line))

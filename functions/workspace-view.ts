@@ -1,8 +1,9 @@
 // A workspace as the API shows it: Molecule's names where its clients read them (molecule.md §2.4), ours beside them.
 // Values of env never leave; their names do.
 import { z } from '@hono/zod-openapi'
-import { STATUSES } from '../lib/workspaces/lifecycle.ts'
+import type { Config } from '../lib/config.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
+import { StatusView, statusView } from './molecule-compat.ts'
 
 const moment = z.iso.datetime().nullable()
 
@@ -15,7 +16,7 @@ export const WorkspaceView = z
     id: z.uuid(),
     name: z.string(),
     role: z.string().nullable(),
-    status: z.enum(STATUSES),
+    status: StatusView,
     status_changed_at: z.iso.datetime(),
     reason: Reason.nullable(),
     runtime: z.string(),
@@ -55,14 +56,18 @@ export const WorkspaceView = z
   .openapi('Workspace')
 
 /** @param publicUrl base of the addresses that callers use, without a trailing slash */
-export function toWorkspaceView(row: Workspace, publicUrl: string): z.infer<typeof WorkspaceView> {
+export function toWorkspaceView(
+  config: Config,
+  row: Workspace,
+  publicUrl: string,
+): z.infer<typeof WorkspaceView> {
   const at = (date: Date | null) => date?.toISOString() ?? null
   const endpoint = `${publicUrl}/workspaces/${row.id}/a2a`
   return {
     id: row.id,
     name: row.name,
     role: row.role,
-    status: row.status,
+    status: statusView(config, row.status),
     status_changed_at: row.statusChangedAt.toISOString(),
     reason: row.reason,
     runtime: row.runtime,

@@ -11,7 +11,6 @@ import { updateWorkspace } from '../lib/workspaces/update.ts'
 import { waitUntilSettled } from '../lib/workspaces/wait.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../lib/workspaces/workspace-input.ts'
-import { adminOnly, assertMayUse } from './authenticate.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
 import { createDoors, follow, IdParam, json, problem } from './door.ts'
 import { preferredWait } from './prefer.ts'
@@ -22,7 +21,6 @@ const listRoute = createRoute({
   method: 'get',
   path: '/workspaces',
   operationId: 'listWorkspaces',
-  middleware: [adminOnly],
   request: {
     query: z.object({
       limit: z.coerce.number().int().min(1).max(1000).default(1000),
@@ -43,7 +41,6 @@ const createRouteDefinition = createRoute({
   path: '/workspaces',
   operationId: 'createWorkspace',
   description: `With an \`Idempotency-Key\` header, the same body gets the same answer again for ${IDEMPOTENCY_HOURS} hours, and nothing is made twice.`,
-  middleware: [adminOnly],
   request: { body: { required: true, content: { 'application/json': { schema: CreateWorkspaceInput } } } },
   responses: {
     201: json(
@@ -52,6 +49,7 @@ const createRouteDefinition = createRoute({
     ),
     400: problem('A field is not valid; nothing was stored.'),
     422: problem('The Idempotency-Key was used for another body.'),
+    429: problem('Too many were made in the last hour.'),
   },
 })
 
@@ -73,7 +71,6 @@ const changeRoute = createRoute({
   method: 'patch',
   path: '/workspaces/{id}',
   operationId: 'updateWorkspace',
-  middleware: [adminOnly],
   request: {
     params: IdParam,
     body: { required: true, content: { 'application/json': { schema: UpdateWorkspaceInput } } },
@@ -93,7 +90,6 @@ const removeRoute = createRoute({
   method: 'delete',
   path: '/workspaces/{id}',
   operationId: 'removeWorkspace',
-  middleware: [adminOnly],
   request: {
     params: IdParam,
     query: z.object({ confirm: z.enum(['true', 'false']).optional() }),
@@ -110,11 +106,17 @@ const removeRoute = createRoute({
 
 export function workspaceRoutes(services: Services) {
   const app = createDoors()
-  const view = (c: Context, row: Workspace) => toWorkspaceView(row, publicUrlOf(services.config, c))
+  const view = (c: Context, row: Workspace) =>
+    toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
 
   app.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const { rows, more } = await listWorkspaces(services.db, { limit, after: parseCursor(cursor) })
+    const caller = c.get('caller')
+    const { rows, more } = await listWorkspaces(services.db, {
+      limit,
+      after: parseCursor(cursor),
+      only: caller.kind === 'token' ? caller.workspaces : null,
+    })
     const last = rows.at(-1)
     if (more && last !== undefined) {
       const next = new URLSearchParams({ limit: String(limit), cursor: cursorOf(last) })
@@ -129,7 +131,12 @@ export function workspaceRoutes(services: Services) {
   app.openapi(createRouteDefinition, async (c) => {
     const key = idempotencyKeyOf(c)
     const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
-    const { row, replayed } = await createWorkspace(services, c.req.valid('json'), idempotency)
+    const { row, replayed } = await createWorkspace(
+      services,
+      c.req.valid('json'),
+      c.get('caller'),
+      idempotency,
+    )
     c.header('location', `/workspaces/${row.id}`)
     if (replayed !== undefined) {
       c.header('idempotency-replayed', 'true')
@@ -140,7 +147,6 @@ export function workspaceRoutes(services: Services) {
 
   app.openapi(readRoute, async (c) => {
     const { id } = c.req.valid('param')
-    assertMayUse(c, id)
     const seconds = preferredWait(c)
     const row =
       seconds === undefined

@@ -1,8 +1,23 @@
 // Who is calling, once it has been proven.
+import type { Scope } from './access.ts'
 
-/** `admin` may do everything; `workspace` is an agent with its own token. */
-export type Caller = { kind: 'admin' } | { kind: 'workspace'; workspaceId: string }
+/**
+ * `admin` may do everything; `token` what its scope says, where `workspaces` is null or names it; `workspace` is an agent with its
+ * own token.
+ */
+export type Caller =
+  | { kind: 'admin' }
+  | { kind: 'token'; id: string; name: string; scope: Scope; workspaces: readonly string[] | null }
+  | { kind: 'workspace'; workspaceId: string }
 
 /** The caller as one word, to count and to store by. */
-export const callerKey = (caller: Caller) =>
-  caller.kind === 'workspace' ? `workspace:${caller.workspaceId}` : caller.kind
+export function callerKey(caller: Caller): string {
+  switch (caller.kind) {
+    case 'admin':
+      return 'admin'
+    case 'token':
+      return `token:${caller.id}`
+    case 'workspace':
+      return `workspace:${caller.workspaceId}`
+  }
+}

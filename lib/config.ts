@@ -43,6 +43,16 @@ export type Config = {
     messageRetentionHours: number
   }
   activity: { retentionDays: number }
+  /** Requests of one caller at the doors that are not A2A's; 0: no limit. */
+  apiRatePerMinute: number
+  /** Workspaces that one caller may make; 0: no limit. Kept by all replicas together. */
+  createRatePerHour: number
+  /** Origins of web pages that may call us. */
+  corsOrigins: string[]
+  /** Whose word on the caller's address is believed. */
+  trustedProxy: 'none' | 'cloudflare' | 'fly'
+  /** Whether Molecule's clients of spring 2026 are served as they expect (functions/molecule-compat.ts). */
+  moleculeCompat: boolean
   /** What stored secrets are sealed with: the first seals, all open. Empty: none can be stored. */
   secretKeys: Uint8Array[]
   logLevel: LogLevel
@@ -93,6 +103,14 @@ const runtimeImages = z.string().transform((value, context): Partial<Record<Runt
   }
   return images
 })
+
+/** Scheme, host and port of a web page, as browsers send it. */
+const origin = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'must be origins such as https://console.example.com, without a path',
+  )
 
 /** 32 random bytes, as `openssl rand` prints them in base64 or hex. */
 const encryptionKey = z.string().transform((value, context): Uint8Array => {
@@ -145,13 +163,24 @@ export const Environment = z.object({
   A2A_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(1_000_000).default(256),
   A2A_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(6_000),
   MESSAGE_RETENTION_HOURS: z.coerce.number().min(1).max(720).default(24),
+  API_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(1_200),
+  CREATE_RATE_PER_HOUR: z.coerce.number().int().min(0).max(1_000_000).default(1_000),
+  CORS_ORIGINS: list.pipe(z.array(origin)).default([]),
+  TRUSTED_PROXY: z.enum(['none', 'cloudflare', 'fly']).default('none'),
+  MOLECULE_COMPAT: z.enum(['true', 'false']).default('false'),
   SECRETS_ENCRYPTION_KEY: encryptionKey.optional(),
   SECRETS_PREVIOUS_KEYS: list.pipe(z.array(encryptionKey)).default([]),
   ACTIVITY_RETENTION_DAYS: z.coerce.number().int().min(1).max(365).default(7),
 })
 
 // What people leave in when they copy an example: refused, because a placeholder is a setting that was never made.
-const PLACEHOLDER = /^(<.*>|changeme|change-me|placeholder|xxx+|your[-_].*)$/i
+const PLACEHOLDER =
+  /^(<.*>|\.\.\.|…|change[-_ ]?me|replace[-_ ]?me|todo|tbd|placeholder|example|secret|password|xxx+|your[-_ ].*|""|'')$/i
+
+const isPlaceholder = (value: string) => value.split(',').some((part) => PLACEHOLDER.test(part.trim()))
+
+/** Characters of an ADMIN_TOKEN that others than this computer could try to guess. */
+const ADMIN_TOKEN_LENGTH = 16
 
 /** The settings that together switch from the emulator to real Fly. */
 export const FLY_SETTINGS = ['CONTAINER_BACKEND', 'FLY_API_TOKEN', 'FLY_WORKSPACE_APP'] as const
@@ -166,8 +195,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
   for (const name of Object.keys(Environment.shape)) {
     const value = env[name]
     if (value === undefined || value === '') continue
-    if (typeof value === 'string' && PLACEHOLDER.test(value.trim()))
-      problems.push(`${name} is still a placeholder`)
+    if (typeof value === 'string' && isPlaceholder(value)) problems.push(`${name} is still a placeholder`)
     given[name] = value
   }
   const parsed = Environment.safeParse(given)
@@ -181,6 +209,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)])
 
   const settings = parsed.data
+  refuseHalfClosed(settings)
   const emulator = settings.CONTAINER_BACKEND === undefined
   const registry = settings.IMAGE_REGISTRY.replace(/\/+$/, '')
   return {
@@ -215,12 +244,36 @@ export function parseConfig(env: Record<string, unknown>): Config {
       messageRetentionHours: settings.MESSAGE_RETENTION_HOURS,
     },
     activity: { retentionDays: settings.ACTIVITY_RETENTION_DAYS },
+    apiRatePerMinute: settings.API_RATE_PER_MINUTE,
+    createRatePerHour: settings.CREATE_RATE_PER_HOUR,
+    corsOrigins: settings.CORS_ORIGINS,
+    trustedProxy: settings.TRUSTED_PROXY,
+    moleculeCompat: settings.MOLECULE_COMPAT === 'true',
     secretKeys: [
       ...(settings.SECRETS_ENCRYPTION_KEY === undefined ? [] : [settings.SECRETS_ENCRYPTION_KEY]),
       ...settings.SECRETS_PREVIOUS_KEYS,
     ],
     logLevel: settings.LOG_LEVEL,
   }
+}
+
+const isLoopback = (host: string) => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)
+
+/** @throws ConfigError */
+function refuseHalfClosed(settings: z.infer<typeof Environment>): void {
+  const problems: string[] = []
+  const isExposed = settings.CONTAINER_BACKEND !== undefined || !isLoopback(settings.HOST)
+  if (isExposed && settings.ADMIN_TOKEN.some((token) => token.length < ADMIN_TOKEN_LENGTH)) {
+    problems.push(
+      `ADMIN_TOKEN must have at least ${ADMIN_TOKEN_LENGTH} characters where it guards more than the emulator on this computer: openssl rand -base64 32`,
+    )
+  }
+  if (settings.MOLECULE_COMPAT === 'true' && !isLoopback(settings.HOST)) {
+    problems.push(
+      `MOLECULE_COMPAT lets callers in without a token, so HOST must be 127.0.0.1, not ${settings.HOST}`,
+    )
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 const appsOf = (first: string, more: string[]): [string, ...string[]] => [

@@ -12,7 +12,9 @@ import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
 import type { Caller } from './caller.ts'
 import type { Services } from './services.ts'
+import { createRateCounter } from './rate-counter.ts'
 import { ShortCache } from './short-cache.ts'
+import { createFailedAttempts } from './tokens/failed-attempts.ts'
 
 export type Outside = {
   fetch: typeof fetch
@@ -69,6 +71,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     routes,
     talks,
     callers,
+    failedAttempts: createFailedAttempts(clock),
+    countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: clock }),
     looks: remember<true>(REMEMBERED_MS),
     changed(workspaceId) {
       routes.forget(workspaceId)

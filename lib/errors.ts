@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'conflict'
   | 'confirmation_required'
   | 'idempotency_mismatch'
+  | 'rate_limited'
+  | 'method_not_allowed'
   | 'unavailable'
   | 'misconfigured'
   | 'internal'

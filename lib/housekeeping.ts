@@ -4,10 +4,11 @@ import { forgetActivity } from './activity/forget-activity.ts'
 import { forgetDelegations } from './delegations/forget-delegations.ts'
 import { forgetMessages } from './messages/finish.ts'
 import type { Services } from './services.ts'
+import { forgetLimits } from './shared-limit.ts'
 
 const EVERY_MS = 10 * 60_000
 
-const DUTIES = [forgetActivity, forgetDelegations, forgetMessages]
+const DUTIES = [forgetActivity, forgetDelegations, forgetMessages, forgetLimits]
 
 /** When each control plane of this process last did it, in milliseconds since 1970. */
 const lastKept = new WeakMap<Services, number>()

@@ -7,7 +7,9 @@ import type { ActivityLog } from './activity/activity-log.ts'
 import type { Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
+import type { RateCounter } from './rate-counter.ts'
 import type { Provisioner } from './provisioner/provisioner.ts'
+import type { FailedAttempts } from './tokens/failed-attempts.ts'
 import type { ShortCache } from './short-cache.ts'
 
 export type Services = {
@@ -28,6 +30,10 @@ export type Services = {
   talks: ShortCache<boolean>
   /** Who has proven to be whom, by the header that proved it. */
   callers: ShortCache<Caller>
+  /** Who tried tokens that are none. */
+  failedAttempts: FailedAttempts
+  /** Counts what a caller asks of the doors that are not A2A's. */
+  countRequest: RateCounter
   /** Workspaces that were looked after because a message failed. */
   looks: ShortCache<true>
   /** Says that a workspace was changed by this process, so that nothing older is remembered of it. */

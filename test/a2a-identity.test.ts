@@ -18,7 +18,7 @@ const listener: Program = async (machine) => {
   return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
 }
 
-const ADMIN = { authorization: 'Bearer the-operator' }
+const ADMIN = { authorization: 'Bearer the-operator-who-sends' }
 
 let h: Harness
 let parent: string
@@ -26,7 +26,7 @@ let child: string
 let nephew: string
 beforeAll(async () => {
   h = await createHarness({
-    env: { ADMIN_TOKEN: 'the-operator', A2A_RATE_PER_MINUTE: '30', A2A_MAX_IN_FLIGHT: '2' },
+    env: { ADMIN_TOKEN: 'the-operator-who-sends', A2A_RATE_PER_MINUTE: '30', A2A_MAX_IN_FLIGHT: '2' },
     programs: { 'ghcr.io/molecule-ai/listener': listener },
   })
   parent = await create({ name: 'parent' })

@@ -10,7 +10,7 @@ import { createGate, createPuppet, PUPPET_IMAGE, reply } from './support/puppet.
 type Headers = Record<string, string>
 type Row = Json & { id: string; status: string; summary: string }
 
-const ADMIN = { authorization: 'Bearer admin' }
+const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 const DAY = 86_400_000
 const puppet = createPuppet()
 
@@ -23,7 +23,7 @@ let token: Headers
 beforeAll(async () => {
   h = await createHarness({
     programs: { [PUPPET_IMAGE]: puppet.program },
-    env: { ADMIN_TOKEN: 'admin', ACTIVITY_RETENTION_DAYS: '3', A2A_MAX_BODY_BYTES: '500000' },
+    env: { ADMIN_TOKEN: 'an-admin-of-this-test', ACTIVITY_RETENTION_DAYS: '3', A2A_MAX_BODY_BYTES: '500000' },
   })
   boss = await make()
   peer = await make()

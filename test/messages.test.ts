@@ -11,7 +11,7 @@ import { createGate, createPuppet, PUPPET_IMAGE, reply } from './support/puppet.
 type Headers = Record<string, string>
 type View = Json & { id: string; state: string; url: string; message_id: string }
 
-const ADMIN = { authorization: 'Bearer admin' }
+const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 const HOUR = 3_600_000
 const puppet = createPuppet()
 
@@ -20,7 +20,7 @@ let agent: string
 beforeAll(async () => {
   h = await createHarness({
     programs: { [PUPPET_IMAGE]: puppet.program },
-    env: { ADMIN_TOKEN: 'admin', A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
+    env: { ADMIN_TOKEN: 'an-admin-of-this-test', A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
   })
   agent = await make()
 })

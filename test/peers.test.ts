@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type Json } from './support/harness.ts'
 
-const ADMIN = { authorization: 'Bearer admin' }
+const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 
 /** A family of two roots: lead over writer and editor, editor over intern; and another root. */
 type Name = 'lead' | 'writer' | 'editor' | 'intern' | 'stranger'
@@ -12,7 +12,7 @@ const ids = {} as Record<Name, string>
 const agents = {} as Record<Name, { authorization: string }>
 
 beforeAll(async () => {
-  h = await createHarness({ env: { ADMIN_TOKEN: 'admin' } })
+  h = await createHarness({ env: { ADMIN_TOKEN: 'an-admin-of-this-test' } })
   const make = async (name: Name, parent?: Name, fields: Json = {}) => {
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',

@@ -50,7 +50,7 @@ describe('without its settings', () => {
     FLY_WORKSPACE_APP: 'test-app',
     DATABASE_URL: 'postgres://user:secret@127.0.0.1/database',
     PUBLIC_URL: 'https://workspaces.example',
-    ADMIN_TOKEN: 'another-secret',
+    ADMIN_TOKEN: 'another-secret-token',
   }
 
   async function answerWith(bindings: Record<string, string>) {

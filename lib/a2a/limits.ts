@@ -1,8 +1,6 @@
-// How much one caller may ask and one workspace is asked at once. Counted in this process: replicas and isolates each have
-// their own count, which is enough to stop a loop that has run wild.
+// How much one caller may ask and one workspace is asked at once. Counted in this process (lib/rate-counter.ts).
+import { createRateCounter } from '../rate-counter.ts'
 import { ProxyError } from './proxy-error.ts'
-
-const WINDOW_MS = 60_000
 
 export type Limits = {
   /**
@@ -19,28 +17,16 @@ export type Limits = {
 /** @param options `perMinute`: 0 for no limit */
 export function createLimits(options: { perMinute: number; maxInFlight: number; now: () => number }): Limits {
   const { maxInFlight, now, perMinute } = options
-  const policy = `"a2a";q=${perMinute};w=${WINDOW_MS / 1000}`
-  const counts = new Map<string, number>()
   const inFlight = new Map<string, number>()
-  let windowEnds = 0
+  const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
   return {
     countRequest(caller) {
-      if (perMinute === 0) return {}
-      const at = now()
-      if (at >= windowEnds) {
-        counts.clear()
-        windowEnds = at - (at % WINDOW_MS) + WINDOW_MS
-      }
-      const used = (counts.get(caller) ?? 0) + 1
-      const seconds = Math.ceil((windowEnds - at) / 1000)
-      if (used > perMinute) {
-        throw new ProxyError('RATE_LIMITED', `more than ${perMinute} requests a minute: slow down`, {
-          retryAfterSeconds: seconds,
-        })
-      }
-      counts.set(caller, used)
-      return { 'ratelimit-policy': policy, ratelimit: `"a2a";r=${perMinute - used};t=${seconds}` }
+      const { headers, retryAfterSeconds } = count(caller)
+      if (retryAfterSeconds === undefined) return headers
+      throw new ProxyError('RATE_LIMITED', `more than ${perMinute} requests a minute: slow down`, {
+        retryAfterSeconds,
+      })
     },
 
     enter(workspaceId) {

@@ -2,12 +2,14 @@
 // in the next sweep, so an answer never depends on Fly and a crash loses nothing.
 import { and, eq, lt, sql } from 'drizzle-orm'
 import { secrets, workspaces } from '../../drizzle/schema.ts'
+import { type Caller, callerKey } from '../caller.ts'
 import { encodeHex } from '../encoding.ts'
 import { DomainError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { provisionDeadline } from './deadline.ts'
 import { checkParent } from './family.ts'
 import { sealAll } from '../secrets/change-secrets.ts'
+import { takePlace } from '../shared-limit.ts'
 import { NO_MACHINE } from './launch.ts'
 import { appendEvents } from './transition.ts'
 import type { Workspace } from './workspace.ts'
@@ -24,27 +26,49 @@ export type Created = { row: Workspace; replayed?: Record<string, unknown> }
 /**
  * Stores a new workspace, `provisioning` and due at once. With an idempotency key that has been used for the same body, makes
  * nothing and returns the answer of then.
- * @throws DomainError `invalid_input` naming the field and what is allowed; `idempotency_mismatch` when the key was used for
+ * @throws DomainError `rate_limited`; `invalid_input` naming the field and what is allowed; `idempotency_mismatch` when the key was used for
  *   another body
  */
 export async function createWorkspace(
   services: Services,
   input: CreateWorkspaceInput,
+  caller: Caller,
   idempotency?: Idempotency,
 ): Promise<Created> {
   const row = newWorkspace(services, input)
   if (row.parentId !== null) await checkParent(services, row.id, row.parentId)
   const sealed = await sealAll(services, row.id, input.secrets ?? {})
+  const retryAfterSeconds = await mustWait(services, caller)
   if (idempotency === undefined) {
+    if (retryAfterSeconds !== undefined) throw tooMany(services, retryAfterSeconds)
     await insert(services, row, sealed)
     return { row }
   }
   row.idempotencyKey = idempotency.key
   row.idempotencyFingerprint = await fingerprintOf(services, input)
   row.idempotencyAnswer = idempotency.answerOf(row)
+  if (retryAfterSeconds !== undefined) {
+    // A repetition makes nothing, and is never refused.
+    const replayed = await replay(services, row)
+    if (replayed === undefined) throw tooMany(services, retryAfterSeconds)
+    return replayed
+  }
   if (await insert(services, row, sealed)) return { row }
-  return (await replay(services, row)) ?? createWorkspace(services, input, idempotency)
+  return (await replay(services, row)) ?? createWorkspace(services, input, caller, idempotency)
 }
+
+/** Machines cost money: one caller's loop must not make thousands of them, through whichever replica. */
+async function mustWait({ config, db, now }: Services, caller: Caller): Promise<number | undefined> {
+  if (config.createRatePerHour === 0) return undefined
+  return takePlace(db, `create ${callerKey(caller)}`, config.createRatePerHour, now())
+}
+
+const tooMany = ({ config }: Services, retryAfterSeconds: number) =>
+  new DomainError(
+    'rate_limited',
+    `more than ${config.createRatePerHour} workspaces in an hour (CREATE_RATE_PER_HOUR): wait`,
+    { retryAfterSeconds },
+  )
 
 function newWorkspace(services: Services, input: CreateWorkspaceInput): Workspace {
   const { config } = services

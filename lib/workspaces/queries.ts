@@ -1,6 +1,6 @@
 // The reads and leases that more than one verb shares. A lease is a claim on a row that runs out by itself, so a process
 // that dies holding one delays its workspace and never blocks it.
-import { and, asc, eq, getTableColumns, gt, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, inArray, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema.ts'
 import { workspaceNotFound } from '../errors.ts'
@@ -27,7 +27,12 @@ export async function getLivingWorkspace(db: Database, id: string): Promise<Work
   return row
 }
 
-export type ListInput = { limit: number; after?: { createdAt: Date; id: string } | undefined }
+export type ListInput = {
+  limit: number
+  after?: { createdAt: Date; id: string } | undefined
+  /** Those alone; null: all. */
+  only?: readonly string[] | null
+}
 
 /** Living workspaces, oldest first. One more than `limit` is asked for, to know whether there is a next page. */
 export async function listWorkspaces(
@@ -41,6 +46,7 @@ export async function listWorkspaces(
     .where(
       and(
         ne(workspaces.status, 'removed'),
+        input.only == null ? undefined : inArray(workspaces.id, [...input.only]),
         after === undefined
           ? undefined
           : or(

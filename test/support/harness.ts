@@ -108,7 +108,7 @@ export async function createHarness(options: HarnessOptions = {}) {
   }
 
   const log: Log = (level, message, fields = {}) => void logged.push({ level, message, fields })
-  const config: Config = parseConfig({
+  const parsed = parseConfig({
     CONTAINER_BACKEND: 'flyio',
     FLY_API_TOKEN: 'test-token',
     FLY_WORKSPACE_APP: 'test-app',
@@ -117,6 +117,8 @@ export async function createHarness(options: HarnessOptions = {}) {
     PUBLIC_URL: PLATFORM,
     ...options.env,
   })
+  // Nothing here is real: without ADMIN_TOKEN it is open, as the embedded mode is.
+  const config: Config = { ...parsed, fly: { ...parsed.fly, emulator: true } }
   const created = createServices(config, database, {
     fetch: outside,
     longBackground: true,

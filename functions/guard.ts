@@ -1,0 +1,61 @@
+// Stands before every door behind it: finds out who is calling and whether the table lets them in (functions/doors.ts). A
+// door without a row is closed.
+import { createMiddleware } from 'hono/factory'
+import { matchedRoutes } from 'hono/route'
+import type { Context } from 'hono'
+import { mayTalk } from '../lib/a2a/access.ts'
+import { decideAccess } from '../lib/access.ts'
+import { callerKey } from '../lib/caller.ts'
+import { DomainError, workspaceNotFound } from '../lib/errors.ts'
+import type { Services } from '../lib/services.ts'
+import type { AppEnv } from './app-env.ts'
+import type { Identify } from './authenticate.ts'
+import { DOORS } from './doors.ts'
+import { knockOf } from './knock.ts'
+
+export function createGuard(services: Services, identify: Identify) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const door = doorOf(c)
+    // No door: the answer is 404, and it is nobody's secret that there is none.
+    if (door === undefined) return next()
+    const rule = DOORS[door.name]
+    if (rule === undefined) throw new DomainError('forbidden', `${door.name} is closed`)
+    if (rule === 'anybody' || rule === 'agent') return next()
+    const caller = await identify(knockOf(services.config, c))
+    c.set('caller', caller)
+    const { headers, retryAfterSeconds } = services.countRequest(callerKey(caller))
+    for (const [name, value] of Object.entries(headers)) c.header(name, value)
+    if (retryAfterSeconds !== undefined) {
+      const message = `more than ${services.config.apiRatePerMinute} requests a minute: slow down`
+      throw new DomainError('rate_limited', message, { retryAfterSeconds })
+    }
+    const id = door.workspaceId?.toLowerCase()
+    switch (decideAccess(rule, caller, id)) {
+      case 'allowed':
+        return next()
+      case 'peer':
+        if (caller.kind === 'workspace' && (await mayTalk(services, caller.workspaceId, id ?? '')))
+          return next()
+        throw workspaceNotFound()
+      case 'hidden':
+        throw workspaceNotFound()
+      case 'forbidden':
+        throw new DomainError('forbidden', refusal(caller.kind, rule.scope))
+    }
+  })
+}
+
+function refusal(kind: 'admin' | 'token' | 'workspace', scope: string): string {
+  if (kind === 'workspace') return 'a workspace token cannot do this'
+  if (scope === 'none') return 'only the workspace itself may do this, with its own token'
+  return `this needs a token with the scope ${scope}, for all workspaces where it is about all of them`
+}
+
+/** The door that the request is for, by its method and its pattern; undefined when there is none. */
+function doorOf(c: Context): { name: string; workspaceId: string | undefined } | undefined {
+  const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
+  const route = matchedRoutes(c).findLast((one) => one.method === method)
+  if (route === undefined) return undefined
+  const at = route.path.split('/').indexOf(':id')
+  return { name: `${method} ${route.path}`, workspaceId: at === -1 ? undefined : c.req.path.split('/')[at] }
+}

@@ -1,0 +1,69 @@
+// Tokens of a workspace that somebody asked for, beside the one its machine was launched with: they last until they are
+// revoked, and neither end older tokens nor are ended by newer ones (molecule.md §2.2).
+import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
+import { mintToken } from '../agents/token.ts'
+import { DomainError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { getLivingWorkspace } from '../workspaces/queries.ts'
+
+/** Living tokens of one workspace, at most (molecule.md §2.2). */
+export const MOST_TOKENS = 50
+
+export type WorkspaceToken = typeof workspaceTokens.$inferSelect
+
+/** @throws DomainError `not_found`; `rate_limited` when there are too many */
+export async function createWorkspaceToken({ db, now }: Services, workspaceId: string): Promise<string> {
+  await getLivingWorkspace(db, workspaceId)
+  const { hash, prefix, token } = await mintToken()
+  const made = db.$with('made', { hash: workspaceTokens.hash }).as(
+    sql`insert into ${workspaceTokens} (hash, workspace_id, prefix, created_at)
+        select ${hash}, id, ${prefix}, ${now().toISOString()}::timestamptz from ${workspaces}
+        where id = ${workspaceId}::uuid and status <> 'removed'
+          and (select count(*) from ${workspaceTokens} where workspace_id = ${workspaceId}::uuid and revoked_at is null) < ${MOST_TOKENS}
+        returning hash`,
+  )
+  const rows = await db.with(made).select().from(made)
+  if (rows.length === 0) {
+    throw new DomainError('rate_limited', `there are ${MOST_TOKENS} tokens already: revoke one first`)
+  }
+  return token
+}
+
+/** Living ones, the newest first. @throws DomainError `not_found` */
+export async function listWorkspaceTokens(
+  { db }: Services,
+  workspaceId: string,
+  page: { limit: number; offset: number },
+): Promise<WorkspaceToken[]> {
+  await getLivingWorkspace(db, workspaceId)
+  return db
+    .select()
+    .from(workspaceTokens)
+    .where(and(eq(workspaceTokens.workspaceId, workspaceId), isNull(workspaceTokens.revokedAt)))
+    .orderBy(desc(workspaceTokens.createdAt), workspaceTokens.id)
+    .limit(page.limit)
+    .offset(page.offset)
+}
+
+/** @throws DomainError `not_found` */
+export async function revokeWorkspaceToken(
+  { changed, db, now }: Services,
+  workspaceId: string,
+  id: string,
+): Promise<void> {
+  const rows = await db
+    .update(workspaceTokens)
+    .set({ revokedAt: now() })
+    .where(
+      and(
+        eq(workspaceTokens.workspaceId, workspaceId),
+        eq(workspaceTokens.id, id),
+        isNull(workspaceTokens.revokedAt),
+      ),
+    )
+    .returning({ id: workspaceTokens.id })
+  if (rows.length === 0)
+    throw new DomainError('not_found', 'there is no such token, or it is revoked already')
+  changed(workspaceId)
+}
