@@ -14,6 +14,10 @@ type Handler = (request: Request, env: unknown) => Response | Promise<Response>
 /** Sees every request before the handler, as Node has it; true when it has taken it. */
 export type First = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 
+/** How slow a request may be: its head, and all of it. Answers have no such limit. */
+const HEADERS_MS = 20_000
+const REQUEST_MS = 120_000
+
 /** How long an idle connection is kept: longer than the proxies that keep one to us, or they would meet it closing. */
 const KEEP_ALIVE_MS = 75_000
 
@@ -38,9 +42,12 @@ export function listen(
   const { first, host, port, setting } = options
   return new Promise((resolve, reject) => {
     const pass = getRequestListener(handler, { hostname: host })
-    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (incoming, outgoing) => {
-      if (first?.(incoming, outgoing) !== true) void pass(incoming, outgoing)
-    })
+    const server = createServer(
+      { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
+      (incoming, outgoing) => {
+        if (first?.(incoming, outgoing) !== true) void pass(incoming, outgoing)
+      },
+    )
     server.listen(port, host, () => {
       const address = server.address()
       resolve({

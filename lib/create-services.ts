@@ -11,6 +11,7 @@ import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
 import type { Caller } from './caller.ts'
+import { createAllowedOrigins, onlyTo, transportOnlyTo } from './outgoing.ts'
 import type { Services } from './services.ts'
 import { createRateCounter } from './rate-counter.ts'
 import { ShortCache } from './short-cache.ts'
@@ -36,10 +37,12 @@ const REMEMBERED = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
   const { log, now = () => new Date(), sleep = realSleep } = outside
+  const isAllowed = createAllowedOrigins(config)
+  const fetch = onlyTo(isAllowed, outside.fetch)
   const fly = createFlyClient({
     token: config.fly.token,
     baseUrl: config.fly.apiUrl,
-    fetch: outside.fetch,
+    fetch,
     sleep,
     onCall: ({ action, status, ms, attempt, requestId }) => {
       log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
@@ -61,8 +64,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     db: database.db,
     driver: database.driver,
     provisioner: createFlyProvisioner({ fly, apps: config.fly.apps, proxyUrl: config.fly.proxyUrl }),
-    fetch: outside.fetch,
-    transport: outside.transport ?? createFetchTransport(outside.fetch),
+    fetch,
+    transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,

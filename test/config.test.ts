@@ -64,8 +64,27 @@ describe('the environment', () => {
     ['RUNTIME_IMAGES', 'cobol=x'],
     ['FLY_API_TOKEN', '<your-fly-deploy-token>'],
     ['ADMIN_TOKEN', 'changeme'],
+    ['ADMIN_TOKEN', 'a-good-long-token-of-mine,<your-token>'],
+    ['ADMIN_TOKEN', 'too-short'],
+    ['ADMIN_TOKEN', '""'],
+    ['FLY_API_TOKEN', 'REPLACE_ME'],
+    ['DATABASE_URL', '...'],
+    ['CORS_ORIGINS', 'https://console.example.com/path'],
+    ['CORS_ORIGINS', '*'],
+    ['TRUSTED_PROXY', 'everybody'],
+    ['MOLECULE_COMPAT', 'yes'],
   ])('with %s=%s is refused by name', (name, value) => {
     expect(problemsOf({ ...FLY, [name]: value }).join('\n')).toContain(name)
+  })
+
+  test('of an ADMIN_TOKEN may be short where only the emulator on this computer is behind it', () => {
+    expect(parseConfig({ ADMIN_TOKEN: 'short' }).adminTokens).toEqual(['short'])
+    expect(() => parseConfig({ ADMIN_TOKEN: 'short', HOST: '0.0.0.0' })).toThrow(/openssl rand/)
+  })
+
+  test('of MOLECULE_COMPAT is for loopback alone', () => {
+    expect(parseConfig({ MOLECULE_COMPAT: 'true' }).moleculeCompat).toBe(true)
+    expect(() => parseConfig({ MOLECULE_COMPAT: 'true', HOST: '0.0.0.0' })).toThrow(/HOST must be 127.0.0.1/)
   })
 
   test('never has its values in an error', () => {
