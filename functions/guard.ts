@@ -36,7 +36,7 @@ export function createGuard(services: Services, identify: Identify) {
       case 'peer':
         if (caller.kind === 'workspace' && (await mayTalk(services, caller.workspaceId, id ?? '')))
           return next()
-        throw workspaceNotFound()
+        throw new DomainError('not_found', 'workspace not found', { details: { hint: WHO_IS_FOUND } })
       case 'hidden':
         throw workspaceNotFound()
       case 'forbidden':
@@ -44,6 +44,8 @@ export function createGuard(services: Services, identify: Identify) {
     }
   })
 }
+
+const WHO_IS_FOUND = 'A workspace finds itself, its siblings, and whoever is above or below it.'
 
 function refusal(kind: 'admin' | 'token' | 'workspace', scope: string): string {
   if (kind === 'workspace') return 'a workspace token cannot do this'

@@ -163,7 +163,7 @@ function banner(config: Config, url: string, driver: string): string {
     open
       ? '  Access     open to this computer; set ADMIN_TOKEN to require a token'
       : config.adminTokens.length === 0
-        ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32); only the emulator on a loopback address is open without it'
+        ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32)'
         : '  Access     with ADMIN_TOKEN as a bearer token, or tokens made with POST /tokens',
     ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: status online, test tokens'] : []),
     '',

@@ -24,6 +24,8 @@ export type Config = {
     apiUrl: string
     /** Where the Fly Proxy listens, when it is not `https://<app>.fly.dev`. */
     proxyUrl: string | undefined
+    /** Where secret values are put: among the app's secrets, or in plain text into each machine's config. */
+    secretsDelivery: 'fly' | 'env'
   }
   emulator: { port: number; bootMs: number }
   images: ImagePolicy
@@ -169,6 +171,7 @@ export const Environment = z.object({
   TRUSTED_PROXY: z.enum(['none', 'cloudflare', 'fly']).default('none'),
   MOLECULE_COMPAT: z.enum(['true', 'false']).default('false'),
   SECRETS_ENCRYPTION_KEY: encryptionKey.optional(),
+  SECRETS_DELIVERY: z.enum(['fly', 'env']).default('fly'),
   SECRETS_PREVIOUS_KEYS: list.pipe(z.array(encryptionKey)).default([]),
   ACTIVITY_RETENTION_DAYS: z.coerce.number().int().min(1).max(365).default(7),
 })
@@ -225,6 +228,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
       region: settings.FLY_REGION,
       apiUrl: settings.FLY_FLAPS_BASE_URL ?? 'https://api.machines.dev',
       proxyUrl: settings.FLY_PROXY_BASE_URL,
+      secretsDelivery: settings.SECRETS_DELIVERY,
     },
     emulator: { port: settings.EMULATOR_PORT, bootMs: settings.EMULATOR_BOOT_MS },
     images: {

@@ -63,7 +63,12 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     config,
     db: database.db,
     driver: database.driver,
-    provisioner: createFlyProvisioner({ fly, apps: config.fly.apps, proxyUrl: config.fly.proxyUrl }),
+    provisioner: createFlyProvisioner({
+      fly,
+      apps: config.fly.apps,
+      proxyUrl: config.fly.proxyUrl,
+      secretsDelivery: config.fly.secretsDelivery,
+    }),
     fetch,
     transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
     limits: createLimits({

@@ -3,12 +3,13 @@
 import { forgetActivity } from './activity/forget-activity.ts'
 import { forgetDelegations } from './delegations/forget-delegations.ts'
 import { forgetMessages } from './messages/finish.ts'
+import { forgetDelivered } from './secrets/forget-delivered.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
 
 const EVERY_MS = 10 * 60_000
 
-const DUTIES = [forgetActivity, forgetDelegations, forgetMessages, forgetLimits]
+const DUTIES = [forgetActivity, forgetDelegations, forgetMessages, forgetLimits, forgetDelivered]
 
 /** When each control plane of this process last did it, in milliseconds since 1970. */
 const lastKept = new WeakMap<Services, number>()

@@ -47,7 +47,7 @@ async function create(input: Json): Promise<string> {
 }
 
 const tokenOf = async (id: string) => ({
-  authorization: `Bearer ${(await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''}`,
+  authorization: `Bearer ${await h.tokenOf(id)}`,
 })
 
 type Answer = { result?: Json; error?: { code: number; message: string; data: Json } }

@@ -49,7 +49,7 @@ async function make(fields: Json = {}): Promise<string> {
 }
 
 const tokenOf = async (id: string) => ({
-  authorization: `Bearer ${(await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''}`,
+  authorization: `Bearer ${await h.tokenOf(id)}`,
 })
 const verb = (id: string, name: string) =>
   h.request(`/workspaces/${id}/${name}`, { method: 'POST', headers: { ...ADMIN, prefer: 'wait=20' } })

@@ -24,7 +24,7 @@ describe('the door', () => {
     expect((await call('GET', '/v1/nonsense')).status).toBe(404)
     const volumes = await call('GET', '/v1/apps/demo/volumes')
     expect(volumes).toMatchObject({ status: 501, body: { error: 'the emulator has no volumes' } })
-    expect((await call('POST', '/v1/apps/demo/secrets', {})).status).toBe(501)
+    expect((await call('POST', '/v1/apps/demo/secretkeys/x', {})).status).toBe(501)
   })
 
   test('malformed JSON is 400, never 500', async () => {

@@ -46,6 +46,8 @@ const table: Record<FlyAction, string[]> = {
   get_app: everything,
   create_app: everything,
   list_ips: everything,
+  update_secrets: everything,
+  list_secrets: everything,
   current_token: everything,
   list_regions: everything,
   wait_machine: ['429', '500', '502', '503', '504', 'network'],

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { flyConfig } from '../lib/provisioner/fly-config.ts'
+import { appSecrets, ownerOf } from '../lib/provisioner/fly-secrets.ts'
 import {
   configYaml,
   isReservedEnv,
@@ -43,7 +44,8 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
 
 describe('the recipe', () => {
   test('is, for Fly, exactly this', () => {
-    const config = flyConfig(machineSpec(input()))
+    const spec = machineSpec(input())
+    const config = flyConfig(spec, 'fly')
     expect(config).toMatchObject({
       image: 'ghcr.io/molecule-ai/workspace-hermes:latest',
       guest: { cpu_kind: 'shared', cpus: 1, memory_mb: 512 },
@@ -66,11 +68,25 @@ describe('the recipe', () => {
       stop_config: { signal: 'SIGTERM' },
       auto_destroy: false,
     })
-    const files = Object.fromEntries(
-      (config.files ?? []).map((file) => [file.guest_path, atob(file.raw_value ?? '')]),
-    )
-    expect(files['/configs/.auth_token']).toBe('secret-token')
-    expect(parse(files['/configs/config.yaml'] ?? '')).toMatchObject({
+    const named = 'MW_PLANE_6C1B7BB86D4E4B0C9DF50A6E7F1D2C3B_3'
+    expect(config.processes).toEqual([
+      {
+        ignore_app_secrets: true,
+        secrets: [{ env_var: 'MOLECULE_WORKSPACE_TOKEN', name: `${named}_E_MOLECULE_WORKSPACE_TOKEN` }],
+      },
+    ])
+    expect(config.files?.map((file) => [file.guest_path, file.secret_name])).toEqual([
+      ['/configs/config.yaml', undefined],
+      ['/configs/.auth_token', `${named}_F__CONFIGS_AUTH_TOKEN`],
+      ['/configs/.platform_inbound_secret', `${named}_F__CONFIGS_PLATFORM_INBOUND_SECRET`],
+    ])
+    expect(JSON.stringify(config)).not.toMatch(/secret-token|the-inbound-secret/)
+    expect(appSecrets(spec)).toEqual({
+      [`${named}_E_MOLECULE_WORKSPACE_TOKEN`]: 'secret-token',
+      [`${named}_F__CONFIGS_AUTH_TOKEN`]: btoa('secret-token'),
+      [`${named}_F__CONFIGS_PLATFORM_INBOUND_SECRET`]: btoa('the-inbound-secret'),
+    })
+    expect(parse(atob(config.files?.[0]?.raw_value ?? ''))).toMatchObject({
       name: 'fly-worker',
       runtime: 'hermes',
       tier: 2,
@@ -78,22 +94,53 @@ describe('the recipe', () => {
     })
   })
 
+  test('has everything in plain text where SECRETS_DELIVERY=env says so', () => {
+    const config = flyConfig(machineSpec(input()), 'env')
+    expect(config.processes).toBeUndefined()
+    expect(config.env).toMatchObject({ MOLECULE_WORKSPACE_TOKEN: 'secret-token' })
+    const files = Object.fromEntries(
+      (config.files ?? []).map((file) => [file.guest_path, atob(file.raw_value ?? '')]),
+    )
+    expect(files).toMatchObject({
+      '/configs/.auth_token': 'secret-token',
+      '/configs/.platform_inbound_secret': 'the-inbound-secret',
+    })
+  })
+
+  test('names secrets so that their owner can be told, and nobody else claims them', () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.uuid(), fc.uuid(), fc.nat(), (workspaceId, plane, other, generation) => {
+        fc.pre(plane.slice(0, 8) !== other.slice(0, 8))
+        const spec = machineSpec({ ...input({ id: workspaceId, generation }), controlPlane: plane })
+        for (const name of Object.keys(appSecrets(spec))) {
+          expect(name).toMatch(/^[A-Za-z_][A-Za-z0-9_]*$/)
+          expect(ownerOf(name, plane)).toEqual({ workspaceId, generation })
+          expect(ownerOf(name, other)).toBeUndefined()
+        }
+      }),
+    )
+    expect(ownerOf('STRIPE_KEY', crypto.randomUUID())).toBeUndefined()
+  })
+
   test("gives the agent its identity, whatever the caller's variables say", () => {
     const hostile = Object.fromEntries(RESERVED_ENV.map((name) => [name, 'hijacked']))
-    const { env } = machineSpec(input({ env: { ...hostile, MINE: 'kept' }, parentId: 'p', model: 'm' }))
+    const { env, secrets } = machineSpec(
+      input({ env: { ...hostile, MINE: 'kept' }, parentId: 'p', model: 'm' }),
+    )
     expect(env['MINE']).toBe('kept')
     expect(Object.values(env)).not.toContain('hijacked')
     expect(env).toMatchObject({
       WORKSPACE_ID: '6c1b7bb8-6d4e-4b0c-9df5-0a6e7f1d2c3b',
       PLATFORM_URL: 'https://platform.example',
       MOLECULE_WORKSPACE_URL: 'https://platform.example/workspaces/6c1b7bb8-6d4e-4b0c-9df5-0a6e7f1d2c3b/a2a',
-      MOLECULE_WORKSPACE_TOKEN: 'secret-token',
       HERMES_DEFAULT_MODEL: 'm',
     })
+    expect(secrets).toEqual({ MOLECULE_WORKSPACE_TOKEN: 'secret-token' })
   })
 
   test('reserves every name it sets', () => {
-    for (const name of Object.keys(machineSpec(input({ parentId: 'p' })).env))
+    const { env, secrets } = machineSpec(input({ parentId: 'p' }))
+    for (const name of Object.keys({ ...env, ...secrets }))
       expect([name, isReservedEnv(name)]).toEqual([name, true])
   })
 })

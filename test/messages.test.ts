@@ -46,7 +46,7 @@ const verb = (id: string, name: string) =>
   h.request(`/workspaces/${id}/${name}`, { method: 'POST', headers: { ...ADMIN, prefer: 'wait=20' } })
 const remove = (id: string) => h.request(`/workspaces/${id}`, { method: 'DELETE', headers: ADMIN })
 const tokenOf = async (id: string) => ({
-  authorization: `Bearer ${(await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''}`,
+  authorization: `Bearer ${await h.tokenOf(id)}`,
 })
 
 type Message = { text?: string; messageId?: string; contextId?: string; id?: unknown }

@@ -20,7 +20,7 @@ beforeAll(async () => {
       json: { name, tier: 2, parent_id: parent === undefined ? null : ids[parent], ...fields },
     })
     ids[name] = body.id
-    const token = (await h.machineOf(body.id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''
+    const token = await h.tokenOf(body.id)
     agents[name] = { authorization: `Bearer ${token}` }
   }
   await make('lead')

@@ -254,6 +254,8 @@ describe('a request', () => {
     const reader = (await get(other, '/slow')).body!.getReader()
     await reader.read()
     const unanswered = get(other, '/silent').catch((error: unknown) => error)
+    // Time enough to be on its way, also where the computer is busy.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     other.kill()
     await expect(reader.read()).rejects.toThrow()
     expect(await unanswered).toMatchObject({ code: 'ECONNRESET' })

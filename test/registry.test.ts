@@ -17,7 +17,7 @@ afterAll(() => h.close())
 
 async function createQuiet(): Promise<{ id: string; token: string }> {
   const { id } = await h.createWorkspace({ image: 'ghcr.io/molecule-ai/quiet' })
-  return { id, token: (await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? '' }
+  return { id, token: await h.tokenOf(id) }
 }
 
 const call = (door: string, json: unknown, token?: string) =>

@@ -69,6 +69,8 @@ describe('starting', () => {
     })
     expect(server.printed.stdout).toContain('app my-workspaces, region fra')
     expect(server.printed.stdout).toContain('set PUBLIC_URL')
+    expect(server.printed.stdout).toContain('CLOSED: set ADMIN_TOKEN')
+    expect((await server.call('/workspaces')).status).toBe(503)
     expect(server.printed.stdout).not.toMatch(/emulator|a-secret/)
     expect(server.printed.stderr).not.toContain('a-secret')
     expect(existsSync(place.settings.DATA_DIR)).toBe(false)

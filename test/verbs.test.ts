@@ -57,7 +57,7 @@ describe('pause and resume', () => {
 
   test('hold against a register and a heartbeat that come late', async () => {
     const { id } = await h.createWorkspace()
-    const token = (await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''
+    const token = await h.tokenOf(id)
     await verb(id, 'pause')
     await h.settled()
     for (const [door, body] of [
@@ -118,7 +118,7 @@ describe('hibernate', () => {
 
   test('waits for an agent that is at work, unless it is forced', async () => {
     const { id } = await h.createWorkspace()
-    const token = (await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''
+    const token = await h.tokenOf(id)
     await h.request('/registry/heartbeat', {
       method: 'POST',
       json: { workspace_id: id, active_tasks: 1 },

@@ -7,7 +7,7 @@ beforeAll(async () => {
 })
 afterAll(() => h.close())
 
-const tokenOf = async (id: string) => (await h.machineOf(id)).config.env['MOLECULE_WORKSPACE_TOKEN'] ?? ''
+const tokenOf = (id: string) => h.tokenOf(id)
 
 /** Living machines of a workspace, as a bill would count them. */
 const machinesNamed = (id: string) => h.livingMachines().filter((machine) => machine.name === `ws-${id}`)
@@ -85,7 +85,7 @@ describe('creating', () => {
     })
     const everything = JSON.stringify((await h.request(`/workspaces/${id}`)).body)
     expect(everything).not.toContain('a value of the caller')
-    expect(everything).not.toContain(machine.config.env['MOLECULE_WORKSPACE_TOKEN'])
+    expect(everything).not.toContain(await tokenOf(id))
   })
 
   test('runs an own image from an allowed registry, with its digest kept', async () => {

@@ -7,6 +7,7 @@ import { addLeaseRoutes } from './api-leases.ts'
 import { addLifecycleRoutes } from './api-lifecycle.ts'
 import { addMachineRoutes } from './api-machines.ts'
 import { addMetadataRoutes } from './api-metadata.ts'
+import { addSecretRoutes } from './api-secrets.ts'
 import { addPlatformRoutes } from './api-platform.ts'
 import type { Cloud } from './cloud.ts'
 import { ConnectionLost } from './connection-lost.ts'
@@ -21,7 +22,6 @@ import { createTokens } from './tokens.ts'
 /** Parts of the real API that answer 501 here, by the start of what follows the app or the version. */
 const NOT_EMULATED: [RegExp, string][] = [
   [/^\/v1\/(apps|orgs)\/[^/]+\/volumes(\/|$)/, 'volumes'],
-  [/^\/v1\/apps\/[^/]+\/secrets(\/|$)/, 'secrets'],
   [/^\/v1\/apps\/[^/]+\/secretkeys(\/|$)/, 'secret keys'],
   [/^\/v1\/apps\/[^/]+\/certificates(\/|$)/, 'certificates'],
   [/^\/v1\/apps\/[^/]+\/machines\/[^/]+\/memory(\/|$)/, 'memory balloon'],
@@ -48,6 +48,7 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
   addLifecycleRoutes(route)
   addLeaseRoutes(route)
   addMetadataRoutes(route)
+  addSecretRoutes(route)
   addPlatformRoutes(route)
   addGraphqlRoute(route)
   addAdminRoutes(

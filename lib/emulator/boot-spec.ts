@@ -1,10 +1,12 @@
-// What a machine's guest is booted with: its config's env and files, and the environment Fly gives it (fly.md §5).
+// What a machine's guest is booted with: its config's env and files, its app's secrets, and the environment Fly gives it
+// (fly.md §5). A secret wins over env of its name (fly.md §4.2).
 
+import { secretEnv } from './app-secrets.ts'
 import type { BootSpec } from './host.ts'
-import type { MachineRecord } from './records.ts'
+import type { MachineRecord, SecretRecord } from './records.ts'
 
-/** Built anew for every boot, because files are rewritten at each one. */
-export function bootSpec(record: MachineRecord): BootSpec {
+/** Built anew for every boot: files are rewritten at each one, and secrets are as they are then. */
+export function bootSpec(record: MachineRecord, secrets: Record<string, SecretRecord>): BootSpec {
   const { config } = record
   return {
     machineId: record.id,
@@ -14,6 +16,8 @@ export function bootSpec(record: MachineRecord): BootSpec {
     memoryMb: config.guest.memory_mb,
     env: {
       ...config.env,
+      ...config.processes?.[0]?.env,
+      ...secretEnv(config, secrets),
       FLY_APP_NAME: record.app,
       FLY_MACHINE_ID: record.id,
       FLY_ALLOC_ID: record.id,
@@ -25,9 +29,19 @@ export function bootSpec(record: MachineRecord): BootSpec {
       FLY_PROCESS_GROUP: config.metadata?.fly_process_group ?? config.metadata?.process_group ?? '',
       FLY_VM_MEMORY_MB: String(config.guest.memory_mb),
     },
-    files: (config.files ?? []).map((file) => ({
-      path: file.guest_path,
-      contents: Uint8Array.from(atob(file.raw_value ?? ''), (character) => character.charCodeAt(0)),
-    })),
+    files: (config.files ?? []).flatMap((file) => {
+      // A secret that is a file is base64 by itself (fly.md §4.2).
+      const base64 = file.secret_name === undefined ? file.raw_value : secrets[file.secret_name]?.value
+      return base64 === undefined ? [] : [{ path: file.guest_path, contents: bytesOf(base64) }]
+    }),
+  }
+}
+
+/** Nothing of a value that is not base64: what Fly does then is not known. */
+function bytesOf(base64: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+  } catch {
+    return new Uint8Array()
   }
 }

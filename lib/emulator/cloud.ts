@@ -1,5 +1,6 @@
 // The organization's apps and machines: who is called what, who belongs where, and which names are taken.
 
+import { secretsOf } from './app-secrets.ts'
 import { FlyError } from './fly-error.ts'
 import { appId, publicIp } from './ids.ts'
 import { MachineRunner } from './machine-runner.ts'
@@ -42,6 +43,8 @@ export function createCloud(
   foreignApps: string[],
 ): Cloud {
   const apps = new Map(loaded.apps.map((app) => [app.name, app]))
+  const runnerOf = (record: MachineRecord) =>
+    new MachineRunner(world, record, () => secretsOf(apps.get(record.app)))
   const byAge = (a: { createdAt: number; id: string }, b: typeof a): number =>
     a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
   const isForgotten = (record: MachineRecord): boolean =>
@@ -51,7 +54,7 @@ export function createCloud(
     loaded.machines
       .filter((record) => !isForgotten(record))
       .toSorted(byAge)
-      .map((record) => [record.id, new MachineRunner(world, record)]),
+      .map((record) => [record.id, runnerOf(record)]),
   )
   const allMachines = (): MachineRunner[] =>
     [...machines.values()].toSorted((a, b) => byAge(a.record, b.record))
@@ -117,7 +120,7 @@ export function createCloud(
       return ip
     },
     addMachine(record) {
-      const runner = new MachineRunner(world, record)
+      const runner = runnerOf(record)
       machines.set(record.id, runner)
       return runner
     },

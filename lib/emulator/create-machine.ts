@@ -2,7 +2,8 @@
 
 import { z } from 'zod'
 import type { Cloud } from './cloud.ts'
-import { FlyError } from './fly-error.ts'
+import { secretsVersionOf } from './app-secrets.ts'
+import { FlyError, notEmulated } from './fly-error.ts'
 import { machineId, machineName, privateIp } from './ids.ts'
 import { parseImageRef } from './image-ref.ts'
 import { takeLease } from './leases.ts'
@@ -17,6 +18,8 @@ const bodySchema = z.looseObject({
   config: z.unknown().optional(),
   current_version: z.string().nullish(),
   lease_ttl: z.int().nullish(),
+  min_secrets_version: z.int().nullish(),
+  skip_secrets: z.boolean().nullish(),
   skip_launch: z.boolean().nullish(),
   skip_service_registration: z.boolean().nullish(),
 })
@@ -45,6 +48,7 @@ export async function createMachine(
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
   const region = place(cloud, body.region ?? undefined)
+  assertSecrets(app, body)
   const imageRef = await parseImageRef(config.image)
   await world.sleep(world.timings.placeMs)
   // Nothing is awaited from here on: two creates of one name must not both get past the check.
@@ -90,6 +94,7 @@ export async function updateMachine(
   const { record } = runner
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
+  assertSecrets(cloud.getApp(record.app), body)
   const imageRef = await parseImageRef(config.image)
   if (typeof body.current_version === 'string' && body.current_version !== record.version) {
     throw new FlyError(
@@ -102,6 +107,13 @@ export async function updateMachine(
   runner.update(config, imageRef, body.skip_launch ?? false)
   record.skipServiceRegistration = body.skip_service_registration ?? false
   return { nonce: lease(cloud, runner, body, owner, nonce) }
+}
+
+/** A host that has not got the secrets yet refuses (fly.md §2.8); here all hosts have them at once. */
+function assertSecrets(app: AppRecord, body: MachineRequestBody): void {
+  if (body.skip_secrets === true) throw notEmulated('skip_secrets')
+  if ((body.min_secrets_version ?? 0) <= secretsVersionOf(app)) return
+  throw new FlyError(412, 'failed_precondition: min_secrets_version has not been reached')
 }
 
 /** The first of the asked regions that has room. */

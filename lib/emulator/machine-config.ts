@@ -67,7 +67,24 @@ const config = z.looseObject({
   size: z.string().optional(),
   init: z.looseObject({ swap_size_mb: z.int().optional() }).optional(),
   files: z
-    .array(z.looseObject({ guest_path: z.string().min(1), raw_value: z.base64().optional() }))
+    .array(
+      z.looseObject({
+        guest_path: z.string().min(1),
+        raw_value: z.base64().optional(),
+        secret_name: z.string().optional(),
+      }),
+    )
+    .optional(),
+  processes: z
+    .array(
+      z.looseObject({
+        env: stringMap.optional(),
+        ignore_app_secrets: z.boolean().optional(),
+        secrets: z
+          .array(z.looseObject({ env_var: z.string().min(1), name: z.string().optional() }))
+          .optional(),
+      }),
+    )
     .optional(),
   services: z.array(service).optional(),
   checks: z.record(z.string(), check).optional(),
@@ -114,8 +131,10 @@ export function parseMachineConfig(value: unknown): MachineConfig {
     if (Array.isArray(given) && given.length > 0) throw notEmulated(what)
   }
   for (const file of parsed.data.files ?? []) {
-    if (file.raw_value === undefined) throw notEmulated('files from secrets or images, only raw_value')
+    if (file.raw_value === undefined && file.secret_name === undefined)
+      throw notEmulated('files from images, only raw_value and secret_name')
   }
+  if ((parsed.data.processes ?? []).length > 1) throw notEmulated('more than one process in a machine')
   const { guest, size, ...rest } = parsed.data
   return {
     ...rest,

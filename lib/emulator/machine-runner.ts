@@ -10,7 +10,14 @@ import { GuestKeeper } from './guest-keeper.ts'
 import type { Guest, GuestExit } from './host.ts'
 import { canSuspend } from './machine-config.ts'
 import type { MachineConfig } from './machine-config.ts'
-import type { EventSource, EventType, ImageRef, MachineRecord, MachineState } from './records.ts'
+import type {
+  EventSource,
+  EventType,
+  ImageRef,
+  MachineRecord,
+  MachineState,
+  SecretRecord,
+} from './records.ts'
 import type { World } from './world.ts'
 
 /** Events kept for each machine; `GET /events` shows at most 50. */
@@ -28,13 +35,16 @@ export class MachineRunner {
   /** When the machine came to run or last ended a request, in milliseconds since 1970; for autostop. */
   lastActive: number
   readonly #world: World
+  readonly #secrets: () => Record<string, SecretRecord>
   readonly #keeper: GuestKeeper
   readonly #listeners = new Set<() => void>()
   #epoch = 0
   #startAfterSuspend = false
 
-  constructor(world: World, record: MachineRecord) {
+  /** @param secrets of its app, as they are when it boots */
+  constructor(world: World, record: MachineRecord, secrets: () => Record<string, SecretRecord>) {
     this.#world = world
+    this.#secrets = secrets
     this.record = record
     this.#keeper = new GuestKeeper(world, record, {
       onExit: (exit) => this.#background(this.#crashed(exit)),
@@ -230,7 +240,9 @@ export class MachineRunner {
     if (epoch !== this.#epoch) return
     const crash = this.#world.faults.bootCrash(record)
     try {
-      this.#keeper.keep(crash === undefined ? this.#world.host.boot(bootSpec(record)) : crashedGuest(crash))
+      this.#keeper.keep(
+        crash === undefined ? this.#world.host.boot(bootSpec(record, this.#secrets())) : crashedGuest(crash),
+      )
     } catch (error) {
       return this.#to('failed', 'launch', 'flyd', { message: `could not start: ${String(error)}` })
     }

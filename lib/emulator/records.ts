@@ -95,6 +95,14 @@ export type IpRecord = {
   serviceName?: string
 }
 
+export type SecretRecord = {
+  value: string
+  digest: string
+  /** Milliseconds since 1970, like `updatedAt`. */
+  createdAt: number
+  updatedAt: number
+}
+
 export type AppRecord = {
   id: string
   numericId: number
@@ -104,5 +112,9 @@ export type AppRecord = {
   ips: IpRecord[]
   /** Tokens that may touch this app and nothing else. */
   deployTokens: string[]
+  /** By name; absent until there was one. */
+  secrets?: Record<string, SecretRecord>
+  /** Grows with every change of them. */
+  secretsVersion?: number
   deleting: boolean
 }

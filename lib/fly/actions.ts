@@ -24,5 +24,7 @@ export type FlyAction =
   | 'create_app'
   | 'list_ips'
   | 'assign_ip'
+  | 'update_secrets'
+  | 'list_secrets'
   | 'current_token'
   | 'list_regions'

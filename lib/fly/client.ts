@@ -10,6 +10,7 @@ import { leaseVerbs } from './leases.ts'
 import { machineVerbs } from './machines.ts'
 import { metadataVerbs } from './metadata.ts'
 import { platformVerbs } from './platform.ts'
+import { secretVerbs } from './secrets.ts'
 import { createRequester } from './request.ts'
 import type { FlyClientOptions } from './request.ts'
 
@@ -45,6 +46,7 @@ export function createFlyClient(options: FlyClientOptions) {
     ...metadataVerbs(request),
     ...leaseVerbs(request),
     ...appVerbs(request),
+    ...secretVerbs(request),
     ...platformVerbs(request),
   }
 }

@@ -46,6 +46,8 @@ const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
   create_app: 'repeatable',
   list_ips: 'repeatable',
   assign_ip: 'once',
+  update_secrets: 'repeatable',
+  list_secrets: 'repeatable',
   current_token: 'repeatable',
   list_regions: 'repeatable',
 }

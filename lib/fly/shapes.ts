@@ -77,6 +77,15 @@ export const ipList = shape<{ ips: IpAssignment[] }>(
   z.looseObject({ ips: z.array(z.looseObject({})).nullish() }).transform(({ ips }) => ({ ips: ips ?? [] })),
 )
 export const assignedIp = shape<AssignedIp>(z.looseObject({}))
+// Both spellings are in Fly's schemas (fly.md §2.8).
+export const secretsUpdate = shape<{ version?: number; Version?: number }>(
+  z.looseObject({ version: z.number().optional(), Version: z.number().optional() }),
+)
+export const secretList = shape<{ secrets: { name: string }[] }>(
+  z
+    .looseObject({ secrets: z.array(z.looseObject({ name: z.string() })).nullish() })
+    .transform(({ secrets }) => ({ secrets: secrets ?? [] })),
+)
 export const currentToken = shape<{ tokens: TokenInfo[] }>(
   z.looseObject({ tokens: z.array(z.looseObject({})) }),
 )

@@ -3,21 +3,33 @@ import { encodeBase64 } from '../encoding.ts'
 import type { MachineConfig } from '../fly/client.ts'
 import type { MachineSpec } from '../workspaces/machine-spec.ts'
 import { toMetadata } from './fly-labels.ts'
+import { secretReferences } from './fly-secrets.ts'
 
 /** Restarts of a crashing agent that Fly tries by itself before the machine stays stopped. */
 export const MAX_RESTARTS = 3
 
-export function flyConfig(spec: MachineSpec): MachineConfig {
+/** `fly`: secret values as secrets of the app, named by the config; `env`: in the config, in plain text. */
+export type SecretsDelivery = 'fly' | 'env'
+
+export function flyConfig(spec: MachineSpec, delivery: SecretsDelivery): MachineConfig {
+  const isPlain = delivery === 'env'
+  const references = isPlain ? undefined : secretReferences(spec)
   return {
     image: spec.image,
     guest: { cpu_kind: 'shared', cpus: spec.cpus, memory_mb: spec.memoryMb },
-    env: spec.env,
-    files: Object.entries(spec.files).map(([guest_path, text]) => ({
-      guest_path,
-      raw_value: encodeBase64(new TextEncoder().encode(text)),
-      // Agents drop to an unprivileged user and have to read their token (molecule.md §8.5).
-      mode: 0o644,
-    })),
+    env: isPlain ? { ...spec.env, ...spec.secrets } : spec.env,
+    files: [
+      ...Object.entries(isPlain ? { ...spec.files, ...spec.secretFiles } : spec.files).map(
+        ([guest_path, text]) => ({
+          guest_path,
+          raw_value: encodeBase64(new TextEncoder().encode(text)),
+          // Agents drop to an unprivileged user and have to read their token (molecule.md §8.5).
+          mode: 0o644,
+        }),
+      ),
+      ...(references?.files ?? []),
+    ],
+    ...(references === undefined ? {} : { processes: references.processes }),
     metadata: toMetadata(spec.labels),
     services: [
       {

@@ -92,11 +92,22 @@ const MEANINGS: Record<FlyErrorCode, Meaning> = {
   app_name_taken: INVALID,
 }
 
+const MAY_NOT_SET_SECRETS: Meaning = {
+  ...TOKEN,
+  message: 'FLY_API_TOKEN may not set secrets of the app.',
+  hint: 'Make a new one with `fly tokens create deploy -a <app>`; or set SECRETS_DELIVERY=env, and read first what that gives away.',
+}
+
+const meaningOf = ({ action, code }: FlyError): Meaning =>
+  action === 'update_secrets' && (code === 'unauthorized' || code === 'forbidden')
+    ? MAY_NOT_SET_SECRETS
+    : MEANINGS[code]
+
 /** Any error of the Fly client as a provisioner's. Errors of other kinds are ours and pass through. */
 export function toProvisionError(error: unknown, spec?: MachineSpec): ProvisionError {
   if (error instanceof ProvisionError) return error
   if (!(error instanceof FlyError)) throw error
-  const { code, message, hint, retryable } = MEANINGS[error.code]
+  const { code, message, hint, retryable } = meaningOf(error)
   const problem: ProvisionProblem = {
     code,
     message: spec !== undefined && code === 'image_unpullable' ? `Fly cannot pull ${spec.image}.` : message,

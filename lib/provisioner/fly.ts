@@ -2,8 +2,9 @@
 // vocabulary. All machines live in one app and are told apart by name and metadata.
 import { type FlyClient, type Machine as FlyMachine, type MachineEvent } from '../fly/client.ts'
 import { FlyError } from '../fly/errors.ts'
-import { machineName } from '../workspaces/machine-spec.ts'
-import { flyConfig } from './fly-config.ts'
+import { machineName, type MachineSpec } from '../workspaces/machine-spec.ts'
+import { flyConfig, type SecretsDelivery } from './fly-config.ts'
+import { appSecrets, ownerOf } from './fly-secrets.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './fly-labels.ts'
 import { toProvisionError } from './fly-problems.ts'
 import type {
@@ -56,13 +57,28 @@ export type FlyProvisionerOptions = {
   apps: readonly [string, ...string[]]
   /** Where the Fly Proxy is, when it is not `https://<app>.fly.dev`. */
   proxyUrl?: string | undefined
+  /** `env`: secret values are part of the machine's config, and readable by whoever may list machines. */
+  secretsDelivery: SecretsDelivery
 }
 
-export function createFlyProvisioner({ fly, apps, proxyUrl }: FlyProvisionerOptions): Provisioner {
+export function createFlyProvisioner({
+  fly,
+  apps,
+  proxyUrl,
+  secretsDelivery,
+}: FlyProvisionerOptions): Provisioner {
   // Fly's list lags behind its writes; the name is exact, but only a create can ask for it (fly.md §11.5).
   async function findByLabels(app: string, workspaceId: string): Promise<FlyMachine | undefined> {
     const found = await fly.listMachines(app, { metadata: { [WORKSPACE_KEY]: workspaceId } })
     return found.find((machine) => phaseOf(machine) !== 'gone' && machine.name === machineName(workspaceId))
+  }
+
+  /** Sets what is secret, and returns the config that names it; Fly then waits until the machine's host has it. */
+  async function deliver(app: string, spec: MachineSpec) {
+    const config = flyConfig(spec, secretsDelivery)
+    if (secretsDelivery === 'env') return { config }
+    const version = await fly.updateSecrets(app, appSecrets(spec))
+    return { config, ...(version === undefined ? {} : { min_secrets_version: version }) }
   }
 
   return {
@@ -74,7 +90,8 @@ export function createFlyProvisioner({ fly, apps, proxyUrl }: FlyProvisionerOpti
 
     async launch(app, spec) {
       try {
-        const input = { name: spec.name, region: spec.region, config: flyConfig(spec) }
+        const place = { name: spec.name, region: spec.region }
+        const input = { ...place, ...(await deliver(app, spec)) }
         return toMachine(app, await fly.createMachine(app, input))
       } catch (error) {
         if (!(error instanceof FlyError) || error.existingMachineId === undefined)
@@ -98,7 +115,7 @@ export function createFlyProvisioner({ fly, apps, proxyUrl }: FlyProvisionerOpti
 
     update: ({ app, machineId }, spec) =>
       attempt(async () => {
-        const machine = await fly.updateMachine(app, machineId, { config: flyConfig(spec) })
+        const machine = await fly.updateMachine(app, machineId, await deliver(app, spec))
         return toMachine(app, machine)
       }),
 
@@ -177,6 +194,20 @@ export function createFlyProvisioner({ fly, apps, proxyUrl }: FlyProvisionerOpti
             memoryMb: guest?.memory_mb ?? 256,
           }
         })
+      }),
+
+    listSecrets: (app, controlPlane) =>
+      attempt(async () => {
+        const names = await fly.listSecretNames(app)
+        return names.flatMap((name) => {
+          const owner = ownerOf(name, controlPlane)
+          return owner === undefined ? [] : [{ name, ...owner }]
+        })
+      }),
+
+    forgetSecrets: (app, names) =>
+      attempt(async () => {
+        await fly.updateSecrets(app, Object.fromEntries(names.map((name) => [name, null])))
       }),
 
     endpoint: (machine) => ({

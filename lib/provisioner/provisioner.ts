@@ -73,6 +73,9 @@ export class ProvisionError extends Error {
   }
 }
 
+/** The name of a secret that a machine was given, and whose it is. */
+export type DeliveredSecret = { name: string; workspaceId: string; generation: number }
+
 /** Which machine: ids are only looked up within their app. */
 export type MachineRef = { app: string; machineId: string }
 
@@ -111,6 +114,10 @@ export type Provisioner = {
   fleet(app: string, controlPlane: string): Promise<FleetEntry[]>
   /** Everything in one app, ours or not, with what it costs. */
   inventory(app: string): Promise<InventoryEntry[]>
+  /** The secrets that machines of a control plane were given in one app, as far as the backend keeps them. */
+  listSecrets(app: string, controlPlane: string): Promise<DeliveredSecret[]>
+  /** Takes them back, by name. */
+  forgetSecrets(app: string, names: string[]): Promise<void>
   /** Where one machine's HTTP port is reached, and the headers that pick this machine and no other. */
   endpoint(machine: MachineRef): { url: string; headers: Record<string, string> }
   /** Estimated US dollars per 30 days of a machine of this size while it runs. */

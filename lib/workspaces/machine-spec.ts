@@ -30,6 +30,9 @@ export type MachineSpec = {
   env: Record<string, string>
   /** Absolute guest path → text. */
   files: Record<string, string>
+  /** What nobody but the guest may read: variables, and files. No name is in both places. */
+  secrets: Record<string, string>
+  secretFiles: Record<string, string>
   /** Marks the machine as this workspace's, of this generation, launched by this control plane. */
   labels: MachineLabels
   port: number
@@ -94,24 +97,25 @@ export type MachineSpecInput = {
 /** Name of a workspace's machine. Derived, and unique in the app, so a lost create is found again (fly.md §0.3). */
 export const machineName = (workspaceId: string) => `ws-${workspaceId}`
 
-/** The recipe. Caller's env first, the platform's own names last, so that they win (molecule.md §8.5). */
+/** The recipe. A secret wins over the caller's env of that name, and the platform's own names over both (molecule.md §8.5). */
 export function machineSpec(input: MachineSpecInput): MachineSpec {
   const { workspace } = input
+  const secrets = { ...input.secrets, MOLECULE_WORKSPACE_TOKEN: input.token }
   return {
     name: machineName(workspace.id),
     region: workspace.region,
     image: input.image,
     ...TIERS[workspace.tier],
     env: {
-      ...workspace.env,
-      ...input.secrets,
-      ...modelEnv(workspace.runtime, workspace.model),
+      ...withoutNames(
+        { ...workspace.env, ...modelEnv(workspace.runtime, workspace.model) },
+        Object.keys(secrets),
+      ),
       WORKSPACE_ID: workspace.id,
       WORKSPACE_CONFIG_PATH: '/configs',
       CONFIGS_DIR: '/configs',
       PLATFORM_URL: input.platformUrl,
       MOLECULE_URL: input.platformUrl,
-      MOLECULE_WORKSPACE_TOKEN: input.token,
       MOLECULE_WORKSPACE_URL: `${input.platformUrl}/workspaces/${workspace.id}/a2a`,
       MOLECULE_DELIVERY_MODE: 'push',
       ADAPTER_MODULE: 'adapter',
@@ -121,6 +125,9 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
     },
     files: {
       '/configs/config.yaml': configYaml(workspace),
+    },
+    secrets,
+    secretFiles: {
       '/configs/.auth_token': input.token,
       '/configs/.platform_inbound_secret': input.inboundSecret,
     },
@@ -133,6 +140,10 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
     port: AGENT_PORT,
     healthPath: AGENT_CARD_PATH,
   }
+}
+
+function withoutNames(env: Record<string, string>, names: string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }
 
 // Hermes reads its model from its own variable rather than from config.yaml (molecule.md §1.2).

@@ -10,7 +10,7 @@ import type { StoredEvent } from './history.ts'
 import { meddle } from './operator.ts'
 import { type Chance, chanceOf, sleep } from './random.ts'
 import { createReplica, type Replica } from './replica.ts'
-import { keepBusy } from './users.ts'
+import { keepBusy, USERS_TOKEN } from './users.ts'
 import { type Remains, unsettled, untold, type Violation } from './verdict.ts'
 import { blow } from './weather.ts'
 
@@ -79,6 +79,9 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
       PROVISION_TIMEOUT_SECONDS: '60',
       ORPHAN_GRACE_SECONDS: '10',
       LOG_LEVEL: 'error',
+      ADMIN_TOKEN: USERS_TOKEN,
+      // Many people share the one token.
+      API_RATE_PER_MINUTE: '0',
     }
     replicas = (await freePorts(2)).map((port) => createReplica(port, settings, pace))
     await Promise.all(replicas.map((replica) => replica.start()))
@@ -246,7 +249,9 @@ async function storiesOf(
   return Promise.all(
     ids.map(async (id) => {
       const explained = rows.some((row) => row.id === id)
-        ? await fetch(`${home()}/workspaces/${id}/explain`, { headers: { accept: 'text/plain' } }).then(
+        ? await fetch(`${home()}/workspaces/${id}/explain`, {
+            headers: { accept: 'text/plain', authorization: `Bearer ${USERS_TOKEN}` },
+          }).then(
             (response) => response.text(),
             (error: unknown) => String(error),
           )

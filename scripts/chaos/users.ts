@@ -3,6 +3,9 @@
 import { type Chance, sleep } from './random.ts'
 import type { Replica } from './replica.ts'
 
+/** What everybody shows: replicas with a Fly other than the embedded one are closed without. */
+export const USERS_TOKEN = 'the-users-of-chaos'
+
 export type Message = {
   id: string
   workspace: string
@@ -197,6 +200,7 @@ async function behave(
         method,
         signal: AbortSignal.timeout(patience),
         headers: {
+          authorization: `Bearer ${USERS_TOKEN}`,
           ...headers,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(waits ? { prefer: `wait=${chance.between(1, 5)}` } : {}),

@@ -51,7 +51,7 @@ export type FlyMachine = {
     image: string
     env: Record<string, string>
     guest: Json
-    files: { guest_path: string; raw_value: string }[]
+    files: { guest_path: string; raw_value?: string; secret_name?: string }[]
     metadata: Record<string, string>
     services: Json[]
     checks: Json
@@ -203,6 +203,18 @@ export async function createHarness(options: HarnessOptions = {}) {
       const machines = await fly<FlyMachine[]>('GET', `?metadata.workspace_id=${workspaceId}`)
       if (machines.length !== 1 || machines[0] === undefined) throw new Error(`${machines.length} machines`)
       return machines[0]
+    },
+    /** The token that a workspace's machine was made with last, as only those see it who may read the app's secrets. */
+    async tokenOf(workspaceId: string): Promise<string> {
+      const response = await emulator.api.fetch(
+        new Request(`${FLY}/v1/apps/test-app/secrets?show_secrets=true`, {
+          headers: { authorization: 'Bearer operator' },
+        }),
+      )
+      const { secrets } = (await response.json()) as { secrets: { name: string; value: string }[] }
+      const id = workspaceId.replaceAll('-', '').toUpperCase()
+      const name = new RegExp(`_${id}_\\d+_E_MOLECULE_WORKSPACE_TOKEN$`)
+      return secrets.findLast((secret) => name.test(secret.name))?.value ?? ''
     },
     /** Creates a workspace and waits until it rests. */
     async createWorkspace(input: Json = {}): Promise<Json & { id: string }> {

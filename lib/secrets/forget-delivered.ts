@@ -1,0 +1,49 @@
+// What was handed to machines that are gone, or that have newer values, is taken back from the provider: it costs nothing, and
+// is a key that somebody may find. Unknown is not gone: whatever may still have a machine keeps its secrets.
+import { inArray } from 'drizzle-orm'
+import { controlPlane, workspaces } from '../../drizzle/schema.ts'
+import type { DeliveredSecret } from '../provisioner/provisioner.ts'
+import type { Services } from '../services.ts'
+
+type Holder = Pick<typeof workspaces.$inferSelect, 'id' | 'app' | 'launchId' | 'machineGeneration'>
+
+/** Whether a machine may still need it. @param holder its workspace; undefined when there is none */
+export function isNeeded(app: string, { generation }: DeliveredSecret, holder: Holder | undefined): boolean {
+  if (holder === undefined || holder.launchId === null || holder.app !== app) return false
+  return holder.machineGeneration === null || generation >= holder.machineGeneration
+}
+
+/** Names in one change, at most. */
+const BATCH = 500
+
+/** @throws ProvisionError */
+export async function forgetDelivered({ db, provisioner }: Services): Promise<void> {
+  const [self] = await db.select({ id: controlPlane.id }).from(controlPlane)
+  if (self === undefined) return
+  for (const app of provisioner.apps) {
+    const delivered = await provisioner.listSecrets(app, self.id)
+    const needless: string[] = []
+    // Read after the list: what was delivered since is not in it, and what is in it was stored before it was delivered.
+    for (let from = 0; from < delivered.length; from += BATCH) {
+      const some = delivered.slice(from, from + BATCH)
+      const rows = await db
+        .select({
+          id: workspaces.id,
+          app: workspaces.app,
+          launchId: workspaces.launchId,
+          machineGeneration: workspaces.machineGeneration,
+        })
+        .from(workspaces)
+        .where(inArray(workspaces.id, [...new Set(some.map(({ workspaceId }) => workspaceId))]))
+      const holders = new Map(rows.map((row) => [row.id, row]))
+      needless.push(
+        ...some
+          .filter((secret) => !isNeeded(app, secret, holders.get(secret.workspaceId)))
+          .map(({ name }) => name),
+      )
+    }
+    for (let from = 0; from < needless.length; from += BATCH) {
+      await provisioner.forgetSecrets(app, needless.slice(from, from + BATCH))
+    }
+  }
+}

@@ -1,0 +1,129 @@
+// On the way from the database to the machine, secret values pass through Fly: among an app's secrets, where lists of machines
+// do not show them, and not for longer than a machine may need them.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Program } from '../lib/emulator/host.ts'
+import { sampleAgent } from '../lib/emulator/sample-agent.ts'
+import { keepHouse } from '../lib/housekeeping.ts'
+import { createHarness, type Harness } from './support/harness.ts'
+
+const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
+
+let h: Harness
+const guests = new Map<string, Record<string, string>>()
+const remembering: Program = (machine) => {
+  guests.set(machine.env['WORKSPACE_ID'] ?? '', machine.env)
+  return sampleAgent(machine)
+}
+beforeAll(async () => {
+  h = await createHarness({
+    env: { SECRETS_ENCRYPTION_KEY: KEY },
+    programs: { 'ghcr.io/molecule-ai/workspace-hermes*': remembering },
+  })
+})
+afterAll(() => h.close())
+
+async function appSecrets(method = 'GET', values?: Record<string, string | null>) {
+  const response = await h.emulator.api.fetch(
+    new Request('http://fly.test/v1/apps/test-app/secrets?show_secrets=true', {
+      method,
+      headers: { authorization: 'Bearer operator', 'content-type': 'application/json' },
+      ...(values === undefined ? {} : { body: JSON.stringify({ values }) }),
+    }),
+  )
+  const { secrets } = (await response.json()) as { secrets: { name: string; value: string }[] }
+  return secrets
+}
+
+const namesOf = async (id: string) =>
+  (await appSecrets())
+    .map(({ name }) => name)
+    .filter((name) => name.includes(id.replaceAll('-', '').toUpperCase()))
+
+/** Ten minutes later. */
+async function keepHouseAgain(): Promise<void> {
+  h.advance(11 * 60_000)
+  await keepHouse(h.services)
+}
+
+test('no list of machines shows the token, the inbound secret or a secret, and the agent has them all', async () => {
+  const { id, status } = await h.createWorkspace({ secrets: { API_KEY: 'a-key-of-the-customer' } })
+  expect(status).toBe('ready')
+  const token = await h.tokenOf(id)
+  expect(guests.get(id)).toMatchObject({ API_KEY: 'a-key-of-the-customer', MOLECULE_WORKSPACE_TOKEN: token })
+  const shown = JSON.stringify(await h.fly('GET', ''))
+  const values = (await appSecrets()).map(({ value }) => value)
+  expect(values.length).toBeGreaterThanOrEqual(4)
+  for (const value of values) {
+    expect(shown).not.toContain(value)
+    expect(shown).not.toContain(btoa(value))
+  }
+})
+
+test('a machine gets its own, not those of another, nor those of the app', async () => {
+  await appSecrets('POST', { STRIPE_KEY: 'of-another-service' })
+  const one = await h.createWorkspace({ secrets: { ONE: 'x' } })
+  const two = await h.createWorkspace({ secrets: { TWO: 'y' } })
+  expect(guests.get(one.id)).toMatchObject({ ONE: 'x' })
+  for (const stranger of ['TWO', 'STRIPE_KEY']) expect(guests.get(one.id)).not.toHaveProperty(stranger)
+  expect(guests.get(two.id)).not.toHaveProperty('ONE')
+})
+
+describe('housekeeping', () => {
+  test('takes back what older machines had, and keeps what the present one has', async () => {
+    const { id } = await h.createWorkspace({ secrets: { OLD: 'x', KEPT: 'y' } })
+    await h.request(`/workspaces/${id}/secrets/OLD?restart=true`, {
+      method: 'DELETE',
+      headers: { prefer: 'wait=20' },
+    })
+    await h.settled()
+    expect(guests.get(id)).toMatchObject({ KEPT: 'y' })
+    expect(await namesOf(id)).toHaveLength(9)
+    await keepHouseAgain()
+    const names = await namesOf(id)
+    expect(names).toHaveLength(4)
+    expect(names.every((name) => name.includes('_2_'))).toBe(true)
+    expect(names.join(' ')).not.toContain('OLD')
+  })
+
+  test('takes back everything of a workspace that is gone, and touches nothing of strangers', async () => {
+    await appSecrets('POST', {
+      STRIPE_KEY: 'of-another-service',
+      MW_00000000_00000000000000000000000000000000_1_E_KEY: 'of another control plane',
+    })
+    const { id } = await h.createWorkspace({ secrets: { GOING: 'x' } })
+    const staying = await h.createWorkspace({ secrets: { STAYING: 'x' } })
+    await h.request(`/workspaces/${id}`, { method: 'DELETE', headers: { prefer: 'wait=20' } })
+    await h.settled()
+    await h.sweep()
+    await keepHouseAgain()
+    expect(await namesOf(id)).toEqual([])
+    expect(await namesOf(staying.id)).toHaveLength(4)
+    expect((await appSecrets()).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['STRIPE_KEY', 'MW_00000000_00000000000000000000000000000000_1_E_KEY']),
+    )
+  })
+
+  test('keeps them while Fly does not say that the machine is gone', async () => {
+    const { id } = await h.createWorkspace({ secrets: { LOST: 'x' } })
+    const fault = h.emulator.faults.add({ kind: 'answer', status: 503, action: 'machine.delete' })
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+    await h.settled()
+    await keepHouseAgain()
+    expect(await namesOf(id)).not.toEqual([])
+    h.emulator.faults.remove(fault)
+  })
+})
+
+test('a token that may not set secrets fails the workspace, and says which permission is missing', async () => {
+  const fault = h.emulator.faults.add({ kind: 'answer', status: 403, action: 'secrets.update' })
+  const { reason, status } = await h.createWorkspace()
+  h.emulator.faults.remove(fault)
+  expect({ status, reason }).toMatchObject({
+    status: 'failed',
+    reason: { code: 'unauthorized', message: expect.stringContaining('may not set secrets') as string },
+  })
+})
+
+test('no value is in the log of calls to Fly', () => {
+  expect(JSON.stringify(h.logged)).not.toContain('a-key-of-the-customer')
+})
