@@ -8,6 +8,7 @@ import type { Services } from '../lib/services.ts'
 import { a2aRoutes } from './a2a.ts'
 import { activityRoutes } from './activity.ts'
 import type { AppEnv } from './app-env.ts'
+import { auditRoutes, createAudit } from './audit.ts'
 import { createIdentify, type Openness } from './authenticate.ts'
 import { cardRoutes } from './cards.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
@@ -84,6 +85,7 @@ export function createApp(services: Services, openness: Openness) {
     for (const [name, value] of Object.entries(corsHeaders(corsOrigins, origin)))
       c.header(name, value, { append: name === 'vary' })
   })
+  app.use(createAudit(services))
   app.use(createGuard(services, createIdentify(services, openness)))
   app.route('/', cardRoutes(services))
   // A2A has its own limit and its own answers, so it stands before what applies to all the others.
@@ -116,6 +118,7 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', workspaceVerbRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', tokenRoutes(services))
+  app.route('/', auditRoutes(services))
   app.route('/', moleculeCompatRoutes(services))
   app.route('/', activityRoutes(services))
   app.route('/', messageRoutes(services))

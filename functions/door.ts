@@ -2,6 +2,7 @@
 // after an answer.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { callerKey } from '../lib/caller.ts'
 import type { Services } from '../lib/services.ts'
 import { reconcileNow } from '../lib/sweep.ts'
 import { waitUntilSettled } from '../lib/workspaces/wait.ts'
@@ -30,6 +31,12 @@ export const problem = (description: string) => ({
 
 export const IdParam = z.object({
   id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }),
+})
+
+/** The services, as they act for the caller of this request. */
+export const actingFor = (services: Services, c: Context<AppEnv>): Services => ({
+  ...services,
+  by: callerKey(c.get('caller')),
 })
 
 /**

@@ -78,6 +78,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /tokens': all('admin'),
   'DELETE /tokens/:id': all('admin'),
 
+  'GET /audit': all('admin'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),
 }

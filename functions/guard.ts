@@ -8,7 +8,7 @@ import { decideAccess } from '../lib/access.ts'
 import { callerKey } from '../lib/caller.ts'
 import { DomainError, workspaceNotFound } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
-import type { AppEnv } from './app-env.ts'
+import type { AppEnv, DoorAsked } from './app-env.ts'
 import type { Identify } from './authenticate.ts'
 import { DOORS } from './doors.ts'
 import { knockOf } from './knock.ts'
@@ -16,6 +16,7 @@ import { knockOf } from './knock.ts'
 export function createGuard(services: Services, identify: Identify) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const door = doorOf(c)
+    c.set('door', door)
     // No door: the answer is 404, and it is nobody's secret that there is none.
     if (door === undefined) return next()
     const rule = DOORS[door.name]
@@ -54,7 +55,7 @@ function refusal(kind: 'admin' | 'token' | 'workspace', scope: string): string {
 }
 
 /** The door that the request is for, by its method and its pattern; undefined when there is none. */
-function doorOf(c: Context): { name: string; workspaceId: string | undefined } | undefined {
+function doorOf(c: Context): DoorAsked | undefined {
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const route = matchedRoutes(c).findLast((one) => one.method === method)
   if (route === undefined) return undefined

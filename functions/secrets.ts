@@ -15,7 +15,7 @@ import type { SecretPlace } from '../lib/secrets/seal.ts'
 import { SaveSecretInput, SecretKey } from '../lib/secrets/secret-input.ts'
 import type { Services } from '../lib/services.ts'
 import { getLivingWorkspace } from '../lib/workspaces/queries.ts'
-import { createDoors, follow, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
 
 const SecretView = z
   .object({
@@ -137,7 +137,7 @@ export function secretRoutes(services: Services) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: c.req.valid('param').id, key }
-      await saveSecret(services, place, value)
+      await saveSecret(actingFor(services, c), place, value)
       return c.json(
         { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
         200,
@@ -147,7 +147,7 @@ export function secretRoutes(services: Services) {
   app.openapi(own.delete, async (c) => {
     const { id, key } = c.req.valid('param')
     const place = { workspaceId: id, key }
-    await deleteSecret(services, place)
+    await deleteSecret(actingFor(services, c), place)
     return c.json(
       { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
       200,
@@ -167,7 +167,7 @@ export function secretRoutes(services: Services) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: null, key }
-      await saveSecret(services, place, value)
+      await saveSecret(actingFor(services, c), place, value)
       return c.json(
         { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
         200,
@@ -176,7 +176,7 @@ export function secretRoutes(services: Services) {
   }
   app.openapi(shared.delete, async (c) => {
     const place = { workspaceId: null, key: c.req.valid('param').key }
-    await deleteSecret(services, place)
+    await deleteSecret(actingFor(services, c), place)
     return c.json(
       { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
       200,

@@ -9,7 +9,7 @@ import { pauseWorkspace, resumeWorkspace } from '../lib/workspaces/pause.ts'
 import { getWorkspace } from '../lib/workspaces/queries.ts'
 import { RestartInput, restartWorkspace } from '../lib/workspaces/restart.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
-import { createDoors, follow, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
 import { publicUrlOf } from './public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './workspace-view.ts'
 
@@ -73,7 +73,11 @@ export function workspaceVerbRoutes(services: Services) {
     view(c, (await follow(services, c, ids)) ?? (await getWorkspace(services.db, ids[0] ?? '')))
 
   app.openapi(restartRoute, async (c) => {
-    const wanted = await restartWorkspace(services, c.req.valid('param').id, c.req.valid('json'))
+    const wanted = await restartWorkspace(
+      actingFor(services, c),
+      c.req.valid('param').id,
+      c.req.valid('json'),
+    )
     return c.json(await after(c, [wanted.id]), 200)
   })
 
@@ -81,7 +85,7 @@ export function workspaceVerbRoutes(services: Services) {
   app.openapi(
     verbRoute('pause', paused, 'Its machine and those of its descendants are stopped.'),
     async (c) => {
-      const ids = await pauseWorkspace(services, c.req.valid('param').id)
+      const ids = await pauseWorkspace(actingFor(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), paused_count: ids.length }, 200)
     },
   )
@@ -90,7 +94,7 @@ export function workspaceVerbRoutes(services: Services) {
   app.openapi(
     verbRoute('resume', resumed, 'Its machine and those of its descendants are started.'),
     async (c) => {
-      const ids = await resumeWorkspace(services, c.req.valid('param').id)
+      const ids = await resumeWorkspace(actingFor(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)
     },
   )
@@ -99,7 +103,11 @@ export function workspaceVerbRoutes(services: Services) {
   app.openapi(
     verbRoute('hibernate', WorkspaceView, 'Its machine sleeps until a message or a restart wakes it.', force),
     async (c) => {
-      const row = await hibernateWorkspace(services, c.req.valid('param').id, c.req.query('force') === 'true')
+      const row = await hibernateWorkspace(
+        actingFor(services, c),
+        c.req.valid('param').id,
+        c.req.query('force') === 'true',
+      )
       return c.json(await after(c, [row.id]), 200)
     },
   )

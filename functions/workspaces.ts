@@ -12,7 +12,7 @@ import { waitUntilSettled } from '../lib/workspaces/wait.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../lib/workspaces/workspace-input.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
-import { createDoors, follow, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
 import { preferredWait } from './prefer.ts'
 import { publicUrlOf } from './public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './workspace-view.ts'
@@ -132,7 +132,7 @@ export function workspaceRoutes(services: Services) {
     const key = idempotencyKeyOf(c)
     const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
     const { row, replayed } = await createWorkspace(
-      services,
+      actingFor(services, c),
       c.req.valid('json'),
       c.get('caller'),
       idempotency,
@@ -156,14 +156,14 @@ export function workspaceRoutes(services: Services) {
   })
 
   app.openapi(changeRoute, async (c) => {
-    const row = await updateWorkspace(services, c.req.valid('param').id, c.req.valid('json'))
+    const row = await updateWorkspace(actingFor(services, c), c.req.valid('param').id, c.req.valid('json'))
     const workspace = view(c, row)
     return c.json({ status: 'updated' as const, needs_restart: workspace.needs_restart, workspace }, 200)
   })
 
   app.openapi(removeRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const removed = await removeWorkspace(services, id, c.req.valid('query').confirm === 'true')
+    const removed = await removeWorkspace(actingFor(services, c), id, c.req.valid('query').confirm === 'true')
     await follow(services, c, removed)
     return c.json(
       { status: 'removed' as const, cascade_deleted: removed.filter((other) => other !== id).length },

@@ -36,6 +36,8 @@ export type Services = {
   countRequest: RateCounter
   /** Workspaces that were looked after because a message failed. */
   looks: ShortCache<true>
+  /** Whom what is done now is done for, as a caller's key; undefined: ourselves. Events say it. */
+  by?: string
   /** Says that a workspace was changed by this process, so that nothing older is remembered of it. */
   changed: (workspaceId: string) => void
   /** Whether work may go on for minutes after an answer: on Node it may, on Workers it ends after 30 s. */

@@ -30,6 +30,7 @@ test('describes every door', () => {
     'delete /workspaces/{id}/secrets/{key}',
     'delete /workspaces/{id}/tokens/{token}',
     'get /admin/workspaces/{id}/test-token',
+    'get /audit',
     'get /fleet',
     'get /healthz',
     'get /livez',

@@ -106,7 +106,7 @@ async function change(
       .returning(),
   )
   const payload = { key, scope: scopeOf({ workspaceId }) }
-  const logged = appendEvents(db, 'marked', { event, now, payload })
+  const logged = appendEvents(services, 'marked', { event, now, payload })
   const rows = await db.with(changed, marked, logged).select({ key: changed.key }).from(changed)
   return rows.length > 0
 }

@@ -127,7 +127,8 @@ function newWorkspace(services: Services, input: CreateWorkspaceInput): Workspac
 type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
 
 /** @returns false when the idempotency key is taken, and nothing was stored */
-async function insert({ db }: Services, row: Workspace, sealed: SealedSecret[]): Promise<boolean> {
+async function insert(services: Services, row: Workspace, sealed: SealedSecret[]): Promise<boolean> {
+  const { db } = services
   const created = db
     .$with('created')
     .as(
@@ -142,7 +143,7 @@ async function insert({ db }: Services, row: Workspace, sealed: SealedSecret[]):
         select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
         from created, jsonb_to_recordset(${JSON.stringify(sealed)}::jsonb) as secret(key text, "keyId" text, sealed text)`,
   )
-  const logged = appendEvents(db, 'created', { event: 'workspace_created', now: row.createdAt })
+  const logged = appendEvents(services, 'created', { event: 'workspace_created', now: row.createdAt })
   const rows = await db.with(created, kept, logged).select({ id: created.id }).from(created)
   return rows.length > 0
 }

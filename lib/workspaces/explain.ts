@@ -1,6 +1,6 @@
 // GET /workspaces/:id/explain: what is wanted, what Fly says, what the agent says, why the status is what it is, and what
 // will be done next. Looks at the machine with one read, which wakes nobody, and decides without acting.
-import { desc, eq } from 'drizzle-orm'
+import { and, desc, eq, ne } from 'drizzle-orm'
 import { events, type StoredReason } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
 import { decide, MAX_RECOVERIES, type Step } from './decide.ts'
@@ -75,7 +75,7 @@ export async function explainWorkspace(services: Services, id: string): Promise<
   const recent = await db
     .select()
     .from(events)
-    .where(eq(events.workspaceId, id))
+    .where(and(eq(events.workspaceId, id), ne(events.type, 'audit')))
     .orderBy(desc(events.seq))
     .limit(10)
   const machine = observed.presence === 'present' ? observed.machine : undefined
@@ -159,7 +159,10 @@ export function toText(explanation: Explanation): string {
     ...(failure === null ? [] : [`failure  ${failure.at} ${failure.code}: ${failure.message}`]),
     `recovered ${explanation.recoveries.used} of ${explanation.recoveries.most} times`,
     '',
-    ...explanation.recent_events.map(({ at, type }) => `${at}  ${type}`),
+    ...explanation.recent_events.map(
+      ({ at, payload, type }) =>
+        `${at}  ${type}${typeof payload['by'] === 'string' ? ` by ${payload['by']}` : ''}`,
+    ),
     '',
   ]
   return lines.join('\n')

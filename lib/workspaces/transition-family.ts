@@ -28,7 +28,7 @@ export async function transitionFamily(services: Changing, input: FamilyTransiti
       .returning(),
   )
   const also = db.$with('also', {}).as(input.also ?? sql`select 1`)
-  const logged = appendEvents(db, 'moved', { event, now })
+  const logged = appendEvents(services, 'moved', { event, now })
   const rows = await db.with(moved, also, logged).select({ id: moved.id }).from(moved)
   const ids = rows.map((row) => row.id)
   for (const moved of ids) services.changed(moved)

@@ -1,14 +1,13 @@
 // The only writer of `status`: one conditional UPDATE that moves a workspace from the statuses its event allows, and
 // appends the event's row in the same statement. No row back means somebody else moved it first.
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
-import type { Database } from '../../drizzle/database.ts'
 import { events, workspaces } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
 
 /** What a change needs: the database, and who is to be told that what they remember is over. */
-export type Changing = Pick<Services, 'db' | 'changed'>
+export type Changing = Pick<Services, 'by' | 'changed' | 'db'>
 
 type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
 
@@ -72,7 +71,7 @@ export async function changeWorkspace(
       )
       .returning(),
   )
-  const logged = appendEvents(db, 'moved', input)
+  const logged = appendEvents(services, 'moved', input)
   const [row] = await db.with(moved, logged).select().from(moved)
   if (row !== undefined) services.changed(row.id)
   return row
@@ -80,11 +79,11 @@ export async function changeWorkspace(
 
 /** The CTE that appends one event for each row of another CTE that returns workspaces. */
 export function appendEvents(
-  db: Database,
+  { by, db }: Pick<Services, 'by' | 'db'>,
   source: string,
   input: { event: string; now: Date; payload?: Record<string, unknown> },
 ) {
-  const payload = JSON.stringify(input.payload ?? {})
+  const payload = JSON.stringify({ ...input.payload, ...(by === undefined ? {} : { by }) })
   return db.$with(`${source}_logged`, { seq: events.seq }).as(
     sql`insert into ${events} (workspace_id, type, generation, payload, at)
         select id, ${input.event}, generation, jsonb_build_object('status', status) || ${payload}::jsonb, ${input.now.toISOString()}::timestamptz

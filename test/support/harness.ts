@@ -66,7 +66,8 @@ export async function createHarness(options: HarnessOptions = {}) {
   const database = await openTestDatabase()
   const background = new Set<Promise<unknown>>()
   const logged: { level: string; message: string; fields: LogFields }[] = []
-  const outgoing: { url: string; method: string; headers: Headers }[] = []
+  /** Bodies of those to Fly's API alone: those to agents are streams. */
+  const outgoing: { url: string; method: string; headers: Headers; body: string }[] = []
   let offset = 0
   const now = () => new Date(Date.now() + offset)
 
@@ -96,8 +97,9 @@ export async function createHarness(options: HarnessOptions = {}) {
   // The only network there is: a host that is not listed does not exist.
   const outside: typeof fetch = async (input, init) => {
     const request = new Request(input, init)
-    outgoing.push({ url: request.url, method: request.method, headers: new Headers(request.headers) })
     const { origin } = new URL(request.url)
+    const body = origin === FLY ? await request.clone().text() : ''
+    outgoing.push({ url: request.url, method: request.method, headers: new Headers(request.headers), body })
     if (origin === FLY) return emulator.api.fetch(request)
     if (origin === PROXY)
       return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))

@@ -1,0 +1,82 @@
+// Who asked for what, from where, and with what outcome: rows of the type `audit` in the ordered log. Never a body, and no
+// header but the one that names a program.
+import { and, asc, desc, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import { events } from '../../drizzle/schema.ts'
+import { forgetInBatches } from '../forget-in-batches.ts'
+import type { Services } from '../services.ts'
+
+const AUDIT = 'audit'
+
+/** `refused`: the caller was told no (4xx); `failed`: we could not (5xx). */
+export type AuditOutcome = 'ok' | 'refused' | 'failed'
+
+export type AuditEntry = {
+  /** The caller's key (lib/caller.ts), and a token's name. */
+  caller: string
+  caller_name: string | null
+  /** Method and pattern, as in the table of doors. */
+  door: string
+  status: number
+  outcome: AuditOutcome
+  address: string
+  request_id: string
+  user_agent: string | null
+}
+
+export type Audited = AuditEntry & { seq: number; at: string; workspace_id: string | null }
+
+export const outcomeOf = (status: number): AuditOutcome =>
+  status < 400 ? 'ok' : status < 500 ? 'refused' : 'failed'
+
+/** @param workspaceId null where it is about none, or about one that never was */
+export async function recordAudit(
+  { db, now }: Services,
+  workspaceId: string | null,
+  entry: AuditEntry,
+): Promise<void> {
+  await db.insert(events).values({ type: AUDIT, workspaceId, payload: entry, at: now() })
+}
+
+export type AuditQuery = {
+  /** Onwards from this one, in order; without it the newest first. */
+  after?: number | undefined
+  workspaceId?: string | undefined
+  caller?: string | undefined
+  limit: number
+}
+
+export async function listAudit({ db }: Services, query: AuditQuery): Promise<Audited[]> {
+  const { after, caller, limit, workspaceId } = query
+  const conditions: (SQL | undefined)[] = [
+    eq(events.type, AUDIT),
+    after === undefined ? undefined : gt(events.seq, after),
+    workspaceId === undefined ? undefined : eq(events.workspaceId, workspaceId),
+    caller === undefined ? undefined : sql`${events.payload} ->> 'caller' = ${caller}`,
+  ]
+  const rows = await db
+    .select()
+    .from(events)
+    .where(and(...conditions))
+    .orderBy(after === undefined ? desc(events.seq) : asc(events.seq))
+    .limit(limit)
+  return rows.map(({ at, payload, seq, workspaceId: id }) => ({
+    seq,
+    at: at.toISOString(),
+    workspace_id: id,
+    ...(payload as AuditEntry),
+  }))
+}
+
+/** Deletes what is older than it is kept (AUDIT_RETENTION_DAYS). */
+export async function forgetAudit({ config, db, now }: Services): Promise<void> {
+  const before = new Date(now().getTime() - config.auditRetentionDays * 86_400_000)
+  await forgetInBatches((limit) => {
+    const old = db
+      .select({ seq: events.seq })
+      .from(events)
+      .where(and(eq(events.type, AUDIT), lt(events.at, before)))
+      .orderBy(asc(events.seq))
+      .limit(limit)
+    return db.delete(events).where(inArray(events.seq, old)).returning({ seq: events.seq })
+  })
+}

@@ -1,0 +1,195 @@
+// Values that nobody may see are put wherever secrets go, and then everything that comes out of the system is searched for
+// them: answers, logs, the database, and requests to others except the one place where each belongs.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sql } from 'drizzle-orm'
+import * as schema from '../drizzle/schema.ts'
+import { askRegion, createHarness, type Harness, type Json } from './support/harness.ts'
+
+const ADMIN = 'canary-of-the-admin-token'
+const FLY = 'canary-of-the-fly-token'
+const KEY = Buffer.from('canary-of-the-encryption-key-32b').toString('base64')
+
+let h: Harness
+/** What each canary is, to name it when it is found. */
+const canaries: Record<string, string> = {
+  ADMIN_TOKEN: ADMIN,
+  FLY_API_TOKEN: FLY,
+  SECRETS_ENCRYPTION_KEY: KEY,
+}
+/** What every door has said. */
+const answers: { path: string; text: string }[] = []
+let id: string
+
+beforeAll(async () => {
+  h = await createHarness({ env: { ADMIN_TOKEN: ADMIN, FLY_API_TOKEN: FLY, SECRETS_ENCRYPTION_KEY: KEY } })
+
+  Object.assign(canaries, {
+    'a secret of a workspace': 'canary-of-a-workspace',
+    'a secret given at birth': 'canary-given-at-birth',
+    'a secret for all': 'canary-for-all',
+    'a value of env': 'canary-in-env',
+  })
+  const call = async (method: string, path: string, json?: unknown, headers: Record<string, string> = {}) => {
+    const response = await h.fetchRaw(path, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN}`, ...headers },
+      ...(json === undefined ? {} : { json }),
+    })
+    const text = await response.text()
+    answers.push({ path: `${method} ${path}`, text: `${text} ${JSON.stringify([...response.headers])}` })
+    return text.startsWith('{') ? (JSON.parse(text) as Json) : {}
+  }
+  /** An answer that shows something this once. */
+  const shownOnce = async (what: string, path: string, member: string, json?: unknown): Promise<string> => {
+    const shown = String((await call('POST', path, json))[member])
+    canaries[what] = shown
+    const answer = answers.at(-1)
+    if (answer !== undefined) answer.text = answer.text.replace(shown, '')
+    return shown
+  }
+
+  const made = await call(
+    'POST',
+    '/workspaces',
+    {
+      name: 'canary',
+      runtime: 'hermes',
+      env: { PLAIN: canaries['a value of env'] },
+      secrets: { BORN: canaries['a secret given at birth'] },
+    },
+    { prefer: 'wait=20', 'idempotency-key': 'canary' },
+  )
+  id = String(made['id'])
+  await call('PUT', '/settings/secrets', { key: 'ALL', value: canaries['a secret for all'] })
+  await call(
+    'PUT',
+    `/workspaces/${id}/secrets?restart=true`,
+    {
+      key: 'OWN',
+      value: canaries['a secret of a workspace'],
+    },
+    { prefer: 'wait=20' },
+  )
+  await call('GET', `/workspaces/${id}`, undefined, { prefer: 'wait=20' })
+  const apiToken = await shownOnce('an API token', '/tokens', 'token', {
+    name: 'canary',
+    scopes: ['operate'],
+  })
+  const asked = await shownOnce('a token of a workspace', `/workspaces/${id}/tokens`, 'auth_token')
+  canaries['the token of the machine'] = await h.tokenOf(id)
+  const registered = { id, url: 'http://x', agent_card: { name: 'canary' } }
+  const { platform_inbound_secret } = await call('POST', '/registry/register', registered, {
+    authorization: `Bearer ${asked}`,
+  })
+  canaries['the inbound secret'] = String(platform_inbound_secret)
+  const last = answers.at(-1)
+  if (last !== undefined) last.text = last.text.replace(String(platform_inbound_secret), '')
+
+  for (const authorization of [`Bearer ${ADMIN}`, `Bearer ${apiToken}`, `Bearer ${asked}`]) {
+    await call('POST', `/workspaces/${id}/a2a`, askRegion(), { authorization })
+    await call('POST', `/workspaces/${id}/a2a`, askRegion(), { authorization, prefer: 'respond-async' })
+    await call('PATCH', `/workspaces/${id}`, { tier: 77, authorization }, { authorization })
+    await call('POST', `/workspaces/${id}/pause`, undefined, { authorization: authorization.slice(0, -1) })
+  }
+  // Mistakes with something secret in them, and Fly and the database failing in the middle.
+  await call('PUT', '/settings/secrets', { key: 'PLATFORM_URL', value: canaries['a secret for all'] })
+  await call('PUT', '/settings/secrets', { key: 'A', value: [canaries['a secret for all']] })
+  await call('POST', '/workspaces', { name: 'x', secrets: { 'NO-NAME': canaries['a secret for all'] } })
+  const fault = h.emulator.faults.add({ kind: 'answer', status: 500, action: 'secrets.update' })
+  await call('POST', `/workspaces/${id}/restart`, undefined, { prefer: 'wait=2' })
+  await call('GET', `/workspaces/${id}/explain`)
+  h.emulator.faults.remove(fault)
+  await h.settled()
+  for (const path of [
+    '/workspaces',
+    `/workspaces/${id}`,
+    `/workspaces/${id}/explain`,
+    `/workspaces/${id}/secrets`,
+    `/workspaces/${id}/tokens`,
+    `/workspaces/${id}/activity`,
+    `/workspaces/${id}/messages`,
+    `/workspaces/${id}/a2a/.well-known/agent-card.json`,
+    '/settings/secrets',
+    '/tokens',
+    '/audit?limit=1000',
+    '/fleet',
+    '/regions',
+    '/healthz',
+    '/openapi.json',
+    '/docs',
+  ])
+    await call('GET', path)
+  await h.services.activity.flush()
+})
+afterAll(() => h.close())
+
+/** Also as they might be hidden from a careless look. */
+const disguises = (canary: string) => [canary, btoa(canary), encodeURIComponent(canary)]
+
+function search(where: string, text: string, except: readonly string[] = []): string[] {
+  return Object.entries(canaries)
+    .filter(([what]) => !except.includes(what))
+    .filter(([, canary]) => disguises(canary).some((one) => text.includes(one)))
+    .map(([what]) => `${what} is in ${where}`)
+}
+
+describe('nothing secret', () => {
+  test('was too short to be found', () => {
+    for (const [what, canary] of Object.entries(canaries))
+      expect([what, canary.length > 12]).toEqual([what, true])
+    expect(Object.keys(canaries)).toHaveLength(11)
+  })
+
+  test('is in any answer', () => {
+    expect(answers.length).toBeGreaterThan(30)
+    expect(answers.flatMap(({ path, text }) => search(path, text))).toEqual([])
+  })
+
+  test('is in any log line', () => {
+    const lines = h.logged.map(({ fields, message }) =>
+      JSON.stringify([message, fields], (_, value: unknown) =>
+        value instanceof Error ? `${value.stack ?? ''} ${String(value.cause)}` : value,
+      ),
+    )
+    expect(lines.length).toBeGreaterThan(50)
+    expect(lines.flatMap((line) => search(line, line))).toEqual([])
+  })
+
+  test('is in the database, except for env, which is not for secrets', async () => {
+    const [dump] = await h.services.db
+      .select({ text: sql<string>`database_to_xml(true, false, '')::text` })
+      .from(schema.controlPlane)
+    expect(dump?.text).toContain(id)
+    expect(search('the database', dump?.text ?? '', ['a value of env'])).toEqual([])
+  })
+
+  test('is in a request to others, except where it belongs', () => {
+    const machines = h.outgoing.filter(({ url }) => url.includes('/machines'))
+    expect(machines.length).toBeGreaterThan(3)
+    // Where they belong they are found, so that the search can be trusted elsewhere.
+    const delivered = h.outgoing.filter(({ url }) => url.endsWith('/secrets')).map(({ body }) => body)
+    expect(search('delivery', delivered.join(' '))).toEqual(
+      expect.arrayContaining(
+        ['a secret of a workspace', 'a secret for all', 'the token of the machine', 'the inbound secret'].map(
+          (what) => `${what} is in delivery`,
+        ),
+      ),
+    )
+    for (const { body, headers, method, url } of h.outgoing) {
+      const isFly = url.startsWith('http://fly.test')
+      const isSecrets = isFly && method === 'POST' && url.endsWith('/secrets')
+      const sent = JSON.stringify([...headers].filter(([name]) => name !== 'authorization'))
+      const where = `${method} ${url}`
+      expect(search(where, `${url} ${sent}`)).toEqual([])
+      // The Fly token goes to Fly, the inbound secret to the agent.
+      const credential = headers.get('authorization') ?? ''
+      expect(
+        search(where, credential, [
+          isFly ? 'FLY_API_TOKEN' : 'the inbound secret',
+          ...(url.startsWith('http://platform.test') ? ['the token of the machine'] : []),
+        ]),
+      ).toEqual([])
+      if (!isSecrets) expect(search(where, body, ['a value of env'])).toEqual([])
+    }
+  })
+})
