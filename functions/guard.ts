@@ -35,7 +35,7 @@ export function createGuard(services: Services, identify: Identify) {
       case 'allowed':
         return next()
       case 'peer':
-        if (caller.kind === 'workspace' && (await mayTalk(services, caller.workspaceId, id ?? '')))
+        if (caller.kind === 'workspace' && isUuid(id) && (await mayTalk(services, caller.workspaceId, id)))
           return next()
         throw new DomainError('not_found', 'workspace not found', { details: { hint: WHO_IS_FOUND } })
       case 'hidden':
@@ -45,6 +45,9 @@ export function createGuard(services: Services, identify: Identify) {
     }
   })
 }
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const isUuid = (id: string | undefined): id is string => id !== undefined && UUID.test(id)
 
 const WHO_IS_FOUND = 'A workspace finds itself, its siblings, and whoever is above or below it.'
 

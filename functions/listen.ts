@@ -41,11 +41,15 @@ export function listen(
 ): Promise<Listener> {
   const { first, host, port, setting } = options
   return new Promise((resolve, reject) => {
-    const pass = getRequestListener(handler, { hostname: host })
+    // The listener's own way with what a handler leaves unread ends the connection half a second later, also when the next
+    // request has come on it by then: see readAway.
+    const pass = getRequestListener(handler, { hostname: host, autoCleanupIncoming: false })
     const server = createServer(
       { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
       (incoming, outgoing) => {
-        if (first?.(incoming, outgoing) !== true) void pass(incoming, outgoing)
+        if (first?.(incoming, outgoing) === true) return
+        outgoing.once('finish', () => readAway(incoming))
+        void pass(incoming, outgoing)
       },
     )
     server.listen(port, host, () => {
@@ -73,4 +77,15 @@ export function listen(
       )
     })
   })
+}
+
+/**
+ * Reads the rest of a body that was answered before all of it had come, so that the connection can carry the next request. How
+ * long that may take is limited by the request's time.
+ */
+function readAway(incoming: IncomingMessage): void {
+  if (incoming.readableEnded || incoming.destroyed) return
+  // Whoever read it has stopped, and must not gather what is left.
+  incoming.removeAllListeners('data')
+  incoming.resume()
 }

@@ -152,6 +152,19 @@ describe('with ADMIN_TOKEN', () => {
     expect(await listed('read')).toHaveLength(3)
   })
 
+  test.each(GUARDED.filter(({ door }) => door.includes(':id')))(
+    '$door is not found where its id is none',
+    async ({ door }) => {
+      for (const who of ['its agent', 'a peer']) {
+        const { status } = await knock(h, door, 'not-a-uuid', credentials[who] ?? {})
+        expect([who, status]).toEqual([
+          who,
+          door.includes('tokens/:id') ? 403 : door.includes(':message') ? 400 : 404,
+        ])
+      }
+    },
+  )
+
   test('an agent is known by its id in capitals too', async () => {
     const path = `/workspaces/${own.toUpperCase()}/activity`
     expect((await h.request(path, { headers: credentials['its agent'] ?? {} })).status).toBe(200)

