@@ -2,9 +2,11 @@
 // SECURITY.md says, row by row; here every door is tried with all of them.
 import { readFileSync } from 'node:fs'
 import { eq } from 'drizzle-orm'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as schema from '../drizzle/schema.ts'
 import { DOORS } from '../functions/doors.ts'
+import { isAmong } from '../lib/agents/token.ts'
 import { createHarness, type Harness, type Json } from './support/harness.ts'
 
 type Row = { door: string; scope: string; some: string; agent: string }
@@ -285,6 +287,19 @@ describe('tokens', () => {
     expect(statuses.filter((status) => status === 201).length).toBeGreaterThanOrEqual(49)
     expect(statuses.at(-1)).toBe(429)
   })
+})
+
+test('digests are compared in full: what differs is found wherever it is, and nothing else is', () => {
+  const digest = fc.stringMatching(/^[0-9a-f]{64}$/)
+  fc.assert(
+    fc.property(digest, fc.array(digest, { maxLength: 3 }), fc.nat(63), (one, others, at) => {
+      const changed = `${one.slice(0, at)}${one[at] === '0' ? '1' : '0'}${one.slice(at + 1)}`
+      expect(isAmong(one, [...others, changed])).toBe(others.includes(one))
+      expect(isAmong(one, [changed, one, ...others])).toBe(true)
+      expect(isAmong(one, [one.slice(1), `${one}0`, ''])).toBe(false)
+    }),
+  )
+  expect(isAmong('', [])).toBe(false)
 })
 
 describe('wrong tokens', () => {

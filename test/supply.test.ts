@@ -12,7 +12,7 @@ test.each([
   ['a GitHub token', secret('ghp_', 36)],
   ['a GitHub token', secret('github_pat_', 60)],
   ['an AWS access key', `AKIA${'ABCD1234'.repeat(2)}`],
-  ['a private key', `-----BEGIN ${'OPENSSH'} PRIVATE KEY-----`],
+  ['a private key', ['-----BEGIN', 'OPENSSH', 'PRIVATE KEY-----'].join(' ')],
   ['an API key of a model provider', secret('sk-ant-', 40)],
   ['a Slack token', secret('xoxb-', 30)],
   ['a token of ours', secret('mol_', 43)],

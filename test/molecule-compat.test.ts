@@ -1,0 +1,67 @@
+// MOLECULE_COMPAT: each of its effects (functions/molecule-compat.ts), and that there is none without it.
+import { describe, expect, test } from 'vitest'
+import { createApp } from '../functions/app.ts'
+import { createHarness, type Harness, type Json } from './support/harness.ts'
+
+async function withHarness(env: Record<string, string>, use: (h: Harness) => Promise<void>): Promise<void> {
+  const h = await createHarness({ env })
+  try {
+    await use(h)
+  } finally {
+    await h.close()
+  }
+}
+
+const COMPAT = { MOLECULE_COMPAT: 'true' }
+
+describe("for Molecule's clients", () => {
+  test('a workspace that is ready says online, wherever its status is told', () =>
+    withHarness(COMPAT, async (h) => {
+      const { id, status } = await h.createWorkspace()
+      const other = await h.createWorkspace({ name: 'other' })
+      expect(status).toBe('online')
+      expect((await h.request(`/workspaces/${id}`)).body).toMatchObject({ status: 'online' })
+      expect((await h.request<Json[]>('/workspaces')).body.map((one) => one['status'])).toEqual([
+        'online',
+        'online',
+      ])
+      expect((await h.request(`/registry/${id}/peers`)).body).toMatchObject([
+        { id: other.id, status: 'online' },
+      ])
+      expect((await h.request(`/workspaces/${id}/pause`, { method: 'POST' })).body).toMatchObject({
+        status: 'paused',
+      })
+    }))
+
+  test('a test token opens what its workspace may', () =>
+    withHarness(COMPAT, async (h) => {
+      const { id } = await h.createWorkspace()
+      const { body } = await h.request(`/admin/workspaces/${id}/test-token`)
+      expect(body).toEqual({ auth_token: expect.any(String) as string, workspace_id: id })
+      const headers = { authorization: `Bearer ${String(body['auth_token'])}` }
+      expect((await h.request(`/workspaces/${id}/activity`, { headers })).status).toBe(200)
+      expect((await h.request('/workspaces', { headers })).status).toBe(403)
+    }))
+
+  test('a server with a real Fly is open on loopback without a token, and on no other address', () =>
+    withHarness(COMPAT, async (h) => {
+      const real = { ...h.services, config: { ...h.config, fly: { ...h.config.fly, emulator: false } } }
+      const ask = (loopback: boolean) =>
+        createApp(real, { loopback }).fetch(new Request('http://localhost:8080/workspaces'))
+      expect((await ask(true)).status).toBe(200)
+      expect((await ask(false)).status).toBe(503)
+    }))
+})
+
+test('without it nothing of this is so', () =>
+  withHarness({}, async (h) => {
+    const { id, status } = await h.createWorkspace()
+    expect(status).toBe('ready')
+    expect((await h.request(`/admin/workspaces/${id}/test-token`)).status).toBe(404)
+    const real = { ...h.services, config: { ...h.config, fly: { ...h.config.fly, emulator: false } } }
+    const answer = await createApp(real, { loopback: true }).fetch(
+      new Request('http://localhost:8080/workspaces'),
+    )
+    expect(answer.status).toBe(503)
+    expect(await answer.text()).toContain('ADMIN_TOKEN')
+  }))
