@@ -220,6 +220,7 @@ function ofType(
       return fc.array(valueOf(description, schema.items ?? {}, depth + 1), { maxLength: 4 })
     case 'object':
       return objectOf(description, schema, depth)
+    case undefined:
     default:
       return fc.jsonValue({ maxDepth: 2 })
   }

@@ -149,7 +149,7 @@ async function send(
     const wrong = wrongWith(drawn.method, path, response, text)
     if (wrong !== undefined) tell(`${drawn.operationId} ${wrong}`)
   } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? ` (${String(error.cause)})` : ''
+    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : ''
     tell(`${drawn.operationId} did not answer: ${String(error)}${cause}`)
   }
 }
