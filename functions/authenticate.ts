@@ -9,6 +9,7 @@ import type { Config } from '../lib/config.ts'
 import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
 import { identifyApiToken, isApiToken } from '../lib/tokens/api-tokens.ts'
+import { noteWrong, notValid, refuseGuess } from './wrong-tokens.ts'
 
 const bearer = (authorization: string | undefined) =>
   /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
@@ -45,7 +46,7 @@ export type Identify = (knock: Knock) => Caller | Promise<Caller>
  * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`, `rate_limited`
  */
 export function createIdentify(services: Services, openness: Openness): Identify {
-  const { config, failedAttempts } = services
+  const { config } = services
   const { adminTokens } = config
   const open = isOpen(config, openness)
 
@@ -76,22 +77,13 @@ export function createIdentify(services: Services, openness: Openness): Identify
   }
 
   async function known(authorization: string, address: string): Promise<Caller> {
-    if (failedAttempts.isKnownWrong(authorization)) throw notValid()
-    const seconds = failedAttempts.mustWait(address)
-    if (seconds !== undefined) {
-      throw new DomainError('rate_limited', 'too many wrong tokens from this address: wait', {
-        retryAfterSeconds: seconds,
-      })
-    }
+    refuseGuess(services, authorization, address)
     const caller = await services.callers.load(authorization, () => read(authorization))
     if (caller !== undefined) return caller
-    const count = failedAttempts.note(address, authorization)
-    if (count === 1 || count % 30 === 0) services.log('warn', 'wrong tokens', { address, count })
+    noteWrong(services, authorization, address)
     throw notValid()
   }
 }
-
-const notValid = () => new DomainError('unauthenticated', 'this token is not valid')
 
 const ANYBODY_HERE: Caller = { kind: 'admin' }
 

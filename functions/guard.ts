@@ -4,14 +4,15 @@ import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import type { Context } from 'hono'
 import { mayTalk } from '../lib/a2a/access.ts'
-import { decideAccess } from '../lib/access.ts'
-import { callerKey } from '../lib/caller.ts'
+import { decideAccess, type Door } from '../lib/access.ts'
+import { type Caller, callerKey } from '../lib/caller.ts'
 import { DomainError, workspaceNotFound } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
 import type { AppEnv, DoorAsked } from './app-env.ts'
-import type { Identify } from './authenticate.ts'
+import type { Identify, Knock } from './authenticate.ts'
 import { DOORS } from './doors.ts'
 import { knockOf } from './knock.ts'
+import { noteWrong, refuseGuess } from './wrong-tokens.ts'
 
 export function createGuard(services: Services, identify: Identify) {
   return createMiddleware<AppEnv>(async (c, next) => {
@@ -21,8 +22,10 @@ export function createGuard(services: Services, identify: Identify) {
     if (door === undefined) return next()
     const rule = DOORS[door.name]
     if (rule === undefined) throw new DomainError('forbidden', `${door.name} is closed`)
-    if (rule === 'anybody' || rule === 'agent') return next()
-    const caller = await identify(knockOf(services.config, c))
+    if (rule === 'anybody') return next()
+    const knock = knockOf(services.config, c)
+    if (rule === 'agent') return watchAgent(services, c, knock, next)
+    const caller = await identify(knock)
     c.set('caller', caller)
     const { headers, retryAfterSeconds } = services.countRequest(callerKey(caller))
     for (const [name, value] of Object.entries(headers)) c.header(name, value)
@@ -41,7 +44,7 @@ export function createGuard(services: Services, identify: Identify) {
       case 'hidden':
         throw workspaceNotFound()
       case 'forbidden':
-        throw new DomainError('forbidden', refusal(caller.kind, rule.scope))
+        throw new DomainError('forbidden', refusal(caller, rule))
     }
   })
 }
@@ -51,10 +54,31 @@ const isUuid = (id: string | undefined): id is string => id !== undefined && UUI
 
 const WHO_IS_FOUND = 'A workspace finds itself, its siblings, and whoever is above or below it.'
 
-function refusal(kind: 'admin' | 'token' | 'workspace', scope: string): string {
-  if (kind === 'workspace') return 'a workspace token cannot do this'
+function refusal(caller: Caller, { about, scope }: Door): string {
+  if (caller.kind === 'workspace') return 'a workspace token cannot do this'
   if (scope === 'none') return 'only the workspace itself may do this, with its own token'
-  return `this needs a token with the scope ${scope}, for all workspaces where it is about all of them`
+  if (caller.kind === 'token' && caller.workspaces !== null && about === 'all') {
+    return 'this is about all workspaces, and the token is for some'
+  }
+  return `this needs a token with the scope ${scope}`
+}
+
+/** The verb checks an agent's token; here is seen that nobody tries tokens out on it. */
+async function watchAgent(
+  services: Services,
+  c: Context<AppEnv>,
+  { address, header }: Knock,
+  next: () => Promise<void>,
+): Promise<void> {
+  const credential = header('authorization')
+  if (credential === undefined) return next()
+  refuseGuess(services, credential, address())
+  await next()
+  if (c.res.ok) services.failedAttempts.noteGood(credential)
+  // A good one that speaks for another workspace is refused too, and is no guess.
+  else if (c.res.status === 401 && !services.failedAttempts.isKnownGood(credential)) {
+    noteWrong(services, credential, address())
+  }
 }
 
 /** The door that the request is for, by its method and its pattern; undefined when there is none. */

@@ -328,6 +328,32 @@ describe('wrong tokens', () => {
       await h.close()
     }
   })
+
+  test('are counted where agents call home too, and do not hold up those who have been there', async () => {
+    const h = await createHarness({ env: { ADMIN_TOKEN: 'first-admin-token', TRUSTED_PROXY: 'fly' } })
+    try {
+      const headers = { authorization: 'Bearer first-admin-token', prefer: 'wait=20' }
+      const json = { name: 'a', runtime: 'hermes' }
+      const { body } = await h.request('/workspaces', { method: 'POST', headers, json })
+      const id = String(body['id'])
+      const token = await h.tokenOf(id)
+      const beat = async (bearer: string) =>
+        (
+          await h.request('/registry/heartbeat', {
+            method: 'POST',
+            headers: { authorization: `Bearer ${bearer}`, 'fly-client-ip': '192.0.2.3' },
+            json: { workspace_id: id, active_tasks: 0, error_rate: 0, uptime_seconds: 1 },
+          })
+        ).status
+      expect(await beat(token)).toBe(200)
+      const statuses: number[] = []
+      for (let times = 0; times < 40; times++) statuses.push(await beat(`guess-${times}`))
+      expect([statuses[0], statuses.at(-1)]).toEqual([401, 429])
+      expect(await beat(token)).toBe(200)
+    } finally {
+      await h.close()
+    }
+  })
 })
 
 describe('without ADMIN_TOKEN', () => {

@@ -13,13 +13,19 @@ const MOST = 10_000
 /** For how long a wrong token is known to be wrong. */
 const WRONG_MS = 10_000
 
+/** For how long a good one is known to have been good: longer than agents are silent. */
+const GOOD_MS = 600_000
+
 type Attempts = { since: number; count: number; next: number }
 
 export type FailedAttempts = {
   /** Whether this very credential was wrong a moment ago. */
   isKnownWrong(credential: string): boolean
-  /** @returns seconds to wait, where this address may not try another one now */
-  mustWait(address: string): number | undefined
+  /** @returns seconds to wait, where this address may not try another one now. One that was good lately is no try */
+  mustWait(address: string, credential: string): number | undefined
+  /** Agents call home through doors that remember no callers: theirs are not held up by a neighbour's guesses. */
+  noteGood(credential: string): void
+  isKnownGood(credential: string): boolean
   /** @returns how many there were in this minute */
   note(address: string, credential: string): number
 }
@@ -28,18 +34,25 @@ export type FailedAttempts = {
 export function createFailedAttempts(now: () => number): FailedAttempts {
   const attempts = new Map<string, Attempts>()
   const wrong = new Map<string, number>()
+  const good = new Map<string, number>()
+
+  const isKnownGood = (credential: string) => (good.get(credential) ?? 0) > now()
 
   return {
+    isKnownGood,
     isKnownWrong: (credential) => (wrong.get(credential) ?? 0) > now(),
 
-    mustWait(address) {
+    mustWait(address, credential) {
       const at = now()
+      if (isKnownGood(credential)) return undefined
       const had = attempts.get(address)
       if (had === undefined || at - had.since >= WINDOW_MS || had.count < FREE) return undefined
       if (at < had.next) return Math.ceil((had.next - at) / 1000)
       had.next = at + SLOW_MS
       return undefined
     },
+
+    noteGood: (credential) => keep(good, credential, now() + GOOD_MS),
 
     note(address, credential) {
       const at = now()
