@@ -46,6 +46,8 @@ export const controlPlane = pgTable(
     agentKey: text('agent_key')
       .notNull()
       .default(sql`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')`),
+    /** When a sweep last began, in whichever process. */
+    lastSweptAt: moment('last_swept_at'),
   },
   (table) => [check('control_plane_is_one', sql`${table.only} = 1`)],
 )

@@ -8,6 +8,8 @@ import type { Services } from '../lib/services.ts'
 import { a2aRoutes } from './a2a.ts'
 import { activityRoutes } from './activity.ts'
 import type { AppEnv } from './app-env.ts'
+import { matchA2a } from './a2a-door.ts'
+import { A2A, countRequest } from './count-request.ts'
 import { auditRoutes, createAudit } from './audit.ts'
 import { createIdentify, type Openness } from './authenticate.ts'
 import { cardRoutes } from './cards.ts'
@@ -41,12 +43,17 @@ export function createApp(services: Services, openness: Openness) {
     const started = performance.now()
     await next()
     c.header('x-request-id', c.get('requestId'))
+    const seconds = (performance.now() - started) / 1000
+    const door = c.get('door')?.name ?? (matchA2a(c.req.path) === undefined ? 'none' : A2A)
+    countRequest(services.metrics, door, c.res.status, seconds)
     services.log('info', 'request', {
       request_id: c.get('requestId'),
       method: c.req.method,
       path: c.req.path,
       status: c.res.status,
-      ms: Math.round(performance.now() - started),
+      ms: Math.round(seconds * 1000),
+      workspace_id: c.get('door')?.workspaceId,
+      traceparent: c.req.header('traceparent'),
     })
   })
   app.onError((error, c) => {

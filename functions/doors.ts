@@ -22,6 +22,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'GET /health': 'anybody',
   'GET /healthz': 'anybody',
   'GET /livez': 'anybody',
+  'GET /readyz': 'anybody',
 
   'POST /registry/register': 'agent',
   'POST /registry/heartbeat': 'agent',
@@ -79,6 +80,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'DELETE /tokens/:id': all('admin'),
 
   'GET /audit': all('admin'),
+  'GET /metrics': all('read'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),
 }

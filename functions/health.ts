@@ -1,8 +1,10 @@
-// Is it alive, and what is it: /livez asks nothing of anybody, /healthz is the tutorial's third step, /health is what
+// Is it alive, can it work, and what is it: /livez asks nothing of anybody, /readyz asks everything, /metrics has the numbers, /healthz is the tutorial's third step, /health is what
 // Molecule's clients call.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
 import { pingDatabase } from '../lib/ping-database.ts'
+import { countStock, createReadiness, sweepAgeSeconds } from '../lib/readiness.ts'
+import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
 import { VERSION } from './version.ts'
@@ -45,6 +47,54 @@ const liveRoute = createRoute({
   },
 })
 
+const CheckView = z.object({ ok: z.boolean(), detail: z.string() })
+const ReadinessView = z
+  .object({
+    status: z.enum(['ok', 'failing']),
+    checks: z.object({ database: CheckView, migrations: CheckView, fly: CheckView, sweep: CheckView }),
+  })
+  .openapi('Readiness')
+
+const readyRoute = createRoute({
+  method: 'get',
+  path: '/readyz',
+  operationId: 'getReadiness',
+  responses: {
+    200: { content: { 'application/json': { schema: ReadinessView } }, description: 'It can do its work.' },
+    503: {
+      content: { 'application/json': { schema: ReadinessView } },
+      description: 'Something it needs is not there. Fly is asked every 30 s at most.',
+    },
+  },
+})
+
+const metricsRoute = createRoute({
+  method: 'get',
+  path: '/metrics',
+  operationId: 'getMetrics',
+  responses: {
+    200: {
+      content: { 'text/plain': { schema: z.string() } },
+      description: "Numbers of this process, and the stock in the database, in Prometheus' text format.",
+    },
+  },
+})
+
+/** What is there now, beside what was counted on the way. */
+async function measureStock(services: Services): Promise<void> {
+  const { driver, limits, metrics } = services
+  const [{ due, messages, workspaces }, age] = await Promise.all([
+    countStock(services),
+    sweepAgeSeconds(services),
+  ])
+  for (const status of STATUSES) metrics.set('molecule_workspaces', workspaces[status] ?? 0, { status })
+  for (const state of ['queued', 'sending']) metrics.set('molecule_messages', messages[state] ?? 0, { state })
+  metrics.set('molecule_workspaces_due', due)
+  metrics.set('molecule_a2a_in_flight', limits.inFlight())
+  metrics.set('molecule_info', 1, { version: VERSION, database: driver })
+  if (age !== undefined) metrics.set('molecule_sweep_age_seconds', age)
+}
+
 export function healthRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
   const { config, provisioner } = services
@@ -67,6 +117,18 @@ export function healthRoutes(services: Services) {
 
   app.openapi(healthRoute, async (c) => c.json(await health(), 200))
   app.get('/health', async (c) => c.json(await health()))
+  const readiness = createReadiness(services)
+  app.openapi(readyRoute, async (c) => {
+    const { checks, ok } = await readiness()
+    c.header('cache-control', 'no-store')
+    return c.json({ status: ok ? ('ok' as const) : ('failing' as const), checks }, ok ? 200 : 503)
+  })
+  app.openapi(metricsRoute, async (c) => {
+    await measureStock(services)
+    c.header('cache-control', 'no-store')
+    c.header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+    return c.body(services.metrics.text(), 200)
+  })
   app.openapi(liveRoute, (c) => c.json({ status: 'ok' as const }, 200))
   return app
 }

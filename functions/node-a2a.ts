@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../lib/services.ts'
 import { addressOf } from './address.ts'
 import { createA2aDoor, matchA2a } from './a2a-door.ts'
+import { A2A, countRequest } from './count-request.ts'
 import type { Openness } from './authenticate.ts'
 import type { Background } from './listen.ts'
 import { createNodeReply } from './node-reply.ts'
@@ -26,12 +27,16 @@ export function createNodeA2a(services: Services, openness: Openness, background
     const requestId = crypto.randomUUID()
     const started = performance.now()
     outgoing.on('finish', () => {
+      const seconds = (performance.now() - started) / 1000
+      countRequest(services.metrics, A2A, outgoing.statusCode, seconds)
       services.log('info', 'request', {
         request_id: requestId,
         method,
         path: pathname,
         status: outgoing.statusCode,
-        ms: Math.round(performance.now() - started),
+        ms: Math.round(seconds * 1000),
+        workspace_id: path.workspaceId,
+        traceparent: incoming.headers['traceparent'],
       })
     })
     void door({

@@ -25,7 +25,12 @@ const REQUIRED = {
 }
 
 function open(env: Record<string, unknown>): Place {
-  const config: Config = { ...readConfig(env), trustedProxy: 'cloudflare' }
+  const config: Config = {
+    ...readConfig(env),
+    trustedProxy: 'cloudflare',
+    // As wrangler.toml has it.
+    sweepIntervalSeconds: 60,
+  }
   if (config.database.url === undefined) throw new ConfigError(['DATABASE_URL is missing'])
   // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
   const log = createLog(config.logLevel, (line) => console.log(line))

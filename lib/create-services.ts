@@ -11,6 +11,7 @@ import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
 import type { Caller } from './caller.ts'
+import { createMetrics } from './metrics.ts'
 import { createAllowedOrigins, onlyTo, transportOnlyTo } from './outgoing.ts'
 import type { Services } from './services.ts'
 import { createRateCounter } from './rate-counter.ts'
@@ -39,12 +40,15 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const { log, now = () => new Date(), sleep = realSleep } = outside
   const isAllowed = createAllowedOrigins(config)
   const fetch = onlyTo(isAllowed, outside.fetch)
+  const metrics = createMetrics()
   const fly = createFlyClient({
     token: config.fly.token,
     baseUrl: config.fly.apiUrl,
     fetch,
     sleep,
     onCall: ({ action, status, ms, attempt, requestId }) => {
+      metrics.count('molecule_fly_calls_total', { action, outcome: outcomeOfCall(status) })
+      metrics.observe('molecule_fly_call_seconds', ms / 1000, { action })
       log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
     },
   })
@@ -92,10 +96,14 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     stopping: outside.stopping,
     activity: createActivityLog({ db: database.db, log, now, sleep }),
     now,
+    metrics,
     log,
     sleep,
   }
 }
+
+const outcomeOfCall = (status: number | undefined) =>
+  status === undefined || status === 0 ? 'no_answer' : status < 400 ? 'ok' : String(status)
 
 /** Resolves after `ms`, or as soon as the signal aborts. */
 function realSleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import type { Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
 import type { RateCounter } from './rate-counter.ts'
+import type { Metrics } from './metrics.ts'
 import type { Provisioner } from './provisioner/provisioner.ts'
 import type { FailedAttempts } from './tokens/failed-attempts.ts'
 import type { ShortCache } from './short-cache.ts'
@@ -45,6 +46,7 @@ export type Services = {
   /** Aborted when this process is to end: nothing new is begun then. Workers are not told. */
   stopping: AbortSignal | undefined
   now: () => Date
+  metrics: Metrics
   log: Log
   /** Milliseconds; interruptible. Tests make it short. */
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>

@@ -30,6 +30,20 @@ export type SweepSummary = {
 const REQUEST_PATIENCE_MS = 25_000
 
 export async function sweep(services: Services, options: SweepOptions = {}): Promise<SweepSummary> {
+  const { metrics } = services
+  const began = performance.now()
+  let outcome = 'failed'
+  try {
+    const summary = await sweepOnce(services, options)
+    outcome = 'ok'
+    return summary
+  } finally {
+    metrics.count('molecule_sweeps_total', { outcome })
+    metrics.set('molecule_sweep_seconds', (performance.now() - began) / 1000)
+  }
+}
+
+async function sweepOnce(services: Services, options: SweepOptions): Promise<SweepSummary> {
   const { limit = 50, concurrency = 6, patienceMs = 5_000 } = options
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
@@ -48,7 +62,11 @@ export async function sweep(services: Services, options: SweepOptions = {}): Pro
 }
 
 async function takeInventory(services: Services): Promise<{ drifted: number; orphans: number }> {
-  const [self] = await services.db.select({ id: controlPlanes.id }).from(controlPlanes)
+  const { db, now } = services
+  const [self] = await db
+    .update(controlPlanes)
+    .set({ lastSweptAt: now() })
+    .returning({ id: controlPlanes.id })
   if (self === undefined) throw new Error('the control plane has no identity: are the migrations applied?')
   const fleet = await listFleet(services, self.id)
   const drifted = await noticeDrift(services, fleet)

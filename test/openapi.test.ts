@@ -34,6 +34,8 @@ test('describes every door', () => {
     'get /fleet',
     'get /healthz',
     'get /livez',
+    'get /metrics',
+    'get /readyz',
     'get /regions',
     'get /registry/discover/{id}',
     'get /registry/{id}/peers',

@@ -12,6 +12,8 @@ export type Limits = {
   /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   enter(workspaceId: string): void
   leave(workspaceId: string): void
+  /** Places taken, at all workspaces together. */
+  inFlight(): number
 }
 
 /** @param options `perMinute`: 0 for no limit */
@@ -28,6 +30,8 @@ export function createLimits(options: { perMinute: number; maxInFlight: number; 
         retryAfterSeconds,
       })
     },
+
+    inFlight: () => [...inFlight.values()].reduce((sum, one) => sum + one, 0),
 
     enter(workspaceId) {
       const others = inFlight.get(workspaceId) ?? 0

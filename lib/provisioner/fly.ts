@@ -88,6 +88,11 @@ export function createFlyProvisioner({
     launchRate: LAUNCH_RATE,
     monthlyPrice,
 
+    check: () =>
+      attempt(async () => {
+        await Promise.all(apps.map((app) => fly.getApp(app)))
+      }),
+
     async launch(app, spec) {
       try {
         const place = { name: spec.name, region: spec.region }

@@ -96,6 +96,8 @@ export type Provisioner = {
   readonly regions: readonly string[]
   /** Creates that an app takes per second, and how many at once after a rest. */
   readonly launchRate: { perSecond: number; burst: number }
+  /** Whether we are let in to every app. @throws ProvisionError */
+  check(): Promise<void>
   /** Makes the one machine of a spec. If a machine of that name exists already and carries the same workspace, it is adopted. */
   launch(app: string, spec: MachineSpec): Promise<Machine>
   /** Gives an existing machine a new spec and boots it with that. Region and name stay as they are. */

@@ -148,7 +148,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     return {
       status: response.status,
       headers: response.headers,
-      body: (text === '' ? undefined : JSON.parse(text)) as Body,
+      body: (text === '' ? undefined : isJson(response) ? JSON.parse(text) : text) as Body,
     }
   }
 
@@ -235,6 +235,8 @@ export async function createHarness(options: HarnessOptions = {}) {
     },
   }
 }
+
+const isJson = ({ headers }: Response) => !headers.get('content-type')?.startsWith('text/')
 
 /** The body of the tutorial's seventh step. */
 export const askRegion = (id: unknown = '1') => ({
