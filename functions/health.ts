@@ -126,8 +126,7 @@ export function healthRoutes(services: Services) {
   app.openapi(metricsRoute, async (c) => {
     await measureStock(services)
     c.header('cache-control', 'no-store')
-    c.header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-    return c.body(services.metrics.text(), 200)
+    return c.text(services.metrics.text(), 200)
   })
   app.openapi(liveRoute, (c) => c.json({ status: 'ok' as const }, 200))
   return app

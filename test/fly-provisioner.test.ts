@@ -1,8 +1,15 @@
+import type { Program } from '../lib/emulator/host.ts'
+import { sampleAgent } from '../lib/emulator/sample-agent.ts'
 import { createHarness } from './support/harness.ts'
 import { describeProvisioner } from './provisioner-contract.ts'
 
 describeProvisioner('Fly', async () => {
-  const h = await createHarness()
+  const environments = new Map<string, Record<string, string>>()
+  const remembering: Program = (machine) => {
+    environments.set(machine.env['WORKSPACE_ID'] ?? '', machine.env)
+    return sampleAgent(machine)
+  }
+  const h = await createHarness({ programs: { 'ghcr.io/molecule-ai/workspace-langgraph*': remembering } })
   return {
     provisioner: h.services.provisioner,
     image: 'ghcr.io/molecule-ai/workspace-langgraph:latest',
@@ -13,6 +20,8 @@ describeProvisioner('Fly', async () => {
       const fault = h.emulator.faults.add({ kind: 'answer', status: 503 })
       return () => void h.emulator.faults.remove(fault)
     },
+    environmentOf: (workspaceId) => environments.get(workspaceId) ?? {},
+    listing: async () => JSON.stringify(await h.fly('GET', '')),
     close: () => h.close(),
   }
 })

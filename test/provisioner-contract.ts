@@ -14,6 +14,10 @@ export type ContractSubject = {
   loseNextLaunch(): void
   /** Makes the backend answer nothing but errors, until the returned function is called. */
   breakDown(): () => void
+  /** The variables that a workspace's agent was booted with last. */
+  environmentOf(workspaceId: string): Record<string, string>
+  /** Everything that is shown to somebody who may list machines. */
+  listing(): Promise<string>
   close(): Promise<void>
 }
 
@@ -30,7 +34,13 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     afterAll(() => subject.close())
 
     const specOf = (
-      over: { id?: string; generation?: number; image?: string; env?: Record<string, string> } = {},
+      over: {
+        id?: string
+        generation?: number
+        image?: string
+        env?: Record<string, string>
+        secrets?: Record<string, string>
+      } = {},
     ): MachineSpec =>
       machineSpec({
         workspace: {
@@ -49,8 +59,8 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         image: over.image ?? subject.image,
         launchId: crypto.randomUUID(),
         controlPlane: plane,
-        secrets: {},
-        token: 'token',
+        secrets: over.secrets ?? {},
+        token: 'the-token-of-the-agent',
         inboundSecret: 'the-inbound-secret',
         platformUrl: 'http://platform.test',
       })
@@ -112,6 +122,44 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(await settled(newer, machine.id)).toMatchObject({
         machine: { phase: 'started', labels: { generation: 2 } },
       })
+    })
+
+    test('shows no secret value to those who list machines, and gives each machine its own alone', async () => {
+      const one = specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
+      const two = specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
+      const first = await backend.launch(backend.apps[0], one)
+      await settled(one, first.id)
+      const second = await backend.launch(backend.apps[0], two)
+      await settled(two, second.id)
+      // What the second was given must not have replaced what the first boots with.
+      await backend.stop(refOf(first.id))
+      await settled(one, first.id)
+      await backend.start(refOf(first.id))
+      expect(await settled(one, first.id)).toMatchObject({ machine: { phase: 'started' } })
+      expect(subject.environmentOf(one.labels.workspaceId)).toMatchObject(one.secrets)
+      expect(subject.environmentOf(one.labels.workspaceId)).not.toHaveProperty('TWO')
+      expect(subject.environmentOf(two.labels.workspaceId)).toMatchObject(two.secrets)
+      expect(subject.environmentOf(two.labels.workspaceId)).not.toHaveProperty('ONE')
+      const listing = await subject.listing()
+      expect(listing).toContain(one.labels.workspaceId)
+      for (const { secrets, secretFiles } of [one, two]) {
+        for (const value of [...Object.values(secrets), ...Object.values(secretFiles)]) {
+          expect(listing).not.toContain(value)
+          expect(listing).not.toContain(btoa(value))
+        }
+      }
+    })
+
+    test('gives a machine the changed value of a secret when it is updated', async () => {
+      const spec = specOf({ secrets: { KEY: 'old' } })
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await settled(spec, id)
+      const { workspaceId } = spec.labels
+      const newer = specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
+      expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
+      await backend.update(refOf(id), newer)
+      await settled(newer, id)
+      expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
     })
 
     test('stops and starts', async () => {

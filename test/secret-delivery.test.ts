@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../lib/emulator/host.ts'
 import { sampleAgent } from '../lib/emulator/sample-agent.ts'
 import { keepHouse } from '../lib/housekeeping.ts'
+import { isNeeded } from '../lib/secrets/forget-delivered.ts'
 import { createHarness, type Harness } from './support/harness.ts'
 
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
@@ -114,14 +115,65 @@ describe('housekeeping', () => {
   })
 })
 
+test('are taken back only where no launch can use their names again', () => {
+  const secret = { name: 'x', workspaceId: 'w', generation: 3 }
+  const holder = {
+    id: 'w',
+    app: 'here',
+    launchId: 'l',
+    machineId: 'm',
+    machineGeneration: 3,
+    status: 'ready',
+  } as const
+  const table: [boolean, Parameters<typeof isNeeded>[2]][] = [
+    [false, undefined],
+    [true, holder],
+    [false, { ...holder, machineGeneration: 4 }],
+    [true, { ...holder, machineGeneration: 2 }],
+    [true, { ...holder, machineId: null, machineGeneration: null }],
+    // Its launch was refused, and is repeated under the same names at any moment.
+    [true, { ...holder, launchId: null, status: 'provisioning' }],
+    [true, { ...holder, launchId: null, status: 'paused' }],
+    [false, { ...holder, launchId: null, status: 'removed' }],
+    [false, { ...holder, launchId: null, status: 'failed' }],
+    [true, { ...holder, status: 'removed' }],
+    [false, { ...holder, app: 'there' }],
+    [true, { ...holder, app: 'there', machineId: null }],
+    [true, { ...holder, app: 'there', machineGeneration: 2 }],
+  ]
+  for (const [needed, of] of table) expect([of, isNeeded('here', secret, of)]).toEqual([of, needed])
+})
+
 test('a token that may not set secrets fails the workspace, and says which permission is missing', async () => {
   const fault = h.emulator.faults.add({ kind: 'answer', status: 403, action: 'secrets.update' })
   const { reason, status } = await h.createWorkspace()
   h.emulator.faults.remove(fault)
   expect({ status, reason }).toMatchObject({
     status: 'failed',
-    reason: { code: 'unauthorized', message: expect.stringContaining('may not set secrets') as string },
+    reason: { code: 'secrets_refused', message: expect.stringContaining('may not set') as string },
   })
+})
+
+test('a host that has not got the secrets yet is asked again', async () => {
+  h.emulator.faults.add({
+    kind: 'answer',
+    status: 412,
+    action: 'machine.create',
+    body: 'failed_precondition: min_secrets_version has not been reached',
+    times: 1,
+  })
+  const { body } = await h.request<{ id: string }>('/workspaces', {
+    method: 'POST',
+    json: { name: 'test', runtime: 'hermes', tier: 2 },
+  })
+  await h.settled()
+  const read = async () => (await h.request(`/workspaces/${body.id}`)).body['status']
+  for (let sweeps = 0; sweeps < 10 && (await read()) === 'provisioning'; sweeps++) {
+    h.advance(60_000)
+    await h.sweep()
+    await h.settled()
+  }
+  expect(await read()).toBe('ready')
 })
 
 test('no value is in the log of calls to Fly', () => {

@@ -93,13 +93,14 @@ const MEANINGS: Record<FlyErrorCode, Meaning> = {
 }
 
 const MAY_NOT_SET_SECRETS: Meaning = {
-  ...TOKEN,
-  message: 'FLY_API_TOKEN may not set secrets of the app.',
+  code: 'secrets_refused',
+  message: 'FLY_API_TOKEN may not set or list secrets of the app.',
   hint: 'Make a new one with `fly tokens create deploy -a <app>`; or set SECRETS_DELIVERY=env, and read first what that gives away.',
 }
 
 const meaningOf = ({ action, code }: FlyError): Meaning =>
-  action === 'update_secrets' && (code === 'unauthorized' || code === 'forbidden')
+  (action === 'update_secrets' || action === 'list_secrets') &&
+  (code === 'unauthorized' || code === 'forbidden')
     ? MAY_NOT_SET_SECRETS
     : MEANINGS[code]
 

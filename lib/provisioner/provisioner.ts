@@ -57,6 +57,7 @@ export type ProvisionProblemCode =
   | 'name_taken'
   | 'machine_gone'
   | 'secrets_unreadable'
+  | 'secrets_refused'
   | 'busy'
 
 /** Thrown by every verb below when the backend refused or did not answer. */

@@ -5,12 +5,22 @@ import { controlPlane, workspaces } from '../../drizzle/schema.ts'
 import type { DeliveredSecret } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
 
-type Holder = Pick<typeof workspaces.$inferSelect, 'id' | 'app' | 'launchId' | 'machineGeneration'>
+type Holder = Pick<
+  typeof workspaces.$inferSelect,
+  'app' | 'id' | 'launchId' | 'machineGeneration' | 'machineId' | 'status'
+>
 
-/** Whether a machine may still need it. @param holder its workspace; undefined when there is none */
+/**
+ * Whether a machine may need it, now or while it is being taken back: a launch that is repeated uses the same names, so only those
+ * are taken that no launch can use again. A workspace that has failed comes back with a new generation alone.
+ * @param holder its workspace; undefined when there is none
+ */
 export function isNeeded(app: string, { generation }: DeliveredSecret, holder: Holder | undefined): boolean {
-  if (holder === undefined || holder.launchId === null || holder.app !== app) return false
-  return holder.machineGeneration === null || generation >= holder.machineGeneration
+  if (holder === undefined) return false
+  const { launchId, machineGeneration, machineId, status } = holder
+  if (launchId === null) return status !== 'removed' && status !== 'failed'
+  if (machineId === null || machineGeneration === null) return true
+  return holder.app === app ? generation >= machineGeneration : generation > machineGeneration
 }
 
 /** Names in one change, at most. */
@@ -31,6 +41,8 @@ export async function forgetDelivered({ db, provisioner }: Services): Promise<vo
           id: workspaces.id,
           app: workspaces.app,
           launchId: workspaces.launchId,
+          machineId: workspaces.machineId,
+          status: workspaces.status,
           machineGeneration: workspaces.machineGeneration,
         })
         .from(workspaces)
