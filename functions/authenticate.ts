@@ -79,7 +79,10 @@ export function createIdentify(services: Services, openness: Openness): Identify
   async function known(authorization: string, address: string): Promise<Caller> {
     refuseGuess(services, authorization, address)
     const caller = await services.callers.load(authorization, () => read(authorization))
-    if (caller !== undefined) return caller
+    if (caller !== undefined) {
+      services.failedAttempts.noteGood(authorization)
+      return caller
+    }
     noteWrong(services, authorization, address)
     throw notValid()
   }

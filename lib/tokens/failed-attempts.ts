@@ -23,7 +23,7 @@ export type FailedAttempts = {
   isKnownWrong(credential: string): boolean
   /** @returns seconds to wait, where this address may not try another one now. One that was good lately is no try */
   mustWait(address: string, credential: string): number | undefined
-  /** Agents call home through doors that remember no callers: theirs are not held up by a neighbour's guesses. */
+  /** Whoever was let in lately is not held up by a neighbour's guesses. */
   noteGood(credential: string): void
   isKnownGood(credential: string): boolean
   /** @returns how many there were in this minute */

@@ -70,7 +70,11 @@ async function call<Body>(plane: Plane, method: string, path: string, body?: unk
     headers: { ...admin, prefer: 'wait=5' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
-  return (await response.json()) as Body
+  const text = await response.text()
+  if (response.status === 429 || response.status >= 500) {
+    throw new Error(`${method} ${path} got ${response.status} between two batches: ${text}`)
+  }
+  return JSON.parse(text) as Body
 }
 
 /** Some workspaces, and tokens that open something: the requests before may have ended any of them. */
