@@ -29,8 +29,12 @@ export const problem = (description: string) => ({
   description,
 })
 
+/** In lower case, as it is stored: the same UUID is the same workspace, however it is written. */
 export const IdParam = z.object({
-  id: z.uuid('must be a UUID').openapi({ param: { name: 'id', in: 'path' } }),
+  id: z
+    .uuid('must be a UUID')
+    .toLowerCase()
+    .openapi({ param: { name: 'id', in: 'path' } }),
 })
 
 /** The services, as they act for the caller of this request. */

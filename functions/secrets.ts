@@ -1,6 +1,7 @@
 // …/secrets and /settings/secrets: keys that agents live on (molecule.md §2.8). Values go in and are never shown again; the
 // workspace they are for may read them, and nobody else.
 import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { DomainError } from '../lib/errors.ts'
 import { deleteSecret, saveSecret, scopeOf } from '../lib/secrets/change-secrets.ts'
 import {
@@ -15,6 +16,7 @@ import type { SecretPlace } from '../lib/secrets/seal.ts'
 import { SaveSecretInput, SecretKey } from '../lib/secrets/secret-input.ts'
 import type { Services } from '../lib/services.ts'
 import { getLivingWorkspace } from '../lib/workspaces/queries.ts'
+import type { AppEnv } from './app-env.ts'
 import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
 
 const SecretView = z
@@ -117,12 +119,14 @@ export function secretRoutes(services: Services) {
   const app = createDoors()
 
   const after = async (
-    c: Parameters<typeof follow>[1],
+    c: Context<AppEnv>,
     { key, workspaceId }: SecretPlace,
     restart: string | undefined,
   ) => {
     const { restarted, more } =
-      restart === 'true' ? await restartForSecrets(services, workspaceId) : { restarted: [], more: false }
+      restart === 'true'
+        ? await restartForSecrets(actingFor(services, c), workspaceId)
+        : { restarted: [], more: false }
     await follow(services, c, restarted)
     return { key, scope: scopeOf({ workspaceId }), restarting: restarted, more_to_restart: more }
   }

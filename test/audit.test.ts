@@ -54,6 +54,7 @@ describe('the audit', () => {
     const { body: made } = await call('POST', '/tokens', { name: 'only looks', scopes: ['read'] })
     const id = crypto.randomUUID()
     expect((await call('DELETE', `/workspaces/${id}`, undefined, String(made['token']))).status).toBe(403)
+    await h.settled()
     expect((await call('PATCH', `/workspaces/${id}`, { tier: 2 })).status).toBe(404)
     const rows = (await audit(`?workspace_id=${id}`)).audit
     expect(rows).toMatchObject([

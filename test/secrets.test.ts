@@ -166,6 +166,14 @@ describe('secrets', () => {
     expect((await call('GET', path, undefined, bearer(await create()))).status).toBe(404)
   })
 
+  test('are the same for a workspace whose id is written in capitals', async () => {
+    const id = await create()
+    const path = `/workspaces/${id.toUpperCase()}/secrets?restart=true`
+    expect((await call('PUT', path, { key: 'LOUD', value: 'heard' })).status).toBe(200)
+    await untilReady(id)
+    expect(guests.get(id)).toMatchObject({ LOUD: 'heard' })
+  })
+
   test('of one workspace stay its own', async () => {
     await create({ secrets: { NOT_YOURS: 'x' } })
     expect(guests.get(await create())).not.toHaveProperty('NOT_YOURS')
