@@ -184,6 +184,8 @@ describe('secrets', () => {
     await call('DELETE', `/workspaces/${id}`)
     expect((await call('PUT', `/workspaces/${id}/secrets`, { key: 'A', value: 'b' })).status).toBe(404)
     expect((await call('GET', `/workspaces/${id}/secrets`)).status).toBe(404)
+    const left = await h.services.db.select().from(schema.secrets).where(eq(schema.secrets.workspaceId, id))
+    expect(left).toEqual([])
   })
 })
 

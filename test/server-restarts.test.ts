@@ -124,7 +124,7 @@ describe('starting again on the same directory', () => {
   })
 
   // Where the create is when the server dies: barely stored, with a machine that is being placed, pulled, or booted.
-  test.each([0, 400, 900])(
+  test.each([0, 400])(
     'after kill -9 %i ms into a create, the workspace comes to rest with one machine',
     async (ms) => {
       const first = await start({ EMULATOR_BOOT_MS: '1000' })

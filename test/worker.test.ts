@@ -124,6 +124,30 @@ describe('in workerd', () => {
     })
   })
 
+  test('is ready, and has numbers', async () => {
+    const ready = await place.call('/readyz')
+    expect(await ready.json()).toMatchObject({
+      status: 'ok',
+      checks: { migrations: { ok: true }, fly: { ok: true } },
+    })
+    const metrics = await (await place.call('/metrics')).text()
+    expect(metrics).toContain('molecule_info{version="0.1.0",database="neon"} 1')
+    expect(metrics).toMatch(/^molecule_fly_calls_total\{action="get_app",outcome="ok"\} 1$/m)
+  })
+
+  test('seals secrets and hands them to the machine', async () => {
+    const { id } = await create(
+      { name: 'sealed', runtime: 'hermes', secrets: { KEY: 'of-the-worker' } },
+      { prefer: 'wait=20' },
+    )
+    expect(await read(id)).toMatchObject({ status: 'ready' })
+    const listed = await place.call(`/workspaces/${id}/secrets`)
+    expect(await listed.json()).toMatchObject([{ key: 'KEY', has_value: true }])
+    const saved = await place.call('/settings/secrets', { method: 'PUT', json: { key: 'ALL', value: 'x' } })
+    expect(saved.status).toBe(200)
+    await place.call('/settings/secrets/ALL', { method: 'DELETE' })
+  })
+
   test.each([
     ['no token', {}],
     ['a wrong token', { authorization: 'Bearer wrong' }],

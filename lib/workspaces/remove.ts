@@ -1,7 +1,7 @@
-// DELETE /workspaces/:id: marks a workspace and its descendants removed and ends their tokens, in one statement. Removed
-// is wanted first and confirmed later: the rows stay due until the provider says that their machines are gone.
+// DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens and secrets, in one statement.
+// Removed is wanted first and confirmed later: the rows stay due until the provider says that their machines are gone.
 import { sql } from 'drizzle-orm'
-import { workspaceTokens } from '../../drizzle/schema.ts'
+import { secrets, workspaceTokens } from '../../drizzle/schema.ts'
 import { DomainError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { listChildren } from './family.ts'
@@ -22,8 +22,11 @@ export async function removeWorkspace(services: Services, id: string, confirm: b
     event: 'removed',
     now,
     changes: { removedAt: now, nextCheckAt: now, deadlineAt: null },
-    also: sql`update ${workspaceTokens} set revoked_at = ${now.toISOString()}::timestamptz
-              where revoked_at is null and workspace_id in (select id from moved) returning hash`,
+    also: [
+      sql`update ${workspaceTokens} set revoked_at = ${now.toISOString()}::timestamptz
+          where revoked_at is null and workspace_id in (select id from moved) returning hash`,
+      sql`delete from ${secrets} where workspace_id in (select id from moved) returning id`,
+    ],
   })
 }
 

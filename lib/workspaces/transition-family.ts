@@ -11,8 +11,8 @@ export type FamilyTransition = {
   event: WorkspaceEvent
   now: Date
   changes: NonNullable<TransitionInput['changes']>
-  /** A further data-modifying statement over the rows that moved (`moved`). */
-  also?: SQL
+  /** Further data-modifying statements over the rows that moved (`moved`). */
+  also?: SQL[]
 }
 
 /** @returns the ids that moved, the one that was named first if it did */
@@ -27,9 +27,12 @@ export async function transitionFamily(services: Changing, input: FamilyTransiti
       .where(and(sql`${workspaces.id} in (${familyOf(id)})`, inArray(workspaces.status, [...from])))
       .returning(),
   )
-  const also = db.$with('also', {}).as(input.also ?? sql`select 1`)
+  const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
   const logged = appendEvents(services, 'moved', { event, now })
-  const rows = await db.with(moved, also, logged).select({ id: moved.id }).from(moved)
+  const rows = await db
+    .with(moved, ...also, logged)
+    .select({ id: moved.id })
+    .from(moved)
   const ids = rows.map((row) => row.id)
   for (const moved of ids) services.changed(moved)
   return ids.includes(id) ? [id, ...ids.filter((other) => other !== id)] : ids

@@ -118,6 +118,7 @@ export async function startWorkerPlace(
       NEON_HTTP_ENDPOINT: bridge.endpoint,
       PUBLIC_URL: `http://127.0.0.1:${port}`,
       ADMIN_TOKEN,
+      SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'w').toString('base64'),
       LOG_LEVEL: 'silent',
       ...settings,
     },
