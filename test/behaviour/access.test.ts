@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs'
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import * as schema from '../drizzle/schema.ts'
-import { DOORS } from '../functions/doors.ts'
-import { isAmong } from '../lib/agents/token.ts'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
+import * as schema from '../../drizzle/schema.ts'
+import { DOORS } from '../../functions/doors.ts'
+import { isAmong } from '../../lib/agents/token.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 type Row = { door: string; scope: string; some: string; agent: string }
 
-const ROWS: Row[] = readFileSync(new URL('../SECURITY.md', import.meta.url), 'utf8')
+const ROWS: Row[] = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8')
   .split('\n')
   .flatMap((line) => {
     const [, door, scope, some, agent] = /^\| `([A-Z]+ [^`]+)` \| (.+) \| (.+) \| (.+) \|$/.exec(line) ?? []

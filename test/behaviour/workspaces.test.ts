@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askRegion, createHarness, type Harness, type Json } from './support/harness.ts'
+import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
 let h: Harness
 beforeAll(async () => {

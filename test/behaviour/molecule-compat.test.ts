@@ -1,7 +1,7 @@
 // MOLECULE_COMPAT: each of its effects (functions/molecule-compat.ts), and that there is none without it.
 import { describe, expect, test } from 'vitest'
-import { createApp } from '../functions/app.ts'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
+import { createApp } from '../../functions/app.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 async function withHarness(env: Record<string, string>, use: (h: Harness) => Promise<void>): Promise<void> {
   const h = await createHarness({ env })

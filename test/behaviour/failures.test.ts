@@ -2,10 +2,10 @@
 // status that says why.
 import { isNotNull } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { workspaces } from '../drizzle/schema.ts'
-import type { Program } from '../lib/emulator/host.ts'
-import { sweep } from '../lib/sweep.ts'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
+import { workspaces } from '../../drizzle/schema.ts'
+import type { Program } from '../../lib/emulator/host.ts'
+import { sweep } from '../../lib/sweep.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const crashing: Program = async () => 3
 const deaf: Program = async (machine) =>

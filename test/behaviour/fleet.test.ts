@@ -1,6 +1,6 @@
 // What there is at Fly, whose it is, what it costs; how quickly it is made; and what a sweep over it costs.
 import { afterEach, describe, expect, test } from 'vitest'
-import { createHarness, type Harness, type HarnessOptions, type Json } from './support/harness.ts'
+import { createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
 
 let h: Harness
 const open = async (options: HarnessOptions = {}) => (h = await createHarness(options))

@@ -2,8 +2,8 @@
 // them: answers, logs, the database, and requests to others except the one place where each belongs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sql } from 'drizzle-orm'
-import * as schema from '../drizzle/schema.ts'
-import { askRegion, createHarness, type Harness, type Json } from './support/harness.ts'
+import * as schema from '../../drizzle/schema.ts'
+import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const ADMIN = 'canary-of-the-admin-token'
 const FLY = 'canary-of-the-fly-token'

@@ -2,11 +2,11 @@
 // to be read by those whom it concerns.
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { messages } from '../drizzle/schema.ts'
-import { keepHouse } from '../lib/housekeeping.ts'
-import { deliverMessages, releaseMessages } from '../lib/messages/deliver.ts'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
-import { createGate, createPuppet, PUPPET_IMAGE, reply } from './support/puppet.ts'
+import { messages } from '../../drizzle/schema.ts'
+import { keepHouse } from '../../lib/housekeeping.ts'
+import { deliverMessages, releaseMessages } from '../../lib/messages/deliver.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
 
 type Headers = Record<string, string>
 type View = Json & { id: string; state: string; url: string; message_id: string }

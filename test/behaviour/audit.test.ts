@@ -1,8 +1,8 @@
 // Who did what: every change that somebody asked for leaves a row, whatever became of it, and the change itself says for whom
 // it was made.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { forgetAudit } from '../lib/audit/audit.ts'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
+import { forgetAudit } from '../../lib/audit/audit.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const ADMIN = 'an-admin-who-is-watched'
 

@@ -2,8 +2,8 @@
 // agent's.
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Program } from '../lib/emulator/host.ts'
-import { askRegion, createHarness, type Harness, type Json } from './support/harness.ts'
+import type { Program } from '../../lib/emulator/host.ts'
+import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
 type Seen = { method: string; path: string; headers: Headers; body: string }
 

@@ -1,8 +1,8 @@
 // What an operator looks at: whether this server can work, and its numbers.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from 'drizzle-orm'
-import * as schema from '../drizzle/schema.ts'
-import { askRegion, createHarness, type Harness } from './support/harness.ts'
+import * as schema from '../../drizzle/schema.ts'
+import { askRegion, createHarness, type Harness } from '../support/harness.ts'
 
 const ADMIN = 'an-operator-who-looks'
 const headers = { authorization: `Bearer ${ADMIN}` }

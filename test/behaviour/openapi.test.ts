@@ -1,6 +1,6 @@
 // The API description: complete, valid in its references, and telling the truth about what the doors answer.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createHarness, type Harness } from './support/harness.ts'
+import { createHarness, type Harness } from '../support/harness.ts'
 
 type Operation = { operationId: string; responses: Record<string, unknown> }
 type Document = {

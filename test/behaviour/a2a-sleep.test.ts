@@ -1,7 +1,7 @@
 // Messages to workspaces that are not there yet: they wake what sleeps and wait for what is on its way, streams with comments
 // meanwhile, and each is delivered once.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { askRegion, createHarness, type Harness, type Json } from './support/harness.ts'
+import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
 type Failure = { id: unknown; error: { data: Json } }
 

@@ -1,6 +1,6 @@
 // Agents looking for each other: whom they find, at which address, and who may ask.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { parseConfig } from '../lib/config.ts'
-import { createAllowedOrigins, onlyTo, transportOnlyTo } from '../lib/outgoing.ts'
-import { createHarness, type Harness, type Json } from './support/harness.ts'
+import { parseConfig } from '../../lib/config.ts'
+import { createAllowedOrigins, onlyTo, transportOnlyTo } from '../../lib/outgoing.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 let h: Harness
 beforeAll(async () => {
