@@ -2,6 +2,7 @@
 // appends the event's row in the same statement. No row back means somebody else moved it first.
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { events, workspaces } from '../../drizzle/schema.ts'
+import type { EventType } from '../events/event-types.ts'
 import type { Services } from '../services.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
@@ -39,8 +40,7 @@ export async function transition(services: Changing, input: TransitionInput): Pr
 
 export type ChangeInput = {
   id: string
-  /** Name of the event's row. */
-  event: string
+  event: EventType
   now: Date
   where?: SQL | undefined
   changes: Omit<Changes, 'updatedAt'>
@@ -81,7 +81,7 @@ export async function changeWorkspace(
 export function appendEvents(
   { by, db }: Pick<Services, 'by' | 'db'>,
   source: string,
-  input: { event: string; now: Date; payload?: Record<string, unknown> },
+  input: { event: EventType; now: Date; payload?: Record<string, unknown> },
 ) {
   const payload = JSON.stringify({ ...input.payload, ...(by === undefined ? {} : { by }) })
   return db.$with(`${source}_logged`, { seq: events.seq }).as(
