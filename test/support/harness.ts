@@ -7,25 +7,12 @@ import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import type { SweepOptions } from '../../lib/sweep.ts'
 import { openNodePlace } from './node-place.ts'
 import { PLACE } from './place-name.ts'
+import { QUICK } from './quick-timings.ts'
 import { openWorkerdPlace } from './workerd-place.ts'
 
 export const PLATFORM = 'http://platform.test'
 const FLY = 'http://fly.test'
 const PROXY = 'http://fly-proxy.test'
-
-/** As quick as a machine can be without being instant. */
-export const QUICK = {
-  placeMs: 2,
-  pullMs: 5,
-  bootMs: 5,
-  resumeMs: 5,
-  stopMs: 5,
-  suspendMs: 5,
-  destroyMs: 5,
-  restartMs: 5,
-  killTimeoutMs: 50,
-  proxyPatienceMs: 150,
-} as const
 
 export type HarnessOptions = {
   env?: Record<string, string>
@@ -164,19 +151,22 @@ export async function createHarness(options: HarnessOptions = {}) {
       return inside().services
     },
     db: place.db,
-    deliver: place.deliver,
-    keepHouse: place.keepHouse,
-    flush: place.flush,
-    setLongBackground: place.setLongBackground,
-    logs: place.logs,
-    settled: place.settled,
+    deliver: () => place.deliver(),
+    keepHouse: () => place.keepHouse(),
+    flush: () => place.flush(),
+    setLongBackground: (on: boolean) => place.setLongBackground(on),
+    logs: () => place.logs(),
+    settled: () => place.settled(),
     emulator,
     outgoing,
     request,
     fetchRaw,
     now,
     /** Moves the control plane's and Fly's clock; timers are not moved. */
-    advance: (ms: number) => void (offset += ms),
+    advance(ms: number) {
+      offset += ms
+      place.ticked?.()
+    },
     sweep: (sweepOptions?: SweepOptions) => place.sweep({ patienceMs: 0, ...sweepOptions }),
     /** Machines that exist at Fly and cost money. */
     livingMachines: () => emulator.machines().filter((machine) => machine.state !== 'destroyed'),

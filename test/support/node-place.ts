@@ -38,7 +38,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
     inside: { app, services },
     fetch: async (request) => app.fetch(request, {}, context),
     sweep: (sweepOptions) => sweep(services, sweepOptions),
-    deliver: async () => void (await deliverMessages(services)),
+    deliver: () => deliverMessages(services),
     keepHouse: () => keepHouse(services),
     flush: () => services.activity.flush(),
     async setLongBackground(on) {

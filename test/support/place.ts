@@ -34,6 +34,8 @@ export type Place = {
   flush(): Promise<void>
   /** Whether work may go on for minutes after an answer. */
   setLongBackground(on: boolean): Promise<void>
+  /** The clock was moved; told by a place that has to hear of it. */
+  ticked?(): void
   logs(): Promise<Logged[]>
   /** Waits for everything that answers left running. */
   settled(): Promise<void>

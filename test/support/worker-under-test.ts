@@ -37,7 +37,10 @@ function open({ env, launchRate, loopback, outside }: Settings) {
       const url = new URL(request.url)
       const headers = new Headers(request.headers)
       headers.set(NAMED, url.origin)
-      return fetch(new Request(`${outside}${url.pathname}${url.search}`, request), { headers })
+      return fetch(new Request(`${outside}${url.pathname}${url.search}`, request), {
+        headers,
+        signal: init?.signal ?? null,
+      })
     },
     longBackground: false,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields: plain(fields) }),

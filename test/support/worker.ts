@@ -16,6 +16,7 @@ export async function startWorkerd(
     modules: true,
     script: code,
     compatibilityDate: '2026-04-01',
+    compatibilityFlags: ['enable_request_signal'],
     bindings,
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),

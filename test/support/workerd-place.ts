@@ -75,6 +75,8 @@ export async function openWorkerdPlace(options: PlaceOptions): Promise<Place> {
     keepHouse: () => control('keep-house'),
     flush: () => control('flush'),
     setLongBackground: (on) => control('long-background', on),
+    // Each request tells the time: one that asks for nothing else does too.
+    ticked: () => void control('running').catch(() => {}),
     logs: () => control<Logged[]>('logs'),
     async settled() {
       while ((await control<number>('running')) > 0) await new Promise((done) => setTimeout(done, 5))
