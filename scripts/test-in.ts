@@ -9,7 +9,7 @@ if (!Object.hasOwn(PLACES, place)) {
   console.error(['Usage: node scripts/test-in.ts PLACE [vitest arguments]', '', ...names].join('\n'))
   process.exit(2)
 }
-const { status } = spawnSync('vitest', ['run', 'test/behaviour', ...rest], {
+const { status } = spawnSync('vitest', ['run', '--dir', 'test/behaviour', ...rest], {
   stdio: 'inherit',
   env: { ...process.env, TEST_PLACE: place },
 })
