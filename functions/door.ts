@@ -2,6 +2,7 @@
 // after an answer.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { bounded } from '../lib/budget.ts'
 import { callerKey } from '../lib/caller.ts'
 import type { Services } from '../lib/services.ts'
 import { reconcileNow } from '../lib/sweep.ts'
@@ -48,10 +49,11 @@ export const actingFor = (services: Services, c: Context<AppEnv>): Services => (
  * @returns the first one as it is after the wait; undefined when no wait was asked for
  */
 export async function follow(services: Services, c: Context, ids: string[]): Promise<Workspace | undefined> {
-  for (const id of ids) c.executionCtx.waitUntil(reconcileNow(services, id))
+  const own = bounded(services)
+  for (const id of ids) c.executionCtx.waitUntil(reconcileNow(own, id))
   const seconds = preferredWait(c)
   const [id] = ids
   return seconds === undefined || id === undefined
     ? undefined
-    : waitUntilSettled(services, id, seconds, c.req.raw.signal)
+    : waitUntilSettled(own, id, seconds, c.req.raw.signal)
 }

@@ -2,6 +2,7 @@
 // workspace they are for may read them, and nobody else.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { bounded } from '../lib/budget.ts'
 import { DomainError } from '../lib/errors.ts'
 import { deleteSecret, saveSecret, scopeOf } from '../lib/secrets/change-secrets.ts'
 import {
@@ -123,11 +124,12 @@ export function secretRoutes(services: Services) {
     { key, workspaceId }: SecretPlace,
     restart: string | undefined,
   ) => {
+    const own = bounded(services)
     const { restarted, more } =
       restart === 'true'
-        ? await restartForSecrets(actingFor(services, c), workspaceId)
+        ? await restartForSecrets(actingFor(own, c), workspaceId)
         : { restarted: [], more: false }
-    await follow(services, c, restarted)
+    await follow(own, c, restarted)
     return { key, scope: scopeOf({ workspaceId }), restarting: restarted, more_to_restart: more }
   }
 

@@ -1,11 +1,11 @@
 // Cloudflare entry: requests and the cron trigger over the same services, with Neon over HTTP as the database.
 import { connectNeon } from '../drizzle/neon.ts'
+import { BudgetSpent } from '../lib/budget.ts'
 import { type Config, ConfigError, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
 import { createLog } from '../lib/log.ts'
-import { deliverMessages } from '../lib/messages/deliver.ts'
+import { runCron } from '../lib/run-cron.ts'
 import type { Services } from '../lib/services.ts'
-import { sweep } from '../lib/sweep.ts'
 import { createApp } from './app.ts'
 
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
@@ -34,9 +34,22 @@ function open(env: Record<string, unknown>): Place {
   if (config.database.url === undefined) throw new ConfigError(['DATABASE_URL is missing'])
   // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
   const log = createLog(config.logLevel, (line) => console.log(line))
-  const services = createServices(config, connectNeon(config.database.url, config.database.neonEndpoint), {
-    // Called as a method of another object, the global fetch of Workers throws "Illegal invocation".
-    fetch: (input, init) => fetch(input, init),
+  const { neonEndpoint, url } = config.database
+  const services = createServices(config, connectNeon(url, neonEndpoint), {
+    counted: (budget) => connectNeon(url, neonEndpoint, budget).db,
+    fetch: async (input, init) => {
+      try {
+        // Called as a method of another object, the global fetch of Workers throws "Illegal invocation".
+        return await fetch(input, init)
+      } catch (error) {
+        if (!(error instanceof Error && /^too many subrequests/i.test(error.message))) throw error
+        log(
+          'error',
+          `fewer requests are allowed than ${config.subrequestLimit}: set SUBREQUEST_LIMIT (50 on the free plan)`,
+        )
+        throw new BudgetSpent({ cause: error })
+      }
+    },
     log,
     longBackground: false,
   })
@@ -82,7 +95,6 @@ export default {
 
   async scheduled(_event: unknown, env: Record<string, unknown>): Promise<void> {
     place ??= open(env)
-    const [summary] = await Promise.all([sweep(place.services), deliverMessages(place.services)])
-    place.services.log('info', 'sweep', summary)
+    place.services.log('info', 'sweep', await runCron(place.services))
   },
 }

@@ -32,6 +32,8 @@ export type Config = {
   /** Seconds until provisioning is given up; undefined: per runtime. */
   provisionTimeoutSeconds: number | undefined
   sweepIntervalSeconds: number
+  /** Requests that one invocation of a Worker may send, statements included. */
+  subrequestLimit: number
   /** How old an orphaned machine must be before it is destroyed. */
   orphanGraceSeconds: number
   a2a: {
@@ -160,6 +162,7 @@ export const Environment = z.object({
   ALLOWED_IMAGE_REGISTRIES: list.optional(),
   PROVISION_TIMEOUT_SECONDS: seconds(86_400).optional(),
   SWEEP_INTERVAL_SECONDS: seconds(3600).default(5),
+  SUBREQUEST_LIMIT: z.coerce.number().int().min(50).max(10_000_000).default(10_000),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   ORPHAN_GRACE_SECONDS: z.coerce.number().min(0).max(86_400).default(600),
   A2A_MAX_BODY_BYTES: z.coerce.number().int().min(1024).max(100_000_000).default(10_000_000),
@@ -212,6 +215,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     problems.push('SECRETS_PREVIOUS_KEYS is set but SECRETS_ENCRYPTION_KEY is not: previous keys only read')
   }
   problems.push(...halfConfigured(given))
+  if (parsed.success) problems.push(...tooManyApps(parsed.data))
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)])
 
   const settings = parsed.data
@@ -242,6 +246,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     },
     provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
     sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
+    subrequestLimit: settings.SUBREQUEST_LIMIT,
     orphanGraceSeconds: settings.ORPHAN_GRACE_SECONDS,
     a2a: {
       maxBodyBytes: settings.A2A_MAX_BODY_BYTES,
@@ -288,6 +293,17 @@ const appsOf = (first: string, more: string[]): [string, ...string[]] => [
   first,
   ...new Set(more.filter((app) => app !== first)),
 ]
+
+/** Subrequests that a cron run needs beside one list call per app, so that it gets to the workspaces that are due. */
+const BESIDE_LISTS = 45
+
+function tooManyApps(settings: z.infer<typeof Environment>): string[] {
+  const apps = appsOf(settings.FLY_WORKSPACE_APP ?? EMULATOR_APP, settings.FLY_WORKSPACE_APPS ?? []).length
+  if (settings.SUBREQUEST_LIMIT >= BESIDE_LISTS + apps) return []
+  return [
+    `SUBREQUEST_LIMIT is too small for ${apps} apps, each of which a run has to list: name ${settings.SUBREQUEST_LIMIT - BESIDE_LISTS} at most, or take a plan that allows more`,
+  ]
+}
 
 // Half a Fly configuration is an error in both directions: falling back to the emulator would look like success.
 function halfConfigured(given: Record<string, unknown>): string[] {

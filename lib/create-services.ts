@@ -1,11 +1,12 @@
 // Composes the services from a configuration and an open database: the same on every runtime, so that the entries differ
 // only in what they open and where they listen.
-import type { OpenDatabase } from '../drizzle/database.ts'
+import type { Database, OpenDatabase } from '../drizzle/database.ts'
 import { createFetchTransport } from './a2a/fetch-transport.ts'
 import { createLimits } from './a2a/limits.ts'
 import { type Route, ROUTE_TTL_MS } from './a2a/route.ts'
 import type { Transport } from './a2a/transport.ts'
 import { createActivityLog } from './activity/activity-log.ts'
+import { type Budget, UNLIMITED } from './budget.ts'
 import type { Config } from './config.ts'
 import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
@@ -26,6 +27,8 @@ export type Outside = {
   stopping?: AbortSignal
   /** What A2A requests go through; over `fetch` unless the runtime has something better. */
   transport?: Transport
+  /** The database for work whose requests are counted: on Workers, where each statement is one. */
+  counted?: (budget: Budget) => Database
   now?: () => Date
   sleep?: Services['sleep']
 }
@@ -39,19 +42,7 @@ const REMEMBERED = 20_000
 export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
   const { log, now = () => new Date(), sleep = realSleep } = outside
   const isAllowed = createAllowedOrigins(config)
-  const fetch = onlyTo(isAllowed, outside.fetch)
   const metrics = createMetrics()
-  const fly = createFlyClient({
-    token: config.fly.token,
-    baseUrl: config.fly.apiUrl,
-    fetch,
-    sleep,
-    onCall: ({ action, status, ms, attempt, requestId }) => {
-      metrics.count('molecule_fly_calls_total', { action, outcome: outcomeOfCall(status) })
-      metrics.observe('molecule_fly_call_seconds', ms / 1000, { action })
-      log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
-    },
-  })
   const clock = () => now().getTime()
   const remember = <Value>(ttlMs: number) =>
     new ShortCache<Value>({
@@ -63,18 +54,50 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const routes = remember<Route>(ROUTE_TTL_MS)
   const talks = remember<boolean>(REMEMBERED_MS)
   const callers = remember<Caller>(REMEMBERED_MS)
+  /** All that reaches the outside. */
+  function wire(budget: Budget, db: Database) {
+    const fetch = onlyTo(isAllowed, (input, init) => {
+      budget.spend()
+      const { signal } = budget
+      if (signal === undefined) return outside.fetch(input, init)
+      return outside.fetch(input, {
+        ...init,
+        signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]),
+      })
+    })
+    const fly = createFlyClient({
+      token: config.fly.token,
+      baseUrl: config.fly.apiUrl,
+      fetch,
+      sleep,
+      onCall: ({ action, status, ms, attempt, requestId }) => {
+        metrics.count('molecule_fly_calls_total', { action, outcome: outcomeOfCall(status) })
+        metrics.observe('molecule_fly_call_seconds', ms / 1000, { action })
+        log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
+      },
+    })
+    return {
+      budget,
+      db,
+      fetch,
+      provisioner: createFlyProvisioner({
+        fly,
+        apps: config.fly.apps,
+        proxyUrl: config.fly.proxyUrl,
+        secretsDelivery: config.fly.secretsDelivery,
+      }),
+      transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
+    }
+  }
+  const { counted } = outside
   return {
     config,
-    db: database.db,
     driver: database.driver,
-    provisioner: createFlyProvisioner({
-      fly,
-      apps: config.fly.apps,
-      proxyUrl: config.fly.proxyUrl,
-      secretsDelivery: config.fly.secretsDelivery,
-    }),
-    fetch,
-    transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
+    ...wire(UNLIMITED, database.db),
+    meter:
+      counted === undefined
+        ? undefined
+        : { limit: config.subrequestLimit, wire: (budget) => wire(budget, counted(budget)) },
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,

@@ -9,6 +9,10 @@ import type { Services } from './services.ts'
 /** Machines destroyed in one pass, at most: a mistake of ours must not empty an app before somebody notices. */
 const MOST_PER_PASS = 10
 
+/** Requests that one of them takes, and what is left for the rest of the pass. */
+const COST = 6
+const LEFT_FOR_OTHERS = 20
+
 /** After so many failed attempts to destroy it a machine needs a human: /fleet says so, and it is tried ever more rarely. */
 export const HOPELESS_ATTEMPTS = 8
 
@@ -48,7 +52,10 @@ export async function destroyOrphans(services: Services, controlPlane: string): 
     .orderBy(asc(orphans.firstSeenAt))
     .limit(MOST_PER_PASS)
   let destroyed = 0
-  for (const orphan of due) if (await destroyOrphan(services, orphan, controlPlane)) destroyed++
+  for (const orphan of due) {
+    if (services.budget.left() < COST + LEFT_FOR_OTHERS) break
+    if (await destroyOrphan(services, orphan, controlPlane)) destroyed++
+  }
   return destroyed
 }
 

@@ -4,6 +4,7 @@ import type { Limits } from './a2a/limits.ts'
 import type { Route } from './a2a/route.ts'
 import type { Transport } from './a2a/transport.ts'
 import type { ActivityLog } from './activity/activity-log.ts'
+import type { Budget, Meter } from './budget.ts'
 import type { Caller } from './caller.ts'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
@@ -15,6 +16,10 @@ import type { ShortCache } from './short-cache.ts'
 
 export type Services = {
   config: Config
+  /** What may still be asked for outside. */
+  budget: Budget
+  /** How that is counted, on Workers; undefined where nobody counts. */
+  meter: Meter | undefined
   db: Database
   /** The database driver's name, for `/healthz`. */
   driver: string

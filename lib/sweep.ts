@@ -1,13 +1,21 @@
 // The one loop that outlives every request: notices what is not as it should be, then reconciles what is due. Run by cron
 // on Workers and by a timer on Node; several at once share the work through leases.
 import { controlPlane as controlPlanes } from '../drizzle/schema.ts'
+import { bounded, within } from './budget.ts'
 import { listFleet, noticeDrift } from './drift.ts'
 import { keepHouse } from './housekeeping.ts'
 import { destroyOrphans, noteOrphans } from './orphans.ts'
 import type { Services } from './services.ts'
 import { hibernateIdle } from './workspaces/hibernate.ts'
-import { claimDue, claimWorkspace, type ClaimedWorkspace } from './workspaces/queries.ts'
-import { reconcileWorkspace } from './workspaces/reconcile.ts'
+import {
+  claimDue,
+  claimWorkspace,
+  type ClaimedWorkspace,
+  giveBack,
+  LEASE_MS,
+  releaseWorkspace,
+} from './workspaces/queries.ts'
+import { RECONCILE_COST, reconcileWorkspace } from './workspaces/reconcile.ts'
 
 export type SweepOptions = {
   /** Most workspaces taken up in one pass; the rest stay due. */
@@ -16,6 +24,8 @@ export type SweepOptions = {
   concurrency?: number
   /** Milliseconds a pass may stay with a workspace that is waiting for its machine. */
   patienceMs?: number
+  /** Milliseconds in which further workspaces are taken up, while there are any that were due when the pass began. */
+  forMs?: number
 }
 
 export type SweepSummary = {
@@ -26,8 +36,15 @@ export type SweepSummary = {
   failed: number
 }
 
-/** How long a request's own reconcile follows a workspace: Workers end `waitUntil` work after 30 s. */
-const REQUEST_PATIENCE_MS = 25_000
+/**
+ * How long a request's own reconcile follows a workspace, and when, on Workers, it gives up the call that is under way. They end
+ * `waitUntil` work after 30 s; in between there is time for a probe of the agent to end by itself, and then for two statements.
+ */
+export const REQUEST_PATIENCE_MS = 22_000
+export const REQUEST_CUT_MS = 28_000
+
+/** Leases are taken for so many at once that each is begun well within its own. */
+const BEGIN_WITHIN_MS = LEASE_MS / 2
 
 export async function sweep(services: Services, options: SweepOptions = {}): Promise<SweepSummary> {
   const { metrics } = services
@@ -44,21 +61,55 @@ export async function sweep(services: Services, options: SweepOptions = {}): Pro
 }
 
 async function sweepOnce(services: Services, options: SweepOptions): Promise<SweepSummary> {
-  const { limit = 50, concurrency = 6, patienceMs = 5_000 } = options
+  const { limit = 50, concurrency = 6, patienceMs = 5_000, forMs = 0 } = options
+  const { budget, now } = services
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
-  const queue = await claimDue(services.db, services.now(), limit)
-  const reconciled = queue.length
-  const until = services.now().getTime() + patienceMs
+  const house = keepHouse(services)
+  const dueAt = now()
+  let [reconciled, failed, isMore] = [0, 0, true]
+  while (isMore) {
+    const wanted = Math.min(limit, Math.floor((budget.left() - CLAIM_COST) / RECONCILE_COST))
+    if (wanted < 1) break
+    const rows = await claimDue(services.db, now(), { dueAt, limit: wanted })
+    const done = await reconcileAll(services, rows, { concurrency, until: now().getTime() + patienceMs })
+    reconciled += done.reconciled
+    failed += done.failed
+    isMore = rows.length === wanted && done.reconciled === wanted && now().getTime() < dueAt.getTime() + forMs
+  }
+  await house
+  return { ...inventory, hibernated, reconciled, failed }
+}
+
+const CLAIM_COST = 1
+
+/** Works through claimed workspaces, for as long as there is a budget for one more. Those that are not begun are given back. */
+async function reconcileAll(
+  services: Services,
+  rows: ClaimedWorkspace[],
+  { concurrency, until }: { concurrency: number; until: number },
+): Promise<{ reconciled: number; failed: number }> {
+  const { budget, now } = services
+  const queue = [...rows]
+  const beginBefore = now().getTime() + BEGIN_WITHIN_MS
+  // All at once may have as much as one of them alone would need for all its patience; few requests go to few.
+  const most = budget.left() / Math.max(1, Math.min(concurrency, rows.length))
   let failed = 0
   const work = async () => {
-    for (let row = queue.shift(); row !== undefined; row = queue.shift()) {
-      if (!(await reconcileSafely(services, row, until))) failed++
+    while (queue.length > 0 && now().getTime() < beginBefore) {
+      const share = budget.share(RECONCILE_COST, { most, reserve: RELEASE_COST })
+      const row = share === undefined ? undefined : queue.shift()
+      if (share === undefined || row === undefined) return
+      if (!(await reconcileSafely(within(services, share), row, until))) failed++
+      share.end()
     }
   }
   await Promise.all(Array.from({ length: concurrency }, work))
-  await keepHouse(services)
-  return { ...inventory, hibernated, reconciled, failed }
+  if (queue.length > 0) {
+    budget.close()
+    await giveBack(services.db, queue)
+  }
+  return { reconciled: rows.length - queue.length, failed }
 }
 
 async function takeInventory(services: Services): Promise<{ drifted: number; orphans: number }> {
@@ -75,16 +126,34 @@ async function takeInventory(services: Services): Promise<{ drifted: number; orp
   return { drifted, orphans: await destroyOrphans(services, self.id) }
 }
 
-/** The same, for one workspace and at once. Does nothing when somebody else is at it: they will see what is wanted. */
+/**
+ * The same, for one workspace and at once. Does nothing when somebody else is at it: they will see what is wanted; nor when the
+ * request that asks has none left for it: the workspace is due, and the next sweep takes it.
+ */
 export async function reconcileNow(services: Services, id: string): Promise<void> {
-  const row = await claimWorkspace(services.db, id, services.now())
-  if (row !== undefined) await reconcileSafely(services, row, services.now().getTime() + REQUEST_PATIENCE_MS)
+  const { budget, ...counted } = bounded(services)
+  const now = services.now().getTime()
+  const until = now + REQUEST_PATIENCE_MS
+  const share = budget.share(RECONCILE_COST, {
+    most: budget.left() / 2,
+    reserve: RELEASE_COST,
+    until,
+    cutAt: now + REQUEST_CUT_MS,
+  })
+  if (share === undefined) return
+  const own = within({ ...counted, budget }, share)
+  const row = await claimWorkspace(own.db, id, own.now())
+  if (row !== undefined) await reconcileSafely(own, row, until)
+  share.end()
 }
 
-// One workspace's failure never stops the others; its lease runs out and the next sweep tries again.
+const RELEASE_COST = 1
+
+// One workspace's failure never stops the others; its lease runs out and the next sweep tries again. Where only the budget was
+// used up, the lease is ended: to the workspace it is as if we had died, and what follows is the same.
 async function reconcileSafely(services: Services, first: ClaimedWorkspace, until: number): Promise<boolean> {
+  let row: ClaimedWorkspace | undefined = first
   try {
-    let row: ClaimedWorkspace | undefined = first
     // A wish that came while the lease was held found it taken; it is looked after before anybody lets go.
     while (row !== undefined && (await reconcileWorkspace(services, row, { until }))) {
       row =
@@ -94,7 +163,13 @@ async function reconcileSafely(services: Services, first: ClaimedWorkspace, unti
     }
     return true
   } catch (error) {
-    services.log('error', 'a reconcile failed', { workspace_id: first.id, error })
-    return false
+    const { budget, db, log, now } = services
+    if (row === undefined || !budget.isSpent()) {
+      log('error', 'a reconcile failed', { workspace_id: first.id, error })
+      return false
+    }
+    budget.close()
+    await releaseWorkspace(db, row, { at: now(), attempts: row.attempts }).catch(() => false)
+    return true
   }
 }

@@ -10,6 +10,9 @@ import { COMING, readRoute, refusalOf, type Route } from './route.ts'
 /** An exchange that goes on counts as work this often, in milliseconds: well within the shortest idle time of a minute. */
 const TOUCH_MS = 20_000
 
+/** Requests that are not spent on waiting, but on what comes after. */
+const KEPT = 8
+
 export type Patience = {
   /** Longest wait for the workspace, in milliseconds. */
   ms: number
@@ -36,7 +39,8 @@ export async function openRoute(services: Services, id: string, patience: Patien
       patience.waitUntil(reconcileNow(services, id))
     }
     const leftMs = until - services.now().getTime()
-    if (leftMs <= 0 || patience.signal?.aborted === true) throw refusalOf(found)
+    const isOver = leftMs <= 0 || services.budget.left() < KEPT
+    if (isOver || patience.signal?.aborted === true) throw refusalOf(found)
     if (!waited) patience.onWait?.()
     // Settled, and yet without a machine to send to: the next sweep makes one.
     if (!isTransient(found.status) && found.status !== 'hibernated')

@@ -1,6 +1,7 @@
 // The road of one A2A request: wait for the workspace, send to its machine, hand the answer on, and try again only where
 // nothing can have been delivered or nothing is changed by it. Writes nothing before the answer, and reads nothing that was
 // read a few seconds ago.
+import { bounded } from '../budget.ts'
 import { type Caller, callerKey } from '../caller.ts'
 import type { Services } from '../services.ts'
 import { noticeTrouble } from '../workspaces/notice-trouble.ts'
@@ -51,6 +52,9 @@ const WAIT_MS = 60_000
 
 /** A caller of a stream is told that it waits, after this long: what wakes up sooner can still answer with its own status. */
 const EARLY_MS = 1_000
+
+/** Requests that are not spent on trying again. */
+const KEPT = 4
 
 /** For how long a connection that did not come about is tried again. */
 const RETRY_MS = 5_000
@@ -103,13 +107,16 @@ async function attemptUntilAnswered(
     reply = beginEarly(first)
     reply.onGone = () => left.abort()
   }
+  let counted: Services | undefined
+  // Most messages need none of it, and are not to pay for it.
+  const own = () => (counted ??= bounded(services))
   let retryUntil: number | undefined
   for (let pause = 50; ; pause = Math.min(pause * 2, 1_000)) {
     arrived = false
     first.onGone = () => left.abort()
     let route: Route
     try {
-      route = services.routes.peek(workspaceId) ?? (await openRoute(services, workspaceId, patience))
+      route = services.routes.peek(workspaceId) ?? (await openRoute(own(), workspaceId, patience))
     } catch (error) {
       // Once the stream has begun, nobody else can tell the caller.
       if (!(error instanceof ProxyError) && reply === first) throw error
@@ -118,14 +125,14 @@ async function attemptUntilAnswered(
       arrived = true
     }
     if (left.signal.aborted) return { kind: 'gone' }
-    const outcome = await sendOnce(services, request, body, route, reply, place)
+    const outcome = await sendOnce(counted ?? services, request, body, route, reply, place)
     if (outcome.kind !== 'failed') return outcome
     // Whatever we knew of its machine may be what was wrong.
     services.routes.forget(workspaceId)
     const now = services.now().getTime()
     retryUntil ??= now + RETRY_MS
-    if (now >= retryUntil || !mayRepeat(request, outcome.error)) {
-      if (isTrouble(outcome.error)) waitUntil(noticeTrouble(services, workspaceId, route.generation))
+    if (now >= retryUntil || !mayRepeat(request, outcome.error) || own().budget.left() < KEPT) {
+      if (isTrouble(outcome.error)) waitUntil(noticeTrouble(own(), workspaceId, route.generation))
       return tell(reply, voiceOf(request), outcome.error)
     }
     first.onGone = () => left.abort()

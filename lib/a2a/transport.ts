@@ -54,6 +54,8 @@ const NEVER_CONNECTED = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   'ERR_TLS_CERT_ALTNAME_INVALID',
+  // It was not even tried (lib/budget.ts).
+  'TOO_MANY_SUBREQUESTS',
 ])
 
 /** Whether an error, or its cause, says that no connection came about. */

@@ -9,7 +9,7 @@ export const AgentCard = storableJson(z.record(z.string(), z.unknown()), 256 * 1
 
 export type Probe = { answered: true; card: Record<string, unknown> } | { answered: false; why: string }
 
-const PROBE_TIMEOUT_MS = 5_000
+export const PROBE_TIMEOUT_MS = 5_000
 
 /**
  * Asks a machine for its agent's card. An answer means that an A2A message would be answered too; everything else, from

@@ -7,6 +7,7 @@ import { openRoute } from '../a2a/awake.ts'
 import { collectReply } from '../a2a/collect-reply.ts'
 import { parseEnvelope } from '../a2a/json-rpc.ts'
 import { ProxyError } from '../a2a/proxy-error.ts'
+import { type Budget, within } from '../budget.ts'
 import { travel } from '../a2a/road.ts'
 import { COMING } from '../a2a/route.ts'
 import { decodeBase64 } from '../encoding.ts'
@@ -23,6 +24,12 @@ const LEASE_MS = 90_000
 /** How long a delivery waits for its workspace before it lets go and comes back later. */
 const WAIT_MS = 60_000
 
+/** Requests of one delivery: find the way, mark, send, perhaps again, keep it ours. */
+const DELIVERY_COST = 12
+/** Those of them that are kept for its end: to store it, and to have somebody look at a machine that did not answer. */
+const FINISH_COST = 3
+const CLAIM_COST = 1
+
 type WaitUntil = (work: Promise<unknown>) => void
 
 /**
@@ -33,7 +40,10 @@ export async function deliverSoon(services: Services, workspaceId: string): Prom
   if (services.longBackground) await deliverClaimed(services, workspaceId)
 }
 
-/** Delivers whatever is due, and settles what never will be. Several at once share the work. */
+/**
+ * Delivers whatever is due, and settles what never will be. Several at once share the work. Where requests are counted, no more
+ * is begun than can be ended.
+ */
 export async function deliverMessages(services: Services): Promise<void> {
   await settleMessages(services)
   await deliverClaimed(services)
@@ -50,18 +60,35 @@ export async function releaseMessages(db: Database, now: Date): Promise<void> {
 async function deliverClaimed(services: Services, workspaceId?: string): Promise<void> {
   /** What goes on after an answer, and no message has to wait for. */
   const background: Promise<unknown>[] = []
-  const waitUntil = (work: Promise<unknown>) => void background.push(work)
-  const first = await claimMessages(services, AT_ONCE, workspaceId)
-  const works = first.map(async (claimed) => {
-    let message: Message | undefined = claimed
-    while (message !== undefined) {
-      await deliverSafely(services, message, waitUntil)
-      // One for one, so that the next of its context is not held up by another that takes long.
-      ;[message] = services.stopping?.aborted === true ? [] : await claimMessages(services, 1, workspaceId)
-    }
-  })
+  const { budget } = services
+  const atOnce = Math.min(AT_ONCE, Math.floor((budget.left() - CLAIM_COST) / DELIVERY_COST))
+  const first = atOnce < 1 ? [] : await claimMessages(services, atOnce, workspaceId)
+  // Long answers and slow agents take more; it is given back where it was not needed.
+  const most = budget.left() / Math.max(1, first.length)
+  const takeShare = () => budget.share(DELIVERY_COST, { most, reserve: FINISH_COST })
+  const works = first
+    .map((message) => ({ message, share: takeShare() }))
+    .map(async ({ message: claimed, share: taken }) => {
+      let [message, share]: [Message | undefined, Budget | undefined] = [claimed, taken]
+      while (message !== undefined && share !== undefined) {
+        const mine: Promise<unknown>[] = []
+        await deliverSafely(within(services, share), message, (work) => void mine.push(work))
+        const ended = endAfter(share, mine)
+        background.push(ended)
+        if (budget.left() < DELIVERY_COST + CLAIM_COST) await ended
+        const isOver = services.stopping?.aborted === true || budget.left() < DELIVERY_COST + CLAIM_COST
+        // One for one, so that the next of its context is not held up by another that takes long.
+        ;[message] = isOver ? [] : await claimMessages(services, 1, workspaceId)
+        share = message === undefined ? undefined : takeShare()
+      }
+    })
   await Promise.all(works)
   await Promise.allSettled(background)
+}
+
+async function endAfter(share: Budget, work: Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(work)
+  share.end()
 }
 
 async function claimMessages(
@@ -119,6 +146,7 @@ async function deliver(services: Services, message: Message, waitUntil: WaitUnti
     })
     if (await markSending(services, message)) await send(services, message, waitUntil)
   } catch (error) {
+    services.budget.close()
     if (!(error instanceof ProxyError)) throw error
     await tryLater(services, message, error)
   } finally {
@@ -167,6 +195,7 @@ async function send(services: Services, message: Message, waitUntil: WaitUntil):
     },
     { reply: collected.reply, waitUntil },
   )
+  services.budget.close()
   if (outcome.kind === 'answered') {
     await finishMessage(services, message, { state: 'answered', answer: collected.answer() })
   } else if (outcome.kind === 'gone') {

@@ -8,6 +8,9 @@ import { restartWorkspace } from '../workspaces/restart.ts'
 /** Restarts in one request, at most. */
 const MOST = 20
 
+/** Requests that are not spent here, but on looking after those that are restarted. */
+const LEFT_FOR_OTHERS = 20
+
 /** Those that run; what sleeps or is paused gets the newest spec with its next restart. */
 const RUNNING = ['provisioning', 'ready', 'degraded', 'offline'] as const
 
@@ -33,7 +36,12 @@ export async function restartForSecrets(
     .orderBy(asc(workspaces.createdAt))
     .limit(MOST + 1)
   const restarted: string[] = []
+  let more = rows.length > MOST
   for (const { id } of rows.slice(0, MOST)) {
+    if (services.budget.left() < LEFT_FOR_OTHERS) {
+      more = true
+      break
+    }
     try {
       await restartWorkspace(services, id)
       restarted.push(id)
@@ -42,5 +50,5 @@ export async function restartForSecrets(
       if (!(error instanceof DomainError) || error.code !== 'conflict') throw error
     }
   }
-  return { restarted, more: rows.length > MOST }
+  return { restarted, more }
 }

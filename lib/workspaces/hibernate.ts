@@ -65,6 +65,9 @@ export async function touchWorkspace({ db, now }: Services, id: string): Promise
   return touched.length > 0
 }
 
+/** Requests of a pass that are not spent here. */
+const LEFT_FOR_OTHERS = 20
+
 /**
  * Puts to sleep what has been idle for longer than its `idle_minutes`: no message through the proxy, no task in flight.
  * @returns how many went to sleep
@@ -87,6 +90,7 @@ export async function hibernateIdle(services: Services, limit: number): Promise<
     .limit(limit)
   let asleep = 0
   for (const { id } of candidates) {
+    if (services.budget.left() < LEFT_FOR_OTHERS) break
     const moved = await transition(services, {
       id,
       event: 'hibernate_requested',

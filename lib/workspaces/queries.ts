@@ -87,12 +87,19 @@ export async function claimWorkspace(
   return row as ClaimedWorkspace | undefined
 }
 
-/** Takes the leases of up to `limit` due workspaces, longest overdue first. Two sweeps at once never get the same row. */
-export async function claimDue(db: Database, now: Date, limit: number): Promise<ClaimedWorkspace[]> {
+/**
+ * Takes the leases of up to `limit` workspaces that were due at `dueAt`, longest overdue first. Two sweeps at once never get
+ * the same row.
+ */
+export async function claimDue(
+  db: Database,
+  now: Date,
+  { dueAt, limit }: { dueAt: Date; limit: number },
+): Promise<ClaimedWorkspace[]> {
   const due = db
     .select({ id: workspaces.id })
     .from(workspaces)
-    .where(and(lte(workspaces.nextCheckAt, now), isFree(now)))
+    .where(and(lte(workspaces.nextCheckAt, dueAt), isFree(now)))
     .orderBy(asc(workspaces.nextCheckAt))
     .limit(limit)
     .for('update', { skipLocked: true })
@@ -142,6 +149,16 @@ export async function releaseWorkspace(
     .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
     .returning({ asked: sql<boolean>`${workspaces.nextCheckAt} is distinct from ${wanted}` })
   return released?.asked === true
+}
+
+/** Ends the leases of workspaces that were not looked at: they are due as they were. */
+export async function giveBack(db: Database, rows: readonly ClaimedWorkspace[]): Promise<void> {
+  if (rows.length === 0) return
+  const leases = rows.map(({ leaseId }) => leaseId)
+  await db
+    .update(workspaces)
+    .set({ leaseId: null, leasedUntil: null })
+    .where(inArray(workspaces.leaseId, leases))
 }
 
 /**

@@ -5,7 +5,7 @@ import { workspaces } from '../../drizzle/schema.ts'
 import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
 import { act, refused } from './act.ts'
-import { decide } from './decide.ts'
+import { decide, type Step } from './decide.ts'
 import type { Outcome } from './outcome.ts'
 import { type ClaimedWorkspace, releaseWorkspace, renewLease } from './queries.ts'
 
@@ -29,6 +29,8 @@ export async function reconcileWorkspace(
   let attempts = row.attempts
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     const outcome = await takeStep(services, row, steps)
+    // What one invocation may ask for is used up: whoever comes next goes on from here.
+    if (outcome === 'let_go') return releaseWorkspace(db, row, { at: services.now(), attempts })
     if (outcome.next === 'rest') {
       return releaseWorkspace(db, row, { at: null, attempts: 0 })
     }
@@ -61,13 +63,26 @@ async function pause(
   await services.provisioner.settle({ app: row.app ?? '', machineId: row.machineId }, seconds)
 }
 
-async function takeStep(services: Services, row: ClaimedWorkspace, steps: number): Promise<Outcome> {
+/** Requests that a step may need, with the lease's before and after it. A delivery is several statements and calls. */
+const LOOK = 6
+const COST: Partial<Record<Step['do'], number>> = { launch: 12, update: 9 }
+
+/** What a workspace needs for any of its steps: to be claimed, observed and released too. */
+export const RECONCILE_COST = 16
+
+async function takeStep(
+  services: Services,
+  row: ClaimedWorkspace,
+  steps: number,
+): Promise<Outcome | 'let_go'> {
+  if (services.budget.left() < LOOK) return 'let_go'
   const observed: Observed =
     row.launchId === null
       ? { presence: 'absent' }
       : await services.provisioner.observe(row.id, row.app ?? '', row.machineId)
   await noteMachine(services, row, observed)
   const step = decide(row, observed, services.now())
+  if (services.budget.left() < (COST[step.do] ?? 0)) return 'let_go'
   try {
     return await act(services, row, step, steps)
   } catch (error) {

@@ -1,4 +1,5 @@
 // `Prefer: wait=N`: an answer that is held until the workspace rests, so that nobody has to poll in a loop.
+import { lookAgain } from '../look-again.ts'
 import type { Services } from '../services.ts'
 import { isTransient } from './lifecycle.ts'
 import { getWorkspace } from './queries.ts'
@@ -18,11 +19,11 @@ export async function waitUntilSettled(
   seconds: number,
   signal?: AbortSignal,
 ): Promise<Workspace> {
-  const until = services.now().getTime() + seconds * 1000
-  for (let pause = 100; ; pause = Math.min(pause * 1.5, 1000)) {
-    const row = await getWorkspace(services.db, id)
-    const left = until - services.now().getTime()
-    if (isSettled(row) || left <= 0 || signal?.aborted === true) return row
-    await services.sleep(Math.min(pause, left), signal)
-  }
+  let row = await getWorkspace(services.db, id)
+  if (isSettled(row)) return row
+  await lookAgain(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+    row = await getWorkspace(db, id)
+    return isSettled(row)
+  })
+  return row
 }

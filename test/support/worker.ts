@@ -6,17 +6,22 @@ import { startLoopbackFly } from './loopback-fly.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import { freePorts } from './ports.ts'
 
-/** A bundle in workerd. `bindings` are the Worker's variables and secrets. */
+/** A bundle in workerd. `bindings` are the Worker's variables and secrets; with `subrequests` it gets no more than so many. */
 export async function startWorkerd(
   code: string,
   bindings: Record<string, string>,
-  port?: number,
+  { port, subrequests }: { port?: number; subrequests?: number } = {},
 ): Promise<{ url: string; runCron(): Promise<string>; close(): Promise<void> }> {
+  const worker = { type: 'ESModule', path: 'worker.js', contents: code } as const
   const miniflare = new Miniflare({
-    modules: true,
-    script: code,
+    ...(subrequests === undefined
+      ? { modules: [worker] }
+      : {
+          modules: [{ type: 'ESModule', path: 'limited.js', contents: limited(subrequests) }, worker],
+        }),
     compatibilityDate: '2026-04-01',
-    compatibilityFlags: ['enable_request_signal'],
+    // Node's AsyncLocalStorage is for the limit alone: the Worker itself imports nothing.
+    compatibilityFlags: ['enable_request_signal', ...(subrequests === undefined ? [] : ['nodejs_als'])],
     bindings,
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),
@@ -38,6 +43,41 @@ export async function startWorkerd(
   }
 }
 
+/**
+ * Cloudflare's limit, which workerd alone does not have: each invocation, with all that it leaves to `waitUntil`, gets so many
+ * fetches, and the next one throws. `GET /_invocations` tells what each of them asked for.
+ */
+const limited = (subrequests: number) => `
+import { AsyncLocalStorage } from 'node:async_hooks'
+import worker from './worker.js'
+const current = new AsyncLocalStorage()
+const invocations = []
+const send = fetch
+globalThis.fetch = async (input, init) => {
+  const invocation = current.getStore()
+  if (invocation.asked >= ${subrequests}) {
+    invocation.refused++
+    throw new Error('Too many subrequests by single Worker invocation.')
+  }
+  invocation.asked++
+  return send(input, init)
+}
+function count(what, handle) {
+  const invocation = { what, asked: 0, refused: 0 }
+  invocations.push(invocation)
+  return current.run(invocation, handle)
+}
+export default {
+  fetch(request, env, context) {
+    const { pathname } = new URL(request.url)
+    if (pathname === '/_invocations') return Response.json(invocations)
+    return count(request.method + ' ' + pathname, () => worker.fetch(request, env, context))
+  },
+  scheduled: (event, env, context) => count('cron', () => worker.scheduled(event, env, context)),
+}`
+
+export type Invocation = { what: string; asked: number; refused: number }
+
 export const ADMIN_TOKEN = 'a-token-of-the-operator'
 
 export type WorkerPlace = Awaited<ReturnType<typeof startWorkerPlace>>
@@ -47,6 +87,7 @@ export async function startWorkerPlace(
   code: string,
   programs: Record<string, Program> = {},
   settings: Record<string, string> = {},
+  subrequests?: number,
 ) {
   const database = await createPostgresDatabase()
   const bridge = await startNeonBridge()
@@ -64,11 +105,12 @@ export async function startWorkerPlace(
       LOG_LEVEL: 'silent',
       ...settings,
     },
-    port,
+    { port, ...(subrequests === undefined ? {} : { subrequests }) },
   )
   return {
     ...worker,
     bridge,
+    database,
     emulator: fly.emulator,
     /** A call by the operator, at workerd's socket. */
     call: (path: string, init: RequestInit & { json?: unknown } = {}) => {
