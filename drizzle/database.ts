@@ -1,10 +1,10 @@
-// What all three drivers can do, as one type. Interactive transactions are left out because Neon over HTTP has none:
-// every change here is one SQL statement.
+// What all three drivers can do, as one type. Interactive transactions are left out because Neon over HTTP has none: every
+// change here is one SQL statement. Relational queries are left out because their tables of relations take longer to make than
+// all else that a Worker needs to begin.
 import { DrizzleQueryError } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
-import type * as schema from './schema.ts'
 
-export type Database = Omit<PgDatabase<PgQueryResultHKT, typeof schema>, 'transaction'>
+export type Database = Omit<PgDatabase<PgQueryResultHKT>, 'query' | 'transaction'>
 
 /** An open database: its queries, its driver's name for `/healthz`, and how to let go of it. */
 export type OpenDatabase = {

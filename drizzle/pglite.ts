@@ -5,7 +5,6 @@ import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
 import type { OpenDatabase } from './database.ts'
-import * as schema from './schema.ts'
 
 const migrationsFolder = fileURLToPath(new URL('migrations', import.meta.url))
 
@@ -16,7 +15,7 @@ const migrationsFolder = fileURLToPath(new URL('migrations', import.meta.url))
 export async function connectPglite(directory?: string): Promise<OpenDatabase> {
   const unlock = directory === undefined ? () => {} : lock(directory)
   const client = await PGlite.create(directory)
-  const db = drizzle(client, { schema, casing: 'snake_case' })
+  const db = drizzle(client, { casing: 'snake_case' })
   await migrate(db, { migrationsFolder })
   return {
     db,

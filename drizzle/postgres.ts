@@ -4,7 +4,6 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import { Pool } from 'pg'
 import type { OpenDatabase } from './database.ts'
-import * as schema from './schema.ts'
 
 const migrationsFolder = fileURLToPath(new URL('migrations', import.meta.url))
 
@@ -13,7 +12,7 @@ export function connectPostgres(url: string, options: { max?: number } = {}): Op
   const pool = new Pool({ connectionString: url, max: options.max ?? 10, connectionTimeoutMillis: 5_000 })
   // Without a listener, a server that goes away would end this process.
   pool.on('error', () => {})
-  return { db: drizzle(pool, { schema, casing: 'snake_case' }), driver: 'postgres', close: () => pool.end() }
+  return { db: drizzle(pool, { casing: 'snake_case' }), driver: 'postgres', close: () => pool.end() }
 }
 
 /** Brings a Postgres server's schema up to date. */

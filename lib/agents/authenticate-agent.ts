@@ -14,19 +14,23 @@ export type AgentIdentity = {
   agentKey: string
 }
 
-/** @returns whose token it is, or undefined for one that is unknown or revoked */
-export async function identifyAgent(
-  db: Database,
-  token: string,
-  now: Date,
-): Promise<AgentIdentity | undefined> {
+/**
+ * The two parts of a statement that use a token: `used` has its row if it is good, and `older` ends those before it. To be put
+ * before what the token is used for.
+ */
+export async function tokenUse(db: Database, token: string, now: Date) {
   const hash = await hashToken(token)
   const used = db.$with('used').as(
     db
       .update(workspaceTokens)
       .set({ lastUsedAt: now })
       .where(and(eq(workspaceTokens.hash, hash), isNull(workspaceTokens.revokedAt)))
-      .returning({ workspaceId: workspaceTokens.workspaceId, generation: workspaceTokens.generation }),
+      .returning({
+        workspaceId: workspaceTokens.workspaceId,
+        generation: workspaceTokens.generation,
+        newest: sql<number>`(select generation from ${workspaces} where id = workspace_id)`.as('newest'),
+        agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`.as('agent_key'),
+      }),
   )
   const older = db.$with('older').as(
     db
@@ -41,30 +45,41 @@ export async function identifyAgent(
       )
       .returning({ hash: workspaceTokens.hash }),
   )
-  const [identity] = await db
-    .with(used, older)
-    .select({
-      workspaceId: used.workspaceId,
-      generation: sql<number>`coalesce(${used.generation}, (select ${workspaces.generation} from ${workspaces} where ${workspaces.id} = ${used.workspaceId}))`,
-      agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
-    })
-    .from(used)
-  return identity
+  return { used, older }
 }
 
-/**
- * @throws DomainError `unauthenticated`, with the texts Molecule's clients know (molecule.md §2.6), when there is no token
- *   or it is not this workspace's
- */
+/** @returns whose token it is, or undefined for one that is unknown or revoked */
+export async function identifyAgent(
+  db: Database,
+  token: string,
+  now: Date,
+): Promise<AgentIdentity | undefined> {
+  const { used, older } = await tokenUse(db, token, now)
+  const [found] = await db.with(used, older).select().from(used)
+  return found === undefined ? undefined : identityOf(found)
+}
+
+type Used = { workspaceId: string; generation: number | null; newest: number; agentKey: string }
+
+export const identityOf = ({ agentKey, generation, newest, workspaceId }: Used): AgentIdentity => ({
+  workspaceId,
+  generation: generation ?? newest,
+  agentKey,
+})
+
+/** With the texts that Molecule's clients know (molecule.md §2.6). */
+export const noToken = () => new DomainError('unauthenticated', 'missing workspace auth token')
+export const wrongToken = () => new DomainError('unauthenticated', 'invalid workspace auth token')
+
+/** @throws DomainError `unauthenticated` when there is no token or it is not this workspace's */
 export async function authenticateAgent(
   db: Database,
   workspaceId: string,
   token: string | undefined,
   now: Date,
 ): Promise<AgentIdentity> {
-  if (token === undefined) throw new DomainError('unauthenticated', 'missing workspace auth token')
+  if (token === undefined) throw noToken()
   const identity = await identifyAgent(db, token, now)
-  if (identity?.workspaceId !== workspaceId)
-    throw new DomainError('unauthenticated', 'invalid workspace auth token')
+  if (identity?.workspaceId !== workspaceId) throw wrongToken()
   return identity
 }

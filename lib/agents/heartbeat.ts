@@ -8,7 +8,7 @@ import { storableText } from '../storable.ts'
 import { isTransient, type WorkspaceEvent } from '../workspaces/lifecycle.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
 import { transition } from '../workspaces/transition.ts'
-import { authenticateAgent } from './authenticate-agent.ts'
+import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from './authenticate-agent.ts'
 import { inboundSecret } from './inbound-secret.ts'
 
 const count = z
@@ -39,20 +39,25 @@ export async function recordHeartbeat(
   input: HeartbeatInput,
   token: string | undefined,
 ): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
+  if (token === undefined) throw noToken()
   const now = services.now()
-  const { agentKey, generation } = await authenticateAgent(services.db, input.workspace_id, token, now)
-  const row = await noteBeat(services, input, generation, now)
-  return { row, inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation) }
+  const { identity, row } = await noteBeat(services, input, token, now)
+  const { agentKey, generation } = identity
+  return {
+    row: row === undefined ? undefined : await noteHealth(services, input, row, now),
+    inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation),
+  }
 }
 
+/** Agents beat all day, so the token is checked in the statement that notes it. @throws DomainError `unauthenticated` */
 async function noteBeat(
-  services: Services,
+  { db }: Services,
   input: HeartbeatInput,
-  generation: number,
+  token: string,
   now: Date,
-): Promise<Workspace | undefined> {
-  const { db } = services
-  const [row] = await db
+): Promise<{ identity: AgentIdentity; row: Workspace | undefined }> {
+  const { used, older } = await tokenUse(db, token, now)
+  const beat = db
     .update(workspaces)
     .set({
       lastHeartbeatAt: now,
@@ -71,19 +76,35 @@ async function noteBeat(
     .where(
       and(
         eq(workspaces.id, input.workspace_id),
-        eq(workspaces.generation, generation),
+        sql`${workspaces.id} = (select workspace_id from used)`,
+        sql`${workspaces.generation} = coalesce((select generation from used), ${workspaces.generation})`,
         ne(workspaces.status, 'removed'),
       ),
     )
     .returning()
-  if (row === undefined) return undefined
+  const noted = db.$with('beat').as(beat)
+  const [found] = await db
+    .with(used, older, noted)
+    .select()
+    .from(used)
+    .leftJoin(noted, sql`true`)
+  if (found?.used.workspaceId !== input.workspace_id) throw wrongToken()
+  return { identity: identityOf(found.used), row: found.beat ?? undefined }
+}
+
+async function noteHealth(
+  services: Services,
+  input: HeartbeatInput,
+  row: Workspace,
+  now: Date,
+): Promise<Workspace> {
   const event = healthEvent(row, input)
   if (event === undefined) return row
   const moved = await transition(services, {
     id: row.id,
     event,
     now,
-    fence: { generation },
+    fence: { generation: row.generation },
     changes: { reason: event === 'trouble_reported' ? troubleOf(input) : null },
     payload: { error_rate: row.errorRate, runtime_state: input.runtime_state ?? '' },
   })

@@ -1,8 +1,9 @@
 // Reads of stored messages.
-import { and, desc, eq } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
+import { lookAgain } from '../look-again.ts'
 import { getWorkspace } from '../workspaces/queries.ts'
 import type { Message, MessageState } from './message.ts'
 
@@ -27,15 +28,18 @@ export async function listMessages(
   workspaceId: string,
   input: { state?: MessageState | undefined; limit: number },
 ): Promise<Omit<Message, 'request' | 'response'>[]> {
-  const rows = await db.query.messages.findMany({
-    columns: { request: false, response: false },
-    where: and(
-      eq(messages.workspaceId, workspaceId),
-      input.state === undefined ? undefined : eq(messages.state, input.state),
-    ),
-    orderBy: desc(messages.seq),
-    limit: input.limit,
-  })
+  const { request: _, response: __, ...columns } = getTableColumns(messages)
+  const rows = await db
+    .select(columns)
+    .from(messages)
+    .where(
+      and(
+        eq(messages.workspaceId, workspaceId),
+        input.state === undefined ? undefined : eq(messages.state, input.state),
+      ),
+    )
+    .orderBy(desc(messages.seq))
+    .limit(input.limit)
   if (rows.length === 0) await getWorkspace(db, workspaceId)
   return rows
 }
@@ -47,12 +51,10 @@ export async function waitUntilFinished(
   seconds: number,
   signal?: AbortSignal,
 ): Promise<Message> {
-  const until = services.now().getTime() + seconds * 1000
   let row = message
-  for (let pause = 100; ; pause = Math.min(pause * 1.5, 1000)) {
-    const left = until - services.now().getTime()
-    if (row.finishedAt !== null || left <= 0 || signal?.aborted === true) return row
-    await services.sleep(Math.min(pause, left), signal)
-    row = (await findMessage(services.db, message.workspaceId, message.id)) ?? row
-  }
+  await lookAgain(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+    row = (await findMessage(db, message.workspaceId, message.id)) ?? row
+    return row.finishedAt !== null
+  })
+  return row
 }
