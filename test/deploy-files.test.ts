@@ -1,0 +1,74 @@
+// What is deployed says what it needs, holds nothing secret, and cannot be shipped with somebody else's example.
+import { readFileSync } from 'node:fs'
+import { unstable_readConfig as readWranglerConfig } from 'wrangler'
+import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../lib/config.ts'
+import { missingSettings } from '../functions/worker-config.ts'
+
+const read = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
+
+const ENVIRONMENTS = ['', 'staging']
+const configOf = (env: string) => readWranglerConfig({ config: 'wrangler.toml', env }, { hideWarnings: true })
+
+const example = Object.fromEntries(
+  [...read('.dev.vars.example').matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name, value]),
+)
+
+const SECRET = [
+  'ADMIN_TOKEN',
+  'DATABASE_URL',
+  'FLY_API_TOKEN',
+  'SECRETS_ENCRYPTION_KEY',
+  'SECRETS_PREVIOUS_KEYS',
+]
+
+describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
+  const config = configOf(env)
+
+  test('asks for everything that a Worker cannot do without', () => {
+    expect(missingSettings({})).not.toEqual([])
+    const given = Object.fromEntries((config.secrets?.required ?? []).map((name) => [name, 'set']))
+    expect(missingSettings({ ...config.vars, ...given })).toEqual([])
+    expect(config.secrets?.required).toEqual(configOf('').secrets?.required)
+  })
+
+  test('holds nothing secret, and nothing for development alone', () => {
+    const names = Object.keys(config.vars)
+    expect(names.filter((name: string) => SECRET.includes(name))).toEqual([])
+    expect(names.filter((name: string) => /MOLECULE_COMPAT|EMULATOR|ENDPOINT|BASE_URL/.test(name))).toEqual([])
+    expect(() =>
+      parseConfig({ ...config.vars, FLY_API_TOKEN: 'a-token', FLY_WORKSPACE_APP: 'an-app' }),
+    ).not.toThrow()
+  })
+
+  test('sweeps every minute, logs all and traces some, and has one address', () => {
+    expect(config).toMatchObject({
+      main: expect.stringMatching(/functions\/worker\.ts$/) as string,
+      triggers: { crons: ['* * * * *'] },
+      compatibility_flags: [],
+      preview_urls: false,
+      observability: {
+        enabled: true,
+        logs: { enabled: true, head_sampling_rate: 1 },
+        traces: { enabled: true, head_sampling_rate: 0.1 },
+      },
+    })
+  })
+})
+
+describe('.dev.vars.example, which the deploy button fills in', () => {
+  test('names what is required and nothing else', () => {
+    expect(Object.keys(example)).toEqual(configOf('').secrets?.required)
+  })
+
+  test.each(Object.keys(example))('has no %s that would do', (name) => {
+    expect(() => parseConfig({ ...configOf('').vars, ...example })).toThrow(`${name} is still a placeholder`)
+  })
+
+  test('is explained, name by name', () => {
+    const { cloudflare } = JSON.parse(read('package.json')) as {
+      cloudflare: { bindings: Record<string, { description: string }> }
+    }
+    expect(Object.keys(cloudflare.bindings)).toEqual([...Object.keys(example), 'SUBREQUEST_LIMIT'])
+  })
+})
