@@ -27,7 +27,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
 
   test('asks for everything that a Worker cannot do without', () => {
     expect(missingSettings({})).not.toEqual([])
-    const given = Object.fromEntries((config.secrets?.required ?? []).map((name) => [name, 'set']))
+    const given = Object.fromEntries((config.secrets?.required ?? []).map((name: string) => [name, 'set']))
     expect(missingSettings({ ...config.vars, ...given })).toEqual([])
     expect(config.secrets?.required).toEqual(configOf('').secrets?.required)
   })
@@ -35,7 +35,9 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
   test('holds nothing secret, and nothing for development alone', () => {
     const names = Object.keys(config.vars)
     expect(names.filter((name: string) => SECRET.includes(name))).toEqual([])
-    expect(names.filter((name: string) => /MOLECULE_COMPAT|EMULATOR|ENDPOINT|BASE_URL/.test(name))).toEqual([])
+    expect(names.filter((name: string) => /MOLECULE_COMPAT|EMULATOR|ENDPOINT|BASE_URL/.test(name))).toEqual(
+      [],
+    )
     expect(() =>
       parseConfig({ ...config.vars, FLY_API_TOKEN: 'a-token', FLY_WORKSPACE_APP: 'an-app' }),
     ).not.toThrow()
