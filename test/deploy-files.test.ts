@@ -47,7 +47,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
     expect(config).toMatchObject({
       main: expect.stringMatching(/functions\/worker\.ts$/) as string,
       triggers: { crons: ['* * * * *'] },
-      compatibility_flags: [],
+      compatibility_flags: ['enable_request_signal'],
       preview_urls: false,
       observability: {
         enabled: true,

@@ -3,7 +3,8 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from './support/harness.ts'
-import { bundleWorker, type Invocation, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
+import { type Invocation, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
+import { bundleWorker } from './support/worker-bundle.ts'
 
 const FREE_PLAN = 50
 

@@ -30,8 +30,9 @@ let place: { services: Services; app: ReturnType<typeof createApp> } | undefined
 function open({ env, launchRate, loopback, outside }: Settings) {
   const parsed = parseConfig(env)
   const config = { ...parsed, fly: { ...parsed.fly, emulator: true } }
-  const database = connectNeon(config.database.url ?? '', config.database.neonEndpoint)
-  const created = createServices(config, database, {
+  const { neonEndpoint, url: databaseUrl = '' } = config.database
+  const created = createServices(config, connectNeon(databaseUrl, neonEndpoint), {
+    counted: (budget) => connectNeon(databaseUrl, neonEndpoint, budget).db,
     fetch: (input, init) => {
       const request = new Request(input, init)
       const url = new URL(request.url)
