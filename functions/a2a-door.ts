@@ -19,6 +19,7 @@ import { checkClaim } from './claimed-caller.ts'
 import { toMessageView } from './message-view.ts'
 import { parsePrefer, type Preferences } from './prefer.ts'
 import { toDomainError } from './problem.ts'
+import { baseUrlFor } from './public-url.ts'
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
@@ -88,7 +89,7 @@ export function createA2aDoor(services: Services, openness: Openness): (knock: A
         body,
         text: isJson(knock.header('content-type')) ? parsed?.text : undefined,
         envelope,
-        publicUrl: config.publicUrl ?? knock.origin(),
+        publicUrl: baseUrlFor(config, caller, knock.origin),
         waitMs: preferences.wait === undefined ? undefined : preferences.wait * 1000,
       }
       if (preferences.respondAsync && request.text !== undefined && isSend(envelope.method)) {

@@ -155,7 +155,7 @@ function banner(config: Config, url: string, driver: string): string {
       ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
       : `  Fly        ${fly.apps.length === 1 ? 'app' : 'apps'} ${fly.apps.join(', ')}, region ${fly.region}, at ${fly.apiUrl}`,
     ...(fly.emulator ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`] : []),
-    ...(config.publicUrl === undefined
+    ...((config.platformUrl ?? config.publicUrl) === undefined
       ? [
           '  Agents     cannot call home: set PUBLIC_URL to an address that machines can reach (readiness is polled instead)',
         ]

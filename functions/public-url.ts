@@ -1,6 +1,15 @@
-// The base of every address we hand out. PUBLIC_URL where it is set; otherwise the address this caller used.
+// The base of every address we hand out. Agents may have a way of their own to us (PLATFORM_URL); everybody else is told
+// PUBLIC_URL, and where that is not set the address that this caller used.
 import type { Context } from 'hono'
+import type { Caller } from '../lib/caller.ts'
 import type { Config } from '../lib/config.ts'
+import type { AppEnv } from './app-env.ts'
 
-export const publicUrlOf = (config: Config, c: Context): string =>
-  config.publicUrl ?? new URL(c.req.url).origin
+export const baseUrlFor = (
+  { platformUrl, publicUrl }: Config,
+  caller: Caller,
+  origin: () => string,
+): string => (caller.kind === 'workspace' ? platformUrl : undefined) ?? publicUrl ?? origin()
+
+export const publicUrlOf = (config: Config, c: Context<AppEnv>): string =>
+  baseUrlFor(config, c.get('caller'), () => new URL(c.req.url).origin)

@@ -19,6 +19,9 @@ export const missingSettings = (env: Record<string, unknown>): [name: string, wh
 export function readWorkerConfig(env: Record<string, unknown>): Config {
   const missing = missingSettings(env)
   const problems = missing.map(([name, why]) => `${name} is missing: ${why}`)
+  if (env['FLY_ENDPOINT'] === 'internal') {
+    problems.push('FLY_ENDPOINT=internal is for inside of Fly, and a Worker is outside: unset it')
+  }
   let config: Config | undefined
   try {
     config = parseConfig(env)

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { decodeBase64, decodeHex } from './encoding.ts'
 import type { LogLevel } from './log.ts'
+import { FLY_API, type FlyEndpoint } from './provisioner/fly-endpoint.ts'
 import { type ImagePolicy, isRuntime, RUNTIMES, type Runtime } from './workspaces/runtimes.ts'
 
 export type Config = {
@@ -12,6 +13,8 @@ export type Config = {
   database: { url: string | undefined; neonEndpoint: string | undefined }
   /** Base URL under which agents and callers reach us, without a trailing slash; undefined: derive it from where we listen. */
   publicUrl: string | undefined
+  /** The same for agents alone, where they have another way to us than callers. */
+  platformUrl: string | undefined
   /** Bearer tokens that may do everything. Empty: open on loopback, closed everywhere else. */
   adminTokens: string[]
   fly: {
@@ -21,8 +24,10 @@ export type Config = {
     /** Where machines are made; the least loaded one is taken. */
     apps: readonly [string, ...string[]]
     region: string
+    /** Whether Fly is reached over the internet or over its private network. */
+    endpoint: FlyEndpoint
     apiUrl: string
-    /** Where the Fly Proxy listens, when it is not `https://<app>.fly.dev`. */
+    /** Where the Fly Proxy listens, when it is not where the endpoint has it. */
     proxyUrl: string | undefined
     /** Where secret values are put: among the app's secrets, or in plain text into each machine's config. */
     secretsDelivery: 'fly' | 'env'
@@ -144,6 +149,7 @@ export const Environment = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   NEON_HTTP_ENDPOINT: httpUrl.optional(),
   PUBLIC_URL: httpUrl.optional(),
+  PLATFORM_URL: httpUrl.optional(),
   ADMIN_TOKEN: list.default([]),
   CONTAINER_BACKEND: z.enum(['flyio']).optional(),
   FLY_API_TOKEN: text.optional(),
@@ -153,6 +159,7 @@ export const Environment = z.object({
     .string()
     .regex(/^[a-z]{3}$/, 'must be a Fly region code such as ord')
     .default('ord'),
+  FLY_ENDPOINT: z.enum(['public', 'internal']).default('public'),
   FLY_FLAPS_BASE_URL: httpUrl.optional(),
   FLY_PROXY_BASE_URL: httpUrl.optional(),
   EMULATOR_PORT: port.default(4280),
@@ -219,7 +226,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)])
 
   const settings = parsed.data
-  refuseHalfClosed(settings)
+  refuseContradictions(settings)
   const emulator = settings.CONTAINER_BACKEND === undefined
   const registry = settings.IMAGE_REGISTRY.replace(/\/+$/, '')
   return {
@@ -227,13 +234,15 @@ export function parseConfig(env: Record<string, unknown>): Config {
     dataDirectory: settings.DATA_DIR,
     database: { url: settings.DATABASE_URL, neonEndpoint: settings.NEON_HTTP_ENDPOINT },
     publicUrl: settings.PUBLIC_URL,
+    platformUrl: settings.PLATFORM_URL,
     adminTokens: settings.ADMIN_TOKEN,
     fly: {
       emulator,
       token: settings.FLY_API_TOKEN ?? EMULATOR_TOKEN,
       apps: appsOf(settings.FLY_WORKSPACE_APP ?? EMULATOR_APP, settings.FLY_WORKSPACE_APPS ?? []),
       region: settings.FLY_REGION,
-      apiUrl: settings.FLY_FLAPS_BASE_URL ?? 'https://api.machines.dev',
+      endpoint: settings.FLY_ENDPOINT,
+      apiUrl: settings.FLY_FLAPS_BASE_URL ?? FLY_API[settings.FLY_ENDPOINT],
       proxyUrl: settings.FLY_PROXY_BASE_URL,
       secretsDelivery: settings.SECRETS_DELIVERY,
     },
@@ -273,8 +282,8 @@ export function parseConfig(env: Record<string, unknown>): Config {
 const isLoopback = (host: string) => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)
 
 /** @throws ConfigError */
-function refuseHalfClosed(settings: z.infer<typeof Environment>): void {
-  const problems: string[] = []
+function refuseContradictions(settings: z.infer<typeof Environment>): void {
+  const problems = [...crossedNetworks(settings)]
   const isExposed = settings.CONTAINER_BACKEND !== undefined || !isLoopback(settings.HOST)
   if (isExposed && settings.ADMIN_TOKEN.some((token) => token.length < ADMIN_TOKEN_LENGTH)) {
     problems.push(
@@ -288,6 +297,33 @@ function refuseHalfClosed(settings: z.infer<typeof Environment>): void {
   }
   if (problems.length > 0) throw new ConfigError(problems)
 }
+
+// What could never work, though each setting is fine by itself: found out otherwise when the first agent does not answer.
+function crossedNetworks(settings: z.infer<typeof Environment>): string[] {
+  const { FLY_ENDPOINT, FLY_PROXY_BASE_URL: proxy, HOST } = settings
+  const problems: string[] = []
+  if (FLY_ENDPOINT === 'internal' && proxy?.startsWith('https:') === true) {
+    problems.push(
+      'FLY_PROXY_BASE_URL is https, but with FLY_ENDPOINT=internal machines listen for plain HTTP: unset one of them',
+    )
+  }
+  if (FLY_ENDPOINT === 'public' && proxy !== undefined && isBelow(proxy, 'flycast')) {
+    problems.push(
+      'FLY_PROXY_BASE_URL is a .flycast address, which machines listen for with FLY_ENDPOINT=internal alone: set that instead',
+    )
+  }
+  for (const name of ['PUBLIC_URL', 'PLATFORM_URL'] as const) {
+    const url = settings[name]
+    if (url !== undefined && isBelow(url, 'internal') && /^[\d.]+$/.test(HOST)) {
+      problems.push(
+        `${name} is a .internal address, which is IPv6 alone, but HOST is ${HOST}: use this app's .flycast address, or HOST=::`,
+      )
+    }
+  }
+  return problems
+}
+
+const isBelow = (url: string, domain: string) => new URL(url).hostname.endsWith(`.${domain}`)
 
 const appsOf = (first: string, more: string[]): [string, ...string[]] => [
   first,
@@ -309,8 +345,9 @@ function tooManyApps(settings: z.infer<typeof Environment>): string[] {
 function halfConfigured(given: Record<string, unknown>): string[] {
   const missing = FLY_SETTINGS.filter((name) => given[name] === undefined)
   if (missing.length === 0 || missing.length === FLY_SETTINGS.length) {
-    const stray = ['FLY_FLAPS_BASE_URL', 'FLY_PROXY_BASE_URL'].filter((name) => given[name] !== undefined)
     if (missing.length === 0) return []
+    const stray = ['FLY_FLAPS_BASE_URL', 'FLY_PROXY_BASE_URL'].filter((name) => given[name] !== undefined)
+    if (given['FLY_ENDPOINT'] === 'internal') stray.push('FLY_ENDPOINT')
     return stray.map(
       (name) =>
         `${name} is set but Fly is not: set ${FLY_SETTINGS.join(', ')}, or unset it to use the emulator`,

@@ -83,6 +83,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       provisioner: createFlyProvisioner({
         fly,
         apps: config.fly.apps,
+        endpoint: config.fly.endpoint,
         proxyUrl: config.fly.proxyUrl,
         secretsDelivery: config.fly.secretsDelivery,
       }),

@@ -3,11 +3,12 @@
 // redirect of somebody else's would lead away.
 import type { Transport } from './a2a/transport.ts'
 import type { Config } from './config.ts'
+import { proxyOf } from './provisioner/fly-endpoint.ts'
 
 /** @returns whether an origin (`https://host:port`) is one of Fly's API, or of the apps that our machines are in */
 export function createAllowedOrigins({ fly }: Pick<Config, 'fly'>): (origin: string) => boolean {
   const proxies =
-    fly.proxyUrl === undefined ? fly.apps.map((app) => `https://${app}.fly.dev`) : [fly.proxyUrl]
+    fly.proxyUrl === undefined ? fly.apps.map((app) => proxyOf(fly.endpoint, app)) : [fly.proxyUrl]
   const allowed = new Set([fly.apiUrl, ...proxies].map((url) => new URL(url).origin))
   return (origin) => allowed.has(origin)
 }

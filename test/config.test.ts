@@ -52,6 +52,41 @@ describe('the environment', () => {
     ])
   })
 
+  test('reaches Fly over the internet, or over its private network, and either may be moved', () => {
+    const flyOf = (env: Record<string, string>) => parseConfig({ ...FLY, ...env }).fly
+    expect(flyOf({})).toMatchObject({ endpoint: 'public', proxyUrl: undefined })
+    expect(flyOf({ FLY_ENDPOINT: 'internal' })).toMatchObject({
+      endpoint: 'internal',
+      apiUrl: 'http://_api.internal:4280',
+      proxyUrl: undefined,
+    })
+    const moved = { FLY_FLAPS_BASE_URL: 'http://[fdaa::3]:4280', FLY_PROXY_BASE_URL: 'http://proxy.flycast' }
+    expect(flyOf({ FLY_ENDPOINT: 'internal', ...moved })).toMatchObject({
+      apiUrl: 'http://[fdaa::3]:4280',
+      proxyUrl: 'http://proxy.flycast',
+    })
+  })
+
+  test.each<[Record<string, string>, RegExp]>([
+    [{ FLY_ENDPOINT: 'private' }, /^FLY_ENDPOINT /],
+    [{ FLY_ENDPOINT: 'internal', FLY_PROXY_BASE_URL: 'https://app.fly.dev' }, /^FLY_PROXY_BASE_URL is https/],
+    [{ FLY_PROXY_BASE_URL: 'http://app.flycast' }, /^FLY_PROXY_BASE_URL .* FLY_ENDPOINT=internal/],
+    [{ HOST: '0.0.0.0', PUBLIC_URL: 'http://us.internal:8080' }, /^PUBLIC_URL .* HOST=::/],
+    [{ HOST: '0.0.0.0', PLATFORM_URL: 'http://us.internal:8080' }, /^PLATFORM_URL .*\.flycast/],
+  ])('of %j cannot work, and is refused by name', (env, problem) => {
+    expect(problemsOf({ ...FLY, ...env })).toEqual([expect.stringMatching(problem)])
+  })
+
+  test('does not take the private network for the emulator', () => {
+    expect(problemsOf({ FLY_ENDPOINT: 'internal' })).toEqual([
+      expect.stringMatching(/^FLY_ENDPOINT is set but Fly is not/),
+    ])
+    expect(parseConfig({ FLY_ENDPOINT: 'public' }).fly.emulator).toBe(true)
+    expect(parseConfig({ ...FLY, HOST: '::', PLATFORM_URL: 'http://us.internal:8080' }).platformUrl).toBe(
+      'http://us.internal:8080',
+    )
+  })
+
   test.each([
     ['PORT', 'eighty'],
     ['PORT', '70000'],

@@ -55,6 +55,43 @@ describe('finding the app', () => {
   })
 })
 
+describe('flycast', () => {
+  const PLAIN = { ...WEB_SERVICE, ports: [{ port: 80, handlers: ['http'] }] }
+  const allocate = (fly: Fly) => fly.call('POST', '/v1/apps/demo/ip_assignments', { type: 'private_v6' })
+
+  test('needs a private address: public ones have no part in it', async () => {
+    const fly = await startFly()
+    const { id } = await fly.started({ services: [PLAIN] })
+    const ask80 = () => fly.emulator.proxy(new Request('http://demo.flycast/'))
+    await expect(ask80()).rejects.toThrow(ConnectionLost)
+    await allocate(fly)
+    expect(await (await ask80()).text()).toBe(id)
+  })
+
+  test('and a private address is no public one', async () => {
+    const fly = await startFly()
+    await fly.call('POST', '/v1/apps', { name: 'inner', org_slug: 'personal' })
+    await fly.call('POST', '/v1/apps/inner/ip_assignments', { type: 'private_v6' })
+    await expect(fly.emulator.proxy(new Request('https://inner.fly.dev/'))).rejects.toThrow(ConnectionLost)
+  })
+
+  test('is HTTP only, and tells the machine so', async () => {
+    const fly = await startFly()
+    await allocate(fly)
+    await fly.started({ services: [WEB_SERVICE] })
+    await expect(fly.emulator.proxy(new Request('https://demo.flycast/'))).rejects.toThrow(ConnectionLost)
+    expect((await fly.emulator.proxy(new Request('http://demo.flycast/'))).status).toBe(503)
+
+    await fly.started({ services: [PLAIN] })
+    await fly.emulator.proxy(new Request('http://demo.flycast/'))
+    expect(Object.fromEntries(seen.at(-1)?.request.headers ?? [])).toMatchObject({
+      host: 'demo.flycast',
+      'fly-forwarded-port': '80',
+      'x-forwarded-proto': 'http',
+    })
+  })
+})
+
 describe('routing', () => {
   test('a forced request reaches that machine and never another', async () => {
     const fly = await startFly()

@@ -45,7 +45,7 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
 describe('the recipe', () => {
   test('is, for Fly, exactly this', () => {
     const spec = machineSpec(input())
-    const config = flyConfig(spec, 'fly')
+    const config = flyConfig(spec, 'fly', 'public')
     expect(config).toMatchObject({
       image: 'ghcr.io/molecule-ai/workspace-hermes:latest',
       guest: { cpu_kind: 'shared', cpus: 1, memory_mb: 512 },
@@ -95,7 +95,7 @@ describe('the recipe', () => {
   })
 
   test('has everything in plain text where SECRETS_DELIVERY=env says so', () => {
-    const config = flyConfig(machineSpec(input()), 'env')
+    const config = flyConfig(machineSpec(input()), 'env', 'public')
     expect(config.processes).toBeUndefined()
     expect(config.env).toMatchObject({ MOLECULE_WORKSPACE_TOKEN: 'secret-token' })
     const files = Object.fromEntries(

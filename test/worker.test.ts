@@ -71,6 +71,12 @@ describe('without its settings', () => {
     expect(text).not.toContain('CONTAINER_BACKEND is missing')
   })
 
+  test("answers 503 where Fly's private network is asked for, which a Worker is outside of", async () => {
+    const { status, text } = await answerWith({ ...SETTINGS, FLY_ENDPOINT: 'internal' })
+    expect(status).toBe(503)
+    expect(text).toContain('FLY_ENDPOINT=internal is for inside of Fly')
+  })
+
   test('answers 503 and names ADMIN_TOKEN when only that is missing', async () => {
     const { ADMIN_TOKEN: _, ...rest } = SETTINGS
     const { status, text } = await answerWith(rest)

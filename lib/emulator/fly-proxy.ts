@@ -6,7 +6,7 @@ import { ConnectionLost } from './connection-lost.ts'
 import { FlyError } from './fly-error.ts'
 import { ConnectionRefused } from './host.ts'
 import type { MachineRunner } from './machine-runner.ts'
-import { appNameOf, chooseMachine, serviceOn } from './proxy-routing.ts'
+import { appNameOf, chooseMachine, hasAddress, isFlycast, isPublic, serviceOn } from './proxy-routing.ts'
 import type { Candidate } from './proxy-routing.ts'
 import { forwardedRequest, returnedResponse } from './proxy-headers.ts'
 import { watchIdle } from './proxy-idle.ts'
@@ -32,11 +32,15 @@ export function createFlyProxy(
     const meant = cloud.allMachines().find(({ record }) => record.id === forced)?.record.app ?? defaultApp
     const name = appNameOf(host, meant)
     const app = name === undefined ? undefined : cloud.findApp(name)
-    if (app === undefined || app.ips.length === 0) {
+    if (app === undefined || !hasAddress(app, host)) {
       world.log(
-        `proxy: ${host} has no DNS record: ${app === undefined ? 'no such app' : 'the app has no IP address'}`,
+        `proxy: ${host} has no DNS record: ${app === undefined ? 'no such app' : 'the app has no IP address of that kind'}`,
       )
       throw new ConnectionLost(`fetch failed: getaddrinfo ENOTFOUND ${host}`)
+    }
+    if (isFlycast(host) && url.protocol === 'https:') {
+      world.log(`proxy: ${host} speaks no TLS: flycast is HTTP only`)
+      throw new ConnectionLost(`fetch failed: no certificate for ${host}`)
     }
     const refuse = (status: number, why: string): Response => {
       world.log(`proxy: ${status} for ${request.method} ${host}${url.pathname}: ${why}`)
@@ -85,7 +89,7 @@ async function serve(
     const choice = chooseMachine(cloud, app, number, request.headers)
     if (choice.kind === 'refuse') return serving.refuse(503, choice.why)
     if (choice.kind === 'send') {
-      const answer = await forward(world, choice, request, serving)
+      const answer = await forward(world, choice, number, request, serving)
       if (answer instanceof Response) return answer
       failure = { status: 502, why: answer.why }
       if (!answer.mayTryAgain) return serving.refuse(502, failure.why)
@@ -101,6 +105,7 @@ async function serve(
 async function forward(
   world: World,
   { runner, service, port }: Candidate,
+  number: number,
   request: Request,
   { host, requestId, refuse }: Serving,
 ): Promise<Response | { why: string; mayTryAgain: boolean }> {
@@ -114,7 +119,13 @@ async function forward(
   const release = occupy(world, runner)
   const idle = watchIdle(world, (port.http_options?.idle_timeout ?? 60) * 1000, request.signal)
   try {
-    const outgoing = forwardedRequest(request, host, record, world.regions[0] ?? record.region, idle)
+    const outgoing = forwardedRequest(request, {
+      host,
+      record,
+      edge: world.regions[0] ?? record.region,
+      number,
+      idle,
+    })
     const response = await idle.orAborted(guest.fetch(internal, outgoing))
     const body = response.body === null ? null : idle.watch(response.body, release)
     if (body === null) {
@@ -147,8 +158,7 @@ function occupy(world: World, runner: MachineRunner): () => void {
 
 /** Real names are asked on their own ports; a loopback port is ours and stands for HTTPS. */
 function portOf(url: URL, host: string): number {
-  const isReal = /\.fly\.dev(:\d+)?$/.test(host)
-  if (!isReal) return 443
+  if (!isPublic(host) && !isFlycast(host)) return 443
   return url.port === '' ? (url.protocol === 'http:' ? 80 : 443) : Number(url.port)
 }
 

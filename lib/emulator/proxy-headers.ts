@@ -15,14 +15,20 @@ const HOP_BY_HOP = [
   'upgrade',
 ]
 
-/** The request as the guest receives it. `Host` stays the public name; `edge` is the region that took the request. */
-export function forwardedRequest(
-  request: Request,
-  host: string,
-  record: MachineRecord,
-  edge: string,
-  idle: IdleWatch,
-): Request {
+type Forwarding = {
+  /** The name that was asked for: it stays. */
+  host: string
+  record: MachineRecord
+  /** The region that took the request. */
+  edge: string
+  /** The port it came to. */
+  number: number
+  idle: IdleWatch
+}
+
+/** The request as the guest receives it. */
+export function forwardedRequest(request: Request, forwarding: Forwarding): Request {
+  const { edge, host, idle, number, record } = forwarding
   const url = new URL(request.url)
   const headers = new Headers(request.headers)
   for (const name of HOP_BY_HOP) headers.delete(name)
@@ -30,14 +36,15 @@ export function forwardedRequest(
   headers.set('host', host)
   headers.set('fly-client-ip', client)
   headers.set('fly-region', edge)
-  headers.set('fly-forwarded-port', '443')
+  headers.set('fly-forwarded-port', String(number))
   headers.set(
     'x-forwarded-for',
     [request.headers.get('x-forwarded-for'), '66.241.124.1'].filter(Boolean).join(', '),
   )
-  headers.set('x-forwarded-proto', 'https')
-  headers.set('x-forwarded-port', '443')
-  headers.set('x-forwarded-ssl', 'on')
+  const isPlain = number === 80
+  headers.set('x-forwarded-proto', isPlain ? 'http' : 'https')
+  headers.set('x-forwarded-port', String(number))
+  headers.set('x-forwarded-ssl', isPlain ? 'off' : 'on')
   headers.append('via', '2 fly.io')
   const preferred = request.headers.get('fly-prefer-instance-id')
   // The sender asked for another machine and got this one.

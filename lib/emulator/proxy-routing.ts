@@ -22,6 +22,21 @@ export function appNameOf(host: string, defaultApp: string | undefined): string 
   return name.split('.')[0]
 }
 
+const PUBLIC_TYPES = ['v4', 'v6', 'shared_v4']
+
+/**
+ * Whether a name leads to the app: `.flycast` over the private network, `.fly.dev` from everywhere, each by an address of its
+ * kind (fly.md §7.1, §7.2). Names of this computer stand for both.
+ */
+export function hasAddress(app: AppRecord, host: string): boolean {
+  if (isFlycast(host)) return app.ips.some(({ type }) => type === 'private_v6')
+  if (isPublic(host)) return app.ips.some(({ type }) => PUBLIC_TYPES.includes(type))
+  return app.ips.length > 0
+}
+
+export const isFlycast = (host: string): boolean => /\.flycast(:\d+)?$/i.test(host)
+export const isPublic = (host: string): boolean => /\.fly\.dev(:\d+)?$/i.test(host)
+
 /** The part of a machine's config that answers HTTP on a public port, if there is one. */
 export function serviceOn(runner: MachineRunner, number: number): Candidate | undefined {
   for (const service of runner.record.config.services ?? []) {

@@ -2,6 +2,7 @@
 import { encodeBase64 } from '../encoding.ts'
 import type { MachineConfig } from '../fly/client.ts'
 import type { MachineSpec } from '../workspaces/machine-spec.ts'
+import { type FlyEndpoint, SERVICE_PORT } from './fly-endpoint.ts'
 import { toMetadata } from './fly-labels.ts'
 import { secretReferences } from './fly-secrets.ts'
 
@@ -11,7 +12,12 @@ export const MAX_RESTARTS = 3
 /** `fly`: secret values as secrets of the app, named by the config; `env`: in the config, in plain text. */
 export type SecretsDelivery = 'fly' | 'env'
 
-export function flyConfig(spec: MachineSpec, delivery: SecretsDelivery): MachineConfig {
+export function flyConfig(
+  spec: MachineSpec,
+  delivery: SecretsDelivery,
+  endpoint: FlyEndpoint,
+): MachineConfig {
+  const { port, handlers } = SERVICE_PORT[endpoint]
   const isPlain = delivery === 'env'
   const references = isPlain ? undefined : secretReferences(spec)
   return {
@@ -42,8 +48,8 @@ export function flyConfig(spec: MachineSpec, delivery: SecretsDelivery): Machine
         // No `min_machines_running`: it counts machines of a region, and ours are not interchangeable.
         ports: [
           {
-            port: 443,
-            handlers: ['tls', 'http'],
+            port,
+            handlers: [...handlers],
             // Fly ends connections that are silent for 60 s; agents think for longer (fly.md §7.5).
             http_options: { idle_timeout: 3600, response: { pristine: true } },
           },

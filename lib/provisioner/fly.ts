@@ -4,6 +4,7 @@ import { type FlyClient, type Machine as FlyMachine, type MachineEvent } from '.
 import { FlyError } from '../fly/errors.ts'
 import { machineName, type MachineSpec } from '../workspaces/machine-spec.ts'
 import { flyConfig, type SecretsDelivery } from './fly-config.ts'
+import { type FlyEndpoint, proxyOf } from './fly-endpoint.ts'
 import { appSecrets, ownerOf } from './fly-secrets.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './fly-labels.ts'
 import { toProvisionError } from './fly-problems.ts'
@@ -55,7 +56,8 @@ const LAUNCH_RATE = { perSecond: 1, burst: 2 }
 export type FlyProvisionerOptions = {
   fly: FlyClient
   apps: readonly [string, ...string[]]
-  /** Where the Fly Proxy is, when it is not `https://<app>.fly.dev`. */
+  endpoint: FlyEndpoint
+  /** Where the Fly Proxy is, when it is not where the endpoint has it. */
   proxyUrl?: string | undefined
   /** `env`: secret values are part of the machine's config, and readable by whoever may list machines. */
   secretsDelivery: SecretsDelivery
@@ -64,6 +66,7 @@ export type FlyProvisionerOptions = {
 export function createFlyProvisioner({
   fly,
   apps,
+  endpoint,
   proxyUrl,
   secretsDelivery,
 }: FlyProvisionerOptions): Provisioner {
@@ -75,7 +78,7 @@ export function createFlyProvisioner({
 
   /** Sets what is secret, and returns the config that names it; Fly then waits until the machine's host has it. */
   async function deliver(app: string, spec: MachineSpec) {
-    const config = flyConfig(spec, secretsDelivery)
+    const config = flyConfig(spec, secretsDelivery, endpoint)
     if (secretsDelivery === 'env') return { config }
     const version = await fly.updateSecrets(app, appSecrets(spec))
     return { config, ...(version === undefined ? {} : { min_secrets_version: version }) }
@@ -224,7 +227,7 @@ export function createFlyProvisioner({
       }),
 
     endpoint: (machine) => ({
-      url: proxyUrl ?? `https://${machine.app}.fly.dev`,
+      url: proxyUrl ?? proxyOf(endpoint, machine.app),
       headers: { 'fly-force-instance-id': machine.machineId },
     }),
   }

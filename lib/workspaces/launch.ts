@@ -127,7 +127,7 @@ async function deliver(
     controlPlane: row.controlPlane,
     token: minted.token,
     inboundSecret: await inboundSecret(row.agentKey, row.id, row.generation),
-    platformUrl: config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
+    platformUrl: config.platformUrl ?? config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
   })
 }
 

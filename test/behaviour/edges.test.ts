@@ -218,6 +218,21 @@ describe('we call', () => {
     expect(isAllowed(origin)).toBe(expected)
   })
 
+  test('from inside of Fly its inner addresses, and none of the outer ones', () => {
+    const settings = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'mine' }
+    const inside = createAllowedOrigins(parseConfig({ ...settings, FLY_ENDPOINT: 'internal' }))
+    for (const origin of ['http://_api.internal:4280', 'http://mine.flycast'])
+      expect(inside(origin), origin).toBe(true)
+    for (const origin of [
+      'https://api.machines.dev',
+      'https://mine.fly.dev',
+      'http://theirs.flycast',
+      'https://mine.flycast',
+      'http://mine.internal',
+    ])
+      expect(inside(origin), origin).toBe(false)
+  })
+
   test('nobody whom a redirect names', async () => {
     const asked: RequestInit[] = []
     const guarded = onlyTo(isAllowed, async (_, init) => {

@@ -13,6 +13,8 @@ import { openWorkerdPlace } from './workerd-place.ts'
 export const PLATFORM = 'http://platform.test'
 const FLY = 'http://fly.test'
 const PROXY = 'http://fly-proxy.test'
+/** Fly from inside its private network (FLY_ENDPOINT=internal). */
+const FLY_INTERNAL = 'http://_api.internal:4280'
 
 export type HarnessOptions = {
   env?: Record<string, string>
@@ -72,7 +74,8 @@ export async function createHarness(options: HarnessOptions = {}) {
     const { origin } = new URL(request.url)
     const body = origin === FLY ? await request.clone().text() : ''
     outgoing.push({ url: request.url, method: request.method, headers: new Headers(request.headers), body })
-    if (origin === FLY) return emulator.api.fetch(request)
+    if (origin === FLY || origin === FLY_INTERNAL) return emulator.api.fetch(request)
+    if (origin.endsWith('.flycast')) return emulator.proxy(request)
     if (origin === PROXY)
       return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))
     if (origin === PLATFORM) return place.fetch(request)
