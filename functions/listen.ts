@@ -21,9 +21,12 @@ const REQUEST_MS = 120_000
 /** How long an idle connection is kept: longer than the proxies that keep one to us, or they would meet it closing. */
 const KEEP_ALIVE_MS = 75_000
 
+/** How often a listener that closes looks for connections that have become idle. */
+const IDLE_LOOK_MS = 50
+
 export type Listener = {
   port: number
-  /** Stops taking connections, gives open requests `graceMs` to end, then cuts them off. */
+  /** Stops taking connections, gives open requests `graceMs` to end, each with its connection, then cuts them off. */
   close(graceMs: number): Promise<void>
 }
 
@@ -47,6 +50,8 @@ export function listen(
     const server = createServer(
       { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
       (incoming, outgoing) => {
+        // It came on a connection from before: its answer is the last one there.
+        if (!server.listening) outgoing.shouldKeepAlive = false
         if (first?.(incoming, outgoing) === true) return
         outgoing.once('finish', () => readAway(incoming))
         void pass(incoming, outgoing)
@@ -59,11 +64,13 @@ export function listen(
         close: (graceMs) =>
           new Promise((closed) => {
             const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+            // Those whose answer was under way are idle only after it.
+            const again = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
             server.close(() => {
               clearTimeout(cut)
+              clearInterval(again)
               closed()
             })
-            server.closeIdleConnections()
           }),
       })
     })

@@ -13,7 +13,7 @@ import { sweep } from '../lib/sweep.ts'
 import { releaseAllLeases } from '../lib/workspaces/queries.ts'
 import { createApp } from './app.ts'
 import { isOpen } from './authenticate.ts'
-import { startEmbeddedFly } from './embedded-fly.ts'
+import type { startEmbeddedFly } from './embedded-fly.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
 import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
 import { openData } from './open-data.ts'
@@ -22,8 +22,8 @@ import { VERSION } from './version.ts'
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
 
-/** How long open requests and running reconciles get when the process is asked to stop. */
-const GRACE_MS = 5_000
+/** How long what must be written down gets when grace is over, before the process ends as it is. */
+const LAST_MS = 2_000
 
 try {
   await main()
@@ -38,6 +38,7 @@ async function main(): Promise<void> {
   const config = parseConfig(process.env)
   const log = createLog(config.logLevel, (line) => console.error(line))
   const { host } = config.listen
+  const startFly = config.fly.emulator ? await loadEmbeddedFly() : undefined
   const running = new Set<Promise<unknown>>()
   const background: Background = {
     waitUntil(promise) {
@@ -70,7 +71,7 @@ async function main(): Promise<void> {
     await releaseAllLeases(database.db, new Date())
     await releaseMessages(database.db, new Date())
   }
-  const fly = config.fly.emulator ? await startEmbeddedFly(config, (line) => log('info', line)) : undefined
+  const fly = await startFly?.(config, (line) => log('info', line))
   const effective: Config = {
     ...config,
     secretKeys,
@@ -109,9 +110,16 @@ async function main(): Promise<void> {
     if (stop.signal.aborted) process.exit(1)
     stop.abort()
     clearTimeout(timer)
-    const overdue = setTimeout(() => process.exit(1), 2 * GRACE_MS)
-    await listener.close(GRACE_MS)
-    await Promise.race([Promise.all(running), new Promise((done) => setTimeout(done, GRACE_MS))])
+    const until = Date.now() + config.shutdownGraceMs
+    const overdue = setTimeout(() => process.exit(1), config.shutdownGraceMs + 2 * LAST_MS)
+    await listener.close(config.shutdownGraceMs)
+    // Requests leave work behind, and so does that.
+    const left = Math.max(until - Date.now(), LAST_MS)
+    const idle = async () => {
+      while (running.size > 0) await Promise.all(running)
+    }
+    await Promise.race([idle(), new Promise((done) => setTimeout(done, left))])
+    if (running.size > 0) log('warn', 'ended with work under way', { tasks: running.size })
     await services.activity.flush()
     await agents.close()
     await fly?.close()
@@ -122,6 +130,23 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end())
 
   console.log(banner(effective, localUrl, database.driver))
+}
+
+/**
+ * The emulator is for development: an image or an installation for production lacks it, or the agent in it.
+ * @throws ConfigError
+ */
+async function loadEmbeddedFly(): Promise<typeof startEmbeddedFly> {
+  try {
+    // Its agent runs in processes of their own, where a package that is not there would be noticed much later.
+    import.meta.resolve('@a2a-js/sdk')
+    return (await import('./embedded-fly.ts')).startEmbeddedFly
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new ConfigError([
+      `${FLY_SETTINGS.join(', ')} are missing: the embedded emulator is not part of this installation (npm ci brings it)`,
+    ])
+  }
 }
 
 /**

@@ -39,6 +39,8 @@ export type Config = {
   sweepIntervalSeconds: number
   /** Requests that one invocation of a Worker may send, statements included. */
   subrequestLimit: number
+  /** How long what is under way gets when the process is asked to stop. Node only. */
+  shutdownGraceMs: number
   /** How old an orphaned machine must be before it is destroyed. */
   orphanGraceSeconds: number
   a2a: {
@@ -170,6 +172,7 @@ export const Environment = z.object({
   PROVISION_TIMEOUT_SECONDS: seconds(86_400).optional(),
   SWEEP_INTERVAL_SECONDS: seconds(3600).default(5),
   SUBREQUEST_LIMIT: z.coerce.number().int().min(50).max(10_000_000).default(10_000),
+  SHUTDOWN_GRACE_SECONDS: z.coerce.number().min(0).max(300).default(5),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
   ORPHAN_GRACE_SECONDS: z.coerce.number().min(0).max(86_400).default(600),
   A2A_MAX_BODY_BYTES: z.coerce.number().int().min(1024).max(100_000_000).default(10_000_000),
@@ -256,6 +259,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
     sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
     subrequestLimit: settings.SUBREQUEST_LIMIT,
+    shutdownGraceMs: settings.SHUTDOWN_GRACE_SECONDS * 1000,
     orphanGraceSeconds: settings.ORPHAN_GRACE_SECONDS,
     a2a: {
       maxBodyBytes: settings.A2A_MAX_BODY_BYTES,

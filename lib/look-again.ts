@@ -1,7 +1,7 @@
 // Looking again until something has come about: eagerly at first, then every second, and less often where each look is one of
 // few requests that an invocation has.
 import { bounded } from './budget.ts'
-import type { Services } from './services.ts'
+import { isStopping, type Services } from './services.ts'
 
 /** Requests that are left to whoever waits, for what comes after. */
 const KEPT = 5
@@ -16,7 +16,7 @@ export type Patience = {
   signal: AbortSignal | undefined
 }
 
-/** Looks after pauses until `look` says true, patience or the budget is over, or the signal aborts. A look is one statement. */
+/** Looks after pauses until `look` says true, patience or the budget is over, the signal aborts, or the process is to end. A look is one statement. */
 export async function lookAgain(
   services: Services,
   { ms, signal }: Patience,
@@ -27,7 +27,7 @@ export async function lookAgain(
   for (let pause = SHORTEST_MS; ;) {
     const left = until - services.now().getTime()
     const looks = counted.budget.left() - KEPT
-    if (left <= 0 || looks < 1 || signal?.aborted === true) return
+    if (left <= 0 || looks < 1 || signal?.aborted === true || isStopping(services)) return
     await services.sleep(Math.min(pause, left), signal)
     if (await look(counted)) return
     pause = Math.min(pause * 1.5, Math.max(LONGEST_MS, left / looks))

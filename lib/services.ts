@@ -56,3 +56,6 @@ export type Services = {
   /** Milliseconds; interruptible. Tests make it short. */
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
 }
+
+/** Whether nothing new is to be begun: what is due stays due, for the next process or another one. */
+export const isStopping = ({ stopping }: Services): boolean => stopping?.aborted === true

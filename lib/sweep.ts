@@ -5,7 +5,7 @@ import { bounded, within } from './budget.ts'
 import { listFleet, noticeDrift } from './drift.ts'
 import { keepHouse } from './housekeeping.ts'
 import { destroyOrphans, noteOrphans } from './orphans.ts'
-import type { Services } from './services.ts'
+import { isStopping, type Services } from './services.ts'
 import { hibernateIdle } from './workspaces/hibernate.ts'
 import {
   claimDue,
@@ -65,10 +65,10 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
   const { budget, now } = services
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
-  const house = keepHouse(services)
+  const house = isStopping(services) ? undefined : keepHouse(services)
   const dueAt = now()
   let [reconciled, failed, isMore] = [0, 0, true]
-  while (isMore) {
+  while (isMore && !isStopping(services)) {
     const wanted = Math.min(limit, Math.floor((budget.left() - CLAIM_COST) / RECONCILE_COST))
     if (wanted < 1) break
     const rows = await claimDue(services.db, now(), { dueAt, limit: wanted })
@@ -96,7 +96,7 @@ async function reconcileAll(
   const most = budget.left() / Math.max(1, Math.min(concurrency, rows.length))
   let failed = 0
   const work = async () => {
-    while (queue.length > 0 && now().getTime() < beginBefore) {
+    while (queue.length > 0 && now().getTime() < beginBefore && !isStopping(services)) {
       const share = budget.share(RECONCILE_COST, { most, reserve: RELEASE_COST })
       const row = share === undefined ? undefined : queue.shift()
       if (share === undefined || row === undefined) return
@@ -131,6 +131,7 @@ async function takeInventory(services: Services): Promise<{ drifted: number; orp
  * request that asks has none left for it: the workspace is due, and the next sweep takes it.
  */
 export async function reconcileNow(services: Services, id: string): Promise<void> {
+  if (isStopping(services)) return
   const { budget, ...counted } = bounded(services)
   const now = services.now().getTime()
   const until = now + REQUEST_PATIENCE_MS
@@ -157,7 +158,7 @@ async function reconcileSafely(services: Services, first: ClaimedWorkspace, unti
     // A wish that came while the lease was held found it taken; it is looked after before anybody lets go.
     while (row !== undefined && (await reconcileWorkspace(services, row, { until }))) {
       row =
-        services.now().getTime() < until
+        services.now().getTime() < until && !isStopping(services)
           ? await claimWorkspace(services.db, row.id, services.now())
           : undefined
     }

@@ -1,6 +1,6 @@
 // Messages and sleep: a message waits for a workspace that is on its way, wakes one that is hibernated, and while its answer
 // takes, the idle policy leaves the workspace alone.
-import type { Services } from '../services.ts'
+import { isStopping, type Services } from '../services.ts'
 import { reconcileNow } from '../sweep.ts'
 import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
 import { isTransient } from '../workspaces/lifecycle.ts'
@@ -39,7 +39,7 @@ export async function openRoute(services: Services, id: string, patience: Patien
       patience.waitUntil(reconcileNow(services, id))
     }
     const leftMs = until - services.now().getTime()
-    const isOver = leftMs <= 0 || services.budget.left() < KEPT
+    const isOver = leftMs <= 0 || services.budget.left() < KEPT || isStopping(services)
     if (isOver || patience.signal?.aborted === true) throw refusalOf(found)
     if (!waited) patience.onWait?.()
     // Settled, and yet without a machine to send to: the next sweep makes one.

@@ -11,7 +11,7 @@ import { type Budget, within } from '../budget.ts'
 import { travel } from '../a2a/road.ts'
 import { COMING } from '../a2a/route.ts'
 import { decodeBase64 } from '../encoding.ts'
-import type { Services } from '../services.ts'
+import { isStopping, type Services } from '../services.ts'
 import { finishMessage, settleMessages } from './finish.ts'
 import type { Message } from './message.ts'
 
@@ -58,6 +58,7 @@ export async function releaseMessages(db: Database, now: Date): Promise<void> {
 }
 
 async function deliverClaimed(services: Services, workspaceId?: string): Promise<void> {
+  if (isStopping(services)) return
   /** What goes on after an answer, and no message has to wait for. */
   const background: Promise<unknown>[] = []
   const { budget } = services
@@ -76,7 +77,7 @@ async function deliverClaimed(services: Services, workspaceId?: string): Promise
         const ended = endAfter(share, mine)
         background.push(ended)
         if (budget.left() < DELIVERY_COST + CLAIM_COST) await ended
-        const isOver = services.stopping?.aborted === true || budget.left() < DELIVERY_COST + CLAIM_COST
+        const isOver = isStopping(services) || budget.left() < DELIVERY_COST + CLAIM_COST
         // One for one, so that the next of its context is not held up by another that takes long.
         ;[message] = isOver ? [] : await claimMessages(services, 1, workspaceId)
         share = message === undefined ? undefined : takeShare()

@@ -44,7 +44,7 @@ export async function listMessages(
   return rows
 }
 
-/** Reads a message until it is finished, the time is over or the caller has left; then returns what it is now. */
+/** Reads a message until it is finished, the time is over, the caller has left or we must; then returns what it is now. */
 export async function waitUntilFinished(
   services: Services,
   message: Message,

@@ -174,10 +174,10 @@ export function createFlyProvisioner({
       }
     },
 
-    async settle({ app, machineId }, seconds) {
+    async settle({ app, machineId }, seconds, signal) {
       try {
         const timeoutSeconds = Math.max(1, Math.min(60, Math.floor(seconds)))
-        await fly.waitForMachine(app, machineId, { states: ['settled'], timeoutSeconds })
+        await fly.waitForMachine(app, machineId, { states: ['settled'], timeoutSeconds }, { signal })
       } catch (error) {
         // What follows looks at the machine again, so a wait that failed is only a wait cut short.
         if (!(error instanceof FlyError)) throw error

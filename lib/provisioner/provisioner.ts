@@ -111,8 +111,8 @@ export type Provisioner = {
   destroy(machine: MachineRef): Promise<void>
   /** The machine by its id or, while that is not known, by its labels. Never throws for a backend's failure: see {@link Observed}. */
   observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
-  /** Waits until the machine rests or `seconds` (1–60) have passed. May return early; never a proof of anything. */
-  settle(machine: MachineRef, seconds: number): Promise<void>
+  /** Waits until the machine rests, `seconds` (1–60) have passed or the signal aborts. May return early; never a proof of anything. */
+  settle(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<void>
   /** All machines of a control plane in one app, as the backend's inventory has them: may lag, and says little of each. */
   fleet(app: string, controlPlane: string): Promise<FleetEntry[]>
   /** Everything in one app, ours or not, with what it costs. */

@@ -3,13 +3,14 @@
 import { and, eq } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema.ts'
 import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
-import type { Services } from '../services.ts'
+import { isStopping, type Services } from '../services.ts'
 import { act, refused } from './act.ts'
 import { decide, type Step } from './decide.ts'
 import type { Outcome } from './outcome.ts'
 import { type ClaimedWorkspace, releaseWorkspace, renewLease } from './queries.ts'
 
-/** How long a reconcile may stay with its workspace. Past `until` (ms since the epoch) it lets go and leaves the row due. */
+/** How long a reconcile may stay with its workspace. Past `until` (ms since the epoch) it lets go and leaves the row due; and
+ * as soon as the process is to end, so that another finds it free. */
 export type Patience = { until: number }
 
 /** Steps taken in one go: more than any path needs, so that a decision that runs in circles cannot keep a process busy. */
@@ -36,7 +37,7 @@ export async function reconcileWorkspace(
     }
     if (outcome.next === 'wait') {
       attempts = outcome.failed === true ? attempts + 1 : 0
-      const left = patience.until - services.now().getTime()
+      const left = isStopping(services) ? 0 : patience.until - services.now().getTime()
       if (left <= 0 || (outcome.settle !== true && outcome.ms > left)) {
         const ms = outcome.settle === true ? 1_000 : outcome.ms
         return releaseWorkspace(db, row, { at: new Date(services.now().getTime() + ms), attempts })
@@ -59,8 +60,9 @@ async function pause(
 ) {
   const seconds = Math.floor(Math.min(outcome.ms, left) / 1000)
   if (outcome.settle !== true || row.machineId === null || seconds < 1)
-    return services.sleep(Math.min(outcome.ms, left))
-  await services.provisioner.settle({ app: row.app ?? '', machineId: row.machineId }, seconds)
+    return services.sleep(Math.min(outcome.ms, left), services.stopping)
+  const machine = { app: row.app ?? '', machineId: row.machineId }
+  await services.provisioner.settle(machine, seconds, services.stopping)
 }
 
 /** Requests that a step may need, with the lease's before and after it. A delivery is several statements and calls. */

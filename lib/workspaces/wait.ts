@@ -12,7 +12,7 @@ export const MAX_WAIT_SECONDS = 60
 const isSettled = (row: Workspace) =>
   !isTransient(row.status) && (row.status !== 'removed' || row.launchId === null)
 
-/** Reads the workspace until it is settled, the time is over or the caller has left; then returns what it is now. */
+/** Reads the workspace until it is settled, the time is over, the caller has left or we must; then returns what it is now. */
 export async function waitUntilSettled(
   services: Services,
   id: string,

@@ -38,6 +38,14 @@ export async function createPostgresDatabase(): Promise<string> {
   }
 }
 
+/** @returns the connection string of a new database without a single table */
+export async function createEmptyDatabase(): Promise<string> {
+  const server = inject('postgresUrl')
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  await withClient(server, (client) => client.query(`create database ${name}`))
+  return urlOf(server, name)
+}
+
 async function withClient(url: string, use: (client: Client) => Promise<unknown>): Promise<void> {
   const client = new Client({ connectionString: url })
   await client.connect()

@@ -1,0 +1,21 @@
+# The control plane on Node, as a small image: TypeScript runs as it is, so there is nothing to build but the packages.
+# Settings come from the environment (README.md); where and how to run it is told in DEPLOY.md.
+FROM node:24-alpine AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+# None of them needs a script; those that do are for development.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24-alpine
+WORKDIR /app
+# What lies here without a Postgres: a volume mounted over it keeps this owner.
+RUN mkdir /data && chown node:node /data
+COPY --from=packages /app/node_modules ./node_modules
+COPY . .
+# Inside a container loopback is nobody's address; without ADMIN_TOKEN the API stays closed.
+ENV HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=15s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself, and not npm, so that SIGTERM reaches it.
+CMD ["node", "functions/node.ts"]

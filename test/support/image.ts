@@ -1,0 +1,189 @@
+// What the Dockerfile would put into an image, put into a directory: no Docker is needed, and what is missing from an image
+// is missing here too. It reads the few instructions that our Dockerfile has, and refuses any other.
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Exit } from './server.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const read = (name: string) => readFileSync(join(ROOT, name), 'utf8')
+
+export type Image = {
+  directory: string
+  env: Record<string, string>
+  user: string
+  command: string[]
+  healthCheck: string[]
+  /** Everything in it, as paths. */
+  files(): string[]
+  /** Runs one of its commands, as its user where we may become one. */
+  run(command: string[], env: Record<string, string>): Running
+  remove(): void
+}
+
+export type Running = {
+  exited: Promise<Exit>
+  /** What it printed so far. */
+  said(): string
+  end(signal: NodeJS.Signals): Promise<Exit>
+}
+
+/** Who `node` is in the official images. */
+const NODE_USER = { uid: 1000, gid: 1000 }
+
+/** @throws Error for an instruction that is not understood here */
+export function makeImage(): Image {
+  const directory = mkdtempSync(join(tmpdir(), 'workspaces-image-'))
+  chmodSync(directory, 0o755)
+  const image: Image = {
+    directory,
+    env: {},
+    user: 'root',
+    command: [],
+    healthCheck: [],
+    files: () => readdirSync(directory, { recursive: true, encoding: 'utf8' }),
+    run: (command, env) => run(image, command, env),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  }
+  for (const line of finalStage()) {
+    const [, instruction = '', rest = ''] = /^(\w+) +(.*)$/.exec(line) ?? []
+    if (instruction === 'COPY') copy(rest, directory)
+    else if (instruction === 'ENV')
+      for (const pair of rest.split(' ')) {
+        const [name = '', value = ''] = pair.split('=')
+        image.env[name] = value
+      }
+    else if (instruction === 'USER') image.user = rest
+    else if (instruction === 'CMD') image.command = JSON.parse(rest) as string[]
+    else if (instruction === 'HEALTHCHECK')
+      image.healthCheck = JSON.parse(rest.replace(/^.*?CMD /, '')) as string[]
+    else if (!['FROM', 'WORKDIR', 'RUN', 'EXPOSE'].includes(instruction)) throw new Error(`${line}?`)
+  }
+  return image
+}
+
+function run(
+  { directory, env: own, user }: Image,
+  [program, ...args]: string[],
+  env: Record<string, string>,
+): Running {
+  if (program !== 'node' || user !== 'node') throw new Error(`${program} as ${user}?`)
+  const child = spawn(process.execPath, args, {
+    cwd: directory,
+    env: { ...own, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(mayBecome(NODE_USER) ? NODE_USER : {}),
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  return {
+    exited,
+    said: () => said,
+    async end(signal) {
+      child.kill(signal)
+      return exited
+    },
+  }
+}
+
+/** Root may, unless this Node lies where nobody else can read. */
+const mayBecome = (user: typeof NODE_USER) =>
+  process.getuid?.() === 0 && spawnSync(process.execPath, ['--version'], user).status === 0
+
+function finalStage(): string[] {
+  const lines = read('Dockerfile')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  return lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')))
+}
+
+function copy(rest: string, directory: string): void {
+  if (rest === '--from=packages /app/node_modules ./node_modules') copyPackages(directory)
+  else if (rest === '. .') copyContext(directory)
+  else throw new Error(`COPY ${rest}?`)
+}
+
+/** What `npm ci --omit=dev` would install, from what is installed here. */
+function copyPackages(directory: string): void {
+  const lock = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { dev?: boolean; optional?: boolean }>
+  }
+  for (const [path, { dev, optional }] of Object.entries(lock.packages)) {
+    if (path === '' || dev === true) continue
+    try {
+      // Packages within packages come by themselves.
+      cloneTree(join(ROOT, path), join(directory, path), (name) => name === 'node_modules')
+    } catch (error) {
+      if (optional !== true) throw error
+    }
+  }
+}
+
+function cloneTree(from: string, to: string, isLeftOut: (name: string) => boolean): void {
+  mkdirSync(to, { recursive: true })
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (isLeftOut(entry.name)) continue
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) cloneTree(source, target, isLeftOut)
+    else cloneFile(source, target)
+  }
+}
+
+// Links where it can: packages are 60 MB in thousands of files.
+function cloneFile(source: string, target: string): void {
+  try {
+    linkSync(source, target)
+  } catch {
+    cpSync(source, target)
+  }
+}
+
+function copyContext(directory: string): void {
+  const isIgnored = createIgnore(read('.dockerignore'))
+  for (const path of readdirSync(ROOT, { recursive: true, encoding: 'utf8' })) {
+    if (isIgnored(path) || statSync(join(ROOT, path)).isDirectory()) continue
+    mkdirSync(join(directory, dirname(path)), { recursive: true })
+    cpSync(join(ROOT, path), join(directory, path))
+  }
+}
+
+/** Docker's rule: the last pattern that fits a path, or a directory above it, decides. Unlike a shell's, `*` fits dots too. */
+function createIgnore(text: string): (path: string) => boolean {
+  const patterns = text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => ({ isException: line.startsWith('!'), fits: toRegExp(line.replace(/^!/, '')) }))
+  return (path) => {
+    const parts = path.split('/')
+    const above = parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+    let isIgnored = false
+    for (const { fits, isException } of patterns) {
+      if (above.some((name) => fits.test(name))) isIgnored = !isException
+    }
+    return isIgnored
+  }
+}
+
+const toRegExp = (glob: string) =>
+  new RegExp(
+    `^${glob
+      .split('**/')
+      .map((part) => part.replaceAll('.', '\\.').replaceAll('*', '[^/]*'))
+      .join('(.*/)?')}$`,
+  )
