@@ -2,7 +2,7 @@
 // its cloud is the embedded emulator, so that `npm start` needs nothing at all.
 import { resolve } from 'node:path'
 import type { OpenDatabase } from '../drizzle/database.ts'
-import { DirectoryInUse } from '../drizzle/pglite.ts'
+import { DirectoryInUse } from '../drizzle/directory-lock.ts'
 import { type Config, ConfigError, FLY_SETTINGS, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
 import { deliverMessages, releaseMessages } from '../lib/messages/deliver.ts'
