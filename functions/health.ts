@@ -1,8 +1,8 @@
-// Is it alive, can it work, and what is it: /livez asks nothing of anybody, /readyz asks everything, /metrics has the numbers, /healthz is the tutorial's third step, /health is what
-// Molecule's clients call.
+// Is it alive, can it work, and what is it: /livez asks nothing of anybody, /readyz asks everything, /metrics has the numbers,
+// /healthz is the tutorial's third step, /health is what Molecule's clients call.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
-import { pingDatabase } from '../lib/ping-database.ts'
+import { readIdentity } from '../lib/identity.ts'
 import { countStock, createReadiness, sweepAgeSeconds } from '../lib/readiness.ts'
 import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
@@ -19,6 +19,10 @@ const Health = z
     emulator: z.boolean(),
     database: z.string(),
     uptime: z.number(),
+    control_plane: z
+      .uuid()
+      .optional()
+      .openapi({ description: 'The id of the control plane that this database is; its machines carry it.' }),
   })
   .openapi('Health')
 
@@ -101,7 +105,7 @@ export function healthRoutes(services: Services) {
   let bornAt: number | undefined
 
   async function health(): Promise<z.infer<typeof Health>> {
-    await pingDatabase(services.db)
+    const identity = await readIdentity(services.db)
     bornAt ??= services.now().getTime()
     return {
       status: 'ok',
@@ -112,6 +116,7 @@ export function healthRoutes(services: Services) {
       emulator: config.fly.emulator,
       database: services.driver,
       uptime: Math.round((services.now().getTime() - bornAt) / 1000),
+      ...(identity === undefined ? {} : { control_plane: identity }),
     }
   }
 

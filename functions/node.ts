@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import type { OpenDatabase } from '../drizzle/database.ts'
 import { DirectoryInUse } from '../drizzle/directory-lock.ts'
-import { type Config, ConfigError, FLY_SETTINGS, parseConfig } from '../lib/config.ts'
+import { type Config, ConfigError, FLY_SETTINGS, isLoopback, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
 import { deliverMessages, releaseMessages } from '../lib/messages/deliver.ts'
 import { createLog, type Log } from '../lib/log.ts'
@@ -19,8 +19,6 @@ import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
 import { openData } from './open-data.ts'
 import { createUndiciTransport } from './undici-transport.ts'
 import { VERSION } from './version.ts'
-
-const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/
 
 /** How long what must be written down gets when grace is over, before the process ends as it is. */
 const LAST_MS = 2_000
@@ -88,7 +86,7 @@ async function main(): Promise<void> {
     stopping: stop.signal,
     transport: agents.transport,
   })
-  const openness = { loopback: LOOPBACK.test(host) }
+  const openness = { loopback: isLoopback(host) }
   a2a = createNodeA2a(services, openness, background)
   opened.resolve(createApp(services, openness))
 
@@ -170,7 +168,7 @@ async function refuseStrangeKeys({ db }: OpenDatabase, secretKeys: Uint8Array[],
 
 function banner(config: Config, url: string, driver: string): string {
   const { fly } = config
-  const open = isOpen(config, { loopback: LOOPBACK.test(config.listen.host) })
+  const open = isOpen(config, { loopback: isLoopback(config.listen.host) })
   const lines = [
     `Workspaces on Fly Machines ${VERSION}`,
     '',

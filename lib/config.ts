@@ -283,7 +283,8 @@ export function parseConfig(env: Record<string, unknown>): Config {
   }
 }
 
-const isLoopback = (host: string) => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)
+/** Whether only programs on this computer can reach a server that listens there. */
+export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)
 
 /** @throws ConfigError */
 function refuseContradictions(settings: z.infer<typeof Environment>): void {

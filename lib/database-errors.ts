@@ -5,8 +5,17 @@ import { DrizzleQueryError } from 'drizzle-orm'
 export { isDatabaseUnavailable } from '../drizzle/database.ts'
 
 /** Whether a statement was refused because a unique value is taken; nothing of it was stored. */
-export const isTaken = (error: unknown): boolean =>
-  error instanceof DrizzleQueryError &&
-  (error.cause as { code?: unknown } | undefined)?.code === UNIQUE_VIOLATION
+export const isTaken = (error: unknown): boolean => codeOf(error) === UNIQUE_VIOLATION
+
+/** Whether a statement speaks of a table or schema that is not there: the migrations were not run. */
+export const isMissingTable = (error: unknown): boolean => {
+  const code = codeOf(error)
+  return code === UNDEFINED_TABLE || code === UNDEFINED_SCHEMA
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof DrizzleQueryError ? (error.cause as { code?: unknown } | undefined)?.code : undefined
 
 const UNIQUE_VIOLATION = '23505'
+const UNDEFINED_TABLE = '42P01'
+const UNDEFINED_SCHEMA = '3F000'

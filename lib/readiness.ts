@@ -3,6 +3,8 @@
 import { sql } from 'drizzle-orm'
 import { controlPlane, messages, workspaces } from '../drizzle/schema.ts'
 import journal from '../drizzle/migrations/meta/_journal.json' with { type: 'json' }
+import type { Database } from '../drizzle/database.ts'
+import { isMissingTable } from './database-errors.ts'
 import type { Services } from './services.ts'
 
 export type Check = { ok: boolean; detail: string }
@@ -59,11 +61,7 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   }
 
   async function checkMigrations(): Promise<Check> {
-    const migration = sql.raw('drizzle.__drizzle_migrations')
-    const [row] = await db
-      .select({ newest: sql<string>`(select max(created_at) from ${migration})` })
-      .from(controlPlane)
-    return Number(row?.newest ?? 0) >= NEWEST ? ok('current') : failing('behind: npm run db:migrate')
+    return (await migrationsOf(db)) === 'behind' ? failing('behind: npm run db:migrate') : ok('current')
   }
 
   async function checkSweep(): Promise<Check> {
@@ -77,8 +75,27 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   }
 }
 
+/** Whether the database has our tables, as this program knows them; `ahead`: a newer program has migrated it. */
+export async function migrationsOf(db: Database): Promise<'behind' | 'current' | 'ahead'> {
+  let newest: number
+  try {
+    const [row] = await db
+      .select({ newest: sql<string>`(select max(created_at) from drizzle.__drizzle_migrations)` })
+      .from(controlPlane)
+    newest = Number(row?.newest ?? 0)
+  } catch (error) {
+    if (isMissingTable(error)) return 'behind'
+    throw error
+  }
+  if (newest === NEWEST) return 'current'
+  return newest < NEWEST ? 'behind' : 'ahead'
+}
+
 /** @returns undefined when there never was one */
-export async function sweepAgeSeconds({ db, now }: Services): Promise<number | undefined> {
+export async function sweepAgeSeconds({
+  db,
+  now,
+}: Pick<Services, 'db' | 'now'>): Promise<number | undefined> {
   const [row] = await db.select({ at: controlPlane.lastSweptAt }).from(controlPlane)
   return row?.at == null ? undefined : Math.max(0, Math.round((now().getTime() - row.at.getTime()) / 1000))
 }

@@ -45,6 +45,7 @@ describe('starting', () => {
       emulator: true,
       database: 'pglite',
       uptime: expect.any(Number) as number,
+      control_plane: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     })
   })
 

@@ -1,7 +1,8 @@
 // What was handed to machines that are gone, or that have newer values, is taken back from the provider: it costs nothing, and
 // is a key that somebody may find. Unknown is not gone: whatever may still have a machine keeps its secrets.
 import { inArray } from 'drizzle-orm'
-import { controlPlane, workspaces } from '../../drizzle/schema.ts'
+import { workspaces } from '../../drizzle/schema.ts'
+import { readIdentity } from '../identity.ts'
 import type { DeliveredSecret } from '../provisioner/provisioner.ts'
 import type { Services } from '../services.ts'
 
@@ -28,10 +29,10 @@ const BATCH = 500
 
 /** @throws ProvisionError */
 export async function forgetDelivered({ db, provisioner }: Services): Promise<void> {
-  const [self] = await db.select({ id: controlPlane.id }).from(controlPlane)
+  const self = await readIdentity(db)
   if (self === undefined) return
   for (const app of provisioner.apps) {
-    const delivered = await provisioner.listSecrets(app, self.id)
+    const delivered = await provisioner.listSecrets(app, self)
     const needless: string[] = []
     // Read after the list: what was delivered since is not in it, and what is in it was stored before it was delivered.
     for (let from = 0; from < delivered.length; from += BATCH) {

@@ -1,0 +1,76 @@
+// Whether an image can be pulled by somebody without a login, which is what Fly is to every registry but its own (fly.md §4.2):
+// its manifest is asked for, with the anonymous token that registries give to anybody (the token flow of the OCI distribution
+// specification's implementations).
+
+export type Manifest = 'there' | 'missing' | 'refused' | 'unreachable'
+
+export type ImageReference = { origin: string; repository: string; reference: string }
+
+const TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ')
+
+/** As Docker reads names: the first part is a host if it looks like one; otherwise the image is on Docker Hub. */
+export function parseImage(image: string): ImageReference {
+  const [name = '', digest] = image.split('@')
+  const slash = name.indexOf('/')
+  const first = slash === -1 ? '' : name.slice(0, slash)
+  const hasHost = /[.:]/.test(first) || first === 'localhost'
+  const path = hasHost ? name.slice(slash + 1) : name
+  const [, repository = path, tag = 'latest'] = /^(.*?)(?::([^:/]+))?$/.exec(path) ?? []
+  const isHub = !hasHost || first === 'docker.io'
+  const host = isHub ? 'registry-1.docker.io' : first
+  // Docker speaks plainly to registries on this computer, too.
+  const scheme = /^(localhost|127\.0\.0\.1)(:|$)/.test(host) ? 'http' : 'https'
+  return {
+    origin: `${scheme}://${host}`,
+    repository: isHub && !repository.includes('/') ? `library/${repository}` : repository,
+    reference: digest ?? tag,
+  }
+}
+
+export async function findManifest(image: string, signal: AbortSignal): Promise<Manifest> {
+  const { origin, reference, repository } = parseImage(image)
+  const url = `${origin}/v2/${repository}/manifests/${reference}`
+  const ask = (headers: Record<string, string>) =>
+    fetch(url, { method: 'HEAD', headers: { accept: TYPES, ...headers }, signal })
+  try {
+    let response = await ask({})
+    if (response.status === 401) {
+      const token = await anonymousToken(origin, response.headers.get('www-authenticate') ?? '', signal)
+      if (token === undefined) return 'refused'
+      response = await ask({ authorization: `Bearer ${token}` })
+    }
+    if (response.ok) return 'there'
+    if (response.status === 404) return 'missing'
+    return response.status === 401 || response.status === 403 ? 'refused' : 'unreachable'
+  } catch {
+    return 'unreachable'
+  }
+}
+
+async function anonymousToken(
+  origin: string,
+  challenge: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!/^bearer /i.test(challenge)) return undefined
+  const terms = Object.fromEntries(
+    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  )
+  const { realm, scope, service } = terms
+  // A registry that is spoken to over TLS has no reason to send anybody elsewhere without it.
+  if (realm === undefined || !URL.canParse(realm) || new URL(realm).protocol !== new URL(origin).protocol)
+    return undefined
+  const url = new URL(realm)
+  for (const [name, value] of Object.entries({ service, scope }))
+    if (value !== undefined) url.searchParams.set(name, value)
+  const response = await fetch(url, { signal })
+  if (response.status === 401 || response.status === 403) return undefined
+  if (!response.ok) throw new Error(`the registry's token service answers ${response.status}`)
+  const { access_token, token } = (await response.json()) as { token?: string; access_token?: string }
+  return token ?? access_token
+}

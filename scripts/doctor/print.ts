@@ -1,0 +1,63 @@
+// How findings are told: a line each for people, one object for programs. What was given to us in confidence is taken out of
+// both, wherever an error of somebody else's may have quoted it.
+import { splitToken } from '../../lib/fly/token.ts'
+import type { State } from './finding.ts'
+import type { Told } from './examine.ts'
+
+const COLOURS: Record<State, number> = { ok: 32, warning: 33, wrong: 31, skipped: 90 }
+const WIDTH = 14
+
+export function line({ check, detail, fix, state }: Told, colours: boolean): string {
+  const word = state.padEnd(8)
+  const shown = colours ? `\u001b[${COLOURS[state]}m${word}\u001b[0m` : word
+  const below = fix.map((one) => `\n${' '.repeat(WIDTH + 9)}${one}`).join('')
+  return `${check.padEnd(WIDTH)} ${shown}${detail}${below}\n`
+}
+
+export function summary(all: readonly Told[]): string {
+  const count = (state: State) => all.filter((told) => told.state === state).length
+  const wrongs = count('wrong')
+  const warnings = count('warning')
+  const many = (n: number, one: string, more: string) => (n === 1 ? `1 ${one}` : `${n} ${more}`)
+  const tail = warnings === 0 ? '' : `, ${many(warnings, 'warning', 'warnings')}`
+  return wrongs === 0
+    ? `Nothing is wrong${tail}.\n`
+    : `${many(wrongs, 'thing is', 'things are')} wrong${tail}. What to do stands below each.\n`
+}
+
+/** Settings that hold a secret, or an address with one in it. */
+const SECRET =
+  /^(FLY_API_TOKEN|ADMIN_TOKEN|SECRETS_ENCRYPTION_KEY|SECRETS_PREVIOUS_KEYS|OTEL_EXPORTER_OTLP_(TRACES_)?HEADERS)$/
+
+/** @returns what takes every secret of these variables out of a text */
+export function createRedaction(env: Record<string, string | undefined>): (text: string) => string {
+  const secrets = new Set<string>()
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value.trim() === '') continue
+    if (SECRET.test(name)) for (const part of [...value.split(','), ...parts(value)]) secrets.add(part.trim())
+    else if (name.endsWith('_URL') || name.endsWith('_ENDPOINT')) {
+      const password = URL.canParse(value) ? new URL(value).password : ''
+      secrets.add(password)
+      secrets.add(decoded(password))
+    }
+  }
+  // Longest first: one may be part of another. What is very short is no secret, and would take letters out of words.
+  const found = [...secrets].filter((one) => one.length >= 4).toSorted((a, b) => b.length - a.length)
+  return (text) => found.reduce((left, secret) => left.replaceAll(secret, '[secret]'), text)
+}
+
+function parts(token: string): string[] {
+  try {
+    return splitToken(token)
+  } catch {
+    return []
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
