@@ -13,6 +13,33 @@ export type OpenDatabase = {
   close(): Promise<void>
 }
 
+/** A statement that is over. Its text has `$1` where values were. `failed` is an SQLSTATE, or the name of an error. */
+export type Statement = { text: string; ms: number; failed: string | undefined }
+
+/** What a driver's query takes first: the text, or what holds it. */
+type Asked = string | { text: string }
+
+/** Wraps a driver's `query`, so that each statement is told when it is over. */
+export function watched<Args extends [Asked, ...unknown[]], Answer>(
+  query: (...args: Args) => Promise<Answer>,
+  watch: (statement: Statement) => void,
+): (...args: Args) => Promise<Answer> {
+  return async (...args) => {
+    const started = performance.now()
+    let failed: string | undefined
+    try {
+      return await query(...args)
+    } catch (error) {
+      const { code, name } = error as { code?: unknown; name?: string }
+      failed = typeof code === 'string' ? code : (name ?? 'Error')
+      throw error
+    } finally {
+      const [asked] = args
+      watch({ text: typeof asked === 'string' ? asked : asked.text, ms: performance.now() - started, failed })
+    }
+  }
+}
+
 // SQLSTATE classes that mean "not now" rather than "not like this": connection, resources, operator intervention.
 const PASSING = /^(08|53|57)/
 

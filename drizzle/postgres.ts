@@ -2,8 +2,8 @@
 import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
-import { Pool } from 'pg'
-import type { OpenDatabase } from './database.ts'
+import { Pool, type QueryConfig, type QueryResult } from 'pg'
+import { type OpenDatabase, type Statement, watched } from './database.ts'
 import journal from './migrations/meta/_journal.json' with { type: 'json' }
 
 const migrationsFolder = fileURLToPath(new URL('migrations', import.meta.url))
@@ -12,10 +12,18 @@ const migrationsFolder = fileURLToPath(new URL('migrations', import.meta.url))
 const MIGRATION_LOCK = 7_465_014_303
 
 /** Opens a pool. Nothing is dialled before the first query; an idle connection that breaks is replaced silently. */
-export function connectPostgres(url: string, options: { max?: number } = {}): OpenDatabase {
+export function connectPostgres(
+  url: string,
+  options: { max?: number; watch?: ((statement: Statement) => void) | undefined } = {},
+): OpenDatabase {
   const pool = new Pool({ connectionString: url, max: options.max ?? 10, connectionTimeoutMillis: 5_000 })
   // Without a listener, a server that goes away would end this process.
   pool.on('error', () => {})
+  if (options.watch !== undefined) {
+    // One signature of many: what drizzle calls.
+    const query = pool.query.bind(pool) as (config: QueryConfig, values?: unknown[]) => Promise<QueryResult>
+    pool.query = watched(query, options.watch) as typeof pool.query
+  }
   return { db: drizzle(pool, { casing: 'snake_case' }), driver: 'postgres', close: () => pool.end() }
 }
 

@@ -9,7 +9,7 @@ import { a2aRoutes } from './a2a.ts'
 import { activityRoutes } from './activity.ts'
 import type { AppEnv } from './app-env.ts'
 import { matchA2a } from './a2a-door.ts'
-import { A2A, countRequest } from './count-request.ts'
+import { A2A, countRequest, tellSpan } from './count-request.ts'
 import { auditRoutes, createAudit } from './audit.ts'
 import { createIdentify, type Openness } from './authenticate.ts'
 import { cardRoutes } from './cards.ts'
@@ -38,22 +38,31 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 export function createApp(services: Services, openness: Openness) {
   const app = new OpenAPIHono<AppEnv>()
 
-  app.use(async (c, next) => {
-    c.set('requestId', crypto.randomUUID())
+  app.use((c, next) => {
+    const requestId = crypto.randomUUID()
+    c.set('requestId', requestId)
     const started = performance.now()
-    await next()
-    c.header('x-request-id', c.get('requestId'))
-    const seconds = (performance.now() - started) / 1000
-    const door = c.get('door')?.name ?? (matchA2a(c.req.path) === undefined ? 'none' : A2A)
-    countRequest(services.metrics, door, c.res.status, seconds)
-    services.log('info', 'request', {
-      request_id: c.get('requestId'),
-      method: c.req.method,
-      path: c.req.path,
-      status: c.res.status,
-      ms: Math.round(seconds * 1000),
-      workspace_id: c.get('door')?.workspaceId,
-      traceparent: c.req.header('traceparent'),
+    const { method, path } = c.req
+    const parent = c.req.header('traceparent')
+    const attributes = { 'http.request.method': method, 'molecule.request_id': requestId }
+    return services.tracer.span(method, { kind: 'server', parent, attributes }, async (span) => {
+      await next()
+      c.header('x-request-id', requestId)
+      const seconds = (performance.now() - started) / 1000
+      const asked = c.get('door')
+      const door = asked?.name ?? (matchA2a(path) === undefined ? 'none' : A2A)
+      const { status } = c.res
+      countRequest(services.metrics, door, status, seconds)
+      tellSpan(span, door, status, asked?.workspaceId)
+      services.log('info', 'request', {
+        request_id: requestId,
+        method,
+        path,
+        status,
+        ms: Math.round(seconds * 1000),
+        workspace_id: asked?.workspaceId,
+        traceparent: span.traceparent ?? parent,
+      })
     })
   })
   app.onError((error, c) => {

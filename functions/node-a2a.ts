@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../lib/services.ts'
 import { addressOf } from './address.ts'
 import { createA2aDoor, matchA2a } from './a2a-door.ts'
-import { A2A, countRequest } from './count-request.ts'
+import { A2A, countRequest, tellSpan } from './count-request.ts'
 import type { Openness } from './authenticate.ts'
 import type { Background } from './listen.ts'
 import { createNodeReply } from './node-reply.ts'
@@ -26,38 +26,42 @@ export function createNodeA2a(services: Services, openness: Openness, background
     const own: Record<string, string> = {}
     const requestId = crypto.randomUUID()
     const started = performance.now()
-    outgoing.on('finish', () => {
-      const seconds = (performance.now() - started) / 1000
-      countRequest(services.metrics, A2A, outgoing.statusCode, seconds)
-      services.log('info', 'request', {
-        request_id: requestId,
-        method,
-        path: pathname,
-        status: outgoing.statusCode,
-        ms: Math.round(seconds * 1000),
-        workspace_id: path.workspaceId,
-        traceparent: incoming.headers['traceparent'],
+    const parent = incoming.headers['traceparent']?.toString()
+    const attributes = { 'http.request.method': method, 'molecule.request_id': requestId }
+    void services.tracer.span(A2A, { kind: 'server', parent, attributes }, (span) => {
+      outgoing.on('finish', () => {
+        const seconds = (performance.now() - started) / 1000
+        countRequest(services.metrics, A2A, outgoing.statusCode, seconds)
+        services.log('info', 'request', {
+          request_id: requestId,
+          method,
+          path: pathname,
+          status: outgoing.statusCode,
+          ms: Math.round(seconds * 1000),
+          workspace_id: path.workspaceId,
+          traceparent: span.traceparent ?? parent,
+        })
       })
-    })
-    void door({
-      path,
-      method,
-      query: at === -1 ? '' : url.slice(at),
-      headers: pairsOf(incoming),
-      requestId,
-      header: (name) => incoming.headers[name]?.toString(),
-      address: () =>
-        addressOf(
-          services.config.trustedProxy,
-          (name) => incoming.headers[name]?.toString(),
-          incoming.socket.remoteAddress,
-        ),
-      hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
-      origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
-      readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),
-      reply: createNodeReply(outgoing, own),
-      own,
-      waitUntil: (work) => background.waitUntil(work),
+      return door({
+        path,
+        method,
+        query: at === -1 ? '' : url.slice(at),
+        headers: pairsOf(incoming),
+        requestId,
+        header: (name) => incoming.headers[name]?.toString(),
+        address: () =>
+          addressOf(
+            services.config.trustedProxy,
+            (name) => incoming.headers[name]?.toString(),
+            incoming.socket.remoteAddress,
+          ),
+        hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
+        origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
+        readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),
+        reply: createNodeReply(outgoing, own),
+        own,
+        waitUntil: (work) => background.waitUntil(work),
+      }).finally(() => tellSpan(span, A2A, outgoing.statusCode, path.workspaceId))
     })
     return true
   }

@@ -16,12 +16,16 @@ import { isOpen } from './authenticate.ts'
 import type { startEmbeddedFly } from './embedded-fly.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
 import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
+import { createNodeTracer, withTraceparent } from './node-tracer.ts'
 import { openData } from './open-data.ts'
 import { createUndiciTransport } from './undici-transport.ts'
 import { VERSION } from './version.ts'
 
 /** How long what must be written down gets when grace is over, before the process ends as it is. */
 const LAST_MS = 2_000
+
+/** How long the last spans may take on their way to whoever collects them. */
+const TRACES_MS = 2_000
 
 try {
   await main()
@@ -34,7 +38,9 @@ try {
 
 async function main(): Promise<void> {
   const config = parseConfig(process.env)
-  const log = createLog(config.logLevel, (line) => console.error(line))
+  const bare = createLog(config.logLevel, (line) => console.error(line))
+  const tracer = createNodeTracer(process.env, bare)
+  const log: Log = tracer === undefined ? bare : withTraceparent(bare, tracer)
   const { host } = config.listen
   const startFly = config.fly.emulator ? await loadEmbeddedFly() : undefined
   const running = new Set<Promise<unknown>>()
@@ -62,7 +68,7 @@ async function main(): Promise<void> {
   )
   const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
 
-  const { database, secretKeys } = await openData(config)
+  const { database, secretKeys } = await openData(config, tracer)
   await refuseStrangeKeys(database, secretKeys, log)
   // PGlite's directory is this process's alone. A predecessor that was killed cannot give its leases back.
   if (database.driver === 'pglite') {
@@ -84,6 +90,7 @@ async function main(): Promise<void> {
     log,
     longBackground: true,
     stopping: stop.signal,
+    ...(tracer === undefined ? {} : { tracer }),
     transport: agents.transport,
   })
   const openness = { loopback: isLoopback(host) }
@@ -119,6 +126,7 @@ async function main(): Promise<void> {
     await Promise.race([idle(), new Promise((done) => setTimeout(done, left))])
     if (running.size > 0) log('warn', 'ended with work under way', { tasks: running.size })
     await services.activity.flush()
+    await tracer?.close(TRACES_MS)
     await agents.close()
     await fly?.close()
     await database.close()

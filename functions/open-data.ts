@@ -2,20 +2,28 @@
 // that one command is enough.
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { OpenDatabase } from '../drizzle/database.ts'
+import type { OpenDatabase, Statement } from '../drizzle/database.ts'
 import { connectPglite } from '../drizzle/pglite.ts'
 import { connectPostgres } from '../drizzle/postgres.ts'
 import type { Config } from '../lib/config.ts'
 import { decodeBase64, encodeBase64 } from '../lib/encoding.ts'
 import { KEY_BYTES } from '../lib/secrets/seal.ts'
+import type { Tracer } from '../lib/trace.ts'
 
 export type Data = { database: OpenDatabase; secretKeys: Uint8Array[] }
 
-/** @throws DirectoryInUse when another process has the embedded database open */
-export async function openData({ database, dataDirectory, secretKeys }: Config): Promise<Data> {
-  if (database.url !== undefined) return { database: connectPostgres(database.url), secretKeys }
+/**
+ * @param tracer is told of each statement
+ * @throws DirectoryInUse when another process has the embedded database open
+ */
+export async function openData(
+  { database, dataDirectory, secretKeys }: Config,
+  tracer?: Tracer,
+): Promise<Data> {
+  const watch = tracer === undefined ? undefined : recordTo(tracer)
+  if (database.url !== undefined) return { database: connectPostgres(database.url, { watch }), secretKeys }
   return {
-    database: await connectPglite(`${dataDirectory}/postgres`),
+    database: await connectPglite(`${dataDirectory}/postgres`, watch),
     secretKeys: secretKeys.length > 0 ? secretKeys : [await embeddedKey(dataDirectory)],
   }
 }
@@ -40,3 +48,18 @@ async function embeddedKey(dataDirectory: string): Promise<Uint8Array> {
   }
   return decodeBase64((await readFile(path, 'utf8')).trim())
 }
+
+/** Characters of a statement that are told: more than most have. */
+const STATEMENT = 1_000
+
+/** Statements as spans. They have no values in them. */
+const recordTo =
+  (tracer: Tracer) =>
+  ({ failed, ms, text }: Statement): void => {
+    const verb = /^\s*(\w+)/.exec(text)?.[1]?.toLowerCase() ?? 'statement'
+    tracer.record(`sql ${verb}`, ms, {
+      kind: 'client',
+      attributes: { 'db.system.name': 'postgresql', 'db.query.text': text.slice(0, STATEMENT) },
+      failed,
+    })
+  }

@@ -18,6 +18,7 @@ import type { Services } from './services.ts'
 import { createRateCounter } from './rate-counter.ts'
 import { ShortCache } from './short-cache.ts'
 import { createFailedAttempts } from './tokens/failed-attempts.ts'
+import { NO_TRACER, type Tracer } from './trace.ts'
 
 export type Outside = {
   fetch: typeof fetch
@@ -29,6 +30,8 @@ export type Outside = {
   transport?: Transport
   /** The database for work whose requests are counted: on Workers, where each statement is one. */
   counted?: (budget: Budget) => Database
+  /** Where spans go; nowhere by default. */
+  tracer?: Tracer
   now?: () => Date
   sleep?: Services['sleep']
 }
@@ -40,7 +43,7 @@ const REMEMBERED_MS = 5_000
 const REMEMBERED = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
-  const { log, now = () => new Date(), sleep = realSleep } = outside
+  const { log, now = () => new Date(), sleep = realSleep, tracer = NO_TRACER } = outside
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
   const clock = () => now().getTime()
@@ -70,9 +73,21 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       baseUrl: config.fly.apiUrl,
       fetch,
       sleep,
-      onCall: ({ action, status, ms, attempt, requestId }) => {
-        metrics.count('molecule_fly_calls_total', { action, outcome: outcomeOfCall(status) })
+      onCall: ({ action, app, status, ms, attempt, requestId }) => {
+        const outcome = outcomeOfCall(status)
+        metrics.count('molecule_fly_calls_total', { action, outcome })
         metrics.observe('molecule_fly_call_seconds', ms / 1000, { action })
+        tracer.record(`fly ${action}`, ms, {
+          kind: 'client',
+          attributes: {
+            'fly.action': action,
+            'fly.app': app,
+            'fly.request_id': requestId,
+            'http.response.status_code': status === 0 ? undefined : status,
+            'http.request.resend_count': attempt === 1 ? undefined : attempt - 1,
+          },
+          failed: outcome === 'ok' ? undefined : outcome,
+        })
         log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
       },
     })
@@ -123,6 +138,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     activity: createActivityLog({ db: database.db, log, now, sleep }),
     now,
     metrics,
+    tracer,
     log,
     sleep,
   }

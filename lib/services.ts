@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.ts'
 import type { Provisioner } from './provisioner/provisioner.ts'
 import type { FailedAttempts } from './tokens/failed-attempts.ts'
 import type { ShortCache } from './short-cache.ts'
+import type { Tracer } from './trace.ts'
 
 export type Services = {
   config: Config
@@ -52,6 +53,7 @@ export type Services = {
   stopping: AbortSignal | undefined
   now: () => Date
   metrics: Metrics
+  tracer: Tracer
   log: Log
   /** Milliseconds; interruptible. Tests make it short. */
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>

@@ -51,7 +51,15 @@ export async function sweep(services: Services, options: SweepOptions = {}): Pro
   const began = performance.now()
   let outcome = 'failed'
   try {
-    const summary = await sweepOnce(services, options)
+    const summary = await services.tracer.span('sweep', {}, async (span) => {
+      const done = await sweepOnce(services, options)
+      span.set({
+        'molecule.sweep.reconciled': done.reconciled,
+        'molecule.sweep.failed': done.failed,
+        'molecule.sweep.drifted': done.drifted,
+      })
+      return done
+    })
     outcome = 'ok'
     return summary
   } finally {
@@ -150,13 +158,18 @@ export async function reconcileNow(services: Services, id: string): Promise<void
 
 const RELEASE_COST = 1
 
+function reconcileTraced(services: Services, row: ClaimedWorkspace, until: number): Promise<boolean> {
+  const attributes = { 'molecule.workspace_id': row.id }
+  return services.tracer.span('reconcile', { attributes }, () => reconcileWorkspace(services, row, { until }))
+}
+
 // One workspace's failure never stops the others; its lease runs out and the next sweep tries again. Where only the budget was
 // used up, the lease is ended: to the workspace it is as if we had died, and what follows is the same.
 async function reconcileSafely(services: Services, first: ClaimedWorkspace, until: number): Promise<boolean> {
   let row: ClaimedWorkspace | undefined = first
   try {
     // A wish that came while the lease was held found it taken; it is looked after before anybody lets go.
-    while (row !== undefined && (await reconcileWorkspace(services, row, { until }))) {
+    while (row !== undefined && (await reconcileTraced(services, row, until))) {
       row =
         services.now().getTime() < until && !isStopping(services)
           ? await claimWorkspace(services.db, row.id, services.now())

@@ -125,7 +125,9 @@ async function attemptUntilAnswered(
       arrived = true
     }
     if (left.signal.aborted) return { kind: 'gone' }
-    const outcome = await sendOnce(counted ?? services, request, body, route, reply, place)
+    const outcome = await traced(services, request, () =>
+      sendOnce(counted ?? services, request, body, route, reply, place),
+    )
     if (outcome.kind !== 'failed') return outcome
     // Whatever we knew of its machine may be what was wrong.
     services.routes.forget(workspaceId)
@@ -165,6 +167,27 @@ function mayRepeat(request: A2aRequest, error: ProxyError): boolean {
   return request.tail === '' ? isRead(request.envelope.method) : request.method === 'GET'
 }
 
+/** One attempt as a span; the agent's own spans become its children. */
+function traced(services: Services, request: A2aRequest, send: () => Promise<Outcome>): Promise<Outcome> {
+  const { envelope, method, requestId, tail, workspaceId } = request
+  const attributes = {
+    'molecule.workspace_id': workspaceId,
+    'molecule.request_id': requestId,
+    'rpc.method': tail === '' ? envelope.method : undefined,
+    'http.request.method': method,
+  }
+  return services.tracer.span('A2A exchange', { kind: 'client', attributes }, async (span) => {
+    const outcome = await send()
+    if (outcome.kind === 'answered') span.set({ 'http.response.status_code': outcome.status })
+    else if (outcome.kind === 'gone') span.set({ 'molecule.outcome': 'gone' })
+    else {
+      span.set({ 'molecule.outcome': outcome.kind, 'molecule.delivered': outcome.error.delivered })
+      span.fail(outcome.error.reason)
+    }
+    return outcome
+  })
+}
+
 async function sendOnce(
   services: Services,
   request: A2aRequest,
@@ -180,6 +203,8 @@ async function sendOnce(
     const message = 'the agent does not offer HTTP+JSON: post JSON-RPC to the address in its card'
     return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', message) }
   }
+  const traceparent = services.tracer.traceparent()
+  const tracing = traceparent === undefined ? {} : { traceparent }
   const isCard = binding === 'rest' ? EXTENDED_CARD_PATH.test(tail) : isExtendedCard(envelope.method)
   const rest = route.naps ? keepAwake(services, workspaceId) : undefined
   try {
@@ -199,6 +224,7 @@ async function sendOnce(
         headers: requestHeaders(request.headers, request.connection, {
           ...route.headers,
           'x-request-id': requestId,
+          ...tracing,
           ...(caller.kind === 'workspace' ? { 'x-workspace-id': caller.workspaceId } : {}),
         }),
         body,

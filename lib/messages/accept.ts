@@ -81,7 +81,7 @@ export async function acceptMessage(
 }
 
 async function newMessage(
-  { config, now }: Services,
+  { config, now, tracer }: Services,
   { caller, envelope, headers, query, text = '', workspaceId }: Acceptance,
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()
@@ -89,6 +89,7 @@ async function newMessage(
   // Completed now, so that it has the id that it will be delivered with.
   const completed = completeMessage(text, envelope)
   const { messageId, contextId } = idsOf(completed)
+  const traceparent = tracer.traceparent()
   return {
     id,
     workspaceId,
@@ -98,7 +99,7 @@ async function newMessage(
     contextId: contextId ?? null,
     method: envelope.method ?? '',
     request: encodeBase64(toBytes(completed)),
-    requestHeaders: keptOf(headers, query),
+    requestHeaders: { ...keptOf(headers, query), ...(traceparent === undefined ? {} : { traceparent }) },
     fingerprint: await fingerprintOf(text, envelope),
     state: 'queued',
     attempts: 0,

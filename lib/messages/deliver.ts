@@ -127,7 +127,11 @@ const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
 // One message's failure never stops the others; its lease runs out, and what it left behind says what may be done.
 async function deliverSafely(services: Services, message: Message, waitUntil: WaitUntil): Promise<void> {
   try {
-    await deliver(services, message, waitUntil)
+    const parent = message.requestHeaders['traceparent']
+    const attributes = { 'molecule.workspace_id': message.workspaceId, 'molecule.message_id': message.id }
+    await services.tracer.span('deliver message', { parent, attributes }, () =>
+      deliver(services, message, waitUntil),
+    )
   } catch (error) {
     services.log('error', 'a delivery failed', {
       workspace_id: message.workspaceId,

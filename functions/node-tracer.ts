@@ -1,0 +1,99 @@
+// Traces on Node: OpenTelemetry's model and protocol without its packages, because what is needed of them is small (a tree of
+// spans, one POST), and they are many. Which span is under way is known from the chain of awaits.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Log } from '../lib/log.ts'
+import { createExporter } from '../lib/otlp/exporter.ts'
+import { readOtlpSettings } from '../lib/otlp/settings.ts'
+import {
+  type Attributes,
+  formatTraceparent,
+  parseTraceparent,
+  type Span,
+  type SpanOptions,
+  type TraceContext,
+  type Tracer,
+} from '../lib/trace.ts'
+import { VERSION } from './version.ts'
+
+export type NodeTracer = Tracer & { close(withinMs: number): Promise<void> }
+
+/** @returns undefined where the environment asks for no traces */
+export function createNodeTracer(env: Record<string, string | undefined>, log: Log): NodeTracer | undefined {
+  const settings = readOtlpSettings(env, (problem) => log('warn', problem))
+  if (settings === undefined) return undefined
+  const { sampler } = settings
+  const exporter = createExporter(settings, { fetch, log, version: VERSION })
+  const current = new AsyncLocalStorage<TraceContext>()
+
+  function begin(name: string, { attributes = {}, kind = 'internal', parent }: SpanOptions, startMs: number) {
+    const above = parseTraceparent(parent) ?? current.getStore()
+    const traceId = above?.traceId ?? randomId(16)
+    const context: TraceContext = { traceId, spanId: randomId(8), sampled: sampler(traceId, above?.sampled) }
+    let ended: { name: string; attributes: Attributes; failed: string | undefined } | undefined = {
+      name,
+      attributes: { ...attributes },
+      failed: undefined,
+    }
+    const span: Span = {
+      traceparent: formatTraceparent(context),
+      rename(other) {
+        if (ended !== undefined) ended.name = other
+      },
+      set(more) {
+        if (ended !== undefined) Object.assign(ended.attributes, more)
+      },
+      fail(why) {
+        if (ended !== undefined) ended.failed = why
+      },
+    }
+    function end(): void {
+      if (ended === undefined || !context.sampled) return
+      const { spanId } = context
+      exporter.add({ traceId, spanId, parentSpanId: above?.spanId, kind, startMs, endMs: nowMs(), ...ended })
+      ended = undefined
+    }
+    return { context, span, end }
+  }
+
+  return {
+    async span(name, options, work) {
+      const { context, end, span } = begin(name, options, nowMs())
+      try {
+        return await current.run(context, () => work(span))
+      } catch (error) {
+        // Messages may quote somebody's data.
+        span.fail(error instanceof Error ? error.name : 'Error')
+        throw error
+      } finally {
+        end()
+      }
+    },
+    record(name, ms, { failed, ...options }) {
+      // By itself it would be a trace of one span, and there are many such: what is looked for every second is not kept.
+      if (current.getStore() === undefined) return
+      const { end, span } = begin(name, options, nowMs() - ms)
+      if (failed !== undefined) span.fail(failed)
+      end()
+    },
+    traceparent() {
+      const context = current.getStore()
+      return context === undefined ? undefined : formatTraceparent(context)
+    },
+    close: (withinMs) => exporter.close(withinMs),
+  }
+}
+
+/** Milliseconds since the epoch with a fraction, which never go back within a process. */
+const nowMs = () => performance.timeOrigin + performance.now()
+
+function randomId(bytes: number): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('hex')
+}
+
+/** Every line of the log says which span it belongs to, unless it says so itself. */
+export const withTraceparent =
+  (log: Log, tracer: Tracer): Log =>
+  (level, message, fields = {}) => {
+    const traceparent = fields['traceparent'] ?? tracer.traceparent()
+    log(level, message, traceparent === undefined ? fields : { ...fields, traceparent })
+  }
