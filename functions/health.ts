@@ -3,7 +3,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
 import { readIdentity } from '../lib/identity.ts'
-import { countStock, createReadiness, sweepAgeSeconds } from '../lib/readiness.ts'
+import { countStock, createReadiness, sweepAge } from '../lib/readiness.ts'
 import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
@@ -84,19 +84,30 @@ const metricsRoute = createRoute({
   },
 })
 
-/** What is there now, beside what was counted on the way. */
+/** What is there now, beside what was counted on the way. A database that is down takes none of the rest along. */
 async function measureStock(services: Services): Promise<void> {
-  const { driver, limits, metrics } = services
-  const [{ due, messages, workspaces }, age] = await Promise.all([
-    countStock(services),
-    sweepAgeSeconds(services),
-  ])
-  for (const status of STATUSES) metrics.set('molecule_workspaces', workspaces[status] ?? 0, { status })
-  for (const state of ['queued', 'sending']) metrics.set('molecule_messages', messages[state] ?? 0, { state })
-  metrics.set('molecule_workspaces_due', due)
-  metrics.set('molecule_a2a_in_flight', limits.inFlight())
+  const { config, driver, limits, log, metrics } = services
+  const { requests, streams } = limits.inFlight()
+  metrics.set('molecule_a2a_in_flight', requests)
+  metrics.set('molecule_a2a_streams', streams)
   metrics.set('molecule_info', 1, { version: VERSION, database: driver })
-  if (age !== undefined) metrics.set('molecule_sweep_age_seconds', age)
+  metrics.set('molecule_sweep_interval_seconds', config.sweepIntervalSeconds)
+  let stock: Awaited<ReturnType<typeof countStock>>
+  let age: Awaited<ReturnType<typeof sweepAge>>
+  try {
+    ;[stock, age] = await Promise.all([countStock(services), sweepAge(services)])
+  } catch (error) {
+    log('warn', 'the stock could not be counted', { error })
+    metrics.set('molecule_database_up', 0)
+    return
+  }
+  metrics.set('molecule_database_up', 1)
+  for (const status of STATUSES) metrics.set('molecule_workspaces', stock.workspaces[status] ?? 0, { status })
+  for (const state of ['queued', 'sending'])
+    metrics.set('molecule_messages', stock.messages[state] ?? 0, { state })
+  metrics.set('molecule_workspaces_due', stock.due)
+  metrics.set('molecule_sweep_lag_seconds', stock.lag)
+  if (age !== undefined) metrics.set('molecule_sweep_age_seconds', age.seconds)
 }
 
 export function healthRoutes(services: Services) {

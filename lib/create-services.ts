@@ -88,7 +88,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
           },
           failed: outcome === 'ok' ? undefined : outcome,
         })
-        log('debug', 'fly', { action, status, ms, attempt, fly_request_id: requestId })
+        log('debug', 'fly', { action, app, status, ms, attempt, fly_request_id: requestId })
       },
     })
     return {

@@ -9,11 +9,24 @@ const METRICS = {
   molecule_fly_call_seconds: ['histogram', 'Time of calls to Fly, by action.'],
   molecule_sweeps_total: ['counter', 'Sweeps of this process, by outcome.'],
   molecule_sweep_seconds: ['gauge', 'Duration of the last sweep of this process.'],
-  molecule_sweep_age_seconds: ['gauge', 'Time since a sweep began, in whichever process.'],
+  molecule_sweep_age_seconds: [
+    'gauge',
+    'Time since a sweep began, in whichever process; or since there was something to sweep, if none ever did.',
+  ],
+  molecule_sweep_interval_seconds: [
+    'gauge',
+    'How often there should be one: an age of three of these is trouble.',
+  ],
+  molecule_sweep_lag_seconds: ['gauge', 'For how long the workspace that has been due longest is due.'],
   molecule_workspaces: ['gauge', 'Workspaces, by status.'],
   molecule_workspaces_due: ['gauge', 'Workspaces that are due to be looked at, and were not yet.'],
   molecule_messages: ['gauge', 'Stored messages that have no answer yet, by state.'],
   molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
+  molecule_a2a_streams: ['gauge', 'Those of them whose answer is a stream.'],
+  molecule_database_up: [
+    'gauge',
+    'Whether the database answered when this was asked: what it counts is of earlier if not.',
+  ],
   molecule_info: ['gauge', 'What this is: always 1.'],
 } as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string]>
 

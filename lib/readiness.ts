@@ -65,13 +65,13 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   }
 
   async function checkSweep(): Promise<Check> {
-    const age = await sweepAgeSeconds(services)
-    const most = MISSED * config.sweepIntervalSeconds
-    // A process that has just started has not had the time.
-    if (age === undefined) return ok('none yet')
-    return age <= most
-      ? ok(`began ${age} s ago`)
-      : failing(`began ${age} s ago, and should every ${config.sweepIntervalSeconds} s`)
+    const age = await sweepAge(services)
+    if (age === undefined) return ok('none yet, and nothing to sweep')
+    const should = `and should every ${config.sweepIntervalSeconds} s`
+    const isLate = age.seconds > MISSED * config.sweepIntervalSeconds
+    if (age.never)
+      return isLate ? failing(`never began, ${should}: is there a cron trigger?`) : ok('none yet')
+    return isLate ? failing(`began ${age.seconds} s ago, ${should}`) : ok(`began ${age.seconds} s ago`)
   }
 }
 
@@ -91,13 +91,24 @@ export async function migrationsOf(db: Database): Promise<'behind' | 'current' |
   return newest < NEWEST ? 'behind' : 'ahead'
 }
 
-/** @returns undefined when there never was one */
-export async function sweepAgeSeconds({
+/**
+ * For how long there was no sweep: since the last one began or, where there `never` was one, since the first workspace was made.
+ * @returns undefined where there is nothing to sweep either
+ */
+export async function sweepAge({
   db,
   now,
-}: Pick<Services, 'db' | 'now'>): Promise<number | undefined> {
-  const [row] = await db.select({ at: controlPlane.lastSweptAt }).from(controlPlane)
-  return row?.at == null ? undefined : Math.max(0, Math.round((now().getTime() - row.at.getTime()) / 1000))
+}: Pick<Services, 'db' | 'now'>): Promise<{ seconds: number; never: boolean } | undefined> {
+  const [row] = await db
+    .select({
+      at: controlPlane.lastSweptAt,
+      since: sql<string | null>`extract(epoch from
+        coalesce(${controlPlane.lastSweptAt}, (select min(${workspaces.createdAt}) from ${workspaces}))) * 1000`,
+    })
+    .from(controlPlane)
+  if (row?.since == null) return undefined
+  const seconds = Math.max(0, Math.round((now().getTime() - Number(row.since)) / 1000))
+  return { seconds, never: row.at === null }
 }
 
 /** What is counted when somebody asks rather than when it happens, in one statement. */
@@ -105,15 +116,26 @@ export async function countStock({ db, now }: Services): Promise<{
   workspaces: Record<string, number>
   messages: Record<string, number>
   due: number
+  /** Seconds for which the one that is due longest has been due. */
+  lag: number
 }> {
+  const at = sql`${now().toISOString()}::timestamptz`
   const [row] = await db
     .select({
       workspaces: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(status, count), '{}') from
         (select ${workspaces.status} as status, count(*) from ${workspaces} group by 1) as stock)`,
       messages: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
         (select ${messages.state} as state, count(*) from ${messages} where ${messages.state} in ('queued', 'sending') group by 1) as open)`,
-      due: sql<number>`(select count(*)::int from ${workspaces} where ${workspaces.nextCheckAt} <= ${now().toISOString()}::timestamptz)`,
+      due: sql<number>`(select count(*)::int from ${workspaces} where ${workspaces.nextCheckAt} <= ${at})`,
+      lag: sql<
+        string | null
+      >`(select extract(epoch from ${at} - min(${workspaces.nextCheckAt})) from ${workspaces})`,
     })
     .from(controlPlane)
-  return { workspaces: row?.workspaces ?? {}, messages: row?.messages ?? {}, due: row?.due ?? 0 }
+  return {
+    workspaces: row?.workspaces ?? {},
+    messages: row?.messages ?? {},
+    due: row?.due ?? 0,
+    lag: Math.max(0, Number(row?.lag ?? 0)),
+  }
 }

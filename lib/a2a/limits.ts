@@ -6,6 +6,8 @@ import { ProxyError } from './proxy-error.ts'
 export type Place = {
   /** Says that the request lives. */
   seen(): void
+  /** Says that its answer is a stream. */
+  streams(): void
   leave(): void
 }
 
@@ -18,9 +20,12 @@ export type Limits = {
   countRequest(caller: string): Record<string, string>
   /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   enter(workspaceId: string): Place
-  /** Places taken, at all workspaces together. */
-  inFlight(): number
+  /** Places taken, at all workspaces together, and those of them whose answer is a stream. */
+  inFlight(): { requests: number; streams: number }
 }
+
+/** When it was heard of last, and what its answer is. */
+type Taken = { seenAt: number; isStream: boolean }
 
 type Options = {
   /** 0 for no limit. */
@@ -35,14 +40,13 @@ type Options = {
 }
 
 export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options): Limits {
-  /** When each place was heard of last. */
-  const inFlight = new Map<string, Map<Place, number>>()
+  const inFlight = new Map<string, Map<Place, Taken>>()
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
-  function placesAt(workspaceId: string): Map<Place, number> {
-    const places = inFlight.get(workspaceId) ?? new Map<Place, number>()
+  function placesAt(workspaceId: string): Map<Place, Taken> {
+    const places = inFlight.get(workspaceId) ?? new Map<Place, Taken>()
     if (places.size < maxInFlight) return places
-    for (const [place, seenAt] of places) if (seenAt + forgetMs <= now()) places.delete(place)
+    for (const [place, { seenAt }] of places) if (seenAt + forgetMs <= now()) places.delete(place)
     return places
   }
 
@@ -55,7 +59,10 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
       })
     },
 
-    inFlight: () => [...inFlight.values()].reduce((sum, places) => sum + places.size, 0),
+    inFlight() {
+      const taken = [...inFlight.values()].flatMap((places) => [...places.values()])
+      return { requests: taken.length, streams: taken.filter(({ isStream }) => isStream).length }
+    },
 
     enter(workspaceId) {
       const places = placesAt(workspaceId)
@@ -63,14 +70,16 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
         const message = `the workspace is busy with ${places.size} requests: wait for one to end`
         throw new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
       }
+      const taken: Taken = { seenAt: now(), isStream: false }
       const place: Place = {
-        seen: () => void (places.has(place) && places.set(place, now())),
+        seen: () => void (taken.seenAt = now()),
+        streams: () => void (taken.isStream = true),
         leave() {
           places.delete(place)
           if (places.size === 0 && inFlight.get(workspaceId) === places) inFlight.delete(workspaceId)
         },
       }
-      inFlight.set(workspaceId, places.set(place, now()))
+      inFlight.set(workspaceId, places.set(place, taken))
       return place
     },
   }

@@ -76,6 +76,7 @@ export async function travel(services: Services, request: A2aRequest, travel: Tr
   } finally {
     place.leave()
   }
+  logTrouble(services, request, outcome)
   noteActivity(services, request, outcome, Math.round(performance.now() - started), travel)
   return outcome
 }
@@ -212,6 +213,10 @@ async function sendOnce(
       transport: (sent, receiver) =>
         services.transport(sent, {
           ...receiver,
+          head(status, headers, connection) {
+            if (isEventStream(headers)) place.streams()
+            receiver.head(status, headers, connection)
+          },
           data(chunk) {
             place.seen()
             receiver.data(chunk)
@@ -245,6 +250,9 @@ async function sendOnce(
   }
 }
 
+const isEventStream = (headers: HeaderPairs) =>
+  headerOf(headers, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true
+
 /** `/v1/card` in 0.3, `/extendedAgentCard` in 1.0, either below a tenant (a2a.md §2.9). */
 const EXTENDED_CARD_PATH = /\/(v1\/card|extendedAgentCard)$/
 
@@ -252,6 +260,25 @@ function bodyOf({ body, envelope, tail, text }: A2aRequest): Uint8Array | undefi
   if (tail !== '' || text === undefined || body === undefined) return body
   const completed = completeMessage(text, envelope)
   return completed === text ? body : toBytes(completed)
+}
+
+/** Why a message found no answer; one line, with what its caller was told. */
+function logTrouble({ log, tracer }: Services, request: A2aRequest, outcome: Outcome): void {
+  if (!('error' in outcome)) return
+  const { delivered, message, reason } = outcome.error
+  log('info', 'an A2A request got no answer', {
+    request_id: request.requestId,
+    workspace_id: request.workspaceId,
+    reason,
+    delivered,
+    detail: message,
+    traceparent: tracer.traceparent() ?? headerOf(request.headers, 'traceparent'),
+  })
+}
+
+function headerOf(headers: HeaderPairs, wanted: string): string | undefined {
+  for (const [name, value] of headers) if (name === wanted) return value
+  return undefined
 }
 
 // Bodies are the agents' and their callers' own: what is kept is that there was a message, from whom, and how it went.

@@ -4,7 +4,7 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { VERSION } from '../../functions/version.ts'
 import { readIdentity } from '../../lib/identity.ts'
-import { sweepAgeSeconds } from '../../lib/readiness.ts'
+import { sweepAge } from '../../lib/readiness.ts'
 import { type Finding, ok, sentenceOf, warning, wrong } from './finding.ts'
 import type { Place } from './place.ts'
 
@@ -108,10 +108,10 @@ async function ownFacts(place: Place): Promise<{ id?: string; sweptSecondsAgo?: 
     if (facts === undefined) return {}
     const { db } = facts.opened
     const id = await readIdentity(db)
-    const sweptSecondsAgo = await sweepAgeSeconds({ db, now: () => new Date() })
+    const swept = await sweepAge({ db, now: () => new Date() })
     return {
       ...(id === undefined ? {} : { id }),
-      ...(sweptSecondsAgo === undefined ? {} : { sweptSecondsAgo }),
+      ...(swept === undefined || swept.never ? {} : { sweptSecondsAgo: swept.seconds }),
     }
   } catch {
     return {}

@@ -1,6 +1,6 @@
 // The server on this computer: whether it runs, and how it is; if not, whether it could.
 import { createServer } from 'node:net'
-import { sweepAgeSeconds } from '../../lib/readiness.ts'
+import { sweepAge } from '../../lib/readiness.ts'
 import { type Finding, ok, warning, wrong } from './finding.ts'
 import type { Place } from './place.ts'
 
@@ -53,10 +53,11 @@ async function sweptElsewhere(place: Place): Promise<Finding | undefined> {
   try {
     const facts = await place.database()
     if (facts === undefined) return undefined
-    const age = await sweepAgeSeconds({ db: facts.opened.db, now: () => new Date() })
-    if (age === undefined) return undefined
+    const swept = await sweepAge({ db: facts.opened.db, now: () => new Date() })
+    if (swept === undefined) return undefined
+    const age = swept.seconds
     // A Worker sweeps every minute, whatever is set here.
-    if (age <= 3 * Math.max(60, place.config.sweepIntervalSeconds))
+    if (!swept.never && age <= 3 * Math.max(60, place.config.sweepIntervalSeconds))
       return ok(`runs elsewhere, and swept ${age} s ago`)
     return warning(
       `nobody has swept for ${age} s: no server is running, and machines cost money unseen`,
