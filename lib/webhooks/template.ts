@@ -7,7 +7,7 @@ export const MOST_OUTPUT = 20_000
 
 const PLACEHOLDER = /\{\{([^{}]*)\}\}/g
 
-/** Keys, or indexes of lists, with dots between. */
+/** Keys, indexes of lists, or their `length`, with dots between. */
 const PATH = /^[^\s.{}]+(\.[^\s.{}]+)*$/
 
 /** What a template can say beside the payload's members. */
@@ -15,14 +15,15 @@ const OURS = ['$payload', '$event', '$delivery'] as const
 
 /** Why a text is no template; undefined when it is one. */
 export function templateProblem(template: string): string | undefined {
+  if (template.includes('{{{')) return 'has {{{: two braces are enough, nothing is escaped'
   for (const [whole, path = ''] of template.matchAll(PLACEHOLDER)) {
     const name = path.trim()
     if (!PATH.test(name)) return `${whole} is not a path such as {{pull_request.title}}`
     if (name.startsWith('$') && !OURS.some((own) => own === name))
       return `${whole} is not known: it can be ${OURS.join(', ')}`
   }
-  return /\{\{|\}\}/.test(template.replaceAll(PLACEHOLDER, ''))
-    ? 'has {{ or }} without the other, or one within another'
+  return template.replaceAll(PLACEHOLDER, '').includes('{{')
+    ? 'has {{ without }}, or one within another'
     : undefined
 }
 
