@@ -1,9 +1,9 @@
 // Whether a webhook was sent by somebody who has the hook's secret. Whatever is wrong (no such workspace, no such hook, disabled,
-// signature), the answer is the same and has taken about the same work: one read, and one HMAC over the body.
+// signature), the answer is the same and has taken about the same work: one read, one secret, one HMAC over the body.
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import { hooks, hookSecrets, workspaces } from '../../drizzle/schema.ts'
 import { DomainError } from '../errors.ts'
-import { placeOfHook, Unreadable, unseal } from '../secrets/seal.ts'
+import { placeOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
 import type { Services } from '../services.ts'
 import { toStorableText } from '../storable.ts'
 import { toScheme } from './hooks.ts'
@@ -21,11 +21,18 @@ export async function proveHook(
   incoming: Incoming,
 ): Promise<ProvenHook> {
   const found = await findHook(services, place)
-  // Where there is nothing to compare with, it is compared with what nobody knows.
-  const secrets = found === undefined || found.secrets.length === 0 ? [crypto.randomUUID()] : found.secrets
+  const secrets = found === undefined || found.secrets.length === 0 ? [await decoy(services)] : found.secrets
   const isGood = await verifySignature(found?.hook.scheme ?? 'github', secrets, incoming, services.now())
   if (isGood && found?.hook.enabled === true) return found.hook
   refuse(services, place, found)
+}
+
+/** Where there is nothing to compare with, it is compared with what nobody knows. Sealing it costs what opening another does. */
+async function decoy({ config }: Services): Promise<string> {
+  const secret = crypto.randomUUID()
+  const [key] = config.secretKeys
+  if (key !== undefined) await seal(key, { workspaceId: null, key: 'hook:' }, secret)
+  return secret
 }
 
 type Found = { hook: ProvenHook; secrets: string[] }
