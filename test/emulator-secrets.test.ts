@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { createEmulator, type Emulator } from '../lib/emulator/emulator.ts'
 import { createInProcessHost } from '../lib/emulator/in-process-host.ts'
 import { createMemoryStore, type EmulatorStore } from '../lib/emulator/store.ts'
-import { QUICK } from './support/harness.ts'
+import { QUICK } from './support/quick-timings.ts'
 
 type Json = Record<string, unknown>
 type Booted = { env: Record<string, string>; file: string }

@@ -8,13 +8,8 @@ import { connectNeon } from '../drizzle/neon.ts'
 import { createPostgresDatabase } from './support/database.ts'
 import { askRegion, type Json } from './support/harness.ts'
 import { startNeonBridge } from './support/neon-bridge.ts'
-import {
-  type Bundle,
-  bundleWorker,
-  startWorkerd,
-  startWorkerPlace,
-  type WorkerPlace,
-} from './support/worker.ts'
+import { startWorkerd, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
+import { type Bundle, bundleWorker } from './support/worker-bundle.ts'
 
 const MAX_GZIPPED_BYTES = 300 * 1024
 

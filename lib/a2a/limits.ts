@@ -2,6 +2,13 @@
 import { createRateCounter } from '../rate-counter.ts'
 import { ProxyError } from './proxy-error.ts'
 
+/** One of a workspace's places, for as long as a request is under way. */
+export type Place = {
+  /** Says that the request lives. */
+  seen(): void
+  leave(): void
+}
+
 export type Limits = {
   /**
    * Counts one request of a caller.
@@ -10,17 +17,34 @@ export type Limits = {
    */
   countRequest(caller: string): Record<string, string>
   /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
-  enter(workspaceId: string): void
-  leave(workspaceId: string): void
+  enter(workspaceId: string): Place
   /** Places taken, at all workspaces together. */
   inFlight(): number
 }
 
-/** @param options `perMinute`: 0 for no limit */
-export function createLimits(options: { perMinute: number; maxInFlight: number; now: () => number }): Limits {
-  const { maxInFlight, now, perMinute } = options
-  const inFlight = new Map<string, number>()
+type Options = {
+  /** 0 for no limit. */
+  perMinute: number
+  maxInFlight: number
+  /**
+   * For how long a request may be unheard of, in milliseconds. A Worker whose caller hangs up is ended without being told, in the
+   * middle of whatever it does: its place has to come free by itself.
+   */
+  forgetMs: number
+  now: () => number
+}
+
+export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options): Limits {
+  /** When each place was heard of last. */
+  const inFlight = new Map<string, Map<Place, number>>()
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
+
+  function placesAt(workspaceId: string): Map<Place, number> {
+    const places = inFlight.get(workspaceId) ?? new Map<Place, number>()
+    if (places.size < maxInFlight) return places
+    for (const [place, seenAt] of places) if (seenAt + forgetMs <= now()) places.delete(place)
+    return places
+  }
 
   return {
     countRequest(caller) {
@@ -31,21 +55,23 @@ export function createLimits(options: { perMinute: number; maxInFlight: number; 
       })
     },
 
-    inFlight: () => [...inFlight.values()].reduce((sum, one) => sum + one, 0),
+    inFlight: () => [...inFlight.values()].reduce((sum, places) => sum + places.size, 0),
 
     enter(workspaceId) {
-      const others = inFlight.get(workspaceId) ?? 0
-      if (others >= maxInFlight) {
-        const message = `the workspace is busy with ${others} requests: wait for one to end`
+      const places = placesAt(workspaceId)
+      if (places.size >= maxInFlight) {
+        const message = `the workspace is busy with ${places.size} requests: wait for one to end`
         throw new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
       }
-      inFlight.set(workspaceId, others + 1)
-    },
-
-    leave(workspaceId) {
-      const others = (inFlight.get(workspaceId) ?? 1) - 1
-      if (others === 0) inFlight.delete(workspaceId)
-      else inFlight.set(workspaceId, others)
+      const place: Place = {
+        seen: () => void (places.has(place) && places.set(place, now())),
+        leave() {
+          places.delete(place)
+          if (places.size === 0 && inFlight.get(workspaceId) === places) inFlight.delete(workspaceId)
+        },
+      }
+      inFlight.set(workspaceId, places.set(place, now()))
+      return place
     },
   }
 }

@@ -11,6 +11,7 @@ import { beginEarly } from './early-stream.ts'
 import { exchange, type Outcome } from './exchange.ts'
 import { type HeaderPairs, requestHeaders } from './headers.ts'
 import { type Envelope, isExtendedCard, isRead, isStream } from './json-rpc.ts'
+import type { Place } from './limits.ts'
 import { ProxyError } from './proxy-error.ts'
 import { type Reply, say, toBytes } from './reply.ts'
 import type { Route } from './route.ts'
@@ -64,12 +65,12 @@ export const voiceOf = (request: Pick<A2aRequest, 'tail' | 'envelope'>): Voice =
 export async function travel(services: Services, request: A2aRequest, travel: Travel): Promise<Outcome> {
   const { workspaceId } = request
   const started = performance.now()
-  services.limits.enter(workspaceId)
+  const place = services.limits.enter(workspaceId)
   let outcome: Outcome
   try {
-    outcome = await attemptUntilAnswered(services, request, travel)
+    outcome = await attemptUntilAnswered(services, request, travel, place)
   } finally {
-    services.limits.leave(workspaceId)
+    place.leave()
   }
   noteActivity(services, request, outcome, Math.round(performance.now() - started), travel)
   return outcome
@@ -79,6 +80,7 @@ async function attemptUntilAnswered(
   services: Services,
   request: A2aRequest,
   { reply: first, waitUntil }: Travel,
+  place: Place,
 ): Promise<Outcome> {
   const { workspaceId } = request
   const left = new AbortController()
@@ -116,7 +118,7 @@ async function attemptUntilAnswered(
       arrived = true
     }
     if (left.signal.aborted) return { kind: 'gone' }
-    const outcome = await sendOnce(services, request, body, route, reply)
+    const outcome = await sendOnce(services, request, body, route, reply, place)
     if (outcome.kind !== 'failed') return outcome
     // Whatever we knew of its machine may be what was wrong.
     services.routes.forget(workspaceId)
@@ -162,6 +164,7 @@ async function sendOnce(
   body: Uint8Array | undefined,
   route: Route,
   reply: Reply,
+  place: Place,
 ): Promise<Outcome> {
   const { caller, envelope, requestId, tail, workspaceId } = request
   const binding = tail === '' ? 'json-rpc' : 'rest'
@@ -174,7 +177,14 @@ async function sendOnce(
   const rest = route.naps ? keepAwake(services, workspaceId) : undefined
   try {
     return await exchange({
-      transport: services.transport,
+      transport: (sent, receiver) =>
+        services.transport(sent, {
+          ...receiver,
+          data(chunk) {
+            place.seen()
+            receiver.data(chunk)
+          },
+        }),
       request: {
         origin: route.origin,
         path: `${base}${tail}${request.query}`,

@@ -8,6 +8,7 @@ import * as schema from '../../drizzle/schema.ts'
 import { DOORS } from '../../functions/doors.ts'
 import { isAmong } from '../../lib/agents/token.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { testInside } from '../support/place.ts'
 
 type Row = { door: string; scope: string; some: string; agent: string }
 
@@ -76,7 +77,7 @@ describe('with ADMIN_TOKEN', () => {
     credentials['two tokens as one'] = bearer('first-admin-token,second-admin-token')
     credentials['an empty token'] = { authorization: 'Bearer ' }
     const expired = await tokenFor({ scopes: ['admin'], expires_in_days: 1 })
-    await h.services.db
+    await h.db
       .update(schema.apiTokens)
       .set({ expiresAt: new Date(0) })
       .where(eq(schema.apiTokens.id, String(expired['id'])))
@@ -126,15 +127,19 @@ describe('with ADMIN_TOKEN', () => {
     }
   }
 
-  test('there is a row for every door, in the table and in SECURITY.md, and no row without one', () => {
-    const routes = h.app.routes
-      .filter(({ method }) => method !== 'ALL')
-      .map(({ method, path }) => `${method} ${path}`)
-    // A2A takes every method, and decides by the same row (functions/a2a-door.ts).
-    const doors = new Set([...routes, 'POST /workspaces/:id/a2a'])
-    expect(new Set(Object.keys(DOORS))).toEqual(doors)
-    expect(ROWS.map(({ door }) => door)).toEqual(Object.keys(DOORS))
-  })
+  testInside(
+    'its routes are read',
+    'there is a row for every door, in the table and in SECURITY.md, and no row without one',
+    () => {
+      const routes = h.app.routes
+        .filter(({ method }) => method !== 'ALL')
+        .map(({ method, path }) => `${method} ${path}`)
+      // A2A takes every method, and decides by the same row (functions/a2a-door.ts).
+      const doors = new Set([...routes, 'POST /workspaces/:id/a2a'])
+      expect(new Set(Object.keys(DOORS))).toEqual(doors)
+      expect(ROWS.map(({ door }) => door)).toEqual(Object.keys(DOORS))
+    },
+  )
 
   test.each(GUARDED)('$door opens to those it is for', async (row) => {
     for (const [who, headers] of Object.entries(credentials)) {
@@ -212,7 +217,7 @@ describe('tokens', () => {
     expect(listed.body).toMatchObject([
       { name: 'ci', prefix: token.slice(0, 12), last_used_at: expect.any(String) as string },
     ])
-    const stored = await h.services.db.select().from(schema.apiTokens)
+    const stored = await h.db.select().from(schema.apiTokens)
     expect(JSON.stringify(stored)).not.toContain(token)
   })
 
@@ -326,7 +331,7 @@ describe('wrong tokens', () => {
       expect((await at('192.0.2.1', 'one-more-guess')).status).toBe(401)
       expect((await at('192.0.2.1', 'and-another')).status).toBe(429)
       expect((await at('192.0.2.1', 'first-admin-token')).status).toBe(200)
-      expect(h.logged.filter(({ message }) => message === 'wrong tokens').length).toBeLessThan(5)
+      expect((await h.logs()).filter(({ message }) => message === 'wrong tokens').length).toBeLessThan(5)
     } finally {
       await h.close()
     }

@@ -5,6 +5,7 @@ import { activities } from '../../drizzle/schema.ts'
 import { createActivityLog } from '../../lib/activity/activity-log.ts'
 import type { ActivityEntry } from '../../lib/activity/activity-row.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { testInside } from '../support/place.ts'
 
 let h: Harness
 beforeAll(async () => {
@@ -266,7 +267,7 @@ describe('reading', () => {
     expect(seen.length).toBeGreaterThan(0)
   })
 
-  test('onwards misses nothing while many write at once', async () => {
+  testInside('entries are noted by hand', 'onwards misses nothing while many write at once', async () => {
     const { id } = await h.createWorkspace()
     await report(id, { activity_type: 'agent_log', summary: 'first' })
     let [last] = await read(id)
@@ -298,7 +299,9 @@ describe('reading', () => {
 })
 
 describe('what we note ourselves', () => {
-  test('is there to be read a moment later, written down by whoever noted first', async () => {
+  const BY_HAND = 'entries are noted by hand'
+
+  testInside(BY_HAND, 'is there to be read a moment later, written down by whoever noted first', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     const work = activity.note(entryOf(id, { summary: '1', requestBody: { a: 1 } }))
@@ -313,7 +316,7 @@ describe('what we note ourselves', () => {
     expect(activity.note(entryOf(id))).toBeInstanceOf(Promise)
   })
 
-  test('is made fit to be stored, so that one row never costs the others', async () => {
+  testInside(BY_HAND, 'is made fit to be stored, so that one row never costs the others', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     void activity.note(
@@ -345,26 +348,26 @@ describe('what we note ourselves', () => {
     ])
   })
 
-  test('is bounded: the oldest is dropped, and the log says how much', async () => {
+  testInside(BY_HAND, 'is bounded: the oldest is dropped, and the log says how much', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     for (let at = 0; at < 10_003; at++) void activity.note(entryOf(id, { summary: `${at}` }))
     await activity.flush()
-    expect(h.logged).toContainEqual(
+    expect(await h.logs()).toContainEqual(
       expect.objectContaining({
         level: 'warn',
         message: expect.stringContaining('dropped'),
         fields: { rows: 3 },
       }),
     )
-    const [counted] = await h.services.db
+    const [counted] = await h.db
       .select({ rows: count(), first: sql<number>`min(${activities.summary}::int)` })
       .from(activities)
       .where(eq(activities.workspaceId, id))
     expect(counted).toEqual({ rows: 10_000, first: 3 })
   })
 
-  test('is bounded in bytes too', async () => {
+  testInside(BY_HAND, 'is bounded in bytes too', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     const requestBody = 'x'.repeat(60_000)
@@ -372,47 +375,55 @@ describe('what we note ourselves', () => {
     await activity.flush()
     const kept = Number((await read(id, '?limit=1'))[0]?.summary)
     expect(kept).toBe(399)
-    const warning = h.logged.findLast(({ level }) => level === 'warn')
+    const warning = (await h.logs()).findLast(({ level }) => level === 'warn')
     expect(warning?.fields['rows']).toBeGreaterThan(100)
   })
 
-  test('is dropped when it cannot be written, and what comes later is written again', async () => {
-    const { id } = await h.createWorkspace()
-    const errors: unknown[] = []
-    let broken = true
-    const { db, now, sleep } = h.services
-    const log = createActivityLog({
-      db: new Proxy(db, {
-        get: (target, name) => {
-          if (broken) throw new Error('the database is away')
-          return Reflect.get(target, name) as unknown
-        },
-      }),
-      log: (level, message, fields) => void errors.push({ level, message, fields }),
-      now,
-      sleep,
-    })
-    await log.note(entryOf(id, { summary: 'lost' }))
-    expect(errors).toMatchObject([{ level: 'error', fields: { rows: 1 } }])
-    broken = false
-    await log.note(entryOf(id, { summary: 'kept' }))
-    expect(await summaries(id)).toEqual(['kept'])
-  })
+  testInside(
+    BY_HAND,
+    'is dropped when it cannot be written, and what comes later is written again',
+    async () => {
+      const { id } = await h.createWorkspace()
+      const errors: unknown[] = []
+      let broken = true
+      const { db, now, sleep } = h.services
+      const log = createActivityLog({
+        db: new Proxy(db, {
+          get: (target, name) => {
+            if (broken) throw new Error('the database is away')
+            return Reflect.get(target, name) as unknown
+          },
+        }),
+        log: (level, message, fields) => void errors.push({ level, message, fields }),
+        now,
+        sleep,
+      })
+      await log.note(entryOf(id, { summary: 'lost' }))
+      expect(errors).toMatchObject([{ level: 'error', fields: { rows: 1 } }])
+      broken = false
+      await log.note(entryOf(id, { summary: 'kept' }))
+      expect(await summaries(id)).toEqual(['kept'])
+    },
+  )
 
-  test('is written by the next one who notes when the first was ended before its promise', async () => {
-    const { id } = await h.createWorkspace()
-    let ended = true
-    const log = createActivityLog({
-      ...h.services,
-      sleep: () => (ended ? new Promise(() => {}) : Promise.resolve()),
-    })
-    void log.note(entryOf(id, { summary: '1' }))
-    expect(log.note(entryOf(id, { summary: '2' }))).toBeUndefined()
-    ended = false
-    h.advance(61_000)
-    await log.note(entryOf(id, { summary: '3' }))
-    expect(await summaries(id)).toEqual(['3', '2', '1'])
-  })
+  testInside(
+    BY_HAND,
+    'is written by the next one who notes when the first was ended before its promise',
+    async () => {
+      const { id } = await h.createWorkspace()
+      let ended = true
+      const log = createActivityLog({
+        ...h.services,
+        sleep: () => (ended ? new Promise(() => {}) : Promise.resolve()),
+      })
+      void log.note(entryOf(id, { summary: '1' }))
+      expect(log.note(entryOf(id, { summary: '2' }))).toBeUndefined()
+      ended = false
+      h.advance(61_000)
+      await log.note(entryOf(id, { summary: '3' }))
+      expect(await summaries(id)).toEqual(['3', '2', '1'])
+    },
+  )
 })
 
 describe('forgetting', () => {
@@ -425,12 +436,15 @@ describe('forgetting', () => {
         return body.map((row) => row.summary)
       }
       const day = 86_400_000
-      const note = async (summary: string, age: number) => {
-        void own.services.activity.note(entryOf(id, { summary, at: new Date(own.now().getTime() - age) }))
-        await own.services.activity.flush()
-      }
-      await note('old', 2 * day + 60_000)
-      await note('young', 2 * day - 60_000)
+      const note = (summary: string) =>
+        own.request(`/workspaces/${id}/activity`, {
+          method: 'POST',
+          json: { activity_type: 'agent_log', summary },
+        })
+      await note('old')
+      own.advance(2 * 60_000)
+      await note('young')
+      own.advance(2 * day - 60_000)
       const [, pruned] = (await own.request<Row[]>(`/workspaces/${id}/activity`)).body
       await own.sweep()
       expect(await rows()).toEqual(['young'])

@@ -1,7 +1,6 @@
 // Who did what: every change that somebody asked for leaves a row, whatever became of it, and the change itself says for whom
 // it was made.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { forgetAudit } from '../../lib/audit/audit.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const ADMIN = 'an-admin-who-is-watched'
@@ -106,7 +105,7 @@ describe('the audit', () => {
     const told = async () => (await call('GET', path)).body['recent_events'] as Json[]
     const before = await told()
     h.advance(91 * 86_400_000)
-    await forgetAudit(h.services)
+    await h.keepHouse()
     expect((await audit()).audit).toEqual([])
     expect(await told()).toEqual(before)
   })

@@ -41,7 +41,7 @@ async function plant(parents: number[], removed: number[] = []): Promise<Map<str
     removed: removed.includes(at),
   }))
   const now = h.now()
-  await h.services.db.insert(workspaces).values(
+  await h.db.insert(workspaces).values(
     members.map(({ id, removed }) => ({
       id,
       name: 'member',
@@ -56,8 +56,7 @@ async function plant(parents: number[], removed: number[] = []): Promise<Map<str
   )
   // Afterwards, because a cycle has no member that could come first.
   for (const { id, parent } of members) {
-    if (parent !== null)
-      await h.services.db.update(workspaces).set({ parentId: parent }).where(eq(workspaces.id, id))
+    if (parent !== null) await h.db.update(workspaces).set({ parentId: parent }).where(eq(workspaces.id, id))
   }
   return new Map(members.map((member) => [member.id, member]))
 }
@@ -66,7 +65,7 @@ async function compare(family: Map<string, Member>): Promise<void> {
   const names = [...family.keys(), crypto.randomUUID()]
   for (const caller of names) {
     for (const target of names) {
-      const allowed = await canCommunicate(h.services.db, caller, target)
+      const allowed = await canCommunicate(h.db, caller, target)
       expect([caller, target, allowed]).toEqual([caller, target, naive(family, caller, target)])
     }
   }
@@ -82,7 +81,7 @@ test('in a family of four generations, pair by pair', async () => {
   const family = await plant([-1, 0, 0, 1, 1, 3, -1, 6], [4])
   await compare(family)
   const ids = [...family.keys()]
-  const talk = (a: number, b: number) => canCommunicate(h.services.db, ids[a] ?? '', ids[b] ?? '')
+  const talk = (a: number, b: number) => canCommunicate(h.db, ids[a] ?? '', ids[b] ?? '')
   const table: [number, number, boolean][] = [
     [5, 5, true],
     [0, 6, true],
@@ -116,7 +115,7 @@ describe('in a line that is longer than any tree may be', () => {
   test('the walk ends after 32 steps', async () => {
     const family = await plant(Array.from({ length: 36 }, (_, at) => at - 1))
     const ids = [...family.keys()]
-    const talk = (a: number, b: number) => canCommunicate(h.services.db, ids[a] ?? '', ids[b] ?? '')
+    const talk = (a: number, b: number) => canCommunicate(h.db, ids[a] ?? '', ids[b] ?? '')
     expect(await talk(0, 32)).toBe(true)
     expect(await talk(32, 0)).toBe(true)
     expect(await talk(0, 33)).toBe(false)

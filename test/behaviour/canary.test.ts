@@ -128,7 +128,7 @@ beforeAll(async () => {
     '/docs',
   ])
     await call('GET', path)
-  await h.services.activity.flush()
+  await h.flush()
 })
 afterAll(() => h.close())
 
@@ -154,8 +154,8 @@ describe('nothing secret', () => {
     expect(answers.flatMap(({ path, text }) => search(path, text))).toEqual([])
   })
 
-  test('is in any log line', () => {
-    const lines = h.logged.map(({ fields, message }) =>
+  test('is in any log line', async () => {
+    const lines = (await h.logs()).map(({ fields, message }) =>
       JSON.stringify([message, fields], (_, value: unknown) =>
         value instanceof Error ? `${value.stack ?? ''} ${String(value.cause)}` : value,
       ),
@@ -165,7 +165,7 @@ describe('nothing secret', () => {
   })
 
   test('is in the database, except for env, which is not for secrets', async () => {
-    const [dump] = await h.services.db
+    const [dump] = await h.db
       .select({ text: sql<string>`database_to_xml(true, false, '')::text` })
       .from(schema.controlPlane)
     expect(dump?.text).toContain(id)

@@ -2,8 +2,6 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { delegations, messages } from '../../drizzle/schema.ts'
-import { keepHouse } from '../../lib/housekeeping.ts'
-import { deliverMessages } from '../../lib/messages/deliver.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
 
@@ -34,7 +32,7 @@ afterAll(() => h.close())
 beforeEach(async () => {
   puppet.arrivals.length = 0
   puppet.answer = reply
-  h.services.longBackground = true
+  await h.setLongBackground(true)
   await h.settled()
 })
 
@@ -70,9 +68,9 @@ const rowOf = async (id: unknown, from = boss) =>
 
 /** A delegation by a control plane that goes away before it delivers it. */
 async function delegateAndDie(json: Json = {}): Promise<unknown> {
-  h.services.longBackground = false
+  await h.setLongBackground(false)
   const { body } = await delegate(json)
-  h.services.longBackground = true
+  await h.setLongBackground(true)
   return body['delegation_id']
 }
 
@@ -125,7 +123,7 @@ describe('delegate', () => {
   test('keeps a stored message like any other, which the source may read', async () => {
     const { body } = await delegate({ task: 'Read me.' })
     await h.settled()
-    const [row] = await h.services.db
+    const [row] = await h.db
       .select()
       .from(delegations)
       .where(and(eq(delegations.sourceId, boss), eq(delegations.id, String(body['delegation_id']))))
@@ -202,7 +200,7 @@ describe('delegate', () => {
       expect(refused.headers.get('content-type')).toBe('application/problem+json')
     }
     expect(await list(boss, '?limit=500')).toHaveLength(before)
-    expect(h.logged.filter(({ message }) => message === 'a request failed')).toEqual([])
+    expect((await h.logs()).filter(({ message }) => message === 'a request failed')).toEqual([])
     // The key that was refused is still free.
     expect((await delegate({ idempotency_key: 'later' })).status).toBe(202)
   })
@@ -256,7 +254,7 @@ describe('an idempotency key', () => {
     expect(new Set(answers.map(({ body }) => body['delegation_id'])).size).toBe(1)
     await h.settled()
     expect(puppet.arrivals).toHaveLength(1)
-    const stored = await h.services.db
+    const stored = await h.db
       .select({ id: messages.id })
       .from(messages)
       .where(sql`${messages.request} = ${Buffer.from(puppet.arrivals[0]?.body ?? '').toString('base64')}`)
@@ -303,11 +301,11 @@ describe('an idempotency key', () => {
     await delegate(cut)
     await h.settled()
     const id = await delegateAndDie(died)
-    await h.services.db
+    await h.db
       .update(messages)
       .set({ state: 'sending', attempts: 1, leasedUntil: new Date(0) })
       .where(eq(messages.state, 'queued'))
-    await deliverMessages(h.services)
+    await h.deliver()
     for (const key of [cut, died])
       expect(await delegate(key)).toMatchObject({ status: 200, body: { status: 'failed' } })
     expect((await rowOf(id))?.['error']).toContain('the control plane went away')
@@ -394,7 +392,7 @@ describe('what came of it', () => {
     const id = await make()
     const delegation = await delegateAndDie({ target_id: id })
     await remove(id)
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await rowOf(delegation)).toMatchObject({ status: 'failed', error: 'the workspace was removed' })
   })
 })
@@ -542,26 +540,26 @@ test('delegations are forgotten after the days of activity, unless they are on t
   await record({ delegation_id: 'recorded' }, own)
   await delegate({ task: 'done' }, own)
   await h.settled()
-  h.services.longBackground = false
+  await h.setLongBackground(false)
   await delegate({ task: 'waiting', target_id: target }, own)
-  h.services.longBackground = true
-  await h.services.db.update(messages).set({ expiresAt: new Date(h.now().getTime() + 9 * DAY) })
+  await h.setLongBackground(true)
+  await h.db.update(messages).set({ expiresAt: new Date(h.now().getTime() + 9 * DAY) })
   const summaries = async () => (await list(own)).map(({ summary }) => summary)
   h.advance(3 * DAY - 60_000)
   await record({ delegation_id: 'young' }, own)
-  await keepHouse(h.services)
+  await h.keepHouse()
   expect(await summaries()).toEqual(['By myself.', 'waiting', 'done', 'By myself.'])
   h.advance(11 * 60_000)
-  await keepHouse(h.services)
+  await h.keepHouse()
   expect(await summaries()).toEqual(['By myself.', 'waiting'])
-  await deliverMessages(h.services)
+  await h.deliver()
   h.advance(11 * 60_000)
-  await keepHouse(h.services)
+  await h.keepHouse()
   expect(await list(own)).toMatchObject([
     { summary: 'By myself.' },
     { summary: 'waiting', status: 'completed' },
   ])
   h.advance(4 * DAY)
-  await keepHouse(h.services)
+  await h.keepHouse()
   expect(await list(own)).toEqual([])
 })

@@ -4,7 +4,6 @@ import { isNotNull } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { workspaces } from '../../drizzle/schema.ts'
 import type { Program } from '../../lib/emulator/host.ts'
-import { sweep } from '../../lib/sweep.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const crashing: Program = async () => 3
@@ -49,7 +48,7 @@ async function untilGone(): Promise<void> {
   for (let sweeps = 0; sweeps < 60; sweeps++) {
     h.advance(5_000)
     await h.sweep({ patienceMs: 1_000 })
-    const due = await h.services.db.select().from(workspaces).where(isNotNull(workspaces.nextCheckAt))
+    const due = await h.db.select().from(workspaces).where(isNotNull(workspaces.nextCheckAt))
     if (h.livingMachines().length === 0 && due.length === 0) break
   }
   await h.settled()
@@ -277,7 +276,7 @@ describe('behind our back', () => {
 describe('at the same time', () => {
   test('many sweeps and requests on one workspace make one machine', async () => {
     const id = await create()
-    await Promise.all(Array.from({ length: 8 }, () => sweep(h.services, { patienceMs: 2_000 })))
+    await Promise.all(Array.from({ length: 8 }, () => h.sweep({ patienceMs: 2_000 })))
     await until(id, 'ready')
     expect(h.emulator.machines()).toHaveLength(1)
   })

@@ -1,6 +1,7 @@
 // What there is at Fly, whose it is, what it costs; how quickly it is made; and what a sweep over it costs.
 import { afterEach, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
+import { testInside } from '../support/place.ts'
 
 let h: Harness
 const open = async (options: HarnessOptions = {}) => (h = await createHarness(options))
@@ -133,7 +134,7 @@ describe('many at once', () => {
     await sweepUntil(async () => (await statuses()).every((status) => status === 'ready'))
     expect(h.emulator.machines()).toHaveLength(30)
     expect(new Set(ids).size).toBe(30)
-    const refused = h.logged.filter(({ fields }) => fields['code'] === 'rate_limited')
+    const refused = (await h.logs()).filter(({ fields }) => fields['code'] === 'rate_limited')
     expect(refused).toEqual([])
     const calls = h.outgoing.filter(({ method, url }) => method === 'POST' && url.endsWith('/machines'))
     expect(calls.length).toBeLessThanOrEqual(33)
@@ -216,38 +217,42 @@ describe('a silent agent', () => {
   })
 })
 
-test('a sweep over a thousand workspaces at rest costs at most two calls to Fly and six statements', async () => {
-  await open()
-  const { id } = await h.createWorkspace()
-  // A thousand rows and machines of which nothing is wanted: copies of one that is ready.
-  const pool = h.services.db
-  await pool.execute(`insert into workspaces (id, name, runtime, tier, regions, status, status_changed_at, launch_id, app, machine_id, machine_generation, machine_state, launched_at, last_heartbeat_at, machine_seen_at, created_at, updated_at)
+testInside(
+  'its list of machines is made up',
+  'a sweep over a thousand workspaces at rest costs at most two calls to Fly and six statements',
+  async () => {
+    await open()
+    const { id } = await h.createWorkspace()
+    // A thousand rows and machines of which nothing is wanted: copies of one that is ready.
+    const pool = h.db
+    await pool.execute(`insert into workspaces (id, name, runtime, tier, regions, status, status_changed_at, launch_id, app, machine_id, machine_generation, machine_state, launched_at, last_heartbeat_at, machine_seen_at, created_at, updated_at)
     select gen_random_uuid(), 'copy', runtime, tier, regions, status, status_changed_at, gen_random_uuid(), app, 'copy' || n, 1, 'started', launched_at, last_heartbeat_at, machine_seen_at, created_at, updated_at
     from workspaces, generate_series(1, 999) as n where id = '${id}'`)
-  const list = h.services.provisioner.fleet.bind(h.services.provisioner)
-  h.services.provisioner.fleet = async (app, plane) => [
-    ...(await list(app, plane)),
-    ...Array.from({ length: 999 }, (_, n) => ({
-      machineId: `copy${n + 1}`,
-      phase: 'started' as const,
-      state: 'started',
-    })),
-  ]
-  await h.settled()
-  // A process keeps house in its first sweep, and then every ten minutes.
-  await h.sweep()
-  let statements = 0
-  const session = (h.services.db as unknown as { session: { prepareQuery: (...args: unknown[]) => unknown } })
-    .session
-  const prepare = session.prepareQuery.bind(session)
-  session.prepareQuery = (...args) => {
-    statements++
-    return prepare(...args)
-  }
-  const calls = h.outgoing.length
-  const summary = await h.sweep()
-  expect(summary).toEqual({ drifted: 0, orphans: 0, hibernated: 0, reconciled: 0, failed: 0 })
-  expect(h.outgoing.length - calls).toBeLessThanOrEqual(2)
-  expect(statements).toBeGreaterThan(2)
-  expect(statements).toBeLessThanOrEqual(6)
-})
+    const list = h.services.provisioner.fleet.bind(h.services.provisioner)
+    h.services.provisioner.fleet = async (app, plane) => [
+      ...(await list(app, plane)),
+      ...Array.from({ length: 999 }, (_, n) => ({
+        machineId: `copy${n + 1}`,
+        phase: 'started' as const,
+        state: 'started',
+      })),
+    ]
+    await h.settled()
+    // A process keeps house in its first sweep, and then every ten minutes.
+    await h.sweep()
+    let statements = 0
+    const session = (h.db as unknown as { session: { prepareQuery: (...args: unknown[]) => unknown } })
+      .session
+    const prepare = session.prepareQuery.bind(session)
+    session.prepareQuery = (...args) => {
+      statements++
+      return prepare(...args)
+    }
+    const calls = h.outgoing.length
+    const summary = await h.sweep()
+    expect(summary).toEqual({ drifted: 0, orphans: 0, hibernated: 0, reconciled: 0, failed: 0 })
+    expect(h.outgoing.length - calls).toBeLessThanOrEqual(2)
+    expect(statements).toBeGreaterThan(2)
+    expect(statements).toBeLessThanOrEqual(6)
+  },
+)

@@ -3,9 +3,9 @@
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema.ts'
-import { keepHouse } from '../../lib/housekeeping.ts'
-import { deliverMessages, releaseMessages } from '../../lib/messages/deliver.ts'
+import { releaseMessages } from '../../lib/messages/deliver.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { testInside } from '../support/place.ts'
 import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
 
 type Headers = Record<string, string>
@@ -25,10 +25,10 @@ beforeAll(async () => {
   agent = await make()
 })
 afterAll(() => h.close())
-beforeEach(() => {
+beforeEach(async () => {
   puppet.arrivals.length = 0
   puppet.answer = reply
-  h.services.longBackground = true
+  await h.setLongBackground(true)
 })
 
 async function make(fields: Json = {}): Promise<string> {
@@ -86,15 +86,15 @@ const finished = async (place: string) => (await read(place, { ...ADMIN, prefer:
 
 /** Has a message accepted by a control plane that goes away before it delivers it. */
 async function sendAndDie(to: string, message: Message = {}): Promise<string> {
-  h.services.longBackground = false
+  await h.setLongBackground(false)
   const place = await send(to, message)
-  h.services.longBackground = true
+  await h.setLongBackground(true)
   return place
 }
 
 const rowOf = (place: string) => eq(messages.id, place.split('/').at(-1) ?? '')
 const change = (place: string, fields: Partial<typeof messages.$inferInsert>) =>
-  h.services.db.update(messages).set(fields).where(rowOf(place))
+  h.db.update(messages).set(fields).where(rowOf(place))
 const ago = (ms: number) => new Date(h.now().getTime() - ms)
 
 describe('acceptance', () => {
@@ -353,7 +353,7 @@ describe('an answer', () => {
       body: { error: 'the message is queued and has no answer' },
     })
     expect((await read(place, { ...ADMIN, prefer: 'wait=0' })).body.state).toBe('queued')
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(place)).toBe('answered')
   })
 })
@@ -364,7 +364,7 @@ describe('delivery', () => {
     await verb(id, 'hibernate')
     const place = await send(id)
     expect(await finished(place)).toMatchObject({ state: 'answered', attempts: 1 })
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(puppet.textsAt(id)).toEqual(['hello'])
     expect((await h.request(`/workspaces/${id}`, { headers: ADMIN })).body['status']).toBe('ready')
   })
@@ -383,7 +383,7 @@ describe('delivery', () => {
     const texts = ['1', '2', '3', '4', '5']
     const places: string[] = []
     for (const text of texts) places.push(await send(id, { text, contextId: 'talk' }))
-    await Promise.all([deliverMessages(h.services), deliverMessages(h.services)])
+    await Promise.all([h.deliver(), h.deliver()])
     for (const place of places) expect((await finished(place)).state).toBe('answered')
     expect(puppet.textsAt(id)).toEqual(texts)
     expect(most).toBe(1)
@@ -404,7 +404,7 @@ describe('delivery', () => {
       await sendAndDie(agent, { text: 'none' }),
       await sendAndDie(other, { text: 'other', contextId: 'a' }),
     ]
-    const pass = deliverMessages(h.services)
+    const pass = h.deliver()
     for (const place of beside) expect((await finished(place)).state).toBe('answered')
     expect([await stateOf(long), await stateOf(behind)]).toEqual(['sending', 'queued'])
     gate.open()
@@ -416,7 +416,7 @@ describe('delivery', () => {
   test('by many at once happens once', async () => {
     const places: string[] = []
     for (let at = 0; at < 40; at++) places.push(await sendAndDie(agent, { text: `${at}` }))
-    await Promise.all(Array.from({ length: 5 }, () => deliverMessages(h.services)))
+    await Promise.all(Array.from({ length: 5 }, () => h.deliver()))
     for (const place of places) expect(await stateOf(place)).toBe('answered')
     expect(puppet.textsAt(agent).toSorted()).toEqual(places.map((_, at) => `${at}`).toSorted())
   })
@@ -439,7 +439,7 @@ describe('delivery', () => {
     })
     for (let run = 0; run < 3; run++) {
       h.advance(5 * 60_000)
-      await deliverMessages(h.services)
+      await h.deliver()
     }
     expect(await stateOf(place)).toBe('unknown')
     expect(puppet.arrivals).toHaveLength(1)
@@ -467,7 +467,7 @@ describe('delivery', () => {
       arrival.text === 'large' ? new Response('too large', { status: 413 }) : reply(arrival)
     const large = await sendAndDie(agent, { text: 'large', contextId: 'c' })
     const next = await sendAndDie(agent, { text: 'next', contextId: 'c' })
-    await deliverMessages(h.services)
+    await h.deliver()
     expect((await read(large)).body).toMatchObject({ state: 'failed', failure: { delivered: 'no' } })
     expect(await stateOf(next)).toBe('answered')
   })
@@ -476,50 +476,54 @@ describe('delivery', () => {
     const id = await make()
     const place = await sendAndDie(id)
     await verb(id, 'pause')
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(place)).toBe('queued')
     await verb(id, 'resume')
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(place)).toBe('answered')
   })
 
-  test('is tried again, and says why, while nothing can have arrived', async () => {
-    const id = await make()
-    const place = await sendAndDie(id)
-    const { transport } = h.services
-    // As a machine whose port is closed: the connection does not come about.
-    h.services.transport = (_request, receiver) => {
-      queueMicrotask(() => receiver.failed({ kind: 'refused', cause: undefined }))
-      return { pause() {}, resume() {}, abort() {} }
-    }
-    try {
-      const pass = deliverMessages(h.services)
-      await new Promise((done) => setTimeout(done, 50))
+  testInside(
+    'fetch does not say whether there was a connection',
+    'is tried again, and says why, while nothing can have arrived',
+    async () => {
+      const id = await make()
+      const place = await sendAndDie(id)
+      const { transport } = h.services
+      // As a machine whose port is closed: the connection does not come about.
+      h.services.transport = (_request, receiver) => {
+        queueMicrotask(() => receiver.failed({ kind: 'refused', cause: undefined }))
+        return { pause() {}, resume() {}, abort() {} }
+      }
+      try {
+        const pass = h.deliver()
+        await new Promise((done) => setTimeout(done, 50))
+        h.advance(10_000)
+        await pass
+      } finally {
+        h.services.transport = transport
+      }
+      expect((await read(place)).body).toMatchObject({
+        state: 'queued',
+        sent_at: null,
+        failure: { reason: 'AGENT_UNREACHABLE', delivered: 'no' },
+      })
       h.advance(10_000)
-      await pass
-    } finally {
-      h.services.transport = transport
-    }
-    expect((await read(place)).body).toMatchObject({
-      state: 'queued',
-      sent_at: null,
-      failure: { reason: 'AGENT_UNREACHABLE', delivered: 'no' },
-    })
-    h.advance(10_000)
-    await deliverMessages(h.services)
-    expect((await read(place)).body).toMatchObject({ state: 'answered', attempts: 2, failure: null })
-    expect(puppet.textsAt(id)).toEqual(['hello'])
-  })
+      await h.deliver()
+      expect((await read(place)).body).toMatchObject({ state: 'answered', attempts: 2, failure: null })
+      expect(puppet.textsAt(id)).toEqual(['hello'])
+    },
+  )
 })
 
 describe('when a control plane dies', () => {
   test('what it was sending is unknown once its lease is over, and is never sent again', async () => {
     const place = await sendAndDie(agent)
     await change(place, { state: 'sending', attempts: 1, sentAt: ago(1_000), leasedUntil: ago(-60_000) })
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(place)).toBe('sending')
     h.advance(61_000)
-    await deliverMessages(h.services)
+    await h.deliver()
     expect((await read(place)).body).toMatchObject({
       state: 'unknown',
       failure: { reason: 'AGENT_CONNECTION_LOST', delivered: 'unknown' },
@@ -530,10 +534,10 @@ describe('when a control plane dies', () => {
   test('what it had only taken up is delivered once its lease is over', async () => {
     const place = await sendAndDie(agent)
     await change(place, { attempts: 1, leasedUntil: ago(-60_000) })
-    await deliverMessages(h.services)
+    await h.deliver()
     expect([await stateOf(place), puppet.arrivals]).toEqual(['queued', []])
     h.advance(61_000)
-    await deliverMessages(h.services)
+    await h.deliver()
     expect((await read(place)).body).toMatchObject({ state: 'answered', attempts: 2 })
     expect(puppet.arrivals).toHaveLength(1)
   })
@@ -542,8 +546,8 @@ describe('when a control plane dies', () => {
     const [taken, sending] = [await sendAndDie(agent), await sendAndDie(agent)]
     await change(taken, { attempts: 1, leasedUntil: ago(-60_000) })
     await change(sending, { state: 'sending', attempts: 1, leasedUntil: ago(-60_000) })
-    await releaseMessages(h.services.db, h.now())
-    await deliverMessages(h.services)
+    await releaseMessages(h.db, h.now())
+    await h.deliver()
     expect([await stateOf(taken), await stateOf(sending)]).toEqual(['answered', 'unknown'])
   })
 
@@ -560,14 +564,13 @@ describe('when a control plane dies', () => {
       const until = h.now().getTime() + 60_000
       await expect
         .poll(
-          async () =>
-            (await h.services.db.select().from(messages).where(rowOf(place)))[0]?.leasedUntil?.getTime(),
+          async () => (await h.db.select().from(messages).where(rowOf(place)))[0]?.leasedUntil?.getTime(),
           {
             timeout: 5_000,
           },
         )
         .toBeGreaterThan(until)
-      await deliverMessages(h.services)
+      await h.deliver()
       expect(await stateOf(place)).toBe('sending')
     }
     gate.open()
@@ -584,7 +587,7 @@ describe('when a control plane dies', () => {
     const place = await send(agent)
     await expect.poll(() => stateOf(place)).toBe('sending')
     await change(place, { leasedUntil: ago(1_000) })
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(place)).toBe('unknown')
     gate.open()
     await h.settled()
@@ -597,7 +600,7 @@ describe('the end', () => {
     const id = await make()
     const place = await sendAndDie(id)
     await remove(id)
-    await deliverMessages(h.services)
+    await h.deliver()
     expect((await read(place)).body).toMatchObject({
       state: 'failed',
       failure: { reason: 'WORKSPACE_REMOVED', delivered: 'no' },
@@ -610,11 +613,11 @@ describe('the end', () => {
     const place = await sendAndDie(id)
     h.advance(23 * HOUR)
     await verb(id, 'pause')
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(place)).toBe('queued')
     h.advance(HOUR)
     await verb(id, 'resume')
-    await deliverMessages(h.services)
+    await h.deliver()
     expect((await read(place)).body).toMatchObject({
       state: 'failed',
       failure: { reason: 'MESSAGE_EXPIRED', delivered: 'no' },
@@ -628,13 +631,13 @@ describe('the end', () => {
     await h.settled()
     const open = await sendAndDie(agent)
     h.advance(23 * HOUR)
-    await keepHouse(h.services)
+    await h.keepHouse()
     expect((await read(place)).status).toBe(200)
     h.advance(HOUR)
-    await keepHouse(h.services)
+    await h.keepHouse()
     expect((await read(place)).status).toBe(404)
     expect(await stateOf(open)).toBe('queued')
-    await deliverMessages(h.services)
+    await h.deliver()
     expect(await stateOf(open)).toBe('failed')
   })
 })

@@ -1,7 +1,9 @@
 // MOLECULE_COMPAT: each of its effects (functions/molecule-compat.ts), and that there is none without it.
 import { describe, expect, test } from 'vitest'
 import { createApp } from '../../functions/app.ts'
+import type { Services } from '../../lib/services.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { testInside } from '../support/place.ts'
 
 async function withHarness(env: Record<string, string>, use: (h: Harness) => Promise<void>): Promise<void> {
   const h = await createHarness({ env })
@@ -43,14 +45,17 @@ describe("for Molecule's clients", () => {
       expect((await h.request('/workspaces', { headers })).status).toBe(403)
     }))
 
-  test('a server with a real Fly is open on loopback without a token, and on no other address', () =>
-    withHarness(COMPAT, async (h) => {
-      const real = { ...h.services, config: { ...h.config, fly: { ...h.config.fly, emulator: false } } }
-      const ask = (loopback: boolean) =>
-        createApp(real, { loopback }).fetch(new Request('http://localhost:8080/workspaces'))
-      expect((await ask(true)).status).toBe(200)
-      expect((await ask(false)).status).toBe(503)
-    }))
+  testInside(
+    'what it was told of Fly is changed',
+    'a server with a real Fly is open on loopback without a token, and on no other address',
+    () =>
+      withHarness(COMPAT, async (h) => {
+        const ask = (loopback: boolean) =>
+          createApp(withRealFly(h), { loopback }).fetch(new Request('http://localhost:8080/workspaces'))
+        expect((await ask(true)).status).toBe(200)
+        expect((await ask(false)).status).toBe(503)
+      }),
+  )
 })
 
 test('without it nothing of this is so', () =>
@@ -58,10 +63,22 @@ test('without it nothing of this is so', () =>
     const { id, status } = await h.createWorkspace()
     expect(status).toBe('ready')
     expect((await h.request(`/admin/workspaces/${id}/test-token`)).status).toBe(404)
-    const real = { ...h.services, config: { ...h.config, fly: { ...h.config.fly, emulator: false } } }
-    const answer = await createApp(real, { loopback: true }).fetch(
-      new Request('http://localhost:8080/workspaces'),
-    )
-    expect(answer.status).toBe(503)
-    expect(await answer.text()).toContain('ADMIN_TOKEN')
   }))
+
+testInside(
+  'what it was told of Fly is changed',
+  'without it a server with a real Fly and no token is closed on loopback too',
+  () =>
+    withHarness({}, async (h) => {
+      const answer = await createApp(withRealFly(h), { loopback: true }).fetch(
+        new Request('http://localhost:8080/workspaces'),
+      )
+      expect(answer.status).toBe(503)
+      expect(await answer.text()).toContain('ADMIN_TOKEN')
+    }),
+)
+
+const withRealFly = ({ services }: Harness): Services => ({
+  ...services,
+  config: { ...services.config, fly: { ...services.config.fly, emulator: false } },
+})

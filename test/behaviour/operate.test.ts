@@ -39,7 +39,7 @@ describe('/readyz', () => {
       })
     }
     expect(h.outgoing.filter(({ url }) => url.endsWith('/apps/test-app'))).toHaveLength(1)
-    expect(h.logged.some(({ message }) => message === 'not ready')).toBe(true)
+    expect((await h.logs()).some(({ message }) => message === 'not ready')).toBe(true)
     h.emulator.faults.clear()
     h.advance(31_000)
     expect((await ready()).body.checks['fly']).toMatchObject({ ok: true })
@@ -56,7 +56,7 @@ describe('/readyz', () => {
   })
 
   test('says that migrations are behind, and how to catch up', async () => {
-    await h.services.db.execute(sql`delete from drizzle.__drizzle_migrations where id > 1`)
+    await h.db.execute(sql`delete from drizzle.__drizzle_migrations where id > 1`)
     expect(await ready()).toMatchObject({
       status: 503,
       body: { checks: { migrations: { ok: false, detail: expect.stringContaining('npm run db:migrate') } } },
@@ -114,7 +114,7 @@ describe('/metrics', () => {
 
   test('are for those who may read', async () => {
     expect((await h.fetchRaw('/metrics')).status).toBe(401)
-    const [plane] = await h.services.db.select().from(schema.controlPlane)
+    const [plane] = await h.db.select().from(schema.controlPlane)
     expect(plane?.lastSweptAt).toBeNull()
   })
 })

@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import { keepHouse } from '../../lib/housekeeping.ts'
 import { isNeeded } from '../../lib/secrets/forget-delivered.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
@@ -43,7 +42,7 @@ const namesOf = async (id: string) =>
 /** Ten minutes later. */
 async function keepHouseAgain(): Promise<void> {
   h.advance(11 * 60_000)
-  await keepHouse(h.services)
+  await h.keepHouse()
 }
 
 test('no list of machines shows the token, the inbound secret or a secret, and the agent has them all', async () => {
@@ -176,6 +175,6 @@ test('a host that has not got the secrets yet is asked again', async () => {
   expect(await read()).toBe('ready')
 })
 
-test('no value is in the log of calls to Fly', () => {
-  expect(JSON.stringify(h.logged)).not.toContain('a-key-of-the-customer')
+test('no value is in the log of calls to Fly', async () => {
+  expect(JSON.stringify(await h.logs())).not.toContain('a-key-of-the-customer')
 })

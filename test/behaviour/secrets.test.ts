@@ -12,6 +12,7 @@ import { deleteSealedWith, rotateSecrets, strangeKeys } from '../../lib/secrets/
 import { keyIdOf, seal, type SecretPlace, Unreadable, unseal } from '../../lib/secrets/seal.ts'
 import { RESERVED_ENV } from '../../lib/workspaces/machine-spec.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { testInside } from '../support/place.ts'
 
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
 const ADMIN = 'an-operator-of-secrets'
@@ -184,7 +185,7 @@ describe('secrets', () => {
     await call('DELETE', `/workspaces/${id}`)
     expect((await call('PUT', `/workspaces/${id}/secrets`, { key: 'A', value: 'b' })).status).toBe(404)
     expect((await call('GET', `/workspaces/${id}/secrets`)).status).toBe(404)
-    const left = await h.services.db.select().from(schema.secrets).where(eq(schema.secrets.workspaceId, id))
+    const left = await h.db.select().from(schema.secrets).where(eq(schema.secrets.workspaceId, id))
     expect(left).toEqual([])
   })
 })
@@ -214,7 +215,7 @@ describe('a secret is refused', () => {
     const id = await create()
     const many = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`KEY_${at}`, 'x']))
     for (const [key, value] of Object.entries(many)) {
-      await saveSecret(h.services, { workspaceId: id, key }, value)
+      expect((await call('PUT', `/workspaces/${id}/secrets`, { key, value })).status).toBe(200)
     }
     expect(await call('PUT', `/workspaces/${id}/secrets`, { key: 'ONE_MORE', value: 'x' })).toMatchObject({
       status: 409,
@@ -242,49 +243,54 @@ describe('without a key', () => {
 })
 
 describe('with a wrong key', () => {
+  const OTHER_KEYS = 'its keys are changed while it runs'
   const otherKey = new Uint8Array(32).fill(7)
   const withKeys = (h: Harness, secretKeys: Uint8Array[]) => ({
     ...h.services,
     config: { ...h.services.config, secretKeys },
   })
 
-  test('nothing is overwritten, a machine does not start, and everybody is told why', async () => {
-    const plane = await createHarness({ env: { SECRETS_ENCRYPTION_KEY: KEY } })
-    try {
-      const { id } = await plane.createWorkspace({ secrets: { PRECIOUS: 'kept' } })
-      const stored = () => plane.services.db.select().from(schema.secrets)
-      const before = await stored()
-      const place = { workspaceId: id, key: 'PRECIOUS' }
-      const wrong = withKeys(plane, [otherKey])
-      await expect(saveSecret(wrong, place, 'overwritten')).rejects.toThrow(
-        /sealed with key .{8}.*SECRETS_PREVIOUS_KEYS/,
-      )
-      await expect(saveSecret(wrong, { workspaceId: null, key: 'NEW' }, 'x')).rejects.toThrow(
-        /cannot be read/,
-      )
-      expect(await stored()).toEqual(before)
+  testInside(
+    OTHER_KEYS,
+    'nothing is overwritten, a machine does not start, and everybody is told why',
+    async () => {
+      const plane = await createHarness({ env: { SECRETS_ENCRYPTION_KEY: KEY } })
+      try {
+        const { id } = await plane.createWorkspace({ secrets: { PRECIOUS: 'kept' } })
+        const stored = () => plane.db.select().from(schema.secrets)
+        const before = await stored()
+        const place = { workspaceId: id, key: 'PRECIOUS' }
+        const wrong = withKeys(plane, [otherKey])
+        await expect(saveSecret(wrong, place, 'overwritten')).rejects.toThrow(
+          /sealed with key .{8}.*SECRETS_PREVIOUS_KEYS/,
+        )
+        await expect(saveSecret(wrong, { workspaceId: null, key: 'NEW' }, 'x')).rejects.toThrow(
+          /cannot be read/,
+        )
+        expect(await stored()).toEqual(before)
 
-      plane.services.config.secretKeys = [otherKey]
-      const { body } = await plane.request<Json & { reason: Json }>(`/workspaces/${id}/restart`, {
-        method: 'POST',
-        headers: { prefer: 'wait=20' },
-      })
-      expect(body).toMatchObject({
-        status: 'failed',
-        reason: { code: 'secrets_unreadable', message: expect.stringContaining('PRECIOUS') },
-      })
-      expect(await stored()).toEqual(before)
-    } finally {
-      await plane.close()
-    }
-  })
+        plane.services.config.secretKeys = [otherKey]
+        const { body } = await plane.request<Json & { reason: Json }>(`/workspaces/${id}/restart`, {
+          method: 'POST',
+          headers: { prefer: 'wait=20' },
+        })
+        expect(body).toMatchObject({
+          status: 'failed',
+          reason: { code: 'secrets_unreadable', message: expect.stringContaining('PRECIOUS') },
+        })
+        expect(await stored()).toEqual(before)
+      } finally {
+        await plane.close()
+      }
+    },
+  )
 
   test('ciphertexts that were swapped between places do not open', async () => {
     const plane = await createHarness({ env: { SECRETS_ENCRYPTION_KEY: KEY } })
     try {
       const a = await plane.createWorkspace({ secrets: { TOKEN: 'a' } })
       const b = await plane.createWorkspace({ secrets: { TOKEN: 'b' } })
-      const { db } = plane.services
+      const { db } = plane
       const [of] = await db.select().from(schema.secrets).where(eq(schema.secrets.workspaceId, a.id))
       await db
         .update(schema.secrets)
@@ -300,31 +306,35 @@ describe('with a wrong key', () => {
     }
   })
 
-  test('rotation reads with the old one and seals with the new one, beside a change at the same time', async () => {
-    const plane = await createHarness({ env: { SECRETS_ENCRYPTION_KEY: KEY } })
-    try {
-      const { db } = plane.services
-      const oldKey = plane.config.secretKeys[0] ?? otherKey
-      for (let at = 0; at < 130; at++) {
-        await saveSecret(plane.services, { workspaceId: null, key: `KEY_${at}` }, `value ${at}`)
+  testInside(
+    OTHER_KEYS,
+    'rotation reads with the old one and seals with the new one, beside a change at the same time',
+    async () => {
+      const plane = await createHarness({ env: { SECRETS_ENCRYPTION_KEY: KEY } })
+      try {
+        const { db } = plane
+        const oldKey = plane.services.config.secretKeys[0] ?? otherKey
+        for (let at = 0; at < 130; at++) {
+          await saveSecret(plane.services, { workspaceId: null, key: `KEY_${at}` }, `value ${at}`)
+        }
+        const both = withKeys(plane, [otherKey, oldKey])
+        const [rotation] = await Promise.all([
+          rotateSecrets(db, [otherKey, oldKey], () => new Date()),
+          saveSecret(both, { workspaceId: null, key: 'KEY_100' }, 'changed meanwhile'),
+        ])
+        expect(rotation.unreadable).toEqual([])
+        await rotateSecrets(db, [otherKey, oldKey], () => new Date())
+        const rows = await db.select().from(schema.secrets)
+        expect(new Set(rows.map((row) => row.keyId))).toEqual(new Set([await keyIdOf(otherKey)]))
+        for (const row of rows) {
+          const value = row.key === 'KEY_100' ? 'changed meanwhile' : `value ${row.key.slice(4)}`
+          expect(await unseal([otherKey], row, row)).toBe(value)
+        }
+      } finally {
+        await plane.close()
       }
-      const both = withKeys(plane, [otherKey, oldKey])
-      const [rotation] = await Promise.all([
-        rotateSecrets(db, [otherKey, oldKey], () => new Date()),
-        saveSecret(both, { workspaceId: null, key: 'KEY_100' }, 'changed meanwhile'),
-      ])
-      expect(rotation.unreadable).toEqual([])
-      await rotateSecrets(db, [otherKey, oldKey], () => new Date())
-      const rows = await db.select().from(schema.secrets)
-      expect(new Set(rows.map((row) => row.keyId))).toEqual(new Set([await keyIdOf(otherKey)]))
-      for (const row of rows) {
-        const value = row.key === 'KEY_100' ? 'changed meanwhile' : `value ${row.key.slice(4)}`
-        expect(await unseal([otherKey], row, row)).toBe(value)
-      }
-    } finally {
-      await plane.close()
-    }
-  })
+    },
+  )
 })
 
 test("a hook's secret is sealed with the same keys: rotated with them, and told when its key is lost", async () => {
@@ -377,7 +387,7 @@ test('the database holds no value, in no table', async () => {
   const hook = { name: 'canary', scheme: 'github', secret: canary }
   expect((await call('POST', `/workspaces/${await create()}/hooks`, hook)).status).toBe(201)
   await h.settled()
-  const [dump] = await h.services.db
+  const [dump] = await h.db
     .select({ text: sql<string>`database_to_xml(true, false, '')::text` })
     .from(schema.controlPlane)
   expect(dump?.text).toContain('CANARY')

@@ -5,14 +5,12 @@ import { inject } from 'vitest'
 import { connectPglite } from '../../drizzle/pglite.ts'
 import { connectPostgres, migratePostgres } from '../../drizzle/postgres.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
+import { PLACE } from './place-name.ts'
 
 const TEMPLATE = 'workspaces_template'
 
-/** Runs the whole suite on PGlite instead: `TEST_DATABASE=pglite npm test`. */
-const kind = process.env['TEST_DATABASE'] ?? 'postgres'
-
 export async function openTestDatabase(): Promise<OpenDatabase> {
-  return kind === 'pglite' ? connectPglite() : connectPostgres(await createPostgresDatabase(), { max: 8 })
+  return PLACE === 'pglite' ? connectPglite() : connectPostgres(await createPostgresDatabase(), { max: 8 })
 }
 
 /** @returns the connection string of a new, migrated database */

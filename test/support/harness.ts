@@ -1,34 +1,18 @@
-// The whole product in one process: the app over a real Postgres, the emulated Fly with its machines in process, and a
-// clock that can be moved. Tests knock on its doors and look at what a caller or Fly could see.
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import { createApp } from '../../functions/app.ts'
-import { type Config, parseConfig } from '../../lib/config.ts'
-import { createServices } from '../../lib/create-services.ts'
+// The whole product: the control plane in the place that is tested (place.ts), the emulated Fly with its machines in this
+// process, and a clock that can be moved. Tests knock on its doors and look at what a caller or Fly could see.
 import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/host.ts'
 import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
-import type { Log, LogFields } from '../../lib/log.ts'
-import type { Services } from '../../lib/services.ts'
-import { sweep, type SweepOptions } from '../../lib/sweep.ts'
-import { openTestDatabase } from './database.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { SweepOptions } from '../../lib/sweep.ts'
+import { openNodePlace } from './node-place.ts'
+import { PLACE } from './place-name.ts'
+import { QUICK } from './quick-timings.ts'
+import { openWorkerdPlace } from './workerd-place.ts'
 
 export const PLATFORM = 'http://platform.test'
 const FLY = 'http://fly.test'
 const PROXY = 'http://fly-proxy.test'
-
-/** As quick as a machine can be without being instant. */
-export const QUICK = {
-  placeMs: 2,
-  pullMs: 5,
-  bootMs: 5,
-  resumeMs: 5,
-  stopMs: 5,
-  suspendMs: 5,
-  destroyMs: 5,
-  restartMs: 5,
-  killTimeoutMs: 50,
-  proxyPatienceMs: 150,
-} as const
 
 export type HarnessOptions = {
   env?: Record<string, string>
@@ -63,22 +47,10 @@ export type FlyMachine = {
 export type Harness = Awaited<ReturnType<typeof createHarness>>
 
 export async function createHarness(options: HarnessOptions = {}) {
-  const database = await openTestDatabase()
-  const background = new Set<Promise<unknown>>()
-  const logged: { level: string; message: string; fields: LogFields }[] = []
   /** Bodies of those to Fly's API alone: those to agents are streams. */
   const outgoing: { url: string; method: string; headers: Headers; body: string }[] = []
   let offset = 0
   const now = () => new Date(Date.now() + offset)
-
-  const context = {
-    waitUntil(promise: Promise<unknown>) {
-      const task = promise.finally(() => background.delete(task))
-      background.add(task)
-    },
-    passThroughOnException() {},
-    props: {},
-  }
 
   const host = createInProcessHost({
     programs: { ...options.programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
@@ -103,41 +75,29 @@ export async function createHarness(options: HarnessOptions = {}) {
     if (origin === FLY) return emulator.api.fetch(request)
     if (origin === PROXY)
       return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))
-    if (origin === PLATFORM) return app.fetch(request, {}, context)
+    if (origin === PLATFORM) return place.fetch(request)
     throw new TypeError('fetch failed', {
       cause: Object.assign(new Error(`no such host: ${origin}`), { code: 'ENOTFOUND' }),
     })
   }
 
-  const log: Log = (level, message, fields = {}) => void logged.push({ level, message, fields })
-  const parsed = parseConfig({
-    CONTAINER_BACKEND: 'flyio',
-    FLY_API_TOKEN: 'test-token',
-    FLY_WORKSPACE_APP: 'test-app',
-    FLY_FLAPS_BASE_URL: FLY,
-    FLY_PROXY_BASE_URL: PROXY,
-    PUBLIC_URL: PLATFORM,
-    ...options.env,
-  })
-  // Nothing here is real: without ADMIN_TOKEN it is open, as the embedded mode is.
-  const config: Config = { ...parsed, fly: { ...parsed.fly, emulator: true } }
-  const created = createServices(config, database, {
-    fetch: outside,
-    longBackground: true,
-    log,
-    now,
-    // Waiting is twenty times as quick; the clock is not moved by it.
-    sleep: (ms, signal) => new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20)),
-  })
-  const services: Services = {
-    ...created,
-    // Unpaced, except where the pace is what is tested.
-    provisioner: {
-      ...created.provisioner,
-      launchRate: options.launchRate ?? { perSecond: 1_000, burst: 1_000 },
+  const open = PLACE === 'workerd' ? openWorkerdPlace : openNodePlace
+  const place = await open({
+    env: {
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: 'test-token',
+      FLY_WORKSPACE_APP: 'test-app',
+      FLY_FLAPS_BASE_URL: FLY,
+      FLY_PROXY_BASE_URL: PROXY,
+      PUBLIC_URL: PLATFORM,
+      ...options.env,
     },
-  }
-  const app = createApp(services, { loopback: options.loopback ?? true })
+    loopback: options.loopback ?? true,
+    // Unpaced, except where the pace is what is tested.
+    launchRate: options.launchRate ?? { perSecond: 1_000, burst: 1_000 },
+    offset: () => offset,
+    outside,
+  })
 
   async function request<Body = Json>(
     path: string,
@@ -157,14 +117,12 @@ export async function createHarness(options: HarnessOptions = {}) {
     const headers = new Headers(rest.headers)
     if (json !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json')
     const body = json === undefined ? rest.body : JSON.stringify(json)
-    return app.fetch(
+    return place.fetch(
       new Request(new URL(path, 'http://localhost:8080'), {
         ...rest,
         headers,
         ...(body == null ? {} : { body, duplex: 'half' }),
       }),
-      {},
-      context,
     )
   }
 
@@ -179,23 +137,37 @@ export async function createHarness(options: HarnessOptions = {}) {
     return (await response.json()) as Body
   }
 
+  /** What only a control plane in this process has. */
+  function inside() {
+    if (place.inside === undefined) throw new Error('use testInside: this reaches into the process')
+    return place.inside
+  }
+
   return {
-    app,
-    config,
-    services,
+    get app() {
+      return inside().app
+    },
+    get services() {
+      return inside().services
+    },
+    db: place.db,
+    deliver: () => place.deliver(),
+    keepHouse: () => place.keepHouse(),
+    flush: () => place.flush(),
+    setLongBackground: (on: boolean) => place.setLongBackground(on),
+    logs: () => place.logs(),
+    settled: () => place.settled(),
     emulator,
-    logged,
     outgoing,
     request,
     fetchRaw,
     now,
     /** Moves the control plane's and Fly's clock; timers are not moved. */
-    advance: (ms: number) => void (offset += ms),
-    sweep: (sweepOptions?: SweepOptions) => sweep(services, { patienceMs: 0, ...sweepOptions }),
-    /** Waits for everything that answers left running. */
-    async settled() {
-      while (background.size > 0) await Promise.allSettled(background)
+    advance(ms: number) {
+      offset += ms
+      place.ticked?.()
     },
+    sweep: (sweepOptions?: SweepOptions) => place.sweep({ patienceMs: 0, ...sweepOptions }),
     /** Machines that exist at Fly and cost money. */
     livingMachines: () => emulator.machines().filter((machine) => machine.state !== 'destroyed'),
     /** A call to Fly's API as an operator with flyctl would make it. */
@@ -229,9 +201,8 @@ export async function createHarness(options: HarnessOptions = {}) {
       return body
     },
     async close() {
-      await Promise.race([Promise.allSettled(background), new Promise((done) => setTimeout(done, 1_000))])
       await emulator.close()
-      await database.close()
+      await place.close()
     },
   }
 }

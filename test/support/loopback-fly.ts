@@ -5,7 +5,7 @@ import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/host.ts'
 import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import { QUICK } from './harness.ts'
+import { QUICK } from './quick-timings.ts'
 import { plainly } from './plain-http.ts'
 
 /** @param programs by image, before the sample agent that every runtime's image runs */

@@ -1,13 +1,17 @@
-// One real Postgres for the whole test run, from npm, on a free port and with nothing synced to disk. vitest starts it before
-// the tests; each harness makes its own database in it.
+// What a whole test run shares: one real Postgres from npm, on a free port and with nothing synced to disk, in which each harness
+// makes its own database; and the Worker under test where that is the place.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
+import { PLACE } from './place-name.ts'
+import { bundleWorker } from './worker-bundle.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string
+    /** The bundle of worker-under-test.ts; empty in other places. */
+    workerUnderTest: string
   }
 }
 
@@ -30,7 +34,13 @@ export async function startPostgres(): Promise<{ url: string; stop(): Promise<vo
 }
 
 export default async function setup({ provide }: TestProject) {
-  const postgres = await startPostgres()
+  const [postgres, worker] = await Promise.all([
+    startPostgres(),
+    PLACE === 'workerd'
+      ? bundleWorker({ minify: false, entry: 'test/support/worker-under-test.ts' })
+      : undefined,
+  ])
   provide('postgresUrl', postgres.url)
+  provide('workerUnderTest', worker?.code ?? '')
   return () => postgres.stop()
 }

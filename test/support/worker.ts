@@ -1,69 +1,10 @@
-// The Worker as Cloudflare would get it: bundled by wrangler from wrangler.toml, started in workerd, with Neon's protocol
-// and Fly's two doors on loopback ports of this process.
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+// The Worker started in workerd, with Neon's protocol and Fly's two doors on loopback ports of this process.
 import { Miniflare } from 'miniflare'
 import type { Program } from '../../lib/emulator/host.ts'
 import { createPostgresDatabase } from './database.ts'
 import { startLoopbackFly } from './loopback-fly.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import { freePorts } from './ports.ts'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const WRANGLER = createRequire(import.meta.url).resolve('wrangler/package.json')
-
-export type Bundle = {
-  code: string
-  /** The modules in it, and those it leaves to the runtime to import. */
-  inputs: string[]
-  externals: string[]
-}
-
-/** Bundles functions/worker.ts the way `wrangler deploy` does; nothing is sent anywhere. */
-export async function bundleWorker(options: { minify: boolean }): Promise<Bundle> {
-  const out = mkdtempSync(join(tmpdir(), 'worker-'))
-  try {
-    const flags = ['--dry-run', '--outdir', out, '--metafile', join(out, 'meta.json')]
-    await promisify(execFile)(
-      process.execPath,
-      [
-        join(WRANGLER, '../bin/wrangler.js'),
-        'deploy',
-        ...flags,
-        ...(options.minify ? ['--minify'] : ['--no-minify']),
-      ],
-      {
-        cwd: ROOT,
-        // No banner means no look for a newer wrangler either.
-        env: {
-          PATH: process.env['PATH'],
-          HOME: out,
-          WRANGLER_HIDE_BANNER: 'true',
-          WRANGLER_SEND_METRICS: 'false',
-        },
-      },
-    )
-    const meta = JSON.parse(readFileSync(join(out, 'meta.json'), 'utf8')) as {
-      inputs: Record<string, { imports: { path: string; external?: boolean }[] }>
-    }
-    return {
-      code: readFileSync(join(out, 'worker.js'), 'utf8'),
-      inputs: Object.keys(meta.inputs),
-      externals: Object.values(meta.inputs).flatMap(({ imports }) =>
-        imports
-          .filter(({ path, external }) => external === true && path !== '<runtime>')
-          .map(({ path }) => path),
-      ),
-    }
-  } finally {
-    rmSync(out, { recursive: true, force: true })
-  }
-}
 
 /** A bundle in workerd. `bindings` are the Worker's variables and secrets. */
 export async function startWorkerd(
@@ -75,6 +16,7 @@ export async function startWorkerd(
     modules: true,
     script: code,
     compatibilityDate: '2026-04-01',
+    compatibilityFlags: ['enable_request_signal'],
     bindings,
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),

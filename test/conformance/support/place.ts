@@ -5,7 +5,8 @@ import { createPostgresDatabase } from '../../support/database.ts'
 import { startLoopbackFly } from '../../support/loopback-fly.ts'
 import { freePorts } from '../../support/ports.ts'
 import { startServer } from '../../support/server.ts'
-import { ADMIN_TOKEN, bundleWorker, startWorkerPlace } from '../../support/worker.ts'
+import { ADMIN_TOKEN, startWorkerPlace } from '../../support/worker.ts'
+import { bundleWorker } from '../../support/worker-bundle.ts'
 
 export type Place = { url: string; token: string; close(): Promise<void> }
 

@@ -1,7 +1,7 @@
-import type { Program } from '../../lib/emulator/host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import { createHarness } from '../support/harness.ts'
-import { describeProvisioner } from '../provisioner-contract.ts'
+import type { Program } from '../lib/emulator/host.ts'
+import { sampleAgent } from '../lib/emulator/sample-agent.ts'
+import { createHarness } from './support/harness.ts'
+import { describeProvisioner } from './provisioner-contract.ts'
 
 describeProvisioner('Fly', async () => {
   const environments = new Map<string, Record<string, string>>()

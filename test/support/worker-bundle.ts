@@ -1,0 +1,63 @@
+// The Worker's bundle, made by wrangler from wrangler.toml as Cloudflare would get it.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const WRANGLER = createRequire(import.meta.url).resolve('wrangler/package.json')
+
+export type Bundle = {
+  code: string
+  /** The modules in it, and those it leaves to the runtime to import. */
+  inputs: string[]
+  externals: string[]
+}
+
+/**
+ * Bundles functions/worker.ts, or another entry, the way `wrangler deploy` does; nothing is sent anywhere.
+ * @param options.entry a path from the top of the project
+ */
+export async function bundleWorker(options: { minify: boolean; entry?: string }): Promise<Bundle> {
+  const out = mkdtempSync(join(tmpdir(), 'worker-'))
+  try {
+    const flags = ['--dry-run', '--outdir', out, '--metafile', join(out, 'meta.json')]
+    await promisify(execFile)(
+      process.execPath,
+      [
+        join(WRANGLER, '../bin/wrangler.js'),
+        'deploy',
+        ...(options.entry === undefined ? [] : [options.entry]),
+        ...flags,
+        ...(options.minify ? ['--minify'] : ['--no-minify']),
+      ],
+      {
+        cwd: ROOT,
+        // No banner means no look for a newer wrangler either.
+        env: {
+          PATH: process.env['PATH'],
+          HOME: out,
+          WRANGLER_HIDE_BANNER: 'true',
+          WRANGLER_SEND_METRICS: 'false',
+        },
+      },
+    )
+    const meta = JSON.parse(readFileSync(join(out, 'meta.json'), 'utf8')) as {
+      inputs: Record<string, { imports: { path: string; external?: boolean }[] }>
+    }
+    return {
+      code: readFileSync(join(out, `${basename(options.entry ?? 'worker.ts', '.ts')}.js`), 'utf8'),
+      inputs: Object.keys(meta.inputs),
+      externals: Object.values(meta.inputs).flatMap(({ imports }) =>
+        imports
+          .filter(({ path, external }) => external === true && path !== '<runtime>')
+          .map(({ path }) => path),
+      ),
+    }
+  } finally {
+    rmSync(out, { recursive: true, force: true })
+  }
+}
