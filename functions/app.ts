@@ -19,6 +19,8 @@ import { type ApiDocument, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet.ts'
 import { createGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
+import { hookRoutes } from './hooks.ts'
+import { incomingHookRoutes } from './incoming-hooks.ts'
 import { messageRoutes } from './messages.ts'
 import { moleculeCompatRoutes } from './molecule-compat.ts'
 import { peerRoutes } from './peers.ts'
@@ -133,6 +135,8 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceVerbRoutes(services))
   app.route('/', secretRoutes(services))
+  app.route('/', hookRoutes(services))
+  app.route('/', incomingHookRoutes(services))
   app.route('/', tokenRoutes(services))
   app.route('/', auditRoutes(services))
   app.route('/', moleculeCompatRoutes(services))

@@ -2,8 +2,11 @@
 // (functions/guard.ts), and a test walks it with every kind of caller.
 import type { Door, Scope } from '../lib/access.ts'
 
-/** `anybody` needs no credential. `agent`: a workspace's own token, which the verb checks together with what it allows. */
-export type DoorRule = Door | 'anybody' | 'agent'
+/**
+ * `anybody` needs no credential. `agent`: a workspace's own token, which the verb checks together with what it allows. `signed`:
+ * the signature of another system, which the verb checks over the body.
+ */
+export type DoorRule = Door | 'anybody' | 'agent' | 'signed'
 
 const workspace = (scope: Scope | 'none', agent: Door['agent']): Door => ({
   scope,
@@ -69,6 +72,14 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'PUT /settings/secrets': all('admin'),
   'POST /settings/secrets': all('admin'),
   'DELETE /settings/secrets/:key': all('admin'),
+
+  'GET /workspaces/:id/hooks': workspace('read', 'self'),
+  'POST /workspaces/:id/hooks': workspace('operate', 'none'),
+  'GET /workspaces/:id/hooks/:hook': workspace('read', 'self'),
+  'PATCH /workspaces/:id/hooks/:hook': workspace('operate', 'none'),
+  'DELETE /workspaces/:id/hooks/:hook': workspace('operate', 'none'),
+  'POST /workspaces/:id/hooks/:hook/rotate': workspace('operate', 'none'),
+  'POST /webhooks/workspaces/:id/:hook': 'signed',
 
   // Whoever has a workspace's token may read its secrets: making one is more than operating it.
   'GET /workspaces/:id/tokens': workspace('operate', 'self'),

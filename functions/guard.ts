@@ -22,7 +22,7 @@ export function createGuard(services: Services, identify: Identify) {
     if (door === undefined) return next()
     const rule = DOORS[door.name]
     if (rule === undefined) throw new DomainError('forbidden', `${door.name} is closed`)
-    if (rule === 'anybody') return next()
+    if (rule === 'anybody' || rule === 'signed') return next()
     const knock = knockOf(services.config, c)
     if (rule === 'agent') return watchAgent(services, c, knock, next)
     const caller = await identify(knock)

@@ -7,8 +7,13 @@ import type { Services } from '../lib/services.ts'
 const LOG_EVERY = 30
 
 /** @throws DomainError `unauthenticated` for a credential that was wrong a moment ago; `rate_limited` */
-export function refuseGuess({ failedAttempts }: Services, credential: string, address: string): void {
-  if (failedAttempts.isKnownWrong(credential)) throw notValid()
+export function refuseGuess(services: Services, credential: string, address: string): void {
+  if (services.failedAttempts.isKnownWrong(credential)) throw notValid()
+  waitAfterGuesses(services, credential, address)
+}
+
+/** @throws DomainError `rate_limited` */
+export function waitAfterGuesses({ failedAttempts }: Services, credential: string, address: string): void {
   const seconds = failedAttempts.mustWait(address, credential)
   if (seconds === undefined) return
   throw new DomainError('rate_limited', 'too many wrong tokens from this address: wait', {

@@ -26,6 +26,8 @@ export type Verdict = 'allowed' | 'forbidden' | 'hidden' | 'peer'
 /** @param workspaceId in lower case; undefined where the door has none */
 export function decideAccess(door: Door, caller: Caller, workspaceId: string | undefined): Verdict {
   switch (caller.kind) {
+    case 'hook':
+      return 'forbidden'
     case 'admin':
       return door.scope === 'none' ? 'forbidden' : 'allowed'
     case 'token':

@@ -3,12 +3,13 @@ import type { Scope } from './access.ts'
 
 /**
  * `admin` may do everything; `token` what its scope says, where `workspaces` is null or names it; `workspace` is an agent with its
- * own token.
+ * own token. `hook` is another system whose signature was checked; it may use its hook and nothing else.
  */
 export type Caller =
   | { kind: 'admin' }
   | { kind: 'token'; id: string; name: string; scope: Scope; workspaces: readonly string[] | null }
   | { kind: 'workspace'; workspaceId: string }
+  | { kind: 'hook'; workspaceId: string; hook: string }
 
 /** The caller as one word, to count and to store by. */
 export function callerKey(caller: Caller): string {
@@ -19,5 +20,7 @@ export function callerKey(caller: Caller): string {
       return `token:${caller.id}`
     case 'workspace':
       return `workspace:${caller.workspaceId}`
+    case 'hook':
+      return `hook:${caller.workspaceId}/${caller.hook}`
   }
 }

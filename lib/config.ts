@@ -59,6 +59,8 @@ export type Config = {
   /** Requests of one caller at the doors that are not A2A's; 0: no limit. */
   apiRatePerMinute: number
   /** Workspaces that one caller may make; 0: no limit. Kept by all replicas together. */
+  /** Deliveries of one hook; 0: no limit. */
+  webhookRatePerMinute: number
   createRatePerHour: number
   /** Origins of web pages that may call us. */
   corsOrigins: string[]
@@ -182,6 +184,7 @@ export const Environment = z.object({
   MESSAGE_RETENTION_HOURS: z.coerce.number().min(1).max(720).default(24),
   AUDIT_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(90),
   API_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(1_200),
+  WEBHOOK_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(600),
   CREATE_RATE_PER_HOUR: z.coerce.number().int().min(0).max(1_000_000).default(1_000),
   CORS_ORIGINS: list.pipe(z.array(origin)).default([]),
   TRUSTED_PROXY: z.enum(['none', 'cloudflare', 'fly']).default('none'),
@@ -271,6 +274,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     activity: { retentionDays: settings.ACTIVITY_RETENTION_DAYS },
     auditRetentionDays: settings.AUDIT_RETENTION_DAYS,
     apiRatePerMinute: settings.API_RATE_PER_MINUTE,
+    webhookRatePerMinute: settings.WEBHOOK_RATE_PER_MINUTE,
     createRatePerHour: settings.CREATE_RATE_PER_HOUR,
     corsOrigins: settings.CORS_ORIGINS,
     trustedProxy: settings.TRUSTED_PROXY,

@@ -126,6 +126,11 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     callers,
     failedAttempts: createFailedAttempts(clock),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: clock }),
+    countDelivery: createRateCounter({
+      policy: 'webhooks',
+      perMinute: config.webhookRatePerMinute,
+      now: clock,
+    }),
     looks: remember<true>(REMEMBERED_MS),
     changed(workspaceId) {
       routes.forget(workspaceId)

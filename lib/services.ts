@@ -41,6 +41,8 @@ export type Services = {
   failedAttempts: FailedAttempts
   /** Counts what a caller asks of the doors that are not A2A's. */
   countRequest: RateCounter
+  /** Counts the deliveries of a hook. */
+  countDelivery: RateCounter
   /** Workspaces that were looked after because a message failed. */
   looks: ShortCache<true>
   /** Whom what is done now is done for, as a caller's key; undefined: ourselves. Events say it. */

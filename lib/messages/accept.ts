@@ -32,6 +32,8 @@ const KEPT_HEADERS = new Set([
 
 export type Acceptance = Pick<A2aRequest, 'workspaceId' | 'caller' | 'headers' | 'query' | 'envelope'> & {
   text: string | undefined
+  /** What makes it the same message again, where its sender says so by other means than what it asks. */
+  fingerprint?: string
 }
 
 export type Accepted = {
@@ -82,7 +84,7 @@ export async function acceptMessage(
 
 async function newMessage(
   { config, now, tracer }: Services,
-  { caller, envelope, headers, query, text = '', workspaceId }: Acceptance,
+  { caller, envelope, fingerprint, headers, query, text = '', workspaceId }: Acceptance,
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()
   const at = now()
@@ -100,7 +102,7 @@ async function newMessage(
     method: envelope.method ?? '',
     request: encodeBase64(toBytes(completed)),
     requestHeaders: { ...keptOf(headers, query), ...(traceparent === undefined ? {} : { traceparent }) },
-    fingerprint: await fingerprintOf(text, envelope),
+    fingerprint: fingerprint ?? (await fingerprintOf(text, envelope)),
     state: 'queued',
     attempts: 0,
     nextAttemptAt: at,

@@ -60,7 +60,8 @@ export async function sealAll(
 
 const strange = (ids: string[]): SQL => sql`not (key_id = any(array[${sql.join(ids, sql`, `)}]::text[]))`
 
-function sealingKey({ config }: Services): Uint8Array {
+/** The key that seals now. @throws DomainError `misconfigured` */
+export function sealingKey({ config }: Pick<Services, 'config'>): Uint8Array {
   const [key] = config.secretKeys
   if (key !== undefined) return key
   throw new DomainError(

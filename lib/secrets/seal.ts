@@ -5,6 +5,12 @@ import { concatBytes, decodeBase64, encodeBase64, encodeHex } from '../encoding.
 /** Where a secret is stored; `workspaceId` is null for one that all workspaces get. */
 export type SecretPlace = { workspaceId: string | null; key: string }
 
+/** Where the secret of a hook is. No secret of an agent has such a name (lib/secrets/secret-input.ts). */
+export const placeOfHook = ({ name, workspaceId }: { name: string; workspaceId: string }): SecretPlace => ({
+  workspaceId,
+  key: `hook:${name}`,
+})
+
 export type Sealed = {
   /** See {@link keyIdOf}. */
   keyId: string

@@ -1,7 +1,7 @@
-// DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens and secrets, in one statement.
+// DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens, secrets and hooks, in one statement.
 // Removed is wanted first and confirmed later: the rows stay due until the provider says that their machines are gone.
 import { sql } from 'drizzle-orm'
-import { secrets, workspaceTokens } from '../../drizzle/schema.ts'
+import { hooks, secrets, workspaceTokens } from '../../drizzle/schema.ts'
 import { DomainError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { listChildren } from './family.ts'
@@ -26,6 +26,7 @@ export async function removeWorkspace(services: Services, id: string, confirm: b
       sql`update ${workspaceTokens} set revoked_at = ${now.toISOString()}::timestamptz
           where revoked_at is null and workspace_id in (select id from moved) returning hash`,
       sql`delete from ${secrets} where workspace_id in (select id from moved) returning id`,
+      sql`delete from ${hooks} where workspace_id in (select id from moved) returning id`,
     ],
   })
 }

@@ -76,6 +76,13 @@ beforeAll(async () => {
     scopes: ['operate'],
   })
   const asked = await shownOnce('a token of a workspace', `/workspaces/${id}/tokens`, 'auth_token')
+  const hookSecret = await shownOnce('the secret of a hook', `/workspaces/${id}/hooks`, 'secret', {
+    name: 'canary',
+    scheme: 'bearer',
+  })
+  const hook = `/webhooks/workspaces/${id}/canary`
+  await call('POST', hook, {}, { authorization: `Bearer ${hookSecret}` })
+  await call('POST', hook, {}, { authorization: `Basic ${hookSecret}` })
   canaries['the token of the machine'] = await h.tokenOf(id)
   const registered = { id, url: 'http://x', agent_card: { name: 'canary' } }
   const { platform_inbound_secret } = await call('POST', '/registry/register', registered, {
@@ -106,6 +113,8 @@ beforeAll(async () => {
     `/workspaces/${id}/explain`,
     `/workspaces/${id}/secrets`,
     `/workspaces/${id}/tokens`,
+    `/workspaces/${id}/hooks`,
+    `/workspaces/${id}/hooks/canary`,
     `/workspaces/${id}/activity`,
     `/workspaces/${id}/messages`,
     `/workspaces/${id}/a2a/.well-known/agent-card.json`,
@@ -137,7 +146,7 @@ describe('nothing secret', () => {
   test('was too short to be found', () => {
     for (const [what, canary] of Object.entries(canaries))
       expect([what, canary.length > 12]).toEqual([what, true])
-    expect(Object.keys(canaries)).toHaveLength(11)
+    expect(Object.keys(canaries)).toHaveLength(12)
   })
 
   test('is in any answer', () => {

@@ -8,7 +8,7 @@ import { parseConfig } from '../../lib/config.ts'
 import type { Program } from '../../lib/emulator/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import { saveSecret } from '../../lib/secrets/change-secrets.ts'
-import { rotateSecrets } from '../../lib/secrets/rotate.ts'
+import { deleteSealedWith, rotateSecrets, strangeKeys } from '../../lib/secrets/rotate.ts'
 import { keyIdOf, seal, type SecretPlace, Unreadable, unseal } from '../../lib/secrets/seal.ts'
 import { RESERVED_ENV } from '../../lib/workspaces/machine-spec.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
@@ -337,6 +337,48 @@ describe('with a wrong key', () => {
   )
 })
 
+testInside(
+  'its keys are changed while it runs',
+  "a hook's secret is sealed with the same keys: rotated with them, and told when its key is lost",
+  async () => {
+    const id = await create()
+    const path = `/workspaces/${id}/hooks`
+    const secret = 'canary-of-a-hook-that-nobody-may-see'
+    await call('POST', path, { name: 'a', scheme: 'bearer', secret })
+    await call('POST', `${path}/a/rotate`)
+    const { db } = h
+    const [oldKey = new Uint8Array()] = h.services.config.secretKeys
+    const newKey = new Uint8Array(32).fill(9)
+    const send = async () =>
+      (
+        await h.request(`/webhooks/workspaces/${id}/a`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${secret}` },
+          json: {},
+        })
+      ).status
+    expect(await send()).toBe(202)
+    const ids = await Promise.all([oldKey, newKey].map(keyIdOf))
+    expect(await strangeKeys(db, [newKey])).toEqual([ids[0]])
+    try {
+      await rotateSecrets(db, [newKey, oldKey], () => new Date())
+      expect(await strangeKeys(db, [oldKey])).toEqual([ids[1]])
+      expect(await send()).toBe(401)
+      h.services.config.secretKeys = [newKey]
+      expect(await send()).toBe(202)
+      // The key is lost, and what it sealed is given up.
+      await deleteSealedWith(db, [ids[1] ?? ''])
+      expect(await send()).toBe(401)
+      expect((await call('GET', `${path}/a`)).body).toMatchObject({ secret_set_at: null })
+      expect((await call('POST', `${path}/a/rotate`, { secret })).status).toBe(200)
+      expect(await send()).toBe(202)
+    } finally {
+      await rotateSecrets(db, [oldKey, newKey], () => new Date())
+      h.services.config.secretKeys = [oldKey]
+    }
+  },
+)
+
 test('the database holds no value, in no table', async () => {
   const canary = 'canary-that-nobody-may-see'
   await call(
@@ -346,6 +388,8 @@ test('the database holds no value, in no table', async () => {
     { ...ADMIN_HEADERS, 'idempotency-key': 'the-canary' },
   )
   await call('PUT', '/settings/secrets', { key: 'CANARY', value: canary })
+  const hook = { name: 'canary', scheme: 'github', secret: canary }
+  expect((await call('POST', `/workspaces/${await create()}/hooks`, hook)).status).toBe(201)
   await h.settled()
   const [dump] = await h.db
     .select({ text: sql<string>`database_to_xml(true, false, '')::text` })

@@ -1,0 +1,90 @@
+// What may be said of a hook: its place, how senders prove themselves, and what becomes of what they send.
+import { z } from 'zod'
+import { storableText } from '../storable.ts'
+import { templateProblem } from './template.ts'
+import { type Scheme, SCHEMES, standardKey } from './verify.ts'
+
+/** A part of the hook's address. */
+export const HookName = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
+    'must be 1 to 64 lower-case letters, digits and dashes, such as github-issues',
+  )
+
+/** Where a secret comes from that only its sender can issue. */
+const ISSUED: Partial<Record<Scheme, string>> = {
+  slack: "is issued by Slack: the app's Basic Information → Signing Secret",
+  stripe: "is issued by Stripe: the endpoint's Signing secret, whsec_…",
+}
+
+/** Characters of a secret: what is shorter could be guessed. */
+const SHORTEST_SECRET = 16
+
+const Secret = storableText()
+  .min(SHORTEST_SECRET, `must have at least ${SHORTEST_SECRET} characters`)
+  .max(512)
+  .refine((secret) => secret.trim() === secret, 'must not begin or end with a space or a line break')
+
+const Template = storableText()
+  .max(8_000)
+  .superRefine((template, context) => {
+    const message = templateProblem(template)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+
+const Events = z
+  .array(storableText().min(1).max(200))
+  .min(1, 'must name at least one: null takes all')
+  .max(100)
+
+const DeliveryHeader = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')
+  .toLowerCase()
+
+/** The body of POST …/hooks. */
+export const CreateHookInput = z
+  .strictObject({
+    name: HookName,
+    scheme: z.enum(SCHEMES),
+    secret: Secret.nullish(),
+    template: Template.default(''),
+    events: Events.nullish(),
+    delivery_header: DeliveryHeader.nullish(),
+    enabled: z.boolean().default(true),
+  })
+  .superRefine(({ delivery_header, scheme, secret }, context) => {
+    const refuse = (field: string, message: string | undefined) => {
+      if (message !== undefined) context.addIssue({ code: 'custom', path: [field], message })
+    }
+    refuse('secret', secretProblem(scheme, secret ?? undefined))
+    refuse('delivery_header', deliveryHeaderProblem(scheme, delivery_header ?? null))
+  })
+
+/** The body of PATCH …/hooks/:hook. Members that it does not have stay as they are. */
+export const UpdateHookInput = z.strictObject({
+  template: Template.optional(),
+  events: Events.nullish(),
+  delivery_header: DeliveryHeader.nullish(),
+  enabled: z.boolean().optional(),
+})
+
+/** The body of POST …/hooks/:hook/rotate, which may be left out. */
+export const RotateHookInput = z.strictObject({
+  secret: Secret.nullish(),
+  overlap_hours: z.number().min(0).max(168).default(24),
+})
+
+/** Why a secret does not go with a scheme. @param secret undefined: one is to be made */
+export function secretProblem(scheme: Scheme, secret: string | undefined): string | undefined {
+  if (secret === undefined) return ISSUED[scheme]
+  if (scheme === 'standard' && (standardKey(secret)?.length ?? 0) < SHORTEST_SECRET)
+    return `must be whsec_ and the base64 of at least ${SHORTEST_SECRET} bytes`
+  if (scheme === 'bearer' && !/^[\x21-\x7e]+$/.test(secret))
+    return 'must be letters, digits and signs without spaces: it travels in a header'
+  return undefined
+}
+
+export const deliveryHeaderProblem = (scheme: Scheme, name: string | null): string | undefined =>
+  name === null || scheme === 'bearer' ? undefined : `is for bearer hooks: ${scheme} has its own`

@@ -1,0 +1,46 @@
+// A webhook as the A2A message that its workspace gets. Pure.
+import type { Payload } from './payload.ts'
+import { fillTemplate } from './template.ts'
+
+export type HookMessage = {
+  hook: string
+  /** Empty: the payload itself. */
+  template: string
+  /** The same delivery has the same one. */
+  messageId: string
+  delivery: string
+  event: string | undefined
+  payload: Payload
+}
+
+/** A2A 0.3, which all of Molecule's runtimes speak (molecule.md §1.7). */
+export function toMessageText(message: HookMessage): string {
+  const { delivery, event, hook, messageId } = message
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id: messageId,
+    method: 'message/send',
+    params: {
+      message: {
+        kind: 'message',
+        role: 'user',
+        messageId,
+        parts: partsOf(message),
+        metadata: { hook, delivery_id: delivery, ...(event === undefined ? {} : { event }) },
+      },
+    },
+  })
+}
+
+function partsOf({ delivery, event, hook, payload, template }: HookMessage): unknown[] {
+  if (template !== '') return [{ kind: 'text', text: fillTemplate(template, { payload, event, delivery }) }]
+  const { text, value } = payload
+  if (text.trim() === '') return [{ kind: 'text', text: `The hook ${hook} was called, without a body.` }]
+  if (typeof value === 'string') return [{ kind: 'text', text: value }]
+  // The data of a part is an object (a2a.md §1.4).
+  const isRecord = text.trimStart().startsWith('{')
+  return [
+    { kind: 'text', text },
+    { kind: 'data', data: isRecord ? value : { payload: value } },
+  ]
+}
