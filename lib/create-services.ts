@@ -7,6 +7,7 @@ import { type Route, ROUTE_TTL_MS } from './a2a/route.ts'
 import type { Transport } from './a2a/transport.ts'
 import { createActivityLog } from './activity/activity-log.ts'
 import type { Config } from './config.ts'
+import { createEventTail } from './events/event-tail.ts'
 import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
@@ -63,6 +64,9 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const routes = remember<Route>(ROUTE_TTL_MS)
   const talks = remember<boolean>(REMEMBERED_MS)
   const callers = remember<Caller>(REMEMBERED_MS)
+  const tail = outside.longBackground
+    ? createEventTail({ db: database.db, log, metrics, now, sleep, stopping: outside.stopping })
+    : undefined
   return {
     config,
     db: database.db,
@@ -73,6 +77,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       proxyUrl: config.fly.proxyUrl,
       secretsDelivery: config.fly.secretsDelivery,
     }),
+    tail,
     fetch,
     transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
     limits: createLimits({
@@ -91,6 +96,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       // Changes are rare beside messages: what may depend on one is forgotten as a whole.
       talks.clear()
       callers.clear()
+      tail?.wake()
     },
     longBackground: outside.longBackground,
     stopping: outside.stopping,

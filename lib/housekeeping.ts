@@ -4,13 +4,21 @@ import { forgetActivity } from './activity/forget-activity.ts'
 import { forgetDelegations } from './delegations/forget-delegations.ts'
 import { forgetMessages } from './messages/finish.ts'
 import { forgetDelivered } from './secrets/forget-delivered.ts'
-import { forgetAudit } from './audit/audit.ts'
+import { forgetAudit, forgetEvents } from './events/forget-events.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
 
 const EVERY_MS = 10 * 60_000
 
-const DUTIES = [forgetAudit, forgetActivity, forgetDelegations, forgetMessages, forgetLimits, forgetDelivered]
+const DUTIES = [
+  forgetAudit,
+  forgetEvents,
+  forgetActivity,
+  forgetDelegations,
+  forgetMessages,
+  forgetLimits,
+  forgetDelivered,
+]
 
 /** When each control plane of this process last did it, in milliseconds since 1970. */
 const lastKept = new WeakMap<Services, number>()

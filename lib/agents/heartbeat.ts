@@ -99,7 +99,10 @@ async function noteBeat(
 export const isWaitingForAgent = (row: Workspace) => isTransient(row.status)
 
 // The thresholds are Molecule's (molecule.md §2.7). `ok` is what its CLI sends for "nothing special" (molecule.md §8.1).
-function healthEvent(row: Workspace, input: HeartbeatInput): 'trouble_reported' | 'trouble_ended' | undefined {
+function healthEvent(
+  row: Workspace,
+  input: HeartbeatInput,
+): 'trouble_reported' | 'trouble_ended' | undefined {
   const wedged = input.runtime_state === 'wedged'
   const rate = input.error_rate ?? row.errorRate
   if (row.status === 'ready' && (wedged || rate >= 0.5)) return 'trouble_reported'

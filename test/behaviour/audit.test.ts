@@ -1,7 +1,7 @@
 // Who did what: every change that somebody asked for leaves a row, whatever became of it, and the change itself says for whom
 // it was made.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { forgetAudit } from '../../lib/audit/audit.ts'
+import { forgetAudit } from '../../lib/events/forget-events.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const ADMIN = 'an-admin-who-is-watched'
