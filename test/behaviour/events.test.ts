@@ -265,7 +265,7 @@ describe('listening to it', () => {
         ...ADMIN,
         ...(turn === 0 ? {} : { 'last-event-id': last }),
       })
-      await expect.poll(() => listener.heard.length, { ...SOON, interval: 5 }, SOON).toBeGreaterThan(0)
+      await expect.poll(() => listener.heard.length, { ...SOON, interval: 5 }).toBeGreaterThan(0)
       await listener.leave()
       ids.push(...listener.heard.map(({ id }) => id))
       last = listener.heard.at(-1)?.id ?? last
