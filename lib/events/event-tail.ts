@@ -1,8 +1,7 @@
 // The end of the log, read once for everybody in this process who listens: what came last is kept in memory, and whoever has
 // fallen further behind than that reads the log alone, so that a slow listener holds nothing up and costs no memory. The log
-// is asked again a few times a second while somebody listens, and at once after a change of our own. Writers do not notify:
-// Postgres orders the commits of those who do one after the other, which cost two thirds of the events that 8 of them at once
-// could write.
+// is asked again a few times a second while somebody listens, and at once after a change of our own. Writers do not notify: that
+// would put their commits one after the other (lib/README.md has figures).
 import type { Services } from '../services.ts'
 import { EVENT_TYPE_NAMES } from './event-types.ts'
 import { type EventsPage, readEvents, type StoredEvent } from './read-events.ts'
