@@ -49,6 +49,9 @@ export const controlPlane = pgTable(
       .default(sql`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')`),
     /** When a sweep last began, in whichever process. */
     lastSweptAt: moment('last_swept_at'),
+    /** Up to which numbers the log has been forgotten: its events, and its audit, which is kept for another time. */
+    eventsForgottenSeq: bigint('events_forgotten_seq', { mode: 'number' }).notNull().default(0),
+    auditForgottenSeq: bigint('audit_forgotten_seq', { mode: 'number' }).notNull().default(0),
   },
   (table) => [check('control_plane_is_one', sql`${table.only} = 1`)],
 )

@@ -16,6 +16,7 @@ import { cardRoutes } from './cards.ts'
 import { corsHeaders, preflightHeaders } from './cors.ts'
 import { delegationRoutes } from './delegations.ts'
 import { type ApiDocument, docsPage } from './docs.ts'
+import { eventRoutes } from './events.ts'
 import { fleetRoutes } from './fleet.ts'
 import { createGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
@@ -104,7 +105,8 @@ export function createApp(services: Services, openness: Openness) {
       c.header(name, value, { append: name === 'vary' })
   })
   app.use(createAudit(services))
-  app.use(createGuard(services, createIdentify(services, openness)))
+  const identify = createIdentify(services, openness)
+  app.use(createGuard(services, identify))
   app.route('/', cardRoutes(services))
   // A2A has its own limit and its own answers, so it stands before what applies to all the others.
   app.route('/', a2aRoutes(services, openness))
@@ -145,5 +147,6 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', delegationRoutes(services))
   app.route('/', peerRoutes(services))
   app.route('/', fleetRoutes(services))
+  app.route('/', eventRoutes(services, identify))
   return app
 }

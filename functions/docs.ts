@@ -10,6 +10,8 @@ type Schema = {
   const?: unknown
   items?: Schema
   anyOf?: Schema[]
+  oneOf?: Schema[]
+  description?: string
   properties?: Record<string, Schema>
   required?: string[]
   additionalProperties?: Schema | boolean
@@ -115,12 +117,16 @@ const resolve = (schema: Schema, schemas: Record<string, Schema>): Schema =>
 const nameOf = (reference: string) => reference.split('/').at(-1) ?? ''
 
 function fieldsHtml(schema: Schema) {
-  if (schema.properties === undefined) return html`<p>${typeHtml(schema)}</p>`
-  return html`<table>
-    ${Object.entries(schema.properties).map(([name, field]) =>
-      rowHtml(name, field, schema.required?.includes(name) === true ? 'always' : ''),
-    )}
-  </table>`
+  const about = schema.description === undefined ? '' : html`<p>${schema.description}</p>`
+  if (schema.properties === undefined)
+    return html`${about}
+      <p>${typeHtml(schema)}</p>`
+  return html`${about}
+    <table>
+      ${Object.entries(schema.properties).map(([name, field]) =>
+        rowHtml(name, field, schema.required?.includes(name) === true ? 'always' : ''),
+      )}
+    </table>`
 }
 
 const rowHtml = (name: string, schema: Schema | undefined, note: string) =>
@@ -136,8 +142,9 @@ function typeHtml(schema: Schema | undefined): unknown {
   if (schema.$ref !== undefined) return html`<a href="#${nameOf(schema.$ref)}">${nameOf(schema.$ref)}</a>`
   if (schema.enum !== undefined) return html`<code>${schema.enum.map(String).join(' | ')}</code>`
   if (schema.const !== undefined) return html`<code>${JSON.stringify(schema.const)}</code>`
-  if (schema.anyOf !== undefined)
-    return schema.anyOf.map((option, index) => html`${index === 0 ? '' : ' or '}${typeHtml(option)}`)
+  const options = schema.anyOf ?? schema.oneOf
+  if (options !== undefined)
+    return options.map((option, index) => html`${index === 0 ? '' : ' or '}${typeHtml(option)}`)
   if (schema.items !== undefined) return html`list of ${typeHtml(schema.items)}`
   if (typeof schema.additionalProperties === 'object')
     return html`map of ${typeHtml(schema.additionalProperties)}`

@@ -18,6 +18,9 @@ const all = (scope: Scope): Door => ({ scope, about: 'all', agent: 'none' })
 /** A2A over JSON-RPC and HTTP+JSON, whatever the HTTP method (functions/a2a-door.ts). */
 export const A2A_DOOR = workspace('operate', 'peer')
 
+/** Who passes here may also be told of it in events. */
+export const AUDIT_DOOR = all('admin')
+
 export const DOORS: Readonly<Record<string, DoorRule>> = {
   'GET /': 'anybody',
   'GET /docs': 'anybody',
@@ -55,6 +58,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'GET /workspaces/:id/messages/:message': workspace('read', 'verb'),
   'GET /workspaces/:id/messages/:message/response': workspace('read', 'verb'),
 
+  'GET /workspaces/:id/events': workspace('read', 'self'),
   'GET /workspaces/:id/activity': workspace('read', 'self'),
   'POST /workspaces/:id/activity': workspace('operate', 'self'),
   'POST /workspaces/:id/notify': workspace('operate', 'self'),
@@ -90,7 +94,9 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /tokens': all('admin'),
   'DELETE /tokens/:id': all('admin'),
 
-  'GET /audit': all('admin'),
+  // Of what is for admins only (lib/events/event-types.ts), nothing to those who may not read the audit.
+  'GET /events': { scope: 'read', about: 'list', agent: 'none' },
+  'GET /audit': AUDIT_DOOR,
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),

@@ -10,7 +10,7 @@ import { DomainError } from '../lib/errors.ts'
 import type { Services } from '../lib/services.ts'
 import { createWorkspaceToken } from '../lib/tokens/workspace-tokens.ts'
 import { STATUSES, type WorkspaceStatus } from '../lib/workspaces/lifecycle.ts'
-import { createDoors, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, IdParam, json, problem } from './door.ts'
 
 /** A workspace's status on the wire. */
 export const StatusView = z.enum([...STATUSES, 'online'])
@@ -43,7 +43,8 @@ export function moleculeCompatRoutes(services: Services) {
     }
     const { id } = c.req.valid('param')
     c.header('cache-control', 'no-store')
-    return c.json({ auth_token: await createWorkspaceToken(services, id), workspace_id: id }, 200)
+    const token = await createWorkspaceToken(actingFor(services, c), id)
+    return c.json({ auth_token: token, workspace_id: id }, 200)
   })
   return app
 }

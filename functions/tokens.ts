@@ -17,7 +17,7 @@ import {
   MOST_TOKENS,
   revokeWorkspaceToken,
 } from '../lib/tokens/workspace-tokens.ts'
-import { createDoors, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, IdParam, json, problem } from './door.ts'
 
 const moment = z.iso.datetime().nullable()
 
@@ -138,13 +138,13 @@ export function tokenRoutes(services: Services) {
   app.openapi(listTokensRoute, async (c) => c.json((await listApiTokens(services)).map(toView), 200))
   app.openapi(revokeTokenRoute, async (c) => {
     const { id } = c.req.valid('param')
-    await revokeApiToken(services, id)
+    await revokeApiToken(actingFor(services, c), id)
     return c.json({ status: 'revoked' as const, id }, 200)
   })
 
   app.openapi(createOwnRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const token = await createWorkspaceToken(services, id)
+    const token = await createWorkspaceToken(actingFor(services, c), id)
     c.header('cache-control', 'no-store')
     return c.json({ auth_token: token, workspace_id: id, message: 'keep it: it is not shown again' }, 201)
   })
@@ -160,7 +160,7 @@ export function tokenRoutes(services: Services) {
   })
   app.openapi(revokeOwnRoute, async (c) => {
     const { id, token } = c.req.valid('param')
-    await revokeWorkspaceToken(services, id, token)
+    await revokeWorkspaceToken(actingFor(services, c), id, token)
     return c.json({ status: 'revoked' as const }, 200)
   })
 

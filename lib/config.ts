@@ -54,6 +54,8 @@ export type Config = {
     messageRetentionHours: number
   }
   activity: { retentionDays: number }
+  /** How long the log of events is kept. */
+  eventsRetentionDays: number
   /** How long it is kept who asked for what. */
   auditRetentionDays: number
   /** Requests of one caller at the doors that are not A2A's; 0: no limit. */
@@ -182,6 +184,7 @@ export const Environment = z.object({
   A2A_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(1_000_000).default(256),
   A2A_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(6_000),
   MESSAGE_RETENTION_HOURS: z.coerce.number().min(1).max(720).default(24),
+  EVENTS_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
   AUDIT_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(90),
   API_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(1_200),
   WEBHOOK_RATE_PER_MINUTE: z.coerce.number().int().min(0).max(1_000_000_000).default(600),
@@ -272,6 +275,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
       messageRetentionHours: settings.MESSAGE_RETENTION_HOURS,
     },
     activity: { retentionDays: settings.ACTIVITY_RETENTION_DAYS },
+    eventsRetentionDays: settings.EVENTS_RETENTION_DAYS,
     auditRetentionDays: settings.AUDIT_RETENTION_DAYS,
     apiRatePerMinute: settings.API_RATE_PER_MINUTE,
     webhookRatePerMinute: settings.WEBHOOK_RATE_PER_MINUTE,

@@ -8,6 +8,7 @@ import type { Transport } from './a2a/transport.ts'
 import { createActivityLog } from './activity/activity-log.ts'
 import { type Budget, UNLIMITED } from './budget.ts'
 import type { Config } from './config.ts'
+import { createEventTail } from './events/event-tail.ts'
 import { createFlyClient } from './fly/client.ts'
 import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
@@ -106,6 +107,9 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     }
   }
   const { counted } = outside
+  const tail = outside.longBackground
+    ? createEventTail({ db: database.db, log, metrics, now, sleep, stopping: outside.stopping })
+    : undefined
   return {
     config,
     driver: database.driver,
@@ -114,6 +118,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       counted === undefined
         ? undefined
         : { limit: config.subrequestLimit, wire: (budget) => wire(budget, counted(budget)) },
+    tail,
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,
@@ -137,6 +142,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       // Changes are rare beside messages: what may depend on one is forgotten as a whole.
       talks.clear()
       callers.clear()
+      tail?.wake()
     },
     longBackground: outside.longBackground,
     stopping: outside.stopping,

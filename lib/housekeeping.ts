@@ -5,14 +5,22 @@ import { within } from './budget.ts'
 import { forgetDelegations } from './delegations/forget-delegations.ts'
 import { forgetMessages } from './messages/finish.ts'
 import { forgetDelivered } from './secrets/forget-delivered.ts'
-import { forgetAudit } from './audit/audit.ts'
 import type { Metrics } from './metrics.ts'
+import { forgetAudit, forgetEvents } from './events/forget-events.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
 
 const EVERY_MS = 10 * 60_000
 
-const DUTIES = [forgetAudit, forgetActivity, forgetDelegations, forgetMessages, forgetLimits, forgetDelivered]
+const DUTIES = [
+  forgetAudit,
+  forgetEvents,
+  forgetActivity,
+  forgetDelegations,
+  forgetMessages,
+  forgetLimits,
+  forgetDelivered,
+]
 
 /** Requests that the duties need when there is little to forget, and the part of a pass that they may take. */
 const COST = 10

@@ -22,6 +22,7 @@ const METRICS = {
   molecule_workspaces_due: ['gauge', 'Workspaces that are due to be looked at, and were not yet.'],
   molecule_messages: ['gauge', 'Stored messages that have no answer yet, by state.'],
   molecule_webhooks_total: ['counter', 'Webhooks that came in, by scheme and outcome.'],
+  molecule_event_listeners: ['gauge', 'Streams of events that this process has open.'],
   molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
   molecule_a2a_streams: ['gauge', 'Those of them whose answer is a stream.'],
   molecule_database_up: [

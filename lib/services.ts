@@ -3,6 +3,7 @@ import type { Database } from '../drizzle/database.ts'
 import type { Limits } from './a2a/limits.ts'
 import type { Route } from './a2a/route.ts'
 import type { Transport } from './a2a/transport.ts'
+import type { EventTail } from './events/event-tail.ts'
 import type { ActivityLog } from './activity/activity-log.ts'
 import type { Budget, Meter } from './budget.ts'
 import type { Caller } from './caller.ts'
@@ -27,6 +28,8 @@ export type Services = {
   provisioner: Provisioner
   /** Where what agents did is noted after the answer. */
   activity: ActivityLog
+  /** The end of the log, for everybody in this process who listens; a Worker's requests share nothing, and have none. */
+  tail: EventTail | undefined
   fetch: typeof fetch
   /** How A2A requests reach agents. */
   transport: Transport

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const ENTRY = fileURLToPath(new URL('../functions/node.ts', import.meta.url))
 
-export type EmbeddedServer = { url: string; stop(signal?: NodeJS.Signals): Promise<void> }
+export type EmbeddedServer = { url: string; pid: number; stop(signal?: NodeJS.Signals): Promise<void> }
 
 /**
  * @param settings its variables. It gets PATH and these only: what the caller's shell has set for a real Fly is not meant here
@@ -31,6 +31,7 @@ export function startEmbeddedServer(settings: Record<string, string>): Promise<E
       if (url === undefined) return
       resolve({
         url,
+        pid: child.pid ?? 0,
         async stop(signal = 'SIGTERM') {
           process.off('exit', endWithMe)
           child.kill(signal)

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from './support/harness.ts'
 import { stillLiving } from './support/processes.ts'
+import { listenTo } from './support/event-stream.ts'
 import {
   createPlace,
   machinesAtFly,
@@ -78,6 +79,31 @@ describe('ending', () => {
     await server.end('SIGKILL')
     await expect.poll(() => stillLiving(guests), { timeout: 10_000 }).toEqual([])
   })
+})
+
+test('a listener of events is let go by SIGTERM, and goes on at the next server without a gap', async () => {
+  const listen = async (server: Server, headers: Record<string, string> = {}) =>
+    listenTo(await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }))
+  const first = await start()
+  const before = await listen(first, { 'last-event-id': '0' })
+  const { id } = await createReady(first, 'heard')
+  await expect
+    .poll(() => before.heard.map(({ type }) => type), { timeout: 10_000 })
+    .toContain('agent_answered')
+  expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
+  // Ended, and not cut off: that would be an error here.
+  await before.ended
+
+  const second = await start()
+  const after = await listen(second, { 'last-event-id': before.lastEventId() })
+  await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'still heard' } })
+  await expect
+    .poll(() => after.heard.map(({ type }) => type), { timeout: 10_000 })
+    .toContain('workspace_updated')
+  const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
+  const heard = [...before.heard, ...after.heard].map(({ data }) => data)
+  expect(heard).toEqual(body.events.slice(0, heard.length))
+  await after.leave()
 })
 
 describe('starting again on the same directory', () => {

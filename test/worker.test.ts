@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../lib/emulator/host.ts'
 import { connectNeon } from '../drizzle/neon.ts'
 import { createPostgresDatabase } from './support/database.ts'
+import { listenTo } from './support/event-stream.ts'
 import { askRegion, type Json } from './support/harness.ts'
 import { startNeonBridge } from './support/neon-bridge.ts'
 import { startWorkerd, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
@@ -269,6 +270,24 @@ describe('in workerd', () => {
     let rest = ''
     for (let part = await reader.read(); !part.done; part = await reader.read()) rest += part.value
     expect(rest).toBe(LAST)
+  })
+
+  test('tells events as they come, for as long as its platform lets a request ask, and goes on', async () => {
+    const events = (headers: Record<string, string> = {}) =>
+      place.call('/events?types=workspace_created', { headers: { accept: 'text/event-stream', ...headers } })
+    const listener = await listenTo(await events())
+    await expect.poll(() => listener.lastEventId(), { timeout: 10_000 }).toMatch(/\d/)
+    const { id } = await create({ name: 'told', runtime: 'hermes' })
+    await expect
+      .poll(() => listener.heard.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
+      .toEqual([id])
+    await listener.leave()
+    const { id: next } = await create({ name: 'told later', runtime: 'hermes' })
+    const back = await listenTo(await events({ 'last-event-id': listener.lastEventId() }))
+    await expect
+      .poll(() => back.heard.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
+      .toEqual([next])
+    await back.leave()
   })
 
   test('the cron trigger finds a machine that was destroyed behind its back', async () => {

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
 import { storableText } from '../storable.ts'
-import { isTransient, type WorkspaceEvent } from '../workspaces/lifecycle.ts'
+import { isTransient } from '../workspaces/lifecycle.ts'
 import type { Workspace } from '../workspaces/workspace.ts'
 import { transition } from '../workspaces/transition.ts'
 import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from './authenticate-agent.ts'
@@ -100,13 +100,18 @@ async function noteHealth(
 ): Promise<Workspace> {
   const event = healthEvent(row, input)
   if (event === undefined) return row
+  const reason = event === 'trouble_reported' ? troubleOf(input) : null
   const moved = await transition(services, {
     id: row.id,
     event,
     now,
     fence: { generation: row.generation },
-    changes: { reason: event === 'trouble_reported' ? troubleOf(input) : null },
-    payload: { error_rate: row.errorRate, runtime_state: input.runtime_state ?? '' },
+    changes: { reason },
+    payload: {
+      error_rate: row.errorRate,
+      runtime_state: input.runtime_state ?? '',
+      ...(reason === null ? {} : { reason }),
+    },
   })
   return moved ?? row
 }
@@ -115,7 +120,10 @@ async function noteHealth(
 export const isWaitingForAgent = (row: Workspace) => isTransient(row.status)
 
 // The thresholds are Molecule's (molecule.md §2.7). `ok` is what its CLI sends for "nothing special" (molecule.md §8.1).
-function healthEvent(row: Workspace, input: HeartbeatInput): WorkspaceEvent | undefined {
+function healthEvent(
+  row: Workspace,
+  input: HeartbeatInput,
+): 'trouble_reported' | 'trouble_ended' | undefined {
   const wedged = input.runtime_state === 'wedged'
   const rate = input.error_rate ?? row.errorRate
   if (row.status === 'ready' && (wedged || rate >= 0.5)) return 'trouble_reported'

@@ -1,8 +1,7 @@
 // Who asked for what, from where, and with what outcome: rows of the type `audit` in the ordered log. Never a body, and no
 // header but the one that names a program.
-import { and, asc, desc, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema.ts'
-import { forgetInBatches } from '../forget-in-batches.ts'
 import type { Services } from '../services.ts'
 
 const AUDIT = 'audit'
@@ -65,18 +64,4 @@ export async function listAudit({ db }: Services, query: AuditQuery): Promise<Au
     workspace_id: id,
     ...(payload as AuditEntry),
   }))
-}
-
-/** Deletes what is older than it is kept (AUDIT_RETENTION_DAYS). */
-export async function forgetAudit({ config, db, now }: Services): Promise<void> {
-  const before = new Date(now().getTime() - config.auditRetentionDays * 86_400_000)
-  await forgetInBatches((limit) => {
-    const old = db
-      .select({ seq: events.seq })
-      .from(events)
-      .where(and(eq(events.type, AUDIT), lt(events.at, before)))
-      .orderBy(asc(events.seq))
-      .limit(limit)
-    return db.delete(events).where(inArray(events.seq, old)).returning({ seq: events.seq })
-  })
 }

@@ -1,58 +1,238 @@
-// Every type of event in the log, with what it says and, where Molecule has one, Molecule's name for it (molecule.md §2.8).
-// The one list: what writes events is typed by it, and the API description is made from it.
+// Every type of event in the log, with what it says, the shape of its payload and, where Molecule has one, Molecule's name for
+// it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description is made from it.
+import { z } from 'zod'
+import { STATUSES } from '../workspaces/lifecycle.ts'
 
-type EventKind = { says: string; molecule?: string }
+type EventKind = {
+  says: string
+  payload: z.ZodObject
+  molecule?: string
+  /** Told to those alone who may read the audit, and only when they ask for it by name. */
+  adminsOnly?: true
+}
+
+/** For whom it was done, as a caller's key (lib/caller.ts); absent: the control plane did it by itself. */
+const by = z.string().optional()
+
+/** What every event of a workspace says first: the status that it has after it. */
+const ofWorkspace = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject({ status: z.enum(STATUSES), by, ...shape })
+
+const machineId = z.string().nullable()
+
+/** Why, with a next step. Kept as it was told then. */
+const reason = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  fly_request_id: z.string().optional(),
+})
+
+/** A stored message, without what was said in it. `sender` is a caller's key. */
+const ofMessage = {
+  message: z.uuid(),
+  message_id: z.string(),
+  context_id: z.string().nullable(),
+  sender: z.string(),
+}
+
+const asked = ofWorkspace({})
+const lost = ofWorkspace({ machine_id: machineId, reason })
+const machine = ofWorkspace({
+  machine_id: z.string(),
+  app: z.string(),
+  region: z.string().nullable(),
+  image: z.string().nullable(),
+})
+const secret = ofWorkspace({ key: z.string(), scope: z.enum(['workspace', 'global']) })
+const health = { error_rate: z.number(), runtime_state: z.string() }
+const shape = {
+  name: z.string(),
+  runtime: z.string(),
+  tier: z.int(),
+  regions: z.array(z.string()),
+  image: z.string().nullable(),
+  parent_id: z.uuid().nullable(),
+}
 
 export const EVENT_TYPES = {
   workspace_created: {
-    says: 'A workspace was asked for; its machine is on the way.',
+    says: 'A workspace was asked for; its machine is on the way. A null `image` is that of the runtime.',
     molecule: 'WORKSPACE_PROVISIONING',
+    payload: ofWorkspace(shape),
   },
-  workspace_updated: { says: 'Its name, shape or settings were changed.' },
-  restart_requested: { says: 'Somebody asked for a restart.', molecule: 'WORKSPACE_PROVISIONING' },
-  pause_requested: { says: 'Somebody asked for a pause; the machine stops.', molecule: 'WORKSPACE_PAUSED' },
+  workspace_updated: {
+    says: 'Its name, shape or settings were changed: `fields` names what was sent, and the values of some are shown.',
+    payload: ofWorkspace({ fields: z.array(z.string()), ...z.object(shape).partial().shape }),
+  },
+  restart_requested: {
+    says: 'Somebody asked for a restart; `image` is there where another one was asked for.',
+    molecule: 'WORKSPACE_PROVISIONING',
+    payload: ofWorkspace({ image: z.string().nullable().optional() }),
+  },
+  pause_requested: {
+    says: 'Somebody asked for a pause; the machine stops.',
+    molecule: 'WORKSPACE_PAUSED',
+    payload: asked,
+  },
   resume_requested: {
     says: 'Somebody ended a pause; the machine starts.',
     molecule: 'WORKSPACE_PROVISIONING',
+    payload: asked,
   },
   hibernate_requested: {
-    says: 'It was put to sleep, by somebody or for want of work.',
+    says: 'It was put to sleep: by somebody or, with the cause `idle`, for want of work.',
     molecule: 'WORKSPACE_HIBERNATED',
+    payload: ofWorkspace({ cause: z.literal('idle').optional() }),
   },
-  wake_requested: { says: 'Somebody, or a message, woke it.', molecule: 'WORKSPACE_PROVISIONING' },
-  removed: { says: 'Somebody removed it; the machine is destroyed.', molecule: 'WORKSPACE_REMOVED' },
-  agent_answered: { says: 'The agent answers: the workspace is ready.', molecule: 'WORKSPACE_ONLINE' },
-  agent_lost: { says: 'The agent stayed silent; the machine is restarted.' },
-  agent_silent: { says: 'The agent no longer answers.', molecule: 'WORKSPACE_OFFLINE' },
-  trouble_reported: { says: 'The agent reports too many errors.', molecule: 'WORKSPACE_DEGRADED' },
-  trouble_ended: { says: 'The agent reports that it is well again.', molecule: 'WORKSPACE_ONLINE' },
-  machine_stopped: { says: 'The machine stopped by itself.', molecule: 'WORKSPACE_OFFLINE' },
-  machine_lost: { says: 'The machine is gone; another one is made.', molecule: 'WORKSPACE_OFFLINE' },
+  wake_requested: {
+    says: 'Somebody, or a message, woke it.',
+    molecule: 'WORKSPACE_PROVISIONING',
+    payload: asked,
+  },
+  removed: {
+    says: 'Somebody removed it; the machine is destroyed.',
+    molecule: 'WORKSPACE_REMOVED',
+    payload: asked,
+  },
+  agent_answered: {
+    says: 'The agent answers: the workspace is ready.',
+    molecule: 'WORKSPACE_ONLINE',
+    payload: ofWorkspace({ machine_id: machineId }),
+  },
+  agent_lost: { says: 'The agent stayed silent; the machine is restarted.', payload: lost },
+  agent_silent: { says: 'The agent no longer answers.', molecule: 'WORKSPACE_OFFLINE', payload: lost },
+  trouble_reported: {
+    says: 'The agent reports too many errors, or that it is stuck.',
+    molecule: 'WORKSPACE_DEGRADED',
+    payload: ofWorkspace({ ...health, reason }),
+  },
+  trouble_ended: {
+    says: 'The agent reports that it is well again.',
+    molecule: 'WORKSPACE_ONLINE',
+    payload: ofWorkspace(health),
+  },
+  machine_stopped: {
+    says: 'The machine stopped by itself.',
+    molecule: 'WORKSPACE_OFFLINE',
+    payload: lost,
+  },
+  machine_lost: {
+    says: 'The machine is gone; another one is made.',
+    molecule: 'WORKSPACE_OFFLINE',
+    payload: lost,
+  },
   gave_up: {
     says: 'It could not be made to run; the reason is kept.',
     molecule: 'WORKSPACE_PROVISION_FAILED',
+    payload: lost,
   },
-  machine_created: { says: 'A machine was made at the provider.' },
-  machine_updated: { says: 'The machine was given another configuration in place.' },
-  machine_adopted: { says: 'A machine was found that an earlier, unanswered request had made.' },
-  machine_restarted: { says: 'The machine was restarted.' },
-  machine_gone: { says: 'The machine is known to be gone, and costs nothing.' },
-  agent_registered: { says: 'The agent called home.' },
-  agent_card_updated: { says: 'The agent shows another card.', molecule: 'AGENT_CARD_UPDATED' },
-  secret_saved: { says: 'A secret was saved; its name is told, never its value.' },
-  secret_deleted: { says: 'A secret was deleted.' },
-  orphan_destroyed: { says: 'A machine with our mark and no workspace was destroyed.' },
-  audit: { says: 'Somebody asked for a change, or was refused one.' },
+  machine_created: { says: 'A machine was made at the provider.', payload: machine },
+  machine_updated: { says: 'The machine was given another configuration in place.', payload: machine },
+  machine_adopted: {
+    says: 'A machine was found that an earlier, unanswered request had made.',
+    payload: machine,
+  },
+  machine_restarted: { says: 'The machine was restarted.', payload: ofWorkspace({ machine_id: machineId }) },
+  machine_gone: {
+    says: 'The machine is known to be gone, and costs nothing.',
+    payload: ofWorkspace({ machine_id: machineId }),
+  },
+  agent_registered: { says: 'The agent called home.', payload: asked },
+  agent_card_updated: {
+    says: 'The agent shows another card.',
+    molecule: 'AGENT_CARD_UPDATED',
+    payload: asked,
+  },
+  secret_saved: { says: 'A secret was saved; its name is told, never its value.', payload: secret },
+  secret_deleted: { says: 'A secret was deleted.', payload: secret },
+  workspace_token_created: {
+    says: 'A token of the workspace was asked for. Those that come with a machine are not told.',
+    payload: z.strictObject({ token_id: z.uuid(), by }),
+  },
+  workspace_token_revoked: {
+    says: 'A token of the workspace was revoked.',
+    payload: z.strictObject({ token_id: z.uuid(), by }),
+  },
+  message_accepted: { says: 'A message was stored, to be delivered.', payload: z.strictObject(ofMessage) },
+  message_answered: {
+    says: 'A stored message was answered; `response_status` is the HTTP status.',
+    molecule: 'A2A_RESPONSE',
+    payload: z.strictObject({ ...ofMessage, response_status: z.int().nullable() }),
+  },
+  message_failed: {
+    says: 'A stored message got no answer. In the state `unknown` it may have arrived, and is not sent again.',
+    payload: z.strictObject({
+      ...ofMessage,
+      state: z.enum(['failed', 'unknown']),
+      failure: z.strictObject({
+        reason: z.string(),
+        message: z.string(),
+        delivered: z.enum(['yes', 'no', 'unknown']),
+      }),
+    }),
+  },
+  orphan_destroyed: {
+    says: 'A machine with our mark and no workspace was destroyed.',
+    payload: z.strictObject({ app: z.string(), machine_id: z.string(), region: z.string().nullable() }),
+  },
+  api_token_created: {
+    says: 'A token for people or programs was made.',
+    adminsOnly: true,
+    payload: z.strictObject({
+      token_id: z.uuid(),
+      name: z.string(),
+      scopes: z.array(z.string()),
+      workspaces: z.array(z.uuid()).nullable(),
+      expires_at: z.iso.datetime().nullable(),
+      by,
+    }),
+  },
+  api_token_revoked: {
+    says: 'A token for people or programs was revoked.',
+    adminsOnly: true,
+    payload: z.strictObject({ token_id: z.uuid(), name: z.string(), by }),
+  },
+  audit: {
+    says: 'Somebody asked for a change, or was refused one.',
+    adminsOnly: true,
+    payload: z.strictObject({
+      caller: z.string(),
+      caller_name: z.string().nullable(),
+      door: z.string(),
+      status: z.int(),
+      outcome: z.enum(['ok', 'refused', 'failed']),
+      address: z.string(),
+      request_id: z.string(),
+      user_agent: z.string().nullable(),
+    }),
+  },
 } as const satisfies Record<string, EventKind>
 
 export type EventType = keyof typeof EVENT_TYPES
+
+export type EventPayload<Type extends EventType> = z.input<(typeof EVENT_TYPES)[Type]['payload']>
+
+/** What a writer says of a workspace's event; its status and for whom it was done are added where it is written. */
+export type EventFacts<Type extends EventType> = Type extends EventType
+  ? Omit<EventPayload<Type>, 'status' | 'by'>
+  : never
+
+/** The facts of an event as a member of what is handed to its writer: needed where its payload needs any. */
+export type Telling<Type extends EventType> =
+  Record<never, never> extends EventFacts<Type>
+    ? { payload?: EventFacts<Type> }
+    : { payload: EventFacts<Type> }
 
 export const EVENT_TYPE_NAMES = Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]
 
 export const isEventType = (name: string): name is EventType => Object.hasOwn(EVENT_TYPES, name)
 
+const kindOf = (type: EventType): EventKind => EVENT_TYPES[type]
+
+export const ADMINS_ONLY: readonly EventType[] = EVENT_TYPE_NAMES.filter(
+  (type) => kindOf(type).adminsOnly === true,
+)
+
 /** Molecule's name for a type, where it has one. */
-export const moleculeNameOf = (type: EventType): string | undefined => {
-  const kind: EventKind = EVENT_TYPES[type]
-  return kind.molecule
-}
+export const moleculeNameOf = (type: EventType): string | undefined => kindOf(type).molecule

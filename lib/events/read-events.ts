@@ -1,9 +1,9 @@
 // Reads the log onwards from a sequence number, in order: nothing is passed and nothing comes twice, whoever reads and
 // wherever they left off.
-import { and, asc, eq, gt, inArray, lte, ne } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lte, notInArray, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
-import type { EventType } from './event-types.ts'
+import { ADMINS_ONLY, type EventType } from './event-types.ts'
 import { settledSeq } from './settled-seq.ts'
 
 export type StoredEvent = typeof events.$inferSelect
@@ -12,9 +12,11 @@ export type EventsQuery = {
   /** The last sequence number that the reader has dealt with; 0 for the beginning. */
   after: number
   limit: number
-  /** Without it: all but `audit`, which only those may see who may see the audit. */
+  /** Without it: all but those that are for admins only, which have to be asked for. */
   types?: readonly EventType[] | undefined
   workspaceId?: string | undefined
+  /** Those of these workspaces alone; undefined: of all, and those that are about none. */
+  among?: readonly string[] | undefined
 }
 
 export type EventsPage = {
@@ -37,8 +39,13 @@ export async function readEvents(
       and(
         gt(events.seq, after),
         lte(events.seq, settled),
-        query.types === undefined ? ne(events.type, 'audit') : inArray(events.type, [...query.types]),
+        query.types === undefined
+          ? notInArray(events.type, [...ADMINS_ONLY])
+          : inArray(events.type, [...query.types]),
         query.workspaceId === undefined ? undefined : eq(events.workspaceId, query.workspaceId),
+        query.among === undefined
+          ? undefined
+          : sql`${events.workspaceId} = any(${`{${query.among.join(',')}}`}::uuid[])`,
       ),
     )
     .orderBy(asc(events.seq))

@@ -13,9 +13,10 @@ import type { A2aRequest } from '../a2a/road.ts'
 import { COMING, refusalOf } from '../a2a/route.ts'
 import { callerKey } from '../caller.ts'
 import { encodeBase64, encodeHex } from '../encoding.ts'
+import { appendRows } from '../events/append-rows.ts'
 import type { Services } from '../services.ts'
 import { getWorkspace } from '../workspaces/queries.ts'
-import { type Message, retentionMs } from './message.ts'
+import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 /** Headers that mean something to the agent later on too. None of them is a credential (a2a.md §3.4). */
 const KEPT_HEADERS = new Set([
@@ -58,8 +59,14 @@ export async function acceptMessage(
   const { db } = services
   if (COMING.includes(workspace.status)) {
     const stored = db.$with('stored').as(db.insert(messages).values(row).onConflictDoNothing().returning())
+    const logged = appendRows(db, 'stored', {
+      event: 'message_accepted',
+      now: row.createdAt,
+      workspaceId: sql`workspace_id`,
+      payload: MESSAGE_FACTS,
+    })
     const [message] = await db
-      .with(stored, ...(also === undefined ? [] : [also]))
+      .with(stored, logged, ...(also === undefined ? [] : [also]))
       .select()
       .from(stored)
     if (message !== undefined)

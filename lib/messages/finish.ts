@@ -6,9 +6,10 @@ import type { CollectedAnswer } from '../a2a/collect-reply.ts'
 import { PREVIEW_LENGTH, readAnswer } from '../a2a/read-answer.ts'
 import { isDatabaseUnavailable } from '../database-errors.ts'
 import { encodeBase64 } from '../encoding.ts'
+import { appendRows } from '../events/append-rows.ts'
 import { forgetInBatches } from '../forget-in-batches.ts'
 import type { Services } from '../services.ts'
-import { type Message, retentionMs } from './message.ts'
+import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 export type Ending =
   | { state: 'answered'; answer: CollectedAnswer }
@@ -54,7 +55,7 @@ async function storeEnding(services: Services, message: Message, ending: Ending)
           eq(messages.attempts, message.attempts),
         ),
       )
-      .returning({ id: messages.id }),
+      .returning(TOLD),
   )
   const told = db.$with('told').as(
     db
@@ -63,7 +64,8 @@ async function storeEnding(services: Services, message: Message, ending: Ending)
       .where(sql`${delegations.message} in (select id from finished)`)
       .returning({ id: delegations.id }),
   )
-  const rows = await db.with(finished, told).select().from(finished)
+  const logged = appendEnds(db, 'finished', now)
+  const rows = await db.with(finished, told, logged).select({ id: finished.id }).from(finished)
   return rows.length > 0
 }
 
@@ -112,7 +114,7 @@ export async function settleMessages({ db, ...services }: Services): Promise<voi
             and (${messages.expiresAt} <= ${at}::timestamptz
               or exists (select from ${workspaces} where ${workspaces.id} = ${messages.workspaceId} and ${workspaces.status} = 'removed'))`,
       )
-      .returning({ id: messages.id, state: messages.state, failure: messages.failure }),
+      .returning(TOLD),
   )
   const told = db.$with('told').as(
     db
@@ -127,8 +129,33 @@ export async function settleMessages({ db, ...services }: Services): Promise<voi
       .where(sql`${delegations.message} in (select id from settled)`)
       .returning({ id: delegations.id }),
   )
-  await db.with(settled, told).select({ id: settled.id }).from(settled)
+  await db
+    .with(settled, told, appendEnds(db, 'settled', now))
+    .select({ id: settled.id })
+    .from(settled)
 }
+
+/** What events tell of a message that has ended. */
+const TOLD = {
+  id: messages.id,
+  workspaceId: messages.workspaceId,
+  messageId: messages.messageId,
+  contextId: messages.contextId,
+  caller: messages.caller,
+  state: messages.state,
+  responseStatus: messages.responseStatus,
+  failure: messages.failure,
+}
+
+const appendEnds = (db: Services['db'], source: string, now: Date) =>
+  appendRows(db, source, {
+    event: sql`case when state = 'answered' then 'message_answered' else 'message_failed' end`,
+    now,
+    workspaceId: sql`workspace_id`,
+    payload: sql`${MESSAGE_FACTS} || case when state = 'answered'
+      then jsonb_build_object('response_status', response_status)
+      else jsonb_build_object('state', state, 'failure', failure) end`,
+  })
 
 const json = (reason: string, message: string, delivered: StoredFailure['delivered']) =>
   sql`${JSON.stringify({ reason, message, delivered } satisfies StoredFailure)}::jsonb`

@@ -6,6 +6,8 @@ import { SCOPES, type Scope } from '../access.ts'
 import { hashToken, mintToken } from '../agents/token.ts'
 import type { Caller } from '../caller.ts'
 import { DomainError, invalidField } from '../errors.ts'
+import { appendRows } from '../events/append-rows.ts'
+import type { EventPayload } from '../events/event-types.ts'
 import type { Services } from '../services.ts'
 import { storableText } from '../storable.ts'
 
@@ -68,7 +70,22 @@ export async function createApiToken(
     lastUsedAt: null,
     revokedAt: null,
   }
-  await db.insert(apiTokens).values(row)
+  const made = db.$with('made').as(db.insert(apiTokens).values(row).returning({ id: apiTokens.id }))
+  const payload: EventPayload<'api_token_created'> = {
+    token_id: row.id,
+    name: row.name,
+    scopes: row.scopes,
+    workspaces: row.workspaces,
+    expires_at: row.expiresAt?.toISOString() ?? null,
+    by: createdBy,
+  }
+  const logged = appendRows(db, 'made', {
+    event: 'api_token_created',
+    now: at,
+    workspaceId: sql`null::uuid`,
+    payload: sql`${JSON.stringify(payload)}::jsonb`,
+  })
+  await db.with(made, logged).select().from(made)
   return { row, token }
 }
 
@@ -78,12 +95,23 @@ export function listApiTokens({ db }: Services): Promise<ApiToken[]> {
 }
 
 /** @throws DomainError `not_found`, also for one that is revoked already */
-export async function revokeApiToken({ callers, db, now }: Services, id: string): Promise<void> {
-  const rows = await db
-    .update(apiTokens)
-    .set({ revokedAt: now() })
-    .where(and(eq(apiTokens.id, id), isNull(apiTokens.revokedAt)))
-    .returning({ id: apiTokens.id })
+export async function revokeApiToken(services: Services, id: string): Promise<void> {
+  const { by, callers, db } = services
+  const now = services.now()
+  const revoked = db.$with('revoked').as(
+    db
+      .update(apiTokens)
+      .set({ revokedAt: now })
+      .where(and(eq(apiTokens.id, id), isNull(apiTokens.revokedAt)))
+      .returning({ id: apiTokens.id, name: apiTokens.name }),
+  )
+  const logged = appendRows(db, 'revoked', {
+    event: 'api_token_revoked',
+    now,
+    workspaceId: sql`null::uuid`,
+    payload: sql`jsonb_strip_nulls(jsonb_build_object('token_id', id, 'name', name, 'by', ${by ?? null}::text))`,
+  })
+  const rows = await db.with(revoked, logged).select({ id: revoked.id }).from(revoked)
   if (rows.length === 0)
     throw new DomainError('not_found', 'there is no such token, or it is revoked already')
   // Other replicas remember it for a few seconds more.

@@ -4,6 +4,7 @@ import { and, desc, eq, isNull, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
 import { mintToken } from '../agents/token.ts'
 import { DomainError } from '../errors.ts'
+import { appendRows } from '../events/append-rows.ts'
 import type { Services } from '../services.ts'
 import { getLivingWorkspace } from '../workspaces/queries.ts'
 
@@ -13,17 +14,20 @@ export const MOST_TOKENS = 50
 export type WorkspaceToken = typeof workspaceTokens.$inferSelect
 
 /** @throws DomainError `not_found`; `rate_limited` when there are too many */
-export async function createWorkspaceToken({ db, now }: Services, workspaceId: string): Promise<string> {
+export async function createWorkspaceToken(services: Services, workspaceId: string): Promise<string> {
+  const { db } = services
+  const now = services.now()
   await getLivingWorkspace(db, workspaceId)
   const { hash, prefix, token } = await mintToken()
   const made = db.$with('made', { hash: workspaceTokens.hash }).as(
     sql`insert into ${workspaceTokens} (hash, workspace_id, prefix, created_at)
-        select ${hash}, id, ${prefix}, ${now().toISOString()}::timestamptz from ${workspaces}
+        select ${hash}, id, ${prefix}, ${now.toISOString()}::timestamptz from ${workspaces}
         where id = ${workspaceId}::uuid and status <> 'removed'
           and (select count(*) from ${workspaceTokens} where workspace_id = ${workspaceId}::uuid and revoked_at is null) < ${MOST_TOKENS}
-        returning hash`,
+        returning hash, id, workspace_id`,
   )
-  const rows = await db.with(made).select().from(made)
+  const logged = appendToken(services, 'made', 'workspace_token_created', now)
+  const rows = await db.with(made, logged).select({ hash: made.hash }).from(made)
   if (rows.length === 0) {
     throw new DomainError('rate_limited', `there are ${MOST_TOKENS} tokens already: revoke one first`)
   }
@@ -48,22 +52,41 @@ export async function listWorkspaceTokens(
 
 /** @throws DomainError `not_found` */
 export async function revokeWorkspaceToken(
-  { changed, db, now }: Services,
+  services: Services,
   workspaceId: string,
   id: string,
 ): Promise<void> {
-  const rows = await db
-    .update(workspaceTokens)
-    .set({ revokedAt: now() })
-    .where(
-      and(
-        eq(workspaceTokens.workspaceId, workspaceId),
-        eq(workspaceTokens.id, id),
-        isNull(workspaceTokens.revokedAt),
-      ),
-    )
-    .returning({ id: workspaceTokens.id })
+  const { changed, db } = services
+  const now = services.now()
+  const revoked = db.$with('revoked').as(
+    db
+      .update(workspaceTokens)
+      .set({ revokedAt: now })
+      .where(
+        and(
+          eq(workspaceTokens.workspaceId, workspaceId),
+          eq(workspaceTokens.id, id),
+          isNull(workspaceTokens.revokedAt),
+        ),
+      )
+      .returning({ id: workspaceTokens.id, workspaceId: workspaceTokens.workspaceId }),
+  )
+  const logged = appendToken(services, 'revoked', 'workspace_token_revoked', now)
+  const rows = await db.with(revoked, logged).select({ id: revoked.id }).from(revoked)
   if (rows.length === 0)
     throw new DomainError('not_found', 'there is no such token, or it is revoked already')
   changed(workspaceId)
 }
+
+const appendToken = (
+  { by, db }: Services,
+  source: string,
+  event: 'workspace_token_created' | 'workspace_token_revoked',
+  now: Date,
+) =>
+  appendRows(db, source, {
+    event,
+    now,
+    workspaceId: sql`workspace_id`,
+    payload: sql`jsonb_strip_nulls(jsonb_build_object('token_id', id, 'by', ${by ?? null}::text))`,
+  })

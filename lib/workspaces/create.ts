@@ -143,7 +143,12 @@ async function insert(services: Services, row: Workspace, sealed: SealedSecret[]
         select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
         from created, jsonb_to_recordset(${JSON.stringify(sealed)}::jsonb) as secret(key text, "keyId" text, sealed text)`,
   )
-  const logged = appendEvents(services, 'created', { event: 'workspace_created', now: row.createdAt })
+  const { image, name, parentId, regions, runtime, tier } = row
+  const logged = appendEvents(services, 'created', {
+    event: 'workspace_created',
+    now: row.createdAt,
+    payload: { name, runtime, tier, regions, image, parent_id: parentId },
+  })
   const rows = await db.with(created, kept, logged).select({ id: created.id }).from(created)
   return rows.length > 0
 }

@@ -1,6 +1,6 @@
 // GET /workspaces/:id/explain: what is wanted, what Fly says, what the agent says, why the status is what it is, and what
 // will be done next. Looks at the machine with one read, which wakes nobody, and decides without acting.
-import { and, desc, eq, ne } from 'drizzle-orm'
+import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { events, type StoredReason } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
 import { decide, MAX_RECOVERIES, type Step } from './decide.ts'
@@ -75,7 +75,8 @@ export async function explainWorkspace(services: Services, id: string): Promise<
   const recent = await db
     .select()
     .from(events)
-    .where(and(eq(events.workspaceId, id), ne(events.type, 'audit')))
+    // Those of the workspace itself; messages and tokens have no generation, and would crowd them out.
+    .where(and(eq(events.workspaceId, id), isNotNull(events.generation)))
     .orderBy(desc(events.seq))
     .limit(10)
   const machine = observed.presence === 'present' ? observed.machine : undefined

@@ -44,6 +44,7 @@ export async function restartWorkspace(
       deadlineAt: provisionDeadline(config, row.runtime, now),
       nextCheckAt: now,
     },
+    payload: 'image' in rebuilt ? { image: rebuilt.image } : {},
   })
   if (moved === undefined) throw await notPossible(services, id, 'restarted')
   return moved

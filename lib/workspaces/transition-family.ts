@@ -3,12 +3,12 @@
 import { and, inArray, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema.ts'
 import { familyOf } from './family.ts'
-import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
+import { TRANSITIONS } from './lifecycle.ts'
 import { appendEvents, type Changing, type TransitionInput } from './transition.ts'
 
 export type FamilyTransition = {
   id: string
-  event: WorkspaceEvent
+  event: 'pause_requested' | 'resume_requested' | 'removed'
   now: Date
   changes: NonNullable<TransitionInput['changes']>
   /** Further data-modifying statements over the rows that moved (`moved`). */

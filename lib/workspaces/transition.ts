@@ -1,8 +1,9 @@
 // The only writer of `status`: one conditional UPDATE that moves a workspace from the statuses its event allows, and
 // appends the event's row in the same statement. No row back means somebody else moved it first.
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
-import { events, workspaces } from '../../drizzle/schema.ts'
-import type { EventType } from '../events/event-types.ts'
+import { workspaces } from '../../drizzle/schema.ts'
+import { appendRows } from '../events/append-rows.ts'
+import type { EventType, Telling } from '../events/event-types.ts'
 import type { Services } from '../services.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
@@ -15,21 +16,23 @@ type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
 /** The row an observation was made of. A transition that carries it cannot move a workspace that has gone on since. */
 export type Fence = { generation: number; machineId?: string | null }
 
-export type TransitionInput = {
+/** With the facts for the event's row, beside the new status. Never a secret. */
+export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = Telling<Event> & {
   id: string
-  event: WorkspaceEvent
+  event: Event
   now: Date
   /** Written with the status. */
   changes?: Omit<Changes, 'status' | 'statusChangedAt' | 'updatedAt'>
-  /** Facts for the event's row, beside the new status. Never a secret. */
-  payload?: Record<string, unknown>
   fence?: Fence
   /** Further conditions, compared in the same statement. */
   where?: SQL | undefined
 }
 
 /** @returns the row after the move, or undefined when the event has no meaning for it any more */
-export async function transition(services: Changing, input: TransitionInput): Promise<Workspace | undefined> {
+export async function transition<Event extends WorkspaceEvent>(
+  services: Changing,
+  input: TransitionInput<Event>,
+): Promise<Workspace | undefined> {
   const { from, to } = TRANSITIONS[input.event]
   return changeWorkspace(services, {
     ...input,
@@ -38,20 +41,19 @@ export async function transition(services: Changing, input: TransitionInput): Pr
   })
 }
 
-export type ChangeInput = {
+export type ChangeInput<Event extends EventType = EventType> = Telling<Event> & {
   id: string
-  event: EventType
+  event: Event
   now: Date
   where?: SQL | undefined
   changes: Omit<Changes, 'updatedAt'>
-  payload?: Record<string, unknown>
   fence?: Fence
 }
 
 /** A change of a workspace together with its event, in one statement. Statuses move through {@link transition} only. */
-export async function changeWorkspace(
+export async function changeWorkspace<Event extends EventType>(
   services: Changing,
-  input: ChangeInput,
+  input: ChangeInput<Event>,
 ): Promise<Workspace | undefined> {
   const { db } = services
   const { fence } = input
@@ -78,15 +80,17 @@ export async function changeWorkspace(
 }
 
 /** The CTE that appends one event for each row of another CTE that returns workspaces. */
-export function appendEvents(
+export function appendEvents<Event extends EventType>(
   { by, db }: Pick<Services, 'by' | 'db'>,
   source: string,
-  input: { event: EventType; now: Date; payload?: Record<string, unknown> },
+  input: { event: Event; now: Date } & Telling<Event>,
 ) {
   const payload = JSON.stringify({ ...input.payload, ...(by === undefined ? {} : { by }) })
-  return db.$with(`${source}_logged`, { seq: events.seq }).as(
-    sql`insert into ${events} (workspace_id, type, generation, payload, at)
-        select id, ${input.event}, generation, jsonb_build_object('status', status) || ${payload}::jsonb, ${input.now.toISOString()}::timestamptz
-        from ${sql.identifier(source)} returning seq`,
-  )
+  return appendRows(db, source, {
+    event: input.event,
+    now: input.now,
+    workspaceId: sql`id`,
+    generation: sql`generation`,
+    payload: sql`jsonb_build_object('status', status) || ${payload}::jsonb`,
+  })
 }

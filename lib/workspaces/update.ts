@@ -46,8 +46,20 @@ export async function updateWorkspace(
       ...(input.idle_minutes === undefined ? {} : { idleMinutes: input.idle_minutes }),
       ...(changed.length === 0 ? {} : { specVersion: sql`${workspaces.specVersion} + 1` }),
     },
-    payload: { fields: Object.keys(input) },
+    payload: { fields: Object.keys(input), ...shownOf(wanted) },
   })
   if (moved === undefined) throw await notPossible(services, id, 'changed')
   return moved
+}
+
+/** What the event shows of it. The rest may be long, and `env` is nobody's business who only listens. */
+function shownOf({ image, name, parentId, regions, runtime, tier }: Partial<Workspace>) {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(tier === undefined ? {} : { tier }),
+    ...(regions === undefined ? {} : { regions }),
+    ...(image === undefined ? {} : { image }),
+    ...(parentId === undefined ? {} : { parent_id: parentId }),
+  }
 }
