@@ -27,6 +27,8 @@ import { registryRoutes } from './registry.ts'
 import { secretRoutes } from './secrets.ts'
 import { tokenRoutes } from './tokens.ts'
 import { VERSION } from './version.ts'
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
+import { webhookEndpointRoutes } from './webhook-endpoints.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { workspaceVerbRoutes } from './workspace-verbs.ts'
 
@@ -125,6 +127,8 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', workspaceVerbRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', tokenRoutes(services))
+  app.route('/', webhookEndpointRoutes(services))
+  app.route('/', webhookDeliveryRoutes(services))
   app.route('/', auditRoutes(services))
   app.route('/', moleculeCompatRoutes(services))
   app.route('/', activityRoutes(services))

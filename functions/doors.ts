@@ -79,6 +79,18 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /tokens': all('admin'),
   'DELETE /tokens/:id': all('admin'),
 
+  // What an endpoint is told is about all workspaces.
+  'POST /webhook-endpoints': all('admin'),
+  'GET /webhook-endpoints': all('admin'),
+  'GET /webhook-endpoints/:endpoint': all('admin'),
+  'PATCH /webhook-endpoints/:endpoint': all('admin'),
+  'DELETE /webhook-endpoints/:endpoint': all('admin'),
+  'POST /webhook-endpoints/:endpoint/test': all('admin'),
+  'POST /webhook-endpoints/:endpoint/rotate-secret': all('admin'),
+  'GET /webhook-endpoints/:endpoint/deliveries': all('admin'),
+  'POST /webhook-endpoints/:endpoint/deliveries/replay': all('admin'),
+  'POST /webhook-endpoints/:endpoint/deliveries/:seq/replay': all('admin'),
+
   'GET /audit': all('admin'),
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),

@@ -4,6 +4,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
 import { pingDatabase } from '../lib/ping-database.ts'
 import { countStock, createReadiness, sweepAgeSeconds } from '../lib/readiness.ts'
+import { measureWebhooks } from '../lib/webhooks/count.ts'
 import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
@@ -86,6 +87,7 @@ async function measureStock(services: Services): Promise<void> {
   const [{ due, messages, workspaces }, age] = await Promise.all([
     countStock(services),
     sweepAgeSeconds(services),
+    measureWebhooks(services),
   ])
   for (const status of STATUSES) metrics.set('molecule_workspaces', workspaces[status] ?? 0, { status })
   for (const state of ['queued', 'sending']) metrics.set('molecule_messages', messages[state] ?? 0, { state })

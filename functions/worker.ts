@@ -2,8 +2,8 @@
 import { connectNeon } from '../drizzle/neon.ts'
 import { type Config, ConfigError, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
+import { deliverAll } from '../lib/deliveries.ts'
 import { createLog } from '../lib/log.ts'
-import { deliverMessages } from '../lib/messages/deliver.ts'
 import type { Services } from '../lib/services.ts'
 import { sweep } from '../lib/sweep.ts'
 import { createApp } from './app.ts'
@@ -82,7 +82,7 @@ export default {
 
   async scheduled(_event: unknown, env: Record<string, unknown>): Promise<void> {
     place ??= open(env)
-    const [summary] = await Promise.all([sweep(place.services), deliverMessages(place.services)])
+    const [summary] = await Promise.all([sweep(place.services), deliverAll(place.services)])
     place.services.log('info', 'sweep', summary)
   },
 }

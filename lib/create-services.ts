@@ -12,7 +12,7 @@ import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
 import type { Caller } from './caller.ts'
 import { createMetrics } from './metrics.ts'
-import { createAllowedOrigins, onlyTo, transportOnlyTo } from './outgoing.ts'
+import { createAllowedOrigins, onlyTo, onlyToTargets, targetPolicy, transportOnlyTo } from './outgoing.ts'
 import type { Services } from './services.ts'
 import { createRateCounter } from './rate-counter.ts'
 import { ShortCache } from './short-cache.ts'
@@ -20,6 +20,8 @@ import { createFailedAttempts } from './tokens/failed-attempts.ts'
 
 export type Outside = {
   fetch: typeof fetch
+  /** What webhooks go through; `fetch` where the platform itself reaches no private network. */
+  fetchTarget?: typeof fetch
   log: Log
   longBackground: boolean
   /** Aborted when the process is to end. */
@@ -74,6 +76,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       secretsDelivery: config.fly.secretsDelivery,
     }),
     fetch,
+    fetchTarget: onlyToTargets(targetPolicy(config), outside.fetchTarget ?? outside.fetch),
     transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,

@@ -7,10 +7,19 @@ import { forgetDelivered } from './secrets/forget-delivered.ts'
 import { forgetAudit } from './audit/audit.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
+import { forgetWebhooks } from './webhooks/deliveries.ts'
 
 const EVERY_MS = 10 * 60_000
 
-const DUTIES = [forgetAudit, forgetActivity, forgetDelegations, forgetMessages, forgetLimits, forgetDelivered]
+const DUTIES = [
+  forgetAudit,
+  forgetActivity,
+  forgetDelegations,
+  forgetMessages,
+  forgetLimits,
+  forgetDelivered,
+  forgetWebhooks,
+]
 
 /** When each control plane of this process last did it, in milliseconds since 1970. */
 const lastKept = new WeakMap<Services, number>()

@@ -22,6 +22,8 @@ export type Services = {
   /** Where what agents did is noted after the answer. */
   activity: ActivityLog
   fetch: typeof fetch
+  /** Calls what administrators asked for, and refuses what leads into a private network (lib/outgoing.ts). */
+  fetchTarget: typeof fetch
   /** How A2A requests reach agents. */
   transport: Transport
   limits: Limits

@@ -42,6 +42,13 @@ export const EVENT_TYPES = {
   secret_saved: { says: 'A secret was saved; its name is told, never its value.' },
   secret_deleted: { says: 'A secret was deleted.' },
   orphan_destroyed: { says: 'A machine with our mark and no workspace was destroyed.' },
+  webhook_endpoint_disabled: {
+    says: 'A webhook endpoint is told nothing any more: asked for, answered 410, or failing for days.',
+  },
+  webhook_endpoint_enabled: { says: 'A webhook endpoint is told again, from where it was left.' },
+  webhook_events_missed: {
+    says: 'The log had forgotten events before a webhook endpoint could be told of them.',
+  },
   audit: { says: 'Somebody asked for a change, or was refused one.' },
 } as const satisfies Record<string, EventKind>
 
