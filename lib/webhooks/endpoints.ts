@@ -90,7 +90,7 @@ async function select({ db }: Services, where?: SQL): Promise<ListedEndpoint[]> 
 }
 
 /**
- * Changes what is given. One that is enabled, or moved to another address, starts without its past failures.
+ * Changes what is given. One that is enabled, or moved to another address, starts without its past failures, and at once.
  * @throws DomainError `invalid_input`, `not_found`
  */
 export async function updateEndpoint(
@@ -105,6 +105,7 @@ export async function updateEndpoint(
   const isEnabled = before.disabledAt === null
   const toggles = input.enabled !== undefined && input.enabled !== isEnabled
   const moved = input.url !== undefined && input.url !== before.url
+  const startsAnew = moved || (toggles && input.enabled === true)
   // Whoever is delivering goes by what was: what they report is no longer taken.
   const interrupts = moved || input.after !== undefined || input.types !== undefined || input.workspace_id !== undefined
   const changed = db.$with('changed').as(
@@ -120,10 +121,8 @@ export async function updateEndpoint(
         ...(input.after === undefined ? {} : { afterSeq: input.after, missed: null }),
         ...(interrupts ? { leaseId: null, leasedUntil: null, dueAt: at } : {}),
         ...(toggles && input.enabled === false ? { disabledAt: at, disabledReason: 'asked' as const } : {}),
-        ...(toggles && input.enabled === true ? { disabledAt: null, disabledReason: null, dueAt: at } : {}),
-        ...(moved || (toggles && input.enabled === true)
-          ? { failures: 0, failingSince: null, restsUntil: null }
-          : {}),
+        ...(toggles && input.enabled === true ? { disabledAt: null, disabledReason: null } : {}),
+        ...(startsAnew ? { failures: 0, failingSince: null, restsUntil: null, dueAt: at } : {}),
       })
       .where(
         sql`${webhookEndpoints.id} = ${id}::uuid and (${webhookEndpoints.disabledAt} is null) = ${isEnabled}::boolean`,
@@ -139,7 +138,16 @@ export async function updateEndpoint(
         ...(services.by === undefined ? {} : { by: services.by }),
       })}::jsonb, ${at.toISOString()}::timestamptz from changed where ${toggles}::boolean returning seq`,
   )
-  const rows = await db.with(changed, told).select({ id: changed.id }).from(changed)
+  const recalled = db.$with('recalled').as(
+    db
+      .update(webhookDeliveries)
+      .set({ nextAttemptAt: null })
+      .where(
+        sql`${webhookDeliveries.endpointId} = (select id from changed) and ${webhookDeliveries.state} = 'pending' and ${startsAnew}::boolean`,
+      )
+      .returning({ seq: webhookDeliveries.seq }),
+  )
+  const rows = await db.with(changed, recalled, told).select({ id: changed.id }).from(changed)
   if (rows.length === 0) {
     await getEndpoint(services, id)
     throw new DomainError('conflict', 'it was enabled or disabled meanwhile: read it again')
