@@ -2,7 +2,11 @@
 // are told is about all workspaces.
 import { createRoute, z } from '@hono/zod-openapi'
 import { callerKey } from '../lib/caller.ts'
-import { CreateEndpointInput, RotateSecretInput, UpdateEndpointInput } from '../lib/webhooks/endpoint-input.ts'
+import {
+  CreateEndpointInput,
+  RotateSecretInput,
+  UpdateEndpointInput,
+} from '../lib/webhooks/endpoint-input.ts'
 import {
   createEndpoint,
   getEndpoint,
@@ -37,7 +41,9 @@ const EndpointView = z
       .nullable()
       .describe('`gone`: it answered 410. `failing`: it took nothing for five days.'),
     after: z.int().describe('The last number of the log that was taken up for it.'),
-    behind: z.int().describe('How many numbers of the log were given out since, whether they are for it or not.'),
+    behind: z
+      .int()
+      .describe('How many numbers of the log were given out since, whether they are for it or not.'),
     pending: z.int().describe('Deliveries that failed, or wait for one that did.'),
     dead: z.int().describe('Deliveries that were given up, and can be replayed.'),
     missed: z
@@ -46,7 +52,9 @@ const EndpointView = z
       .describe('Numbers that the log had forgotten before they could be taken up.'),
     failures: z.int().describe('Failed attempts in a row.'),
     failing_since: moment,
-    rests_until: moment.describe('Nothing is sent until then: it fails, or has asked for it by `Retry-After`.'),
+    rests_until: moment.describe(
+      'Nothing is sent until then: it fails, or has asked for it by `Retry-After`.',
+    ),
     last_success_at: moment,
     last_failure: AttemptView.nullable(),
     created_by: z.string(),
@@ -202,7 +210,11 @@ export function webhookEndpointRoutes(services: Services) {
   })
   app.openapi(rotateRoute, async (c) => {
     const { overlap_hours: overlap } = RotateSecretInput.parse(c.req.valid('json') ?? {})
-    const { previousUntil, secret } = await rotateSigningSecret(services, c.req.valid('param').endpoint, overlap)
+    const { previousUntil, secret } = await rotateSigningSecret(
+      services,
+      c.req.valid('param').endpoint,
+      overlap,
+    )
     c.header('cache-control', 'no-store')
     return c.json({ secret, previous_valid_until: previousUntil.toISOString() }, 200)
   })

@@ -19,7 +19,10 @@ const METRICS = {
   molecule_webhook_pending: ['gauge', 'Deliveries that failed or wait for one that did, over all endpoints.'],
   molecule_webhook_dead: ['gauge', 'Deliveries that were given up, over all endpoints.'],
   molecule_webhook_backlog: ['gauge', 'Events that enabled endpoints have not taken up, over all of them.'],
-  molecule_webhook_oldest_seconds: ['gauge', 'Age of the oldest event that an enabled endpoint was not told.'],
+  molecule_webhook_oldest_seconds: [
+    'gauge',
+    'Age of the oldest event that an enabled endpoint was not told.',
+  ],
   molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
   molecule_info: ['gauge', 'What this is: always 1.'],
 } as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string]>

@@ -6,7 +6,13 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCheckedFetch, type Resolve } from '../functions/checked-fetch.ts'
 import { parseConfig } from '../lib/config.ts'
-import { onlyToTargets, refusalOfAddress, refusalOfTarget, targetPolicy, type TargetPolicy } from '../lib/outgoing.ts'
+import {
+  onlyToTargets,
+  refusalOfAddress,
+  refusalOfTarget,
+  targetPolicy,
+  type TargetPolicy,
+} from '../lib/outgoing.ts'
 import { isPublicAddress } from '../lib/public-address.ts'
 
 const FLY = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'app' }
@@ -85,9 +91,20 @@ describe('a server on the network', () => {
 
   test('may call what WEBHOOK_PRIVATE_TARGETS names, and nothing beside it', () => {
     const policy = policyOf({ ...FLY, WEBHOOK_PRIVATE_TARGETS: 'Hooks.internal, 10.1.0.0/16, fdaa:0:1::/48' })
-    for (const url of ['https://hooks.internal/', 'http://hooks.internal:8080/', 'http://10.1.2.3/', 'https://[fdaa:0:1::3]/'])
+    for (const url of [
+      'https://hooks.internal/',
+      'http://hooks.internal:8080/',
+      'http://10.1.2.3/',
+      'https://[fdaa:0:1::3]/',
+    ])
       expect(refused(url, policy)).toBeUndefined()
-    for (const url of ['https://other.internal/', 'https://10.2.0.1/', 'https://127.0.0.1/', 'http://93.184.216.34/', 'https://[fdaa:0:2::3]/'])
+    for (const url of [
+      'https://other.internal/',
+      'https://10.2.0.1/',
+      'https://127.0.0.1/',
+      'http://93.184.216.34/',
+      'https://[fdaa:0:2::3]/',
+    ])
       expect(refused(url, policy)).toEqual(expect.any(String))
     expect(refusalOfAddress(policy, 'hooks.example.com', '10.1.2.3')).toBeUndefined()
     expect(refusalOfAddress(policy, 'hooks.internal', 'fdaa::9')).toBeUndefined()
@@ -192,7 +209,9 @@ describe('a name', () => {
     // The other way round, the second answer is never asked for.
     const turned = leadingTo([v4('10.255.255.1')], [v4('127.0.0.1')])
     const before = asked
-    expect(await call(strict, `https://hooks.example.com:${port}/`, turned)).toMatch(/leads to 10\.255\.255\.1/)
+    expect(await call(strict, `https://hooks.example.com:${port}/`, turned)).toMatch(
+      /leads to 10\.255\.255\.1/,
+    )
     expect(asked).toBe(before)
   })
 

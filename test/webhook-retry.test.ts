@@ -33,7 +33,9 @@ test('whatever the jitter, a delivery is tried for three days, a last time at th
       expect(made.at(-1)).toBe(72 * HOUR)
       expect(made).toEqual(made.toSorted((a, b) => a - b))
       for (const [index, ms] of made.entries()) {
-        expect(ms - (made[index - 1] ?? 0)).toBeLessThanOrEqual(Math.min(12 * HOUR, 10_000 * 4 ** (index - 1)))
+        expect(ms - (made[index - 1] ?? 0)).toBeLessThanOrEqual(
+          Math.min(12 * HOUR, 10_000 * 4 ** (index - 1)),
+        )
       }
     }),
   )

@@ -32,11 +32,7 @@ export type Batch = {
 type Reading = Pick<Services, 'db' | 'now' | 'sleep'>
 
 /** @param limit of events, and so of what is held in memory */
-export async function readBatch(
-  services: Reading,
-  endpoint: WebhookEndpoint,
-  limit: number,
-): Promise<Batch> {
+export async function readBatch(services: Reading, endpoint: WebhookEndpoint, limit: number): Promise<Batch> {
   const kept = await readDue(services, endpoint, limit)
   if (kept.length > 0) return { items: kept, blocked: new Set(), after: endpoint.afterSeq }
   const page = await readEvents(services, {

@@ -25,10 +25,14 @@ export async function measureWebhooks({ db, metrics, now }: Services): Promise<v
       disabled: endpoints(sql`disabled_at is not null`),
       pending: deliveries('pending'),
       dead: deliveries('dead'),
-      backlog: sql`(select coalesce(sum(greatest(0, ${lastSeq} - after_seq)), 0) from ${webhookEndpoints} where disabled_at is null)`.mapWith(
-        Number,
-      ),
-      oldest: sql`(select coalesce(extract(epoch from ${at} - min(at)), 0) from (${waiting}) waiting)`.mapWith(Number),
+      backlog:
+        sql`(select coalesce(sum(greatest(0, ${lastSeq} - after_seq)), 0) from ${webhookEndpoints} where disabled_at is null)`.mapWith(
+          Number,
+        ),
+      oldest:
+        sql`(select coalesce(extract(epoch from ${at} - min(at)), 0) from (${waiting}) waiting)`.mapWith(
+          Number,
+        ),
     })
     .from(controlPlane)
   if (row === undefined) return

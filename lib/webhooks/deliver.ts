@@ -3,6 +3,7 @@
 import { sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema.ts'
 import { eventView } from '../events/event-view.ts'
+import { settledSeq } from '../events/settled-seq.ts'
 import { Unreadable } from '../secrets/seal.ts'
 import type { Services } from '../services.ts'
 import { type Batch, readBatch, settleBatch } from './batch.ts'
@@ -76,7 +77,10 @@ async function tell(
     const settlement = settleBatch(batch, outcomes, services.now(), Math.random)
     endpoint = await settle(services, endpoint, settlement, health)
     if (health.disable !== undefined) {
-      services.log('warn', 'a webhook endpoint was disabled', { endpoint: claimed.id, reason: health.disable })
+      services.log('warn', 'a webhook endpoint was disabled', {
+        endpoint: claimed.id,
+        reason: health.disable,
+      })
     }
     const dead = settlement.kept.filter(({ state }) => state === 'dead').length
     if (dead > 0) services.log('warn', 'webhook deliveries were given up', { endpoint: claimed.id, dead })
@@ -116,12 +120,21 @@ async function openSecrets(services: Services, { id }: Claimed): Promise<string[
 }
 
 async function goPastForgotten(services: Services, endpoint: Claimed): Promise<Claimed | undefined> {
-  const [row] = await services.db.select({ oldest: sql<number | null>`min(${events.seq})` }).from(events)
-  const oldest = Number(row?.oldest ?? 0)
   // From the very beginning means: what there is.
-  if (endpoint.afterSeq === 0 || oldest <= endpoint.afterSeq + 1) return endpoint
-  services.log('warn', 'a webhook endpoint missed events', { endpoint: endpoint.id, before: oldest })
-  return skipForgotten(services, endpoint, oldest)
+  if (endpoint.afterSeq === 0) return endpoint
+  // In this order: a number that is still being written is not one that was forgotten.
+  const settled = await settledSeq(services)
+  const [row] = await services.db
+    .select({ oldest: sql<number | null>`min(${events.seq})`.mapWith(Number) })
+    .from(events)
+  const to = Math.min(settled ?? 0, (row?.oldest ?? Infinity) - 1)
+  if (to <= endpoint.afterSeq) return endpoint
+  services.log('warn', 'a webhook endpoint missed events', {
+    endpoint: endpoint.id,
+    from: endpoint.afterSeq + 1,
+    to,
+  })
+  return skipForgotten(services, endpoint, to)
 }
 
 type Telling = { budget: { left: number }; lanes: number; secrets: string[]; watch: Watch }

@@ -122,4 +122,3 @@ export async function forgetWebhooks({ db, now }: Services): Promise<void> {
     .delete(webhookSecrets)
     .where(and(isNotNull(webhookSecrets.expiresAt), lt(webhookSecrets.expiresAt, now())))
 }
-

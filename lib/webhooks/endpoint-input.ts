@@ -14,10 +14,14 @@ const types = z
 const after = z
   .int()
   .min(0)
-  .describe('Events with higher numbers are told: 0 for all that the log still has. Those that follow, if left out.')
+  .describe(
+    'Events with higher numbers are told: 0 for all that the log still has. Those that follow, if left out.',
+  )
 
 const fields = {
-  url: storableText().max(2_000).refine(URL.canParse, 'must be a URL'),
+  url: storableText()
+    .max(2_000)
+    .refine((text) => URL.canParse(text), 'must be a URL'),
   types,
   workspace_id: z
     .uuid('must be a UUID')

@@ -60,7 +60,10 @@ export async function createEndpoint(
   )
   const [endpoint] = await db.with(made, sealed).select().from(made)
   if (endpoint === undefined)
-    throw new DomainError('conflict', `there are ${MOST_ENDPOINTS} webhook endpoints already: delete one first`)
+    throw new DomainError(
+      'conflict',
+      `there are ${MOST_ENDPOINTS} webhook endpoints already: delete one first`,
+    )
   return { listed: { endpoint, pending: 0, dead: 0, last: endpoint.afterSeq }, secret }
 }
 
@@ -107,7 +110,8 @@ export async function updateEndpoint(
   const moved = input.url !== undefined && input.url !== before.url
   const startsAnew = moved || (toggles && input.enabled === true)
   // Whoever is delivering goes by what was: what they report is no longer taken.
-  const interrupts = moved || input.after !== undefined || input.types !== undefined || input.workspace_id !== undefined
+  const interrupts =
+    moved || input.after !== undefined || input.types !== undefined || input.workspace_id !== undefined
   const changed = db.$with('changed').as(
     db
       .update(webhookEndpoints)
@@ -131,12 +135,14 @@ export async function updateEndpoint(
   )
   const told = db.$with('told', { seq: events.seq }).as(
     sql`insert into ${events} (type, payload, at)
-      select ${input.enabled === true ? 'webhook_endpoint_enabled' : 'webhook_endpoint_disabled'}, ${JSON.stringify({
-        endpoint_id: id,
-        url: input.url ?? before.url,
-        ...(input.enabled === true ? {} : { reason: 'asked' }),
-        ...(services.by === undefined ? {} : { by: services.by }),
-      })}::jsonb, ${at.toISOString()}::timestamptz from changed where ${toggles}::boolean returning seq`,
+      select ${input.enabled === true ? 'webhook_endpoint_enabled' : 'webhook_endpoint_disabled'}, ${JSON.stringify(
+        {
+          endpoint_id: id,
+          url: input.url ?? before.url,
+          ...(input.enabled === true ? {} : { reason: 'asked' }),
+          ...(services.by === undefined ? {} : { by: services.by }),
+        },
+      )}::jsonb, ${at.toISOString()}::timestamptz from changed where ${toggles}::boolean returning seq`,
   )
   const recalled = db.$with('recalled').as(
     db
@@ -157,7 +163,10 @@ export async function updateEndpoint(
 
 /** Removes it with everything that is kept for it. @throws DomainError `not_found` */
 export async function removeEndpoint({ db }: Services, id: string): Promise<void> {
-  const rows = await db.delete(webhookEndpoints).where(eq(webhookEndpoints.id, id)).returning({ id: webhookEndpoints.id })
+  const rows = await db
+    .delete(webhookEndpoints)
+    .where(eq(webhookEndpoints.id, id))
+    .returning({ id: webhookEndpoints.id })
   if (rows.length === 0) throw endpointNotFound()
 }
 

@@ -87,7 +87,7 @@ async function readStart(response: Response): Promise<string> {
   if (reader === undefined) return ''
   const decoder = new TextDecoder()
   let text = ''
-  for (let length = 0; length < READ_BYTES; ) {
+  for (let length = 0; length < READ_BYTES;) {
     const { done, value } = await reader.read()
     if (done) return kept(text)
     length += value.byteLength

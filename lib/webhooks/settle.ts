@@ -107,15 +107,16 @@ const numbers = (list: readonly number[]) => sql`string_to_array(${list.join(','
 
 /**
  * Goes on after what the log has forgotten, and says so: on the endpoint and in the log.
+ * @param to the last number that was forgotten
  * @returns the endpoint; undefined when somebody else has it
  */
 export async function skipForgotten(
   { db, now }: Pick<Services, 'db' | 'now'>,
   { afterSeq, id, leaseId }: Claimed,
-  oldest: number,
+  to: number,
 ): Promise<Claimed | undefined> {
   const at = now().toISOString()
-  const gap = { from: afterSeq + 1, to: oldest - 1 }
+  const gap = { from: afterSeq + 1, to }
   const ours = db.$with('ours').as(
     db
       .update(webhookEndpoints)

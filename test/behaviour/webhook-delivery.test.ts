@@ -42,7 +42,14 @@ beforeEach(async () => {
     await h.request(`/webhook-endpoints/${id}`, { method: 'DELETE' })
   }
   endpoint = await create()
-  await receiver.control({ secrets: [endpoint.secret], status: 204, headers: {}, body: '', lag: 0, refuse: [] })
+  await receiver.control({
+    secrets: [endpoint.secret],
+    status: 204,
+    headers: {},
+    body: '',
+    lag: 0,
+    refuse: [],
+  })
   await receiver.forget()
 })
 
@@ -102,21 +109,30 @@ test('what happens to a workspace is told, signed, in order, with the members of
   )
   expect(numbers(told)).toEqual(numbers(told).toSorted((a, b) => a - b))
   const [first] = told
+  if (first === undefined) throw new Error('nothing was told')
   expect(first).toMatchObject({
     verified: true,
-    id: `msg_${all.id.replaceAll('-', '')}_${first?.data.seq}`,
+    id: `msg_${all.id.replaceAll('-', '')}_${first.data.seq}`,
     type: 'workspace_created',
     data: { type: 'workspace_created', workspace_id: id, generation: 1, payload: { status: 'provisioning' } },
   })
-  expect(first?.timestamp).toBe((first?.data as unknown as { at: string }).at)
-  expect(await read(all.id)).toMatchObject({ pending: 0, dead: 0, failures: 0, last_success_at: expect.any(String) })
+  expect(first.timestamp).toBe(first.data.at)
+  expect(await read(all.id)).toMatchObject({
+    pending: 0,
+    dead: 0,
+    failures: 0,
+    last_success_at: expect.any(String),
+  })
 })
 
 test('a change is answered while no endpoint answers', async () => {
   await patch({ types: ['*'] })
   await receiver.control({ lag: 2_000 })
   const began = performance.now()
-  const made = await h.request('/workspaces', { method: 'POST', json: { name: 'x', runtime: 'hermes', tier: 2 } })
+  const made = await h.request('/workspaces', {
+    method: 'POST',
+    json: { name: 'x', runtime: 'hermes', tier: 2 },
+  })
   expect(made.status).toBe(201)
   expect(performance.now() - began).toBeLessThan(1_500)
   await patch({ enabled: false })
@@ -134,7 +150,11 @@ test('a receiver that is down for an hour is told everything afterwards, once an
   const tries = (await receiver.received()).length
   // A probe now and then, and not one attempt for every event.
   expect(tries).toBeLessThan(40)
-  expect(await read()).toMatchObject({ enabled: true, failing_since: expect.any(String), last_failure: { status: 503 } })
+  expect(await read()).toMatchObject({
+    enabled: true,
+    failing_since: expect.any(String),
+    last_failure: { status: 503 },
+  })
 
   await receiver.control({ status: 200 })
   await drain(5 * MINUTE, 5)
@@ -146,7 +166,8 @@ test('a receiver that is down for an hour is told everything afterwards, once an
   }
   // The same event has the same id, however often it is told.
   const ids = new Map<number, Set<string>>()
-  for (const { data, id } of await receiver.received()) ids.set(data.seq, (ids.get(data.seq) ?? new Set()).add(id))
+  for (const { data, id } of await receiver.received())
+    ids.set(data.seq, (ids.get(data.seq) ?? new Set()).add(id))
   expect([...ids.values()].every(({ size }) => size === 1)).toBe(true)
   expect(await read()).toMatchObject({ failures: 0, failing_since: null, rests_until: null, pending: 0 })
 })
@@ -192,7 +213,9 @@ test('passes at the same time tell nothing twice', async () => {
   expect(got).toHaveLength(3 * seqs.length)
   expect(new Set(got.map(({ id }) => id)).size).toBe(3 * seqs.length)
   for (const workspace of own) {
-    const ofOne = got.filter(({ data, id }) => data.workspace_id === workspace && id.includes(endpoint.id.replaceAll('-', '')))
+    const ofOne = got.filter(
+      ({ data, id }) => data.workspace_id === workspace && id.includes(endpoint.id.replaceAll('-', '')),
+    )
     expect(numbers(ofOne)).toEqual(numbers(ofOne).toSorted((a, b) => a - b))
   }
 })
@@ -203,7 +226,11 @@ describe('an answer', () => {
     await receiver.control({ status: 410, secrets: [watcher.secret, endpoint.secret] })
     const seqs = await write(3)
     await h.deliver()
-    expect(await read()).toMatchObject({ enabled: false, disabled_reason: 'gone', last_failure: { status: 410 } })
+    expect(await read()).toMatchObject({
+      enabled: false,
+      disabled_reason: 'gone',
+      last_failure: { status: 410 },
+    })
     await write(1)
     await pass(HOUR)
     await h.deliver()
@@ -268,7 +295,9 @@ describe('an answer', () => {
     const began = performance.now()
     await h.deliver()
     expect(performance.now() - began).toBeLessThan(2_500)
-    expect(await read()).toMatchObject({ last_failure: { status: null, message: 'did not answer within 15 s' } })
+    expect(await read()).toMatchObject({
+      last_failure: { status: null, message: 'did not answer within 15 s' },
+    })
   })
 })
 
@@ -380,18 +409,25 @@ test('a delivery whose event was forgotten meanwhile is dead, and says why', asy
   expect(await deliveries()).toMatchObject([
     { seq: lost, state: 'dead', type: null, last_failure: { message: expect.stringContaining('forgotten') } },
   ])
-  const again = await h.request(`/webhook-endpoints/${endpoint.id}/deliveries/${lost}/replay`, { method: 'POST' })
+  const again = await h.request(`/webhook-endpoints/${endpoint.id}/deliveries/${lost}/replay`, {
+    method: 'POST',
+  })
   expect(again.status).toBe(410)
 })
 
 test('the test button says what became of it', async () => {
-  const press = async () => (await h.request(`/webhook-endpoints/${endpoint.id}/test`, { method: 'POST' })).body
+  const press = async () =>
+    (await h.request(`/webhook-endpoints/${endpoint.id}/test`, { method: 'POST' })).body
   expect(await press()).toMatchObject({ delivered: true, status: 204, message: null, ms: expect.any(Number) })
   expect(await receiver.received()).toMatchObject([
     { verified: true, type: 'webhook_endpoint_test', data: { payload: { endpoint_id: endpoint.id } } },
   ])
   await receiver.control({ status: 404, body: 'no hook here' })
-  expect(await press()).toMatchObject({ delivered: false, status: 404, message: 'answered 404: no hook here' })
+  expect(await press()).toMatchObject({
+    delivered: false,
+    status: 404,
+    message: 'answered 404: no hook here',
+  })
   await patch({ url: 'https://nowhere.example/' })
   expect(await press()).toMatchObject({ delivered: false, status: null })
 })

@@ -1,6 +1,6 @@
 // A receiver of webhooks as somebody else would run one: a process of its own, which believes nothing that the `standardwebhooks`
 // library does not verify. What it answers, and how far its clock is ahead, is told to it at /control; what it got is at /received.
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 
 /** What it answers from now on. */
@@ -19,7 +19,15 @@ type Manner = {
 }
 type Data = { seq: number; type: string; workspace_id: string | null }
 
-let manner: Required<Manner> = { secrets: [], status: 204, headers: {}, body: '', lag: 0, ahead: 0, refuse: [] }
+let manner: Required<Manner> = {
+  secrets: [],
+  status: 204,
+  headers: {},
+  body: '',
+  lag: 0,
+  ahead: 0,
+  refuse: [],
+}
 let received: unknown[] = []
 const realNow = Date.now.bind(Date)
 Date.now = () => realNow() + manner.ahead
@@ -43,10 +51,13 @@ const server = createServer((request, response) => {
   })
 })
 
-function receive(text: string, headers: Record<string, string>, response: import('node:http').ServerResponse) {
-  const verified = manner.secrets.map((secret) => verify(secret, text, headers)).find((one) => one !== undefined)
+function receive(text: string, headers: Record<string, string>, response: ServerResponse) {
+  const verified = manner.secrets
+    .map((secret) => verify(secret, text, headers))
+    .find((one) => one !== undefined)
   const { data } = verified ?? {}
-  const refused = data === undefined || manner.refuse.some((one) => one === data.workspace_id || one === data.type)
+  const refused =
+    data === undefined || manner.refuse.some((one) => one === data.workspace_id || one === data.type)
   const status = verified === undefined ? 401 : refused ? 500 : manner.status
   received.push({
     id: headers['webhook-id'],

@@ -10,7 +10,7 @@ export type Received = {
   signatures: number
   type: string
   timestamp: string
-  data: { seq: number; type: string; workspace_id: string | null; payload: Json }
+  data: { seq: number; type: string; workspace_id: string | null; at: string; payload: Json }
 }
 
 export type Receiver = Awaited<ReturnType<typeof startReceiver>>
@@ -27,7 +27,9 @@ export async function startReceiver() {
   })
   const url = `http://127.0.0.1:${port}`
   const ask = async (path: string, body?: unknown) =>
-    (await fetch(`${url}${path}`, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) })).text()
+    (
+      await fetch(`${url}${path}`, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) })
+    ).text()
 
   return {
     url,
