@@ -30,6 +30,8 @@ import { registryRoutes } from './registry.ts'
 import { secretRoutes } from './secrets.ts'
 import { tokenRoutes } from './tokens.ts'
 import { VERSION } from './version.ts'
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
+import { webhookEndpointRoutes } from './webhook-endpoints.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { workspaceVerbRoutes } from './workspace-verbs.ts'
 
@@ -140,6 +142,8 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', hookRoutes(services))
   app.route('/', incomingHookRoutes(services))
   app.route('/', tokenRoutes(services))
+  app.route('/', webhookEndpointRoutes(services))
+  app.route('/', webhookDeliveryRoutes(services))
   app.route('/', auditRoutes(services))
   app.route('/', moleculeCompatRoutes(services))
   app.route('/', activityRoutes(services))

@@ -96,6 +96,19 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
 
   // Of what is for admins only (lib/events/event-types.ts), nothing to those who may not read the audit.
   'GET /events': { scope: 'read', about: 'list', agent: 'none' },
+
+  // What an endpoint is told is about all workspaces.
+  'POST /webhook-endpoints': all('admin'),
+  'GET /webhook-endpoints': all('admin'),
+  'GET /webhook-endpoints/:endpoint': all('admin'),
+  'PATCH /webhook-endpoints/:endpoint': all('admin'),
+  'DELETE /webhook-endpoints/:endpoint': all('admin'),
+  'POST /webhook-endpoints/:endpoint/test': all('admin'),
+  'POST /webhook-endpoints/:endpoint/rotate-secret': all('admin'),
+  'GET /webhook-endpoints/:endpoint/deliveries': all('admin'),
+  'POST /webhook-endpoints/:endpoint/deliveries/replay': all('admin'),
+  'POST /webhook-endpoints/:endpoint/deliveries/:seq/replay': all('admin'),
+
   'GET /audit': AUDIT_DOOR,
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),

@@ -4,6 +4,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
 import { readIdentity } from '../lib/identity.ts'
 import { countStock, createReadiness, sweepAge } from '../lib/readiness.ts'
+import { measureWebhooks } from '../lib/webhooks/count.ts'
 import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
@@ -95,7 +96,7 @@ async function measureStock(services: Services): Promise<void> {
   let stock: Awaited<ReturnType<typeof countStock>>
   let age: Awaited<ReturnType<typeof sweepAge>>
   try {
-    ;[stock, age] = await Promise.all([countStock(services), sweepAge(services)])
+    ;[stock, age] = await Promise.all([countStock(services), sweepAge(services), measureWebhooks(services)])
   } catch (error) {
     log('warn', 'the stock could not be counted', { error })
     metrics.set('molecule_database_up', 0)

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { callerKey } from '../lib/caller.ts'
 import type { Services } from '../lib/services.ts'
-import { CreateHookInput, HookName, RotateHookInput, UpdateHookInput } from '../lib/webhooks/hook-input.ts'
+import { CreateHookInput, HookName, RotateHookInput, UpdateHookInput } from '../lib/hooks/hook-input.ts'
 import {
   createHook,
   deleteHook,
@@ -12,8 +12,8 @@ import {
   listHooks,
   rotateHook,
   updateHook,
-} from '../lib/webhooks/hooks.ts'
-import { SCHEMES } from '../lib/webhooks/verify.ts'
+} from '../lib/hooks/hooks.ts'
+import { SCHEMES } from '../lib/hooks/verify.ts'
 import { createDoors, IdParam, json, problem } from './door.ts'
 import { publicUrlOf } from './public-url.ts'
 

@@ -5,8 +5,9 @@ import type { OpenDatabase } from '../drizzle/database.ts'
 import { DirectoryInUse } from '../drizzle/directory-lock.ts'
 import { type Config, ConfigError, FLY_SETTINGS, isLoopback, parseConfig } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
-import { deliverMessages, releaseMessages } from '../lib/messages/deliver.ts'
+import { deliverAll, releaseDeliveries } from '../lib/deliveries.ts'
 import { createLog, type Log } from '../lib/log.ts'
+import { refusalOfAddress, targetPolicy } from '../lib/outgoing.ts'
 import { UNREADABLE_HINT } from '../lib/secrets/read-secrets.ts'
 import { strangeKeys } from '../lib/secrets/rotate.ts'
 import { sweep } from '../lib/sweep.ts'
@@ -14,6 +15,7 @@ import { releaseAllLeases } from '../lib/workspaces/queries.ts'
 import { createApp } from './app.ts'
 import { isOpen } from './authenticate.ts'
 import type { startEmbeddedFly } from './embedded-fly.ts'
+import { createCheckedFetch } from './checked-fetch.ts'
 import { type Background, listen, PortInUse } from './listen.ts'
 import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
 import { createNodeTracer, withTraceparent } from './node-tracer.ts'
@@ -73,7 +75,7 @@ async function main(): Promise<void> {
   // PGlite's directory is this process's alone. A predecessor that was killed cannot give its leases back.
   if (database.driver === 'pglite') {
     await releaseAllLeases(database.db, new Date())
-    await releaseMessages(database.db, new Date())
+    await releaseDeliveries(database.db, new Date())
   }
   const fly = await startFly?.(config, (line) => log('info', line))
   const effective: Config = {
@@ -84,9 +86,12 @@ async function main(): Promise<void> {
     fly: { ...config.fly, ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }) },
   }
   const agents = createUndiciTransport()
+  const policy = targetPolicy(effective)
+  const targets = createCheckedFetch((name, address) => refusalOfAddress(policy, name, address))
   const stop = new AbortController()
   const services = createServices(effective, database, {
     fetch,
+    fetchTarget: targets.fetch,
     log,
     longBackground: true,
     stopping: stop.signal,
@@ -100,7 +105,7 @@ async function main(): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   async function beat(): Promise<void> {
     // Deliveries take as long as agents take, and sweeps do not wait for them.
-    background.waitUntil(deliverMessages(services))
+    background.waitUntil(deliverAll(services))
     try {
       log('debug', 'sweep', await sweep(services))
     } catch (error) {
@@ -128,6 +133,7 @@ async function main(): Promise<void> {
     await services.activity.flush()
     await tracer?.close(TRACES_MS)
     await agents.close()
+    await targets.close()
     await fly?.close()
     await database.close()
     clearTimeout(overdue)

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { decodeBase64, decodeHex } from './encoding.ts'
 import type { LogLevel } from './log.ts'
 import { FLY_API, type FlyEndpoint } from './provisioner/fly-endpoint.ts'
+import { isAddressRange } from './public-address.ts'
 import { type ImagePolicy, isRuntime, RUNTIMES, type Runtime } from './workspaces/runtimes.ts'
 
 export type Config = {
@@ -56,6 +57,8 @@ export type Config = {
   activity: { retentionDays: number }
   /** How long the log of events is kept. */
   eventsRetentionDays: number
+  /** Names, addresses and ranges of private networks that webhooks may be sent to. */
+  webhookPrivateTargets: string[]
   /** How long it is kept who asked for what. */
   auditRetentionDays: number
   /** Requests of one caller at the doors that are not A2A's; 0: no limit. */
@@ -143,6 +146,15 @@ const encryptionKey = z.string().transform((value, context): Uint8Array => {
   return z.NEVER
 })
 
+/** A host name, an address, or a range of addresses. */
+const privateTarget = z
+  .string()
+  .toLowerCase()
+  .refine(
+    (text) => isAddressRange(text) || /^(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(text),
+    'must be host names, addresses or ranges such as hooks.internal,10.1.0.0/16',
+  )
+
 const appName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a Fly app: lower-case letters, digits and dashes')
@@ -196,6 +208,7 @@ export const Environment = z.object({
   SECRETS_DELIVERY: z.enum(['fly', 'env']).default('fly'),
   SECRETS_PREVIOUS_KEYS: list.pipe(z.array(encryptionKey)).default([]),
   ACTIVITY_RETENTION_DAYS: z.coerce.number().int().min(1).max(365).default(7),
+  WEBHOOK_PRIVATE_TARGETS: list.pipe(z.array(privateTarget)).default([]),
 })
 
 // What people leave in when they copy an example: refused, because a placeholder is a setting that was never made.
@@ -276,6 +289,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     },
     activity: { retentionDays: settings.ACTIVITY_RETENTION_DAYS },
     eventsRetentionDays: settings.EVENTS_RETENTION_DAYS,
+    webhookPrivateTargets: settings.WEBHOOK_PRIVATE_TARGETS,
     auditRetentionDays: settings.AUDIT_RETENTION_DAYS,
     apiRatePerMinute: settings.API_RATE_PER_MINUTE,
     webhookRatePerMinute: settings.WEBHOOK_RATE_PER_MINUTE,

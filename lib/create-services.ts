@@ -14,7 +14,7 @@ import { createFlyProvisioner } from './provisioner/fly.ts'
 import type { Log } from './log.ts'
 import type { Caller } from './caller.ts'
 import { createMetrics } from './metrics.ts'
-import { createAllowedOrigins, onlyTo, transportOnlyTo } from './outgoing.ts'
+import { createAllowedOrigins, onlyTo, onlyToTargets, targetPolicy, transportOnlyTo } from './outgoing.ts'
 import type { Services } from './services.ts'
 import { createRateCounter } from './rate-counter.ts'
 import { ShortCache } from './short-cache.ts'
@@ -23,6 +23,8 @@ import { NO_TRACER, type Tracer } from './trace.ts'
 
 export type Outside = {
   fetch: typeof fetch
+  /** What webhooks go through; `fetch` where the platform itself reaches no private network. */
+  fetchTarget?: typeof fetch
   log: Log
   longBackground: boolean
   /** Aborted when the process is to end. */
@@ -58,17 +60,10 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const routes = remember<Route>(ROUTE_TTL_MS)
   const talks = remember<boolean>(REMEMBERED_MS)
   const callers = remember<Caller>(REMEMBERED_MS)
+  const targets = targetPolicy(config)
   /** All that reaches the outside. */
   function wire(budget: Budget, db: Database) {
-    const fetch = onlyTo(isAllowed, (input, init) => {
-      budget.spend()
-      const { signal } = budget
-      if (signal === undefined) return outside.fetch(input, init)
-      return outside.fetch(input, {
-        ...init,
-        signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]),
-      })
-    })
+    const fetch = onlyTo(isAllowed, counting(outside.fetch, budget))
     const fly = createFlyClient({
       token: config.fly.token,
       baseUrl: config.fly.apiUrl,
@@ -96,6 +91,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       budget,
       db,
       fetch,
+      fetchTarget: onlyToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
       provisioner: createFlyProvisioner({
         fly,
         apps: config.fly.apps,
@@ -157,6 +153,18 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
 
 const outcomeOfCall = (status: number | undefined) =>
   status === undefined || status === 0 ? 'no_answer' : status < 400 ? 'ok' : String(status)
+
+const counting =
+  (fetch: typeof globalThis.fetch, budget: Budget): typeof globalThis.fetch =>
+  (input, init) => {
+    budget.spend()
+    const { signal } = budget
+    if (signal === undefined) return fetch(input, init)
+    return fetch(input, {
+      ...init,
+      signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]),
+    })
+  }
 
 /** Resolves after `ms`, or as soon as the signal aborts. */
 function realSleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts'
 import { forgetAudit, forgetEvents } from './events/forget-events.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
+import { forgetWebhooks } from './webhooks/deliveries.ts'
 
 const EVERY_MS = 10 * 60_000
 
@@ -20,6 +21,7 @@ const DUTIES = [
   forgetMessages,
   forgetLimits,
   forgetDelivered,
+  forgetWebhooks,
 ]
 
 /** Requests that the duties need when there is little to forget, and the part of a pass that they may take. */

@@ -23,6 +23,16 @@ const METRICS = {
   molecule_messages: ['gauge', 'Stored messages that have no answer yet, by state.'],
   molecule_webhooks_total: ['counter', 'Webhooks that came in, by scheme and outcome.'],
   molecule_event_listeners: ['gauge', 'Streams of events that this process has open.'],
+  molecule_webhook_deliveries_total: ['counter', 'Attempts to deliver an event to an endpoint, by outcome.'],
+  molecule_webhook_delivery_seconds: ['histogram', 'Time of such attempts.'],
+  molecule_webhook_endpoints: ['gauge', 'Webhook endpoints, by what is with them.'],
+  molecule_webhook_pending: ['gauge', 'Deliveries that failed or wait for one that did, over all endpoints.'],
+  molecule_webhook_dead: ['gauge', 'Deliveries that were given up, over all endpoints.'],
+  molecule_webhook_backlog: ['gauge', 'Events that enabled endpoints have not taken up, over all of them.'],
+  molecule_webhook_oldest_seconds: [
+    'gauge',
+    'Age of the oldest event that an enabled endpoint was not told.',
+  ],
   molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
   molecule_a2a_streams: ['gauge', 'Those of them whose answer is a stream.'],
   molecule_database_up: [

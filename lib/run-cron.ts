@@ -3,7 +3,7 @@
 // leaves leases that run out.
 import { createActivityLog } from './activity/activity-log.ts'
 import { createBudget, within } from './budget.ts'
-import { deliverMessages } from './messages/deliver.ts'
+import { deliverAll } from './deliveries.ts'
 import type { Services } from './services.ts'
 import { sweep, type SweepSummary } from './sweep.ts'
 
@@ -34,7 +34,7 @@ export async function runCron(services: Services): Promise<CronSummary> {
   })
   const deliver = async () => {
     if (forDeliveries === undefined) return
-    await deliverMessages(within(own, forDeliveries))
+    await deliverAll(within(own, forDeliveries))
     forDeliveries.end()
   }
   const [swept, delivered] = await Promise.allSettled([sweep(own, { forMs: BEGIN_FOR_MS }), deliver()])

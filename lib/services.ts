@@ -31,6 +31,8 @@ export type Services = {
   /** The end of the log, for everybody in this process who listens; a Worker's requests share nothing, and have none. */
   tail: EventTail | undefined
   fetch: typeof fetch
+  /** Calls what administrators asked for, and refuses what leads into a private network (lib/outgoing.ts). */
+  fetchTarget: typeof fetch
   /** How A2A requests reach agents. */
   transport: Transport
   limits: Limits

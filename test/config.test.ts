@@ -107,6 +107,7 @@ describe('the environment', () => {
     ['CORS_ORIGINS', 'https://console.example.com/path'],
     ['CORS_ORIGINS', '*'],
     ['TRUSTED_PROXY', 'everybody'],
+    ['WEBHOOK_PRIVATE_TARGETS', 'https://hooks.internal'],
     ['MOLECULE_COMPAT', 'yes'],
   ])('with %s=%s is refused by name', (name, value) => {
     expect(problemsOf({ ...FLY, [name]: value }).join('\n')).toContain(name)

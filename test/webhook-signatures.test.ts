@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
-import { SCHEMES, type Scheme, TOLERANCE_SECONDS, verifySignature } from '../lib/webhooks/verify.ts'
+import { SCHEMES, type Scheme, TOLERANCE_SECONDS, verifySignature } from '../lib/hooks/verify.ts'
 
 type Vector = {
   scheme: Scheme

@@ -193,6 +193,27 @@ export const EVENT_TYPES = {
     adminsOnly: true,
     payload: z.strictObject({ token_id: z.uuid(), name: z.string(), by }),
   },
+  webhook_endpoint_disabled: {
+    says: 'A webhook endpoint is told nothing any more: asked for, answered 410, or failing for days.',
+    adminsOnly: true,
+    payload: z.strictObject({
+      endpoint_id: z.uuid(),
+      url: z.string(),
+      reason: z.enum(['asked', 'gone', 'failing']),
+      last_failure: z.looseObject({}).nullable().optional(),
+      by,
+    }),
+  },
+  webhook_endpoint_enabled: {
+    says: 'A webhook endpoint is told again, from where it was left.',
+    adminsOnly: true,
+    payload: z.strictObject({ endpoint_id: z.uuid(), url: z.string(), by }),
+  },
+  webhook_events_missed: {
+    says: 'The log had forgotten events before a webhook endpoint could be told of them.',
+    adminsOnly: true,
+    payload: z.strictObject({ endpoint_id: z.uuid(), from: z.int(), to: z.int() }),
+  },
   audit: {
     says: 'Somebody asked for a change, or was refused one.',
     adminsOnly: true,

@@ -2,8 +2,17 @@
 // and to run again at any moment, also beside a running server: a row is only replaced as it was read.
 import { and, asc, eq, gt, inArray, notInArray } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { hooks, hookSecrets, secrets } from '../../drizzle/schema.ts'
-import { keyIdOf, placeOfHook, seal, type Sealed, type SecretPlace, Unreadable, unseal } from './seal.ts'
+import { hooks, hookSecrets, secrets, webhookSecrets } from '../../drizzle/schema.ts'
+import {
+  keyIdOf,
+  placeOfEndpoint,
+  placeOfHook,
+  seal,
+  type Sealed,
+  type SecretPlace,
+  Unreadable,
+  unseal,
+} from './seal.ts'
 
 const BATCH = 100
 
@@ -53,6 +62,22 @@ const KEPT: Kept[] = [
         .set(anew)
         .where(and(eq(hookSecrets.id, id), eq(hookSecrets.sealed, sealed))),
   },
+  {
+    async read(db, after, current) {
+      const rows = await db
+        .select()
+        .from(webhookSecrets)
+        .where(and(gt(webhookSecrets.id, after), notInArray(webhookSecrets.keyId, [current])))
+        .orderBy(asc(webhookSecrets.id))
+        .limit(BATCH)
+      return rows.map((row) => ({ ...row, ...placeOfEndpoint(row.endpointId) }))
+    },
+    replace: (db, { id, sealed }, anew, now) =>
+      db
+        .update(webhookSecrets)
+        .set({ ...anew, updatedAt: now })
+        .where(and(eq(webhookSecrets.id, id), eq(webhookSecrets.sealed, sealed))),
+  },
 ]
 
 /**
@@ -89,7 +114,7 @@ export async function rotateSecrets(
   return rotation
 }
 
-const TABLES = [secrets, hookSecrets]
+const TABLES = [secrets, hookSecrets, webhookSecrets]
 
 /** Ids of keys that something stored was sealed with and that are not among ours. */
 export async function strangeKeys(db: Database, keys: readonly Uint8Array[]): Promise<string[]> {

@@ -11,6 +11,12 @@ export const placeOfHook = ({ name, workspaceId }: { name: string; workspaceId: 
   key: `hook:${name}`,
 })
 
+/** Where the signing secret of a webhook endpoint is. */
+export const placeOfEndpoint = (endpointId: string): SecretPlace => ({
+  workspaceId: null,
+  key: `webhook-endpoint:${endpointId}`,
+})
+
 export type Sealed = {
   /** See {@link keyIdOf}. */
   keyId: string

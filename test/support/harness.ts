@@ -23,6 +23,8 @@ export type HarnessOptions = {
   emulator?: Partial<EmulatorOptions>
   loopback?: boolean
   launchRate?: { perSecond: number; burst: number }
+  /** Hosts of others, by their origin. */
+  hosts?: Record<string, (request: Request) => Response | Promise<Response>>
 }
 
 export type Json = Record<string, unknown>
@@ -79,6 +81,8 @@ export async function createHarness(options: HarnessOptions = {}) {
     if (origin === PROXY)
       return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))
     if (origin === PLATFORM) return place.fetch(request)
+    const host = options.hosts?.[origin]
+    if (host !== undefined) return host(request)
     throw new TypeError('fetch failed', {
       cause: Object.assign(new Error(`no such host: ${origin}`), { code: 'ENOTFOUND' }),
     })

@@ -2,8 +2,8 @@
 import { createApp } from '../../functions/app.ts'
 import { type Config, parseConfig } from '../../lib/config.ts'
 import { createServices } from '../../lib/create-services.ts'
+import { deliverAll } from '../../lib/deliveries.ts'
 import { keepHouse } from '../../lib/housekeeping.ts'
-import { deliverMessages } from '../../lib/messages/deliver.ts'
 import type { Services } from '../../lib/services.ts'
 import { sweep } from '../../lib/sweep.ts'
 import { openTestDatabase } from './database.ts'
@@ -38,7 +38,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
     inside: { app, services },
     fetch: async (request) => app.fetch(request, {}, context),
     sweep: (sweepOptions) => sweep(services, sweepOptions),
-    deliver: () => deliverMessages(services),
+    deliver: () => deliverAll(services),
     keepHouse: () => keepHouse(services),
     flush: () => services.activity.flush(),
     async setLongBackground(on) {

@@ -27,7 +27,7 @@ export type Place = {
   db: Database
   fetch(request: Request): Promise<Response>
   sweep(options: SweepOptions): Promise<SweepSummary>
-  /** One pass over stored messages. */
+  /** One pass over what is to be delivered. */
   deliver(): Promise<void>
   keepHouse(): Promise<void>
   /** Writes down the activity that waits. */

@@ -4,8 +4,8 @@ import { connectNeon } from '../../drizzle/neon.ts'
 import { createApp } from '../../functions/app.ts'
 import { parseConfig } from '../../lib/config.ts'
 import { createServices } from '../../lib/create-services.ts'
+import { deliverAll } from '../../lib/deliveries.ts'
 import { keepHouse } from '../../lib/housekeeping.ts'
-import { deliverMessages } from '../../lib/messages/deliver.ts'
 import type { Services } from '../../lib/services.ts'
 import { sweep, type SweepOptions } from '../../lib/sweep.ts'
 import { AHEAD, CONTROL, NAMED } from './worker-control.ts'
@@ -65,7 +65,7 @@ async function control(services: Services, request: Request): Promise<unknown> {
     case '/sweep':
       return sweep(services, (await request.json()) as SweepOptions)
     case '/deliver':
-      return deliverMessages(services)
+      return deliverAll(services)
     case '/keep-house':
       return keepHouse(services)
     case '/flush':

@@ -1,0 +1,66 @@
+// Who delivers to which endpoint: one at a time, by a lease that is taken, kept and given back in single statements. So nothing
+// is told twice by two replicas, and the order of events needs no further thought.
+import { and, eq, isNotNull, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { lastSeq, type WebhookEndpoint } from './endpoints.ts'
+
+/** How long an endpoint is ours alone. A batch begins nothing after two thirds of it, and no attempt takes the rest. */
+export const LEASE_MS = 90_000
+
+/** Endpoint that is ours, with the lease that says so. */
+export type Claimed = WebhookEndpoint & { leaseId: string }
+
+export const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
+
+/**
+ * Takes endpoints that have something to be told, and that nobody is at.
+ * @param except those that the same pass has been at already
+ */
+export async function claimEndpoints(
+  { db, now }: Pick<Services, 'db' | 'now'>,
+  limit: number,
+  except: readonly string[],
+): Promise<Claimed[]> {
+  const at = now().toISOString()
+  const leaseId = crypto.randomUUID()
+  // An array is made once; a subquery might be run again for every row, and claim more than it was asked for.
+  const due = sql`array(
+    select endpoint.id from ${webhookEndpoints} endpoint
+    where endpoint.disabled_at is null
+      and (endpoint.leased_until is null or endpoint.leased_until <= ${at}::timestamptz)
+      and (endpoint.rests_until is null or endpoint.rests_until <= ${at}::timestamptz)
+      and (endpoint.due_at <= ${at}::timestamptz or endpoint.after_seq < ${lastSeq})
+      and not (endpoint.id = any(string_to_array(${except.join(',')}, ',')::uuid[]))
+    order by endpoint.due_at, endpoint.id limit ${limit} for update skip locked)`
+  const rows = await db
+    .update(webhookEndpoints)
+    // Due until it is given back: whoever dies on the way leaves it so.
+    .set({ leaseId, leasedUntil: leaseFrom(now()), dueAt: now() })
+    .where(sql`${webhookEndpoints.id} = any(${due})`)
+    .returning()
+  return rows.map((row) => ({ ...row, leaseId }))
+}
+
+/** Gives an endpoint back, due when the first of its lanes is. */
+export async function releaseEndpoint({ db, now }: Services, { id, leaseId }: Claimed): Promise<void> {
+  const heads = sql`select distinct on (d.lane) d.next_attempt_at from ${webhookDeliveries} d
+    where d.endpoint_id = ${id}::uuid and d.state = 'pending' order by d.lane, d.seq`
+  await db
+    .update(webhookEndpoints)
+    .set({
+      leaseId: null,
+      leasedUntil: null,
+      dueAt: sql`(select min(coalesce(head.next_attempt_at, ${now().toISOString()}::timestamptz)) from (${heads}) head)`,
+    })
+    .where(and(eq(webhookEndpoints.id, id), eq(webhookEndpoints.leaseId, leaseId)))
+}
+
+/** Ends every lease there is. Only for a process that is alone with its database: whoever had one is dead. */
+export async function releaseAllEndpoints(db: Database): Promise<void> {
+  await db
+    .update(webhookEndpoints)
+    .set({ leaseId: null, leasedUntil: null })
+    .where(isNotNull(webhookEndpoints.leasedUntil))
+}

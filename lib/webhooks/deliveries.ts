@@ -1,0 +1,124 @@
+// The deliveries that are kept for an endpoint: those that failed and will be tried again, those that wait for them, and those
+// that were given up; and the way back for the latter.
+import { and, asc, eq, gt, isNotNull, lt, sql } from 'drizzle-orm'
+import { events, webhookDeliveries, webhookEndpoints, webhookSecrets } from '../../drizzle/schema.ts'
+import { DomainError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { forgetInBatches } from '../forget-in-batches.ts'
+import { getEndpoint } from './endpoints.ts'
+
+export const DELIVERY_STATES = ['pending', 'dead'] as const
+
+export type KeptDelivery = {
+  kept: typeof webhookDeliveries.$inferSelect
+  /** Null when the log has forgotten the event. */
+  event: { type: string; workspaceId: string | null; at: Date } | null
+}
+
+/** Days that a delivery that was given up is kept. */
+const KEPT_DAYS = 30
+
+/**
+ * Kept deliveries in the order of their events.
+ * @param after a sequence number to go on from
+ * @throws DomainError `not_found`
+ */
+export async function listDeliveries(
+  services: Services,
+  endpointId: string,
+  query: { state?: (typeof DELIVERY_STATES)[number] | undefined; after: number; limit: number },
+): Promise<KeptDelivery[]> {
+  const rows = await services.db
+    .select({
+      kept: webhookDeliveries,
+      event: { type: events.type, workspaceId: events.workspaceId, at: events.at },
+    })
+    .from(webhookDeliveries)
+    .leftJoin(events, eq(events.seq, webhookDeliveries.seq))
+    .where(
+      and(
+        eq(webhookDeliveries.endpointId, endpointId),
+        gt(webhookDeliveries.seq, query.after),
+        query.state === undefined ? undefined : eq(webhookDeliveries.state, query.state),
+      ),
+    )
+    .orderBy(asc(webhookDeliveries.seq))
+    .limit(query.limit)
+  if (rows.length === 0) await getEndpoint(services, endpointId)
+  return rows
+}
+
+/**
+ * Takes deliveries that were given up back among those to be made, with all their attempts before them.
+ * @param seq one of them; without it, all whose event the log still has
+ * @returns how many
+ * @throws DomainError `not_found`; `conflict` where the endpoint is disabled; `gone` where the log has forgotten the event
+ */
+export async function replayDeliveries(
+  services: Services,
+  endpointId: string,
+  seq?: number,
+): Promise<number> {
+  const { db, now } = services
+  const isEnabled = sql`exists (select from ${webhookEndpoints} where id = ${endpointId}::uuid and disabled_at is null)`
+  const replayed = db.$with('replayed').as(
+    db
+      .update(webhookDeliveries)
+      .set({ state: 'pending', attempts: 0, firstAttemptAt: null, nextAttemptAt: null, deadAt: null })
+      .where(
+        and(
+          eq(webhookDeliveries.endpointId, endpointId),
+          eq(webhookDeliveries.state, 'dead'),
+          seq === undefined ? undefined : eq(webhookDeliveries.seq, seq),
+          sql`exists (select from ${events} where seq = ${webhookDeliveries.seq})`,
+          isEnabled,
+        ),
+      )
+      .returning({ seq: webhookDeliveries.seq }),
+  )
+  const due = db.$with('due').as(
+    db
+      .update(webhookEndpoints)
+      .set({ dueAt: now() })
+      .where(sql`${webhookEndpoints.id} = ${endpointId}::uuid and exists (select from replayed)`)
+      .returning({ id: webhookEndpoints.id }),
+  )
+  const [row] = await db
+    .with(replayed, due)
+    .select({ count: sql<number>`count(*)::int` })
+    .from(replayed)
+  const count = row?.count ?? 0
+  if (count === 0) await explainNone(services, endpointId, seq)
+  return count
+}
+
+/** @throws DomainError when there is a reason for it */
+async function explainNone(services: Services, endpointId: string, seq: number | undefined): Promise<void> {
+  const { endpoint } = await getEndpoint(services, endpointId)
+  if (endpoint.disabledAt !== null)
+    throw new DomainError('conflict', 'the endpoint is disabled: enable it first')
+  if (seq === undefined) return
+  const [found] = await listDeliveries(services, endpointId, { after: seq - 1, limit: 1 })
+  if (found?.kept.seq !== seq)
+    throw new DomainError('not_found', 'there is no such delivery: those that were made are not kept')
+  if (found.event === null) throw new DomainError('gone', 'the log has forgotten the event')
+  throw new DomainError('conflict', 'the delivery is pending already')
+}
+
+/** Deletes what was given up long ago, and secrets whose time is over. */
+export async function forgetWebhooks({ db, now }: Services): Promise<void> {
+  const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000)
+  await forgetInBatches((limit) =>
+    db
+      .delete(webhookDeliveries)
+      .where(
+        sql`(${webhookDeliveries.endpointId}, ${webhookDeliveries.seq}) in (
+          select endpoint_id, seq from ${webhookDeliveries} where state = 'dead' and dead_at < ${before.toISOString()}::timestamptz
+          limit ${limit})`,
+      )
+      .returning({ seq: webhookDeliveries.seq }),
+  )
+  await db
+    .delete(webhookSecrets)
+    .where(and(isNotNull(webhookSecrets.expiresAt), lt(webhookSecrets.expiresAt, now())))
+}

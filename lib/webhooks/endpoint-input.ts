@@ -1,0 +1,64 @@
+// What callers may say of a webhook endpoint.
+import { z } from 'zod'
+import { EVENT_TYPE_NAMES } from '../events/event-types.ts'
+import { storableText } from '../storable.ts'
+
+/** All types but `audit`, which must be asked for by name. */
+export const EVERY_TYPE = '*'
+
+const types = z
+  .array(z.enum([EVERY_TYPE, ...EVENT_TYPE_NAMES]))
+  .min(1, 'must name at least one type of event, or * for all but audit')
+  .max(EVENT_TYPE_NAMES.length + 1)
+
+const after = z
+  .int()
+  .min(0)
+  .describe(
+    'Events with higher numbers are told: 0 for all that the log still has. Those that follow, if left out.',
+  )
+
+const fields = {
+  url: storableText()
+    .max(2_000)
+    .refine((text) => URL.canParse(text), 'must be a URL'),
+  types,
+  workspace_id: z
+    .uuid('must be a UUID')
+    .toLowerCase()
+    .nullable()
+    .describe('Only what happens to this workspace. Null: to all of them, and what is about none.'),
+  description: storableText().max(500),
+  ordered: z
+    .boolean()
+    .describe('Whether later events of a workspace wait for an earlier one that could not be delivered.'),
+  enabled: z.boolean(),
+  after,
+}
+
+/** The body of POST /webhook-endpoints. */
+export const CreateEndpointInput = z.strictObject({
+  url: fields.url,
+  types: fields.types.default([EVERY_TYPE]),
+  workspace_id: fields.workspace_id.default(null),
+  description: fields.description.default(''),
+  ordered: fields.ordered.default(true),
+  enabled: fields.enabled.default(true),
+  after: fields.after.optional(),
+})
+
+/** The body of PATCH /webhook-endpoints/{endpoint}: what is left out stays. */
+export const UpdateEndpointInput = z.strictObject(fields).partial()
+
+/** The body of POST /webhook-endpoints/{endpoint}/rotate-secret. */
+export const RotateSecretInput = z.strictObject({
+  overlap_hours: z
+    .number()
+    .min(0)
+    .max(168)
+    .default(24)
+    .describe('How long deliveries are signed with the old secret too. 0: it is over at once.'),
+})
+
+export type CreateEndpoint = z.infer<typeof CreateEndpointInput>
+export type UpdateEndpoint = z.infer<typeof UpdateEndpointInput>

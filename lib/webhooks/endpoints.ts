@@ -1,0 +1,220 @@
+// Webhook endpoints as their owners see and change them: made, listed, changed, removed.
+import { asc, eq, type SQL, sql } from 'drizzle-orm'
+import {
+  events,
+  webhookDeliveries,
+  webhookEndpoints,
+  webhookSecrets,
+  workspaces,
+} from '../../drizzle/schema.ts'
+import { DomainError, invalidField } from '../errors.ts'
+import { refusalOfTarget, targetPolicy } from '../outgoing.ts'
+import type { Services } from '../services.ts'
+import type { CreateEndpoint, UpdateEndpoint } from './endpoint-input.ts'
+import { mintSigningSecret } from './signing-secrets.ts'
+
+export type WebhookEndpoint = typeof webhookEndpoints.$inferSelect
+
+/** An endpoint with what is kept for it, and the last number of the log. */
+export type ListedEndpoint = { endpoint: WebhookEndpoint; pending: number; dead: number; last: number }
+
+/** More would cost every event so many requests. */
+export const MOST_ENDPOINTS = 50
+
+export const endpointNotFound = () => new DomainError('not_found', 'webhook endpoint not found')
+
+/** The last number of the log that was given out; 0 before the first. */
+export const lastSeq: SQL<number> = sql`(select case when is_called then last_value else 0 end from events_seq_seq)`
+
+/**
+ * @returns the endpoint, and its secret, which is shown this once
+ * @throws DomainError `invalid_input`; `misconfigured` without SECRETS_ENCRYPTION_KEY; `conflict` when there are too many
+ */
+export async function createEndpoint(
+  services: Services,
+  input: CreateEndpoint,
+  createdBy: string,
+): Promise<{ listed: ListedEndpoint; secret: string }> {
+  const { db, now } = services
+  await refuseInput(services, input)
+  const id = crypto.randomUUID()
+  const { row, secret } = await mintSigningSecret(services, id)
+  const at = now().toISOString()
+  const made = db.$with('made').as(
+    db
+      .insert(webhookEndpoints)
+      .select(
+        sql`select ${id}::uuid, ${input.url}, ${JSON.stringify(unique(input.types))}::jsonb, ${input.workspace_id}::uuid,
+          ${input.description}, ${input.ordered}::boolean, ${createdBy}, ${at}::timestamptz, ${at}::timestamptz,
+          case when ${input.enabled}::boolean then null else ${at}::timestamptz end,
+          case when ${input.enabled}::boolean then null else 'asked' end,
+          coalesce(${input.after ?? null}::bigint, ${lastSeq}), null::jsonb, 0, null::timestamptz, null::timestamptz, null::timestamptz,
+          null::jsonb, null::timestamptz, null::uuid, null::timestamptz
+        where (select count(*) from ${webhookEndpoints}) < ${MOST_ENDPOINTS}`,
+      )
+      .returning(),
+  )
+  const sealed = db.$with('sealed', { id: webhookSecrets.id }).as(
+    sql`insert into ${webhookSecrets} (id, endpoint_id, key_id, sealed, created_at, updated_at)
+      select ${row.id}::uuid, id, ${row.keyId}, ${row.sealed}, ${at}::timestamptz, ${at}::timestamptz from made returning id`,
+  )
+  const [endpoint] = await db.with(made, sealed).select().from(made)
+  if (endpoint === undefined)
+    throw new DomainError(
+      'conflict',
+      `there are ${MOST_ENDPOINTS} webhook endpoints already: delete one first`,
+    )
+  return { listed: { endpoint, pending: 0, dead: 0, last: endpoint.afterSeq }, secret }
+}
+
+/** All of them, the oldest first. */
+export const listEndpoints = (services: Services): Promise<ListedEndpoint[]> => select(services)
+
+/** @throws DomainError `not_found` */
+export async function getEndpoint(services: Services, id: string): Promise<ListedEndpoint> {
+  const [found] = await select(services, eq(webhookEndpoints.id, id))
+  if (found === undefined) throw endpointNotFound()
+  return found
+}
+
+async function select({ db }: Services, where?: SQL): Promise<ListedEndpoint[]> {
+  const count = (state: 'pending' | 'dead') =>
+    sql<number>`(select count(*)::int from ${webhookDeliveries} d where d.endpoint_id = ${webhookEndpoints.id} and d.state = ${state})`
+  return db
+    .select({
+      endpoint: webhookEndpoints,
+      pending: count('pending'),
+      dead: count('dead'),
+      last: sql<number>`${lastSeq}`.mapWith(Number),
+    })
+    .from(webhookEndpoints)
+    .where(where)
+    .orderBy(asc(webhookEndpoints.createdAt), asc(webhookEndpoints.id))
+}
+
+/**
+ * Changes what is given. One that is enabled, or moved to another address, starts without its past failures, and at once.
+ * @throws DomainError `invalid_input`, `not_found`
+ */
+export async function updateEndpoint(
+  services: Services,
+  id: string,
+  input: UpdateEndpoint,
+): Promise<ListedEndpoint> {
+  const { db, now } = services
+  await refuseInput(services, input)
+  const { endpoint: before } = await getEndpoint(services, id)
+  const at = now()
+  const isEnabled = before.disabledAt === null
+  const toggles = input.enabled !== undefined && input.enabled !== isEnabled
+  const moved = input.url !== undefined && input.url !== before.url
+  const startsAnew = moved || (toggles && input.enabled === true)
+  // Whoever is delivering goes by what was: what they report is no longer taken.
+  const interrupts =
+    moved || input.after !== undefined || input.types !== undefined || input.workspace_id !== undefined
+  const changed = db.$with('changed').as(
+    db
+      .update(webhookEndpoints)
+      .set({
+        updatedAt: at,
+        ...(input.url === undefined ? {} : { url: input.url }),
+        ...(input.types === undefined ? {} : { types: unique(input.types) }),
+        ...(input.workspace_id === undefined ? {} : { workspaceId: input.workspace_id }),
+        ...(input.description === undefined ? {} : { description: input.description }),
+        ...(input.ordered === undefined ? {} : { ordered: input.ordered }),
+        ...(input.after === undefined ? {} : { afterSeq: input.after, missed: null }),
+        ...(interrupts ? { leaseId: null, leasedUntil: null, dueAt: at } : {}),
+        ...(toggles && input.enabled === false ? { disabledAt: at, disabledReason: 'asked' as const } : {}),
+        ...(toggles && input.enabled === true ? { disabledAt: null, disabledReason: null } : {}),
+        ...(startsAnew ? { failures: 0, failingSince: null, restsUntil: null, dueAt: at } : {}),
+      })
+      .where(
+        sql`${webhookEndpoints.id} = ${id}::uuid and (${webhookEndpoints.disabledAt} is null) = ${isEnabled}::boolean`,
+      )
+      .returning(),
+  )
+  const told = db.$with('told', { seq: events.seq }).as(
+    sql`insert into ${events} (type, payload, at)
+      select ${input.enabled === true ? 'webhook_endpoint_enabled' : 'webhook_endpoint_disabled'}, ${JSON.stringify(
+        {
+          endpoint_id: id,
+          url: input.url ?? before.url,
+          ...(input.enabled === true ? {} : { reason: 'asked' }),
+          ...(services.by === undefined ? {} : { by: services.by }),
+        },
+      )}::jsonb, ${at.toISOString()}::timestamptz from changed where ${toggles}::boolean returning seq`,
+  )
+  const recalled = db.$with('recalled').as(
+    db
+      .update(webhookDeliveries)
+      .set({ nextAttemptAt: null })
+      .where(
+        sql`${webhookDeliveries.endpointId} = (select id from changed) and ${webhookDeliveries.state} = 'pending' and ${startsAnew}::boolean`,
+      )
+      .returning({ seq: webhookDeliveries.seq }),
+  )
+  const rows = await db.with(changed, recalled, told).select({ id: changed.id }).from(changed)
+  if (rows.length === 0) {
+    await getEndpoint(services, id)
+    throw new DomainError('conflict', 'it was enabled or disabled meanwhile: read it again')
+  }
+  return getEndpoint(services, id)
+}
+
+/** Removes it with everything that is kept for it. @throws DomainError `not_found` */
+export async function removeEndpoint({ db }: Services, id: string): Promise<void> {
+  const rows = await db
+    .delete(webhookEndpoints)
+    .where(eq(webhookEndpoints.id, id))
+    .returning({ id: webhookEndpoints.id })
+  if (rows.length === 0) throw endpointNotFound()
+}
+
+/**
+ * Makes another secret. Deliveries are signed with both until the overlap is over.
+ * @returns the new secret, which is shown this once, and until when the old one is used too
+ * @throws DomainError `not_found`, `misconfigured`
+ */
+export async function rotateSigningSecret(
+  services: Services,
+  id: string,
+  overlapHours: number,
+): Promise<{ secret: string; previousUntil: Date }> {
+  const { db, now } = services
+  const previousUntil = new Date(now().getTime() + overlapHours * 3_600_000)
+  const { row, secret } = await mintSigningSecret(services, id)
+  const ending = db.$with('ending').as(
+    db
+      .update(webhookSecrets)
+      .set({
+        expiresAt: sql`least(coalesce(${webhookSecrets.expiresAt}, 'infinity'), ${previousUntil.toISOString()}::timestamptz)`,
+      })
+      .where(eq(webhookSecrets.endpointId, id))
+      .returning({ id: webhookSecrets.id }),
+  )
+  const at = row.createdAt.toISOString()
+  const made = db.$with('made', { id: webhookSecrets.id }).as(
+    sql`insert into ${webhookSecrets} (id, endpoint_id, key_id, sealed, created_at, updated_at)
+      select ${row.id}::uuid, id, ${row.keyId}, ${row.sealed}, ${at}::timestamptz, ${at}::timestamptz
+      from ${webhookEndpoints} where id = ${id}::uuid returning id`,
+  )
+  const rows = await db.with(ending, made).select().from(made)
+  if (rows.length === 0) throw endpointNotFound()
+  return { secret, previousUntil }
+}
+
+const unique = (types: readonly string[]) => [...new Set(types)]
+
+async function refuseInput(services: Services, input: UpdateEndpoint): Promise<void> {
+  if (input.url !== undefined) {
+    const refusal = refusalOfTarget(targetPolicy(services.config), new URL(input.url))
+    if (refusal !== undefined) throw invalidField('url', refusal)
+  }
+  if (input.workspace_id != null) {
+    const [found] = await services.db
+      .select({ id: workspaces.id })
+      .from(workspaces)
+      .where(eq(workspaces.id, input.workspace_id))
+    if (found === undefined) throw invalidField('workspace_id', 'there is no such workspace')
+  }
+}

@@ -1,0 +1,114 @@
+// One attempt to tell an endpoint something: signed as Standard Webhooks has it, within a time, and with an answer that is read
+// no further than it helps.
+import { Webhook } from 'standardwebhooks'
+import type { Services } from '../services.ts'
+import { toStorableText } from '../storable.ts'
+import { parseRetryAfter } from './retry.ts'
+
+/** How long an endpoint may take, from the connection to the end of its answer. */
+export const TIMEOUT_MS = 15_000
+
+/** Bytes of an answer that are read, and characters that are kept of one that says no. */
+const READ_BYTES = 16 * 1024
+const KEPT = 200
+
+export type Notice = {
+  /** The `webhook-id`: the same in every attempt. */
+  id: string
+  type: string
+  /** When what it tells of happened. */
+  at: string
+  data: unknown
+}
+
+export type Outcome =
+  | { kind: 'delivered'; status: number }
+  | { kind: 'failed'; status: number | null; message: string; retryAfterMs: number | undefined }
+
+/** @param secrets each signs; at least one */
+export async function send(
+  services: Services,
+  url: string,
+  secrets: readonly string[],
+  { at, data, id, type }: Notice,
+): Promise<Outcome> {
+  const { metrics, now } = services
+  const body = JSON.stringify({ type, timestamp: at, data })
+  const sentAt = now()
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'molecule-fly-webhooks',
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1000)),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, sentAt, body)).join(' '),
+  }
+  const began = performance.now()
+  const outcome = await post(services, url, headers, body)
+  metrics.observe('molecule_webhook_delivery_seconds', (performance.now() - began) / 1000)
+  metrics.count('molecule_webhook_deliveries_total', { outcome: labelOf(outcome) })
+  return outcome
+}
+
+async function post(
+  { fetchTarget, now, sleep }: Services,
+  url: string,
+  headers: Record<string, string>,
+  body: string,
+): Promise<Outcome> {
+  const late = new AbortController()
+  const over = new AbortController()
+  void sleep(TIMEOUT_MS, over.signal).then(() => late.abort())
+  try {
+    const response = await fetchTarget(url, { method: 'POST', headers, body, signal: late.signal })
+    const { ok, status } = response
+    // What a receiver says after it has agreed is read so that the connection can be used again, and for nothing else.
+    const said = await readStart(response).catch(() => '')
+    if (ok) return { kind: 'delivered', status }
+    return {
+      kind: 'failed',
+      status,
+      message: [`answered ${status}${hintOf(status)}`, said].filter(Boolean).join(': '),
+      retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now()),
+    }
+  } catch (error) {
+    const message = late.signal.aborted ? `did not answer within ${TIMEOUT_MS / 1000} s` : causeOf(error)
+    return { kind: 'failed', status: null, message, retryAfterMs: undefined }
+  } finally {
+    over.abort()
+  }
+}
+
+const hintOf = (status: number) =>
+  status >= 300 && status < 400 ? ', and redirects are not followed: give the address that it leads to' : ''
+
+/** The start of an answer. What is longer is not waited for. */
+async function readStart(response: Response): Promise<string> {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let length = 0; length < READ_BYTES;) {
+    const { done, value } = await reader.read()
+    if (done) return kept(text)
+    length += value.byteLength
+    if (text.length < KEPT) text += decoder.decode(value, { stream: true })
+  }
+  await reader.cancel().catch(() => {})
+  return kept(text)
+}
+
+const kept = (text: string) => toStorableText(text.slice(0, KEPT)).trim()
+
+/** What is at the bottom of a failed fetch: it says itself only that it failed. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause instanceof Error) return causeOf(error.cause)
+  // Several addresses were tried.
+  if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0])
+  return toStorableText(error.message.slice(0, KEPT)) || error.name
+}
+
+function labelOf(outcome: Outcome): string {
+  if (outcome.kind === 'delivered') return 'delivered'
+  return outcome.status === null ? 'no_answer' : `${Math.floor(outcome.status / 100)}xx`
+}

@@ -1,0 +1,54 @@
+// What deliveries of an endpoint are signed with: made by us, shown once, stored sealed. While one is replaced both are valid,
+// and every delivery is signed with both (Standard Webhooks, "signature scheme").
+import { and, desc, eq, gt, isNull, or } from 'drizzle-orm'
+import { webhookSecrets } from '../../drizzle/schema.ts'
+import { encodeBase64 } from '../encoding.ts'
+import { DomainError } from '../errors.ts'
+import { placeOfEndpoint, seal, unseal } from '../secrets/seal.ts'
+import type { Services } from '../services.ts'
+
+/** Random bytes of a secret: between 24 and 64 (Standard Webhooks). */
+const SECRET_BYTES = 32
+
+/**
+ * @returns the secret to show, and the row to store
+ * @throws DomainError `misconfigured` without a key to seal it
+ */
+export async function mintSigningSecret({ config, now }: Services, endpointId: string) {
+  const [key] = config.secretKeys
+  if (key === undefined) {
+    throw new DomainError(
+      'misconfigured',
+      'signing secrets cannot be stored: set SECRETS_ENCRYPTION_KEY to 32 random bytes (openssl rand -base64 32)',
+    )
+  }
+  const secret = `whsec_${encodeBase64(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`
+  const at = now()
+  const row = {
+    id: crypto.randomUUID(),
+    endpointId,
+    ...(await seal(key, placeOfEndpoint(endpointId), secret)),
+    createdAt: at,
+    updatedAt: at,
+    expiresAt: null,
+  }
+  return { secret, row }
+}
+
+/** Those that are valid now, the newest first. @throws Unreadable */
+export async function readSigningSecrets(
+  { config, db, now }: Services,
+  endpointId: string,
+): Promise<string[]> {
+  const rows = await db
+    .select()
+    .from(webhookSecrets)
+    .where(
+      and(
+        eq(webhookSecrets.endpointId, endpointId),
+        or(isNull(webhookSecrets.expiresAt), gt(webhookSecrets.expiresAt, now())),
+      ),
+    )
+    .orderBy(desc(webhookSecrets.createdAt))
+  return Promise.all(rows.map((row) => unseal(config.secretKeys, placeOfEndpoint(endpointId), row)))
+}
