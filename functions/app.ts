@@ -24,6 +24,7 @@ import { moleculeCompatRoutes } from './molecule-compat.ts'
 import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
 import { registryRoutes } from './registry.ts'
+import { rolloutRoutes } from './rollouts.ts'
 import { secretRoutes } from './secrets.ts'
 import { tokenRoutes } from './tokens.ts'
 import { VERSION } from './version.ts'
@@ -132,5 +133,6 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', delegationRoutes(services))
   app.route('/', peerRoutes(services))
   app.route('/', fleetRoutes(services))
+  app.route('/', rolloutRoutes(services))
   return app
 }

@@ -83,4 +83,11 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),
+
+  'GET /rollouts': all('read'),
+  'POST /rollouts': all('operate'),
+  'GET /rollouts/:id': all('read'),
+  'POST /rollouts/:id/halt': all('operate'),
+  'POST /rollouts/:id/resume': all('operate'),
+  'POST /rollouts/:id/rollback': all('operate'),
 }

@@ -4,6 +4,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
 import { pingDatabase } from '../lib/ping-database.ts'
 import { countStock, createReadiness, sweepAgeSeconds } from '../lib/readiness.ts'
+import { ACTIVE } from '../lib/rollouts/rollout.ts'
 import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
 import { Problem } from './problem.ts'
@@ -83,12 +84,13 @@ const metricsRoute = createRoute({
 /** What is there now, beside what was counted on the way. */
 async function measureStock(services: Services): Promise<void> {
   const { driver, limits, metrics } = services
-  const [{ due, messages, workspaces }, age] = await Promise.all([
+  const [{ due, messages, rollouts, workspaces }, age] = await Promise.all([
     countStock(services),
     sweepAgeSeconds(services),
   ])
   for (const status of STATUSES) metrics.set('molecule_workspaces', workspaces[status] ?? 0, { status })
   for (const state of ['queued', 'sending']) metrics.set('molecule_messages', messages[state] ?? 0, { state })
+  for (const state of ACTIVE) metrics.set('molecule_rollouts', rollouts[state] ?? 0, { state })
   metrics.set('molecule_workspaces_due', due)
   metrics.set('molecule_a2a_in_flight', limits.inFlight())
   metrics.set('molecule_info', 1, { version: VERSION, database: driver })

@@ -29,6 +29,10 @@ export type Config = {
   }
   emulator: { port: number; bootMs: number }
   images: ImagePolicy
+  /** Runtimes whose newest published image is rolled out by itself. */
+  rollouts: { auto: Runtime[] }
+  /** What forges sign their webhooks with; undefined: they are not listened to. */
+  forgeSecrets: { github: string | undefined; gitea: string | undefined }
   /** Seconds until provisioning is given up; undefined: per runtime. */
   provisionTimeoutSeconds: number | undefined
   sweepIntervalSeconds: number
@@ -108,6 +112,17 @@ const runtimeImages = z.string().transform((value, context): Partial<Record<Runt
   return images
 })
 
+const runtimes = list.transform((names, context): Runtime[] =>
+  names.filter((name): name is Runtime => {
+    if (isRuntime(name)) return true
+    context.addIssue({
+      code: 'custom',
+      message: `must be runtimes separated by commas, each one of ${RUNTIMES.join(', ')}`,
+    })
+    return false
+  }),
+)
+
 /** Scheme, host and port of a web page, as browsers send it. */
 const origin = z
   .string()
@@ -129,6 +144,9 @@ const encryptionKey = z.string().transform((value, context): Uint8Array => {
   })
   return z.NEVER
 })
+
+/** What a forge signs its deliveries with: whoever guesses it decides what runs. */
+const webhookSecret = z.string().trim().min(16, 'must have at least 16 characters: openssl rand -hex 32')
 
 const appName = z
   .string()
@@ -158,6 +176,9 @@ export const Environment = z.object({
   IMAGE_REGISTRY: text.default(REGISTRY),
   RUNTIME_IMAGES: runtimeImages.default({}),
   ALLOWED_IMAGE_REGISTRIES: list.optional(),
+  ROLLOUT_AUTO: runtimes.default([]),
+  GITHUB_WEBHOOK_SECRET: webhookSecret.optional(),
+  GITEA_WEBHOOK_SECRET: webhookSecret.optional(),
   PROVISION_TIMEOUT_SECONDS: seconds(86_400).optional(),
   SWEEP_INTERVAL_SECONDS: seconds(3600).default(5),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
@@ -240,6 +261,8 @@ export function parseConfig(env: Record<string, unknown>): Config {
       // Fly pulls from public registries and from its own; it has no way to log in to another (fly.md §4.2).
       allowed: settings.ALLOWED_IMAGE_REGISTRIES ?? [registry, 'registry.fly.io'],
     },
+    rollouts: { auto: settings.ROLLOUT_AUTO },
+    forgeSecrets: { github: settings.GITHUB_WEBHOOK_SECRET, gitea: settings.GITEA_WEBHOOK_SECRET },
     provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
     sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
     orphanGraceSeconds: settings.ORPHAN_GRACE_SECONDS,

@@ -13,6 +13,8 @@ const METRICS = {
   molecule_workspaces: ['gauge', 'Workspaces, by status.'],
   molecule_workspaces_due: ['gauge', 'Workspaces that are due to be looked at, and were not yet.'],
   molecule_messages: ['gauge', 'Stored messages that have no answer yet, by state.'],
+  molecule_rollouts: ['gauge', 'Rollouts that have not ended, by state.'],
+  molecule_rollout_events_total: ['counter', 'What rollouts came to in this process, by type of event.'],
   molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
   molecule_info: ['gauge', 'What this is: always 1.'],
 } as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string]>

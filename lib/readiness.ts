@@ -1,7 +1,7 @@
 // Whether this server can do its work: its database answers and has our tables, Fly lets us in, and somebody sweeps. What it
 // says is for anybody who asks, so it names no cause; the log does.
 import { sql } from 'drizzle-orm'
-import { controlPlane, messages, workspaces } from '../drizzle/schema.ts'
+import { controlPlane, messages, rollouts, workspaces } from '../drizzle/schema.ts'
 import journal from '../drizzle/migrations/meta/_journal.json' with { type: 'json' }
 import type { Services } from './services.ts'
 
@@ -87,6 +87,7 @@ export async function sweepAgeSeconds({ db, now }: Services): Promise<number | u
 export async function countStock({ db, now }: Services): Promise<{
   workspaces: Record<string, number>
   messages: Record<string, number>
+  rollouts: Record<string, number>
   due: number
 }> {
   const [row] = await db
@@ -95,8 +96,15 @@ export async function countStock({ db, now }: Services): Promise<{
         (select ${workspaces.status} as status, count(*) from ${workspaces} group by 1) as stock)`,
       messages: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
         (select ${messages.state} as state, count(*) from ${messages} where ${messages.state} in ('queued', 'sending') group by 1) as open)`,
+      rollouts: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
+        (select ${rollouts.state} as state, count(*) from ${rollouts} where ${rollouts.finishedAt} is null group by 1) as active)`,
       due: sql<number>`(select count(*)::int from ${workspaces} where ${workspaces.nextCheckAt} <= ${now().toISOString()}::timestamptz)`,
     })
     .from(controlPlane)
-  return { workspaces: row?.workspaces ?? {}, messages: row?.messages ?? {}, due: row?.due ?? 0 }
+  return {
+    workspaces: row?.workspaces ?? {},
+    messages: row?.messages ?? {},
+    rollouts: row?.rollouts ?? {},
+    due: row?.due ?? 0,
+  }
 }

@@ -3,6 +3,7 @@
 import { controlPlane as controlPlanes } from '../drizzle/schema.ts'
 import { listFleet, noticeDrift } from './drift.ts'
 import { keepHouse } from './housekeeping.ts'
+import { advanceRollouts } from './rollouts/advance-rollouts.ts'
 import { destroyOrphans, noteOrphans } from './orphans.ts'
 import type { Services } from './services.ts'
 import { hibernateIdle } from './workspaces/hibernate.ts'
@@ -47,6 +48,8 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
   const { limit = 50, concurrency = 6, patienceMs = 5_000 } = options
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
+  // What it wants restarted is due, and taken up at once.
+  await advanceRollouts(services)
   const queue = await claimDue(services.db, services.now(), limit)
   const reconciled = queue.length
   const until = services.now().getTime() + patienceMs

@@ -42,6 +42,13 @@ export const EVENT_TYPES = {
   secret_saved: { says: 'A secret was saved; its name is told, never its value.' },
   secret_deleted: { says: 'A secret was deleted.' },
   orphan_destroyed: { says: 'A machine with our mark and no workspace was destroyed.' },
+  image_published: { says: 'A forge told of a new image of a runtime.' },
+  rollout_started: { says: 'An image is being rolled out to the workspaces of a runtime.' },
+  rollout_advanced: { says: 'A tranche has proven itself, and the next one begins.' },
+  rollout_halted: { says: 'A rollout does not go on; the reason says why.' },
+  rollout_resumed: { says: 'Somebody had a halted rollout go on.' },
+  rollout_rolled_back: { says: 'All that had the image of a rollout were given the one before.' },
+  rollout_completed: { says: 'The image of a rollout is the image of its runtime.' },
   audit: { says: 'Somebody asked for a change, or was refused one.' },
 } as const satisfies Record<string, EventKind>
 
