@@ -17,6 +17,7 @@ import { corsHeaders, preflightHeaders } from './cors.ts'
 import { delegationRoutes } from './delegations.ts'
 import { type ApiDocument, docsPage } from './docs.ts'
 import { fleetRoutes } from './fleet.ts'
+import { forgeWebhookRoutes } from './forge-webhooks.ts'
 import { createGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { messageRoutes } from './messages.ts'
@@ -134,5 +135,6 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', peerRoutes(services))
   app.route('/', fleetRoutes(services))
   app.route('/', rolloutRoutes(services))
+  app.route('/', forgeWebhookRoutes(services))
   return app
 }

@@ -90,4 +90,8 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /rollouts/:id/halt': all('operate'),
   'POST /rollouts/:id/resume': all('operate'),
   'POST /rollouts/:id/rollback': all('operate'),
+
+  // Signed by who sends it, over the body (functions/forge-webhooks.ts).
+  'POST /webhooks/github': 'anybody',
+  'POST /webhooks/gitea': 'anybody',
 }

@@ -81,6 +81,12 @@ const RuntimeView = z
   })
   .openapi('Runtime')
 
+const WebhookView = z.object({
+  path: z.string(),
+  setting: z.string(),
+  is_set: z.boolean().describe('Without its setting a door answers 404.'),
+})
+
 const RolloutParam = z.object({
   id: z
     .uuid('must be a UUID')
@@ -112,8 +118,12 @@ const listRoute = createRoute({
   },
   responses: {
     200: json(
-      z.object({ rollouts: z.array(RolloutView), runtimes: z.array(RuntimeView) }),
-      'The newest first, and which image each runtime has.',
+      z.object({
+        rollouts: z.array(RolloutView),
+        runtimes: z.array(RuntimeView),
+        webhooks: z.array(WebhookView),
+      }),
+      'The newest first, which image each runtime has, and who may tell of new ones.',
     ),
     400: problem('A query parameter is not valid.'),
   },
@@ -161,7 +171,12 @@ export function rolloutRoutes(services: Services) {
       listRollouts(services, c.req.valid('query')),
       listRuntimes(services),
     ])
-    return c.json({ rollouts: rows.map(toView), runtimes: runtimes.map(toRuntimeView) }, 200)
+    const { gitea, github } = services.config.forgeSecrets
+    const webhooks = [
+      { path: '/webhooks/github', setting: 'GITHUB_WEBHOOK_SECRET', is_set: github !== undefined },
+      { path: '/webhooks/gitea', setting: 'GITEA_WEBHOOK_SECRET', is_set: gitea !== undefined },
+    ]
+    return c.json({ rollouts: rows.map(toView), runtimes: runtimes.map(toRuntimeView), webhooks }, 200)
   })
   app.openapi(readRoute, async (c) =>
     c.json(toProgressView(await readRollout(services, c.req.valid('param').id)), 200),

@@ -5,12 +5,23 @@ import { forgetDelegations } from './delegations/forget-delegations.ts'
 import { forgetMessages } from './messages/finish.ts'
 import { forgetDelivered } from './secrets/forget-delivered.ts'
 import { forgetAudit } from './audit/audit.ts'
+import { forgetRollouts } from './rollouts/forget-rollouts.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
+import { forgetPublished } from './webhooks/record-published.ts'
 
 const EVERY_MS = 10 * 60_000
 
-const DUTIES = [forgetAudit, forgetActivity, forgetDelegations, forgetMessages, forgetLimits, forgetDelivered]
+const DUTIES = [
+  forgetAudit,
+  forgetActivity,
+  forgetDelegations,
+  forgetMessages,
+  forgetLimits,
+  forgetDelivered,
+  forgetPublished,
+  forgetRollouts,
+]
 
 /** When each control plane of this process last did it, in milliseconds since 1970. */
 const lastKept = new WeakMap<Services, number>()

@@ -66,6 +66,8 @@ test('describes every door', () => {
     'post /rollouts/{id}/rollback',
     'post /settings/secrets',
     'post /tokens',
+    'post /webhooks/gitea',
+    'post /webhooks/github',
     'post /workspaces',
     'post /workspaces/{id}/a2a',
     'post /workspaces/{id}/a2a/{path}',
