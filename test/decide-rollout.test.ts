@@ -45,6 +45,7 @@ describe('the next step', () => {
     ['fills the tranche', { tranche: 1 }, { ready: 1, idle: 9 }, { do: 'begin', count: 4 }],
     ['takes all in the last one', { tranche: 2 }, { ready: 5, idle: 7 }, { do: 'begin', count: 7 }],
     ['takes fifty at a time', { tranche: 2 }, { ready: 5, idle: 700 }, { do: 'begin', count: 50 }],
+    ['and no more at once', { tranche: 2 }, { updating: 45, idle: 700 }, { do: 'begin', count: 5 }],
     ['waits until they are ready', {}, { updating: 1, idle: 9 }, { do: 'wait', for: 'readiness' }],
     ['then watches them', {}, { ready: 1, idle: 9 }, { do: 'watch' }],
     ['for as long as was asked', { watchingSince: ago(59) }, { ready: 1 }, { do: 'wait', for: 'the watch' }],

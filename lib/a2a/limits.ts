@@ -12,6 +12,8 @@ export type Limits = {
   /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   enter(workspaceId: string): void
   leave(workspaceId: string): void
+  /** Workspaces at which places are taken. */
+  taken(): string[]
   /** Places taken, at all workspaces together. */
   inFlight(): number
 }
@@ -30,6 +32,8 @@ export function createLimits(options: { perMinute: number; maxInFlight: number; 
         retryAfterSeconds,
       })
     },
+
+    taken: () => [...inFlight.keys()],
 
     inFlight: () => [...inFlight.values()].reduce((sum, one) => sum + one, 0),
 

@@ -77,7 +77,7 @@ async function restart(
   state: 'updating' | 'restoring',
 ): Promise<string[]> {
   const now = services.now()
-  const whom = busyToo ? condition : sql`${condition} and not ${isBusy}`
+  const whom = busyToo ? condition : sql`${condition} and not ${isBusy(services)}`
   return transitionMany(services, {
     ids: sql`select ${workspaces.id} from ${workspaces} where ${whom} and ${isOurs(rollout)}
       order by ${workspaces.status} = 'ready' desc, ${workspaces.createdAt}, ${workspaces.id} limit ${count}

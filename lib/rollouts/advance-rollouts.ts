@@ -13,7 +13,7 @@ import { startPublished } from './start-published.ts'
 const LEASE_MS = 60_000
 
 /** Steps of one rollout in one pass, at most: a Worker's pass has a budget of statements. */
-const MAX_STEPS = 12
+const MAX_STEPS = 6
 
 /** @returns ids of workspaces that were restarted */
 export async function advanceRollouts(services: Services): Promise<string[]> {

@@ -44,7 +44,7 @@ export async function completeRollout(services: Services, rollout: Rollout): Pro
           runsAnother(runtime, image),
           sql`${workspaces.status} in ('provisioning', 'ready', 'degraded', 'offline')`,
           sql`not ${isMember(rollout, 'ready')}`,
-          sql`not ${isBusy}`,
+          sql`not ${isBusy(services)}`,
         ),
       )
       .returning(),

@@ -62,7 +62,8 @@ export async function noteProgress({ config, db, now }: Services, rollout: Rollo
     where rollout_id = ${id} and workspace_id = looked.id and state = looked.old and looked.new <> looked.old`)
 }
 
-export async function countRollout({ db, now }: Services, rollout: Rollout): Promise<Counted> {
+export async function countRollout(services: Services, rollout: Rollout): Promise<Counted> {
+  const { db, now } = services
   const { afterSeq, baseline, id } = rollout
   const moment = sql`${now().toISOString()}::timestamptz`
   const isBack = rollout.state === 'rolling_back'
@@ -85,11 +86,12 @@ export async function countRollout({ db, now }: Services, rollout: Rollout): Pro
     .from(sql`${rolloutWorkspaces} member`)
     .innerJoin(workspaces, sql`${workspaces.id} = member.workspace_id`)
     .where(sql`member.rollout_id = ${id}`)
+  const isAtWork = isBusy(services)
   const wanted = isBack ? isToRestore(rollout) : isCandidate(rollout)
   const [others] = await db
     .select({
-      idle: sql<number>`(count(*) filter (where not ${isBusy}))::int`,
-      busy: sql<number>`(count(*) filter (where ${isBusy}))::int`,
+      idle: sql<number>`(count(*) filter (where not ${isAtWork}))::int`,
+      busy: sql<number>`(count(*) filter (where ${isAtWork}))::int`,
     })
     .from(workspaces)
     .where(wanted)

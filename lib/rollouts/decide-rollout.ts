@@ -53,8 +53,8 @@ export type RolloutStep =
   | { do: 'end_rollback' }
   | { do: 'wait'; for: 'readiness' | 'idleness' | 'the watch' }
 
-/** Restarts in one statement, at most: the sweep reconciles fifty at a time. */
-const BATCH = 50
+/** Of one rollout, so many are on their way at once, at most: what a sweep reconciles. More would only wait, and run late. */
+const AT_ONCE = 50
 
 const secondsSince = (since: Date, now: Date) => (now.getTime() - since.getTime()) / 1000
 
@@ -66,11 +66,13 @@ export function decideRollout(rollout: Standing, counted: Counted, now: Date): R
 
 function decideBack({ plan, trancheSince }: Standing, counted: Counted, now: Date): RolloutStep {
   const { restoring, toRestore, toRestoreBusy } = counted
-  if (toRestore > 0) return { do: 'restore', count: Math.min(toRestore, BATCH), busyToo: false }
+  const room = AT_ONCE - restoring
+  if (room <= 0) return { do: 'wait', for: 'readiness' }
+  if (toRestore > 0) return { do: 'restore', count: Math.min(toRestore, room), busyToo: false }
   if (toRestoreBusy > 0) {
     return secondsSince(trancheSince, now) < plan.busy_seconds
       ? { do: 'wait', for: 'idleness' }
-      : { do: 'restore', count: Math.min(toRestoreBusy, BATCH), busyToo: true }
+      : { do: 'restore', count: Math.min(toRestoreBusy, room), busyToo: true }
   }
   return restoring > 0 ? { do: 'wait', for: 'readiness' } : { do: 'end_rollback' }
 }
@@ -83,8 +85,8 @@ function decideOn(rollout: Standing, counted: Counted, now: Date): RolloutStep {
   const reached = counted.updating + counted.ready + counted.failed
   const missing = (plan.targets[tranche] ?? Infinity) - reached
   if (watchingSince === null) {
-    if (missing > 0 && counted.idle > 0)
-      return { do: 'begin', count: Math.min(missing, counted.idle, BATCH), busyToo: false }
+    const next = Math.min(missing, counted.idle, AT_ONCE - counted.updating)
+    if (next > 0) return { do: 'begin', count: next, busyToo: false }
     if (counted.updating > 0 || counted.unwell > 0) return { do: 'wait', for: 'readiness' }
     if (missing > 0 && counted.busy > 0) {
       const step = decideBusy(rollout, counted, missing, now)
@@ -108,7 +110,7 @@ function decideBusy(
 ): RolloutStep | undefined {
   const isOver = secondsSince(trancheSince, now) >= plan.busy_seconds
   if (isOver && plan.when_busy === 'restart')
-    return { do: 'begin', count: Math.min(missing, busy, BATCH), busyToo: true }
+    return { do: 'begin', count: Math.min(missing, busy, AT_ONCE), busyToo: true }
   // An image that nobody has run is not passed on.
   if (isOver && plan.when_busy === 'skip' && ready > 0) return undefined
   return { do: 'wait', for: 'idleness' }

@@ -2,11 +2,16 @@
 // have time, and which of them it has reached.
 import { type SQL, sql } from 'drizzle-orm'
 import { messages, rollouts, rolloutWorkspaces, workspaces } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
 import type { Rollout } from './rollout.ts'
 
-/** Its agent says that it works, or somebody's stored message waits for it. */
-export const isBusy: SQL = sql`(${workspaces.activeTasks} > 0 or exists (select from ${messages}
-  where ${messages.workspaceId} = ${workspaces.id} and ${messages.state} in ('queued', 'sending')))`
+/** Its agent says that it works, somebody's stored message waits for it, or a request to it goes through this process. */
+export function isBusy({ limits }: Services): SQL {
+  const asked = limits.taken()
+  return sql`(${workspaces.activeTasks} > 0 or ${asked.length === 0 ? sql`false` : sql`${workspaces.id} in ${asked}`}
+    or exists (select from ${messages}
+      where ${messages.workspaceId} = ${workspaces.id} and ${messages.state} in ('queued', 'sending')))`
+}
 
 /** Whether a runtime's image is what a workspace runs, and it is not this one yet. */
 export const runsAnother = (runtime: string, image: string): SQL =>

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import { askRegion, createHarness, type FlyMachine, type Harness, type Json } from '../support/harness.ts'
+import { createGate, createPuppet, reply } from '../support/puppet.ts'
 
 const REPOSITORY = 'ghcr.io/molecule-ai/workspace-hermes'
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`
@@ -27,18 +28,25 @@ type Rollout = Json & {
   workspaces: { workspace_id: string; state: string; tranche: number; reason: Json | null }[]
 }
 
-const open = (env: Record<string, string> = {}) =>
+const open = (env: Record<string, string> = {}, programs: Record<string, Program> = {}) =>
   createHarness({
     env,
     programs: {
       [image(CRASHING)]: crash,
       [image(DEAF)]: deaf,
       [image(DYING)]: sampleAgent,
+      ...programs,
     },
   })
 
-const fleetOf = (h: Harness, size: number) =>
-  Promise.all(Array.from({ length: size }, (_, at) => h.createWorkspace({ name: `ws ${at}` })))
+/** In the order in which they are reached: the oldest first. */
+const fleetOf = async (h: Harness, size: number) => {
+  const made = await Promise.all(
+    Array.from({ length: size }, (_, at) => h.createWorkspace({ name: `ws ${at}` })),
+  )
+  const key = ({ created_at, id }: Json) => `${String(created_at)} ${String(id)}`
+  return made.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
+}
 const start = (h: Harness, json: Json) =>
   h.request<Rollout>('/rollouts', { method: 'POST', json: { runtime: 'hermes', ...json } })
 const tell = (h: Harness, id: string, verb: string) =>
@@ -69,8 +77,9 @@ const ended = ({ state }: Rollout) => state === 'completed' || state === 'rolled
 
 describe('a good image', () => {
   let h: Harness
+  const puppet = createPuppet()
   beforeAll(async () => {
-    h = await open()
+    h = await open({}, { 'ghcr.io/molecule-ai/workspace-langgraph*': puppet.program })
   })
   afterAll(() => h.close())
 
@@ -152,6 +161,24 @@ describe('a good image', () => {
     for (const { id } of others) {
       expect((await h.request(`/workspaces/${id}`)).body).toMatchObject({ generation: 2, status: 'ready' })
     }
+  })
+
+  test('cuts nobody off who is waiting for an answer', async () => {
+    const { id } = await h.createWorkspace({ runtime: 'langgraph' })
+    const gate = createGate()
+    puppet.answer = async (arrival) => {
+      await gate.passed
+      return reply(arrival)
+    }
+    const answer = h.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
+    while (puppet.arrivals.length === 0) await pause(20)
+    const { body } = await start(h, { runtime: 'langgraph', digest: digest('1'), watch_seconds: 0 })
+    for (let sweeps = 0; sweeps < 3; sweeps++) await h.sweep()
+    expect(await read(h, body.id)).toMatchObject({ workspaces: [], counts: { waiting_busy: 1 } })
+    gate.open()
+    expect((await answer).status).toBe(200)
+    await until(h, body.id, ended)
+    expect(await imageOf(h, id)).toBe(`ghcr.io/molecule-ai/workspace-langgraph@${digest('1')}`)
   })
 
   test('is tried by those who are named, waits for a word, and then goes on; a halt stops it', async () => {
