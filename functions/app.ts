@@ -18,6 +18,7 @@ import { delegationRoutes } from './delegations.ts'
 import { type ApiDocument, docsPage } from './docs.ts'
 import { eventRoutes } from './events.ts'
 import { fleetRoutes } from './fleet.ts'
+import { forgeWebhookRoutes } from './forge-webhooks.ts'
 import { createGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { hookRoutes } from './hooks.ts'
@@ -27,6 +28,7 @@ import { moleculeCompatRoutes } from './molecule-compat.ts'
 import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
 import { registryRoutes } from './registry.ts'
+import { rolloutRoutes } from './rollouts.ts'
 import { secretRoutes } from './secrets.ts'
 import { tokenRoutes } from './tokens.ts'
 import { VERSION } from './version.ts'
@@ -152,5 +154,7 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', peerRoutes(services))
   app.route('/', fleetRoutes(services))
   app.route('/', eventRoutes(services, identify))
+  app.route('/', rolloutRoutes(services))
+  app.route('/', forgeWebhookRoutes(services))
   return app
 }

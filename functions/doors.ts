@@ -113,4 +113,15 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),
+
+  'GET /rollouts': all('read'),
+  'POST /rollouts': all('operate'),
+  'GET /rollouts/:id': all('read'),
+  'POST /rollouts/:id/halt': all('operate'),
+  'POST /rollouts/:id/resume': all('operate'),
+  'POST /rollouts/:id/rollback': all('operate'),
+
+  // Signed by who sends it, over the body (functions/forge-webhooks.ts).
+  'POST /webhooks/github': 'anybody',
+  'POST /webhooks/gitea': 'anybody',
 }

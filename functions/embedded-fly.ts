@@ -5,7 +5,7 @@ import { withLostConnections } from '../lib/emulator/connection-lost.ts'
 import { createEmulator } from '../lib/emulator/emulator.ts'
 import { createFileStore } from '../lib/emulator/file-store.ts'
 import { createProcessHost } from '../lib/emulator/process-host.ts'
-import { RUNTIMES, runtimeImage } from '../lib/workspaces/runtimes.ts'
+import { repositoryOf, RUNTIMES, runtimeImage } from '../lib/workspaces/runtimes.ts'
 import { listen } from './listen.ts'
 
 const HOST = '127.0.0.1'
@@ -53,5 +53,3 @@ function sampleAgentFor({ images }: Config): (image: string) => string | undefin
   const known = new Set(RUNTIMES.map((runtime) => repositoryOf(runtimeImage(runtime, images))))
   return (image) => (known.has(repositoryOf(image)) ? SAMPLE_AGENT : undefined)
 }
-
-const repositoryOf = (image: string) => image.replace(/@.*$/, '').replace(/:[^/:]*$/, '')

@@ -4,6 +4,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../lib/services.ts'
 import { readIdentity } from '../lib/identity.ts'
 import { countStock, createReadiness, sweepAge } from '../lib/readiness.ts'
+import { ACTIVE } from '../lib/rollouts/rollout.ts'
 import { measureWebhooks } from '../lib/webhooks/count.ts'
 import { STATUSES } from '../lib/workspaces/lifecycle.ts'
 import type { AppEnv } from './app-env.ts'
@@ -106,6 +107,7 @@ async function measureStock(services: Services): Promise<void> {
   for (const status of STATUSES) metrics.set('molecule_workspaces', stock.workspaces[status] ?? 0, { status })
   for (const state of ['queued', 'sending'])
     metrics.set('molecule_messages', stock.messages[state] ?? 0, { state })
+  for (const state of ACTIVE) metrics.set('molecule_rollouts', stock.rollouts[state] ?? 0, { state })
   metrics.set('molecule_workspaces_due', stock.due)
   metrics.set('molecule_sweep_lag_seconds', stock.lag)
   if (age !== undefined) metrics.set('molecule_sweep_age_seconds', age.seconds)

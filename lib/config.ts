@@ -35,6 +35,10 @@ export type Config = {
   }
   emulator: { port: number; bootMs: number }
   images: ImagePolicy
+  /** Runtimes whose newest published image is rolled out by itself. */
+  rollouts: { auto: Runtime[] }
+  /** What forges sign their webhooks with; undefined: they are not listened to. */
+  forgeSecrets: { github: string | undefined; gitea: string | undefined }
   /** Seconds until provisioning is given up; undefined: per runtime. */
   provisionTimeoutSeconds: number | undefined
   sweepIntervalSeconds: number
@@ -124,6 +128,17 @@ const runtimeImages = z.string().transform((value, context): Partial<Record<Runt
   return images
 })
 
+const runtimes = list.transform((names, context): Runtime[] =>
+  names.filter((name): name is Runtime => {
+    if (isRuntime(name)) return true
+    context.addIssue({
+      code: 'custom',
+      message: `must be runtimes separated by commas, each one of ${RUNTIMES.join(', ')}`,
+    })
+    return false
+  }),
+)
+
 /** Scheme, host and port of a web page, as browsers send it. */
 const origin = z
   .string()
@@ -154,6 +169,8 @@ const privateTarget = z
     (text) => isAddressRange(text) || /^(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(text),
     'must be host names, addresses or ranges such as hooks.internal,10.1.0.0/16',
   )
+/** What a forge signs its deliveries with: whoever guesses it decides what runs. */
+const webhookSecret = z.string().trim().min(16, 'must have at least 16 characters: openssl rand -hex 32')
 
 const appName = z
   .string()
@@ -185,6 +202,9 @@ export const Environment = z.object({
   IMAGE_REGISTRY: text.default(REGISTRY),
   RUNTIME_IMAGES: runtimeImages.default({}),
   ALLOWED_IMAGE_REGISTRIES: list.optional(),
+  ROLLOUT_AUTO: runtimes.default([]),
+  GITHUB_WEBHOOK_SECRET: webhookSecret.optional(),
+  GITEA_WEBHOOK_SECRET: webhookSecret.optional(),
   PROVISION_TIMEOUT_SECONDS: seconds(86_400).optional(),
   SWEEP_INTERVAL_SECONDS: seconds(3600).default(5),
   SUBREQUEST_LIMIT: z.coerce.number().int().min(50).max(10_000_000).default(10_000),
@@ -275,6 +295,8 @@ export function parseConfig(env: Record<string, unknown>): Config {
       // Fly pulls from public registries and from its own; it has no way to log in to another (fly.md §4.2).
       allowed: settings.ALLOWED_IMAGE_REGISTRIES ?? [registry, 'registry.fly.io'],
     },
+    rollouts: { auto: settings.ROLLOUT_AUTO },
+    forgeSecrets: { github: settings.GITHUB_WEBHOOK_SECRET, gitea: settings.GITEA_WEBHOOK_SECRET },
     provisionTimeoutSeconds: settings.PROVISION_TIMEOUT_SECONDS,
     sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
     subrequestLimit: settings.SUBREQUEST_LIMIT,

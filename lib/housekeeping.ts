@@ -7,6 +7,8 @@ import { forgetMessages } from './messages/finish.ts'
 import { forgetDelivered } from './secrets/forget-delivered.ts'
 import type { Metrics } from './metrics.ts'
 import { forgetAudit, forgetEvents } from './events/forget-events.ts'
+import { forgetRollouts } from './rollouts/forget-rollouts.ts'
+import { forgetPublished } from './rollouts/record-published.ts'
 import type { Services } from './services.ts'
 import { forgetLimits } from './shared-limit.ts'
 import { forgetWebhooks } from './webhooks/deliveries.ts'
@@ -22,6 +24,8 @@ const DUTIES = [
   forgetLimits,
   forgetDelivered,
   forgetWebhooks,
+  forgetPublished,
+  forgetRollouts,
 ]
 
 /** Requests that the duties need when there is little to forget, and the part of a pass that they may take. */

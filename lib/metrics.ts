@@ -33,6 +33,8 @@ const METRICS = {
     'gauge',
     'Age of the oldest event that an enabled endpoint was not told.',
   ],
+  molecule_rollouts: ['gauge', 'Rollouts that have not ended, by state.'],
+  molecule_rollout_events_total: ['counter', 'What rollouts came to in this process, by type of event.'],
   molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
   molecule_a2a_streams: ['gauge', 'Those of them whose answer is a stream.'],
   molecule_database_up: [

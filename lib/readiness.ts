@@ -1,7 +1,7 @@
 // Whether this server can do its work: its database answers and has our tables, Fly lets us in, and somebody sweeps. What it
 // says is for anybody who asks, so it names no cause; the log does.
 import { sql } from 'drizzle-orm'
-import { controlPlane, messages, workspaces } from '../drizzle/schema.ts'
+import { controlPlane, messages, rollouts, workspaces } from '../drizzle/schema.ts'
 import journal from '../drizzle/migrations/meta/_journal.json' with { type: 'json' }
 import type { Database } from '../drizzle/database.ts'
 import { isMissingTable } from './database-errors.ts'
@@ -115,6 +115,7 @@ export async function sweepAge({
 export async function countStock({ db, now }: Services): Promise<{
   workspaces: Record<string, number>
   messages: Record<string, number>
+  rollouts: Record<string, number>
   due: number
   /** Seconds for which the one that is due longest has been due. */
   lag: number
@@ -126,6 +127,8 @@ export async function countStock({ db, now }: Services): Promise<{
         (select ${workspaces.status} as status, count(*) from ${workspaces} group by 1) as stock)`,
       messages: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
         (select ${messages.state} as state, count(*) from ${messages} where ${messages.state} in ('queued', 'sending') group by 1) as open)`,
+      rollouts: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
+        (select ${rollouts.state} as state, count(*) from ${rollouts} where ${rollouts.finishedAt} is null group by 1) as active)`,
       due: sql<number>`(select count(*)::int from ${workspaces} where ${workspaces.nextCheckAt} <= ${at})`,
       lag: sql<
         string | null
@@ -135,6 +138,7 @@ export async function countStock({ db, now }: Services): Promise<{
   return {
     workspaces: row?.workspaces ?? {},
     messages: row?.messages ?? {},
+    rollouts: row?.rollouts ?? {},
     due: row?.due ?? 0,
     lag: Math.max(0, Number(row?.lag ?? 0)),
   }

@@ -4,6 +4,7 @@ import { controlPlane as controlPlanes } from '../drizzle/schema.ts'
 import { bounded, within } from './budget.ts'
 import { listFleet, noticeDrift } from './drift.ts'
 import { keepHouse } from './housekeeping.ts'
+import { advanceRollouts } from './rollouts/advance-rollouts.ts'
 import { destroyOrphans, noteOrphans } from './orphans.ts'
 import { isStopping, type Services } from './services.ts'
 import { hibernateIdle } from './workspaces/hibernate.ts'
@@ -73,6 +74,7 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
   const { budget, now } = services
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
+  await rollOut(services)
   const house = isStopping(services) ? undefined : keepHouse(services)
   const dueAt = now()
   let [reconciled, failed, isMore] = [0, 0, true]
@@ -90,6 +92,20 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
 }
 
 const CLAIM_COST = 1
+
+/** Requests that rollouts need to get on, and the part of a sweep that they may take. */
+const ROLLOUT_COST = 16
+const ROLLOUT_PART = 1 / 3
+
+/** What rollouts want restarted is due afterwards, and taken up in the same sweep. */
+async function rollOut(services: Services): Promise<void> {
+  if (isStopping(services)) return
+  const { budget } = services
+  const share = budget.share(ROLLOUT_COST, { most: budget.left() * ROLLOUT_PART })
+  if (share === undefined) return
+  await advanceRollouts(within(services, share))
+  share.end()
+}
 
 /** Works through claimed workspaces, for as long as there is a budget for one more. Those that are not begun are given back. */
 async function reconcileAll(

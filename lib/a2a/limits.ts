@@ -20,6 +20,8 @@ export type Limits = {
   countRequest(caller: string): Record<string, string>
   /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   enter(workspaceId: string): Place
+  /** Workspaces at which places are taken. */
+  taken(): string[]
   /** Places taken, at all workspaces together, and those of them whose answer is a stream. */
   inFlight(): { requests: number; streams: number }
 }
@@ -58,6 +60,8 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
         retryAfterSeconds,
       })
     },
+
+    taken: () => [...inFlight.keys()],
 
     inFlight() {
       const taken = [...inFlight.values()].flatMap((places) => [...places.values()])

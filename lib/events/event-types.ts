@@ -1,6 +1,7 @@
 // Every type of event in the log, with what it says, the shape of its payload and, where Molecule has one, Molecule's name for
 // it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description is made from it.
 import { z } from 'zod'
+import { rolloutState } from '../../drizzle/schema.ts'
 import { STATUSES } from '../workspaces/lifecycle.ts'
 
 type EventKind = {
@@ -46,6 +47,17 @@ const machine = ofWorkspace({
 })
 const secret = ofWorkspace({ key: z.string(), scope: z.enum(['workspace', 'global']) })
 const health = { error_rate: z.number(), runtime_state: z.string() }
+const rollout = z.strictObject({
+  rollout_id: z.uuid(),
+  runtime: z.string(),
+  image: z.string(),
+  previous_image: z.string(),
+  state: z.enum(rolloutState.enumValues),
+  tranche: z.int(),
+  tranches: z.int(),
+  reason: reason.nullable(),
+  by,
+})
 const shape = {
   name: z.string(),
   runtime: z.string(),
@@ -176,6 +188,30 @@ export const EVENT_TYPES = {
     says: 'A machine with our mark and no workspace was destroyed.',
     payload: z.strictObject({ app: z.string(), machine_id: z.string(), region: z.string().nullable() }),
   },
+  image_published: {
+    says: 'A forge told of a new image of a runtime.',
+    payload: z.strictObject({
+      runtime: z.string(),
+      image: z.string(),
+      digest: z.string().nullable(),
+      tag: z.string(),
+      source: z.enum(['github', 'gitea']),
+      delivery_id: z.string(),
+      by,
+    }),
+  },
+  rollout_started: {
+    says: 'An image is being rolled out to the workspaces of a runtime.',
+    payload: rollout,
+  },
+  rollout_advanced: { says: 'A tranche has proven itself, and the next one begins.', payload: rollout },
+  rollout_halted: { says: 'A rollout does not go on; the reason says why.', payload: rollout },
+  rollout_resumed: { says: 'Somebody had a halted rollout go on.', payload: rollout },
+  rollout_rolled_back: {
+    says: 'All that had the image of a rollout were given the one before.',
+    payload: rollout,
+  },
+  rollout_completed: { says: 'The image of a rollout is the image of its runtime.', payload: rollout },
   api_token_created: {
     says: 'A token for people or programs was made.',
     adminsOnly: true,

@@ -9,6 +9,7 @@ import { TRANSITIONS } from './lifecycle.ts'
 import { getWorkspace } from './queries.ts'
 import { transition } from './transition.ts'
 import { notPossible } from './verb-errors.ts'
+import { generationAtStart } from './wanted-image.ts'
 import type { Workspace } from './workspace.ts'
 
 /**
@@ -43,6 +44,7 @@ export async function wakeWorkspace(services: Services, row: Workspace): Promise
     now,
     changes: {
       nextCheckAt: now,
+      generation: generationAtStart,
       deadlineAt: provisionDeadline(services.config, row.runtime, now),
       lastActiveAt: now,
       lastHeartbeatAt: null,

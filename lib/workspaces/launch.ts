@@ -12,8 +12,9 @@ import { type MachineSpec, machineSpec, type Tier } from './machine-spec.ts'
 import { AGAIN, type Outcome } from './outcome.ts'
 import type { ClaimedWorkspace } from './queries.ts'
 import { chooseRegion, noteNoCapacity, noteRegionWorks } from './region-health.ts'
-import { isRuntime, type Runtime, runtimeImage } from './runtimes.ts'
+import { isRuntime, type Runtime } from './runtimes.ts'
 import { changeWorkspace } from './transition.ts'
+import { wantedImage } from './wanted-image.ts'
 
 /** The columns of a workspace that has no machine and asked for none. */
 export const NO_MACHINE = {
@@ -122,7 +123,7 @@ async function deliver(
   return machineSpec({
     workspace: { ...row, runtime, region, tier: row.tier as Tier },
     secrets,
-    image: row.image ?? runtimeImage(runtime, config.images),
+    image: await wantedImage(db, { ...row, runtime }, config.images),
     launchId,
     controlPlane: row.controlPlane,
     token: minted.token,

@@ -5,6 +5,7 @@ import { checkParentAwake } from './family.ts'
 import { getWorkspace } from './queries.ts'
 import { transitionFamily } from './transition-family.ts'
 import { notPossible } from './verb-errors.ts'
+import { generationAtStart } from './wanted-image.ts'
 
 /**
  * @returns the ids that were paused, the named one first
@@ -37,6 +38,7 @@ export async function resumeWorkspace(services: Services, id: string): Promise<s
     now,
     changes: {
       nextCheckAt: now,
+      generation: generationAtStart,
       deadlineAt: provisionDeadline(services.config, row.runtime, now),
       registeredAt: null,
       lastHeartbeatAt: null,

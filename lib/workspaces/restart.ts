@@ -3,6 +3,7 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema.ts'
+import type { Config } from '../config.ts'
 import type { Services } from '../services.ts'
 import { provisionDeadline } from './deadline.ts'
 import { checkParentAwake } from './family.ts'
@@ -14,6 +15,18 @@ import { imageOf } from './workspace-input.ts'
 
 /** The optional body: another image to rebuild on, or null to go back to the runtime's. Molecule's own members are ignored. */
 export const RestartInput = z.object({ image: z.string().max(512).nullish() })
+
+/** What a restart writes beside the status, whoever wants it. */
+export const restartChanges = (config: Config, runtime: string, now: Date) => ({
+  generation: sql`${workspaces.generation} + 1`,
+  reason: null,
+  registeredAt: null,
+  lastHeartbeatAt: null,
+  recoveries: 0,
+  attempts: 0,
+  deadlineAt: provisionDeadline(config, runtime, now),
+  nextCheckAt: now,
+})
 
 /** @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input` */
 export async function restartWorkspace(
@@ -35,14 +48,7 @@ export async function restartWorkspace(
     now,
     changes: {
       ...rebuilt,
-      generation: sql`${workspaces.generation} + 1`,
-      reason: null,
-      registeredAt: null,
-      lastHeartbeatAt: null,
-      recoveries: 0,
-      attempts: 0,
-      deadlineAt: provisionDeadline(config, row.runtime, now),
-      nextCheckAt: now,
+      ...restartChanges(config, row.runtime, now),
     },
     payload: 'image' in rebuilt ? { image: rebuilt.image } : {},
   })

@@ -50,3 +50,9 @@ export function runtimeImage(runtime: Runtime, policy: ImagePolicy): string {
 export function isAllowedImage(image: string, policy: ImagePolicy): boolean {
   return policy.allowed.some((prefix) => image.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
 }
+
+/** An image without its tag and digest. */
+export const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^/:]*$/, '')
+
+/** The tag that an image is named by; `latest` where it has none. */
+export const tagOf = (image: string): string => /:([^/:]+)$/.exec(image.replace(/@.*$/, ''))?.[1] ?? 'latest'

@@ -166,7 +166,7 @@ describe('with ADMIN_TOKEN', () => {
         const { status } = await knock(h, door, 'not-a-uuid', credentials[who] ?? {})
         expect([who, status]).toEqual([
           who,
-          door.includes('tokens/:id') ? 403 : door.includes(':message') ? 400 : 404,
+          /(tokens|rollouts)\/:id/.test(door) ? 403 : door.includes(':message') ? 400 : 404,
         ])
       }
     },

@@ -1,0 +1,114 @@
+// What there is to know of a rollout: first every workspace that it has reached is looked at and its state noted, then all is
+// counted. Two statements, however many there are.
+import { sql } from 'drizzle-orm'
+import { events, rolloutWorkspaces, type StoredReason, workspaces } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { PROVISION_TIMEOUT_SECONDS, isRuntime } from '../workspaces/runtimes.ts'
+import { countDeaths, mayTellOfDeath } from './count-deaths.ts'
+import type { Counted } from './decide-rollout.ts'
+import { isBusy, isCandidate, isToRestore } from './members.ts'
+import type { Rollout } from './rollout.ts'
+
+/** Reasons for which a workspace is given up that say nothing of its image. */
+const NOT_THE_IMAGE = [
+  'provider_unreachable',
+  'rate_limited',
+  'unauthorized',
+  'app_not_found',
+  'no_capacity',
+  'quota',
+  'name_taken',
+  'busy',
+  'secrets_unreadable',
+  'secrets_refused',
+  'never_launched',
+]
+
+/** Brings the states of the workspaces that a rollout has reached up to date. */
+export async function noteProgress({ config, db, now }: Services, rollout: Rollout): Promise<void> {
+  const { id, plan, runtime } = rollout
+  const moment = sql`${now().toISOString()}::timestamptz`
+  const seconds =
+    plan.ready_seconds ??
+    config.provisionTimeoutSeconds ??
+    (isRuntime(runtime) ? PROVISION_TIMEOUT_SECONDS[runtime] : 600)
+  const late: StoredReason = {
+    code: 'not_ready_in_time',
+    message: `It did not become ready within ${seconds} s.`,
+    hint: 'GET /workspaces/:id/explain says what it waits for.',
+  }
+  await db.execute(sql`
+    with looked as (
+      select member.workspace_id as id, member.state as old, case
+        when member.state = 'restoring' then case
+          when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'restored'
+          when ${workspaces.status} in ('paused', 'hibernated', 'removed', 'failed') then 'left'
+          else 'restoring' end
+        when ${workspaces.status} = 'failed' then case
+          when ${workspaces.reason} ->> 'code' in ${NOT_THE_IMAGE} then 'left' else 'failed' end
+        when member.state = 'ready' then 'ready'
+        when ${workspaces.status} in ('paused', 'hibernated', 'removed') then 'left'
+        when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'ready'
+        when ${moment} >= member.started_at + make_interval(secs => ${seconds}) then 'failed'
+        else 'updating' end as new, ${workspaces.reason} as reason, ${workspaces.status} as status
+      from ${rolloutWorkspaces} member join ${workspaces} on ${workspaces.id} = member.workspace_id
+      where member.rollout_id = ${id} and member.state in ('updating', 'ready', 'restoring')
+    )
+    update ${rolloutWorkspaces} set state = looked.new,
+      ready_at = case when looked.new = 'ready' then ${moment} else ready_at end,
+      reason = case when looked.status = 'failed' then looked.reason
+        when looked.new = 'failed' then ${JSON.stringify(late)}::jsonb else ${rolloutWorkspaces.reason} end
+    from looked
+    where rollout_id = ${id} and workspace_id = looked.id and state = looked.old and looked.new <> looked.old`)
+}
+
+export async function countRollout(services: Services, rollout: Rollout): Promise<Counted> {
+  const { db, now } = services
+  const { afterSeq, baseline, id } = rollout
+  const moment = sql`${now().toISOString()}::timestamptz`
+  const isBack = rollout.state === 'rolling_back'
+  const of = (state: string) => sql<number>`(count(*) filter (where member.state = ${state}))::int`
+  const [members] = await db
+    .select({
+      updating: of('updating'),
+      ready: of('ready'),
+      failed: of('failed'),
+      restoring: of('restoring'),
+      unwell: sql<number>`(count(*) filter (where member.state = 'ready' and ${workspaces.status} in ('provisioning', 'offline')))::int`,
+      failure: sql<StoredReason | null>`(array_agg(member.reason order by member.started_at) filter (where member.state = 'failed'))[1]`,
+      exposure: sql<number>`coalesce(sum(extract(epoch from ${moment} - member.ready_at)) filter (where member.state = 'ready'), 0)::float8`,
+      deaths:
+        countDeaths(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation
+        from ${events} join ${rolloutWorkspaces} reached on reached.workspace_id = ${events.workspaceId}
+        where ${mayTellOfDeath} and ${events.seq} > ${afterSeq} and ${events.at} >= reached.started_at
+          and reached.rollout_id = ${id} and reached.state in ('updating', 'ready')) as told`),
+    })
+    .from(sql`${rolloutWorkspaces} member`)
+    .innerJoin(workspaces, sql`${workspaces.id} = member.workspace_id`)
+    .where(sql`member.rollout_id = ${id}`)
+  const isAtWork = isBusy(services)
+  const wanted = isBack ? isToRestore(rollout) : isCandidate(rollout)
+  const [others] = await db
+    .select({
+      idle: sql<number>`(count(*) filter (where not ${isAtWork}))::int`,
+      busy: sql<number>`(count(*) filter (where ${isAtWork}))::int`,
+    })
+    .from(workspaces)
+    .where(wanted)
+  const { idle = 0, busy = 0 } = others ?? {}
+  const usual = baseline.deaths / Math.max(1, baseline.workspaces * baseline.seconds)
+  return {
+    updating: members?.updating ?? 0,
+    ready: members?.ready ?? 0,
+    unwell: members?.unwell ?? 0,
+    failed: members?.failed ?? 0,
+    failure: members?.failure ?? null,
+    deaths: members?.deaths ?? 0,
+    expectedDeaths: usual * (members?.exposure ?? 0),
+    restoring: members?.restoring ?? 0,
+    idle: isBack ? 0 : idle,
+    busy: isBack ? 0 : busy,
+    toRestore: isBack ? idle : 0,
+    toRestoreBusy: isBack ? busy : 0,
+  }
+}

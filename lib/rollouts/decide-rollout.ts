@@ -1,0 +1,147 @@
+// The one decision of a rollout: given how it stands and what was counted, the next single step. Pure: no clock, no I/O.
+import type { RolloutPlan, StoredReason } from '../../drizzle/schema.ts'
+
+export type Standing = {
+  state: 'running' | 'rolling_back'
+  plan: RolloutPlan
+  /** It was asked to stop after those who were named to try it first. */
+  isTrial: boolean
+  tranche: number
+  trancheSince: Date
+  watchingSince: Date | null
+}
+
+/** Numbers of workspaces, but where it says otherwise. */
+export type Counted = {
+  /** Reached, and on their way. */
+  updating: number
+  /** Reached, and once ready on the image. */
+  ready: number
+  /** Of those: not ready now. */
+  unwell: number
+  /** Reached, and not ready in time or given up. */
+  failed: number
+  /** Why the first of them failed. */
+  failure: StoredReason | null
+  /** Times that one of those not failed died since it was given the image (lib/rollouts/count-deaths.ts). */
+  deaths: number
+  /** As many deaths would be usual by now. */
+  expectedDeaths: number
+  /** Not reached, ready and without work. */
+  idle: number
+  /** Not reached, ready and at work. */
+  busy: number
+  /** To be given the image before, without work; and at work. */
+  toRestore: number
+  toRestoreBusy: number
+  /** Given the image before, and on their way. */
+  restoring: number
+}
+
+export type RolloutStep =
+  /** Give so many more of them the image. */
+  | { do: 'begin'; count: number; busyToo: boolean }
+  /** All of the tranche are ready: watch them from now on. */
+  | { do: 'watch' }
+  | { do: 'advance' }
+  /** Those who were named have proven it: wait for a word. */
+  | { do: 'halt'; reason: StoredReason }
+  | { do: 'roll_back'; reason: StoredReason }
+  | { do: 'complete' }
+  /** Give so many of them the image before. */
+  | { do: 'restore'; count: number; busyToo: boolean }
+  | { do: 'end_rollback' }
+  | { do: 'wait'; for: 'readiness' | 'idleness' | 'the watch' }
+
+/** Of one rollout, so many are on their way at once, at most: what a sweep reconciles. More would only wait, and run late. */
+const AT_ONCE = 50
+
+const secondsSince = (since: Date, now: Date) => (now.getTime() - since.getTime()) / 1000
+
+export function decideRollout(rollout: Standing, counted: Counted, now: Date): RolloutStep {
+  return rollout.state === 'rolling_back'
+    ? decideBack(rollout, counted, now)
+    : decideOn(rollout, counted, now)
+}
+
+function decideBack({ plan, trancheSince }: Standing, counted: Counted, now: Date): RolloutStep {
+  const { restoring, toRestore, toRestoreBusy } = counted
+  const room = AT_ONCE - restoring
+  if (room <= 0) return { do: 'wait', for: 'readiness' }
+  if (toRestore > 0) return { do: 'restore', count: Math.min(toRestore, room), busyToo: false }
+  if (toRestoreBusy > 0) {
+    return secondsSince(trancheSince, now) < plan.busy_seconds
+      ? { do: 'wait', for: 'idleness' }
+      : { do: 'restore', count: Math.min(toRestoreBusy, room), busyToo: true }
+  }
+  return restoring > 0 ? { do: 'wait', for: 'readiness' } : { do: 'end_rollback' }
+}
+
+function decideOn(rollout: Standing, counted: Counted, now: Date): RolloutStep {
+  const { plan, tranche, watchingSince } = rollout
+  const verdict = judge(plan, counted)
+  if (verdict !== undefined) return { do: 'roll_back', reason: verdict }
+
+  const reached = counted.updating + counted.ready + counted.failed
+  const missing = (plan.targets[tranche] ?? Infinity) - reached
+  if (watchingSince === null) {
+    const next = Math.min(missing, counted.idle, AT_ONCE - counted.updating)
+    if (next > 0) return { do: 'begin', count: next, busyToo: false }
+    if (counted.updating > 0 || counted.unwell > 0) return { do: 'wait', for: 'readiness' }
+    if (missing > 0 && counted.busy > 0) {
+      const step = decideBusy(rollout, counted, missing, now)
+      if (step !== undefined) return step
+    }
+    // Nobody to watch.
+    return reached === 0 ? onward(rollout) : { do: 'watch' }
+  }
+  if (counted.updating > 0 || counted.unwell > 0) return { do: 'wait', for: 'readiness' }
+  return secondsSince(watchingSince, now) < plan.watch_seconds
+    ? { do: 'wait', for: 'the watch' }
+    : onward(rollout)
+}
+
+/** What to do about those at work, once nobody else is left for the tranche; undefined: go on without them. */
+function decideBusy(
+  { plan, trancheSince }: Standing,
+  { busy, ready }: Counted,
+  missing: number,
+  now: Date,
+): RolloutStep | undefined {
+  const isOver = secondsSince(trancheSince, now) >= plan.busy_seconds
+  if (isOver && plan.when_busy === 'restart')
+    return { do: 'begin', count: Math.min(missing, busy, AT_ONCE), busyToo: true }
+  // An image that nobody has run is not passed on.
+  if (isOver && plan.when_busy === 'skip' && ready > 0) return undefined
+  return { do: 'wait', for: 'idleness' }
+}
+
+function onward({ isTrial, plan, tranche }: Standing): RolloutStep {
+  if (isTrial) {
+    const message = 'The workspaces that were named to try the image run it.'
+    return {
+      do: 'halt',
+      reason: { code: 'trial_over', message, hint: 'Resume it for all others, or roll it back.' },
+    }
+  }
+  return tranche < plan.targets.length ? { do: 'advance' } : { do: 'complete' }
+}
+
+/** Why the image is bad, if it is: more failures, and deaths beyond what was usual before, than are allowed. */
+function judge(plan: RolloutPlan, counted: Counted): StoredReason | undefined {
+  const { deaths, expectedDeaths, failed, failure } = counted
+  const unusual = Math.max(0, deaths - Math.floor(expectedDeaths))
+  if (failed + unusual <= plan.max_failures) return undefined
+  const allowed = `${plan.max_failures} ${plan.max_failures === 1 ? 'is' : 'are'} allowed (max_failures)`
+  const hint = 'Its workspaces get the image before. Publish another one; their events say what happened.'
+  if (failed > 0) {
+    const why = failure === null ? '' : ` The first: ${failure.message}`
+    const message = `${count(failed, 'workspace')} did not become ready on the new image; ${allowed}.${why}`
+    return { code: 'not_ready', message, hint }
+  }
+  const usual = expectedDeaths.toFixed(1)
+  const message = `Workspaces on the new image died, fell silent or reported trouble ${count(deaths, 'time')}, where ${usual} were to be expected; ${allowed}.`
+  return { code: 'deaths', message, hint }
+}
+
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`

@@ -1,0 +1,97 @@
+// What GET /rollouts tells: rollouts, how far each workspace is, and which image every runtime has.
+import { and, asc, desc, eq, sql } from 'drizzle-orm'
+import {
+  rollouts,
+  rolloutWorkspaces,
+  runtimeDefaults,
+  runtimeImages,
+  workspaces,
+} from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { RUNTIMES, type Runtime, runtimeImage } from '../workspaces/runtimes.ts'
+import { countRollout, noteProgress } from './count-rollout.ts'
+import type { Counted } from './decide-rollout.ts'
+import { ACTIVE, type Rollout } from './rollout.ts'
+import { getRollout } from './steer-rollout.ts'
+
+/** The newest first. */
+export const listRollouts = (
+  { db }: Services,
+  query: { limit: number; runtime?: Runtime | undefined },
+): Promise<Rollout[]> =>
+  db
+    .select()
+    .from(rollouts)
+    .where(query.runtime === undefined ? undefined : eq(rollouts.runtime, query.runtime))
+    .orderBy(desc(rollouts.createdAt), desc(rollouts.id))
+    .limit(query.limit)
+
+export type RolloutMember = Pick<
+  typeof rolloutWorkspaces.$inferSelect,
+  'workspaceId' | 'tranche' | 'state' | 'reason' | 'startedAt' | 'readyAt'
+> & { name: string; status: string }
+
+export type RolloutProgress = { rollout: Rollout; counted: Counted; members: RolloutMember[] }
+
+/** Workspaces that are told of, at most, in the order in which they were reached. */
+const MOST_MEMBERS = 10_000
+
+/** @throws DomainError `not_found` */
+export async function readRollout(services: Services, id: string): Promise<RolloutProgress> {
+  const rollout = await getRollout(services, id)
+  if (rollout.finishedAt === null) await noteProgress(services, rollout)
+  const members = await services.db
+    .select({
+      workspaceId: rolloutWorkspaces.workspaceId,
+      name: workspaces.name,
+      status: sql<string>`${workspaces.status}`,
+      tranche: rolloutWorkspaces.tranche,
+      state: rolloutWorkspaces.state,
+      reason: rolloutWorkspaces.reason,
+      startedAt: rolloutWorkspaces.startedAt,
+      readyAt: rolloutWorkspaces.readyAt,
+    })
+    .from(rolloutWorkspaces)
+    .innerJoin(workspaces, eq(workspaces.id, rolloutWorkspaces.workspaceId))
+    .where(eq(rolloutWorkspaces.rolloutId, id))
+    .orderBy(asc(rolloutWorkspaces.startedAt), asc(rolloutWorkspaces.workspaceId))
+    .limit(MOST_MEMBERS)
+  return { rollout, counted: await countRollout(services, rollout), members }
+}
+
+export type RuntimeImage = {
+  runtime: Runtime
+  /** What a new workspace is made with. */
+  image: string
+  configured: string
+  policy: 'manual' | 'auto'
+  /** The newest that webhooks told of. */
+  published: { image: string; tag: string; seenAt: Date } | null
+  /** The one that is under way. */
+  rolloutId: string | null
+}
+
+export async function listRuntimes({ config, db }: Services): Promise<RuntimeImage[]> {
+  const [defaults, published, active] = await Promise.all([
+    db.select().from(runtimeDefaults),
+    db
+      .selectDistinctOn([runtimeImages.runtime])
+      .from(runtimeImages)
+      .orderBy(runtimeImages.runtime, desc(runtimeImages.seq)),
+    db
+      .select({ id: rollouts.id, runtime: rollouts.runtime })
+      .from(rollouts)
+      .where(and(sql`${rollouts.state} in ${ACTIVE}`)),
+  ])
+  return RUNTIMES.map((runtime): RuntimeImage => {
+    const configured = runtimeImage(runtime, config.images)
+    return {
+      runtime,
+      image: defaults.find((one) => one.runtime === runtime)?.image ?? configured,
+      configured,
+      policy: config.rollouts.auto.includes(runtime) ? 'auto' : 'manual',
+      published: published.find((one) => one.runtime === runtime) ?? null,
+      rolloutId: active.find((one) => one.runtime === runtime)?.id ?? null,
+    }
+  })
+}

@@ -1,0 +1,66 @@
+// An image that a forge says was published is written down for the runtimes that it is the image of, once. What follows from it
+// is left to the pass over rollouts.
+import { sql } from 'drizzle-orm'
+import { events, runtimeImages } from '../../drizzle/schema.ts'
+import { forgetInBatches } from '../forget-in-batches.ts'
+import type { Services } from '../services.ts'
+import { repositoryOf, type Runtime, RUNTIMES, runtimeImage, tagOf } from '../workspaces/runtimes.ts'
+import type { Published } from './published-image.ts'
+
+export type Recorded =
+  /** `isNew`: false where it was told before, and nothing was done. */
+  { runtimes: Runtime[]; image: string; isNew: boolean } | { ignored: string }
+
+/** @param delivery who sent it, and under which id */
+export async function recordPublished(
+  { config, db, now }: Services,
+  published: Published,
+  delivery: { source: string; id: string },
+): Promise<Recorded> {
+  const { digest, repository, tag, version } = published
+  const named = RUNTIMES.filter(
+    (runtime) => repositoryOf(runtimeImage(runtime, config.images)).toLowerCase() === repository,
+  )
+  if (named.length === 0) return { ignored: 'an image that is of no runtime here' }
+  const runtimes = named.filter((runtime) => tagOf(runtimeImage(runtime, config.images)) === tag)
+  if (runtimes.length === 0) return { ignored: 'a tag that no runtime uses here (RUNTIME_IMAGES)' }
+  const image = digest === null ? `${repository}:${tag}` : `${repository}@${digest}`
+  const at = sql`${now().toISOString()}::timestamptz`
+  // A delivery that is repeated, and one that tells the same under another id, find their rows there.
+  const recorded = db.$with('recorded', {}).as(
+    sql`insert into ${runtimeImages} (id, runtime, image, digest, tag, version, source, delivery_id, seen_at)
+      select gen_random_uuid(), runtime, ${image}, ${digest}::text, ${tag}, ${version}, ${delivery.source}, ${delivery.id}, ${at}
+      from jsonb_array_elements_text(${JSON.stringify(runtimes)}::jsonb) as named(runtime)
+      where not exists (select from ${runtimeImages}
+        where ${runtimeImages.source} = ${delivery.source} and ${runtimeImages.deliveryId} = ${delivery.id})
+      on conflict (runtime, version) do nothing
+      returning runtime`,
+  )
+  const facts = { image, digest, tag, source: delivery.source, delivery_id: delivery.id }
+  const logged = db.$with('logged', {}).as(
+    sql`insert into ${events} (workspace_id, type, payload, at)
+      select null, 'image_published', ${JSON.stringify(facts)}::jsonb || jsonb_build_object('runtime', runtime, 'by', ${`webhook:${delivery.source}`}::text), ${at}
+      from recorded`,
+  )
+  const rows = await db
+    .with(recorded, logged)
+    .select({ runtime: sql<Runtime>`runtime` })
+    .from(sql`recorded`)
+  return { runtimes, image, isNew: rows.length > 0 }
+}
+
+/** A year: much longer than a forge repeats a delivery, so that an old one does not pass for news. */
+const KEPT_DAYS = 365
+
+/** Deletes what was published long ago, but never the newest of a runtime. */
+export async function forgetPublished({ db, now }: Services): Promise<void> {
+  const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000).toISOString()
+  await forgetInBatches((limit) => {
+    const old = sql`select old.id from ${runtimeImages} old where old.seen_at < ${before}::timestamptz
+      and exists (select from ${runtimeImages} newer where newer.runtime = old.runtime and newer.seq > old.seq) limit ${limit}`
+    return db
+      .delete(runtimeImages)
+      .where(sql`${runtimeImages.id} in (${old})`)
+      .returning({ id: runtimeImages.id })
+  })
+}

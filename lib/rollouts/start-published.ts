@@ -1,0 +1,42 @@
+// Policy `auto`: the newest image that was published for a runtime is rolled out by itself, once, as soon as no other rollout of
+// that runtime is under way. Webhooks only write down what was published; this is looked for in every pass, so that nothing that
+// ends in between can lose it.
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { rollouts, runtimeDefaults, runtimeImages } from '../../drizzle/schema.ts'
+import { DomainError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { ACTIVE } from './rollout.ts'
+import { startRollout } from './start-rollout.ts'
+
+export async function startPublished(services: Services): Promise<void> {
+  const { config, db } = services
+  const { auto } = config.rollouts
+  if (auto.length === 0) return
+  const newest = db
+    .selectDistinctOn([runtimeImages.runtime])
+    .from(runtimeImages)
+    .where(inArray(runtimeImages.runtime, [...auto]))
+    .orderBy(runtimeImages.runtime, sql`${runtimeImages.seq} desc`)
+    .as('newest')
+  const due = await db
+    .select({ id: newest.id, runtime: newest.runtime, image: newest.image, source: newest.source })
+    .from(newest)
+    .where(
+      and(
+        sql`not exists (select from ${rollouts} where ${rollouts.runtime} = ${newest.runtime}
+          and (${rollouts.state} in ${ACTIVE} or ${rollouts.publicationId} = ${newest.id}
+            or (${rollouts.image} = ${newest.image} and ${newest.digest} is not null)))`,
+        sql`not exists (select from ${runtimeDefaults} where ${eq(runtimeDefaults.runtime, newest.runtime)}
+          and ${runtimeDefaults.image} = ${newest.image} and ${newest.digest} is not null)`,
+      ),
+    )
+  for (const { id, image, runtime, source } of due) {
+    try {
+      await startRollout({ ...services, by: `webhook:${source}` }, { runtime, image }, id)
+    } catch (error) {
+      // Another pass was quicker, or the image may no longer be used.
+      if (!(error instanceof DomainError)) throw error
+      services.log('warn', 'a published image was not rolled out', { runtime, image, detail: error.message })
+    }
+  }
+}

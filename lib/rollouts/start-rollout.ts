@@ -1,0 +1,155 @@
+// POST /rollouts: stores what is wanted. The image before is remembered by its digest, as the machines run it: the tag it was
+// configured by may name the new one by now, and going back to it would not be going back.
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import { events, rollouts, runtimeDefaults, workspaces } from '../../drizzle/schema.ts'
+import { DomainError, invalidField } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { isAllowedImage, repositoryOf, type Runtime, runtimeImage } from '../workspaces/runtimes.ts'
+import { runtimeOf } from '../workspaces/workspace-input.ts'
+import { appendRolloutEvent, countEvent } from './change-rollout.ts'
+import { countDeaths, mayTellOfDeath } from './count-deaths.ts'
+import { runsAnother } from './members.ts'
+import { planOf, type RolloutInput } from './plan.ts'
+import { ACTIVE, type Rollout } from './rollout.ts'
+
+/** What is compared with: the deaths of so many seconds before. */
+const BASELINE_SECONDS = 86_400
+
+/** Of the newest events, so many are looked through. */
+const BASELINE_EVENTS = 10_000
+
+/**
+ * @param publicationId the publication that it answers to, where nobody asked
+ * @throws DomainError `invalid_input`; `conflict` naming the rollout that the runtime has already
+ */
+export async function startRollout(
+  services: Services,
+  input: RolloutInput,
+  publicationId: string | null = null,
+): Promise<Rollout> {
+  const { by = 'system', config, db } = services
+  const now = services.now()
+  const runtime = runtimeOf(input.runtime)
+  const image = imageOf(services, runtime, input)
+  if (input.workspaces !== undefined) await checkNamed(services, runtime, input.workspaces)
+  const before = await readBefore(services, runtime, image)
+  const previousImage = before.image ?? runtimeImage(runtime, config.images)
+  const row: Omit<Rollout, 'leaseId' | 'leasedUntil' | 'watchingSince' | 'finishedAt' | 'reason'> = {
+    id: crypto.randomUUID(),
+    runtime,
+    image,
+    previousImage,
+    publicationId,
+    startedBy: by,
+    plan: planOf(input, before.fleet),
+    only: input.workspaces ?? null,
+    baseline: { deaths: before.deaths, workspaces: before.workspaces, seconds: BASELINE_SECONDS },
+    afterSeq: before.seq,
+    state: 'running',
+    tranche: 0,
+    trancheSince: now,
+    createdAt: now,
+    updatedAt: now,
+  }
+  const started = db.$with('started').as(db.insert(rollouts).values(row).onConflictDoNothing().returning())
+  // From now on whoever is launched gets the image before by its digest, until the rollout has come to its end.
+  const kept = db.$with('kept', {}).as(
+    sql`insert into ${runtimeDefaults} (runtime, image, rollout_id, updated_at)
+      select runtime, previous_image, id, created_at from started
+      on conflict (runtime) do update set image = excluded.image, rollout_id = excluded.rollout_id, updated_at = excluded.updated_at`,
+  )
+  const logged = db
+    .$with('logged', {})
+    .as(appendRolloutEvent('started', 'rollout_started', now, services.by === undefined ? {} : { by }))
+  const [stored] = await db.with(started, kept, logged).select().from(started)
+  if (stored === undefined) throw await alreadyOne(services, runtime)
+  countEvent(services, 'rollout_started')
+  return stored
+}
+
+/** @throws DomainError `invalid_input` */
+function imageOf({ config }: Services, runtime: Runtime, { digest, image }: RolloutInput): string {
+  if ((image === undefined) === (digest === undefined)) throw invalidField('image', 'give image or digest')
+  const configured = runtimeImage(runtime, config.images)
+  if (image === undefined) return `${repositoryOf(configured)}@${digest ?? ''}`
+  if (!isAllowedImage(image, config.images) && repositoryOf(image) !== repositoryOf(configured)) {
+    const allowed = config.images.allowed.join(' or ')
+    throw invalidField(
+      'image',
+      `must start with ${allowed} (ALLOWED_IMAGE_REGISTRIES), or be ${repositoryOf(configured)}`,
+    )
+  }
+  // With a digest the tag says nothing, and machines are shown without it.
+  const pinned = /@(.*)$/.exec(image)?.[1]
+  return pinned === undefined ? image : `${repositoryOf(image)}@${pinned}`
+}
+
+/** Named ones must be reachable, or the rollout would wait for them. @throws DomainError `invalid_input` */
+async function checkNamed({ db }: Services, runtime: Runtime, ids: string[]): Promise<void> {
+  const rows = await db
+    .select({
+      id: workspaces.id,
+      image: workspaces.image,
+      runtime: workspaces.runtime,
+      status: workspaces.status,
+    })
+    .from(workspaces)
+    .where(inArray(workspaces.id, ids))
+  for (const id of ids) {
+    const row = rows.find((one) => one.id === id)
+    if (row === undefined || row.status === 'removed')
+      throw invalidField('workspaces', `there is no workspace ${id}`)
+    if (row.runtime !== runtime) throw invalidField('workspaces', `${id} is of the runtime ${row.runtime}`)
+    if (row.image !== null) throw invalidField('workspaces', `${id} has an image of its own`)
+    if (row.status !== 'ready' && row.status !== 'degraded')
+      throw invalidField('workspaces', `${id} is ${row.status}, and has to be ready`)
+  }
+}
+
+/** How the runtime stands before the rollout: its image, how many run it, and how often they die. */
+async function readBefore({ db, now }: Services, runtime: Runtime, image: string) {
+  const since = new Date(now().getTime() - BASELINE_SECONDS * 1000).toISOString()
+  const own = sql`${workspaces.runtime} = ${runtime} and ${workspaces.image} is null`
+  const runs = sql`${own} and ${workspaces.status} in ('ready', 'degraded')`
+  // Each stands in a wrapping of its own, because drizzle takes tables' names off columns that are named in a selection itself.
+  const current = sql`coalesce(
+    (select ${runtimeDefaults.image} from ${runtimeDefaults} where ${runtimeDefaults.runtime} = ${runtime}),
+    (select ${workspaces.machineImage} from ${workspaces} where ${runs} and ${workspaces.machineImage} like '%@%'
+      group by 1 order by count(*) desc, 1 limit 1))`
+  const deaths =
+    countDeaths(sql`(select death.* from (select ${events.workspaceId} as id, ${events.type} as type,
+      ${events.generation} as generation, ${events.at} as at from ${events}
+      where ${mayTellOfDeath} order by ${events.seq} desc limit ${BASELINE_EVENTS}) as death
+    join ${workspaces} on ${workspaces.id} = death.id where death.at >= ${since}::timestamptz and ${own}) as told`)
+  const [row] = await db
+    .select({
+      image: sql<string | null>`${current}`,
+      fleet: sql<number>`(select count(*)::int from ${workspaces} where ${runs} and ${runsAnother(runtime, image)})`,
+      workspaces: sql<number>`(select count(*)::int from ${workspaces} where ${runs})`,
+      deaths: sql<number>`${deaths}`,
+      seq: sql<string | number>`(select coalesce(max(seq), 0) from ${events})`,
+    })
+    .from(sql`(select) as nothing`)
+  return {
+    image: row?.image ?? null,
+    fleet: row?.fleet ?? 0,
+    workspaces: row?.workspaces ?? 0,
+    deaths: row?.deaths ?? 0,
+    seq: Number(row?.seq ?? 0),
+  }
+}
+
+async function alreadyOne({ db }: Services, runtime: Runtime): Promise<DomainError> {
+  const [active] = await db
+    .select({ id: rollouts.id, image: rollouts.image, state: rollouts.state })
+    .from(rollouts)
+    .where(and(eq(rollouts.runtime, runtime), inArray(rollouts.state, [...ACTIVE])))
+  const which = active === undefined ? '' : `: ${active.id} of ${active.image} is ${active.state}`
+  return new DomainError(
+    'conflict',
+    `${runtime} has a rollout under way${which}; let it end, or roll it back`,
+    {
+      details: active === undefined ? {} : { rollout_id: active.id, rollout_state: active.state },
+    },
+  )
+}
