@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { childrenOf } from '../test/support/processes.ts'
-import { bundleWorker, startWorkerd } from '../test/support/worker.ts'
+import { bundleWorker } from '../test/support/worker-bundle.ts'
+import { startWorkerd } from '../test/support/worker.ts'
 import { cpuSeconds } from './process-figures.ts'
 
 const HELP = `npm run bench:edge -- [--runs N]
