@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // Relative to the directory, which `--dir test/behaviour` narrows.
+    dir: 'test',
+    include: ['**/*.test.ts'],
     globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
     // On two processors the default is one: but much of what the tests do is wait for other processes.
