@@ -1,6 +1,7 @@
 // The image, without Docker: what the Dockerfile would put in it, started as it would be, with the settings of fly.toml.
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { Environment } from '../lib/config.ts'
 import { createEmptyDatabase } from './support/database.ts'
 import { type Image, makeImage, type Running } from './support/image.ts'
 import { startLoopbackFly } from './support/loopback-fly.ts'
@@ -11,7 +12,7 @@ const headers = { authorization: 'Bearer a-token-of-the-operator', 'content-type
 const flyToml = readFileSync(new URL('../fly.toml', import.meta.url), 'utf8')
 /** Those of [env]: the only ones in capitals. */
 const flyEnv = Object.fromEntries(
-  [...flyToml.matchAll(/^ {2}([A-Z_]+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]),
+  [...flyToml.matchAll(/^ *([A-Z_]+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]),
 )
 const releaseCommand = /release_command = "(.*)"/.exec(flyToml)?.[1]?.split(' ') ?? []
 
@@ -48,7 +49,9 @@ async function startServer(env: Record<string, string>) {
   const server = run(image.command, settings)
   const url = `http://127.0.0.1:${port}`
   const lives = async () => (await fetch(`${url}/livez`).catch(() => undefined))?.status
-  await expect.poll(lives, { timeout: 20_000, message: server.said() }).toBe(200)
+  const died = server.exited.then(() => expect.fail(server.said()))
+  await Promise.race([expect.poll(lives, { timeout: 40_000 }).toBe(200), died])
+  died.catch(() => {})
   return { server, url, settings }
 }
 
@@ -84,6 +87,16 @@ test('without the settings of Fly it refuses by name, rather than fall back to a
   expect(server.said()).toMatch(
     /CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP are missing: .* not part of this/,
   )
+})
+
+test('fly.toml names settings that there are, none that Fly refuses there, and leaves time for the end', () => {
+  expect(Object.keys(flyEnv).length).toBeGreaterThan(3)
+  expect(
+    Object.keys(flyEnv).filter((name) => !(name in Environment.shape) || name.startsWith('FLY_')),
+  ).toEqual([])
+  const [, killTimeout] = /^kill_timeout = (\d+)$/m.exec(flyToml) ?? []
+  // What is left after the grace is written down, for which functions/node.ts takes four seconds at most.
+  expect(Number(killTimeout)).toBeGreaterThan(Number(flyEnv['SHUTDOWN_GRACE_SECONDS']) + 4)
 })
 
 test('it holds what a server needs, and nothing of development', () => {
