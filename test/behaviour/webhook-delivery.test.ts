@@ -201,17 +201,17 @@ describe('order', () => {
   })
 })
 
-test('passes at the same time tell nothing twice', async () => {
-  const others = await Promise.all([create(), create()])
+test('passes at the same time tell five endpoints everything, and nothing twice', async () => {
+  const others = await Promise.all([create(), create(), create(), create()])
   await receiver.control({ secrets: [endpoint, ...others].map(({ secret }) => secret) })
   const own = workspacesOf(10)
-  const seqs = await write(150, own)
+  const seqs = await write(130, own)
   await receiver.control({ lag: 1 })
   await Promise.all(Array.from({ length: 4 }, () => h.deliver()))
   await h.deliver()
   const got = await receiver.received()
-  expect(got).toHaveLength(3 * seqs.length)
-  expect(new Set(got.map(({ id }) => id)).size).toBe(3 * seqs.length)
+  expect(got).toHaveLength(5 * seqs.length)
+  expect(new Set(got.map(({ id }) => id)).size).toBe(5 * seqs.length)
   for (const workspace of own) {
     const ofOne = got.filter(
       ({ data, id }) => data.workspace_id === workspace && id.includes(endpoint.id.replaceAll('-', '')),
