@@ -72,7 +72,7 @@ test('killed between a change and its delivery, nothing is lost', async () => {
   const types = async () =>
     (await told()).filter(({ data }) => data.workspace_id === id).map(({ type }) => type)
   await expect
-    .poll(types, { timeout: 20_000 })
+    .poll(types, { timeout: 50_000 })
     .toEqual(expect.arrayContaining(['workspace_created', 'agent_answered']))
   const list = (await told()).map(({ data }) => data.seq)
   expect(list).toEqual(list.toSorted((a, b) => a - b))
@@ -85,14 +85,14 @@ test('killed in the middle of a delivery, it is told again under the same id', a
   await receiver.control({ lag: 60_000 })
   const id = await create(first)
   const ofIt = async () => (await receiver.received()).filter(({ data }) => data.workspace_id === id)
-  await expect.poll(async () => (await ofIt()).length, { timeout: 20_000 }).toBeGreaterThan(0)
+  await expect.poll(async () => (await ofIt()).length, { timeout: 50_000 }).toBeGreaterThan(0)
   const [cut] = await ofIt()
   await first.end('SIGKILL')
 
   await receiver.control({ lag: 0 })
   await receiver.forget()
   await start()
-  await expect.poll(async () => (await ofIt()).map((one) => one.id), { timeout: 20_000 }).toContain(cut?.id)
+  await expect.poll(async () => (await ofIt()).map((one) => one.id), { timeout: 50_000 }).toContain(cut?.id)
 })
 
 test('with another SECRETS_ENCRYPTION_KEY goes on signing with the same secret once it was sealed anew', async () => {

@@ -75,6 +75,7 @@ beforeAll(async () => {
     name: 'canary',
     scopes: ['operate'],
   })
+  await shownOnce('a webhook secret', '/webhook-endpoints', 'secret', { url: 'https://hooks.example.com' })
   const asked = await shownOnce('a token of a workspace', `/workspaces/${id}/tokens`, 'auth_token')
   const hookSecret = await shownOnce('the secret of a hook', `/workspaces/${id}/hooks`, 'secret', {
     name: 'canary',
@@ -108,6 +109,7 @@ beforeAll(async () => {
   h.emulator.faults.remove(fault)
   await h.settled()
   for (const path of [
+    '/webhook-endpoints',
     '/workspaces',
     `/workspaces/${id}`,
     `/workspaces/${id}/explain`,

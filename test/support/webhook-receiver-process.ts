@@ -80,6 +80,8 @@ function verify(secret: string, text: string, headers: Record<string, string>) {
   }
 }
 
+// A connection that is not used for long is still good: tests wait.
+server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()
   process.stdout.write(`${typeof address === 'object' ? address?.port : ''}\n`)
