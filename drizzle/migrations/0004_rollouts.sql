@@ -54,6 +54,7 @@ CREATE TABLE "runtime_images" (
 	CONSTRAINT "runtime_images_once" UNIQUE("runtime","version")
 );
 --> statement-breakpoint
+ALTER TABLE "workspaces" ADD COLUMN "launch_image" text;--> statement-breakpoint
 ALTER TABLE "rollout_workspaces" ADD CONSTRAINT "rollout_workspaces_rollout_id_rollouts_id_fk" FOREIGN KEY ("rollout_id") REFERENCES "public"."rollouts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "rollout_workspaces" ADD CONSTRAINT "rollout_workspaces_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "rollout_workspaces_workspace" ON "rollout_workspaces" USING btree ("workspace_id");--> statement-breakpoint
