@@ -97,6 +97,8 @@ export const workspaces = pgTable(
     launchSlotAt: moment('launch_slot_at'),
     /** The region that the last launch asked for. */
     launchRegion: text('launch_region'),
+    /** The image that the last launch or update asked for; `machine_image` is what the backend made of it. */
+    launchImage: text('launch_image'),
     machineId: text('machine_id'),
     machineGeneration: integer('machine_generation'),
     machineSpecVersion: integer('machine_spec_version'),

@@ -1,5 +1,5 @@
 // POST /webhooks/github and /webhooks/gitea: a forge tells that an image was published. The signature is all that is asked for, and
-// comes before everything else; whoever has none learns nothing, not even whether a secret is set.
+// comes before everything else; a wrong one is told nothing, and without a secret there is no door.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { DomainError, invalidField } from '../lib/errors.ts'

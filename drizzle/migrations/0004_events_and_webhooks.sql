@@ -128,6 +128,7 @@ CREATE TABLE "webhook_secrets" (
 --> statement-breakpoint
 ALTER TABLE "control_plane" ADD COLUMN "events_forgotten_seq" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "control_plane" ADD COLUMN "audit_forgotten_seq" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "workspaces" ADD COLUMN "launch_image" text;--> statement-breakpoint
 ALTER TABLE "hook_secrets" ADD CONSTRAINT "hook_secrets_hook_id_hooks_id_fk" FOREIGN KEY ("hook_id") REFERENCES "public"."hooks"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "hooks" ADD CONSTRAINT "hooks_workspace_id_workspaces_id_fk" FOREIGN KEY ("workspace_id") REFERENCES "public"."workspaces"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "rollout_workspaces" ADD CONSTRAINT "rollout_workspaces_rollout_id_rollouts_id_fk" FOREIGN KEY ("rollout_id") REFERENCES "public"."rollouts"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

@@ -3,6 +3,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { messages, rollouts, rolloutWorkspaces, workspaces } from '../../drizzle/schema.ts'
 import type { Services } from '../services.ts'
+import { hasAnotherImage } from '../workspaces/wanted-image.ts'
 import type { Rollout } from './rollout.ts'
 
 /** Its agent says that it works, somebody's stored message waits for it, or a request to it goes through this process. */
@@ -15,7 +16,7 @@ export function isBusy({ limits }: Services): SQL {
 
 /** Whether a runtime's image is what a workspace runs, and it is not this one yet. */
 export const runsAnother = (runtime: string, image: string): SQL =>
-  sql`(${workspaces.runtime} = ${runtime} and ${workspaces.image} is null and ${workspaces.machineImage} is distinct from ${image})`
+  sql`(${workspaces.runtime} = ${runtime} and ${workspaces.image} is null and ${hasAnotherImage(image)})`
 
 /** The rollout's row of a workspace, in one of these states. */
 export const isMember = (
@@ -38,7 +39,7 @@ export const isCandidate = (rollout: Rollout): SQL => sql`(${runsAnother(rollout
 export const isToRestore = (
   rollout: Rollout,
 ): SQL => sql`(${workspaces.runtime} = ${rollout.runtime} and ${workspaces.image} is null
-  and (${isMember(rollout, 'updating', 'ready', 'failed')} or (${workspaces.machineImage} = ${rollout.image}
+  and (${isMember(rollout, 'updating', 'ready', 'failed')} or (not ${hasAnotherImage(rollout.image)}
     and not ${isMember(rollout, 'restoring', 'restored', 'left')}))
   and ${workspaces.status} in ('provisioning', 'ready', 'degraded', 'offline', 'failed')
   and not exists (select from ${workspaces} as parent where parent.id = ${workspaces.parentId} and parent.status = 'paused'))`

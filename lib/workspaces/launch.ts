@@ -22,6 +22,7 @@ export const NO_MACHINE = {
   launchedAt: null,
   launchSlotAt: null,
   launchRegion: null,
+  launchImage: null,
   app: null,
   machineId: null,
   machineGeneration: null,
@@ -91,6 +92,8 @@ async function deliver(
   const now = services.now()
   const secrets = await secretsOf(services, row.id)
   const minted = await mintToken()
+  const runtime: Runtime = isRuntime(row.runtime) ? row.runtime : 'langgraph'
+  const image = await wantedImage(db, { ...row, runtime }, config.images)
   const launched = db.$with('launched').as(
     db
       .update(workspaces)
@@ -98,6 +101,7 @@ async function deliver(
         launchId,
         app,
         launchRegion: region,
+        launchImage: image,
         launchSlotAt: null,
         // While no machine is known, this says until when a lost create may still be carried out.
         ...(row.machineId === null ? { launchedAt: now } : {}),
@@ -119,11 +123,10 @@ async function deliver(
   )
   const [launchedRow] = await db.with(launched, stored).select().from(launched)
   if (launchedRow === undefined) return undefined
-  const runtime: Runtime = isRuntime(row.runtime) ? row.runtime : 'langgraph'
   return machineSpec({
     workspace: { ...row, runtime, region, tier: row.tier as Tier },
     secrets,
-    image: await wantedImage(db, { ...row, runtime }, config.images),
+    image,
     launchId,
     controlPlane: row.controlPlane,
     token: minted.token,

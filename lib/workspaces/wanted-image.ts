@@ -27,9 +27,17 @@ export async function wantedImage(
 }
 
 /**
+ * Whether a workspace's machine has, or may have, another image than this one. A backend may show an image under another digest
+ * than it was asked for by, that of its platform's part; so the machine has either. A tag may have moved since it was asked for.
+ */
+export const hasAnotherImage = (image: SQL | string): SQL =>
+  sql`(${workspaces.machineImage} is distinct from ${image}
+    and (${workspaces.launchImage} is distinct from ${image} or ${image} not like '%@%'))`
+
+/**
  * The generation of a workspace that is started again: a new one where the runtime's image has changed while it was asleep, so
  * that its machine is given that one. Images without a digest cannot be compared with what a machine runs.
  */
 export const generationAtStart: SQL = sql`${workspaces.generation} + case
   when ${workspaces.image} is null and ${workspaces.machineImage} like '%@%' and ${rolledImage} like '%@%'
-    and ${rolledImage} <> ${workspaces.machineImage} then 1 else 0 end`
+    and ${hasAnotherImage(rolledImage)} then 1 else 0 end`

@@ -4,6 +4,7 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const SECRET = 'a secret that only the forge knows'
@@ -91,8 +92,16 @@ describe('with the policy auto', () => {
   let fleet: { id: string }[]
   beforeAll(async () => {
     h = await createHarness({
-      env: { GITHUB_WEBHOOK_SECRET: SECRET, ROLLOUT_AUTO: 'hermes,codex' },
-      programs: { [`${REPOSITORY}@${digest(CRASHING)}`]: async () => 3 },
+      env: {
+        GITHUB_WEBHOOK_SECRET: SECRET,
+        GITEA_WEBHOOK_SECRET: SECRET,
+        ROLLOUT_AUTO: 'hermes,codex',
+        RUNTIME_IMAGES: 'codex=git.example.com/molecule/workspace-codex:stable',
+      },
+      programs: {
+        'git.example.com/molecule/workspace-codex*': sampleAgent,
+        [`${REPOSITORY}@${digest(CRASHING)}`]: async () => 3,
+      },
     })
     fleet = await Promise.all(Array.from({ length: 4 }, (_, at) => h.createWorkspace({ name: `ws ${at}` })))
   })
@@ -159,9 +168,18 @@ describe('with the policy auto', () => {
     expect(await images()).toEqual(Array(4).fill(`${REPOSITORY}@${digest('4')}`))
   })
 
+  test('a tag that Gitea tells of is rolled out again, though all were made with it', async () => {
+    const { id } = await h.createWorkspace({ runtime: 'codex' })
+    expect((await gitea(h, GITEA)).body).toMatchObject({ status: 'recorded' })
+    const done = await untilEnded(h)
+    expect(done).toMatchObject({ runtime: 'codex', state: 'completed', started_by: 'webhook:gitea' })
+    expect(done.image).toMatch(/^git\.example\.com\/molecule\/workspace-codex@sha256:/)
+    expect((await h.request(`/workspaces/${id}`)).body).toMatchObject({ generation: 2, status: 'ready' })
+  })
+
   test('what it came to is in the numbers', async () => {
     const { body } = await h.request<string>('/metrics')
-    expect(body).toMatch(/molecule_rollout_events_total\{type="rollout_completed"\} 3\n/)
+    expect(body).toMatch(/molecule_rollout_events_total\{type="rollout_completed"\} 4\n/)
     expect(body).toContain('molecule_rollouts{state="running"} 0\n')
   })
 })
