@@ -163,7 +163,7 @@ describe.concurrent('doctor', () => {
     const of = await examine({ CONTAINER_BACKEND: 'flyio', PORT: 'eighty', ADMIN_TOKEN: 'changeme' })
     const { fix } = of('configuration')
     for (const name of ['FLY_API_TOKEN', 'FLY_WORKSPACE_APP', 'PORT', 'ADMIN_TOKEN'])
-      expect(fix.some((problem) => problem.startsWith(`${name}:`))).toBe(true)
+      expect(fix.some((problem) => problem.startsWith(`${name} `))).toBe(true)
     expect(of('database').state).toBe('skipped')
   })
 
