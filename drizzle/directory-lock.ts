@@ -66,6 +66,10 @@ function take(path: string): Promise<Server | undefined> {
   })
 }
 
+/** @returns who has a directory open, in words; undefined when nobody does */
+export const ownerOf = (directory: string): Promise<string | undefined> =>
+  askOwner(addressOf(`${directory}.lock`))
+
 /** @returns who has it, in words; undefined when nobody listens any more */
 function askOwner(path: string): Promise<string | undefined> {
   return new Promise((answered) => {

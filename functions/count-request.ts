@@ -1,5 +1,5 @@
-// How a request is counted and traced, whichever way it came in. By door and not by path: a path has an id in it, and there would be no end
-// of them.
+// How a request is counted and traced, whichever way it came in. By door and not by path: a path has an id in it, and there
+// would be no end of them.
 import type { Metrics } from '../lib/metrics.ts'
 import type { Span } from '../lib/trace.ts'
 

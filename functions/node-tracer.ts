@@ -25,7 +25,9 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
   const exporter = createExporter(settings, { fetch, log, version: VERSION })
   const current = new AsyncLocalStorage<TraceContext>()
 
-  function begin(name: string, { attributes = {}, kind = 'internal', parent }: SpanOptions, startMs: number) {
+  function begin(name: string, { attributes = {}, kind = 'internal', parent }: SpanOptions, agoMs = 0) {
+    const startMs = Date.now() - agoMs
+    const started = performance.now() - agoMs
     const above = parseTraceparent(parent) ?? current.getStore()
     const traceId = above?.traceId ?? randomId(16)
     const context: TraceContext = { traceId, spanId: randomId(8), sampled: sampler(traceId, above?.sampled) }
@@ -49,7 +51,9 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
     function end(): void {
       if (ended === undefined || !context.sampled) return
       const { spanId } = context
-      exporter.add({ traceId, spanId, parentSpanId: above?.spanId, kind, startMs, endMs: nowMs(), ...ended })
+      // The clock may be set meanwhile; a duration must not hear of it.
+      const endMs = startMs + performance.now() - started
+      exporter.add({ traceId, spanId, parentSpanId: above?.spanId, kind, startMs, endMs, ...ended })
       ended = undefined
     }
     return { context, span, end }
@@ -57,7 +61,7 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
 
   return {
     async span(name, options, work) {
-      const { context, end, span } = begin(name, options, nowMs())
+      const { context, end, span } = begin(name, options)
       try {
         return await current.run(context, () => work(span))
       } catch (error) {
@@ -71,7 +75,7 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
     record(name, ms, { failed, ...options }) {
       // By itself it would be a trace of one span, and there are many such: what is looked for every second is not kept.
       if (current.getStore() === undefined) return
-      const { end, span } = begin(name, options, nowMs() - ms)
+      const { end, span } = begin(name, options, ms)
       if (failed !== undefined) span.fail(failed)
       end()
     },
@@ -82,9 +86,6 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
     close: (withinMs) => exporter.close(withinMs),
   }
 }
-
-/** Milliseconds since the epoch with a fraction, which never go back within a process. */
-const nowMs = () => performance.timeOrigin + performance.now()
 
 function randomId(bytes: number): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('hex')

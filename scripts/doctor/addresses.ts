@@ -1,7 +1,9 @@
 // Addresses of the apps: an app that was made by API, or by `fly apps create`, has none, and without one no message reaches its
 // machines (fly.md §7.2). The one thing that doctor can make itself.
+import type { Config } from '../../lib/config.ts'
 import type { AssignIpInput, IpAssignment } from '../../lib/fly/client.ts'
 import { FlyError } from '../../lib/fly/errors.ts'
+import { proxyOf } from '../../lib/provisioner/fly-endpoint.ts'
 import { EMULATOR_RESTS, flyIsUsable, flyTrouble } from './check-fly.ts'
 import { type Finding, ok, skipped, together, warning, wrong } from './finding.ts'
 import { type Place, QUICKLY } from './place.ts'
@@ -12,9 +14,8 @@ export type Missing = { app: string; input: AssignIpInput; command: string }
 type Way = 'public' | 'flycast' | 'none' | 'elsewhere'
 
 /** How A2A requests reach the apps' machines, by the address that they are sent to. */
-export function wayOf(proxyUrl: string | undefined): Way {
-  if (proxyUrl === undefined) return 'public'
-  const { hostname } = new URL(proxyUrl)
+export function wayOf({ apps, endpoint, proxyUrl }: Config['fly']): Way {
+  const { hostname } = new URL(proxyUrl ?? proxyOf(endpoint, apps[0]))
   if (hostname.endsWith('.fly.dev')) return 'public'
   if (hostname.endsWith('.flycast')) return 'flycast'
   // A machine's own name on the private network needs no address of the app.
@@ -84,7 +85,7 @@ export async function checkAddresses(place: Place): Promise<{ finding: Finding; 
   const { config, fly } = place
   const say = (finding: Finding) => ({ finding, missing: [] })
   if (!(await place.flyIsThere())) return say(skipped(EMULATOR_RESTS))
-  const way = wayOf(config.fly.proxyUrl)
+  const way = wayOf(config.fly)
   if (way === 'none') return say(ok('the private network is used, and needs none'))
   if (way === 'elsewhere')
     return say(skipped(`FLY_PROXY_BASE_URL leads to ${config.fly.proxyUrl}, and not to an address of Fly's`))

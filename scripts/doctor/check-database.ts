@@ -35,9 +35,9 @@ export async function checkDatabase(place: Place): Promise<Finding> {
   }
 }
 
-function embedded(place: Place, directory: string): Finding {
-  const owner = place.embeddedOwner()
-  if (owner !== undefined) return ok(`embedded in ${directory}, open in the server (process ${owner})`)
+async function embedded(place: Place, directory: string): Promise<Finding> {
+  const owner = await place.embeddedOwner()
+  if (owner !== undefined) return ok(`embedded in ${directory}, open in the server (${owner})`)
   const isThere = existsSync(`${directory}/postgres`)
   const what = isThere
     ? `embedded in ${directory}, opened at the next start`

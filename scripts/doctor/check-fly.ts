@@ -1,6 +1,7 @@
 // Fly: whether the token is taken and how far it reaches, whether the apps are there, and whether the region exists.
 import { FlyError } from '../../lib/fly/errors.ts'
 import type { TokenInfo } from '../../lib/fly/client.ts'
+import { FLY_API } from '../../lib/provisioner/fly-endpoint.ts'
 import { FLY_REGIONS } from '../../lib/provisioner/fly.ts'
 import { type Finding, ok, skipped, warning, wrong } from './finding.ts'
 import { type Place, QUICKLY } from './place.ts'
@@ -81,9 +82,14 @@ export function flyTrouble({ config }: Place, error: FlyError): Finding {
   return wrong(
     `Fly does not answer as it should: ${said}`,
     'see https://status.flyio.net',
-    ...(config.fly.apiUrl === 'https://api.machines.dev'
+    ...(Object.values<string>(FLY_API).includes(config.fly.apiUrl)
       ? []
       : [`FLY_FLAPS_BASE_URL leads to ${config.fly.apiUrl}: is that meant?`]),
+    ...(config.fly.apiUrl === FLY_API.internal
+      ? [
+          "fly ssh console -C 'node scripts/doctor.ts'   # the control plane's app: only Fly's own network has that address",
+        ]
+      : []),
   )
 }
 

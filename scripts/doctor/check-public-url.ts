@@ -35,29 +35,34 @@ for (const [network, bits] of [
 export const isPrivateAddress = (address: string): boolean =>
   nowhere.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
+/** Where agents call home is PLATFORM_URL where that is set; people's own PUBLIC_URL need not be reached by machines then. */
 export async function checkPublicUrl(place: Place): Promise<Finding> {
   const { config } = place
-  if (config.publicUrl === undefined) {
+  const setting = config.platformUrl === undefined ? 'PUBLIC_URL' : 'PLATFORM_URL'
+  const home = config.platformUrl ?? config.publicUrl
+  if (home === undefined) {
     if (config.fly.emulator) return ok('where the server listens: emulated agents are on this computer')
     return warning('not set: agents cannot call home, and readiness is asked for instead', SET)
   }
-  const url = new URL(config.publicUrl)
+  const url = new URL(home)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (!config.fly.emulator) {
     const trouble = await unreachable(url, host)
-    if (trouble !== undefined) return trouble
-    if (/\.(internal|flycast)$/.test(host))
+    if (trouble !== undefined) return { ...trouble, detail: `${setting}: ${trouble.detail}` }
+    if (ON_FLY.test(host))
       return ok(`${url.origin}, on Fly's private network: only its machines can tell whether it answers`)
   }
-  return answers(place, config.publicUrl)
+  return answers(place, home)
 }
+
+const ON_FLY = /\.(internal|flycast)$/
 
 /** Why no machine at Fly can reach it, or should not. */
 async function unreachable(url: URL, host: string): Promise<Finding | undefined> {
   if (PLACEHOLDER.test(host)) return wrong(`${url.origin} is a placeholder`, SET)
   if (/^localhost$|\.(localhost|local|lan|home|home\.arpa)$/i.test(host))
     return wrong(`${url.origin} means another computer in each machine`, SET)
-  if (/\.(internal|flycast)$/.test(host)) return undefined
+  if (ON_FLY.test(host)) return undefined
   let addresses: string[]
   try {
     addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host]

@@ -14,9 +14,6 @@ import type { Place } from './place.ts'
 
 export type Told = Finding & { check: string }
 
-/** Addresses are the one thing that can be made, so what is missing is told with them. */
-export type Addresses = { check: 'addresses'; missing: Missing[] }
-
 type Run = (place: Place, signal: AbortSignal) => Finding | Promise<Finding>
 
 /** What lies at others' doors: their silence is no mistake of whoever asks. */
@@ -39,10 +36,7 @@ export const CHECKS = [
 
 /** Every check, where the configuration cannot be read. */
 export function tellProblems(problems: readonly string[]): Told[] {
-  const finding = wrong(
-    problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`,
-    ...problems.map((problem) => problem.replace(/^(\w+)/, '$1:')),
-  )
+  const finding = wrong(problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`, ...problems)
   return CHECKS.map((check) => ({
     check,
     ...(check === 'configuration' ? finding : skipped('the configuration is wrong')),
