@@ -21,6 +21,7 @@ import { fleetRoutes } from './fleet.ts'
 import { createGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { messageRoutes } from './messages.ts'
+import { moleculeEventRoutes } from './molecule-events.ts'
 import { moleculeCompatRoutes } from './molecule-compat.ts'
 import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
@@ -135,5 +136,6 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', peerRoutes(services))
   app.route('/', fleetRoutes(services))
   app.route('/', eventRoutes(services, identify))
+  app.route('/', moleculeEventRoutes(services))
   return app
 }

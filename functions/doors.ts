@@ -85,6 +85,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
 
   // Of what is for admins only (lib/events/event-types.ts), nothing to those who may not read the audit.
   'GET /events': { scope: 'read', about: 'list', agent: 'none' },
+  'GET /events/:id': workspace('read', 'self'),
   'GET /audit': AUDIT_DOOR,
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),
