@@ -24,6 +24,7 @@ import { healthRoutes } from './health.ts'
 import { hookRoutes } from './hooks.ts'
 import { incomingHookRoutes } from './incoming-hooks.ts'
 import { messageRoutes } from './messages.ts'
+import { moleculeEventRoutes } from './molecule-events.ts'
 import { moleculeCompatRoutes } from './molecule-compat.ts'
 import { peerRoutes } from './peers.ts'
 import { toDomainError, toProblem } from './problem.ts'
@@ -156,5 +157,6 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', eventRoutes(services, identify))
   app.route('/', rolloutRoutes(services))
   app.route('/', forgeWebhookRoutes(services))
+  app.route('/', moleculeEventRoutes(services))
   return app
 }

@@ -96,6 +96,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
 
   // Of what is for admins only (lib/events/event-types.ts), nothing to those who may not read the audit.
   'GET /events': { scope: 'read', about: 'list', agent: 'none' },
+  'GET /events/:id': workspace('read', 'self'),
 
   // What an endpoint is told is about all workspaces.
   'POST /webhook-endpoints': all('admin'),

@@ -27,6 +27,12 @@ export function eventStream(
   let proven = services.now().getTime()
   let begun = false
 
+  function leave(): void {
+    left.abort()
+    // Also where it rests between two pages, and nobody would ask for the next one.
+    pages.return(undefined).catch(() => {})
+  }
+
   async function next(): Promise<string | undefined> {
     if (!begun) {
       begun = true
@@ -56,10 +62,9 @@ export function eventStream(
         }
         if (text !== undefined) return controller.enqueue(encoder.encode(text))
         controller.close()
-        left.abort()
-        await pages.return(undefined)
+        leave()
       },
-      cancel: () => left.abort(),
+      cancel: leave,
     },
     // Nothing is read from the log before somebody reads here.
     { highWaterMark: 0 },

@@ -19,6 +19,7 @@ import { AUDIT_DOOR } from './doors.ts'
 import { eventStream } from './event-stream.ts'
 import { EventView } from './event-view.ts'
 import { knockOf } from './knock.ts'
+import { MoleculeEvents, moleculeEvents } from './molecule-events.ts'
 
 const Types = z
   .union([z.string(), z.array(z.string())])
@@ -48,10 +49,12 @@ const Headers = z.object({
 
 const ABOUT = `In order, from after the number \`after\`; without it from the oldest that is kept. \`types\` are separated by commas or repeated; ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} come only when they are named, and only to those who may read the audit. With \`Accept: text/event-stream\` a stream of server-sent events that goes on: each has its number as \`id\`, and whoever comes back with \`Last-Event-ID\` goes on from there; without it and without \`after\` it begins now.`
 
+const EventsView = z.object({ events: z.array(EventView), next: z.int() })
+
 const responses = {
   200: {
     content: {
-      'application/json': { schema: z.object({ events: z.array(EventView), next: z.int() }) },
+      'application/json': { schema: EventsView },
       'text/event-stream': { schema: z.string() },
     },
     description: 'Events, and what `after` is to be next. `next` grows also where nothing matched.',
@@ -69,7 +72,17 @@ const eventsRoute = createRoute({
     query: Query.extend({ workspace_id: z.uuid('must be a UUID').toLowerCase().optional() }),
     headers: Headers,
   },
-  responses: { ...responses, 404: problem('No such workspace.') },
+  responses: {
+    ...responses,
+    200: {
+      content: {
+        'application/json': { schema: z.union([EventsView, MoleculeEvents]) },
+        'text/event-stream': { schema: z.string() },
+      },
+      description: `${responses[200].description} With MOLECULE_COMPAT and without a parameter: Molecule's list.`,
+    },
+    404: problem('No such workspace.'),
+  },
 })
 
 const workspaceEventsRoute = createRoute({
@@ -89,13 +102,13 @@ export function eventRoutes(services: Services, identify: Identify) {
   async function answer(c: Context<AppEnv>, { after, limit, types, workspaceId }: Asked) {
     const caller = c.get('caller')
     refuseAdminsOnly(caller, types)
-    const among = caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined
+    const among = amongOf(caller)
     if (workspaceId !== undefined) {
       if (among?.includes(workspaceId) === false) throw new DomainError('not_found', 'workspace not found')
       await getWorkspace(services.db, workspaceId)
     }
     const query = { types, workspaceId, among }
-    if (!/\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')) {
+    if (!wantsStream(c)) {
       const page = await readKept(services, { ...query, after: after ?? 0, limit })
       const events = page.events.map(showEvent) as z.infer<typeof EventView>[]
       return c.json({ events, next: page.next }, 200)
@@ -107,6 +120,9 @@ export function eventRoutes(services: Services, identify: Identify) {
 
   app.openapi(eventsRoute, async (c) => {
     const { workspace_id: workspaceId, ...query } = c.req.valid('query')
+    if (services.config.moleculeCompat && new URL(c.req.url).search === '' && !wantsStream(c)) {
+      return c.json(await moleculeEvents(services, { among: amongOf(c.get('caller')) }), 200)
+    }
     return answer(c, { ...query, workspaceId })
   })
   app.openapi(workspaceEventsRoute, async (c) =>
@@ -114,6 +130,11 @@ export function eventRoutes(services: Services, identify: Identify) {
   )
   return app
 }
+
+const wantsStream = (c: Context<AppEnv>) => /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
+
+/** The workspaces that a caller may see, where they are not all. */
+const amongOf = (caller: Caller) => (caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined)
 
 function refuseAdminsOnly(caller: Caller, types: EventType[] | undefined): void {
   const asked = types?.find((type) => ADMINS_ONLY.includes(type))

@@ -4,6 +4,7 @@
 // 1. Without ADMIN_TOKEN the server is open to this computer also where Fly is real (authenticate.ts, isOpen).
 // 2. A workspace that is `ready` says `online` (molecule.md §2.4): workspaces, and the peers of one.
 // 3. `GET /admin/workspaces/:id/test-token` hands out a token for a workspace (molecule.md §2.2).
+// 4. `GET /events/:id`, and `GET /events` without a parameter, list the newest events by Molecule's names (molecule-events.ts).
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Config } from '../lib/config.ts'
 import { DomainError } from '../lib/errors.ts'

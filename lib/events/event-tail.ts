@@ -55,7 +55,8 @@ export function createEventTail(outside: Outside): EventTail {
 
   async function run(over: AbortSignal): Promise<void> {
     let ticked = now().getTime()
-    while (!over.aborted && stopping?.aborted !== true) {
+    const isOver = () => over.aborted || stopping?.aborted === true
+    while (!isOver()) {
       woken = false
       const pause = await readOn(over)
       if (now().getTime() - ticked >= TICK_MS) {
@@ -63,7 +64,7 @@ export function createEventTail(outside: Outside): EventTail {
         tell()
       }
       await outside.sleep(GAP_MS)
-      if (!woken && !over.aborted) {
+      if (!woken && !isOver()) {
         nap = new AbortController()
         await outside.sleep(pause, nap.signal)
       }

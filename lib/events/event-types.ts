@@ -277,7 +277,7 @@ export type EventFacts<Type extends EventType> = Type extends EventType
 
 /** The facts of an event as a member of what is handed to its writer: needed where its payload needs any. */
 export type Telling<Type extends EventType> =
-  Record<never, never> extends EventFacts<Type>
+  Partial<EventFacts<Type>> extends EventFacts<Type>
     ? { payload?: EventFacts<Type> }
     : { payload: EventFacts<Type> }
 

@@ -29,9 +29,10 @@ export async function* followEvents(
   let told = now().getTime()
   let statements = 0
   const only = query.among && new Set(query.among)
+  const isOver = () => signal.aborted || stopping?.aborted === true
   const leave = tail?.join()
   try {
-    while (!signal.aborted && stopping?.aborted !== true && statements < MOST_STATEMENTS) {
+    while (!isOver() && statements < MOST_STATEMENTS) {
       // Before looking: what comes in between is not slept through.
       const moved = tail?.moved()
       const fromTail = tail?.after(position)

@@ -121,7 +121,7 @@ describe('with ADMIN_TOKEN', () => {
       case 'a stranger':
         if (row.agent.endsWith('as found')) return 'allowed'
         if (row.agent === 'whom it may talk to') return who === 'a peer' ? 'allowed' : 404
-        return row.door.includes('workspaces/:id') || row.door.includes('registry/:id') ? 404 : 403
+        return /(workspaces|registry|events)\/:id/.test(row.door) ? 404 : 403
       default:
         return 401
     }

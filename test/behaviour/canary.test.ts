@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sql } from 'drizzle-orm'
 import * as schema from '../../drizzle/schema.ts'
+import { EVENT_TYPE_NAMES } from '../../lib/events/event-types.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const ADMIN = 'canary-of-the-admin-token'
@@ -123,6 +124,7 @@ beforeAll(async () => {
     '/settings/secrets',
     '/tokens',
     '/audit?limit=1000',
+    `/events?limit=1000&types=${EVENT_TYPE_NAMES.join(',')}`,
     '/fleet',
     '/regions',
     '/healthz',

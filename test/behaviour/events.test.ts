@@ -253,14 +253,12 @@ describe('listening to it', () => {
     const start = await now()
     for (let n = 0; n < 10; n++) await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: `n${n}` } })
     const ids: string[] = []
-    let writing = true
     const writer = (async () => {
       for (let n = 10; n < 40; n++)
         await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: `n${n}` } })
-      writing = false
     })()
     // Leaves after every few events, and comes back with the last one that was heard.
-    for (let last = String(start), turn = 0; writing || ids.length < 40; turn++) {
+    for (let last = String(start), turn = 0; ids.length < 40; turn++) {
       const listener = await listen(`/events?after=${turn === 0 ? start : 0}&types=workspace_updated`, {
         ...ADMIN,
         ...(turn === 0 ? {} : { 'last-event-id': last }),
@@ -288,6 +286,11 @@ describe('listening to it', () => {
     expect(Number(listener.lastEventId())).toBeGreaterThan(begun)
     expect(listener.heard).toEqual([])
     await listener.leave()
+    // Nobody is left, of all who listened here.
+    h.advance(5_000)
+    await expect
+      .poll(async () => (await ask<string>('/metrics')).body, SOON)
+      .toContain('molecule_event_listeners 0')
   })
 
   test('ends for a token that is revoked, and one that expires, before anything more is told', async () => {

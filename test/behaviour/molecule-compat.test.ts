@@ -35,6 +35,30 @@ describe("for Molecule's clients", () => {
       })
     }))
 
+  test("events are listed by Molecule's names, the newest first", () =>
+    withHarness(COMPAT, async (h) => {
+      const { id } = await h.createWorkspace()
+      await h.request(`/workspaces/${id}/pause`, { method: 'POST' })
+      const { body } = await h.request<Json[]>(`/events/${id}`)
+      expect(body.map((event) => event['event_type'])).toEqual([
+        'WORKSPACE_PAUSED',
+        'WORKSPACE_ONLINE',
+        'WORKSPACE_PROVISIONING',
+      ])
+      expect(body[1]).toEqual({
+        id: expect.stringMatching(/^\d+$/) as string,
+        event_type: 'WORKSPACE_ONLINE',
+        workspace_id: id,
+        payload: { status: 'online', machine_id: expect.any(String) as string },
+        created_at: expect.any(String) as string,
+      })
+      expect((await h.request('/events')).body).toEqual(body)
+      // Whoever asks for a page gets one.
+      expect((await h.request('/events?after=0')).body).toMatchObject({
+        next: expect.any(Number) as number,
+      })
+    }))
+
   test('a test token opens what its workspace may', () =>
     withHarness(COMPAT, async (h) => {
       const { id } = await h.createWorkspace()

@@ -34,6 +34,7 @@ test('describes every door', () => {
     'get /admin/workspaces/{id}/test-token',
     'get /audit',
     'get /events',
+    'get /events/{id}',
     'get /fleet',
     'get /healthz',
     'get /livez',

@@ -1,0 +1,28 @@
+// The newest events first, as Molecule's event list has them (molecule.md §2.8): those that Molecule has a name for.
+import { and, desc, eq, inArray, sql } from 'drizzle-orm'
+import { events } from '../../drizzle/schema.ts'
+import type { Services } from '../services.ts'
+import { EVENT_TYPE_NAMES, moleculeNameOf } from './event-types.ts'
+import type { EventsQuery, StoredEvent } from './read-events.ts'
+
+/** As many as Molecule lists. */
+const MOST = 100
+
+const NAMED = EVENT_TYPE_NAMES.filter((type) => moleculeNameOf(type) !== undefined)
+
+export const newestEvents = (
+  { db }: Services,
+  { among, workspaceId }: Pick<EventsQuery, 'among' | 'workspaceId'>,
+): Promise<StoredEvent[]> =>
+  db
+    .select()
+    .from(events)
+    .where(
+      and(
+        inArray(events.type, NAMED),
+        workspaceId === undefined ? undefined : eq(events.workspaceId, workspaceId),
+        among === undefined ? undefined : sql`${events.workspaceId} = any(${`{${among.join(',')}}`}::uuid[])`,
+      ),
+    )
+    .orderBy(desc(events.seq))
+    .limit(MOST)
