@@ -115,19 +115,15 @@ async function start(): Promise<ChildProcess> {
     process.execPath,
     [
       join(createRequire(import.meta.url).resolve('wrangler/package.json'), '../bin/wrangler.js'),
-      ...[
-        'dev',
-        '--env=',
-        '--local',
-        '--ip=127.0.0.1',
-        `--port=${flags.port}`,
-        `--inspector-port=${inspectorPort}`,
-      ],
-      ...[
-        `--env-file=${secrets}`,
-        '--show-interactive-dev-session=false',
-        `--persist-to=${directory}/wrangler`,
-      ],
+      'dev',
+      '--env=',
+      '--local',
+      '--ip=127.0.0.1',
+      `--port=${flags.port}`,
+      `--inspector-port=${inspectorPort}`,
+      `--env-file=${secrets}`,
+      '--show-interactive-dev-session=false',
+      `--persist-to=${directory}/wrangler`,
       ...Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
     ],
     {
