@@ -4,7 +4,9 @@ import { gzipSync } from 'node:zlib'
 import { neon } from '@neondatabase/serverless'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../lib/emulator/host.ts'
+import * as zod from 'zod'
 import { connectNeon } from '../drizzle/neon.ts'
+import * as zodForWorkers from '../functions/zod-for-workers/index.ts'
 import { createPostgresDatabase } from './support/database.ts'
 import { listenTo } from './support/event-stream.ts'
 import { askRegion, type Json } from './support/harness.ts'
@@ -30,6 +32,12 @@ describe('the bundle', () => {
       /lib\/emulator|pglite|node_modules\/pg\/|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
     expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
     expect(bundle.inputs).toContain('functions/worker.ts')
+  })
+
+  test('has all of zod but what is left out on purpose', () => {
+    const left = Object.keys(zod).filter((name) => !Object.hasOwn(zodForWorkers, name))
+    expect(left.toSorted()).toEqual(['core', 'locales'])
+    expect(Object.keys(zodForWorkers.z).length).toBeGreaterThan(200)
   })
 
   test('is small', () => {
