@@ -7,9 +7,10 @@ import type { AppEnv } from './app-env.ts'
 
 export const baseUrlFor = (
   { platformUrl, publicUrl }: Config,
-  caller: Caller,
+  caller: Caller | undefined,
   origin: () => string,
-): string => (caller.kind === 'workspace' ? platformUrl : undefined) ?? publicUrl ?? origin()
+): string => (caller?.kind === 'workspace' ? platformUrl : undefined) ?? publicUrl ?? origin()
 
 export const publicUrlOf = (config: Config, c: Context<AppEnv>): string =>
-  baseUrlFor(config, c.get('caller'), () => new URL(c.req.url).origin)
+  // At a door that asks for a signature there is no caller.
+  baseUrlFor(config, c.get('caller') as Caller | undefined, () => new URL(c.req.url).origin)
