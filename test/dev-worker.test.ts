@@ -2,14 +2,18 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { freePorts } from './support/ports.ts'
 import { spawnNode } from './support/server.ts'
 
 test('the Worker for development becomes ready without an account, says what to try, and ends', async () => {
   const home = mkdtempSync(join(tmpdir(), 'dev-worker-test-'))
   const [port] = await freePorts(1)
-  const { exited, printed } = spawnNode('scripts/dev-worker.ts', { HOME: home }, ['--once', `--port=${port}`])
+  const { child, exited, printed } = spawnNode('scripts/dev-worker.ts', { HOME: home }, [
+    '--once',
+    `--port=${port}`,
+  ])
+  onTestFinished(() => void child.kill('SIGTERM'))
   expect(await exited, printed.stderr).toEqual({ code: 0, signal: null })
   expect(printed.stdout).toContain(`export BASE_URL=http://127.0.0.1:${port} ADMIN_TOKEN=`)
   await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow()
