@@ -219,7 +219,7 @@ describe('a silent agent', () => {
 
 testInside(
   'its list of machines is made up',
-  'a sweep over a thousand workspaces at rest costs at most two calls to Fly and six statements',
+  'a sweep over a thousand workspaces at rest costs at most two calls to Fly and seven statements',
   async () => {
     await open()
     const { id } = await h.createWorkspace()
@@ -253,6 +253,6 @@ testInside(
     expect(summary).toEqual({ drifted: 0, orphans: 0, hibernated: 0, reconciled: 0, failed: 0 })
     expect(h.outgoing.length - calls).toBeLessThanOrEqual(2)
     expect(statements).toBeGreaterThan(2)
-    expect(statements).toBeLessThanOrEqual(6)
+    expect(statements).toBeLessThanOrEqual(7)
   },
 )
