@@ -1,7 +1,7 @@
 // Tells endpoints what has happened: at least once, each event under an id of its own, and a workspace's events in order. Writers
 // of events know nothing of it; what is to be told is read from the log, page by page, by whoever has the endpoint's lease.
 import { controlPlane } from '../../drizzle/schema.ts'
-import { eventView } from '../events/event-view.ts'
+import { showEvent } from '../events/show-event.ts'
 import { Unreadable } from '../secrets/seal.ts'
 import { isStopping, type Services } from '../services.ts'
 import { type Batch, readBatch, settleBatch } from './batch.ts'
@@ -169,7 +169,7 @@ async function tellBatch(
           id: webhookId(endpoint.id, seq),
           type: event.type,
           at: event.at.toISOString(),
-          data: eventView(event),
+          data: showEvent(event),
         })
         outcomes.set(seq, outcome)
         watch.note(outcome)

@@ -3,7 +3,7 @@
 import { and, desc, eq, gt, isNull, or } from 'drizzle-orm'
 import { webhookSecrets } from '../../drizzle/schema.ts'
 import { encodeBase64 } from '../encoding.ts'
-import { DomainError } from '../errors.ts'
+import { sealingKey } from '../secrets/change-secrets.ts'
 import { placeOfEndpoint, seal, unseal } from '../secrets/seal.ts'
 import type { Services } from '../services.ts'
 
@@ -14,16 +14,10 @@ const SECRET_BYTES = 32
  * @returns the secret to show, and the row to store
  * @throws DomainError `misconfigured` without a key to seal it
  */
-export async function mintSigningSecret({ config, now }: Services, endpointId: string) {
-  const [key] = config.secretKeys
-  if (key === undefined) {
-    throw new DomainError(
-      'misconfigured',
-      'signing secrets cannot be stored: set SECRETS_ENCRYPTION_KEY to 32 random bytes (openssl rand -base64 32)',
-    )
-  }
+export async function mintSigningSecret(services: Services, endpointId: string) {
+  const key = sealingKey(services)
   const secret = `whsec_${encodeBase64(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`
-  const at = now()
+  const at = services.now()
   const row = {
     id: crypto.randomUUID(),
     endpointId,

@@ -1,5 +1,5 @@
 // One delivery to see whether an endpoint takes deliveries: signed like any other, made at once and once, and kept nowhere.
-import type { EventView } from '../events/event-view.ts'
+import type { ShownEvent } from '../events/show-event.ts'
 import { DomainError } from '../errors.ts'
 import { Unreadable } from '../secrets/seal.ts'
 import { UNREADABLE_HINT } from '../secrets/read-secrets.ts'
@@ -29,7 +29,7 @@ export async function tryOutEndpoint(
   if (secrets.length === 0) throw new DomainError('misconfigured', 'it has no secret: rotate it')
   const webhookId = `msg_test_${crypto.randomUUID()}`
   const at = services.now().toISOString()
-  const data: EventView = {
+  const data: ShownEvent = {
     seq: 0,
     type: TEST_TYPE,
     workspace_id: null,
