@@ -3,13 +3,14 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { DomainError, invalidField } from '../lib/errors.ts'
+import { parsePayload } from '../lib/hooks/payload.ts'
 import { verifySignature } from '../lib/hooks/verify.ts'
-import { advanceRollouts } from '../lib/rollouts/advance-rollouts.ts'
 import type { Services } from '../lib/services.ts'
 import { readGiteaEvent, readGithubEvent } from '../lib/rollouts/published-image.ts'
 import { recordPublished } from '../lib/rollouts/record-published.ts'
 import type { AppEnv } from './app-env.ts'
-import { createDoors, follow, json, problem } from './door.ts'
+import { createDoors, json, problem } from './door.ts'
+import { carryOnRollouts } from './rollouts.ts'
 
 const FORGES = {
   github: {
@@ -72,7 +73,7 @@ export function forgeWebhookRoutes(services: Services) {
       const recorded = await recordPublished(services, reading.published, { source: forge, id })
       if ('ignored' in recorded) return c.json({ status: 'ignored' as const, reason: recorded.ignored }, 202)
       const { image, isNew, runtimes } = recorded
-      if (isNew) c.executionCtx.waitUntil(advanceRollouts(services).then((ids) => follow(services, c, ids)))
+      if (isNew) carryOnRollouts(services, c)
       return c.json({ status: isNew ? ('recorded' as const) : ('known' as const), image, runtimes }, 202)
     })
   }
@@ -87,12 +88,5 @@ async function readSigned(services: Services, c: Context<AppEnv>, forge: Forge):
   const incoming = { header: (name: string) => c.req.header(name), body: bytes }
   if (!(await verifySignature(forge, [secret], incoming, services.now())))
     throw new DomainError('unauthenticated', 'the signature is not valid')
-  const text = new TextDecoder().decode(bytes)
-  // Forges can be told to send a form, whose one field is the JSON.
-  const isForm = c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded') === true
-  try {
-    return JSON.parse(isForm ? (new URLSearchParams(text).get('payload') ?? '') : text) as unknown
-  } catch {
-    throw invalidField('body', 'is not valid JSON')
-  }
+  return parsePayload(bytes, incoming.header('content-type')).value
 }

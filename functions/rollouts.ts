@@ -1,6 +1,7 @@
 // /rollouts: another image for the workspaces of a runtime, a few at a time; how far it is, and what may be told to it.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { bounded } from '../lib/budget.ts'
 import { advanceRollouts } from '../lib/rollouts/advance-rollouts.ts'
 import {
   listRollouts,
@@ -153,16 +154,18 @@ const verbRoute = (verb: 'halt' | 'resume' | 'rollback', description: string) =>
     },
   })
 
+/** Has the pass over rollouts run after the answer, and what it restarted looked after. */
+export function carryOnRollouts(services: Services, c: Context<AppEnv>): void {
+  const own = bounded(services)
+  c.executionCtx.waitUntil(advanceRollouts(own).then((ids) => follow(own, c, ids)))
+}
+
 export function rolloutRoutes(services: Services) {
   const app = createDoors()
 
-  /** Has the pass over rollouts run after the answer, and what it restarted looked after. */
-  const carryOn = (c: Context<AppEnv>) =>
-    c.executionCtx.waitUntil(advanceRollouts(services).then((ids) => follow(services, c, ids)))
-
   app.openapi(startRoute, async (c) => {
     const rollout = await startRollout(actingFor(services, c), c.req.valid('json'))
-    carryOn(c)
+    carryOnRollouts(services, c)
     c.header('location', `/rollouts/${rollout.id}`)
     return c.json(toView(rollout), 201)
   })
@@ -187,14 +190,14 @@ export function rolloutRoutes(services: Services) {
   )
   app.openapi(verbRoute('resume', 'It goes on; after a trial, with all others.'), async (c) => {
     const rollout = await resumeRollout(actingFor(services, c), c.req.valid('param').id)
-    carryOn(c)
+    carryOnRollouts(services, c)
     return c.json(toView(rollout), 200)
   })
   app.openapi(
     verbRoute('rollback', 'All that have the image are given the one before; also after it was completed.'),
     async (c) => {
       const rollout = await rollBackRollout(actingFor(services, c), c.req.valid('param').id)
-      carryOn(c)
+      carryOnRollouts(services, c)
       return c.json(toView(rollout), 200)
     },
   )

@@ -15,8 +15,13 @@ const LEASE_MS = 60_000
 /** Steps of one rollout in one pass, at most: a Worker's pass has a budget of statements. */
 const MAX_STEPS = 6
 
+/** Statements that looking for what is under way takes, and one step, its lease's end included. */
+const CLAIM_COST = 4
+const STEP_COST = 6
+
 /** @returns ids of workspaces that were restarted */
 export async function advanceRollouts(services: Services): Promise<string[]> {
+  if (services.budget.left() < CLAIM_COST) return []
   await startPublished(services)
   const restarted: string[] = []
   for (const first of await claim(services)) {
@@ -34,6 +39,8 @@ async function advance(services: Services, first: Rollout): Promise<string[]> {
   const restarted: string[] = []
   let rollout: Rollout | undefined = first
   for (let steps = 0; steps < MAX_STEPS && rollout !== undefined && isMoving(rollout); steps++) {
+    // What is left of it is looked at by the next pass.
+    if (services.budget.left() < STEP_COST) break
     await noteProgress(services, rollout)
     const counted = await countRollout(services, rollout)
     const { isTrial, ...standing } = { ...rollout, isTrial: rollout.only !== null }

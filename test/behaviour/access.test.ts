@@ -179,7 +179,8 @@ describe('with ADMIN_TOKEN', () => {
   })
 
   test('what asks for nothing is open', async () => {
-    for (const { door } of ROWS.filter(({ scope }) => scope === 'nobody asks')) {
+    const open = ROWS.filter(({ door, scope }) => scope === 'nobody asks' && door.startsWith('GET '))
+    for (const { door } of open) {
       expect([door, (await h.fetchRaw(door.slice(4))).status]).toEqual([door, door === 'GET /' ? 302 : 200])
     }
   })

@@ -155,7 +155,10 @@ describe('with the policy auto', () => {
   })
 
   test('an image that comes while another is under way is next, if it is the newest then', async () => {
-    for (const digit of ['2', '3', '4']) expect((await github(h, about(digit))).status).toBe(202)
+    for (const digit of ['2', '3', '4']) {
+      expect((await github(h, about(digit))).status).toBe(202)
+      while ((await listed(h)).rollouts.length < 3) await new Promise((done) => setTimeout(done, 20))
+    }
     await untilEnded(h)
     h.advance(1_000)
     await h.sweep({ patienceMs: 2_000 })
