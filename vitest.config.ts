@@ -8,8 +8,10 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
+    // One process for many files: loading everything anew for each took a third of the time. No file leaves anything behind.
+    isolate: false,
     // On two processors the default is one: but much of what the tests do is wait for other processes.
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -7,7 +7,7 @@ const ADMIN = 'an-admin-who-is-watched'
 
 let h: Harness
 beforeAll(async () => {
-  h = await createHarness({ env: { ADMIN_TOKEN: ADMIN, TRUSTED_PROXY: 'fly' } })
+  h = await createHarness({ env: { ADMIN_TOKEN: ADMIN, EVENTS_RETENTION_DAYS: '365', TRUSTED_PROXY: 'fly' } })
 })
 afterAll(() => h.close())
 
