@@ -12,10 +12,16 @@ import type { Logged, Place, PlaceOptions } from './place.ts'
 export async function openNodePlace(options: PlaceOptions): Promise<Place> {
   const database = await openTestDatabase()
   const background = new Set<Promise<unknown>>()
+  const stop = new AbortController()
   const logged: Logged[] = []
   const context = {
     waitUntil(promise: Promise<unknown>) {
-      const task = promise.finally(() => background.delete(task))
+      const task = promise
+        .finally(() => background.delete(task))
+        .catch((error: unknown) => {
+          // What is still at it when the data is closed fails, and nobody is to hear of it.
+          if (!stop.signal.aborted) throw error
+        })
       background.add(task)
     },
     passThroughOnException() {},
@@ -24,6 +30,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
   const created = createServices(configOf(options.env), database, {
     fetch: options.outside,
     longBackground: true,
+    stopping: stop.signal,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields }),
     now: () => new Date(Date.now() + options.offset()),
     sleep: quickSleep,
@@ -49,6 +56,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
       while (background.size > 0) await Promise.allSettled(background)
     },
     async close() {
+      stop.abort()
       await Promise.race([Promise.allSettled(background), new Promise((done) => setTimeout(done, 1_000))])
       await database.close()
     },

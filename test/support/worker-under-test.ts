@@ -48,7 +48,16 @@ function open({ env, launchRate, loopback, outside }: Settings) {
     now: () => new Date(Date.now() + ahead),
     sleep: (ms, signal) => new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20)),
   })
-  const services = { ...created, provisioner: { ...created.provisioner, launchRate } }
+  /** Unpaced, but for tests of the pace: also where requests are counted. */
+  const paced = <Wired extends { provisioner: Services['provisioner'] }>(wired: Wired): Wired => ({
+    ...wired,
+    provisioner: { ...wired.provisioner, launchRate },
+  })
+  const { meter } = created
+  const services: Services = {
+    ...paced(created),
+    meter: meter && { ...meter, wire: (budget) => paced(meter.wire(budget)) },
+  }
   return { services, app: createApp(services, { loopback }) }
 }
 
