@@ -11,6 +11,8 @@ export const baseUrlFor = (
   origin: () => string,
 ): string => (caller?.kind === 'workspace' ? platformUrl : undefined) ?? publicUrl ?? origin()
 
-export const publicUrlOf = (config: Config, c: Context<AppEnv>): string =>
-  // At a door that asks for a signature there is no caller.
-  baseUrlFor(config, c.get('caller') as Caller | undefined, () => new URL(c.req.url).origin)
+export function publicUrlOf(config: Config, c: Context<AppEnv>): string {
+  // At a door that asks for a signature there is none.
+  const caller: Caller | undefined = c.get('caller')
+  return baseUrlFor(config, caller, () => new URL(c.req.url).origin)
+}
