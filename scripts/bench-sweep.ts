@@ -231,6 +231,7 @@ function createTable(workspaces: number, controlPlane: string, counted: { fly: n
   const answer = (method: string, url: URL): Response => {
     if (url.origin === PROXY) return Response.json({ name: 'bench' })
     counted.fly++
+    if (url.pathname.endsWith('/secrets')) return Response.json({ secrets: [] })
     const [, number, verb] = /\/machines(?:\/machine(\d+)(?:\/(\w+))?)?$/.exec(url.pathname) ?? []
     if (number === undefined) return list(url.searchParams)
     if (method === 'POST' && verb === 'start') states[Number(number) - 1] = 'started'
