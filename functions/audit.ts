@@ -35,7 +35,7 @@ export function createAudit(services: Services) {
     const door = c.get('door')
     if (caller === undefined || door === undefined || !isAudited(door.name)) return
     const { status } = c.res
-    const made = c.res.headers.get('location')?.split('/').at(-1)
+    const [, made] = /\/workspaces\/([^/]+)$/.exec(c.res.headers.get('location') ?? '') ?? []
     const id = (door.workspaceId ?? made ?? '').toLowerCase()
     const entry = {
       caller: callerKey(caller),

@@ -86,6 +86,10 @@ function doorOf(c: Context): DoorAsked | undefined {
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const route = matchedRoutes(c).findLast((one) => one.method === method)
   if (route === undefined) return undefined
-  const at = route.path.split('/').indexOf(':id')
-  return { name: `${method} ${route.path}`, workspaceId: at === -1 ? undefined : c.req.path.split('/')[at] }
+  const name = `${method} ${route.path}`
+  const rule = DOORS[name]
+  // Of a token or a rollout, an id is not that of a workspace.
+  const isOther = typeof rule === 'object' && rule.about === 'all'
+  const at = isOther ? -1 : route.path.split('/').indexOf(':id')
+  return { name, workspaceId: at === -1 ? undefined : c.req.path.split('/')[at] }
 }

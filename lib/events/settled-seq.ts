@@ -5,10 +5,11 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import type { Services } from '../services.ts'
 
-/** How long a writer is waited for: statements take milliseconds. */
-const PATIENCE_MS = 2_000
+/** The first pause before looking again; each is twice the one before, because to a Worker each look is one of few requests. */
+const FIRST_PAUSE_MS = 20
 
-const LOOK_AGAIN_MS = 20
+/** And the last, after two and a half seconds in all: statements take milliseconds. */
+const LAST_PAUSE_MS = 1_280
 
 /**
  * The highest sequence number below which nothing can appear any more, for reads that begin afterwards. One statement, two where
@@ -18,9 +19,9 @@ const LOOK_AGAIN_MS = 20
 export async function settledSeq(services: Pick<Services, 'db' | 'sleep'>): Promise<number | undefined> {
   const { last, writers } = await look(services.db)
   const waitedFor = new Set(writers)
-  for (let waited = 0; waitedFor.size > 0; waited += LOOK_AGAIN_MS) {
-    if (waited >= PATIENCE_MS) return undefined
-    await services.sleep(LOOK_AGAIN_MS)
+  for (let pause = FIRST_PAUSE_MS; waitedFor.size > 0; pause *= 2) {
+    if (pause > LAST_PAUSE_MS) return undefined
+    await services.sleep(pause)
     const now = await look(services.db)
     for (const writer of waitedFor) if (!now.writers.includes(writer)) waitedFor.delete(writer)
   }

@@ -99,6 +99,13 @@ describe('the audit', () => {
     expect(paged).toEqual(all)
   })
 
+  test('of what is no workspace has no workspace', async () => {
+    const { body: token } = await call('POST', '/tokens', { name: 'brief', scopes: ['read'] })
+    await call('DELETE', `/tokens/${String(token['id'])}`)
+    const [row] = (await audit()).audit
+    expect(row).toMatchObject({ door: 'DELETE /tokens/:id', status: 200, workspace_id: null })
+  })
+
   test('is forgotten after its time, and the story of workspaces is not', async () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'old', runtime: 'hermes' })
     const path = `/workspaces/${String(made['id'])}/explain`
