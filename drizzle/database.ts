@@ -1,4 +1,4 @@
-// What all three drivers can do, as one type. Interactive transactions are left out because Neon over HTTP has none: every
+// What all drivers can do, as one type. Interactive transactions are left out because Neon over HTTP has none: every
 // change here is one SQL statement. Relational queries are left out because their tables of relations take longer to make than
 // all else that a Worker needs to begin.
 import { DrizzleQueryError } from 'drizzle-orm'
@@ -9,9 +9,12 @@ export type Database = Omit<PgDatabase<PgQueryResultHKT>, 'query' | 'transaction
 /** An open database: its queries, its driver's name for `/healthz`, and how to let go of it. */
 export type OpenDatabase = {
   db: Database
-  driver: 'pglite' | 'postgres' | 'neon'
+  driver: 'pglite' | 'postgres' | 'neon' | 'hyperdrive'
   close(): Promise<void>
 }
+
+/** Is told of each statement before it leaves, and may throw instead. */
+export type Counter = { spend(): void }
 
 /** A statement that is over. Its text has `$1` where values were. `failed` is an SQLSTATE, or the name of an error. */
 export type Statement = { text: string; ms: number; failed: string | undefined }

@@ -1,10 +1,7 @@
 // Neon over HTTP, for Workers: one fetch a statement, no socket to keep, nothing to clean up.
 import { neon, neonConfig } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-http'
-import type { OpenDatabase } from './database.ts'
-
-/** Is told of each statement before it leaves, and may throw instead. */
-export type Counter = { spend(): void }
+import type { Counter, OpenDatabase } from './database.ts'
 
 /**
  * @param url the Neon connection string

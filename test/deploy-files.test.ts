@@ -7,7 +7,7 @@ import { missingSettings } from '../functions/worker-config.ts'
 
 const read = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
 
-const ENVIRONMENTS = ['', 'staging']
+const ENVIRONMENTS = ['', 'staging', 'hyperdrive']
 const configOf = (env: string) => readWranglerConfig({ config: 'wrangler.toml', env }, { hideWarnings: true })
 
 const example = Object.fromEntries(
@@ -27,9 +27,12 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
 
   test('asks for everything that a Worker cannot do without', () => {
     expect(missingSettings({})).not.toEqual([])
-    const given = Object.fromEntries((config.secrets?.required ?? []).map((name: string) => [name, 'set']))
+    const required: string[] = config.secrets?.required ?? []
+    // What a Hyperdrive stands for.
+    if (config.hyperdrive.length > 0) required.unshift('DATABASE_URL')
+    const given = Object.fromEntries(required.map((name) => [name, 'set']))
     expect(missingSettings({ ...config.vars, ...given })).toEqual([])
-    expect(config.secrets?.required).toEqual(configOf('').secrets?.required)
+    expect(required).toEqual(configOf('').secrets?.required)
   })
 
   test('holds nothing secret, and nothing for development alone', () => {
@@ -45,9 +48,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
 
   test('sweeps every minute, logs all and traces some, and has one address', () => {
     expect(config).toMatchObject({
-      main: expect.stringMatching(/functions\/worker\.ts$/) as string,
       triggers: { crons: ['* * * * *'] },
-      compatibility_flags: ['enable_request_signal'],
       preview_urls: false,
       observability: {
         enabled: true,
@@ -55,6 +56,18 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
         traces: { enabled: true, head_sampling_rate: 0.1 },
       },
     })
+  })
+
+  test("has Node's API where the driver of a Hyperdrive needs it, and nowhere else", () => {
+    const isHyperdrive = env === 'hyperdrive'
+    expect(config.main).toMatch(isHyperdrive ? /functions\/worker-hyperdrive\.ts$/ : /functions\/worker\.ts$/)
+    expect(config.hyperdrive.map(({ binding }: { binding: string }) => binding)).toEqual(
+      isHyperdrive ? ['HYPERDRIVE'] : [],
+    )
+    expect(config.compatibility_flags).toEqual([
+      'enable_request_signal',
+      ...(isHyperdrive ? ['nodejs_compat'] : []),
+    ])
   })
 })
 

@@ -78,7 +78,12 @@ const machinesAre = (place: WorkerPlace, states: string[]) =>
 describe('a Worker that knows its limit', () => {
   let place: WorkerPlace
   beforeAll(async () => {
-    place = await startWorkerPlace(code, {}, { SUBREQUEST_LIMIT: String(FREE_PLAN) }, FREE_PLAN)
+    place = await startWorkerPlace(
+      code,
+      {},
+      { SUBREQUEST_LIMIT: String(FREE_PLAN) },
+      { subrequests: FREE_PLAN },
+    )
   })
   afterAll(() => place.close())
 
@@ -140,7 +145,7 @@ describe('a Worker that is cut off in the middle, again and again', () => {
   let place: WorkerPlace
   beforeAll(async () => {
     // It believes to be on the paid plan.
-    place = await startWorkerPlace(code, {}, {}, 22)
+    place = await startWorkerPlace(code, {}, {}, { subrequests: 22 })
   })
   afterAll(() => place.close())
 

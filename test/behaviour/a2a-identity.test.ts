@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
-import { PLACE } from '../support/place-name.ts'
+import { IN_WORKERD } from '../support/place-name.ts'
 
 const seen: Headers[] = []
 
@@ -171,7 +171,7 @@ describe('limits', () => {
     expect([over.status, over.body.error?.data['reason']]).toEqual([429, 'TOO_MANY_REQUESTS_IN_FLIGHT'])
     for (const response of open) await response.body?.cancel()
     // A Worker is not told that its caller has left: its place comes free when it has not been heard of for long.
-    if (PLACE === 'workerd') h.advance(30 * 60_000)
+    if (IN_WORKERD) h.advance(30 * 60_000)
     await expect.poll(async () => (await send(id, ADMIN)).status).toBe(200)
   })
 })

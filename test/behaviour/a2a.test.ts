@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
-import { PLACE } from '../support/place-name.ts'
+import { IN_WORKERD } from '../support/place-name.ts'
 
 type Seen = { method: string; path: string; headers: Headers; body: string }
 
@@ -266,7 +266,7 @@ describe('headers', () => {
     expect(headers.get('last-event-id')).toBe('7')
     expect(headers.get('x-custom')).toBe('kept')
     // On Workers, `connection` and what it names end at Cloudflare; workerd alone takes `connection` away and nothing else.
-    const hop = PLACE === 'workerd' ? [] : ['x-hop']
+    const hop = IN_WORKERD ? [] : ['x-hop']
     for (const gone of [...hop, 'cookie', 'x-workspace-id', 'fly-prefer-region']) {
       expect([gone, headers.get(gone)]).toEqual([gone, null])
     }

@@ -4,7 +4,7 @@ import { EVENT_TYPES, type EventType, isEventType } from '../../lib/events/event
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 import { listenTo } from '../support/event-stream.ts'
 import { testInside } from '../support/place.ts'
-import { PLACE } from '../support/place-name.ts'
+import { IN_WORKERD } from '../support/place-name.ts'
 
 type Event = { seq: number; type: string; workspace_id: string | null; generation: number | null; at: string }
 type Page = { events: (Event & { payload: Json })[]; next: number }
@@ -291,7 +291,7 @@ describe('listening to it', () => {
     expect(listener.heard).toEqual([])
     await listener.leave()
     // Nobody is left, of all who listened here. A Worker is not told that a listener has left.
-    if (PLACE === 'workerd') return
+    if (IN_WORKERD) return
     h.advance(5_000)
     await expect
       .poll(async () => (await ask<string>('/metrics')).body, SOON)

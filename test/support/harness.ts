@@ -6,7 +6,7 @@ import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import type { SweepOptions } from '../../lib/sweep.ts'
 import { openNodePlace } from './node-place.ts'
-import { PLACE } from './place-name.ts'
+import { IN_WORKERD } from './place-name.ts'
 import { QUICK } from './quick-timings.ts'
 import { openWorkerdPlace } from './workerd-place.ts'
 
@@ -88,7 +88,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     })
   }
 
-  const open = PLACE === 'workerd' ? openWorkerdPlace : openNodePlace
+  const open = IN_WORKERD ? openWorkerdPlace : openNodePlace
   const place = await open({
     env: {
       CONTAINER_BACKEND: 'flyio',

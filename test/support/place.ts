@@ -7,7 +7,7 @@ import type { AppEnv } from '../../functions/app-env.ts'
 import type { LogFields, LogLevel } from '../../lib/log.ts'
 import type { Services } from '../../lib/services.ts'
 import type { SweepOptions, SweepSummary } from '../../lib/sweep.ts'
-import { PLACE } from './place-name.ts'
+import { IN_WORKERD } from './place-name.ts'
 
 export type Logged = { level: LogLevel; message: string; fields: LogFields }
 
@@ -47,6 +47,6 @@ export type Place = {
 /** A test that reaches into the process of the control plane; elsewhere it is skipped, with the reason. */
 export const testInside = (why: string, name: string, run: (context: TestContext) => Promise<void> | void) =>
   test(name, async (context) => {
-    if (PLACE === 'workerd') context.skip(`cannot be run in workerd: ${why}`)
+    if (IN_WORKERD) context.skip(`cannot be run in workerd: ${why}`)
     await run(context)
   })

@@ -4,13 +4,13 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
-import { PLACE } from './place-name.ts'
+import { IN_WORKERD, PLACE } from './place-name.ts'
 import { bundleWorker } from './worker-bundle.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string
-    /** The bundle of worker-under-test.ts; empty in other places. */
+    /** The bundle of worker-under-test.ts, or of the one for Hyperdrive; empty in other places. */
     workerUnderTest: string
   }
 }
@@ -36,8 +36,13 @@ export async function startPostgres(): Promise<{ url: string; stop(): Promise<vo
 export default async function setup({ provide }: TestProject) {
   const [postgres, worker] = await Promise.all([
     startPostgres(),
-    PLACE === 'workerd'
-      ? bundleWorker({ minify: false, entry: 'test/support/worker-under-test.ts' })
+    IN_WORKERD
+      ? bundleWorker({
+          minify: false,
+          ...(PLACE === 'hyperdrive'
+            ? { entry: 'test/support/worker-under-test-hyperdrive.ts', environment: 'hyperdrive' }
+            : { entry: 'test/support/worker-under-test.ts' }),
+        })
       : undefined,
   ])
   provide('postgresUrl', postgres.url)

@@ -1,9 +1,9 @@
 // The Worker's bundle, made by wrangler from wrangler.toml as Cloudflare would get it.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -20,8 +20,13 @@ export type Bundle = {
 /**
  * Bundles functions/worker.ts, or another entry, the way `wrangler deploy` does; nothing is sent anywhere.
  * @param options.entry a path from the top of the project
+ * @param options.environment of wrangler.toml
  */
-export async function bundleWorker(options: { minify: boolean; entry?: string }): Promise<Bundle> {
+export async function bundleWorker(options: {
+  minify: boolean
+  entry?: string
+  environment?: string
+}): Promise<Bundle> {
   const out = mkdtempSync(join(tmpdir(), 'worker-'))
   try {
     const flags = ['--dry-run', '--outdir', out, '--metafile', join(out, 'meta.json')]
@@ -31,6 +36,7 @@ export async function bundleWorker(options: { minify: boolean; entry?: string })
         join(WRANGLER, '../bin/wrangler.js'),
         'deploy',
         ...(options.entry === undefined ? [] : [options.entry]),
+        `--env=${options.environment ?? ''}`,
         ...flags,
         ...(options.minify ? ['--minify'] : ['--no-minify']),
       ],
@@ -45,11 +51,12 @@ export async function bundleWorker(options: { minify: boolean; entry?: string })
         },
       },
     )
+    const bundle = readdirSync(out).find((name) => name.endsWith('.js')) ?? ''
     const meta = JSON.parse(readFileSync(join(out, 'meta.json'), 'utf8')) as {
       inputs: Record<string, { imports: { path: string; external?: boolean }[] }>
     }
     return {
-      code: readFileSync(join(out, `${basename(options.entry ?? 'worker.ts', '.ts')}.js`), 'utf8'),
+      code: readFileSync(join(out, bundle), 'utf8'),
       inputs: Object.keys(meta.inputs),
       externals: Object.values(meta.inputs).flatMap(({ imports }) =>
         imports

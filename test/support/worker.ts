@@ -1,4 +1,4 @@
-// The Worker started in workerd, with Neon's protocol and Fly's two doors on loopback ports of this process.
+// The Worker started in workerd, with Neon's protocol or a Hyperdrive, and Fly's two doors on loopback ports of this process.
 import { Miniflare } from 'miniflare'
 import type { Program } from '../../lib/emulator/host.ts'
 import { createPostgresDatabase } from './database.ts'
@@ -6,11 +6,21 @@ import { startLoopbackFly } from './loopback-fly.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import { freePorts } from './ports.ts'
 
-/** A bundle in workerd. `bindings` are the Worker's variables and secrets; with `subrequests` it gets no more than so many. */
+export type WorkerdOptions = {
+  port?: number
+  /** It gets no more than so many. */
+  subrequests?: number
+  /** Node's API for a driver that needs it. */
+  nodejs?: boolean
+  /** A connection string: then there is a binding HYPERDRIVE for it. */
+  hyperdrive?: string
+}
+
+/** A bundle in workerd. `bindings` are the Worker's variables and secrets. */
 export async function startWorkerd(
   code: string,
   bindings: Record<string, string>,
-  { port, subrequests }: { port?: number; subrequests?: number } = {},
+  { hyperdrive, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
 ): Promise<{ url: string; runCron(): Promise<string>; close(): Promise<void> }> {
   const worker = { type: 'ESModule', path: 'worker.js', contents: code } as const
   const miniflare = new Miniflare({
@@ -21,8 +31,12 @@ export async function startWorkerd(
         }),
     compatibilityDate: '2026-04-01',
     // Node's AsyncLocalStorage is for the limit alone: the Worker itself imports nothing.
-    compatibilityFlags: ['enable_request_signal', ...(subrequests === undefined ? [] : ['nodejs_als'])],
+    compatibilityFlags: [
+      'enable_request_signal',
+      ...(nodejs ? ['nodejs_compat'] : subrequests === undefined ? [] : ['nodejs_als']),
+    ],
     bindings,
+    ...(hyperdrive === undefined ? {} : { hyperdrives: { HYPERDRIVE: hyperdrive } }),
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),
     // The request details that Miniflare would else fetch from Cloudflare.
@@ -87,7 +101,7 @@ export async function startWorkerPlace(
   code: string,
   programs: Record<string, Program> = {},
   settings: Record<string, string> = {},
-  subrequests?: number,
+  { overHyperdrive = false, ...limits }: { overHyperdrive?: boolean; subrequests?: number } = {},
 ) {
   const database = await createPostgresDatabase()
   const bridge = await startNeonBridge()
@@ -97,15 +111,14 @@ export async function startWorkerPlace(
     code,
     {
       ...fly.settings,
-      DATABASE_URL: database,
-      NEON_HTTP_ENDPOINT: bridge.endpoint,
+      ...(overHyperdrive ? {} : { DATABASE_URL: database, NEON_HTTP_ENDPOINT: bridge.endpoint }),
       PUBLIC_URL: `http://127.0.0.1:${port}`,
       ADMIN_TOKEN,
       SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'w').toString('base64'),
       LOG_LEVEL: 'silent',
       ...settings,
     },
-    { port, ...(subrequests === undefined ? {} : { subrequests }) },
+    { port, ...limits, ...(overHyperdrive ? { hyperdrive: database } : {}) },
   )
   return {
     ...worker,

@@ -1,4 +1,4 @@
-// The control plane in workerd, over Neon's driver and a real Postgres. Its whole network ends in this process.
+// The control plane in workerd, over a real Postgres by way of Neon's driver or a Hyperdrive. Its whole network ends in this process.
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { Agent, request as ask } from 'undici'
@@ -9,6 +9,7 @@ import { ConnectionLost } from '../../lib/emulator/connection-lost.ts'
 import { createPostgresDatabase } from './database.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import type { Logged, Place, PlaceOptions } from './place.ts'
+import { PLACE } from './place-name.ts'
 import { plainly } from './plain-http.ts'
 import { AHEAD, CONTROL, NAMED } from './worker-control.ts'
 import { startWorkerd } from './worker.ts'
@@ -24,14 +25,18 @@ export async function openWorkerdPlace(options: PlaceOptions): Promise<Place> {
     setting: 'a test',
     first: plainly((request) => leave(options.outside, request)),
   })
-  const worker = await startWorkerd(inject('workerUnderTest'), {
-    PLACE: JSON.stringify({
-      env: { ...env, DATABASE_URL: url, NEON_HTTP_ENDPOINT: bridge.endpoint },
-      loopback,
-      launchRate,
-      outside: `http://127.0.0.1:${network.port}`,
-    }),
-  })
+  const worker = await startWorkerd(
+    inject('workerUnderTest'),
+    {
+      PLACE: JSON.stringify({
+        env: { ...env, DATABASE_URL: url, NEON_HTTP_ENDPOINT: bridge.endpoint },
+        loopback,
+        launchRate,
+        outside: `http://127.0.0.1:${network.port}`,
+      }),
+    },
+    PLACE === 'hyperdrive' ? { hyperdrive: url } : {},
+  )
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 })
 
   /** As it is on the wire: nothing is followed, unpacked or added. */

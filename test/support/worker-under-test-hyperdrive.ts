@@ -1,0 +1,9 @@
+// The Worker under test over node-postgres and a Hyperdrive.
+import { connectHyperdrive, onConnection } from '../../drizzle/hyperdrive.ts'
+import { createWorkerUnderTest } from './create-worker-under-test.ts'
+
+export default createWorkerUnderTest({
+  connect: (_database, budget) => connectHyperdrive(budget),
+  during: ({ HYPERDRIVE: binding }, _database, work) =>
+    onConnection((binding as { connectionString: string }).connectionString, work),
+})

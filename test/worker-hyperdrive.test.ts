@@ -1,0 +1,92 @@
+// The Worker of wrangler.toml's environment `hyperdrive` in workerd, from the bundle that would be deployed. All else that it does is
+// tested by `npm run test:hyperdrive`.
+import { gzipSync } from 'node:zlib'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { askRegion, type Json } from './support/harness.ts'
+import { startWorkerd, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
+import { type Bundle, bundleWorker } from './support/worker-bundle.ts'
+
+let bundle: Bundle
+beforeAll(async () => {
+  bundle = await bundleWorker({ minify: true, environment: 'hyperdrive' })
+})
+
+test('is small, and holds no driver but its own', () => {
+  const strangers = /lib\/emulator|pglite|neondatabase|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
+  expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
+  const size = gzipSync(bundle.code).length
+  console.log(`the Worker over Hyperdrive: ${Math.round(size / 1024)} KiB gzipped`)
+  expect(size).toBeLessThanOrEqual(300 * 1024)
+})
+
+test('without its binding answers 503 and says where to write it', async () => {
+  const worker = await startWorkerd(bundle.code, { CONTAINER_BACKEND: 'flyio' }, { nodejs: true })
+  try {
+    const response = await fetch(`${worker.url}/workspaces`)
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({
+      code: 'misconfigured',
+      detail: expect.stringContaining('HYPERDRIVE is missing') as string,
+    })
+  } finally {
+    await worker.close()
+  }
+})
+
+describe('in workerd', () => {
+  let place: WorkerPlace
+  let database: Client
+  beforeAll(async () => {
+    place = await startWorkerPlace(bundle.code, {}, {}, { overHyperdrive: true })
+    database = new Client({ connectionString: place.database })
+    await database.connect()
+  })
+  afterAll(async () => {
+    await database.end()
+    await place.close()
+  })
+
+  const post = async (path: string, json?: Json, headers: Record<string, string> = {}) => {
+    const response = await place.call(path, { method: 'POST', headers, json })
+    return { status: response.status, body: (await response.json()) as Json }
+  }
+
+  // The first requests of this Worker, because it asks until it has seen that there is no cache.
+  test('whose reads show what was before a write serves nothing and sweeps nothing, until that has an end', async () => {
+    // What a cache does, as far as whoever reads can tell: what was just written is not there.
+    await database.query(
+      `create function is_forgotten() returns trigger language plpgsql as 'begin return null; end'`,
+    )
+    await database.query(
+      'create trigger as_a_cache before insert or update on rate_limits for each row execute function is_forgotten()',
+    )
+    const { status, body } = await post('/workspaces', { name: 'stale' })
+    expect(status).toBe(503)
+    expect(body).toMatchObject({
+      code: 'misconfigured',
+      detail: expect.stringContaining('--caching-disabled true') as string,
+    })
+    expect(await place.runCron()).not.toBe('ok')
+
+    await database.query('drop trigger as_a_cache on rate_limits')
+    expect(await (await place.call('/workspaces')).json()).toEqual([])
+    expect(await place.runCron()).toBe('ok')
+  })
+
+  test('tells what it is made of, makes a workspace, talks to it, and sweeps', async () => {
+    expect(await (await place.call('/healthz')).json()).toMatchObject({ database: 'hyperdrive' })
+    const { body } = await post('/workspaces', { name: 'one', runtime: 'hermes' }, { prefer: 'wait=20' })
+    expect(body).toMatchObject({ status: 'ready' })
+    expect((await post(`/workspaces/${String(body['id'])}/a2a`, askRegion())).body).toMatchObject({
+      result: { parts: [{ text: 'ord' }] },
+    })
+    expect(await place.runCron()).toBe('ok')
+    expect((await place.call('/readyz')).status).toBe(200)
+  })
+
+  test('answers many at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 60 }, () => place.call('/workspaces')))
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  })
+})
