@@ -1,5 +1,5 @@
 // `npm run dev:worker`: the Worker on this computer as it will run at Cloudflare, without an account anywhere: wrangler's workerd,
-// a Postgres from npm behind Neon's protocol or a Hyperdrive, and the emulated Fly with its machines as processes.
+// a Postgres from npm behind Neon's protocol, and the emulated Fly with its machines as processes.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -24,7 +24,6 @@ All of it is gone when it ends.
 
   --port N            where the Worker listens              default 8080
   --subrequests N     SUBREQUEST_LIMIT: 50 is the free plan    default 10000
-  --hyperdrive        the Worker of wrangler.toml's environment of that name, over a Hyperdrive
   --once              ends when it is ready: to see that it works
 
 Ctrl-C ends it.
@@ -33,7 +32,6 @@ Ctrl-C ends it.
 const { values: flags } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
-    hyperdrive: { type: 'boolean', default: false },
     once: { type: 'boolean' },
     port: { type: 'string', default: '8080' },
     subrequests: { type: 'string', default: '10000' },
@@ -95,7 +93,7 @@ async function start(): Promise<ChildProcess> {
   writeFileSync(
     secrets,
     Object.entries({
-      ...(flags.hyperdrive ? {} : { DATABASE_URL: postgres.url }),
+      DATABASE_URL: postgres.url,
       FLY_API_TOKEN: config.fly.token,
       FLY_WORKSPACE_APP: config.fly.apps[0],
       PUBLIC_URL: url,
@@ -118,7 +116,7 @@ async function start(): Promise<ChildProcess> {
     [
       join(createRequire(import.meta.url).resolve('wrangler/package.json'), '../bin/wrangler.js'),
       'dev',
-      `--env=${flags.hyperdrive ? 'hyperdrive' : ''}`,
+      '--env=',
       '--local',
       '--ip=127.0.0.1',
       `--port=${flags.port}`,
@@ -135,7 +133,6 @@ async function start(): Promise<ChildProcess> {
         HOME: process.env['HOME'],
         WRANGLER_SEND_METRICS: 'false',
         WRANGLER_HIDE_BANNER: 'true',
-        CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_HYPERDRIVE: postgres.url,
       },
       stdio: ['ignore', 'inherit', 'inherit'],
       // Ctrl-C is for us, who then end everything in order.

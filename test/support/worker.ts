@@ -35,8 +35,11 @@ export async function startWorkerd(
       'enable_request_signal',
       ...(nodejs ? ['nodejs_compat'] : subrequests === undefined ? [] : ['nodejs_als']),
     ],
-    bindings,
-    ...(hyperdrive === undefined ? {} : { hyperdrives: { HYPERDRIVE: hyperdrive } }),
+    bindings: {
+      ...bindings,
+      // Miniflare's own binding goes through a proxy in this process, which ends with an uncaught error when a caller hangs up.
+      ...(hyperdrive === undefined ? {} : { HYPERDRIVE: { connectionString: hyperdrive } }),
+    },
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),
     // The request details that Miniflare would else fetch from Cloudflare.
