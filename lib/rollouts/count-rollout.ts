@@ -22,6 +22,7 @@ const NOT_THE_IMAGE = [
   'secrets_unreadable',
   'secrets_refused',
   'never_launched',
+  'host_unreachable',
 ]
 
 /** Brings the states of the workspaces that a rollout has reached up to date. */

@@ -165,11 +165,7 @@ function absentStep(workspace: Workspace, now: Date): Step {
 function goneStep(workspace: Workspace, now: Date): Step {
   // An older generation's machine went away, as when a failed workspace is restarted: nothing was lost.
   if (isBehind(workspace)) return { do: 'forget_machine' }
-  const reason = reasonOf(
-    'machine_gone',
-    `Machine ${workspace.machineId ?? ''} no longer exists.`,
-    'It was destroyed outside this control plane, or its host was lost. A new one is being made.',
-  )
+  const reason = goneReason(workspace)
   if (isTransient(workspace.status) && isExhausted(workspace, now))
     return { do: 'give_up', reason: crashLoop(reason) }
   return { do: 'replace', reason }
@@ -220,6 +216,13 @@ export const problemReason = (problem: ProvisionProblem): StoredReason => ({
 
 const reasonOf = (code: string, message: string, hint: string): StoredReason => ({ code, message, hint })
 
+const goneReason = (workspace: Workspace) =>
+  reasonOf(
+    'machine_gone',
+    `Machine ${workspace.machineId ?? ''} no longer exists.`,
+    'It was destroyed outside this control plane, or its host was lost.',
+  )
+
 const crashLoop = (last: StoredReason): StoredReason => ({
   ...last,
   message: `Given up after ${MAX_RECOVERIES} recoveries. ${last.message}`,
@@ -256,7 +259,7 @@ export function causeOf(machine: Machine): StoredReason {
   return reasonOf(
     'stopped_outside',
     `Machine ${machine.id} is ${machine.state}, and this control plane did not ask for it.`,
-    'It is being started again. To keep it stopped, pause the workspace.',
+    'To keep a machine stopped, pause its workspace.',
   )
 }
 
@@ -270,8 +273,23 @@ function lateReason(workspace: Workspace, observed: Observed): StoredReason {
     )
   }
   const { machine } = observed
-  if (machine.phase !== 'started' || (machine.exit !== undefined && !machine.exit.requested))
-    return causeOf(machine)
+  const crashed = machine.exit !== undefined && !machine.exit.requested
+  if (machine.phase === 'gone') return goneReason(workspace)
+  if (machine.phase === 'unknown') {
+    return reasonOf(
+      'host_unreachable',
+      `The host of machine ${machine.id} did not answer in time.`,
+      'Restart the workspace to try again, in another region if it goes on.',
+    )
+  }
+  if (machine.phase === 'busy' && !crashed && machine.trouble === undefined) {
+    return reasonOf(
+      'never_started',
+      `Machine ${machine.id} was still ${machine.state} when its time was up.`,
+      'Restart the workspace to try again. An image that takes this long to pull needs a higher PROVISION_TIMEOUT_SECONDS.',
+    )
+  }
+  if (machine.phase !== 'started' || crashed) return causeOf(machine)
   return workspace.registeredAt === null
     ? reasonOf(
         'never_registered',
