@@ -38,6 +38,7 @@ const delegateRoute = createRoute({
     404: problem('No such workspace, or none that it may talk to.'),
     409: problem('The target is paused.'),
     413: problem('The task is larger than a message may be.'),
+    429: problem('Too many messages wait for the target.'),
     503: problem('The target has failed.'),
   },
 })

@@ -66,7 +66,7 @@ export function incomingHookRoutes(services: Services) {
       400: problem('It was signed rightly, and its JSON is none.'),
       401: problem('No such workspace or hook, or it is disabled, or the signature is not right.'),
       413: problem('It is too large.'),
-      429: problem('Too many.'),
+      429: problem('Too many, or too many that wait for the workspace.'),
     },
   })
   return app

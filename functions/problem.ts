@@ -65,6 +65,7 @@ const CODES: Partial<Record<ProxyReason, ErrorCode>> = {
   WORKSPACE_FAILED: 'unavailable',
   WORKSPACE_STARTING: 'unavailable',
   WORKSPACE_REMOVED: 'not_found',
+  TOO_MANY_MESSAGES_WAITING: 'rate_limited',
 }
 
 // A message that could not be taken for its workspace, at a door that is not A2A's.

@@ -11,6 +11,7 @@ export type ProxyReason =
   | 'NOT_CONFIGURED'
   | 'RATE_LIMITED'
   | 'TOO_MANY_REQUESTS_IN_FLIGHT'
+  | 'TOO_MANY_MESSAGES_WAITING'
   | 'BINDING_NOT_OFFERED'
   | 'MESSAGE_ID_REUSED'
   | 'WORKSPACE_NOT_FOUND'
@@ -42,6 +43,7 @@ export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
   NOT_CONFIGURED: { status: 503, code: -32000 },
   RATE_LIMITED: { status: 429, code: -32000, retryAfterSeconds: 60 },
   TOO_MANY_REQUESTS_IN_FLIGHT: { status: 429, code: -32000, retryAfterSeconds: 1 },
+  TOO_MANY_MESSAGES_WAITING: { status: 429, code: -32000, retryAfterSeconds: 60 },
   BINDING_NOT_OFFERED: { status: 404, code: -32601 },
   MESSAGE_ID_REUSED: { status: 409, code: -32600 },
   WORKSPACE_NOT_FOUND: { status: 404, code: -32000 },

@@ -2,6 +2,7 @@
 // any restart of ours. The same message id again is the same message.
 import { and, eq, sql } from 'drizzle-orm'
 import type { WithSubquery } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema.ts'
 import { completeMessage } from '../a2a/complete.ts'
 import { isObject } from '../a2a/exact-json.ts'
@@ -45,9 +46,14 @@ export type Accepted = {
   isRepeat: boolean
 }
 
+/** What may wait for one workspace, so that an agent that takes nothing does not fill the database. */
+const MOST_WAITING = 10_000
+const MOST_WAITING_BYTES = 100_000_000
+
 /**
  * @param also a further insert in the same statement, as a CTE over the CTE `stored`: both are stored or neither
- * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it could never arrive
+ * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it could never arrive;
+ *   TOO_MANY_MESSAGES_WAITING
  */
 export async function acceptMessage(
   services: Services,
@@ -55,9 +61,16 @@ export async function acceptMessage(
   also?: WithSubquery,
 ): Promise<Accepted> {
   const row = await newMessage(services, acceptance)
-  const workspace = await getWorkspace(services.db, row.workspaceId)
   const { db } = services
-  if (COMING.includes(workspace.status)) {
+  const [workspace, waiting] = await Promise.all([
+    getWorkspace(db, row.workspaceId),
+    waitingFor(db, row.workspaceId),
+  ])
+  const isComing = COMING.includes(workspace.status)
+  const isFull =
+    waiting.count >= MOST_WAITING ||
+    (waiting.count > 0 && waiting.bytes + row.request.length > MOST_WAITING_BYTES)
+  if (isComing && !isFull) {
     const stored = db.$with('stored').as(db.insert(messages).values(row).onConflictDoNothing().returning())
     const logged = appendRows(db, 'stored', {
       event: 'message_accepted',
@@ -69,8 +82,7 @@ export async function acceptMessage(
       .with(stored, logged, ...(also === undefined ? [] : [also]))
       .select()
       .from(stored)
-    if (message !== undefined)
-      return { message, depth: await depthOf(services, row.workspaceId), isRepeat: false }
+    if (message !== undefined) return { message, depth: waiting.count + 1, isRepeat: false }
   }
   const [known] = await db
     .select()
@@ -82,11 +94,17 @@ export async function acceptMessage(
         eq(messages.messageId, row.messageId),
       ),
     )
-  if (known === undefined) throw refusalOf(workspace)
+  if (known === undefined) {
+    if (!isComing || !isFull) throw refusalOf(workspace)
+    throw new ProxyError(
+      'TOO_MANY_MESSAGES_WAITING',
+      `${waiting.count} messages wait for this workspace already, with ${Math.round(waiting.bytes / 1_000_000)} MB`,
+    )
+  }
   if (known.fingerprint !== row.fingerprint) {
     throw new ProxyError('MESSAGE_ID_REUSED', 'this messageId was used for another message: use a new one')
   }
-  return { message: known, depth: await depthOf(services, row.workspaceId), isRepeat: true }
+  return { message: known, depth: waiting.count, isRepeat: true }
 }
 
 async function newMessage(
@@ -169,7 +187,14 @@ function idsOf(text: string): { messageId?: string; contextId?: string } {
 const isStorableId = (id: unknown): id is string =>
   typeof id === 'string' && id !== '' && id.length <= 512 && id.isWellFormed() && !id.includes('\0')
 
-async function depthOf({ db }: Services, workspaceId: string): Promise<number> {
-  const open = and(eq(messages.workspaceId, workspaceId), sql`${messages.state} in ('queued', 'sending')`)
-  return db.$count(messages, open)
+async function waitingFor(db: Database, workspaceId: string): Promise<{ count: number; bytes: number }> {
+  const [waiting] = await db
+    .select({
+      count: sql<number>`count(*)::int`,
+      // Says how long a text is without reading it.
+      bytes: sql<string>`coalesce(sum(octet_length(${messages.request})), 0)`,
+    })
+    .from(messages)
+    .where(and(eq(messages.workspaceId, workspaceId), sql`${messages.state} in ('queued', 'sending')`))
+  return { count: waiting?.count ?? 0, bytes: Number(waiting?.bytes ?? 0) }
 }

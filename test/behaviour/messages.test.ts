@@ -1,6 +1,6 @@
 // Messages that are accepted to be delivered later: each arrives once and in its order or says why not, and its answer waits
 // to be read by those whom it concerns.
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema.ts'
 import { releaseMessages } from '../../lib/messages/deliver.ts'
@@ -146,6 +146,39 @@ describe('acceptance', () => {
     gate.open()
     await h.settled()
   })
+
+  test.each([
+    ['10,000 messages', 10_000, 10],
+    ['100 MB', 10, 10_000_000],
+  ])(
+    'is refused where %s wait already, and who was accepted before is told so again',
+    async (_, count, size) => {
+      const slow = await make()
+      const gate = createGate()
+      puppet.answer = async (arrival) => {
+        await gate.passed
+        return reply(arrival)
+      }
+      const first = envelope({ messageId: 'first' })
+      const { body: accepted } = await post(slow, first)
+      const far = new Date(h.now().getTime() + HOUR).toISOString()
+      await h.db
+        .execute(sql`insert into ${messages} (id, workspace_id, caller, message_id, method, request, request_headers,
+        fingerprint, next_attempt_at, created_at, expires_at)
+      select gen_random_uuid(), ${slow}, 'somebody', n, '', repeat('x', ${size}), '{}', '', ${far}, ${far}, ${far}
+      from generate_series(1, ${count}) n`)
+      const { body, headers, status } = await post(slow, envelope({ messageId: 'one more' }))
+      expect(status).toBe(429)
+      expect(body).toMatchObject({
+        error: { data: { reason: 'TOO_MANY_MESSAGES_WAITING', delivered: 'no' } },
+      })
+      expect(headers.get('retry-after')).toBe('60')
+      expect((await post(slow, first)).body).toMatchObject({ id: accepted.id, queue_depth: count + 1 })
+      gate.open()
+      await remove(slow)
+      await h.settled()
+    },
+  )
 
   test('is for sends alone: whatever else prefers it is answered at once', async () => {
     const { status, headers } = await post(agent, { ...envelope(), method: 'tasks/get' })
