@@ -200,7 +200,8 @@ describe.each(SCHEMES)('%s', (scheme) => {
     ]
     if (scheme !== 'bearer') refusals.push(await post(hook.path, `${body} `, headers))
     if (['standard', 'slack', 'stripe'].includes(scheme)) {
-      for (const off of [-301, 301]) {
+      // The clock goes on meanwhile, towards those who are ahead.
+      for (const off of [-301, 330]) {
         const late = sign[scheme]?.(hook.secret, body, 'x', seconds() + off) ?? {}
         refusals.push(await post(hook.path, body, late))
       }
