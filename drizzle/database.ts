@@ -43,8 +43,15 @@ export function watched<Args extends [Asked, ...unknown[]], Answer>(
   }
 }
 
-// SQLSTATE classes that mean "not now" rather than "not like this": connection, resources, operator intervention.
-const PASSING = /^(08|53|57)/
+/** Reads come from a cache, and show what was before a write: no outage, but nothing may be done with them. */
+export class StaleReads extends Error {
+  override name = 'StaleReads'
+  readonly code = 'XX000'
+}
+
+// SQLSTATE classes that mean "not now" rather than "not like this": connection, resources, operator intervention, and what a
+// database or a Hyperdrive before it cannot help (https://developers.cloudflare.com/hyperdrive/observability/troubleshooting/).
+const PASSING = /^(08|53|57|58)/
 
 /**
  * Whether an error says that the database could not be reached or served, as opposed to having refused a statement.

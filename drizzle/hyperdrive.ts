@@ -1,13 +1,16 @@
 // Cloudflare's Hyperdrive, for Workers: node-postgres through a pool that Cloudflare keeps beside the database. A connection belongs
 // to the invocation that opened it, so there is one for each, and statements find theirs by the invocation that they are made in.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Pool, type QueryConfig, type QueryResult } from 'pg'
-import type { Counter, Database, OpenDatabase } from './database.ts'
-import { rateLimits } from './schema.ts'
+import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
+import { type Counter, type OpenDatabase, StaleReads } from './database.ts'
 
-const connections = new AsyncLocalStorage<Pool>()
+type Invocation = { pool: Pool; proof?: Promise<void> }
+
+const invocations = new AsyncLocalStorage<Invocation>()
+
+/** Statements of one invocation share a connection, so this is also how long one may wait for the others. */
+const CONNECT_MS = 30_000
 
 /**
  * Runs the work of one invocation, what it leaves to `waitUntil` included, on a connection of its own, which is opened with the
@@ -16,47 +19,67 @@ const connections = new AsyncLocalStorage<Pool>()
  */
 export function onConnection<Result>(connectionString: string, work: () => Result): Result {
   // One, because an invocation may have six connections open at once, those to Fly and to agents among them.
-  const pool = new Pool({ connectionString, max: 1, idleTimeoutMillis: 0, connectionTimeoutMillis: 5_000 })
+  const pool = new Pool({
+    connectionString,
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: CONNECT_MS,
+  })
   pool.on('error', () => {})
-  return connections.run(pool, work)
+  return invocations.run({ pool }, work)
 }
 
-/** @param counter counts the statements of this database */
+/**
+ * A database whose statements fail with {@link StaleReads} as long as reads come from a cache.
+ * @param counter counts them
+ */
 export function connectHyperdrive(counter?: Counter): OpenDatabase {
   const ofThisInvocation = {
     // What drizzle calls.
-    query(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
+    async query(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
+      const invocation = invocations.getStore()
+      if (invocation === undefined) {
+        throw Object.assign(new Error('a statement outside of onConnection'), { code: 'XX000' })
+      }
+      if (!isFresh) await (invocation.proof ??= proveFresh(invocation.pool, counter))
       counter?.spend()
-      const pool = connections.getStore()
-      if (pool === undefined) throw new Error('a statement outside of onConnection')
-      return pool.query(config, values)
+      return invocation.pool.query(config, values)
     },
   }
-  const db = drizzle(ofThisInvocation as Pool, { casing: 'snake_case' })
+  const db = drizzle(ofThisInvocation as unknown as Pool, { casing: 'snake_case' })
   return { db, driver: 'hyperdrive', close: () => Promise.resolve() }
 }
 
-const PROBE = 'probe of a cache'
+// Once per isolate, and until it is so.
+let isFresh = false
 
-/** Until its row is forgotten with other limits: so much, and up to twice so much. */
-const PROBE_MS = 30_000
+const UNDEFINED_TABLE = '42P01'
 
 /**
- * Whether a read is answered with what was there before a write. Hyperdrive does so for 60 s and more unless its cache is off, and
- * answers statuses and leases as they were.
+ * Tries out whether what was just written is read. With its cache on, Hyperdrive answers a read that it has seen with what it
+ * was answered then, for 75 s by default (Cloudflare, "Query caching"); with statuses and leases as they were.
+ * @throws StaleReads
  */
-export async function answersFromCache(db: Database, now: Date): Promise<boolean> {
-  const read = async () => {
-    const [row] = await db.select({ at: rateLimits.nextAt }).from(rateLimits).where(eq(rateLimits.key, PROBE))
-    return row?.at.getTime()
+async function proveFresh(pool: Pool, counter: Counter | undefined): Promise<void> {
+  // A name that nobody has used, so that nothing is cached or written under it by others. It is forgotten with other limits.
+  const name = `a cache? ${crypto.randomUUID()}`
+  const run = (text: string) => {
+    counter?.spend()
+    return pool.query(text, [name])
   }
-  const before = await read()
-  const nextAt = new Date(now.getTime() + PROBE_MS + Math.floor(Math.random() * PROBE_MS))
-  await db
-    .insert(rateLimits)
-    .values({ key: PROBE, nextAt })
-    .onConflictDoUpdate({ target: rateLimits.key, set: { nextAt } })
-  const after = await read()
-  // Somebody else may have probed in between: then it is neither.
-  return after === before && after !== nextAt.getTime()
+  const read = 'select 1 from rate_limits where key = $1'
+  try {
+    await run(read)
+    await run("insert into rate_limits (key, next_at) values ($1, now() + interval '1 minute')")
+    isFresh = (await run(read)).rows.length > 0
+  } catch (error) {
+    // Without tables there is nothing to be stale; who needs them says so.
+    if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE) return
+    throw error
+  }
+  if (!isFresh) {
+    throw new StaleReads(
+      "Hyperdrive's cache is on, and shows statuses and leases as they were: npx wrangler hyperdrive update ID --caching-disabled true",
+    )
+  }
 }

@@ -1,6 +1,6 @@
 // A Worker of Cloudflare's: requests and the cron trigger over the same services. What differs between its entries is how they reach
 // the database.
-import type { Database, OpenDatabase } from '../drizzle/database.ts'
+import type { OpenDatabase } from '../drizzle/database.ts'
 import { type Budget, BudgetSpent } from '../lib/budget.ts'
 import { type Config, ConfigError } from '../lib/config.ts'
 import { createServices } from '../lib/create-services.ts'
@@ -19,11 +19,11 @@ export type Reach = {
   settings: (env: Env) => Env
   /** The database, for work whose statements count against a budget or for all other. */
   connect: (database: Config['database'] & { url: string }, budget?: Budget) => OpenDatabase
-  /** What each invocation, with all that it leaves behind, is done in. @throws ConfigError */
-  during?: <Result>(env: Env, database: Database, work: () => Promise<Result>) => Promise<Result>
+  /** What each invocation, with all that it leaves behind, is done in. */
+  during?: <Result>(env: Env, work: () => Promise<Result>) => Promise<Result>
 }
 
-export function createWorker({ connect, during = (_env, _database, work) => work(), settings }: Reach) {
+export function createWorker({ connect, during = (_env, work) => work(), settings }: Reach) {
   // Once per isolate, on first use: nothing in here belongs to one request.
   let place: Place | undefined
 
@@ -63,8 +63,7 @@ export function createWorker({ connect, during = (_env, _database, work) => work
   return {
     async fetch(request: Request, env: Env, context: Context): Promise<Response> {
       try {
-        const { app, services } = (place ??= open(env))
-        return await during(env, services.db, async () => app.fetch(request, env, context))
+        place ??= open(env)
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error
         return Response.json(
@@ -79,11 +78,13 @@ export function createWorker({ connect, during = (_env, _database, work) => work
           { status: 503, headers: { 'content-type': 'application/problem+json' } },
         )
       }
+      const { app } = place
+      return during(env, async () => app.fetch(request, env, context))
     },
 
     async scheduled(_event: unknown, env: Env): Promise<void> {
       const { services } = (place ??= open(env))
-      await during(env, services.db, async () => services.log('info', 'sweep', await runCron(services)))
+      await during(env, async () => services.log('info', 'sweep', await runCron(services)))
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from '@hono/zod-openapi'
 import { ProxyError, type ProxyReason } from '../lib/a2a/proxy-error.ts'
-import { isDatabaseUnavailable } from '../lib/database-errors.ts'
+import { isDatabaseUnavailable, staleReadsOf } from '../lib/database-errors.ts'
 import { DomainError, type ErrorCode } from '../lib/errors.ts'
 import type { AppEnv } from './app-env.ts'
 
@@ -49,6 +49,8 @@ export function toDomainError(error: unknown): DomainError {
   if (error instanceof HTTPException) return fromHttpException(error)
   const refused = error instanceof ProxyError ? fromProxyError(error) : undefined
   if (refused !== undefined) return refused
+  const stale = staleReadsOf(error)
+  if (stale !== undefined) return new DomainError('misconfigured', stale.message)
   if (isDatabaseUnavailable(error)) {
     return new DomainError('unavailable', 'the database does not answer; try again shortly', {
       cause: error,

@@ -1,8 +1,13 @@
 // Tells apart what a failed statement means, for those who know no driver: the database is down, somebody else was quicker, or
 // we made a mistake.
 import { DrizzleQueryError } from 'drizzle-orm'
+import { StaleReads } from '../drizzle/database.ts'
 
 export { isDatabaseUnavailable } from '../drizzle/database.ts'
+
+/** Why reads are not to be trusted, where they come from a cache. */
+export const staleReadsOf = (error: unknown): StaleReads | undefined =>
+  error instanceof DrizzleQueryError && error.cause instanceof StaleReads ? error.cause : undefined
 
 /** Whether a statement was refused because a unique value is taken; nothing of it was stored. */
 export const isTaken = (error: unknown): boolean => codeOf(error) === UNIQUE_VIOLATION

@@ -252,19 +252,25 @@ describe('one decision', () => {
     expect(decide(workspace(over), observed, NOW).do).toBe(expected)
   })
 
-  test.each<[string, Observed, string]>([
-    ['that is not there', { presence: 'absent' }, 'never_launched'],
-    ['that nobody can ask for', UNKNOWN, 'provider_unreachable'],
-    ['that has not started', present('busy'), 'never_started'],
-    ['that crashes while it starts', present('busy', { crashed: true }), 'crashed'],
-    ['that runs without its agent', present('started'), 'never_registered'],
-    ['that somebody has stopped', present('stopped'), 'stopped_outside'],
-    ['that somebody has suspended', present('suspended'), 'stopped_outside'],
-    ['that failed', present('failed'), 'machine_failed'],
-    ['that was destroyed', present('gone'), 'machine_gone'],
-    ['whose host does not answer', present('unknown'), 'host_unreachable'],
-  ])('time is up for a machine %s: the reason says so, and a way out', (_, observed, code) => {
-    const step = decide(workspace({ ...launched, deadlineAt: NOW }), observed, NOW)
+  const REFUSED = { code: 'rate_limited', message: 'Fly limits it.', hint: 'wait' }
+  test.each<[string, Observed, Partial<Workspace>, string]>([
+    ['that is not there', { presence: 'absent' }, {}, 'never_launched'],
+    ['that Fly refused to make', { presence: 'absent' }, { reason: REFUSED }, 'rate_limited'],
+    ['that nobody can ask for', UNKNOWN, { reason: REFUSED }, 'provider_unreachable'],
+    ['that has not started', present('busy'), { reason: REFUSED }, 'never_started'],
+    ['that is not back', present('busy'), { status: 'offline', reason: REFUSED }, 'rate_limited'],
+    ['that crashes while it starts', present('busy', { crashed: true }), { reason: REFUSED }, 'crashed'],
+    ['that runs without its agent', present('started'), { reason: REFUSED }, 'never_registered'],
+    ['that runs without its agent listening', present('started'), { registeredAt: NOW }, 'never_listened'],
+    ['that was not updated', present('started'), { generation: 2 }, 'never_updated'],
+    ['that Fly refused to update', present('started'), { generation: 2, reason: REFUSED }, 'rate_limited'],
+    ['that is stopped', present('stopped'), {}, 'never_started'],
+    ['that Fly refused to start', present('suspended'), { reason: REFUSED }, 'rate_limited'],
+    ['that failed', present('failed'), { reason: REFUSED }, 'machine_failed'],
+    ['that was destroyed', present('gone'), { reason: REFUSED }, 'machine_gone'],
+    ['whose host does not answer', present('unknown'), { reason: REFUSED }, 'host_unreachable'],
+  ])('time is up for a machine %s: the reason says so, and a way out', (_, observed, over, code) => {
+    const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW)
     const words = expect.stringMatching(/\S/) as string
     expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
   })

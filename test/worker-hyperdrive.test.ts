@@ -1,10 +1,15 @@
 // The Worker of wrangler.toml's environment `hyperdrive` in workerd, from the bundle that would be deployed. All else that it does is
 // tested by `npm run test:hyperdrive`.
 import { gzipSync } from 'node:zlib'
+import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isDatabaseUnavailable } from '../drizzle/database.ts'
+import { connectHyperdrive, onConnection } from '../drizzle/hyperdrive.ts'
+import { createPostgresDatabase } from './support/database.ts'
 import { askRegion, type Json } from './support/harness.ts'
-import { startWorkerd, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
+import { freePorts } from './support/ports.ts'
+import { ADMIN_TOKEN, startWorkerd, startWorkerPlace, type WorkerPlace } from './support/worker.ts'
 import { type Bundle, bundleWorker } from './support/worker-bundle.ts'
 
 let bundle: Bundle
@@ -32,6 +37,46 @@ test('without its binding answers 503 and says where to write it', async () => {
   } finally {
     await worker.close()
   }
+})
+
+test('with a database that is away says so, and that it lives', async () => {
+  const [port] = await freePorts(1)
+  const worker = await startWorkerd(
+    bundle.code,
+    {
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: 'a-token',
+      FLY_WORKSPACE_APP: 'an-app',
+      PUBLIC_URL: 'https://workspaces.example',
+      ADMIN_TOKEN,
+    },
+    { hyperdrive: `postgres://nobody:nothing@127.0.0.1:${port}/none` },
+  )
+  try {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const response = await fetch(`${worker.url}/workspaces`, { headers })
+    expect([response.status, await response.json()]).toMatchObject([503, { code: 'unavailable' }])
+    expect((await fetch(`${worker.url}/livez`)).status).toBe(200)
+  } finally {
+    await worker.close()
+  }
+})
+
+test("what Hyperdrive cannot help is the database's absence, and not a mistake of ours", () => {
+  const cause = Object.assign(new Error('Failed to acquire a connection from the pool.'), { code: '58000' })
+  expect(isDatabaseUnavailable(new DrizzleQueryError('select', [], cause))).toBe(true)
+})
+
+test('statements of one invocation wait for each other, as long as that takes', async () => {
+  const { db } = connectHyperdrive()
+  const rows = await onConnection(await createPostgresDatabase(), async () => {
+    const [, { rows }] = await Promise.all([
+      db.execute(sql`select pg_sleep(6)`) as unknown as Promise<{ rows: Json[] }>,
+      db.execute(sql`select 1 as one`) as unknown as Promise<{ rows: Json[] }>,
+    ])
+    return rows
+  })
+  expect(rows).toEqual([{ one: 1 }])
 })
 
 describe('in workerd', () => {
@@ -68,6 +113,8 @@ describe('in workerd', () => {
       detail: expect.stringContaining('--caching-disabled true') as string,
     })
     expect(await place.runCron()).not.toBe('ok')
+    expect((await place.call('/readyz')).status).toBe(503)
+    expect((await place.call('/livez')).status).toBe(200)
 
     await database.query('drop trigger as_a_cache on rate_limits')
     expect(await (await place.call('/workspaces')).json()).toEqual([])

@@ -29,7 +29,7 @@ export type Delegated = {
 /**
  * @throws DomainError `invalid_input` for a task to itself; `not_found` when the source is unknown or removed, or may not talk
  *   to the target; `too_large`
- * @throws ProxyError WORKSPACE_… when the task could never arrive
+ * @throws ProxyError WORKSPACE_… when the task could never arrive; TOO_MANY_MESSAGES_WAITING
  */
 export async function delegate(
   services: Services,

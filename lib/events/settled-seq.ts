@@ -13,7 +13,7 @@ const LAST_PAUSE_MS = 1_280
 
 /**
  * The highest sequence number below which nothing can appear any more, for reads that begin afterwards. One statement, two where
- * somebody is writing.
+ * somebody is writing, and eight at most where somebody writes for long.
  * @returns undefined when a writer does not end: nobody knows which number it has
  */
 export async function settledSeq(services: Pick<Services, 'db' | 'sleep'>): Promise<number | undefined> {

@@ -28,7 +28,7 @@ export type Received =
  * @param place the workspace and the hook as the address names them
  * @throws DomainError `unauthenticated` for everything that is wrong with the sender or the address; `rate_limited`;
  *   `invalid_input`, `too_large`
- * @throws ProxyError WORKSPACE_… when it could never arrive
+ * @throws ProxyError WORKSPACE_… when it could never arrive; TOO_MANY_MESSAGES_WAITING
  */
 export async function receiveWebhook(
   services: Services,

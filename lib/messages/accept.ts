@@ -46,7 +46,10 @@ export type Accepted = {
   isRepeat: boolean
 }
 
-/** What may wait for one workspace, so that an agent that takes nothing does not fill the database. */
+/**
+ * About what may wait for one workspace, so that an agent that takes nothing does not fill the database: those who come at the
+ * same time do not see each other. Bytes as they are stored, in base64.
+ */
 const MOST_WAITING = 10_000
 const MOST_WAITING_BYTES = 100_000_000
 

@@ -22,6 +22,8 @@ const NOT_THE_IMAGE = [
   'secrets_unreadable',
   'secrets_refused',
   'never_launched',
+  'never_updated',
+  'machine_gone',
   'host_unreachable',
 ]
 

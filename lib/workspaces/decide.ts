@@ -165,7 +165,7 @@ function absentStep(workspace: Workspace, now: Date): Step {
 function goneStep(workspace: Workspace, now: Date): Step {
   // An older generation's machine went away, as when a failed workspace is restarted: nothing was lost.
   if (isBehind(workspace)) return { do: 'forget_machine' }
-  const reason = goneReason(workspace)
+  const reason = goneReason(workspace.machineId ?? '')
   if (isTransient(workspace.status) && isExhausted(workspace, now))
     return { do: 'give_up', reason: crashLoop(reason) }
   return { do: 'replace', reason }
@@ -216,10 +216,10 @@ export const problemReason = (problem: ProvisionProblem): StoredReason => ({
 
 const reasonOf = (code: string, message: string, hint: string): StoredReason => ({ code, message, hint })
 
-const goneReason = (workspace: Workspace) =>
+const goneReason = (machineId: string) =>
   reasonOf(
     'machine_gone',
-    `Machine ${workspace.machineId ?? ''} no longer exists.`,
+    `Machine ${machineId} no longer exists.`,
     'It was destroyed outside this control plane, or its host was lost.',
   )
 
@@ -274,7 +274,7 @@ function lateReason(workspace: Workspace, observed: Observed): StoredReason {
   }
   const { machine } = observed
   const crashed = machine.exit !== undefined && !machine.exit.requested
-  if (machine.phase === 'gone') return goneReason(workspace)
+  if (machine.phase === 'gone') return goneReason(machine.id)
   if (machine.phase === 'unknown') {
     return reasonOf(
       'host_unreachable',
@@ -282,14 +282,29 @@ function lateReason(workspace: Workspace, observed: Observed): StoredReason {
       'Restart the workspace to try again, in another region if it goes on.',
     )
   }
-  if (machine.phase === 'busy' && !crashed && machine.trouble === undefined) {
-    return reasonOf(
-      'never_started',
-      `Machine ${machine.id} was still ${machine.state} when its time was up.`,
-      'Restart the workspace to try again. An image that takes this long to pull needs a higher PROVISION_TIMEOUT_SECONDS.',
+  if (machine.phase === 'failed' || crashed) return causeOf(machine)
+  // What was noted on the way says more than the state that it left the machine in; but one that is being made is past it.
+  const noted = machine.phase === 'busy' && workspace.status === 'provisioning' ? null : workspace.reason
+  if (machine.phase !== 'started') {
+    return (
+      noted ??
+      reasonOf(
+        'never_started',
+        `Machine ${machine.id} was still ${machine.state} when its time was up.`,
+        'Restart the workspace to try again. An image that takes this long to pull needs a higher PROVISION_TIMEOUT_SECONDS.',
+      )
     )
   }
-  if (machine.phase !== 'started' || crashed) return causeOf(machine)
+  if (isBehind(workspace)) {
+    return (
+      noted ??
+      reasonOf(
+        'never_updated',
+        `Machine ${machine.id} did not get its new configuration in time.`,
+        'Restart the workspace to try again.',
+      )
+    )
+  }
   return workspace.registeredAt === null
     ? reasonOf(
         'never_registered',

@@ -2,6 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { delegations, messages } from '../../drizzle/schema.ts'
+import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
 
@@ -186,19 +187,23 @@ describe('delegate', () => {
     expect((await delegate({ target_id: boss }, child, await tokenOf(child))).status).toBe(202)
   })
 
-  test('to one who is paused or failed is refused, and leaves nothing behind', async () => {
+  test('to one who is paused, failed or has too much to do is refused, and leaves nothing behind', async () => {
     const paused = await make()
     await verb(paused, 'pause')
     const failed = await make({ image: 'ghcr.io/molecule-ai/no-such-image' })
+    const busy = await make()
+    await fillQueue(h, busy)
     const before = (await list(boss, '?limit=500')).length
     for (const [target_id, status, body] of [
       [paused, 409, { code: 'conflict', reason: 'WORKSPACE_PAUSED', workspace_status: 'paused' }],
       [failed, 503, { code: 'unavailable', reason: 'WORKSPACE_FAILED', workspace_status: 'failed' }],
+      [busy, 429, { code: 'rate_limited', reason: 'TOO_MANY_MESSAGES_WAITING' }],
     ] as const) {
       const refused = await delegate({ target_id, idempotency_key: 'later' })
       expect(refused).toMatchObject({ status, body: { ...body, status } })
       expect(refused.headers.get('content-type')).toBe('application/problem+json')
     }
+    await remove(busy)
     expect(await list(boss, '?limit=500')).toHaveLength(before)
     expect((await h.logs()).filter(({ message }) => message === 'a request failed')).toEqual([])
     // The key that was refused is still free.

@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
 
@@ -265,6 +266,15 @@ describe('a delivery', () => {
       status: 202,
       body: { duplicate: false },
     })
+  })
+
+  test('for one that has too much to do is refused, and its sender told when to try again', async () => {
+    const busy = await make()
+    const hook = await makeHook('github', {}, busy)
+    await fillQueue(h, busy)
+    const { body, headers, status } = await deliver('github', hook)
+    expect([status, body['code'], headers.get('retry-after')]).toEqual([429, 'rate_limited', '60'])
+    await call('DELETE', `/workspaces/${busy}`)
   })
 
   test('that comes ten times at once is one message', async () => {

@@ -1,9 +1,10 @@
 // Messages that are accepted to be delivered later: each arrives once and in its order or says why not, and its answer waits
 // to be read by those whom it concerns.
-import { eq, sql } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema.ts'
 import { releaseMessages } from '../../lib/messages/deliver.ts'
+import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
 import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
@@ -161,12 +162,7 @@ describe('acceptance', () => {
       }
       const first = envelope({ messageId: 'first' })
       const { body: accepted } = await post(slow, first)
-      const far = new Date(h.now().getTime() + HOUR).toISOString()
-      await h.db
-        .execute(sql`insert into ${messages} (id, workspace_id, caller, message_id, method, request, request_headers,
-        fingerprint, next_attempt_at, created_at, expires_at)
-      select gen_random_uuid(), ${slow}, 'somebody', n, '', repeat('x', ${size}), '{}', '', ${far}, ${far}, ${far}
-      from generate_series(1, ${count}) n`)
+      await fillQueue(h, slow, count, size)
       const { body, headers, status } = await post(slow, envelope({ messageId: 'one more' }))
       expect(status).toBe(429)
       expect(body).toMatchObject({

@@ -93,12 +93,12 @@ async function control(services: Services, request: Request): Promise<unknown> {
 
 export const createWorkerUnderTest = ({
   connect,
-  during = (_env, _database, work) => work(),
+  during = (_env, work) => work(),
 }: Omit<Reach, 'settings'>) => ({
   async fetch(request: Request, bindings: Bindings, context: Context): Promise<Response> {
     ahead = Number(request.headers.get(AHEAD))
     const { app, services } = (place ??= open(connect, JSON.parse(bindings.PLACE) as Settings))
-    return during(bindings, services.db, async () => {
+    return during(bindings, async () => {
       if (new URL(request.url).origin === CONTROL) {
         return Response.json((await control(services, request)) ?? null)
       }

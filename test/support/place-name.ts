@@ -4,7 +4,7 @@ export const PLACES = {
   postgres: 'in this process, over node-postgres',
   pglite: 'in this process, over PGlite',
   workerd: 'in workerd, over the Neon driver',
-  hyperdrive: 'in workerd, over node-postgres and a Hyperdrive',
+  hyperdrive: 'in workerd, over node-postgres as through a Hyperdrive',
 } as const
 
 export type PlaceName = keyof typeof PLACES

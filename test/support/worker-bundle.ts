@@ -51,7 +51,8 @@ export async function bundleWorker(options: {
         },
       },
     )
-    const bundle = readdirSync(out).find((name) => name.endsWith('.js')) ?? ''
+    const bundle = readdirSync(out).find((name) => name.endsWith('.js'))
+    if (bundle === undefined) throw new Error('wrangler made no bundle')
     const meta = JSON.parse(readFileSync(join(out, 'meta.json'), 'utf8')) as {
       inputs: Record<string, { imports: { path: string; external?: boolean }[] }>
     }

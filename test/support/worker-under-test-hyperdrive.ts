@@ -4,6 +4,6 @@ import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({
   connect: (_database, budget) => connectHyperdrive(budget),
-  during: ({ HYPERDRIVE: binding }, _database, work) =>
+  during: ({ HYPERDRIVE: binding }, work) =>
     onConnection((binding as { connectionString: string }).connectionString, work),
 })

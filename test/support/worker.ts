@@ -30,7 +30,7 @@ export async function startWorkerd(
           modules: [{ type: 'ESModule', path: 'limited.js', contents: limited(subrequests) }, worker],
         }),
     compatibilityDate: '2026-04-01',
-    // Node's AsyncLocalStorage is for the limit alone: the Worker itself imports nothing.
+    // Node's AsyncLocalStorage is for the limit alone, where the driver of a Hyperdrive does not bring all of Node's API anyway.
     compatibilityFlags: [
       'enable_request_signal',
       ...(nodejs ? ['nodejs_compat'] : subrequests === undefined ? [] : ['nodejs_als']),
