@@ -123,6 +123,6 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /rollouts/:id/rollback': all('operate'),
 
   // Signed by who sends it, over the body (functions/forge-webhooks.ts).
-  'POST /webhooks/github': 'anybody',
-  'POST /webhooks/gitea': 'anybody',
+  'POST /webhooks/github': 'signed',
+  'POST /webhooks/gitea': 'signed',
 }

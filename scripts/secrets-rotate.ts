@@ -1,5 +1,6 @@
 // `npm run secrets:rotate`: seals the stored secrets anew with SECRETS_ENCRYPTION_KEY, so that the keys in
 // SECRETS_PREVIOUS_KEYS can be thrown away afterwards.
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { openData } from '../functions/open-data.ts'
 import { ConfigError, parseConfig } from '../lib/config.ts'
@@ -9,7 +10,7 @@ import { keyIdOf } from '../lib/secrets/seal.ts'
 const HELP = `npm run secrets:rotate -- [options]
 
 Seals every stored secret anew with SECRETS_ENCRYPTION_KEY. Keys listed in SECRETS_PREVIOUS_KEYS are used for reading.
-Takes the settings of the server; may run beside it where DATABASE_URL is set, and is safe to repeat.
+Takes DATABASE_URL or DATA_DIR of the server; may run beside it where DATABASE_URL is set, and is safe to repeat.
 
   1. Give the server the new key as SECRETS_ENCRYPTION_KEY and the old one as SECRETS_PREVIOUS_KEYS, everywhere.
   2. Run this.
@@ -18,6 +19,9 @@ Takes the settings of the server; may run beside it where DATABASE_URL is set, a
   --delete-unreadable   deletes the secrets whose key is not among these: for a key that is lost
   --help
 `
+
+/** Of the server's settings, those that it takes. */
+const SETTINGS = ['DATABASE_URL', 'DATA_DIR', 'SECRETS_ENCRYPTION_KEY', 'SECRETS_PREVIOUS_KEYS']
 
 const { values } = parseArgs({
   options: {
@@ -38,7 +42,14 @@ try {
 }
 
 async function rotate(): Promise<number> {
-  const { database, secretKeys } = await openData(parseConfig(process.env))
+  const config = parseConfig(Object.fromEntries(SETTINGS.map((name) => [name, process.env[name]])))
+  // A new database would have nothing to seal, and that would look like success.
+  if (config.database.url === undefined && !existsSync(`${config.dataDirectory}/postgres`)) {
+    throw new ConfigError([
+      `There is no database in ${config.dataDirectory}: set DATABASE_URL, or DATA_DIR, to the server's`,
+    ])
+  }
+  const { database, secretKeys } = await openData(config)
   try {
     const [current, ...previous] = secretKeys
     if (current === undefined) {

@@ -168,7 +168,7 @@ describe.concurrent('doctor', () => {
     const of = await examine(settings({ FLY_API_TOKEN: 'revoked-long-ago' }))
     expect(of('fly token')).toMatchObject({
       state: 'wrong',
-      fix: ['export FLY_API_TOKEN=$(fly tokens create deploy -a test-app)'],
+      fix: ['export FLY_API_TOKEN=$(env -u FLY_API_TOKEN fly tokens create deploy -a test-app)'],
     })
     expect(of('fly app')).toMatchObject({ state: 'skipped', detail: 'Fly refuses the token' })
     expect(of('addresses').state).toBe('skipped')
@@ -227,8 +227,8 @@ describe.concurrent('doctor', () => {
     expect(asked[0]).toContain('shared_v4 for asked-app, v6 for asked-app')
   })
 
-  test('knows that .flycast needs a private address, in the network of the app', async () => {
-    fly.emulator.createApp('inner-app')
+  test('knows that .flycast needs a private address, in the network of those who call', async () => {
+    fly.emulator.createApp('inner-app', { network: 'agents' })
     const inner = settings({
       FLY_WORKSPACE_APP: 'inner-app',
       FLY_ENDPOINT: 'internal',
@@ -242,6 +242,19 @@ describe.concurrent('doctor', () => {
     expect((await examine(inner, '--fix'))('addresses')).toMatchObject({
       state: 'ok',
       detail: 'inner-app: private v6',
+    })
+
+    fly.emulator.createApp('apart-app', { network: 'agents' })
+    const apart = { ...inner, FLY_WORKSPACE_APP: 'apart-app' }
+    await fetch(`${fly.settings.FLY_FLAPS_BASE_URL}/v1/apps/apart-app/ip_assignments`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer test-token', 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'private_v6', network: 'agents' }),
+    })
+    expect((await examine(apart))('addresses')).toMatchObject({
+      state: 'warning',
+      detail: expect.stringContaining('in the network agents alone') as string,
+      fix: ['fly ips allocate-v6 --private -a apart-app'],
     })
   })
 
@@ -329,7 +342,9 @@ describe.concurrent('doctor', () => {
     ]
     for (const { code, stderr, stdout } of await Promise.all(runs)) {
       expect(code).toBe(1)
-      expect(stdout).toContain('export FLY_API_TOKEN=$(fly tokens create deploy -a test-app)')
+      expect(stdout).toContain(
+        'export FLY_API_TOKEN=$(env -u FLY_API_TOKEN fly tokens create deploy -a test-app)',
+      )
       expect(stdout + stderr).not.toContain('canary')
       expect(stdout + stderr).not.toContain(SECRETS_ENCRYPTION_KEY)
     }

@@ -1,5 +1,8 @@
 // The server as a process that ends and starts again: nothing stays behind when it goes, and nothing is lost when it comes
 // back, however it ended. Each test has its own copy of a data directory and its own ports.
+import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from './support/harness.ts'
 import { stillLiving } from './support/processes.ts'
@@ -147,6 +150,12 @@ describe('starting again on the same directory', () => {
     expect(rotation.printed.stdout).toMatch(/^sealed 1 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
     const second = await start({ SECRETS_ENCRYPTION_KEY: other ?? '' })
     expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
+  })
+
+  test('secrets are not rotated where there is no database, which would look like success', async () => {
+    const rotation = spawnNode('scripts/secrets-rotate.ts', { DATA_DIR: join(tmpdir(), randomUUID()) })
+    expect(await rotation.exited).toMatchObject({ code: 1 })
+    expect(rotation.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
   })
 
   // Where the create is when the server dies: barely stored, with a machine that is being placed, pulled, or booted.

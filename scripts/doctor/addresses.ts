@@ -35,13 +35,9 @@ const kindsOf = (ips: readonly IpAssignment[]) => {
   }
 }
 
-const ownNetwork = (network: string | undefined) =>
-  network === undefined || network === '' || network === 'default' ? undefined : network
-
 type AppAddresses = { finding: Finding; missing: Missing[] }
 
-/** @param network the app's own, where it has one: a private address would land in the default network without it (fly.md §2.8) */
-export function judge(way: Way, app: string, network: string | undefined, ips: IpAssignment[]): AppAddresses {
+export function judge(way: Way, app: string, ips: IpAssignment[]): AppAddresses {
   const has = kindsOf(ips)
   const v4: Missing = {
     app,
@@ -49,13 +45,24 @@ export function judge(way: Way, app: string, network: string | undefined, ips: I
     command: `fly ips allocate-v4 --shared -a ${app}`,
   }
   const v6: Missing = { app, input: { type: 'v6' }, command: `fly ips allocate-v6 -a ${app}` }
+  // In the default network, whatever the app's own is: an address belongs to the network of those who call it (fly.md §2.8).
   const flycast: Missing = {
     app,
-    input: { type: 'private_v6', ...(network === undefined ? {} : { network }) },
-    command: `fly ips allocate-v6 --private${network === undefined ? '' : ` --network ${network}`} -a ${app}`,
+    input: { type: 'private_v6' },
+    command: `fly ips allocate-v6 --private -a ${app}`,
   }
   if (way === 'flycast') {
-    if (has.private.length > 0) return { finding: ok(`${app}: private v6`), missing: [] }
+    const networks = has.private.map(({ network }) => network?.name || 'default')
+    if (networks.includes('default')) return { finding: ok(`${app}: private v6`), missing: [] }
+    if (networks.length > 0) {
+      return {
+        finding: warning(
+          `${app} has a private v6 address in the network ${networks.join(', ')} alone: a control plane that runs in another reaches no machine`,
+          flycast.command,
+        ),
+        missing: [],
+      }
+    }
     return {
       finding: wrong(
         `${app} has no private v6 address, which .flycast needs: no message reaches its machines`,
@@ -93,9 +100,7 @@ export async function checkAddresses(place: Place): Promise<{ finding: Finding; 
   try {
     const apps = await place.apps()
     const judged = await Promise.all(
-      apps.map(async ({ name, network }) =>
-        judge(way, name, ownNetwork(network), await fly.listIpAssignments(name, QUICKLY)),
-      ),
+      apps.map(async ({ name }) => judge(way, name, await fly.listIpAssignments(name, QUICKLY))),
     )
     const missing = judged.flatMap((one) => one.missing)
     const finding = together(judged.map((one) => one.finding))

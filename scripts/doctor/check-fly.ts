@@ -1,4 +1,5 @@
 // Fly: whether the token is taken and how far it reaches, whether the apps are there, and whether the region exists.
+import type { Config } from '../../lib/config.ts'
 import { FlyError } from '../../lib/fly/errors.ts'
 import type { TokenInfo } from '../../lib/fly/client.ts'
 import { FLY_API } from '../../lib/provisioner/fly-endpoint.ts'
@@ -8,10 +9,14 @@ import { type Place, QUICKLY } from './place.ts'
 
 export const EMULATOR_RESTS = 'the embedded emulator runs inside the server: npm start'
 
+/** Without the token that is there: flyctl would use it instead of its login. */
+const renewal = ({ fly }: Config) =>
+  `export FLY_API_TOKEN=$(env -u FLY_API_TOKEN fly tokens create deploy -a ${fly.apps[0]})`
+
 export async function checkToken(place: Place): Promise<Finding> {
   if (!(await place.flyIsThere())) return skipped(EMULATOR_RESTS)
   const { config, fly } = place
-  const renew = `export FLY_API_TOKEN=$(fly tokens create deploy -a ${config.fly.apps[0]})`
+  const renew = renewal(config)
   try {
     const { tokens } = await fly.currentToken(QUICKLY)
     return config.fly.emulator ? ok('the emulator takes it') : reach(tokens, config.fly.apps, renew)
@@ -61,7 +66,7 @@ export function flyTrouble({ config }: Place, error: FlyError): Finding {
   const { action, code } = error
   const apps = config.fly.apps.join(', ')
   const said = `${error.message}${error.requestId === undefined ? '' : ` (request ${error.requestId})`}`
-  const renew = `export FLY_API_TOKEN=$(fly tokens create deploy -a ${config.fly.apps[0]})`
+  const renew = renewal(config)
   if (code === 'unauthorized') return skipped('Fly refuses the token')
   if (code === 'app_not_found' || code === 'not_found') {
     return wrong(
