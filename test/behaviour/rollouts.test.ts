@@ -274,7 +274,7 @@ describe('a bad image', () => {
 
   test.each([
     ['crashes', CRASHING, /exit 3/],
-    ['never answers', DEAF, /neither registered nor answered|within/],
+    ['never answers', DEAF, /neither registered nor answered|within|still starting/],
     ['cannot be pulled', 'f', /pull|image/],
   ])(
     'that %s is halted at the first tranche and rolled back, and nobody else gets it',
