@@ -7,7 +7,7 @@ import { notify, NotifyInput } from '../lib/activity/notify.ts'
 import { reportActivity, ReportActivityInput } from '../lib/activity/report-activity.ts'
 import type { Services } from '../lib/services.ts'
 import { storableText } from '../lib/storable.ts'
-import { createDoors, IdParam, json, problem } from './door.ts'
+import { createDoors, IdParam, json, jsonBody, problem } from './door.ts'
 
 /** Rows in an answer, at most. */
 const MOST = 500
@@ -70,7 +70,7 @@ const reportRoute = createRoute({
   operationId: 'reportActivity',
   request: {
     params: IdParam,
-    body: { required: true, content: { 'application/json': { schema: ReportActivityInput } } },
+    body: jsonBody(ReportActivityInput),
   },
   responses: {
     200: json(z.object({ status: z.literal('logged') }), 'Kept.'),
@@ -86,7 +86,7 @@ const notifyRoute = createRoute({
   operationId: 'notify',
   request: {
     params: IdParam,
-    body: { required: true, content: { 'application/json': { schema: NotifyInput } } },
+    body: jsonBody(NotifyInput),
   },
   responses: {
     200: json(z.object({ status: z.literal('sent') }), 'Kept, among the activity.'),

@@ -11,12 +11,7 @@ import {
 } from '../lib/delegations/record-delegation.ts'
 import type { Services } from '../lib/services.ts'
 import { storableText } from '../lib/storable.ts'
-import { createDoors, IdParam, json, problem } from './door.ts'
-
-const bodyOf = <Schema extends z.ZodType>(schema: Schema) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
+import { createDoors, IdParam, json, jsonBody, problem } from './door.ts'
 
 const Delegated = z.object({ delegation_id: z.string(), status: z.string(), target_id: z.uuid() })
 
@@ -24,7 +19,7 @@ const delegateRoute = createRoute({
   method: 'post',
   path: '/workspaces/{id}/delegate',
   operationId: 'delegate',
-  request: { params: IdParam, body: bodyOf(DelegateInput) },
+  request: { params: IdParam, body: jsonBody(DelegateInput) },
   responses: {
     202: json(
       Delegated.extend({ status: z.literal('delegated') }),
@@ -81,7 +76,7 @@ const recordRoute = createRoute({
   method: 'post',
   path: '/workspaces/{id}/delegations/record',
   operationId: 'recordDelegation',
-  request: { params: IdParam, body: bodyOf(RecordDelegationInput) },
+  request: { params: IdParam, body: jsonBody(RecordDelegationInput) },
   responses: {
     202: json(
       z.object({ delegation_id: z.string(), status: z.literal('recorded') }),
@@ -101,7 +96,7 @@ const updateRoute = createRoute({
     params: IdParam.extend({
       delegation_id: storableText().openapi({ param: { name: 'delegation_id', in: 'path' } }),
     }),
-    body: bodyOf(UpdateDelegationInput),
+    body: jsonBody(UpdateDelegationInput),
   },
   responses: {
     200: json(z.object({ status: z.literal('updated') }), 'Kept: how one that was recorded has ended.'),

@@ -20,6 +20,15 @@ export const createDoors = () =>
     },
   })
 
+/** What a request brings. */
+export const jsonBody = <Schema extends z.ZodType>(schema: Schema, required = true) => ({
+  required,
+  content: { 'application/json': { schema } },
+})
+
+/** A time, or none. */
+export const moment = z.iso.datetime().nullable()
+
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   content: { 'application/json': { schema } },
   description,

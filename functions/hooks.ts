@@ -14,10 +14,8 @@ import {
   updateHook,
 } from '../lib/hooks/hooks.ts'
 import { SCHEMES } from '../lib/hooks/verify.ts'
-import { createDoors, IdParam, json, problem } from './door.ts'
+import { createDoors, IdParam, json, jsonBody, moment, problem } from './door.ts'
 import { publicUrlOf } from './public-url.ts'
-
-const moment = z.iso.datetime().nullable()
 
 const HookView = z
   .object({
@@ -42,10 +40,6 @@ const HookWithSecretView = HookView.extend({ secret: z.string().optional() })
 const HookParam = IdParam.extend({ hook: HookName.openapi({ param: { name: 'hook', in: 'path' } }) })
 
 const path = '/workspaces/{id}/hooks'
-const body = <Schema extends z.ZodType>(schema: Schema, required = true) => ({
-  required,
-  content: { 'application/json': { schema } },
-})
 const noSuch = problem('No such workspace or hook.')
 const noKey = problem('SECRETS_ENCRYPTION_KEY is not set.')
 
@@ -55,7 +49,7 @@ const createHookRoute = createRoute({
   operationId: 'createHook',
   description:
     'A door for another system: what it posts to `url` becomes a message to the workspace. `scheme` says how it proves itself: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` makes the text, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without one the payload itself is sent. `events` names those it takes, exactly or as `invoice.*`.',
-  request: { params: IdParam, body: body(CreateHookInput) },
+  request: { params: IdParam, body: jsonBody(CreateHookInput) },
   responses: {
     201: json(HookWithSecretView, 'Made. `secret` is shown this once, and only if it was made here.'),
     400: problem('A field is not valid.'),
@@ -85,7 +79,7 @@ const updateHookRoute = createRoute({
   method: 'patch',
   path: `${path}/{hook}`,
   operationId: 'updateHook',
-  request: { params: HookParam, body: body(UpdateHookInput) },
+  request: { params: HookParam, body: jsonBody(UpdateHookInput) },
   responses: {
     200: json(HookView, 'Changed, from the next delivery on.'),
     400: problem('A field is not valid.'),
@@ -113,7 +107,7 @@ const rotateHookRoute = createRoute({
   operationId: 'rotateHookSecret',
   description:
     'Another secret. The one before is good for `overlap_hours` more (24 unless it says otherwise; 0 ends it at once).',
-  request: { params: HookParam, body: body(RotateHookInput, false) },
+  request: { params: HookParam, body: jsonBody(RotateHookInput, false) },
   responses: {
     200: json(HookWithSecretView, '`secret` is shown this once, and only if it was made here.'),
     400: problem('A field is not valid.'),

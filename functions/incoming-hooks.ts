@@ -8,7 +8,7 @@ import type { Services } from '../lib/services.ts'
 import { isForm } from '../lib/hooks/form.ts'
 import { receiveWebhook } from '../lib/hooks/receive.ts'
 import type { AppEnv } from './app-env.ts'
-import { json, problem } from './door.ts'
+import { json, jsonBody, problem } from './door.ts'
 import { knockOf } from './knock.ts'
 import { toMessageView } from './message-view.ts'
 import { publicUrlOf } from './public-url.ts'
@@ -53,7 +53,7 @@ export function incomingHookRoutes(services: Services) {
       'What another system sends, signed as the hook says: stored as a message to the workspace, once per delivery. JSON, a form, or text, up to 1 MiB.',
     request: {
       params: z.object({ id: z.uuid(), hook: z.string() }),
-      body: { required: true, content: { 'application/json': { schema: z.looseObject({}) } } },
+      body: jsonBody(z.looseObject({})),
     },
     responses: {
       200: {

@@ -3,8 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { decodeBase64 } from '../lib/encoding.ts'
 import type { Message } from '../lib/messages/message.ts'
 import { isNestedWithin, MAX_NESTING } from '../lib/storable.ts'
-
-const moment = z.iso.datetime().nullable()
+import { moment } from './door.ts'
 
 export const MessageView = z
   .object({

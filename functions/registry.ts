@@ -6,7 +6,7 @@ import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../li
 import type { Services } from '../lib/services.ts'
 import { reconcileNow } from '../lib/sweep.ts'
 import { bearerOf } from './authenticate.ts'
-import { createDoors, problem } from './door.ts'
+import { createDoors, jsonBody, problem } from './door.ts'
 
 const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
   name: string,
@@ -18,7 +18,7 @@ const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
     method: 'post',
     path: `/registry/${name}`,
     operationId,
-    request: { body: { required: true, content: { 'application/json': { schema: body } } } },
+    request: { body: jsonBody(body) },
     responses: {
       200: {
         content: { 'application/json': { schema: answer } },

@@ -17,7 +17,7 @@ import { haltRollout, resumeRollout, rollBackRollout } from '../lib/rollouts/ste
 import type { Services } from '../lib/services.ts'
 import { RUNTIMES } from '../lib/workspaces/runtimes.ts'
 import type { AppEnv } from './app-env.ts'
-import { actingFor, createDoors, follow, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, json, jsonBody, problem } from './door.ts'
 import { Reason } from './workspace-view.ts'
 
 const RolloutView = z
@@ -99,7 +99,7 @@ const startRoute = createRoute({
   method: 'post',
   path: '/rollouts',
   operationId: 'startRollout',
-  request: { body: { required: true, content: { 'application/json': { schema: RolloutInput } } } },
+  request: { body: jsonBody(RolloutInput) },
   responses: {
     201: json(RolloutView, 'It has begun, with `image` or the `digest` of the image that is configured.'),
     400: problem('A field is not valid, or the image may not be used.'),

@@ -18,7 +18,7 @@ import { SaveSecretInput, SecretKey } from '../lib/secrets/secret-input.ts'
 import type { Services } from '../lib/services.ts'
 import { getLivingWorkspace } from '../lib/workspaces/queries.ts'
 import type { AppEnv } from './app-env.ts'
-import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from './door.ts'
 
 const SecretView = z
   .object({
@@ -64,7 +64,7 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
       request: {
         params,
         query: Restart,
-        body: { required: true, content: { 'application/json': { schema: SaveSecretInput } } },
+        body: jsonBody(SaveSecretInput),
       },
       responses: {
         200: json(Changed('saved'), `Sealed and stored. ${CHANGED}`),

@@ -17,9 +17,7 @@ import {
   MOST_TOKENS,
   revokeWorkspaceToken,
 } from '../lib/tokens/workspace-tokens.ts'
-import { actingFor, createDoors, IdParam, json, problem } from './door.ts'
-
-const moment = z.iso.datetime().nullable()
+import { actingFor, createDoors, IdParam, json, jsonBody, moment, problem } from './door.ts'
 
 const TokenView = z
   .object({
@@ -41,7 +39,7 @@ const createTokenRoute = createRoute({
   operationId: 'createToken',
   description:
     'Scopes: `read` looks; `operate` also makes and changes workspaces and talks to them; `admin` may do everything. With `workspaces` it is for those alone. Unknown members are refused.',
-  request: { body: { required: true, content: { 'application/json': { schema: CreateTokenInput } } } },
+  request: { body: jsonBody(CreateTokenInput) },
   responses: {
     201: json(TokenView.extend({ token: z.string() }), 'Made. `token` is shown this once.'),
     400: problem('A field is not valid.'),

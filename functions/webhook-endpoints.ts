@@ -20,9 +20,7 @@ import {
 import { TIMEOUT_MS } from '../lib/webhooks/send.ts'
 import { tryOutEndpoint } from '../lib/webhooks/try-out.ts'
 import type { Services } from '../lib/services.ts'
-import { actingFor, createDoors, json, problem } from './door.ts'
-
-const moment = z.iso.datetime().nullable()
+import { actingFor, createDoors, json, jsonBody, moment, problem } from './door.ts'
 
 const AttemptView = z.object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
 
@@ -72,10 +70,6 @@ export const EndpointParam = z.object({
 
 const path = '/webhook-endpoints'
 const onePath = `${path}/{endpoint}`
-const bodyOf = <Schema extends z.ZodType>(schema: Schema) => ({
-  required: true as const,
-  content: { 'application/json': { schema } },
-})
 const notFound = problem('No such endpoint.')
 const noKey = problem('SECRETS_ENCRYPTION_KEY is not set, or does not fit what is stored.')
 
@@ -85,7 +79,7 @@ const createRouteOfIt = createRoute({
   operationId: 'createWebhookEndpoint',
   description:
     'Tells an address what happens, by Standard Webhooks. Only https and the public Internet, unless WEBHOOK_PRIVATE_TARGETS says otherwise. Unknown members are refused.',
-  request: { body: bodyOf(CreateEndpointInput) },
+  request: { body: jsonBody(CreateEndpointInput) },
   responses: {
     201: json(EndpointView.extend({ secret: z.string() }), 'Made. `secret` is shown this once.'),
     400: problem('A field is not valid.'),
@@ -115,7 +109,7 @@ const updateRoute = createRoute({
   operationId: 'updateWebhookEndpoint',
   description:
     'What is left out stays. Once enabled again it is told what it was not, from `after` on; with `after` it is told from there.',
-  request: { params: EndpointParam, body: bodyOf(UpdateEndpointInput) },
+  request: { params: EndpointParam, body: jsonBody(UpdateEndpointInput) },
   responses: {
     200: json(EndpointView, 'Changed.'),
     400: problem('A field is not valid.'),
@@ -166,7 +160,7 @@ const rotateRoute = createRoute({
   operationId: 'rotateWebhookSecret',
   request: {
     params: EndpointParam,
-    body: { content: { 'application/json': { schema: RotateSecretInput } } },
+    body: jsonBody(RotateSecretInput, false),
   },
   responses: {
     200: json(

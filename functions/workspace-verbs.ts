@@ -9,7 +9,7 @@ import { pauseWorkspace, resumeWorkspace } from '../lib/workspaces/pause.ts'
 import { getWorkspace } from '../lib/workspaces/queries.ts'
 import { RestartInput, restartWorkspace } from '../lib/workspaces/restart.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
-import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from './door.ts'
 import { publicUrlOf } from './public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './workspace-view.ts'
 
@@ -35,7 +35,7 @@ const restartRoute = createRoute({
   method: 'post',
   path: '/workspaces/{id}/restart',
   operationId: 'restartWorkspace',
-  request: { params: IdParam, body: { content: { 'application/json': { schema: RestartInput } } } },
+  request: { params: IdParam, body: jsonBody(RestartInput, false) },
   responses: {
     200: json(
       WorkspaceView,

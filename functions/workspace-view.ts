@@ -4,8 +4,7 @@ import { z } from '@hono/zod-openapi'
 import type { Config } from '../lib/config.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
 import { StatusView, statusView } from './molecule-compat.ts'
-
-const moment = z.iso.datetime().nullable()
+import { moment } from './door.ts'
 
 export const Reason = z
   .object({ code: z.string(), message: z.string(), hint: z.string(), fly_request_id: z.string().optional() })

@@ -12,7 +12,7 @@ import { waitUntilSettled } from '../lib/workspaces/wait.ts'
 import type { Workspace } from '../lib/workspaces/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../lib/workspaces/workspace-input.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
-import { actingFor, createDoors, follow, IdParam, json, problem } from './door.ts'
+import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from './door.ts'
 import { preferredWait } from './prefer.ts'
 import { publicUrlOf } from './public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './workspace-view.ts'
@@ -41,7 +41,7 @@ const createRouteDefinition = createRoute({
   path: '/workspaces',
   operationId: 'createWorkspace',
   description: `With an \`Idempotency-Key\` header, the same body gets the same answer again for ${IDEMPOTENCY_HOURS} hours, and nothing is made twice.`,
-  request: { body: { required: true, content: { 'application/json': { schema: CreateWorkspaceInput } } } },
+  request: { body: jsonBody(CreateWorkspaceInput) },
   responses: {
     201: json(
       WorkspaceView,
@@ -73,7 +73,7 @@ const changeRoute = createRoute({
   operationId: 'updateWorkspace',
   request: {
     params: IdParam,
-    body: { required: true, content: { 'application/json': { schema: UpdateWorkspaceInput } } },
+    body: jsonBody(UpdateWorkspaceInput),
   },
   responses: {
     200: json(

@@ -34,9 +34,9 @@ function lockfileProblems(): string[] {
     if (path === '' || locked.link === true) return []
     const name = path.split('node_modules/').at(-1) ?? path
     const found: string[] = []
-    // Mostly left out (.npmrc): the digest says what it is, whichever mirror it comes from.
-    if (locked.resolved?.startsWith('https://registry.npmjs.org/') === false)
-      found.push(`${path} does not come from the npm registry: ${locked.resolved}`)
+    // Left out by .npmrc for what comes from the registry: the digest says what it is, whichever mirror it comes from.
+    if (locked.resolved !== undefined)
+      found.push(`${path} does not come from the npm registry, or .npmrc was not read: ${locked.resolved}`)
     if (locked.integrity?.startsWith('sha512-') !== true) found.push(`${path} has no sha512 digest`)
     if (locked.hasInstallScript === true && !isKnown(name))
       found.push(

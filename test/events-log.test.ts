@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OpenDatabase } from '../drizzle/database.ts'
 import { connectPostgres } from '../drizzle/postgres.ts'
 import { readEvents } from '../lib/events/read-events.ts'
+import { settledSeq } from '../lib/events/settled-seq.ts'
 import { createPostgresDatabase } from './support/database.ts'
 
 let url: string
@@ -76,4 +77,24 @@ test('an event waits for one with a lower number whose writer has not ended', as
     await slow.query('commit')
     expect((await waiting).events.map(({ seq }) => seq)).toEqual([(after ?? 0) - 1, after])
   })
+})
+
+test('a writer that does not end is looked at eight times, and then nobody knows', async () => {
+  const looks: string[] = []
+  const watched = connectPostgres(url, { watch: ({ text }) => void looks.push(text) })
+  let waited = 0
+  const sleep = (ms: number) => Promise.resolve(void (waited += ms))
+  const seq = await withClient(async (client) => {
+    await client.query('begin')
+    await client.query(INSERT)
+    const settled = await settledSeq({ db: watched.db, sleep })
+    await client.query('commit')
+    return settled
+  })
+  await watched.close()
+  expect(seq).toBeUndefined()
+  expect(looks).toHaveLength(8)
+  // Longer than any statement takes, and within what a request may.
+  expect(waited).toBeGreaterThan(2_000)
+  expect(waited).toBeLessThan(5_000)
 })

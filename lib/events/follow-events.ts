@@ -1,6 +1,7 @@
 // One listener: what is in the log after a number and, from then on, what comes, in order, each once. On Node the end of the log
 // is read for all listeners together; a Worker's requests share nothing, so each reads for itself, and only for as long as its
 // platform lets a request ask.
+import { createBudget, within } from '../budget.ts'
 import type { Services } from '../services.ts'
 import { PAGE } from './event-tail.ts'
 import { ADMINS_ONLY } from './event-types.ts'
@@ -12,7 +13,10 @@ const QUIET_MS = 10_000
 
 /** How often a Worker's listener asks, and with how many statements in all: each is a subrequest, of 50 on the free plan. */
 const ALONE_MS = 2_500
-const MOST_STATEMENTS = 40
+const MOST_STATEMENTS = 45
+
+/** A page of the log, where a writer has to be waited for. */
+const PAGE_STATEMENTS = 10
 
 /**
  * Pages of what the listener asked for. One without events says how far the log was read meanwhile, and that we are still here.
@@ -25,19 +29,18 @@ export async function* followEvents(
   signal: AbortSignal,
 ): AsyncGenerator<EventsPage, undefined> {
   const { now, stopping, tail } = services
+  const own = tail === undefined ? within(services, createBudget(MOST_STATEMENTS, now)) : services
   let position = query.after
   let told = now().getTime()
-  let statements = 0
   const only = query.among && new Set(query.among)
   const isOver = () => signal.aborted || stopping?.aborted === true
   const leave = tail?.join()
   try {
-    while (!isOver() && statements < MOST_STATEMENTS) {
+    while (!isOver() && own.budget.left() >= PAGE_STATEMENTS) {
       // Before looking: what comes in between is not slept through.
       const moved = tail?.moved()
       const fromTail = tail?.after(position)
-      const page = fromTail ?? (await readKept(services, { ...query, after: position, limit: PAGE }))
-      if (tail === undefined) statements += page.events.length === 0 ? 1 : 3
+      const page = fromTail ?? (await readKept(own, { ...query, after: position, limit: PAGE }))
       const events =
         fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
       const isEnd = page.events.length < PAGE

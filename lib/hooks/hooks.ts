@@ -74,8 +74,7 @@ export async function listHooks(services: Services, workspaceId: string): Promis
 export async function getHook(services: Services, workspaceId: string, name: string): Promise<Hook> {
   const [hook] = await readHooks(services, workspaceId, name)
   if (hook !== undefined) return hook
-  await getLivingWorkspace(services.db, workspaceId)
-  throw noSuchHook(name)
+  throw await absence(services, workspaceId, name)
 }
 
 /** @throws DomainError `not_found`; `invalid_input` for a header that its scheme does not ask for */
@@ -102,9 +101,7 @@ export async function updateHook(
 /** @throws DomainError `not_found` */
 export async function deleteHook(services: Services, workspaceId: string, name: string): Promise<void> {
   const rows = await services.db.delete(hooks).where(isThis(workspaceId, name)).returning({ id: hooks.id })
-  if (rows.length > 0) return
-  await getLivingWorkspace(services.db, workspaceId)
-  throw noSuchHook(name)
+  if (rows.length === 0) throw await absence(services, workspaceId, name)
 }
 
 /**
@@ -140,7 +137,7 @@ export async function rotateHook(
     select ${crypto.randomUUID()}::uuid, id, ${sealed.keyId}, ${sealed.sealed}, ${now.toISOString()}::timestamptz
     from ${hooks} where id = ${id}::uuid returning id`)
   const rows = await db.with(ended, kept, added).select().from(added)
-  if (rows.length === 0) throw noSuchHook(name)
+  if (rows.length === 0) throw await absence(services, workspaceId, name)
   return { hook: await getHook(services, workspaceId, name), secret: made }
 }
 
@@ -190,7 +187,11 @@ function makeSecret(scheme: Scheme): string {
   return scheme === 'standard' ? `whsec_${encodeBase64(bytes)}` : encodeBase64Url(bytes)
 }
 
-const noSuchHook = (name: string) => new DomainError('not_found', `there is no hook ${name} here`)
+/** Why it is not there: the workspace is not either, or it has no such hook. */
+async function absence({ db }: Services, workspaceId: string, name: string): Promise<DomainError> {
+  await getLivingWorkspace(db, workspaceId)
+  return new DomainError('not_found', `there is no hook ${name} here`)
+}
 
 /** Why nothing was stored. */
 async function refusal(services: Services, workspaceId: string, name: string): Promise<Error> {

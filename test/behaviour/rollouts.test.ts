@@ -263,6 +263,38 @@ describe('a good image', () => {
   })
 })
 
+describe('what Fly refuses', () => {
+  let h: Harness
+  beforeAll(async () => {
+    h = await open({ PROVISION_TIMEOUT_SECONDS: '60' })
+  })
+  afterAll(() => h.close())
+
+  test.each([
+    ['at once', 403, 'unauthorized'],
+    ['until its time is up', 503, 'provider_unreachable'],
+  ])('%s is no fault of the image: the rollout goes on without that workspace', async (_, status, code) => {
+    const fleet = await fleetOf(h, 2)
+    const fault = h.emulator.faults.add({
+      kind: 'answer',
+      action: 'machine.update',
+      machine: String(fleet[0]?.['machine_id']),
+      status,
+    })
+    const digit = String(status)[0] ?? ''
+    const { body } = await start(h, { digest: digest(digit), watch_seconds: 10, ready_seconds: 600 })
+    const done = await until(h, body.id, ended)
+    expect(done).toMatchObject({ state: 'completed', reason: null })
+    expect(done.workspaces.find(({ workspace_id }) => workspace_id === fleet[0]?.id)).toMatchObject({
+      state: 'left',
+      reason: { code },
+    })
+    expect(await statusOf(h, fleet[0]?.id ?? '')).toBe('failed')
+    expect(await imageOf(h, fleet[1]?.id ?? '')).toBe(image(digit))
+    h.emulator.faults.remove(fault)
+  })
+})
+
 describe('a bad image', () => {
   let h: Harness
   let fleet: { id: string }[]
@@ -274,7 +306,7 @@ describe('a bad image', () => {
 
   test.each([
     ['crashes', CRASHING, /exit 3/],
-    ['never answers', DEAF, /neither registered nor answered|within|still starting/],
+    ['never answers', DEAF, /neither registered nor answered|within/],
     ['cannot be pulled', 'f', /pull|image/],
   ])(
     'that %s is halted at the first tranche and rolled back, and nobody else gets it',
@@ -294,6 +326,8 @@ describe('a bad image', () => {
       if (digit === DEAF) {
         const isUp = ({ config, state }: FlyMachine) => config.image === image(DEAF) && state === 'started'
         while (!isUp(await h.machineOf(fleet[0]?.id ?? ''))) await pause(20)
+        // And whoever follows the restart has seen it.
+        await pause(300)
         h.advance(130_000)
       }
       const done = await until(h, body.id, ended, 20_000)
