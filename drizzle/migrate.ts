@@ -1,5 +1,5 @@
 // `npm run db:migrate`: brings the Postgres behind DATABASE_URL up to date. Run before a deploy, never by a request.
-import { migratePostgres } from './postgres.ts'
+import { migratePostgres } from './drivers/postgres.ts'
 
 const url = process.env['DATABASE_URL']
 if (url === undefined || url === '') {

@@ -2,26 +2,26 @@
 // its cloud is the embedded emulator, so that `npm start` needs nothing at all.
 import { resolve } from 'node:path'
 import type { OpenDatabase } from '../drizzle/database.ts'
-import { DirectoryInUse } from '../drizzle/directory-lock.ts'
-import { type Config, ConfigError, FLY_SETTINGS, isLoopback, parseConfig } from '../lib/config.ts'
-import { createServices } from '../lib/create-services.ts'
-import { deliverAll, releaseDeliveries } from '../lib/deliveries.ts'
-import { createLog, type Log } from '../lib/log.ts'
-import { refusalOfAddress, targetPolicy } from '../lib/outgoing.ts'
+import { DirectoryInUse } from '../drizzle/drivers/directory-lock.ts'
+import { type Config, ConfigError, FLY_SETTINGS, isLoopback, parseConfig } from '../lib/config/config.ts'
+import { createServices } from '../lib/control-plane/create-services.ts'
+import { deliverAll, releaseDeliveries } from '../lib/control-plane/deliveries.ts'
+import { createLog, type Log } from '../lib/platform/log.ts'
+import { refusalOfAddress, targetPolicy } from '../lib/egress/egress-policy.ts'
 import { UNREADABLE_HINT } from '../lib/secrets/read-secrets.ts'
 import { strangeKeys } from '../lib/secrets/rotate.ts'
-import { sweep } from '../lib/sweep.ts'
-import { releaseAllLeases } from '../lib/workspaces/queries.ts'
+import { sweep } from '../lib/control-plane/sweep.ts'
+import { releaseAllLeases } from '../lib/lifecycle/queries.ts'
 import { createApp } from './app.ts'
-import { isOpen } from './authenticate.ts'
-import type { startEmbeddedFly } from './embedded-fly.ts'
-import { createCheckedFetch } from './checked-fetch.ts'
-import { type Background, listen, PortInUse } from './listen.ts'
-import { createNodeA2a, type NodeA2a } from './node-a2a.ts'
-import { createNodeTracer, withTraceparent } from './node-tracer.ts'
-import { openData } from './open-data.ts'
-import { createUndiciTransport } from './undici-transport.ts'
-import { VERSION } from './version.ts'
+import { isOpen } from './http/authenticate.ts'
+import type { startEmbeddedFly } from './node/embedded-fly.ts'
+import { createCheckedFetch } from './node/checked-fetch.ts'
+import { type Background, listen, PortInUse } from './node/http-server.ts'
+import { createNodeA2a, type NodeA2a } from './node/a2a-handler.ts'
+import { createNodeTracer, withTraceparent } from './node/tracing/tracer.ts'
+import { openData } from './node/open-database.ts'
+import { createUndiciTransport } from './node/undici-transport.ts'
+import { VERSION } from './http/version.ts'
 
 /** How long what must be written down gets when grace is over, before the process ends as it is. */
 const LAST_MS = 2_000
@@ -152,7 +152,7 @@ async function loadEmbeddedFly(): Promise<typeof startEmbeddedFly> {
   try {
     // Its agent runs in processes of their own, where a package that is not there would be noticed much later.
     import.meta.resolve('@a2a-js/sdk')
-    return (await import('./embedded-fly.ts')).startEmbeddedFly
+    return (await import('./node/embedded-fly.ts')).startEmbeddedFly
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new ConfigError([

@@ -1,8 +1,8 @@
 // Cloudflare entry, with any Postgres through Hyperdrive as the database: wrangler.toml's environment `hyperdrive`. Node-postgres
 // needs Node's API, which is why this is an entry of its own.
-import { connectHyperdrive, onConnection } from '../drizzle/hyperdrive.ts'
-import { ConfigError } from '../lib/config.ts'
-import { createWorker } from './create-worker.ts'
+import { connectHyperdrive, onConnection } from '../drizzle/drivers/hyperdrive.ts'
+import { ConfigError } from '../lib/config/config.ts'
+import { createWorker } from './worker/create-worker.ts'
 
 /** What Cloudflare binds: https://developers.cloudflare.com/hyperdrive/. */
 type Binding = { connectionString: string }

@@ -1,6 +1,6 @@
 // Cloudflare entry, with Neon over HTTP as the database: the Worker that wrangler.toml deploys.
-import { connectNeon } from '../drizzle/neon.ts'
-import { createWorker } from './create-worker.ts'
+import { connectNeon } from '../drizzle/drivers/neon.ts'
+import { createWorker } from './worker/create-worker.ts'
 
 export default createWorker({
   settings: (env) => env,

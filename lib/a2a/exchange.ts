@@ -1,11 +1,11 @@
 // Sends one request to one machine and hands its answer on unread: the same bytes, as they come, for as long as they come.
 // Answers of our own exist only where the agent gave none, or broke off.
-import { concatBytes } from '../encoding.ts'
-import { type HeaderPairs, responseHeaders } from './headers.ts'
-import { type Reply, toBytes } from './reply.ts'
-import { ProxyError } from './proxy-error.ts'
-import type { AgentRequest, Flow, Transport, TransportFailure } from './transport.ts'
-import type { Voice } from './voice.ts'
+import { concatBytes } from '../platform/encoding.ts'
+import { type HeaderPairs, responseHeaders } from './wire/headers.ts'
+import { type Reply, toBytes } from './response/response-writer.ts'
+import { ProxyError } from './errors/proxy-error.ts'
+import type { AgentRequest, Flow, Transport, TransportFailure } from './transport/transport.ts'
+import type { Voice } from './errors/error-encoder.ts'
 
 export type ExchangeInput = {
   transport: Transport

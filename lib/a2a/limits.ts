@@ -1,6 +1,6 @@
-// How much one caller may ask and one workspace is asked at once. Counted in this process (lib/rate-counter.ts).
-import { createRateCounter } from '../rate-counter.ts'
-import { ProxyError } from './proxy-error.ts'
+// How much one caller may ask and one workspace is asked at once. Counted in this process (lib/platform/rate-limit.ts).
+import { createRateCounter } from '../platform/rate-limit.ts'
+import { ProxyError } from './errors/proxy-error.ts'
 
 /** One of a workspace's places, for as long as a request is under way. */
 export type Place = {

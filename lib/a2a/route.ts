@@ -1,14 +1,14 @@
 // Where a workspace's messages go: its machine, if it is there to answer; otherwise the reason why not. Routes are kept for
 // seconds, and reading one marks a workspace with an idle policy as in use.
+import type { ReconcileContext } from '../reconcile/context.ts'
 import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
-import { controlPlane, workspaces } from '../../drizzle/schema.ts'
-import { inboundSecret } from '../agents/inbound-secret.ts'
-import { workspaceNotFound } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { statusesWanting, type WorkspaceStatus } from '../workspaces/lifecycle.ts'
-import type { Workspace } from '../workspaces/workspace.ts'
-import { interfacePaths, type InterfacePaths } from './card.ts'
-import { ProxyError, type ProxyReason } from './proxy-error.ts'
+import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
+import { inboundSecret } from '../auth/inbound-secret.ts'
+import { workspaceNotFound } from '../platform/errors.ts'
+import { statusesWanting, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import { interfacePaths, type InterfacePaths } from './wire/agent-card.ts'
+import { ProxyError, type ProxyReason } from './errors/proxy-error.ts'
 
 export type Route = {
   workspaceId: string
@@ -36,7 +36,7 @@ const isAwake = (row: Workspace) => AWAKE.includes(row.status)
  * @throws DomainError `not_found`
  */
 export async function readRoute(
-  services: Services,
+  services: ReconcileContext,
   id: string,
   purpose: 'use' | 'look',
 ): Promise<{ row: Workspace; route: Route | undefined }> {
@@ -72,7 +72,11 @@ export async function readRoute(
   return { row, route: isAwake(row) ? await routeTo(services, row, agentKey) : undefined }
 }
 
-async function routeTo(services: Services, row: Workspace, agentKey: string): Promise<Route | undefined> {
+async function routeTo(
+  services: ReconcileContext,
+  row: Workspace,
+  agentKey: string,
+): Promise<Route | undefined> {
   const { app, generation, machineGeneration, machineId } = row
   if (app === null || machineId === null) return undefined
   const { headers, url } = services.provisioner.endpoint({ app, machineId })

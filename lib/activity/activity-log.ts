@@ -1,7 +1,7 @@
 // Activity on its way to the database. The A2A road notes what it did after its answers, thousands of times a second, and
 // must neither wait for that nor fail by it: rows gather here for a moment and are written many at a time.
 import type { Database } from '../../drizzle/database.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../platform/log.ts'
 import { type ActivityEntry, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 

@@ -1,7 +1,7 @@
 // One thing that an agent did or was asked, and how it is written down: as JSON text that Postgres is sure to take, because
 // one bad character would lose every row that is written with it.
 import { z } from 'zod'
-import { storableJson, toStorableText } from '../storable.ts'
+import { storableJson, toStorableText } from '../platform/postgres-text.ts'
 
 /** What agents may report (molecule.md §2.8). */
 export const ACTIVITY_TYPES = [

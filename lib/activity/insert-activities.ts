@@ -1,7 +1,7 @@
 // The one statement that writes activity, whether one row or a thousand.
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { activities, workspaces } from '../../drizzle/schema.ts'
+import { activities, workspaces } from '../../drizzle/schema/index.ts'
 import { ACTIVITY_COLUMNS } from './activity-row.ts'
 
 // Numbers are taken in turn but become visible in the order of commits. Whoever reads on after the last number seen would

@@ -2,9 +2,9 @@
 // poll (molecule.md §2.8, §8.1).
 import { and, asc, desc, eq, gt, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { activities } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
-import { getWorkspace } from '../workspaces/queries.ts'
+import { activities } from '../../drizzle/schema/index.ts'
+import { DomainError } from '../platform/errors.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
 
 export type Activity = typeof activities.$inferSelect
 

@@ -1,9 +1,9 @@
 // An agent's message to its people, without having been asked. It is kept among the agent's activity, in the form in which
 // Molecule's chat reads it back (molecule.md §2.8).
+import type { Store } from '../platform/context.ts'
 import { z } from 'zod'
-import { DomainError, workspaceNotFound } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { storableJson, storableText } from '../storable.ts'
+import { DomainError, workspaceNotFound } from '../platform/errors.ts'
+import { storableJson, storableText } from '../platform/postgres-text.ts'
 import { ACTIVITY_LIMITS, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
@@ -28,7 +28,7 @@ export const NotifyInput = storableJson(
 
 /** @throws DomainError `invalid_input` without a message; `not_found`, also when the workspace is removed */
 export async function notify(
-  { db, now }: Services,
+  { db, now }: Store,
   workspaceId: string,
   { message, attachments }: z.infer<typeof NotifyInput>,
 ): Promise<void> {

@@ -1,8 +1,8 @@
 // Agents tell what they do (molecule.md §2.8). Their word is kept as it is; only whose word it is gets checked.
+import type { Store } from '../platform/context.ts'
 import { z } from 'zod'
-import { DomainError, workspaceNotFound } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { storableJson, storableText } from '../storable.ts'
+import { DomainError, workspaceNotFound } from '../platform/errors.ts'
+import { storableJson, storableText } from '../platform/postgres-text.ts'
 import { ACTIVITY_LIMITS, ACTIVITY_TYPES, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
@@ -41,7 +41,7 @@ export const ReportActivityInput = z.object({
  *   also when the workspace is removed
  */
 export async function reportActivity(
-  { db, now }: Services,
+  { db, now }: Store,
   workspaceId: string,
   input: z.infer<typeof ReportActivityInput>,
 ): Promise<void> {

@@ -1,8 +1,8 @@
 // Who asked for what, from where, and with what outcome: rows of the type `audit` in the ordered log. Never a body, and no
 // header but the one that names a program.
+import type { Store } from '../platform/context.ts'
 import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm'
-import { events } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import { events } from '../../drizzle/schema/index.ts'
 
 const AUDIT = 'audit'
 
@@ -10,7 +10,7 @@ const AUDIT = 'audit'
 export type AuditOutcome = 'ok' | 'refused' | 'failed'
 
 export type AuditEntry = {
-  /** The caller's key (lib/caller.ts), and a token's name. */
+  /** The caller's key (lib/auth/caller.ts), and a token's name. */
   caller: string
   caller_name: string | null
   /** Method and pattern, as in the table of doors. */
@@ -29,7 +29,7 @@ export const outcomeOf = (status: number): AuditOutcome =>
 
 /** @param workspaceId null where it is about none, or about one that never was */
 export async function recordAudit(
-  { db, now }: Services,
+  { db, now }: Store,
   workspaceId: string | null,
   entry: AuditEntry,
 ): Promise<void> {
@@ -44,7 +44,7 @@ export type AuditQuery = {
   limit: number
 }
 
-export async function listAudit({ db }: Services, query: AuditQuery): Promise<Audited[]> {
+export async function listAudit({ db }: Store, query: AuditQuery): Promise<Audited[]> {
   const { after, caller, limit, workspaceId } = query
   const conditions: (SQL | undefined)[] = [
     eq(events.type, AUDIT),

@@ -1,17 +1,18 @@
 // One agent gives a task to another and does not wait for it (molecule.md §3.6): a stored message that is delivered once, and
 // a row that says what became of it, in one statement.
+import type { ProxyContext } from '../a2a/context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, eq, sql } from 'drizzle-orm'
 import type { z } from 'zod'
-import { delegations } from '../../drizzle/schema.ts'
-import { parseEnvelope } from '../a2a/json-rpc.ts'
-import { toBytes } from '../a2a/reply.ts'
-import { canCommunicate } from '../agents/access.ts'
-import { isTaken } from '../database-errors.ts'
-import { DomainError, invalidField } from '../errors.ts'
+import { delegations } from '../../drizzle/schema/index.ts'
+import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { toBytes } from '../a2a/response/response-writer.ts'
+import { canCommunicate } from '../registry/can-communicate.ts'
+import { isTaken } from '../platform/database-errors.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
 import { acceptMessage } from '../messages/accept.ts'
 import { deliverSoon } from '../messages/deliver.ts'
-import type { Services } from '../services.ts'
-import { getLivingWorkspace } from '../workspaces/queries.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import { Assignment, Name, noteDelegation, type WaitUntil } from './task.ts'
 
 /** The body of POST /workspaces/:id/delegate. */
@@ -32,7 +33,7 @@ export type Delegated = {
  * @throws ProxyError WORKSPACE_… when the task could never arrive; TOO_MANY_MESSAGES_WAITING
  */
 export async function delegate(
-  services: Services,
+  services: ProxyContext,
   workspaceId: string,
   input: z.infer<typeof DelegateInput>,
   waitUntil: WaitUntil,
@@ -89,7 +90,7 @@ const noSuchPeer = (sourceId: string) =>
   })
 
 async function findByKey(
-  { db }: Services,
+  { db }: Store,
   sourceId: string,
   key: string | null,
 ): Promise<Delegated | undefined> {
@@ -119,7 +120,7 @@ const messageOf = (id: string, task: string) =>
   })
 
 /** The delegation's row, made with its message or not at all. */
-function insertOf({ db }: Services, row: { id: string; sourceId: string; task: string; key: string | null }) {
+function insertOf({ db }: Store, row: { id: string; sourceId: string; task: string; key: string | null }) {
   return db.$with('delegated', { id: delegations.id }).as(sql`
     insert into ${delegations} (source_id, id, target_id, task, idempotency_key, message, status, created_at, updated_at)
     select ${row.sourceId}::uuid, ${row.id}::text, workspace_id, ${row.task}::text, ${row.key}::text, id, 'delegated', created_at, created_at

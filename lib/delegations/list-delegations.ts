@@ -1,8 +1,8 @@
 // What a workspace has asked of others, and what came of it: agents read it after every heartbeat (molecule.md §1.5).
 import { desc, eq, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { delegations } from '../../drizzle/schema.ts'
-import { getWorkspace } from '../workspaces/queries.ts'
+import { delegations } from '../../drizzle/schema/index.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
 import { SUMMARY_LENGTH } from './task.ts'
 
 const columns = {

@@ -1,13 +1,14 @@
 // An agent that sends a task to another by itself tells us so, and later what came of it, so that its list of delegations is
 // the whole (molecule.md §3.6). What we carry ourselves is not the agent's to tell.
+import type { ProxyContext } from '../a2a/context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, eq, isNull } from 'drizzle-orm'
 import { z } from 'zod'
-import { delegations } from '../../drizzle/schema.ts'
-import { PREVIEW_LENGTH } from '../a2a/read-answer.ts'
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { storableText } from '../storable.ts'
-import { getLivingWorkspace } from '../workspaces/queries.ts'
+import { delegations } from '../../drizzle/schema/index.ts'
+import { PREVIEW_LENGTH } from '../a2a/wire/read-answer.ts'
+import { DomainError } from '../platform/errors.ts'
+import { storableText } from '../platform/postgres-text.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import { Assignment, Name, noteDelegation, type WaitUntil } from './task.ts'
 
 /** The body of POST /workspaces/:id/delegations/record. */
@@ -29,7 +30,7 @@ export const UpdateDelegationInput = z.object({
  * @throws DomainError `not_found`, also when the source is removed; `conflict` when the id is that of one which we carry
  */
 export async function recordDelegation(
-  services: Services,
+  services: ProxyContext,
   workspaceId: string,
   input: z.infer<typeof RecordDelegationInput>,
   waitUntil: WaitUntil,
@@ -54,7 +55,7 @@ export async function recordDelegation(
  * @throws DomainError `not_found`; `conflict` when we carry it, and know better
  */
 export async function updateDelegation(
-  services: Services,
+  services: Store,
   workspaceId: string,
   id: string,
   input: z.infer<typeof UpdateDelegationInput>,
@@ -76,7 +77,7 @@ export async function updateDelegation(
 
 const cut = (text: string | null | undefined) => text?.slice(0, PREVIEW_LENGTH).toWellFormed() || null
 
-async function assertRecorded({ db }: Services, sourceId: string, id: string): Promise<void> {
+async function assertRecorded({ db }: Store, sourceId: string, id: string): Promise<void> {
   const [row] = await db
     .select({ message: delegations.message })
     .from(delegations)

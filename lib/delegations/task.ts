@@ -1,7 +1,7 @@
 // What is asked of another agent: how long it may be, how lists show it, and the trace it leaves among the source's activity.
+import type { ProxyContext } from '../a2a/context.ts'
 import { z } from 'zod'
-import type { Services } from '../services.ts'
-import { storableText } from '../storable.ts'
+import { storableText } from '../platform/postgres-text.ts'
 
 /** Longest task, in UTF-16 units. */
 const MOST_TEXT = 1_000_000
@@ -25,7 +25,7 @@ export type WaitUntil = (work: Promise<unknown>) => void
 
 /** Notes that a workspace has given a task to another. */
 export function noteDelegation(
-  { activity, now }: Services,
+  { activity, now }: ProxyContext,
   { sourceId, targetId, task }: { sourceId: string; targetId: string; task: string },
   waitUntil: WaitUntil,
 ): void {

@@ -2,7 +2,7 @@
 // fallen further behind than that reads the log alone, so that a slow listener holds nothing up and costs no memory. The log
 // is asked again a few times a second while somebody listens, and at once after a change of our own. Writers do not notify: that
 // would put their commits one after the other (lib/README.md has figures).
-import type { Services } from '../services.ts'
+import type { Core } from '../platform/context.ts'
 import { EVENT_TYPE_NAMES } from './event-types.ts'
 import { type EventsPage, readEvents, type StoredEvent } from './read-events.ts'
 import { settledSeq } from './settled-seq.ts'
@@ -30,7 +30,7 @@ export type EventTail = {
   moved(): Promise<void>
 }
 
-type Outside = Pick<Services, 'db' | 'log' | 'metrics' | 'now' | 'sleep' | 'stopping'>
+type Outside = Pick<Core, 'db' | 'log' | 'metrics' | 'now' | 'sleep' | 'stopping'>
 
 /** What is in memory: every event after `from`, up to `to`. */
 type Reach = { from: number; to: number; events: StoredEvent[] }

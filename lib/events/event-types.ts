@@ -1,8 +1,7 @@
 // Every type of event in the log, with what it says, the shape of its payload and, where Molecule has one, Molecule's name for
 // it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description is made from it.
 import { z } from 'zod'
-import { rolloutState } from '../../drizzle/schema.ts'
-import { STATUSES } from '../workspaces/lifecycle.ts'
+import { rolloutState, workspaceStatus } from '../../drizzle/schema/index.ts'
 
 type EventKind = {
   says: string
@@ -12,12 +11,12 @@ type EventKind = {
   adminsOnly?: true
 }
 
-/** For whom it was done, as a caller's key (lib/caller.ts); absent: the control plane did it by itself. */
+/** For whom it was done, as a caller's key (lib/auth/caller.ts); absent: the control plane did it by itself. */
 const by = z.string().optional()
 
 /** What every event of a workspace says first: the status that it has after it. */
 const ofWorkspace = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject({ status: z.enum(STATUSES), by, ...shape })
+  z.strictObject({ status: z.enum(workspaceStatus.enumValues), by, ...shape })
 
 const machineId = z.string().nullable()
 

@@ -1,11 +1,12 @@
 // One listener: what is in the log after a number and, from then on, what comes, in order, each once. On Node the end of the log
 // is read for all listeners together; a Worker's requests share nothing, so each reads for itself, and only for as long as its
 // platform lets a request ask.
-import { createBudget, within } from '../budget.ts'
-import type { Services } from '../services.ts'
+import type { Core } from '../platform/context.ts'
+import type { EventContext } from './context.ts'
+import { createBudget, within } from '../platform/subrequest-budget.ts'
 import { PAGE } from './event-tail.ts'
 import { ADMINS_ONLY } from './event-types.ts'
-import { refuseForgotten } from './forget-events.ts'
+import { refuseForgotten } from './retention.ts'
 import { type EventsPage, type EventsQuery, readEvents, type StoredEvent } from './read-events.ts'
 
 /** After how long without an event a listener is told where it is; ticks may make it five seconds more. */
@@ -24,7 +25,7 @@ const PAGE_STATEMENTS = 10
  * @throws DomainError `gone` when what comes next has been forgotten
  */
 export async function* followEvents(
-  services: Services,
+  services: EventContext,
   query: Omit<EventsQuery, 'limit'>,
   signal: AbortSignal,
 ): AsyncGenerator<EventsPage, undefined> {
@@ -61,7 +62,7 @@ export async function* followEvents(
  * @throws DomainError `gone` when what comes next has been forgotten
  */
 export async function readKept(
-  services: Pick<Services, 'db' | 'sleep'>,
+  services: Pick<Core, 'db' | 'sleep'>,
   query: EventsQuery,
 ): Promise<EventsPage> {
   const page = await readEvents(services, query)

@@ -1,7 +1,7 @@
 // The newest events first, as Molecule's event list has them (molecule.md §2.8): those that Molecule has a name for.
+import type { Store } from '../platform/context.ts'
 import { and, desc, eq, inArray, sql } from 'drizzle-orm'
-import { events } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import { events } from '../../drizzle/schema/index.ts'
 import { EVENT_TYPE_NAMES, moleculeNameOf } from './event-types.ts'
 import type { EventsQuery, StoredEvent } from './read-events.ts'
 
@@ -11,7 +11,7 @@ const MOST = 100
 const NAMED = EVENT_TYPE_NAMES.filter((type) => moleculeNameOf(type) !== undefined)
 
 export const newestEvents = (
-  { db }: Services,
+  { db }: Store,
   { among, workspaceId }: Pick<EventsQuery, 'among' | 'workspaceId'>,
 ): Promise<StoredEvent[]> =>
   db

@@ -1,8 +1,8 @@
 // Reads the log onwards from a sequence number, in order: nothing is passed and nothing comes twice, whoever reads and
 // wherever they left off.
+import type { Core } from '../platform/context.ts'
 import { and, asc, eq, gt, inArray, lte, notInArray, sql } from 'drizzle-orm'
-import { events } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import { events } from '../../drizzle/schema/index.ts'
 import { ADMINS_ONLY, type EventType } from './event-types.ts'
 import { settledSeq } from './settled-seq.ts'
 
@@ -26,7 +26,7 @@ export type EventsPage = {
 }
 
 export async function readEvents(
-  services: Pick<Services, 'db' | 'sleep'>,
+  services: Pick<Core, 'db' | 'sleep'>,
   query: EventsQuery,
 ): Promise<EventsPage> {
   const { after, limit } = query

@@ -1,9 +1,9 @@
 // Up to where the log is settled. Sequence numbers are given out before their rows can be seen, so whoever goes on from the
 // highest number seen could pass one that is still being written. Writers hold a lock on the table until they end: who was
 // writing when we looked is waited for, and no one else; writers know nothing of it, and it costs no write.
+import type { Core } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import type { Services } from '../services.ts'
 
 /** The first pause before looking again; each is twice the one before, because to a Worker each look is one of few requests. */
 const FIRST_PAUSE_MS = 20
@@ -16,7 +16,7 @@ const LAST_PAUSE_MS = 1_280
  * somebody is writing, and eight at most where somebody writes for long.
  * @returns undefined when a writer does not end: nobody knows which number it has
  */
-export async function settledSeq(services: Pick<Services, 'db' | 'sleep'>): Promise<number | undefined> {
+export async function settledSeq(services: Pick<Core, 'db' | 'sleep'>): Promise<number | undefined> {
   const { last, writers } = await look(services.db)
   const waitedFor = new Set(writers)
   for (let pause = FIRST_PAUSE_MS; waitedFor.size > 0; pause *= 2) {

@@ -1,6 +1,6 @@
 // What a sender calls a delivery and what it is about, by scheme: so that a repeated one is known, and a hook can take some and
 // not others. Pure.
-import { isObject } from '../a2a/exact-json.ts'
+import { isObject } from '../a2a/wire/lossless-json.ts'
 import type { Incoming, Scheme } from './verify.ts'
 
 export type Delivery = {

@@ -1,6 +1,6 @@
 // What may be said of a hook: its place, how senders prove themselves, and what becomes of what they send.
 import { z } from 'zod'
-import { storableText } from '../storable.ts'
+import { storableText } from '../platform/postgres-text.ts'
 import { templateProblem } from './template.ts'
 import { type Scheme, SCHEMES, standardKey } from './verify.ts'
 

@@ -1,14 +1,15 @@
 // Hooks of a workspace: made, listed, changed, deleted, and their secrets changed without a gap. Secrets are sealed where they
 // are stored and shown once, if they were made here.
+import type { Context } from '../config/context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
-import { hooks, hookSecrets, workspaces } from '../../drizzle/schema.ts'
-import { encodeBase64, encodeBase64Url } from '../encoding.ts'
-import { DomainError, invalidField } from '../errors.ts'
-import { sealingKey } from '../secrets/change-secrets.ts'
+import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
+import { encodeBase64, encodeBase64Url } from '../platform/encoding.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
+import { sealingKey } from '../secrets/sealing-key.ts'
 import { placeOfHook, seal } from '../secrets/seal.ts'
-import type { Services } from '../services.ts'
-import { getLivingWorkspace } from '../workspaces/queries.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import {
   type CreateHookInput,
   deliveryHeaderProblem,
@@ -38,7 +39,7 @@ export type HookWithSecret = { hook: Hook; secret: string | undefined }
  *   many
  */
 export async function createHook(
-  services: Services,
+  services: Context,
   workspaceId: string,
   input: z.infer<typeof CreateHookInput>,
   createdBy: string,
@@ -65,13 +66,13 @@ export async function createHook(
 }
 
 /** By name. @throws DomainError `not_found` */
-export async function listHooks(services: Services, workspaceId: string): Promise<Hook[]> {
+export async function listHooks(services: Store, workspaceId: string): Promise<Hook[]> {
   await getLivingWorkspace(services.db, workspaceId)
   return readHooks(services, workspaceId)
 }
 
 /** @throws DomainError `not_found` */
-export async function getHook(services: Services, workspaceId: string, name: string): Promise<Hook> {
+export async function getHook(services: Store, workspaceId: string, name: string): Promise<Hook> {
   const [hook] = await readHooks(services, workspaceId, name)
   if (hook !== undefined) return hook
   throw await absence(services, workspaceId, name)
@@ -79,7 +80,7 @@ export async function getHook(services: Services, workspaceId: string, name: str
 
 /** @throws DomainError `not_found`; `invalid_input` for a header that its scheme does not ask for */
 export async function updateHook(
-  services: Services,
+  services: Store,
   workspaceId: string,
   name: string,
   input: z.infer<typeof UpdateHookInput>,
@@ -99,7 +100,7 @@ export async function updateHook(
 }
 
 /** @throws DomainError `not_found` */
-export async function deleteHook(services: Services, workspaceId: string, name: string): Promise<void> {
+export async function deleteHook(services: Store, workspaceId: string, name: string): Promise<void> {
   const rows = await services.db.delete(hooks).where(isThis(workspaceId, name)).returning({ id: hooks.id })
   if (rows.length === 0) throw await absence(services, workspaceId, name)
 }
@@ -109,7 +110,7 @@ export async function deleteHook(services: Services, workspaceId: string, name: 
  * @throws DomainError `not_found`; `invalid_input` where its sender must issue it; `misconfigured`
  */
 export async function rotateHook(
-  services: Services,
+  services: Context,
   workspaceId: string,
   name: string,
   input: z.infer<typeof RotateHookInput>,
@@ -144,7 +145,7 @@ export async function rotateHook(
 const isThis = (workspaceId: string, name: string) =>
   and(eq(hooks.workspaceId, workspaceId), eq(hooks.name, name))
 
-async function readHooks({ db, now }: Services, workspaceId: string, name?: string): Promise<Hook[]> {
+async function readHooks({ db, now }: Store, workspaceId: string, name?: string): Promise<Hook[]> {
   const rows = await db
     .select({
       hook: hooks,
@@ -188,13 +189,13 @@ function makeSecret(scheme: Scheme): string {
 }
 
 /** Why it is not there: the workspace is not either, or it has no such hook. */
-async function absence({ db }: Services, workspaceId: string, name: string): Promise<DomainError> {
+async function absence({ db }: Store, workspaceId: string, name: string): Promise<DomainError> {
   await getLivingWorkspace(db, workspaceId)
   return new DomainError('not_found', `there is no hook ${name} here`)
 }
 
 /** Why nothing was stored. */
-async function refusal(services: Services, workspaceId: string, name: string): Promise<Error> {
+async function refusal(services: Store, workspaceId: string, name: string): Promise<Error> {
   await getLivingWorkspace(services.db, workspaceId)
   const taken = await readHooks(services, workspaceId, name)
   return new DomainError(

@@ -1,11 +1,11 @@
 // What a webhook brings, whatever it is wrapped in: JSON, a form, JSON in a form, or text. Pure.
-import { parseExactly } from '../a2a/exact-json.ts'
-import { DomainError } from '../errors.ts'
-import { isNestedWithin, MAX_NESTING } from '../storable.ts'
+import { parseExactly } from '../a2a/wire/lossless-json.ts'
+import { DomainError } from '../platform/errors.ts'
+import { isNestedWithin, MAX_NESTING } from '../platform/postgres-text.ts'
 import { formField, formFields, isForm } from './form.ts'
 
 export type Payload = {
-  /** Numbers that JavaScript cannot hold keep their text (lib/a2a/exact-json.ts). A body that is not JSON is a string. */
+  /** Numbers that JavaScript cannot hold keep their text (lib/a2a/wire/lossless-json.ts). A body that is not JSON is a string. */
   value: unknown
   /** The JSON it was, or the text itself. */
   text: string

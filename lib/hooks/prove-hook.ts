@@ -1,11 +1,12 @@
 // Whether a webhook was sent by somebody who has the hook's secret. Whatever is wrong (no such workspace, no such hook, disabled,
 // signature), the answer is the same and has taken about the same work: one read, one secret, one HMAC over the body.
+import type { Context } from '../config/context.ts'
+import type { Core } from '../platform/context.ts'
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
-import { hooks, hookSecrets, workspaces } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
+import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
+import { DomainError } from '../platform/errors.ts'
 import { placeOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
-import type { Services } from '../services.ts'
-import { toStorableText } from '../storable.ts'
+import { toStorableText } from '../platform/postgres-text.ts'
 import { toScheme } from './hooks.ts'
 import { type Incoming, type Scheme, verifySignature } from './verify.ts'
 
@@ -16,7 +17,7 @@ export type ProvenHook = Omit<typeof hooks.$inferSelect, 'scheme'> & { scheme: S
  * @throws DomainError `unauthenticated`
  */
 export async function proveHook(
-  services: Services,
+  services: Context,
   place: { workspaceId: string; hook: string },
   incoming: Incoming,
 ): Promise<ProvenHook> {
@@ -28,7 +29,7 @@ export async function proveHook(
 }
 
 /** Where there is nothing to compare with, it is compared with what nobody knows. Sealing it costs what opening another does. */
-async function decoy({ config }: Services): Promise<string> {
+async function decoy({ config }: Context): Promise<string> {
   const secret = crypto.randomUUID()
   const [key] = config.secretKeys
   if (key !== undefined) await seal(key, { workspaceId: null, key: 'hook:' }, secret)
@@ -38,7 +39,7 @@ async function decoy({ config }: Services): Promise<string> {
 type Found = { hook: ProvenHook; secrets: string[] }
 
 function refuse(
-  { log, metrics }: Services,
+  { log, metrics }: Core,
   place: { workspaceId: string; hook: string },
   found: Found | undefined,
 ): never {
@@ -66,7 +67,7 @@ const NO_WORKSPACE = '00000000-0000-0000-0000-000000000000'
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 async function findHook(
-  services: Services,
+  services: Context,
   { hook: name, workspaceId }: { workspaceId: string; hook: string },
 ): Promise<Found | undefined> {
   const rows = await services.db

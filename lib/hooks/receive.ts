@@ -1,15 +1,16 @@
 // A webhook for a workspace: proven, known by its delivery, and stored as a message that wakes the workspace and arrives once
 // (lib/messages/accept.ts).
+import type { HookContext } from './context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, eq, gt } from 'drizzle-orm'
-import { messages } from '../../drizzle/schema.ts'
-import { isObject } from '../a2a/exact-json.ts'
-import { parseEnvelope } from '../a2a/json-rpc.ts'
-import { toBytes } from '../a2a/reply.ts'
-import { type Caller, callerKey } from '../caller.ts'
-import { encodeHex } from '../encoding.ts'
-import { DomainError } from '../errors.ts'
+import { messages } from '../../drizzle/schema/index.ts'
+import { isObject } from '../a2a/wire/lossless-json.ts'
+import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { toBytes } from '../a2a/response/response-writer.ts'
+import { type Caller, callerKey } from '../auth/caller.ts'
+import { encodeHex } from '../platform/encoding.ts'
+import { DomainError } from '../platform/errors.ts'
 import { type Accepted, acceptMessage } from '../messages/accept.ts'
-import type { Services } from '../services.ts'
 import { deliveryOf, isWanted } from './delivery.ts'
 import { toMessageText } from './hook-message.ts'
 import { parsePayload } from './payload.ts'
@@ -31,7 +32,7 @@ export type Received =
  * @throws ProxyError WORKSPACE_… when it could never arrive; TOO_MANY_MESSAGES_WAITING
  */
 export async function receiveWebhook(
-  services: Services,
+  services: HookContext,
   place: { workspaceId: string; hook: string },
   incoming: Incoming,
 ): Promise<Received> {
@@ -48,7 +49,7 @@ export async function receiveWebhook(
   }
 }
 
-async function take(services: Services, hook: ProvenHook, { body, header }: Incoming): Promise<Received> {
+async function take(services: HookContext, hook: ProvenHook, { body, header }: Incoming): Promise<Received> {
   const { name, scheme, workspaceId } = hook
   const caller: Caller = { kind: 'hook', workspaceId, hook: name }
   const { retryAfterSeconds } = services.countDelivery(callerKey(caller))
@@ -105,7 +106,7 @@ const SAME_BODY_MS = 300_000
 
 /** What the delivery is known by; the same for the same one. */
 async function deliveryName(
-  services: Services,
+  services: Store,
   caller: Caller & { kind: 'hook' },
   id: string | undefined,
   body: Uint8Array,

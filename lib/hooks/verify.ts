@@ -1,7 +1,7 @@
 // Whether a webhook came from who has the secret: one pure function over the bytes as they came, for every scheme we know.
 // Web Crypto's `verify` compares in constant time. A leaf: knows nothing of the database nor of who asks.
-import { hashToken, isAmong } from '../agents/token.ts'
-import { concatBytes, decodeBase64, decodeHex } from '../encoding.ts'
+import { hashToken, isAmong } from '../auth/token.ts'
+import { concatBytes, decodeBase64, decodeHex } from '../platform/encoding.ts'
 import { formField, isForm } from './form.ts'
 
 export const SCHEMES = ['standard', 'github', 'gitea', 'slack', 'stripe', 'bearer'] as const

@@ -1,22 +1,22 @@
 // Takes a message to be delivered later: from the moment it is stored, it is delivered once or its row says why not, across
 // any restart of ours. The same message id again is the same message.
+import type { Context } from '../config/context.ts'
 import { and, eq, sql } from 'drizzle-orm'
 import type { WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { messages } from '../../drizzle/schema.ts'
-import { completeMessage } from '../a2a/complete.ts'
-import { isObject } from '../a2a/exact-json.ts'
-import type { HeaderPairs } from '../a2a/headers.ts'
-import { type Envelope, parseEnvelope } from '../a2a/json-rpc.ts'
-import { ProxyError } from '../a2a/proxy-error.ts'
-import { toBytes } from '../a2a/reply.ts'
-import type { A2aRequest } from '../a2a/road.ts'
+import { messages } from '../../drizzle/schema/index.ts'
+import { completeMessage } from '../a2a/wire/normalize-message.ts'
+import { isObject } from '../a2a/wire/lossless-json.ts'
+import type { HeaderPairs } from '../a2a/wire/headers.ts'
+import { type Envelope, parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { ProxyError } from '../a2a/errors/proxy-error.ts'
+import { toBytes } from '../a2a/response/response-writer.ts'
+import type { A2aRequest } from '../a2a/proxy.ts'
 import { COMING, refusalOf } from '../a2a/route.ts'
-import { callerKey } from '../caller.ts'
-import { encodeBase64, encodeHex } from '../encoding.ts'
-import { appendRows } from '../events/append-rows.ts'
-import type { Services } from '../services.ts'
-import { getWorkspace } from '../workspaces/queries.ts'
+import { callerKey } from '../auth/caller.ts'
+import { encodeBase64, encodeHex } from '../platform/encoding.ts'
+import { appendRows } from '../events/append-event.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 /** Headers that mean something to the agent later on too. None of them is a credential (a2a.md §3.4). */
@@ -59,7 +59,7 @@ const MOST_WAITING_BYTES = 100_000_000
  *   TOO_MANY_MESSAGES_WAITING
  */
 export async function acceptMessage(
-  services: Services,
+  services: Context,
   acceptance: Acceptance,
   also?: WithSubquery,
 ): Promise<Accepted> {
@@ -111,7 +111,7 @@ export async function acceptMessage(
 }
 
 async function newMessage(
-  { config, now, tracer }: Services,
+  { config, now, tracer }: Context,
   { caller, envelope, fingerprint, headers, query, text = '', workspaceId }: Acceptance,
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()

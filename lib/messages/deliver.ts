@@ -1,17 +1,19 @@
 // Delivers stored messages: each once, those of one context in the order they came. A row says `sending` before its first
 // byte leaves, so whoever finds one that nobody is sending any more knows that it may have arrived, and never sends it again.
+import type { Core, Store } from '../platform/context.ts'
+import type { ProxyContext } from '../a2a/context.ts'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { messages, type StoredFailure, workspaces } from '../../drizzle/schema.ts'
-import { openRoute } from '../a2a/awake.ts'
-import { collectReply } from '../a2a/collect-reply.ts'
-import { parseEnvelope } from '../a2a/json-rpc.ts'
-import { ProxyError } from '../a2a/proxy-error.ts'
-import { type Budget, within } from '../budget.ts'
-import { travel } from '../a2a/road.ts'
+import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
+import { openRoute } from '../a2a/resolve-route.ts'
+import { collectReply } from '../a2a/response/collect-response.ts'
+import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { ProxyError } from '../a2a/errors/proxy-error.ts'
+import { type Budget, within } from '../platform/subrequest-budget.ts'
+import { travel } from '../a2a/proxy.ts'
 import { COMING } from '../a2a/route.ts'
-import { decodeBase64 } from '../encoding.ts'
-import { isStopping, type Services } from '../services.ts'
+import { decodeBase64 } from '../platform/encoding.ts'
+import { isStopping } from '../platform/context.ts'
 import { finishMessage, settleMessages } from './finish.ts'
 import type { Message } from './message.ts'
 
@@ -36,7 +38,7 @@ type WaitUntil = (work: Promise<unknown>) => void
  * Delivers the messages of one workspace, if this place may work for long after an answer: a Worker may not, and leaves them
  * to its cron trigger.
  */
-export async function deliverSoon(services: Services, workspaceId: string): Promise<void> {
+export async function deliverSoon(services: ProxyContext, workspaceId: string): Promise<void> {
   if (services.longBackground) await deliverClaimed(services, workspaceId)
 }
 
@@ -44,7 +46,7 @@ export async function deliverSoon(services: Services, workspaceId: string): Prom
  * Delivers whatever is due, and settles what never will be. Several at once share the work. Where requests are counted, no more
  * is begun than can be ended.
  */
-export async function deliverMessages(services: Services): Promise<void> {
+export async function deliverMessages(services: ProxyContext): Promise<void> {
   await settleMessages(services)
   await deliverClaimed(services)
 }
@@ -57,7 +59,7 @@ export async function releaseMessages(db: Database, now: Date): Promise<void> {
   await db.update(messages).set({ leasedUntil: now }).where(isNotNull(messages.leasedUntil))
 }
 
-async function deliverClaimed(services: Services, workspaceId?: string): Promise<void> {
+async function deliverClaimed(services: ProxyContext, workspaceId?: string): Promise<void> {
   if (isStopping(services)) return
   /** What goes on after an answer, and no message has to wait for. */
   const background: Promise<unknown>[] = []
@@ -93,7 +95,7 @@ async function endAfter(share: Budget, work: Promise<unknown>[]): Promise<void> 
 }
 
 async function claimMessages(
-  { db, now }: Services,
+  { db, now }: Store,
   limit: number,
   workspaceId: string | undefined,
 ): Promise<Message[]> {
@@ -125,7 +127,7 @@ async function claimMessages(
 const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
 
 // One message's failure never stops the others; its lease runs out, and what it left behind says what may be done.
-async function deliverSafely(services: Services, message: Message, waitUntil: WaitUntil): Promise<void> {
+async function deliverSafely(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   try {
     const parent = message.requestHeaders['traceparent']
     const attributes = { 'molecule.workspace_id': message.workspaceId, 'molecule.message_id': message.id }
@@ -141,7 +143,7 @@ async function deliverSafely(services: Services, message: Message, waitUntil: Wa
   }
 }
 
-async function deliver(services: Services, message: Message, waitUntil: WaitUntil): Promise<void> {
+async function deliver(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const stop = prolong(services, message)
   try {
     await openRoute(services, message.workspaceId, {
@@ -160,7 +162,7 @@ async function deliver(services: Services, message: Message, waitUntil: WaitUnti
 }
 
 /** @returns false when somebody else has it by now */
-async function markSending({ db, now }: Services, message: Message): Promise<boolean> {
+async function markSending({ db, now }: Store, message: Message): Promise<boolean> {
   const marked = await db
     .update(messages)
     .set({ state: 'sending', sentAt: now(), leasedUntil: leaseFrom(now()) })
@@ -176,7 +178,7 @@ async function markSending({ db, now }: Services, message: Message): Promise<boo
   return marked.length > 0
 }
 
-async function send(services: Services, message: Message, waitUntil: WaitUntil): Promise<void> {
+async function send(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const body = decodeBase64(message.request)
   const { envelope, text } = parseEnvelope(body)
   const collected = collectReply(services.config.a2a.maxBodyBytes)
@@ -225,7 +227,7 @@ const failureOf = ({ delivered, message, reason }: ProxyError): StoredFailure =>
 })
 
 /** Nothing was delivered: it waits in its place, and says why. */
-async function tryLater({ db, now }: Services, message: Message, error: ProxyError): Promise<void> {
+async function tryLater({ db, now }: Store, message: Message, error: ProxyError): Promise<void> {
   const pause = Math.min(60_000, 1_000 * 2 ** Math.min(message.attempts, 6))
   await db
     .update(messages)
@@ -246,7 +248,7 @@ async function tryLater({ db, now }: Services, message: Message, error: ProxyErr
 }
 
 /** Keeps a message ours until the returned function is called. */
-function prolong(services: Services, message: Message): () => void {
+function prolong(services: Core, message: Message): () => void {
   const over = new AbortController()
   const run = async () => {
     while (!over.signal.aborted) {

@@ -1,14 +1,15 @@
 // The end of a stored message: its answer, or why there is none. One statement stores it and tells the delegation that the
 // message carried, if there was one.
+import type { Context } from '../config/context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
-import { delegations, messages, type StoredFailure, workspaces } from '../../drizzle/schema.ts'
-import type { CollectedAnswer } from '../a2a/collect-reply.ts'
-import { PREVIEW_LENGTH, readAnswer } from '../a2a/read-answer.ts'
-import { isDatabaseUnavailable } from '../database-errors.ts'
-import { encodeBase64 } from '../encoding.ts'
-import { appendRows } from '../events/append-rows.ts'
-import { forgetInBatches } from '../forget-in-batches.ts'
-import type { Services } from '../services.ts'
+import { delegations, messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
+import type { CollectedAnswer } from '../a2a/response/collect-response.ts'
+import { PREVIEW_LENGTH, readAnswer } from '../a2a/wire/read-answer.ts'
+import { isDatabaseUnavailable } from '../platform/database-errors.ts'
+import { encodeBase64 } from '../platform/encoding.ts'
+import { appendRows } from '../events/append-event.ts'
+import { forgetInBatches } from '../platform/delete-in-batches.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 export type Ending =
@@ -20,7 +21,7 @@ const TRIES = 5
 const TRY_AGAIN_MS = 5_000
 
 /** @returns false when it was not being sent any more, and nothing was changed */
-export async function finishMessage(services: Services, message: Message, ending: Ending): Promise<boolean> {
+export async function finishMessage(services: Context, message: Message, ending: Ending): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
       return await storeEnding(services, message, ending)
@@ -31,7 +32,7 @@ export async function finishMessage(services: Services, message: Message, ending
   }
 }
 
-async function storeEnding(services: Services, message: Message, ending: Ending): Promise<boolean> {
+async function storeEnding(services: Context, message: Message, ending: Ending): Promise<boolean> {
   const { config, db } = services
   const now = services.now()
   const answer = 'answer' in ending ? ending.answer : undefined
@@ -91,7 +92,7 @@ function wordsOf({ body, status }: CollectedAnswer): { text: string } | { error:
  * Ends what will never be delivered: messages whose time is over or whose workspace is gone, and those that somebody was
  * sending who is no longer there.
  */
-export async function settleMessages({ db, ...services }: Services): Promise<void> {
+export async function settleMessages({ db, ...services }: Context): Promise<void> {
   const now = services.now()
   const at = now.toISOString()
   const failure = sql`case
@@ -147,7 +148,7 @@ const TOLD = {
   failure: messages.failure,
 }
 
-const appendEnds = (db: Services['db'], source: string, now: Date) =>
+const appendEnds = (db: Store['db'], source: string, now: Date) =>
   appendRows(db, source, {
     event: sql`case when state = 'answered' then 'message_answered' else 'message_failed' end`,
     now,
@@ -161,7 +162,7 @@ const json = (reason: string, message: string, delivered: StoredFailure['deliver
   sql`${JSON.stringify({ reason, message, delivered } satisfies StoredFailure)}::jsonb`
 
 /** Forgets messages that were finished long enough ago. */
-export async function forgetMessages({ db, now }: Services): Promise<void> {
+export async function forgetMessages({ db, now }: Store): Promise<void> {
   await forgetInBatches((limit) => {
     const old = db
       .select({ id: messages.id })

@@ -1,6 +1,6 @@
 // A stored message, as every verb about it passes it around.
 import { sql } from 'drizzle-orm'
-import type { messages } from '../../drizzle/schema.ts'
+import type { messages } from '../../drizzle/schema/index.ts'
 
 export type Message = typeof messages.$inferSelect
 

@@ -1,10 +1,10 @@
 // Reads of stored messages.
+import type { Core } from '../platform/context.ts'
 import { and, desc, eq, getTableColumns } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { messages } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
-import { lookAgain } from '../look-again.ts'
-import { getWorkspace } from '../workspaces/queries.ts'
+import { messages } from '../../drizzle/schema/index.ts'
+import { lookAgain } from '../platform/poll.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Message, MessageState } from './message.ts'
 
 export async function findMessage(
@@ -46,7 +46,7 @@ export async function listMessages(
 
 /** Reads a message until it is finished, the time is over, the caller has left or we must; then returns what it is now. */
 export async function waitUntilFinished(
-  services: Services,
+  services: Core,
   message: Message,
   seconds: number,
   signal?: AbortSignal,

@@ -1,6 +1,6 @@
 // What a backend must do to run workspaces, in words that fit any of them. Fly Machines is the first; the contract every
-// backend must satisfy is test/provisioner-contract.ts.
-import type { MachineLabels, MachineSpec } from '../workspaces/machine-spec.ts'
+// backend must satisfy is test/fly/provisioner-contract.ts.
+import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
 
 /**
  * Where a machine stands, reduced to what a decision needs. `busy` is any state that ends by itself, also one that we have

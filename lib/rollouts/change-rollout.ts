@@ -1,8 +1,8 @@
 // The only writer of a rollout's state: one conditional UPDATE with its event, in one statement.
+import type { Core } from '../platform/context.ts'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
-import { events, rollouts } from '../../drizzle/schema.ts'
+import { events, rollouts } from '../../drizzle/schema/index.ts'
 import type { EventType } from '../events/event-types.ts'
-import type { Services } from '../services.ts'
 import type { Rollout } from './rollout.ts'
 
 type Changes = { [Column in keyof Rollout]?: Rollout[Column] | SQL }
@@ -21,7 +21,7 @@ export type RolloutChange = {
 }
 
 /** @returns the row after the change, or undefined when somebody else changed it first */
-export async function changeRollout(services: Services, input: RolloutChange): Promise<Rollout | undefined> {
+export async function changeRollout(services: Core, input: RolloutChange): Promise<Rollout | undefined> {
   const { by, db } = services
   const now = services.now()
   const changed = db.$with('changed').as(
@@ -45,7 +45,7 @@ export async function changeRollout(services: Services, input: RolloutChange): P
   return row
 }
 
-export const countEvent = ({ metrics }: Services, type: EventType) =>
+export const countEvent = ({ metrics }: Core, type: EventType) =>
   metrics.count('molecule_rollout_events_total', { type })
 
 /** The statement that appends an event for each rollout that another CTE returns. */

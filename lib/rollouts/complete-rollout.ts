@@ -1,11 +1,11 @@
 // The end of a rollout that went well: its image becomes the runtime's.
+import type { RolloutContext } from './context.ts'
 import { and, eq, sql } from 'drizzle-orm'
-import { rollouts, runtimeDefaults, workspaces } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import { rollouts, runtimeDefaults, workspaces } from '../../drizzle/schema/index.ts'
 import { restartChanges } from '../workspaces/restart.ts'
-import { appendEvents } from '../workspaces/transition.ts'
+import { appendEvents } from '../lifecycle/transition.ts'
 import { appendRolloutEvent, countEvent } from './change-rollout.ts'
-import { isBusy, isMember, runsAnother } from './members.ts'
+import { isBusy, isMember, runsAnother } from './selectors.ts'
 import type { Rollout } from './rollout.ts'
 
 /**
@@ -13,7 +13,7 @@ import type { Rollout } from './rollout.ts'
  * which one could come and be forgotten. Those that sleep, or work, get it with their next launch.
  * @returns the ids that were restarted
  */
-export async function completeRollout(services: Services, rollout: Rollout): Promise<string[]> {
+export async function completeRollout(services: RolloutContext, rollout: Rollout): Promise<string[]> {
   const { config, db } = services
   const { id, image, leaseId, runtime } = rollout
   const now = services.now()

@@ -1,12 +1,13 @@
 // What there is to know of a rollout: first every workspace that it has reached is looked at and its state noted, then all is
 // counted. Two statements, however many there are.
+import type { Context } from '../config/context.ts'
+import type { RolloutContext } from './context.ts'
 import { sql } from 'drizzle-orm'
-import { events, rolloutWorkspaces, type StoredReason, workspaces } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
-import { PROVISION_TIMEOUT_SECONDS, isRuntime } from '../workspaces/runtimes.ts'
-import { countDeaths, mayTellOfDeath } from './count-deaths.ts'
+import { events, rolloutWorkspaces, type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
+import { PROVISION_TIMEOUT_SECONDS, isRuntime } from '../machines/runtimes.ts'
+import { countDeaths, mayTellOfDeath } from './count-failures.ts'
 import type { Counted } from './decide-rollout.ts'
-import { isBusy, isCandidate, isToRestore } from './members.ts'
+import { isBusy, isCandidate, isToRestore } from './selectors.ts'
 import type { Rollout } from './rollout.ts'
 
 /** Reasons for which a workspace is given up that say nothing of its image. */
@@ -28,7 +29,7 @@ const NOT_THE_IMAGE = [
 ]
 
 /** Brings the states of the workspaces that a rollout has reached up to date. */
-export async function noteProgress({ config, db, now }: Services, rollout: Rollout): Promise<void> {
+export async function noteProgress({ config, db, now }: Context, rollout: Rollout): Promise<void> {
   const { id, plan, runtime } = rollout
   const moment = sql`${now().toISOString()}::timestamptz`
   const seconds =
@@ -65,7 +66,7 @@ export async function noteProgress({ config, db, now }: Services, rollout: Rollo
     where rollout_id = ${id} and workspace_id = looked.id and state = looked.old and looked.new <> looked.old`)
 }
 
-export async function countRollout(services: Services, rollout: Rollout): Promise<Counted> {
+export async function countRollout(services: RolloutContext, rollout: Rollout): Promise<Counted> {
   const { db, now } = services
   const { afterSeq, baseline, id } = rollout
   const moment = sql`${now().toISOString()}::timestamptz`

@@ -1,5 +1,5 @@
 // The one decision of a rollout: given how it stands and what was counted, the next single step. Pure: no clock, no I/O.
-import type { RolloutPlan, StoredReason } from '../../drizzle/schema.ts'
+import type { RolloutPlan, StoredReason } from '../../drizzle/schema/index.ts'
 
 export type Standing = {
   state: 'running' | 'rolling_back'
@@ -23,7 +23,7 @@ export type Counted = {
   failed: number
   /** Why the first of them failed. */
   failure: StoredReason | null
-  /** Times that one of those not failed died since it was given the image (lib/rollouts/count-deaths.ts). */
+  /** Times that one of those not failed died since it was given the image (lib/rollouts/count-failures.ts). */
   deaths: number
   /** As many deaths would be usual by now. */
   expectedDeaths: number

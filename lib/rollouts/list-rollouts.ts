@@ -1,4 +1,7 @@
 // What GET /rollouts tells: rollouts, how far each workspace is, and which image every runtime has.
+import type { Context } from '../config/context.ts'
+import type { RolloutContext } from './context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, asc, desc, eq, sql } from 'drizzle-orm'
 import {
   rollouts,
@@ -6,17 +9,16 @@ import {
   runtimeDefaults,
   runtimeImages,
   workspaces,
-} from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
-import { RUNTIMES, type Runtime, runtimeImage } from '../workspaces/runtimes.ts'
+} from '../../drizzle/schema/index.ts'
+import { RUNTIMES, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 import { countRollout, noteProgress } from './count-rollout.ts'
 import type { Counted } from './decide-rollout.ts'
 import { ACTIVE, type Rollout } from './rollout.ts'
-import { getRollout } from './steer-rollout.ts'
+import { getRollout } from './rollout-commands.ts'
 
 /** The newest first. */
 export const listRollouts = (
-  { db }: Services,
+  { db }: Store,
   query: { limit: number; runtime?: Runtime | undefined },
 ): Promise<Rollout[]> =>
   db
@@ -37,7 +39,7 @@ export type RolloutProgress = { rollout: Rollout; counted: Counted; members: Rol
 const MOST_MEMBERS = 10_000
 
 /** @throws DomainError `not_found` */
-export async function readRollout(services: Services, id: string): Promise<RolloutProgress> {
+export async function readRollout(services: RolloutContext, id: string): Promise<RolloutProgress> {
   const rollout = await getRollout(services, id)
   if (rollout.finishedAt === null) await noteProgress(services, rollout)
   const members = await services.db
@@ -71,7 +73,7 @@ export type RuntimeImage = {
   rolloutId: string | null
 }
 
-export async function listRuntimes({ config, db }: Services): Promise<RuntimeImage[]> {
+export async function listRuntimes({ config, db }: Context): Promise<RuntimeImage[]> {
   const [defaults, published, active] = await Promise.all([
     db.select().from(runtimeDefaults),
     db

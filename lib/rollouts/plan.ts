@@ -1,6 +1,6 @@
 // What may be asked of a rollout, and how the sizes of its tranches become numbers of workspaces. Pure.
 import { z } from 'zod'
-import type { RolloutPlan } from '../../drizzle/schema.ts'
+import type { RolloutPlan } from '../../drizzle/schema/index.ts'
 
 const Tranche = z.union([
   z.int().min(1).max(1_000_000),

@@ -2,7 +2,7 @@
 // reason. Only what was signed is read: headers are not.
 import { z } from 'zod'
 import { DIGEST } from './plan.ts'
-import { storableText } from '../storable.ts'
+import { storableText } from '../platform/postgres-text.ts'
 
 export type Published = {
   /** Registry, owner and name, in lower case. */

@@ -1,10 +1,11 @@
 // An image that a forge says was published is written down for the runtimes that it is the image of, once. What follows from it
 // is left to the pass over rollouts.
+import type { Context } from '../config/context.ts'
+import type { Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
-import { events, runtimeImages } from '../../drizzle/schema.ts'
-import { forgetInBatches } from '../forget-in-batches.ts'
-import type { Services } from '../services.ts'
-import { repositoryOf, type Runtime, RUNTIMES, runtimeImage, tagOf } from '../workspaces/runtimes.ts'
+import { events, runtimeImages } from '../../drizzle/schema/index.ts'
+import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { repositoryOf, type Runtime, RUNTIMES, runtimeImage, tagOf } from '../machines/runtimes.ts'
 import type { Published } from './published-image.ts'
 
 export type Recorded =
@@ -13,7 +14,7 @@ export type Recorded =
 
 /** @param delivery who sent it, and under which id */
 export async function recordPublished(
-  { config, db, now }: Services,
+  { config, db, now }: Context,
   published: Published,
   delivery: { source: string; id: string },
 ): Promise<Recorded> {
@@ -53,7 +54,7 @@ export async function recordPublished(
 const KEPT_DAYS = 365
 
 /** Deletes what was published long ago, but never the newest of a runtime. */
-export async function forgetPublished({ db, now }: Services): Promise<void> {
+export async function forgetPublished({ db, now }: Store): Promise<void> {
   const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000).toISOString()
   await forgetInBatches((limit) => {
     const old = sql`select old.id from ${runtimeImages} old where old.seen_at < ${before}::timestamptz

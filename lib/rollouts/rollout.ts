@@ -1,6 +1,6 @@
 // A rollout's row, and the few words that its parts share.
-import type { rollouts } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import type { Store } from '../platform/context.ts'
+import type { rollouts } from '../../drizzle/schema/index.ts'
 
 export type Rollout = typeof rollouts.$inferSelect
 
@@ -8,7 +8,7 @@ export type Rollout = typeof rollouts.$inferSelect
 export const ACTIVE = ['running', 'halted', 'rolling_back'] as const
 
 /** The services, as they act for a rollout: its events say so. */
-export const actingForRollout = (services: Services, id: string): Services => ({
+export const actingForRollout = <Acting extends Store>(services: Acting, id: string): Acting => ({
   ...services,
   by: `rollout:${id}`,
 })

@@ -1,14 +1,14 @@
 // Policy `auto`: the newest image that was published for a runtime is rolled out by itself, once, as soon as no other rollout of
 // that runtime is under way. Webhooks only write down what was published; this is looked for in every pass, so that nothing that
 // ends in between can lose it.
+import type { Context } from '../config/context.ts'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { rollouts, runtimeDefaults, runtimeImages } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
+import { rollouts, runtimeDefaults, runtimeImages } from '../../drizzle/schema/index.ts'
+import { DomainError } from '../platform/errors.ts'
 import { ACTIVE } from './rollout.ts'
 import { startRollout } from './start-rollout.ts'
 
-export async function startPublished(services: Services): Promise<void> {
+export async function startPublished(services: Context): Promise<void> {
   const { config, db } = services
   const { auto } = config.rollouts
   if (auto.length === 0) return

@@ -1,14 +1,15 @@
 // POST /rollouts: stores what is wanted. The image before is remembered by its digest, as the machines run it: the tag it was
 // configured by may name the new one by now, and going back to it would not be going back.
+import type { Context } from '../config/context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { events, rollouts, runtimeDefaults, workspaces } from '../../drizzle/schema.ts'
-import { DomainError, invalidField } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { isAllowedImage, repositoryOf, type Runtime, runtimeImage } from '../workspaces/runtimes.ts'
+import { events, rollouts, runtimeDefaults, workspaces } from '../../drizzle/schema/index.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
+import { isAllowedImage, repositoryOf, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 import { runtimeOf } from '../workspaces/workspace-input.ts'
 import { appendRolloutEvent, countEvent } from './change-rollout.ts'
-import { countDeaths, mayTellOfDeath } from './count-deaths.ts'
-import { runsAnother } from './members.ts'
+import { countDeaths, mayTellOfDeath } from './count-failures.ts'
+import { runsAnother } from './selectors.ts'
 import { planOf, type RolloutInput } from './plan.ts'
 import { ACTIVE, type Rollout } from './rollout.ts'
 
@@ -23,7 +24,7 @@ const BASELINE_EVENTS = 10_000
  * @throws DomainError `invalid_input`; `conflict` naming the rollout that the runtime has already
  */
 export async function startRollout(
-  services: Services,
+  services: Context,
   input: RolloutInput,
   publicationId: string | null = null,
 ): Promise<Rollout> {
@@ -68,7 +69,7 @@ export async function startRollout(
 }
 
 /** @throws DomainError `invalid_input` */
-function imageOf({ config }: Services, runtime: Runtime, { digest, image }: RolloutInput): string {
+function imageOf({ config }: Context, runtime: Runtime, { digest, image }: RolloutInput): string {
   if ((image === undefined) === (digest === undefined)) throw invalidField('image', 'give image or digest')
   const configured = runtimeImage(runtime, config.images)
   if (image === undefined) return `${repositoryOf(configured)}@${digest ?? ''}`
@@ -85,7 +86,7 @@ function imageOf({ config }: Services, runtime: Runtime, { digest, image }: Roll
 }
 
 /** Named ones must be reachable, or the rollout would wait for them. @throws DomainError `invalid_input` */
-async function checkNamed({ db }: Services, runtime: Runtime, ids: string[]): Promise<void> {
+async function checkNamed({ db }: Store, runtime: Runtime, ids: string[]): Promise<void> {
   const rows = await db
     .select({
       id: workspaces.id,
@@ -107,7 +108,7 @@ async function checkNamed({ db }: Services, runtime: Runtime, ids: string[]): Pr
 }
 
 /** How the runtime stands before the rollout: its image, how many run it, and how often they die. */
-async function readBefore({ db, now }: Services, runtime: Runtime, image: string) {
+async function readBefore({ db, now }: Store, runtime: Runtime, image: string) {
   const since = new Date(now().getTime() - BASELINE_SECONDS * 1000).toISOString()
   const own = sql`${workspaces.runtime} = ${runtime} and ${workspaces.image} is null`
   const runs = sql`${own} and ${workspaces.status} in ('ready', 'degraded')`
@@ -139,7 +140,7 @@ async function readBefore({ db, now }: Services, runtime: Runtime, image: string
   }
 }
 
-async function alreadyOne({ db }: Services, runtime: Runtime): Promise<DomainError> {
+async function alreadyOne({ db }: Store, runtime: Runtime): Promise<DomainError> {
   const [active] = await db
     .select({ id: rollouts.id, image: rollouts.image, state: rollouts.state })
     .from(rollouts)

@@ -1,9 +1,9 @@
 // Reads stored secrets: their names for people, their values for the machine that gets them. All of the values or none: an
 // agent that runs without one of its keys fails later, and nobody knows why.
+import type { Context } from '../config/context.ts'
 import { and, asc, eq, isNull, or } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { secrets } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import { secrets } from '../../drizzle/schema/index.ts'
 import { Unreadable, unseal } from './seal.ts'
 
 export type Secret = typeof secrets.$inferSelect
@@ -43,7 +43,7 @@ export async function listSecrets(db: Database, workspaceId: string | null): Pro
 
 /** @throws SecretsUnreadable */
 export async function readSecrets(
-  { config, db }: Services,
+  { config, db }: Context,
   workspaceId: string,
 ): Promise<Record<string, string>> {
   const values: Record<string, string> = {}

@@ -2,7 +2,7 @@
 // and to run again at any moment, also beside a running server: a row is only replaced as it was read.
 import { and, asc, eq, gt, inArray, notInArray } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { hooks, hookSecrets, secrets, webhookSecrets } from '../../drizzle/schema.ts'
+import { hooks, hookSecrets, secrets, webhookSecrets } from '../../drizzle/schema/index.ts'
 import {
   keyIdOf,
   placeOfEndpoint,

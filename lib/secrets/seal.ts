@@ -1,6 +1,6 @@
 // Seals values with AES-256-GCM, bound to the place they are stored at: a ciphertext that is moved to another workspace or
 // another name does not open. Keys are known by an id, so that old ones can be kept for reading while new ones seal.
-import { concatBytes, decodeBase64, encodeBase64, encodeHex } from '../encoding.ts'
+import { concatBytes, decodeBase64, encodeBase64, encodeHex } from '../platform/encoding.ts'
 
 /** Where a secret is stored; `workspaceId` is null for one that all workspaces get. */
 export type SecretPlace = { workspaceId: string | null; key: string }

@@ -1,8 +1,8 @@
 // What may be stored as a secret: a variable that an agent can have, with a value.
 import { z } from 'zod'
-import { storableText } from '../storable.ts'
-import { EnvName } from '../workspaces/env-name.ts'
-import { isReservedEnv } from '../workspaces/machine-spec.ts'
+import { storableText } from '../platform/postgres-text.ts'
+import { EnvName } from '../machines/env-name.ts'
+import { isReservedEnv } from '../machines/machine-spec.ts'
 
 /** Secrets of one workspace, or for all, at most. */
 export const MOST_SECRETS = 200

@@ -1,15 +1,17 @@
 // Tokens of people and programs: made once and shown once, limited in what they may do, where, and for how long.
+import type {} from '../platform/context.ts'
+import type { Store } from '../platform/context.ts'
+import type { ShortCache } from '../platform/ttl-cache.ts'
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { apiTokens, workspaces } from '../../drizzle/schema.ts'
-import { SCOPES, type Scope } from '../access.ts'
-import { hashToken, mintToken } from '../agents/token.ts'
-import type { Caller } from '../caller.ts'
-import { DomainError, invalidField } from '../errors.ts'
-import { appendRows } from '../events/append-rows.ts'
+import { apiTokens, workspaces } from '../../drizzle/schema/index.ts'
+import { SCOPES, type Scope } from '../auth/scopes.ts'
+import { hashToken, mintToken } from '../auth/token.ts'
+import type { Caller } from '../auth/caller.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
+import { appendRows } from '../events/append-event.ts'
 import type { EventPayload } from '../events/event-types.ts'
-import type { Services } from '../services.ts'
-import { storableText } from '../storable.ts'
+import { storableText } from '../platform/postgres-text.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
@@ -39,7 +41,7 @@ export const CreateTokenInput = z.strictObject({
  * @throws DomainError `invalid_input` for workspaces that do not exist
  */
 export async function createApiToken(
-  { db, now }: Services,
+  { db, now }: Store,
   input: z.infer<typeof CreateTokenInput>,
   createdBy: string,
 ): Promise<{ row: ApiToken; token: string }> {
@@ -90,12 +92,15 @@ export async function createApiToken(
 }
 
 /** Those that are not revoked, the oldest first. */
-export function listApiTokens({ db }: Services): Promise<ApiToken[]> {
+export function listApiTokens({ db }: Store): Promise<ApiToken[]> {
   return db.select().from(apiTokens).where(isNull(apiTokens.revokedAt)).orderBy(asc(apiTokens.createdAt))
 }
 
 /** @throws DomainError `not_found`, also for one that is revoked already */
-export async function revokeApiToken(services: Services, id: string): Promise<void> {
+export async function revokeApiToken(
+  services: Store & { callers: ShortCache<Caller> },
+  id: string,
+): Promise<void> {
   const { by, callers, db } = services
   const now = services.now()
   const revoked = db.$with('revoked').as(
@@ -123,7 +128,7 @@ export async function revokeApiToken(services: Services, id: string): Promise<vo
  * @returns undefined for one that is unknown
  * @throws DomainError `unauthenticated` for one that is expired or revoked: whoever has it may know
  */
-export async function identifyApiToken({ db, now }: Services, token: string): Promise<Caller | undefined> {
+export async function identifyApiToken({ db, now }: Store, token: string): Promise<Caller | undefined> {
   const at = now()
   const hash = await hashToken(token)
   const found = db.$with('found').as(db.select().from(apiTokens).where(eq(apiTokens.hash, hash)))

@@ -1,12 +1,12 @@
 // Tokens of a workspace that somebody asked for, beside the one its machine was launched with: they last until they are
 // revoked, and neither end older tokens nor are ended by newer ones (molecule.md §2.2).
+import type { Core, Store } from '../platform/context.ts'
 import { and, desc, eq, isNull, sql } from 'drizzle-orm'
-import { workspaces, workspaceTokens } from '../../drizzle/schema.ts'
-import { mintToken } from '../agents/token.ts'
-import { DomainError } from '../errors.ts'
-import { appendRows } from '../events/append-rows.ts'
-import type { Services } from '../services.ts'
-import { getLivingWorkspace } from '../workspaces/queries.ts'
+import { workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
+import { mintToken } from '../auth/token.ts'
+import { DomainError } from '../platform/errors.ts'
+import { appendRows } from '../events/append-event.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
 
 /** Living tokens of one workspace, at most (molecule.md §2.2). */
 export const MOST_TOKENS = 50
@@ -14,7 +14,7 @@ export const MOST_TOKENS = 50
 export type WorkspaceToken = typeof workspaceTokens.$inferSelect
 
 /** @throws DomainError `not_found`; `rate_limited` when there are too many */
-export async function createWorkspaceToken(services: Services, workspaceId: string): Promise<string> {
+export async function createWorkspaceToken(services: Store, workspaceId: string): Promise<string> {
   const { db } = services
   const now = services.now()
   await getLivingWorkspace(db, workspaceId)
@@ -36,7 +36,7 @@ export async function createWorkspaceToken(services: Services, workspaceId: stri
 
 /** Living ones, the newest first. @throws DomainError `not_found` */
 export async function listWorkspaceTokens(
-  { db }: Services,
+  { db }: Store,
   workspaceId: string,
   page: { limit: number; offset: number },
 ): Promise<WorkspaceToken[]> {
@@ -51,11 +51,7 @@ export async function listWorkspaceTokens(
 }
 
 /** @throws DomainError `not_found` */
-export async function revokeWorkspaceToken(
-  services: Services,
-  workspaceId: string,
-  id: string,
-): Promise<void> {
+export async function revokeWorkspaceToken(services: Core, workspaceId: string, id: string): Promise<void> {
   const { changed, db } = services
   const now = services.now()
   const revoked = db.$with('revoked').as(
@@ -79,7 +75,7 @@ export async function revokeWorkspaceToken(
 }
 
 const appendToken = (
-  { by, db }: Services,
+  { by, db }: Store,
   source: string,
   event: 'workspace_token_created' | 'workspace_token_revoked',
   now: Date,

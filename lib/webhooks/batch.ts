@@ -1,10 +1,10 @@
 // What an endpoint is to be told next: first what was kept for it and is due, then the log onwards from where it was left. And,
 // once told or not, what becomes of each. An endpoint that keeps up costs no row but its own.
+import type { Core } from '../platform/context.ts'
 import { and, asc, eq, sql } from 'drizzle-orm'
-import { events, type StoredAttempt, webhookDeliveries } from '../../drizzle/schema.ts'
+import { events, type StoredAttempt, webhookDeliveries } from '../../drizzle/schema/index.ts'
 import { EVENT_TYPE_NAMES, isEventType } from '../events/event-types.ts'
 import { readEvents, type StoredEvent } from '../events/read-events.ts'
-import type { Services } from '../services.ts'
 import { EVERY_TYPE } from './endpoint-input.ts'
 import type { WebhookEndpoint } from './endpoints.ts'
 import { nextAttemptAt, type Random } from './retry.ts'
@@ -29,7 +29,7 @@ export type Batch = {
   after: number
 }
 
-type Reading = Pick<Services, 'db' | 'now' | 'sleep'>
+type Reading = Pick<Core, 'db' | 'now' | 'sleep'>
 
 /** @param limit of events, and so of what is held in memory */
 export async function readBatch(services: Reading, endpoint: WebhookEndpoint, limit: number): Promise<Batch> {

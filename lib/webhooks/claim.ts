@@ -1,9 +1,9 @@
 // Who delivers to which endpoint: one at a time, by a lease that is taken, kept and given back in single statements. So nothing
 // is told twice by two replicas, and the order of events needs no further thought.
+import type { Store } from '../platform/context.ts'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
+import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
 import { lastSeq, type WebhookEndpoint } from './endpoints.ts'
 
 /** How long an endpoint is ours alone. A batch begins nothing after two thirds of it, and no attempt takes the rest. */
@@ -19,7 +19,7 @@ export const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
  * @param except those that the same pass has been at already
  */
 export async function claimEndpoints(
-  { db, now }: Pick<Services, 'db' | 'now'>,
+  { db, now }: Pick<Store, 'db' | 'now'>,
   limit: number,
   except: readonly string[],
 ): Promise<Claimed[]> {
@@ -44,7 +44,7 @@ export async function claimEndpoints(
 }
 
 /** Gives an endpoint back, due when the first of its lanes is. */
-export async function releaseEndpoint({ db, now }: Services, { id, leaseId }: Claimed): Promise<void> {
+export async function releaseEndpoint({ db, now }: Store, { id, leaseId }: Claimed): Promise<void> {
   const heads = sql`select distinct on (d.lane) d.next_attempt_at from ${webhookDeliveries} d
     where d.endpoint_id = ${id}::uuid and d.state = 'pending' order by d.lane, d.seq`
   await db

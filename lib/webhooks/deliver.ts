@@ -1,14 +1,17 @@
 // Tells endpoints what has happened: at least once, each event under an id of its own, and a workspace's events in order. Writers
 // of events know nothing of it; what is to be told is read from the log, page by page, by whoever has the endpoint's lease.
-import { controlPlane } from '../../drizzle/schema.ts'
-import { showEvent } from '../events/show-event.ts'
+import type { Context } from '../config/context.ts'
+import type { Core, Store } from '../platform/context.ts'
+import type { WebhookContext } from './context.ts'
+import { controlPlane } from '../../drizzle/schema/index.ts'
+import { showEvent } from '../events/event-view.ts'
 import { Unreadable } from '../secrets/seal.ts'
-import { isStopping, type Services } from '../services.ts'
+import { isStopping } from '../platform/context.ts'
 import { type Batch, readBatch, settleBatch } from './batch.ts'
 import { claimEndpoints, type Claimed, LEASE_MS, releaseEndpoint } from './claim.ts'
 import { DOWN_AFTER, isGivenUp, restUntil } from './retry.ts'
 import { type Outcome, send } from './send.ts'
-import { type Health, settle, skipForgotten } from './settle.ts'
+import { type Health, settle, skipForgotten } from './apply-results.ts'
 import { readSigningSecrets } from './signing-secrets.ts'
 
 /** Events in memory for one endpoint; as many may be told twice when a process dies. */
@@ -27,7 +30,7 @@ const UNBOUNDED: Pace = { endpoints: 4, lanes: 4, deliveries: Infinity }
 const IN_A_WORKER: Pace = { endpoints: 2, lanes: 2, deliveries: 200 }
 
 /** Tells whatever is due, each endpoint once per pass. Several at once share the work. */
-export async function deliverWebhooks(services: Services): Promise<void> {
+export async function deliverWebhooks(services: WebhookContext): Promise<void> {
   const pace = services.longBackground ? UNBOUNDED : IN_A_WORKER
   const budget = { left: pace.deliveries }
   const seen: string[] = []
@@ -47,7 +50,7 @@ export async function deliverWebhooks(services: Services): Promise<void> {
 
 // One endpoint's trouble never stops the others; its lease runs out, and it is still due then.
 async function tellSafely(
-  services: Services,
+  services: WebhookContext,
   endpoint: Claimed,
   pace: Pace,
   budget: { left: number },
@@ -62,7 +65,7 @@ async function tellSafely(
 
 /** @returns the endpoint, to be given back; undefined when somebody else has it */
 async function tell(
-  services: Services,
+  services: WebhookContext,
   claimed: Claimed,
   { lanes }: Pace,
   budget: { left: number },
@@ -97,7 +100,7 @@ async function tell(
 }
 
 /** Nothing is sent that a receiver could not verify. */
-function restUnsigned(services: Services, endpoint: Claimed): Promise<Claimed | undefined> {
+function restUnsigned(services: Store, endpoint: Claimed): Promise<Claimed | undefined> {
   const at = services.now()
   const lastFailure = {
     at: at.toISOString(),
@@ -115,7 +118,7 @@ function restUnsigned(services: Services, endpoint: Claimed): Promise<Claimed | 
 
 const UNSIGNED_REST_MS = 60_000
 
-async function openSecrets(services: Services, { id }: Claimed): Promise<string[] | undefined> {
+async function openSecrets(services: Context, { id }: Claimed): Promise<string[] | undefined> {
   try {
     const secrets = await readSigningSecrets(services, id)
     return secrets.length === 0 ? undefined : secrets
@@ -126,7 +129,7 @@ async function openSecrets(services: Services, { id }: Claimed): Promise<string[
   }
 }
 
-async function goPastForgotten(services: Services, endpoint: Claimed): Promise<Claimed | undefined> {
+async function goPastForgotten(services: Core, endpoint: Claimed): Promise<Claimed | undefined> {
   // From the very beginning means: what there is.
   if (endpoint.afterSeq === 0) return endpoint
   const [marks] = await services.db.select({ to: controlPlane.eventsForgottenSeq }).from(controlPlane)
@@ -144,7 +147,7 @@ type Telling = { budget: { left: number }; lanes: number; secrets: string[]; wat
 
 /** @returns what became of those that were tried, by their number */
 async function tellBatch(
-  services: Services,
+  services: WebhookContext,
   endpoint: Claimed,
   { blocked, items }: Batch,
   { budget, lanes, secrets, watch }: Telling,
@@ -199,7 +202,7 @@ const healthOf = ({ failingSince, failures, lastFailure, lastSuccessAt, restsUnt
 type Watch = ReturnType<typeof watchHealth>
 
 /** Sees from outcomes how an endpoint does, and when it is no use to go on. */
-function watchHealth({ now }: Services, endpoint: Claimed) {
+function watchHealth({ now }: Store, endpoint: Claimed) {
   const health = healthOf(endpoint)
   let begun = 0
   /** What it asked for, in milliseconds. */

@@ -1,10 +1,10 @@
 // The deliveries that are kept for an endpoint: those that failed and will be tried again, those that wait for them, and those
 // that were given up; and the way back for the latter.
+import type { Store } from '../platform/context.ts'
 import { and, asc, eq, gt, isNotNull, lt, sql } from 'drizzle-orm'
-import { events, webhookDeliveries, webhookEndpoints, webhookSecrets } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { forgetInBatches } from '../forget-in-batches.ts'
+import { events, webhookDeliveries, webhookEndpoints, webhookSecrets } from '../../drizzle/schema/index.ts'
+import { DomainError } from '../platform/errors.ts'
+import { forgetInBatches } from '../platform/delete-in-batches.ts'
 import { getEndpoint } from './endpoints.ts'
 
 export const DELIVERY_STATES = ['pending', 'dead'] as const
@@ -24,7 +24,7 @@ const KEPT_DAYS = 30
  * @throws DomainError `not_found`
  */
 export async function listDeliveries(
-  services: Services,
+  services: Store,
   endpointId: string,
   query: { state?: (typeof DELIVERY_STATES)[number] | undefined; after: number; limit: number },
 ): Promise<KeptDelivery[]> {
@@ -54,11 +54,7 @@ export async function listDeliveries(
  * @returns how many
  * @throws DomainError `not_found`; `conflict` where the endpoint is disabled; `gone` where the log has forgotten the event
  */
-export async function replayDeliveries(
-  services: Services,
-  endpointId: string,
-  seq?: number,
-): Promise<number> {
+export async function replayDeliveries(services: Store, endpointId: string, seq?: number): Promise<number> {
   const { db, now } = services
   const isEnabled = sql`exists (select from ${webhookEndpoints} where id = ${endpointId}::uuid and disabled_at is null)`
   const replayed = db.$with('replayed').as(
@@ -93,7 +89,7 @@ export async function replayDeliveries(
 }
 
 /** @throws DomainError when there is a reason for it */
-async function explainNone(services: Services, endpointId: string, seq: number | undefined): Promise<void> {
+async function explainNone(services: Store, endpointId: string, seq: number | undefined): Promise<void> {
   const { endpoint } = await getEndpoint(services, endpointId)
   if (endpoint.disabledAt !== null)
     throw new DomainError('conflict', 'the endpoint is disabled: enable it first')
@@ -106,7 +102,7 @@ async function explainNone(services: Services, endpointId: string, seq: number |
 }
 
 /** Deletes what was given up long ago, and secrets whose time is over. */
-export async function forgetWebhooks({ db, now }: Services): Promise<void> {
+export async function forgetWebhooks({ db, now }: Store): Promise<void> {
   const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000)
   await forgetInBatches((limit) =>
     db

@@ -1,7 +1,7 @@
 // What callers may say of a webhook endpoint.
 import { z } from 'zod'
 import { EVENT_TYPE_NAMES } from '../events/event-types.ts'
-import { storableText } from '../storable.ts'
+import { storableText } from '../platform/postgres-text.ts'
 
 /** All types but `audit`, which must be asked for by name. */
 export const EVERY_TYPE = '*'

@@ -1,4 +1,6 @@
 // Webhook endpoints as their owners see and change them: made, listed, changed, removed.
+import type { Context } from '../config/context.ts'
+import type { Store } from '../platform/context.ts'
 import { asc, eq, type SQL, sql } from 'drizzle-orm'
 import {
   events,
@@ -6,10 +8,9 @@ import {
   webhookEndpoints,
   webhookSecrets,
   workspaces,
-} from '../../drizzle/schema.ts'
-import { DomainError, invalidField } from '../errors.ts'
-import { refusalOfTarget, targetPolicy } from '../outgoing.ts'
-import type { Services } from '../services.ts'
+} from '../../drizzle/schema/index.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
+import { refusalOfTarget, targetPolicy } from '../egress/egress-policy.ts'
 import type { CreateEndpoint, UpdateEndpoint } from './endpoint-input.ts'
 import { mintSigningSecret } from './signing-secrets.ts'
 
@@ -31,7 +32,7 @@ export const lastSeq: SQL<number> = sql`(select case when is_called then last_va
  * @throws DomainError `invalid_input`; `misconfigured` without SECRETS_ENCRYPTION_KEY; `conflict` when there are too many
  */
 export async function createEndpoint(
-  services: Services,
+  services: Context,
   input: CreateEndpoint,
   createdBy: string,
 ): Promise<{ listed: ListedEndpoint; secret: string }> {
@@ -68,16 +69,16 @@ export async function createEndpoint(
 }
 
 /** All of them, the oldest first. */
-export const listEndpoints = (services: Services): Promise<ListedEndpoint[]> => select(services)
+export const listEndpoints = (services: Store): Promise<ListedEndpoint[]> => select(services)
 
 /** @throws DomainError `not_found` */
-export async function getEndpoint(services: Services, id: string): Promise<ListedEndpoint> {
+export async function getEndpoint(services: Store, id: string): Promise<ListedEndpoint> {
   const [found] = await select(services, eq(webhookEndpoints.id, id))
   if (found === undefined) throw endpointNotFound()
   return found
 }
 
-async function select({ db }: Services, where?: SQL): Promise<ListedEndpoint[]> {
+async function select({ db }: Store, where?: SQL): Promise<ListedEndpoint[]> {
   const count = (state: 'pending' | 'dead') =>
     sql<number>`(select count(*)::int from ${webhookDeliveries} d where d.endpoint_id = ${webhookEndpoints.id} and d.state = ${state})`
   return db
@@ -97,7 +98,7 @@ async function select({ db }: Services, where?: SQL): Promise<ListedEndpoint[]> 
  * @throws DomainError `invalid_input`, `not_found`
  */
 export async function updateEndpoint(
-  services: Services,
+  services: Context,
   id: string,
   input: UpdateEndpoint,
 ): Promise<ListedEndpoint> {
@@ -162,7 +163,7 @@ export async function updateEndpoint(
 }
 
 /** Removes it with everything that is kept for it. @throws DomainError `not_found` */
-export async function removeEndpoint({ db }: Services, id: string): Promise<void> {
+export async function removeEndpoint({ db }: Store, id: string): Promise<void> {
   const rows = await db
     .delete(webhookEndpoints)
     .where(eq(webhookEndpoints.id, id))
@@ -176,7 +177,7 @@ export async function removeEndpoint({ db }: Services, id: string): Promise<void
  * @throws DomainError `not_found`, `misconfigured`
  */
 export async function rotateSigningSecret(
-  services: Services,
+  services: Context,
   id: string,
   overlapHours: number,
 ): Promise<{ secret: string; previousUntil: Date }> {
@@ -205,7 +206,7 @@ export async function rotateSigningSecret(
 
 const unique = (types: readonly string[]) => [...new Set(types)]
 
-async function refuseInput(services: Services, input: UpdateEndpoint): Promise<void> {
+async function refuseInput(services: Context, input: UpdateEndpoint): Promise<void> {
   if (input.url !== undefined) {
     const refusal = refusalOfTarget(targetPolicy(services.config), new URL(input.url))
     if (refusal !== undefined) throw invalidField('url', refusal)

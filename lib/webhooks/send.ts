@@ -1,8 +1,8 @@
 // One attempt to tell an endpoint something: signed as Standard Webhooks has it, within a time, and with an answer that is read
 // no further than it helps.
+import type { WebhookContext } from './context.ts'
 import { Webhook } from 'standardwebhooks'
-import type { Services } from '../services.ts'
-import { toStorableText } from '../storable.ts'
+import { toStorableText } from '../platform/postgres-text.ts'
 import { parseRetryAfter } from './retry.ts'
 
 /** How long an endpoint may take, from the connection to the end of its answer. */
@@ -27,7 +27,7 @@ export type Outcome =
 
 /** @param secrets each signs; at least one */
 export async function send(
-  services: Services,
+  services: WebhookContext,
   url: string,
   secrets: readonly string[],
   { at, data, id, type }: Notice,
@@ -50,7 +50,7 @@ export async function send(
 }
 
 async function post(
-  { fetchTarget, now, sleep }: Services,
+  { fetchTarget, now, sleep }: WebhookContext,
   url: string,
   headers: Record<string, string>,
   body: string,

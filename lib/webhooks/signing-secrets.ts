@@ -1,11 +1,11 @@
 // What deliveries of an endpoint are signed with: made by us, shown once, stored sealed. While one is replaced both are valid,
 // and every delivery is signed with both (Standard Webhooks, "signature scheme").
+import type { Context } from '../config/context.ts'
 import { and, desc, eq, gt, isNull, or } from 'drizzle-orm'
-import { webhookSecrets } from '../../drizzle/schema.ts'
-import { encodeBase64 } from '../encoding.ts'
-import { sealingKey } from '../secrets/change-secrets.ts'
+import { webhookSecrets } from '../../drizzle/schema/index.ts'
+import { encodeBase64 } from '../platform/encoding.ts'
+import { sealingKey } from '../secrets/sealing-key.ts'
 import { placeOfEndpoint, seal, unseal } from '../secrets/seal.ts'
-import type { Services } from '../services.ts'
 
 /** Random bytes of a secret: between 24 and 64 (Standard Webhooks). */
 const SECRET_BYTES = 32
@@ -14,7 +14,7 @@ const SECRET_BYTES = 32
  * @returns the secret to show, and the row to store
  * @throws DomainError `misconfigured` without a key to seal it
  */
-export async function mintSigningSecret(services: Services, endpointId: string) {
+export async function mintSigningSecret(services: Context, endpointId: string) {
   const key = sealingKey(services)
   const secret = `whsec_${encodeBase64(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))}`
   const at = services.now()
@@ -31,7 +31,7 @@ export async function mintSigningSecret(services: Services, endpointId: string) 
 
 /** Those that are valid now, the newest first. @throws Unreadable */
 export async function readSigningSecrets(
-  { config, db, now }: Services,
+  { config, db, now }: Context,
   endpointId: string,
 ): Promise<string[]> {
   const rows = await db

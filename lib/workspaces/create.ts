@@ -1,18 +1,20 @@
 // POST /workspaces: one statement stores what is wanted. The machine is made by the reconcile road that follows, here or
 // in the next sweep, so an answer never depends on Fly and a crash loses nothing.
+import type { Context } from '../config/context.ts'
+import type { ReconcileContext } from '../reconcile/context.ts'
+import type { Store } from '../platform/context.ts'
 import { and, eq, lt, sql } from 'drizzle-orm'
-import { secrets, workspaces } from '../../drizzle/schema.ts'
-import { type Caller, callerKey } from '../caller.ts'
-import { encodeHex } from '../encoding.ts'
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { provisionDeadline } from './deadline.ts'
-import { checkParent } from './family.ts'
-import { sealAll } from '../secrets/change-secrets.ts'
-import { takePlace } from '../shared-limit.ts'
-import { NO_MACHINE } from './launch.ts'
-import { appendEvents } from './transition.ts'
-import type { Workspace } from './workspace.ts'
+import { secrets, workspaces } from '../../drizzle/schema/index.ts'
+import { type Caller, callerKey } from '../auth/caller.ts'
+import { encodeHex } from '../platform/encoding.ts'
+import { DomainError } from '../platform/errors.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { checkParent } from '../lifecycle/family.ts'
+import { sealAll } from '../secrets/sealing-key.ts'
+import { takePlace } from '../platform/distributed-rate-limit.ts'
+import { NO_MACHINE } from '../reconcile/launch.ts'
+import { appendEvents } from '../lifecycle/transition.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
 
 /** How long an Idempotency-Key is remembered. */
@@ -30,7 +32,7 @@ export type Created = { row: Workspace; replayed?: Record<string, unknown> }
  *   another body
  */
 export async function createWorkspace(
-  services: Services,
+  services: ReconcileContext,
   input: CreateWorkspaceInput,
   caller: Caller,
   idempotency?: Idempotency,
@@ -58,19 +60,19 @@ export async function createWorkspace(
 }
 
 /** Machines cost money: one caller's loop must not make thousands of them, through whichever replica. */
-async function mustWait({ config, db, now }: Services, caller: Caller): Promise<number | undefined> {
+async function mustWait({ config, db, now }: Context, caller: Caller): Promise<number | undefined> {
   if (config.createRatePerHour === 0) return undefined
   return takePlace(db, `create ${callerKey(caller)}`, config.createRatePerHour, now())
 }
 
-const tooMany = ({ config }: Services, retryAfterSeconds: number) =>
+const tooMany = ({ config }: Context, retryAfterSeconds: number) =>
   new DomainError(
     'rate_limited',
     `more than ${config.createRatePerHour} workspaces in an hour (CREATE_RATE_PER_HOUR): wait`,
     { retryAfterSeconds },
   )
 
-function newWorkspace(services: Services, input: CreateWorkspaceInput): Workspace {
+function newWorkspace(services: ReconcileContext, input: CreateWorkspaceInput): Workspace {
   const { config } = services
   const now = services.now()
   const runtime = runtimeOf(input.runtime)
@@ -127,7 +129,7 @@ function newWorkspace(services: Services, input: CreateWorkspaceInput): Workspac
 type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
 
 /** @returns false when the idempotency key is taken, and nothing was stored */
-async function insert(services: Services, row: Workspace, sealed: SealedSecret[]): Promise<boolean> {
+async function insert(services: Store, row: Workspace, sealed: SealedSecret[]): Promise<boolean> {
   const { db } = services
   const created = db
     .$with('created')
@@ -154,7 +156,7 @@ async function insert(services: Services, row: Workspace, sealed: SealedSecret[]
 }
 
 /** The answer that a key got before; undefined when that was long ago and the key is free again. */
-async function replay({ db, now }: Services, wanted: Workspace): Promise<Created | undefined> {
+async function replay({ db, now }: Store, wanted: Workspace): Promise<Created | undefined> {
   const forgotten = new Date(now().getTime() - IDEMPOTENCY_HOURS * 3_600_000)
   const key = wanted.idempotencyKey ?? ''
   await db
@@ -176,7 +178,7 @@ async function replay({ db, now }: Services, wanted: Workspace): Promise<Created
  * The body as it was understood, so that spaces and the order of members make no difference. Where it has secrets, the key
  * that seals them goes in too: whoever reads the database cannot try values out.
  */
-async function fingerprintOf({ config }: Services, input: CreateWorkspaceInput): Promise<string> {
+async function fingerprintOf({ config }: Context, input: CreateWorkspaceInput): Promise<string> {
   const hasSecrets = Object.keys(input.secrets ?? {}).length > 0
   const text = canonical(hasSecrets ? [input, encodeHex(config.secretKeys[0] ?? new Uint8Array())] : input)
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))))

@@ -1,12 +1,12 @@
 // GET /workspaces/:id/explain: what is wanted, what Fly says, what the agent says, why the status is what it is, and what
 // will be done next. Looks at the machine with one read, which wakes nobody, and decides without acting.
+import type { ReconcileContext } from '../reconcile/context.ts'
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
-import { events, type StoredReason } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
-import { decide, MAX_RECOVERIES, type Step } from './decide.ts'
-import { WANTED_MACHINE } from './lifecycle.ts'
-import { getWorkspace } from './queries.ts'
-import type { Workspace } from './workspace.ts'
+import { events, type StoredReason } from '../../drizzle/schema/index.ts'
+import { decide, MAX_RECOVERIES, type Step } from '../reconcile/decide.ts'
+import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
 
 export type Explanation = {
   id: string
@@ -64,7 +64,7 @@ const SENTENCES: Record<Step['do'], string> = {
 }
 
 /** @throws DomainError `not_found` */
-export async function explainWorkspace(services: Services, id: string): Promise<Explanation> {
+export async function explainWorkspace(services: ReconcileContext, id: string): Promise<Explanation> {
   const { db, provisioner } = services
   const row = await getWorkspace(db, id)
   const observed =

@@ -1,21 +1,22 @@
 // Hibernation: a machine that sleeps until somebody needs it, suspended where Fly can keep its memory, stopped where it
 // cannot. Asked for by people, by the idle policy, and undone by a message.
+import type { Context } from '../config/context.ts'
+import type { Core, Store } from '../platform/context.ts'
 import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { provisionDeadline } from './deadline.ts'
-import { TRANSITIONS } from './lifecycle.ts'
-import { getWorkspace } from './queries.ts'
-import { transition } from './transition.ts'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { DomainError } from '../platform/errors.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
+import { transition } from '../lifecycle/transition.ts'
 import { notPossible } from './verb-errors.ts'
-import { generationAtStart } from './wanted-image.ts'
-import type { Workspace } from './workspace.ts'
+import { generationAtStart } from '../lifecycle/wanted-image.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
 
 /**
  * @throws DomainError `not_found`; `conflict` when the workspace is not running, or is at work and `force` is false
  */
-export async function hibernateWorkspace(services: Services, id: string, force: boolean): Promise<Workspace> {
+export async function hibernateWorkspace(services: Core, id: string, force: boolean): Promise<Workspace> {
   const { db } = services
   const now = services.now()
   const moved = await transition(services, {
@@ -36,7 +37,7 @@ export async function hibernateWorkspace(services: Services, id: string, force: 
 }
 
 /** Wants a hibernated workspace awake. Undefined when it is not hibernated (any more). */
-export async function wakeWorkspace(services: Services, row: Workspace): Promise<Workspace | undefined> {
+export async function wakeWorkspace(services: Context, row: Workspace): Promise<Workspace | undefined> {
   const now = services.now()
   return transition(services, {
     id: row.id,
@@ -58,7 +59,7 @@ export async function wakeWorkspace(services: Services, row: Workspace): Promise
  * that puts it to sleep, so a message and a hibernation cannot both win.
  * @returns false when the workspace is no longer awake
  */
-export async function touchWorkspace({ db, now }: Services, id: string): Promise<boolean> {
+export async function touchWorkspace({ db, now }: Store, id: string): Promise<boolean> {
   const touched = await db
     .update(workspaces)
     .set({ lastActiveAt: now() })
@@ -74,7 +75,7 @@ const LEFT_FOR_OTHERS = 20
  * Puts to sleep what has been idle for longer than its `idle_minutes`: no message through the proxy, no task in flight.
  * @returns how many went to sleep
  */
-export async function hibernateIdle(services: Services, limit: number): Promise<number> {
+export async function hibernateIdle(services: Core, limit: number): Promise<number> {
   const { db } = services
   const now = services.now()
   const idle = and(

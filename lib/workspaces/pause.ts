@@ -1,17 +1,18 @@
 // Pausing stops the machines of a workspace and its descendants; resuming starts them again. Both only store what is wanted.
-import type { Services } from '../services.ts'
-import { provisionDeadline } from './deadline.ts'
-import { checkParentAwake } from './family.ts'
-import { getWorkspace } from './queries.ts'
-import { transitionFamily } from './transition-family.ts'
+import type { Context } from '../config/context.ts'
+import type { Core } from '../platform/context.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { checkParentAwake } from '../lifecycle/family.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
+import { transitionFamily } from '../lifecycle/transition-family.ts'
 import { notPossible } from './verb-errors.ts'
-import { generationAtStart } from './wanted-image.ts'
+import { generationAtStart } from '../lifecycle/wanted-image.ts'
 
 /**
  * @returns the ids that were paused, the named one first
  * @throws DomainError `not_found`; `conflict` when the workspace is paused already, failed or removed
  */
-export async function pauseWorkspace(services: Services, id: string): Promise<string[]> {
+export async function pauseWorkspace(services: Core, id: string): Promise<string[]> {
   const now = services.now()
   await getWorkspace(services.db, id)
   const moved = await transitionFamily(services, {
@@ -28,7 +29,7 @@ export async function pauseWorkspace(services: Services, id: string): Promise<st
  * @returns the ids that were resumed, the named one first
  * @throws DomainError `not_found`; `conflict` when the workspace is not paused, or its parent is
  */
-export async function resumeWorkspace(services: Services, id: string): Promise<string[]> {
+export async function resumeWorkspace(services: Context, id: string): Promise<string[]> {
   const now = services.now()
   const row = await getWorkspace(services.db, id)
   await checkParentAwake(services, row.parentId)

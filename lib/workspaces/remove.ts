@@ -1,19 +1,19 @@
 // DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens, secrets and hooks, in one statement.
 // Removed is wanted first and confirmed later: the rows stay due until the provider says that their machines are gone.
+import type { Core, Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
-import { hooks, secrets, workspaceTokens } from '../../drizzle/schema.ts'
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { listChildren } from './family.ts'
-import { getWorkspace } from './queries.ts'
-import { transitionFamily } from './transition-family.ts'
+import { hooks, secrets, workspaceTokens } from '../../drizzle/schema/index.ts'
+import { DomainError } from '../platform/errors.ts'
+import { listChildren } from '../lifecycle/family.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
+import { transitionFamily } from '../lifecycle/transition-family.ts'
 
 /**
  * Legal from every status; removing what is removed changes nothing.
  * @returns the ids of every workspace that this call removed, the one that was named first
  * @throws DomainError `not_found`; `confirmation_required` when there are children and `confirm` is false
  */
-export async function removeWorkspace(services: Services, id: string, confirm: boolean): Promise<string[]> {
+export async function removeWorkspace(services: Core, id: string, confirm: boolean): Promise<string[]> {
   const now = services.now()
   await getWorkspace(services.db, id)
   if (!confirm) await refuseWithChildren(services, id)
@@ -31,7 +31,7 @@ export async function removeWorkspace(services: Services, id: string, confirm: b
   })
 }
 
-async function refuseWithChildren(services: Services, id: string): Promise<void> {
+async function refuseWithChildren(services: Store, id: string): Promise<void> {
   const children = await listChildren(services, id)
   if (children.length === 0) return
   throw new DomainError(

@@ -1,16 +1,16 @@
 // POST /workspaces/:id/restart: wants a new generation, from any living status. The reconcile road gives the machine its
 // newest spec and boots it, or makes a machine where there is none.
+import type { Context } from '../config/context.ts'
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { workspaces } from '../../drizzle/schema.ts'
-import type { Config } from '../config.ts'
-import type { Services } from '../services.ts'
-import { provisionDeadline } from './deadline.ts'
-import { checkParentAwake } from './family.ts'
-import { getWorkspace } from './queries.ts'
-import { transition } from './transition.ts'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import type { Config } from '../config/config.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { checkParentAwake } from '../lifecycle/family.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
+import { transition } from '../lifecycle/transition.ts'
 import { notPossible } from './verb-errors.ts'
-import type { Workspace } from './workspace.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf } from './workspace-input.ts'
 
 /** The optional body: another image to rebuild on, or null to go back to the runtime's. Molecule's own members are ignored. */
@@ -30,7 +30,7 @@ export const restartChanges = (config: Config, runtime: string, now: Date) => ({
 
 /** @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input` */
 export async function restartWorkspace(
-  services: Services,
+  services: Context,
   id: string,
   input: z.infer<typeof RestartInput> = {},
 ): Promise<Workspace> {

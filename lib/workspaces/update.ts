@@ -1,18 +1,18 @@
 // PATCH /workspaces/:id: changes what is wanted of a workspace. What its machine only gets by a restart is applied at the
 // next one, and the answer says so.
+import type { ReconcileContext } from '../reconcile/context.ts'
 import { ne, sql } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema.ts'
-import type { Services } from '../services.ts'
-import { checkParent } from './family.ts'
-import { getWorkspace } from './queries.ts'
-import { changeWorkspace } from './transition.ts'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { checkParent } from '../lifecycle/family.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
+import { changeWorkspace } from '../lifecycle/transition.ts'
 import { notPossible } from './verb-errors.ts'
-import type { Workspace } from './workspace.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf, regionsOf, runtimeOf, tierOf, type UpdateWorkspaceInput } from './workspace-input.ts'
 
 /** @throws DomainError `not_found`, `invalid_input`, or `conflict` when the workspace is removed */
 export async function updateWorkspace(
-  services: Services,
+  services: ReconcileContext,
   id: string,
   input: UpdateWorkspaceInput,
 ): Promise<Workspace> {

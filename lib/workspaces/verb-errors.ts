@@ -1,10 +1,10 @@
 // The refusal of a verb that has no meaning for a workspace's status.
-import { DomainError } from '../errors.ts'
-import type { Services } from '../services.ts'
-import { getWorkspace } from './queries.ts'
+import type { Store } from '../platform/context.ts'
+import { DomainError } from '../platform/errors.ts'
+import { getWorkspace } from '../lifecycle/queries.ts'
 
 /** A `conflict` that names the status as it is now. @throws DomainError `not_found` */
-export async function notPossible(services: Services, id: string, done: string): Promise<DomainError> {
+export async function notPossible(services: Store, id: string, done: string): Promise<DomainError> {
   const { status } = await getWorkspace(services.db, id)
   return new DomainError('conflict', `a workspace that is ${status} cannot be ${done}`, {
     details: { workspace_status: status },

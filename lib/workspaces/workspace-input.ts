@@ -1,13 +1,13 @@
 // What a caller may ask of a workspace, and the rules of each field: the same for creating and for changing one.
+import type { ReconcileContext } from '../reconcile/context.ts'
 import { z } from 'zod'
-import type { Config } from '../config.ts'
-import { invalidField } from '../errors.ts'
-import type { Services } from '../services.ts'
+import type { Config } from '../config/config.ts'
+import { invalidField } from '../platform/errors.ts'
 import { SecretValues } from '../secrets/secret-input.ts'
-import { storableJson, storableText } from '../storable.ts'
-import { EnvName } from './env-name.ts'
-import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from './machine-spec.ts'
-import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from './runtimes.ts'
+import { storableJson, storableText } from '../platform/postgres-text.ts'
+import { EnvName } from '../machines/env-name.ts'
+import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
+import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
 
 // Characters Molecule bars in names and roles: they end up in YAML and in prompts (molecule.md §2.3).
 const plain = (max: number) =>
@@ -83,7 +83,7 @@ export function tierOf(tier: number | null | undefined): Tier {
  * @throws DomainError `invalid_input`
  */
 export function regionsOf(
-  { config, provisioner }: Services,
+  { config, provisioner }: ReconcileContext,
   input: { region?: string | null | undefined; regions?: string[] | null | undefined },
 ): string[] {
   if (input.region && input.regions) throw invalidField('regions', 'give region or regions, not both')

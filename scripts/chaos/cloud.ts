@@ -1,6 +1,6 @@
 // The Fly of a chaos run: the emulator behind real sockets, guests that are sample agents and count the messages they get,
 // and an operator's own access to the API.
-import { listen } from '../../functions/listen.ts'
+import { listen } from '../../functions/node/http-server.ts'
 import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/host.ts'

@@ -1,6 +1,6 @@
 // Whether the events of one workspace tell a possible story: every change of status follows the table of transitions, none
 // is missing, none is told twice.
-import { TRANSITIONS, type WorkspaceEvent } from '../../lib/workspaces/lifecycle.ts'
+import { TRANSITIONS, type WorkspaceEvent } from '../../lib/lifecycle/lifecycle.ts'
 
 export type StoredEvent = {
   type: string

@@ -1,7 +1,7 @@
 // A chaos run: Postgres, two replicas of the server and an emulated Fly, then users, faults, an operator's hands and
 // SIGKILLs all at once; then calm, time to settle, and the verdict.
-import { connectPostgres, migratePostgres } from '../../drizzle/postgres.ts'
-import * as schema from '../../drizzle/schema.ts'
+import { connectPostgres, migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import * as schema from '../../drizzle/schema/index.ts'
 import { freePorts } from '../../test/support/ports.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import type { Pace } from './clock.ts'
@@ -11,8 +11,8 @@ import { meddle } from './operator.ts'
 import { type Chance, chanceOf, sleep } from './random.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { keepBusy, USERS_TOKEN } from './users.ts'
-import { type Remains, unsettled, untold, type Violation } from './verdict.ts'
-import { blow } from './weather.ts'
+import { type Remains, unsettled, untold, type Violation } from './invariants.ts'
+import { blow } from './fault-schedule.ts'
 
 export type ChaosOptions = {
   workspaces: number

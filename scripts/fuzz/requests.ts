@@ -1,7 +1,7 @@
 // Requests from the API's own description: for each operation what it wants, what it wants at its edges, and what nobody
 // should send. Everything is drawn by fast-check, so that a seed gives the same requests again.
 import fc from 'fast-check'
-import { NASTY_BODIES, NASTY_TEXT, NASTY_TYPES, NASTY_VALUES } from './nasty.ts'
+import { NASTY_BODIES, NASTY_TEXT, NASTY_TYPES, NASTY_VALUES } from './hostile-inputs.ts'
 
 export type Schema = {
   $ref?: string

@@ -1,7 +1,7 @@
 // A run: requests by the seed, a few at a time; what must never come back; and at the end, with everything removed, whether a
 // machine is left.
 import fc from 'fast-check'
-import { ADMIN_TOKEN, type Plane } from './plane.ts'
+import { ADMIN_TOKEN, type Plane } from './server.ts'
 import {
   type ApiDescription,
   type CallerKind,

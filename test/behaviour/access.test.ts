@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import * as schema from '../../drizzle/schema.ts'
-import { DOORS } from '../../functions/doors.ts'
-import { isAmong } from '../../lib/agents/token.ts'
+import * as schema from '../../drizzle/schema/index.ts'
+import { DOORS } from '../../functions/access-policy.ts'
+import { isAmong } from '../../lib/auth/token.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
 
@@ -134,7 +134,7 @@ describe('with ADMIN_TOKEN', () => {
       const routes = h.app.routes
         .filter(({ method }) => method !== 'ALL')
         .map(({ method, path }) => `${method} ${path}`)
-      // A2A takes every method, and decides by the same row (functions/a2a-door.ts).
+      // A2A takes every method, and decides by the same row (functions/routes/a2a/handler.ts).
       const doors = new Set([...routes, 'POST /workspaces/:id/a2a'])
       expect(new Set(Object.keys(DOORS))).toEqual(doors)
       expect(ROWS.map(({ door }) => door)).toEqual(Object.keys(DOORS))

@@ -1,7 +1,7 @@
 // What agents did: told by them, noted by us, read by people and by agents that poll, and forgotten.
 import { count, eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { activities } from '../../drizzle/schema.ts'
+import { activities } from '../../drizzle/schema/index.ts'
 import { createActivityLog } from '../../lib/activity/activity-log.ts'
 import type { ActivityEntry } from '../../lib/activity/activity-row.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'

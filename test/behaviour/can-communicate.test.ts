@@ -2,8 +2,8 @@
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { workspaces } from '../../drizzle/schema.ts'
-import { canCommunicate } from '../../lib/agents/access.ts'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { canCommunicate } from '../../lib/registry/can-communicate.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 let h: Harness

@@ -2,7 +2,7 @@
 // them: answers, logs, the database, and requests to others except the one place where each belongs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sql } from 'drizzle-orm'
-import * as schema from '../../drizzle/schema.ts'
+import * as schema from '../../drizzle/schema/index.ts'
 import { EVENT_TYPE_NAMES } from '../../lib/events/event-types.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 

@@ -2,7 +2,7 @@
 // even while the agent sleeps.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { interfacePaths, rewriteCard, rewriteExtendedCard } from '../../lib/a2a/card.ts'
+import { interfacePaths, rewriteCard, rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const URL_OF_OURS = 'https://edge.example/workspaces/11111111-1111-4111-8111-111111111111/a2a'

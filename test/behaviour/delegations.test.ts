@@ -1,10 +1,10 @@
 // What agents ask of each other without waiting for it: sent once, told to whoever asked, and forgotten after days.
 import { and, eq, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { delegations, messages } from '../../drizzle/schema.ts'
+import { delegations, messages } from '../../drizzle/schema/index.ts'
 import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
+import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
 
 type Headers = Record<string, string>
 type Row = Json & { id: string; status: string; summary: string }

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { parseConfig } from '../../lib/config.ts'
-import { createAllowedOrigins, onlyTo, transportOnlyTo } from '../../lib/outgoing.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { createAllowedOrigins, onlyTo } from '../../lib/egress/egress-policy.ts'
+import { transportOnlyTo } from '../../lib/a2a/transport/restrict-transport.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
 

@@ -2,7 +2,7 @@
 // status that says why.
 import { isNotNull } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { workspaces } from '../../drizzle/schema.ts'
+import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Program } from '../../lib/emulator/host.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 

@@ -5,7 +5,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
+import { createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
 
 type Headers = Record<string, string>
 

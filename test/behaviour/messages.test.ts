@@ -2,12 +2,12 @@
 // to be read by those whom it concerns.
 import { eq } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { messages } from '../../drizzle/schema.ts'
+import { messages } from '../../drizzle/schema/index.ts'
 import { releaseMessages } from '../../lib/messages/deliver.ts'
 import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
-import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/puppet.ts'
+import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
 
 type Headers = Record<string, string>
 type View = Json & { id: string; state: string; url: string; message_id: string }

@@ -1,7 +1,7 @@
-// MOLECULE_COMPAT: each of its effects (functions/molecule-compat.ts), and that there is none without it.
+// MOLECULE_COMPAT: each of its effects (functions/routes/molecule-compat/routes.ts), and that there is none without it.
 import { describe, expect, test } from 'vitest'
 import { createApp } from '../../functions/app.ts'
-import type { Services } from '../../lib/services.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
 

@@ -1,9 +1,9 @@
 // What an operator looks at: whether this server can work, and its numbers.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eq, sql } from 'drizzle-orm'
-import * as schema from '../../drizzle/schema.ts'
+import * as schema from '../../drizzle/schema/index.ts'
 import { askRegion, createHarness, type Harness } from '../support/harness.ts'
-import { createGate, createPuppet, PUPPET_IMAGE } from '../support/puppet.ts'
+import { createGate, createPuppet, PUPPET_IMAGE } from '../support/scripted-agent.ts'
 
 const ADMIN = 'an-operator-who-looks'
 const headers = { authorization: `Bearer ${ADMIN}` }

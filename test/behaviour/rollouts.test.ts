@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
 import { askRegion, createHarness, type FlyMachine, type Harness, type Json } from '../support/harness.ts'
-import { createGate, createPuppet, reply } from '../support/puppet.ts'
+import { createGate, createPuppet, reply } from '../support/scripted-agent.ts'
 
 const REPOSITORY = 'ghcr.io/molecule-ai/workspace-hermes'
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import { isNeeded } from '../../lib/secrets/forget-delivered.ts'
+import { isNeeded } from '../../lib/secrets/delete-delivered.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='

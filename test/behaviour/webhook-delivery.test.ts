@@ -1,7 +1,7 @@
 // Events told to a receiver in a process of its own, which verifies each with the `standardwebhooks` library: none is lost, each
 // comes once under its id and in order, whatever the receiver does meanwhile.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { events } from '../../drizzle/schema.ts'
+import { events } from '../../drizzle/schema/index.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
 

@@ -1,7 +1,7 @@
 // The doors to webhook endpoints: what may be said of one, what is shown, and what is shown once.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { events } from '../../drizzle/schema.ts'
-import { webhookSecrets } from '../../drizzle/schema.ts'
+import { events } from '../../drizzle/schema/index.ts'
+import { webhookSecrets } from '../../drizzle/schema/index.ts'
 import { MOST_ENDPOINTS } from '../../lib/webhooks/endpoints.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 

@@ -1,13 +1,13 @@
 // The control plane as a Worker with the doors that tests need beside its own: its clock can be moved, what the cron trigger does
 // can be asked for, and its network is the test's. Bundled for workerd, it knows nothing of Node.
 import { createApp } from '../../functions/app.ts'
-import type { Reach } from '../../functions/create-worker.ts'
-import { parseConfig } from '../../lib/config.ts'
-import { createServices } from '../../lib/create-services.ts'
-import { deliverAll } from '../../lib/deliveries.ts'
-import { keepHouse } from '../../lib/housekeeping.ts'
-import type { Services } from '../../lib/services.ts'
-import { sweep, type SweepOptions } from '../../lib/sweep.ts'
+import type { Reach } from '../../functions/worker/create-worker.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { deliverAll } from '../../lib/control-plane/deliveries.ts'
+import { keepHouse } from '../../lib/control-plane/retention.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { sweep, type SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { AHEAD, CONTROL, NAMED } from './worker-control.ts'
 
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
@@ -49,9 +49,9 @@ function open(connect: Reach['connect'], { env, launchRate, loopback, outside }:
     sleep: (ms, signal) => new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20)),
   })
   /** Unpaced, but for tests of the pace: also where requests are counted. */
-  const paced = <Wired extends { provisioner: Services['provisioner'] }>(wired: Wired): Wired => ({
+  const paced = <Wired extends object>(wired: Wired): Wired => ({
     ...wired,
-    provisioner: { ...wired.provisioner, launchRate },
+    provisioner: { ...(wired as Pick<Services, 'provisioner'>).provisioner, launchRate },
   })
   const { meter } = created
   const services: Services = {

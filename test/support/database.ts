@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
 import { inject } from 'vitest'
-import { connectPglite } from '../../drizzle/pglite.ts'
-import { connectPostgres, migratePostgres } from '../../drizzle/postgres.ts'
+import { connectPglite } from '../../drizzle/drivers/pglite.ts'
+import { connectPostgres, migratePostgres } from '../../drizzle/drivers/postgres.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { PLACE } from './place-name.ts'
 

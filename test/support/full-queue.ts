@@ -1,6 +1,6 @@
 // Stored messages that wait for a workspace and are not due for an hour: more of them than anybody would send.
 import { sql } from 'drizzle-orm'
-import { messages } from '../../drizzle/schema.ts'
+import { messages } from '../../drizzle/schema/index.ts'
 import type { Harness } from './harness.ts'
 
 /** @param size bytes of each, as they are stored */

@@ -4,7 +4,7 @@ import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulato
 import type { Program } from '../../lib/emulator/host.ts'
 import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import type { SweepOptions } from '../../lib/sweep.ts'
+import type { SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { openNodePlace } from './node-place.ts'
 import { IN_WORKERD } from './place-name.ts'
 import { QUICK } from './quick-timings.ts'

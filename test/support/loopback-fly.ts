@@ -1,5 +1,5 @@
 // The emulated Fly behind loopback ports of this process, for control planes that run outside it: another process, workerd.
-import { listen } from '../../functions/listen.ts'
+import { listen } from '../../functions/node/http-server.ts'
 import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/host.ts'

@@ -1,7 +1,7 @@
 // Neon's HTTP protocol in front of a plain Postgres, so that the Worker's driver runs unchanged in tests. Values go out as
 // the text Postgres sent: turning them into JavaScript is the driver's own work, and part of what is tested.
 import { type CustomTypesConfig, DatabaseError, Pool, type PoolClient, type QueryArrayResult } from 'pg'
-import { listen } from '../../functions/listen.ts'
+import { listen } from '../../functions/node/http-server.ts'
 
 type Query = { query: string; params: unknown[] }
 

@@ -1,11 +1,11 @@
 // The control plane in this process, over Postgres or PGlite.
 import { createApp } from '../../functions/app.ts'
-import { type Config, parseConfig } from '../../lib/config.ts'
-import { createServices } from '../../lib/create-services.ts'
-import { deliverAll } from '../../lib/deliveries.ts'
-import { keepHouse } from '../../lib/housekeeping.ts'
-import type { Services } from '../../lib/services.ts'
-import { sweep } from '../../lib/sweep.ts'
+import { type Config, parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { deliverAll } from '../../lib/control-plane/deliveries.ts'
+import { keepHouse } from '../../lib/control-plane/retention.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { sweep } from '../../lib/control-plane/sweep.ts'
 import { openTestDatabase } from './database.ts'
 import type { Logged, Place, PlaceOptions } from './place.ts'
 

@@ -3,10 +3,10 @@
 import { test, type TestContext } from 'vitest'
 import type { Database } from '../../drizzle/database.ts'
 import type { Hono } from 'hono'
-import type { AppEnv } from '../../functions/app-env.ts'
-import type { LogFields, LogLevel } from '../../lib/log.ts'
-import type { Services } from '../../lib/services.ts'
-import type { SweepOptions, SweepSummary } from '../../lib/sweep.ts'
+import type { AppEnv } from '../../functions/http/app-env.ts'
+import type { LogFields, LogLevel } from '../../lib/platform/log.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import type { SweepOptions, SweepSummary } from '../../lib/control-plane/sweep.ts'
 import { IN_WORKERD } from './place-name.ts'
 
 export type Logged = { level: LogLevel; message: string; fields: LogFields }

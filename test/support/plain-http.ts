@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import type { First } from '../../functions/listen.ts'
+import type { First } from '../../functions/node/http-server.ts'
 import { ConnectionLost } from '../../lib/emulator/connection-lost.ts'
 
 /** Takes every request. A handler that rejects with {@link ConnectionLost} closes the socket with nothing written. */

@@ -1,5 +1,5 @@
 // The Worker under test over node-postgres and a Hyperdrive.
-import { connectHyperdrive, onConnection } from '../../drizzle/hyperdrive.ts'
+import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({

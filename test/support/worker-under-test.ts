@@ -1,5 +1,5 @@
 // The Worker under test over Neon's driver.
-import { connectNeon } from '../../drizzle/neon.ts'
+import { connectNeon } from '../../drizzle/drivers/neon.ts'
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({

@@ -1,10 +1,10 @@
 // The list of what holds in every place where the control plane runs.
 import { describe } from 'vitest'
-import { setStage } from '../support/stage.ts'
+import { setStage } from '../support/fixture.ts'
 import type { OpenPlace } from '../support/place.ts'
 import { cards } from './cards.ts'
 import { clients } from './clients.ts'
-import { doors } from './doors.ts'
+import { doors } from './routes.ts'
 import { jsonRpcErrors } from './json-rpc-errors.ts'
 import { jsonRpcMethods } from './json-rpc-methods.ts'
 import { random } from './random.ts'

@@ -2,8 +2,8 @@
 // everything else is as the agent says it (a2a.md §3.2).
 import { describe, expect, test } from 'vitest'
 import { request, V0_3, V1_0 } from '../support/dialect.ts'
-import type { Role, Stage } from '../support/stage.ts'
-import { type Answer, call, headerOf, jsonOf } from '../support/wire.ts'
+import type { Role, Stage } from '../support/fixture.ts'
+import { type Answer, call, headerOf, jsonOf } from '../support/raw-http.ts'
 
 type Entry = { url: string; transport?: string; protocolBinding?: string; protocolVersion?: string }
 

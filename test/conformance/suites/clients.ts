@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import * as client0_3 from '../support/client-0-3.ts'
 import * as client1_0 from '../support/client-1-0.ts'
 import { createNaming } from '../support/compare.ts'
-import type { Role, Stage } from '../support/stage.ts'
+import type { Role, Stage } from '../support/fixture.ts'
 
 type Told = { told: unknown; card: string }
 

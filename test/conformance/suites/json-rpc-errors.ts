@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'vitest'
 import { expectSame } from '../support/compare.ts'
 import { request, V0_3, V1_0 } from '../support/dialect.ts'
-import { gistOf } from '../support/gist.ts'
-import type { Role, Stage } from '../support/stage.ts'
-import { call, headerOf, jsonOf } from '../support/wire.ts'
+import { gistOf } from '../support/summarize.ts'
+import type { Role, Stage } from '../support/fixture.ts'
+import { call, headerOf, jsonOf } from '../support/raw-http.ts'
 
 const AGENTS: Role[] = ['v1.0', 'v0.3']
 

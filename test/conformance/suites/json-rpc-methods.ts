@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { expectSame, type Talk } from '../support/compare.ts'
 import { type Dialect, request, V0_3, V1_0 } from '../support/dialect.ts'
-import { gistOf } from '../support/gist.ts'
-import type { Road } from '../support/road.ts'
-import type { Role, Stage } from '../support/stage.ts'
+import { gistOf } from '../support/summarize.ts'
+import type { Road } from '../support/targets.ts'
+import type { Role, Stage } from '../support/fixture.ts'
 import { taskIdOf } from '../support/task-id.ts'
-import { type Answer, headerOf } from '../support/wire.ts'
+import { type Answer, headerOf } from '../support/raw-http.ts'
 import { EXTENSION } from '../agents/agent-1-0.ts'
 
 export const SPEAKERS: { role: Role; dialect: Dialect }[] = [

@@ -2,15 +2,15 @@
 // what we are documented to add to a message that lacks it.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CASE, type Heard } from '../agents/puppet.ts'
+import { CASE, type Heard } from '../agents/scripted-agent.ts'
 import { show } from '../support/compare.ts'
 import { expectCompleted, incomplete } from '../support/injection.ts'
 import { randomRequest, type RandomRequest } from '../support/random-requests.ts'
 import { randomAnswer, randomStream, randomTail } from '../support/random-answers.ts'
-import type { Road } from '../support/road.ts'
-import { patience, runs } from '../support/runs.ts'
-import type { Stage } from '../support/stage.ts'
-import { type Answer, headerOf, jsonOf } from '../support/wire.ts'
+import type { Road } from '../support/targets.ts'
+import { patience, runs } from '../support/property-config.ts'
+import type { Stage } from '../support/fixture.ts'
+import { type Answer, headerOf, jsonOf } from '../support/raw-http.ts'
 
 const TYPES = ['application/json', 'application/json; charset=utf-8', 'application/a2a+json', 'text/plain']
 

@@ -1,13 +1,13 @@
 // The HTTP+JSON binding of both lines (a2a.md §2.9), below the same address: asked directly and through us.
 import { describe, expect, test } from 'vitest'
-import { CASE } from '../agents/puppet.ts'
+import { CASE } from '../agents/scripted-agent.ts'
 import { expectSame, type Talk } from '../support/compare.ts'
-import { gistOf, gistOfStream } from '../support/gist.ts'
+import { gistOf, gistOfStream } from '../support/summarize.ts'
 import { type RestLine, REST_0_3, REST_1_0 } from '../support/rest-lines.ts'
-import type { Road } from '../support/road.ts'
-import type { Stage } from '../support/stage.ts'
+import type { Road } from '../support/targets.ts'
+import type { Stage } from '../support/fixture.ts'
 import { taskIdOf } from '../support/task-id.ts'
-import { type Answer, headerOf, jsonOf } from '../support/wire.ts'
+import { type Answer, headerOf, jsonOf } from '../support/raw-http.ts'
 
 export function rest(stage: Stage): void {
   describe.each<RestLine>([REST_1_0, REST_0_3])('$name', (line) => {

@@ -1,14 +1,14 @@
 // Event streams: the bytes that the agent sends, as soon as it sends them, for as long as it sends them; and errors before the
 // first event, which are no streams at all.
 import { describe, expect, test } from 'vitest'
-import { CASE } from '../agents/puppet.ts'
+import { CASE } from '../agents/scripted-agent.ts'
 import { expectSame, type Talk } from '../support/compare.ts'
 import { type Dialect, type Method, request, V0_3, V1_0 } from '../support/dialect.ts'
-import { gistOf, gistOfStream } from '../support/gist.ts'
-import type { Road } from '../support/road.ts'
-import type { Stage } from '../support/stage.ts'
+import { gistOf, gistOfStream } from '../support/summarize.ts'
+import type { Road } from '../support/targets.ts'
+import type { Stage } from '../support/fixture.ts'
 import { taskIdOf } from '../support/task-id.ts'
-import { type Answer, headerOf, type OpenAnswer } from '../support/wire.ts'
+import { type Answer, headerOf, type OpenAnswer } from '../support/raw-http.ts'
 import { SPEAKERS } from './json-rpc-methods.ts'
 
 const whole = async (answer: OpenAnswer): Promise<Answer> => ({ ...answer, body: await answer.whole() })

@@ -8,7 +8,7 @@ import {
   JsonRpcTransportFactory,
   RestTransportFactory,
 } from 'a2a-sdk-0-3/client'
-import { all, caught } from './errands.ts'
+import { all, caught } from './sdk-scenarios.ts'
 
 /** @param base the address below which a card is looked for */
 export async function createClient(

@@ -7,7 +7,7 @@ import {
   JsonRpcTransportFactory,
   RestTransportFactory,
 } from '@a2a-js/sdk/client'
-import { all, caught } from './errands.ts'
+import { all, caught } from './sdk-scenarios.ts'
 
 export type Kind = {
   transport: 'JSONRPC' | 'HTTP+JSON'

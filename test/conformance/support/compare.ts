@@ -1,8 +1,8 @@
 // What "the same answer" means: status, headers and bytes, except what the agent itself makes anew each time and what a2a.md
 // §3.4 and §3.11 let a proxy change. Everything that is not listed here is a difference.
 import { expect } from 'vitest'
-import { type Answer, headerOf } from './wire.ts'
-import type { Road } from './road.ts'
+import { type Answer, headerOf } from './raw-http.ts'
+import type { Road } from './targets.ts'
 
 /** Of one connection, of the moment, or of the transfer; and the agent's words that end at us. */
 const NOT_COMPARED = new Set([

@@ -1,7 +1,7 @@
 // Random answers of an agent: bytes under every JSON type and status, event streams with all that SSE allows, and paths with
 // all that a path may hold.
 import fc from 'fast-check'
-import type { Script } from '../agents/puppet.ts'
+import type { Script } from '../agents/scripted-agent.ts'
 
 /** Those that may have a body and are not about the connection between us and the agent. */
 const STATUSES = [

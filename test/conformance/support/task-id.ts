@@ -1,5 +1,5 @@
 // The id of the task that an answer is about, in either line and binding.
-import { type Answer, jsonOf } from './wire.ts'
+import { type Answer, jsonOf } from './raw-http.ts'
 
 type Tree = { [name: string]: Tree | undefined } & { id?: string }
 

@@ -1,0 +1,36 @@
+// ADMIN_TOKEN: whoever guesses it may do everything, and spend money.
+import { isOpen } from '../../functions/http/authenticate.ts'
+import { isLoopback } from '../../lib/config/config.ts'
+import { type Finding, ok, warning, wrong } from './finding.ts'
+import type { Place } from './place.ts'
+
+/** Random bits that nobody tries through. */
+const STRONG_BITS = 128
+
+const MAKE = 'export ADMIN_TOKEN=$(openssl rand -base64 32)'
+
+export function checkAdminToken({ config }: Place): Finding {
+  const { adminTokens, listen } = config
+  if (adminTokens.length === 0) {
+    if (isOpen(config, { loopback: isLoopback(listen.host) }))
+      return ok('not set: open to programs on this computer, and to nobody else')
+    return wrong('not set: the server answers 503 until it is', MAKE)
+  }
+  if (new Set(adminTokens).size < adminTokens.length) return warning('the same token is listed twice')
+  const weak = adminTokens.findIndex((token) => bitsOf(token) < STRONG_BITS)
+  if (weak === -1) return ok(`${adminTokens.length === 1 ? 'one' : adminTokens.length}, long enough`)
+  const which = adminTokens.length === 1 ? 'it' : `number ${weak + 1} of ${adminTokens.length}`
+  return warning(`${which} is shorter, or more regular, than ${STRONG_BITS} random bits would be`, MAKE)
+}
+
+/** An upper bound of what a guesser does not know: by the kinds of characters, and by how many different ones there are. */
+export function bitsOf(token: string): number {
+  const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^a-zA-Z\d]/]
+  const sizes = [26, 26, 10, 10]
+  const isHex = /^[0-9a-f]+$/i.test(token)
+  const alphabet = isHex
+    ? 16
+    : kinds.reduce((sum, kind, at) => sum + (kind.test(token) ? (sizes[at] ?? 0) : 0), 0)
+  const different = new Set(token).size
+  return token.length * Math.log2(Math.max(1, Math.min(alphabet, 2 * different)))
+}

@@ -1,0 +1,79 @@
+// `npm run secrets:rotate`: seals the stored secrets anew with SECRETS_ENCRYPTION_KEY, so that the keys in
+// SECRETS_PREVIOUS_KEYS can be thrown away afterwards.
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { openData } from '../functions/node/open-database.ts'
+import { ConfigError, parseConfig } from '../lib/config/config.ts'
+import { deleteSealedWith, rotateSecrets, strangeKeys } from '../lib/secrets/rotate.ts'
+import { keyIdOf } from '../lib/secrets/seal.ts'
+
+const HELP = `npm run secrets:rotate -- [options]
+
+Seals every stored secret anew with SECRETS_ENCRYPTION_KEY. Keys listed in SECRETS_PREVIOUS_KEYS are used for reading.
+Takes DATABASE_URL or DATA_DIR of the server; may run beside it where DATABASE_URL is set, and is safe to repeat.
+
+  1. Give the server the new key as SECRETS_ENCRYPTION_KEY and the old one as SECRETS_PREVIOUS_KEYS, everywhere.
+  2. Run this.
+  3. Take SECRETS_PREVIOUS_KEYS away.
+
+  --delete-unreadable   deletes the secrets whose key is not among these: for a key that is lost
+  --help
+`
+
+/** Of the server's settings, those that it takes. */
+const SETTINGS = ['DATABASE_URL', 'DATA_DIR', 'SECRETS_ENCRYPTION_KEY', 'SECRETS_PREVIOUS_KEYS']
+
+const { values } = parseArgs({
+  options: {
+    'delete-unreadable': { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help === true) {
+  process.stdout.write(HELP)
+  process.exit(0)
+}
+
+try {
+  process.exitCode = await rotate()
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+
+async function rotate(): Promise<number> {
+  const config = parseConfig(Object.fromEntries(SETTINGS.map((name) => [name, process.env[name]])))
+  // A new database would have nothing to seal, and that would look like success.
+  if (config.database.url === undefined && !existsSync(`${config.dataDirectory}/postgres`)) {
+    throw new ConfigError([
+      `There is no database in ${config.dataDirectory}: set DATABASE_URL, or DATA_DIR, to the server's`,
+    ])
+  }
+  const { database, secretKeys } = await openData(config)
+  try {
+    const [current, ...previous] = secretKeys
+    if (current === undefined) {
+      throw new ConfigError(['SECRETS_ENCRYPTION_KEY is not set: openssl rand -base64 32'])
+    }
+    if (values['delete-unreadable']) {
+      const strange = await strangeKeys(database.db, secretKeys)
+      const deleted = strange.length === 0 ? 0 : await deleteSealedWith(database.db, strange)
+      process.stdout.write(`deleted ${deleted} secrets that no configured key opens\n`)
+    }
+    const { sealed, unreadable } = await rotateSecrets(
+      database.db,
+      [current, ...previous],
+      () => new Date(),
+      (count) => process.stderr.write(`${count} …\n`),
+    )
+    for (const { key, why, workspaceId } of unreadable) {
+      process.stderr.write(`${workspaceId ?? 'global'} ${key}: ${why}\n`)
+    }
+    process.stdout.write(
+      `sealed ${sealed} anew with key ${await keyIdOf(current)}; ${unreadable.length} cannot be read\n`,
+    )
+    return unreadable.length === 0 ? 0 : 1
+  } finally {
+    await database.close()
+  }
+}

@@ -1,0 +1,129 @@
+// Every door and what it asks of its callers: the one table of who may do what. A door that is not in it is closed
+// (functions/middleware/authorize.ts), and a test walks it with every kind of caller.
+import type { Door } from '../lib/auth/authorize.ts'
+import type { Scope } from '../lib/auth/scopes.ts'
+
+/**
+ * `anybody` needs no credential. `agent`: a workspace's own token, which the verb checks together with what it allows. `signed`:
+ * the signature of another system, which the verb checks over the body.
+ */
+export type DoorRule = Door | 'anybody' | 'agent' | 'signed'
+
+const workspace = (scope: Scope | 'none', agent: Door['agent']): Door => ({
+  scope,
+  about: 'workspace',
+  agent,
+})
+const all = (scope: Scope): Door => ({ scope, about: 'all', agent: 'none' })
+
+/** A2A over JSON-RPC and HTTP+JSON, whatever the HTTP method (functions/routes/a2a/handler.ts). */
+export const A2A_DOOR = workspace('operate', 'peer')
+
+/** Who passes here may also be told of it in events. */
+export const AUDIT_DOOR = all('admin')
+
+export const DOORS: Readonly<Record<string, DoorRule>> = {
+  'GET /': 'anybody',
+  'GET /docs': 'anybody',
+  'GET /openapi.json': 'anybody',
+  'GET /health': 'anybody',
+  'GET /healthz': 'anybody',
+  'GET /livez': 'anybody',
+  'GET /readyz': 'anybody',
+
+  'POST /registry/register': 'agent',
+  'POST /registry/heartbeat': 'agent',
+  'POST /registry/update-card': 'agent',
+  'GET /registry/discover/:id': workspace('read', 'peer'),
+  'GET /registry/:id/peers': workspace('read', 'self'),
+  'POST /registry/check-access': { scope: 'read', about: 'all', agent: 'verb' },
+
+  'GET /workspaces': { scope: 'read', about: 'list', agent: 'none' },
+  'POST /workspaces': all('operate'),
+  'GET /workspaces/:id': workspace('read', 'self'),
+  'PATCH /workspaces/:id': workspace('operate', 'none'),
+  'DELETE /workspaces/:id': workspace('operate', 'none'),
+  'GET /workspaces/:id/explain': workspace('read', 'self'),
+  'POST /workspaces/:id/restart': workspace('operate', 'none'),
+  'POST /workspaces/:id/pause': workspace('operate', 'none'),
+  'POST /workspaces/:id/resume': workspace('operate', 'none'),
+  'POST /workspaces/:id/hibernate': workspace('operate', 'none'),
+
+  'POST /workspaces/:id/a2a': A2A_DOOR,
+  'GET /workspaces/:id/a2a/.well-known/agent-card.json': workspace('read', 'peer'),
+  'GET /workspaces/:id/a2a/.well-known/agent.json': workspace('read', 'peer'),
+  'GET /workspaces/:id/.well-known/agent-card.json': workspace('read', 'peer'),
+  'GET /workspaces/:id/.well-known/agent.json': workspace('read', 'peer'),
+  'GET /workspaces/:id/messages': workspace('read', 'self'),
+  // Also whoever sent it.
+  'GET /workspaces/:id/messages/:message': workspace('read', 'verb'),
+  'GET /workspaces/:id/messages/:message/response': workspace('read', 'verb'),
+
+  'GET /workspaces/:id/events': workspace('read', 'self'),
+  'GET /workspaces/:id/activity': workspace('read', 'self'),
+  'POST /workspaces/:id/activity': workspace('operate', 'self'),
+  'POST /workspaces/:id/notify': workspace('operate', 'self'),
+  'POST /workspaces/:id/delegate': workspace('operate', 'self'),
+  'GET /workspaces/:id/delegations': workspace('read', 'self'),
+  'POST /workspaces/:id/delegations/record': workspace('operate', 'self'),
+  'POST /workspaces/:id/delegations/:delegation_id/update': workspace('operate', 'self'),
+
+  'GET /workspaces/:id/secrets': workspace('read', 'self'),
+  'PUT /workspaces/:id/secrets': workspace('operate', 'none'),
+  'POST /workspaces/:id/secrets': workspace('operate', 'none'),
+  'DELETE /workspaces/:id/secrets/:key': workspace('operate', 'none'),
+  'GET /workspaces/:id/secrets/values': workspace('none', 'self'),
+  'GET /settings/secrets': all('admin'),
+  'PUT /settings/secrets': all('admin'),
+  'POST /settings/secrets': all('admin'),
+  'DELETE /settings/secrets/:key': all('admin'),
+
+  'GET /workspaces/:id/hooks': workspace('read', 'self'),
+  'POST /workspaces/:id/hooks': workspace('operate', 'none'),
+  'GET /workspaces/:id/hooks/:hook': workspace('read', 'self'),
+  'PATCH /workspaces/:id/hooks/:hook': workspace('operate', 'none'),
+  'DELETE /workspaces/:id/hooks/:hook': workspace('operate', 'none'),
+  'POST /workspaces/:id/hooks/:hook/rotate': workspace('operate', 'none'),
+  'POST /webhooks/workspaces/:id/:hook': 'signed',
+
+  // Whoever has a workspace's token may read its secrets: making one is more than operating it.
+  'GET /workspaces/:id/tokens': workspace('operate', 'self'),
+  'POST /workspaces/:id/tokens': workspace('admin', 'self'),
+  'DELETE /workspaces/:id/tokens/:token': workspace('operate', 'self'),
+  'GET /admin/workspaces/:id/test-token': workspace('admin', 'none'),
+  'GET /tokens': all('admin'),
+  'POST /tokens': all('admin'),
+  'DELETE /tokens/:id': all('admin'),
+
+  // Of what is for admins only (lib/events/event-types.ts), nothing to those who may not read the audit.
+  'GET /events': { scope: 'read', about: 'list', agent: 'none' },
+  'GET /events/:id': workspace('read', 'self'),
+
+  // What an endpoint is told is about all workspaces.
+  'POST /webhook-endpoints': all('admin'),
+  'GET /webhook-endpoints': all('admin'),
+  'GET /webhook-endpoints/:endpoint': all('admin'),
+  'PATCH /webhook-endpoints/:endpoint': all('admin'),
+  'DELETE /webhook-endpoints/:endpoint': all('admin'),
+  'POST /webhook-endpoints/:endpoint/test': all('admin'),
+  'POST /webhook-endpoints/:endpoint/rotate-secret': all('admin'),
+  'GET /webhook-endpoints/:endpoint/deliveries': all('admin'),
+  'POST /webhook-endpoints/:endpoint/deliveries/replay': all('admin'),
+  'POST /webhook-endpoints/:endpoint/deliveries/:seq/replay': all('admin'),
+
+  'GET /audit': AUDIT_DOOR,
+  'GET /metrics': all('read'),
+  'GET /fleet': all('read'),
+  'GET /regions': all('read'),
+
+  'GET /rollouts': all('read'),
+  'POST /rollouts': all('operate'),
+  'GET /rollouts/:id': all('read'),
+  'POST /rollouts/:id/halt': all('operate'),
+  'POST /rollouts/:id/resume': all('operate'),
+  'POST /rollouts/:id/rollback': all('operate'),
+
+  // Signed by who sends it, over the body (functions/routes/registry-webhooks.ts).
+  'POST /webhooks/github': 'signed',
+  'POST /webhooks/gitea': 'signed',
+}

@@ -1,0 +1,113 @@
+// Bearer → caller. Closed unless a token matches, with one exception that the entry has to ask for: a server that listens
+// on loopback alone, has no ADMIN_TOKEN and no Fly but the emulator is open to this computer, and to nothing that a browser or
+// a tunnel relays.
+import type { Context } from 'hono'
+import { identifyAgent } from '../../lib/auth/authenticate-agent.ts'
+import { hashToken, isAmong } from '../../lib/auth/token.ts'
+import type { Caller } from '../../lib/auth/caller.ts'
+import type { Config } from '../../lib/config/config.ts'
+import { DomainError } from '../../lib/platform/errors.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { identifyApiToken, isApiToken } from '../../lib/tokens/api-tokens.ts'
+import { noteWrong, notValid, refuseGuess } from './invalid-tokens.ts'
+
+const bearer = (authorization: string | undefined) =>
+  /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
+
+/** The token of an `Authorization: Bearer` header; schemes are case-insensitive. */
+export const bearerOf = (c: Context): string | undefined => bearer(c.req.header('authorization'))
+
+export type Openness = {
+  /** The server listens on loopback only, so that whoever reaches it directly sits at this computer. */
+  loopback: boolean
+}
+
+/**
+ * Whether no credential is asked for: nobody has set ADMIN_TOKEN, nobody but this computer can knock, and there is nothing to lose
+ * but the emulator, unless MOLECULE_COMPAT says that Molecule's own clients are to be let in.
+ */
+export const isOpen = ({ adminTokens, fly, moleculeCompat }: Config, { loopback }: Openness): boolean =>
+  adminTokens.length === 0 && loopback && (fly.emulator || moleculeCompat)
+
+/** What a request tells of who sent it, on any runtime. */
+export type Knock = {
+  header: (name: string) => string | undefined
+  /** The host name that was asked for, without a port. */
+  hostname: () => string
+  /** Where it comes from (functions/http/client-address.ts). */
+  address: () => string
+}
+
+export type Identify = (knock: Knock) => Caller | Promise<Caller>
+
+/**
+ * How a server identifies its callers. What was found is kept for seconds, under the whole header: to find an entry a hash
+ * of all of it must fit, so the time it takes tells nothing about a token.
+ * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`, `rate_limited`
+ */
+export function createIdentify(services: Services, openness: Openness): Identify {
+  const { config } = services
+  const { adminTokens } = config
+  const open = isOpen(config, openness)
+
+  async function read(authorization: string): Promise<Caller | undefined> {
+    const token = bearer(authorization)
+    if (token === undefined) return undefined
+    const [digest = '', ...accepted] = await Promise.all([token, ...adminTokens].map(hashToken))
+    if (isAmong(digest, accepted)) return { kind: 'admin' }
+    if (isApiToken(token)) return identifyApiToken(services, token)
+    const agent = await identifyAgent(services.db, token, services.now())
+    return agent === undefined ? undefined : { kind: 'workspace', workspaceId: agent.workspaceId }
+  }
+
+  return (knock) => {
+    if (adminTokens.length === 0 && !open) {
+      throw new DomainError(
+        'misconfigured',
+        'ADMIN_TOKEN is not set: this server is closed until it is (openssl rand -base64 32)',
+      )
+    }
+    const authorization = knock.header('authorization')
+    if (bearer(authorization) === undefined || authorization === undefined) {
+      if (!open) throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
+      refuseRelayed(knock)
+      return ANYBODY_HERE
+    }
+    return services.callers.peek(authorization) ?? known(authorization, knock.address())
+  }
+
+  async function known(authorization: string, address: string): Promise<Caller> {
+    refuseGuess(services, authorization, address)
+    const caller = await services.callers.load(authorization, () => read(authorization))
+    if (caller !== undefined) {
+      services.failedAttempts.noteGood(authorization)
+      return caller
+    }
+    noteWrong(services, authorization, address)
+    throw notValid()
+  }
+}
+
+const ANYBODY_HERE: Caller = { kind: 'admin' }
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+
+/**
+ * An open door is for programs on this computer. A tunnel or a rebound DNS name shows in the host name, a web page in the
+ * headers that browsers add to what other sites send.
+ */
+function refuseRelayed({ header, hostname }: Knock): void {
+  if (!LOOPBACK.test(hostname())) {
+    throw new DomainError(
+      'unauthenticated',
+      'without ADMIN_TOKEN this server answers on loopback only; set ADMIN_TOKEN and send it as a bearer token',
+    )
+  }
+  const origin = header('origin')
+  const foreign = origin !== undefined && !LOOPBACK.test(hostOf(origin))
+  if (header('sec-fetch-site') === 'cross-site' || foreign) {
+    throw new DomainError('forbidden', 'requests from web pages need ADMIN_TOKEN')
+  }
+}
+
+const hostOf = (origin: string) => (URL.canParse(origin) ? new URL(origin).hostname : '')

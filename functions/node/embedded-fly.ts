@@ -1,0 +1,55 @@
+// The embedded Fly: starts the emulator's two listeners beside the server, with machines as processes of this computer.
+// From here on it is reached over HTTP only, like the real one.
+import type { Config } from '../../lib/config/config.ts'
+import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { createEmulator } from '../../lib/emulator/emulator.ts'
+import { createFileStore } from '../../lib/emulator/file-store.ts'
+import { createProcessHost } from '../../lib/emulator/process-host.ts'
+import { repositoryOf, RUNTIMES, runtimeImage } from '../../lib/machines/runtimes.ts'
+import { listen } from './http-server.ts'
+
+const HOST = '127.0.0.1'
+const SAMPLE_AGENT = new URL('../../lib/emulator/sample-agent.ts', import.meta.url).href
+
+export type EmbeddedFly = { apiUrl: string; proxyUrl: string; close(): Promise<void> }
+
+export async function startEmbeddedFly(config: Config, log: (line: string) => void): Promise<EmbeddedFly> {
+  const { apps, token } = config.fly
+  const directory = `${config.dataDirectory}/fly`
+  const emulator = await createEmulator({
+    host: createProcessHost({ images: sampleAgentFor(config), directory: `${directory}/guests`, log }),
+    store: createFileStore(directory),
+    tokens: [token],
+    defaultApp: apps[0],
+    timings: { pullMs: config.emulator.bootMs / 2, bootMs: config.emulator.bootMs / 2 },
+    log,
+  })
+  for (const app of apps) emulator.createApp(app, { ips: true })
+  const at = (offset: number) => ({
+    host: HOST,
+    port: config.emulator.port === 0 ? 0 : config.emulator.port + offset,
+    setting: 'EMULATOR_PORT',
+  })
+  const api = await listen(
+    withLostConnections((request) => emulator.api.fetch(request)),
+    at(0),
+  )
+  const proxy = await listen(
+    withLostConnections((request) => emulator.proxy(request)),
+    at(1),
+  )
+  return {
+    apiUrl: `http://${HOST}:${api.port}`,
+    proxyUrl: `http://${HOST}:${proxy.port}`,
+    async close() {
+      await emulator.close()
+      await Promise.all([api.close(0), proxy.close(0)])
+    },
+  }
+}
+
+// Every runtime's image runs the sample agent, whatever its tag or digest. Any other image cannot be pulled.
+function sampleAgentFor({ images }: Config): (image: string) => string | undefined {
+  const known = new Set(RUNTIMES.map((runtime) => repositoryOf(runtimeImage(runtime, images))))
+  return (image) => (known.has(repositoryOf(image)) ? SAMPLE_AGENT : undefined)
+}

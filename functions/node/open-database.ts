@@ -1,0 +1,65 @@
+// The data of a Node process: its database, and the keys that open the secrets in it. Without settings both are embedded, so
+// that one command is enough.
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OpenDatabase, Statement } from '../../drizzle/database.ts'
+import { connectPglite } from '../../drizzle/drivers/pglite.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import type { Config } from '../../lib/config/config.ts'
+import { decodeBase64, encodeBase64 } from '../../lib/platform/encoding.ts'
+import { KEY_BYTES } from '../../lib/secrets/seal.ts'
+import type { Tracer } from '../../lib/platform/trace.ts'
+
+export type Data = { database: OpenDatabase; secretKeys: Uint8Array[] }
+
+/**
+ * @param tracer is told of each statement
+ * @throws DirectoryInUse when another process has the embedded database open
+ */
+export async function openData(
+  { database, dataDirectory, secretKeys }: Config,
+  tracer?: Tracer,
+): Promise<Data> {
+  const watch = tracer === undefined ? undefined : recordTo(tracer)
+  if (database.url !== undefined) return { database: connectPostgres(database.url, { watch }), secretKeys }
+  return {
+    database: await connectPglite(`${dataDirectory}/postgres`, watch),
+    secretKeys: secretKeys.length > 0 ? secretKeys : [await embeddedKey(dataDirectory)],
+  }
+}
+
+/**
+ * Made at the first start and kept beside the embedded database. It protects a copy of the database, and nobody from whoever
+ * has the whole directory.
+ */
+async function embeddedKey(dataDirectory: string): Promise<Uint8Array> {
+  const path = join(dataDirectory, 'secrets.key')
+  try {
+    // Never over one that is there: what it sealed would be lost.
+    const file = await open(path, 'wx', 0o600)
+    try {
+      await file.write(encodeBase64(crypto.getRandomValues(new Uint8Array(KEY_BYTES))))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return decodeBase64((await readFile(path, 'utf8')).trim())
+}
+
+/** Characters of a statement that are told: more than most have. */
+const STATEMENT = 1_000
+
+/** Statements as spans. They have no values in them. */
+const recordTo =
+  (tracer: Tracer) =>
+  ({ failed, ms, text }: Statement): void => {
+    const verb = /^\s*(\w+)/.exec(text)?.[1]?.toLowerCase() ?? 'statement'
+    tracer.record(`sql ${verb}`, ms, {
+      kind: 'client',
+      attributes: { 'db.system.name': 'postgresql', 'db.query.text': text.slice(0, STATEMENT) },
+      failed,
+    })
+  }

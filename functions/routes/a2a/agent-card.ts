@@ -1,0 +1,84 @@
+// The agent card of a workspace, below its A2A door and one level up, under its new and its old name: clients differ in how
+// they resolve the address (a2a.md §3.1).
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { readCard } from '../../../lib/a2a/fetch-agent-card.ts'
+import { ProxyError } from '../../../lib/a2a/errors/proxy-error.ts'
+import { encodeBase64Url } from '../../../lib/platform/encoding.ts'
+import { DomainError } from '../../../lib/platform/errors.ts'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import type { AppEnv } from '../../http/app-env.ts'
+import { refuseForgery } from '../../http/verify-caller-header.ts'
+import { IdParam, problem } from '../../http/openapi.ts'
+import { toInvalidInput } from '../../http/problem.ts'
+import { publicUrlOf } from '../../http/public-url.ts'
+
+/** How long callers may keep a card, in seconds. */
+const MAX_AGE = 60
+
+export function cardRoutes(services: Services) {
+  const app = new OpenAPIHono<AppEnv>()
+
+  const serve = async (c: Context<AppEnv>) => {
+    const parsed = IdParam.safeParse({ id: c.req.param('id') })
+    if (!parsed.success) throw toInvalidInput(parsed.error)
+    const { id } = parsed.data
+    const { card, isStored } = await readCard(services, {
+      id,
+      version: c.req.header('a2a-version') ?? c.req.query('A2A-Version'),
+      publicUrl: publicUrlOf(services.config, c),
+    }).catch(asDomainError)
+    const body = JSON.stringify(card)
+    const etag = await etagOf(body)
+    const headers = {
+      'content-type': 'application/json',
+      'cache-control': `private, max-age=${MAX_AGE}`,
+      vary: 'A2A-Version, Authorization',
+      etag,
+      ...(isStored ? { 'x-agent-card': 'stored' } : {}),
+    }
+    if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers)
+    return c.body(body, 200, headers)
+  }
+
+  for (const base of ['/workspaces/:id/a2a', '/workspaces/:id']) {
+    for (const name of ['agent-card.json', 'agent.json'])
+      app.get(`${base}/.well-known/${name}`, refuseForgery, serve)
+  }
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/workspaces/{id}/a2a/.well-known/agent-card.json',
+    operationId: 'getAgentCard',
+    description:
+      'Also as `agent.json`, and both at `/workspaces/{id}/.well-known/`. Every address in it is this door; `A2A-Version` picks the shape, where the agent has more than one.',
+    request: { params: IdParam },
+    responses: {
+      200: {
+        description:
+          'The card. With `X-Agent-Card: stored` the agent does not answer now, and this is the last one it had.',
+        content: { 'application/json': { schema: z.looseObject({}) } },
+      },
+      304: { description: 'It is the one you have.' },
+      404: problem('No such workspace.'),
+      503: problem('The agent has not shown a card yet.'),
+    },
+  })
+  return app
+}
+
+function asDomainError(error: unknown): never {
+  if (!(error instanceof ProxyError)) throw error
+  throw new DomainError('unavailable', error.message, {
+    retryAfterSeconds: error.retryAfterSeconds ?? 5,
+    cause: error,
+  })
+}
+
+async function etagOf(body: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body))
+  return `"${encodeBase64Url(new Uint8Array(digest).subarray(0, 16))}"`
+}
+
+const matches = (header: string | undefined, etag: string) =>
+  header !== undefined &&
+  header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag || tag.trim() === '*')

@@ -1,0 +1,157 @@
+// …/delegate and …/delegations: what one agent asks of another without waiting for it (molecule.md §3.6). Doors of the
+// workspace that asks, for its own agent and for admins.
+import { createRoute, z } from '@hono/zod-openapi'
+import { delegate, DelegateInput } from '../../lib/delegations/delegate.ts'
+import { listDelegations, type ListedDelegation } from '../../lib/delegations/list-delegations.ts'
+import {
+  recordDelegation,
+  RecordDelegationInput,
+  updateDelegation,
+  UpdateDelegationInput,
+} from '../../lib/delegations/record-delegation.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { storableText } from '../../lib/platform/postgres-text.ts'
+import { createDoors, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+
+const Delegated = z.object({ delegation_id: z.string(), status: z.string(), target_id: z.uuid() })
+
+const delegateRoute = createRoute({
+  method: 'post',
+  path: '/workspaces/{id}/delegate',
+  operationId: 'delegate',
+  request: { params: IdParam, body: jsonBody(DelegateInput) },
+  responses: {
+    202: json(
+      Delegated.extend({ status: z.literal('delegated') }),
+      'Stored, to be delivered once, also to one that sleeps. What comes of it is told by `…/delegations`.',
+    ),
+    200: json(
+      Delegated.extend({ idempotent_hit: z.literal(true) }),
+      'This `idempotency_key` was used before: nothing was sent, and this is what came of that. A key is free again once its delegation has failed for certain.',
+    ),
+    400: problem('A field is not valid, or the target is the workspace itself.'),
+    404: problem('No such workspace, or none that it may talk to.'),
+    409: problem('The target is paused.'),
+    413: problem('The task is larger than a message may be.'),
+    429: problem('Too many messages wait for the target.'),
+    503: problem('The target has failed.'),
+  },
+})
+
+// Agents take texts out of these rows without looking, so there is one in every place (molecule.md §1.5).
+const DelegationView = z
+  .object({
+    id: z.string(),
+    type: z.literal('delegation'),
+    source_id: z.uuid(),
+    target_id: z.uuid(),
+    summary: z.string(),
+    status: z.string(),
+    created_at: z.iso.datetime(),
+    delegation_id: z.string(),
+    error: z.string(),
+    response_preview: z.string(),
+  })
+  .openapi('Delegation')
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}/delegations',
+  operationId: 'listDelegations',
+  request: {
+    params: IdParam,
+    query: z.object({ limit: z.coerce.number().int().min(1).max(500).default(100) }),
+  },
+  responses: {
+    200: json(
+      z.array(DelegationView),
+      'What it asked of others, the newest first. `delegated` or `recorded`, then `completed` or `failed`.',
+    ),
+    400: problem('A query parameter is not valid.'),
+    404: problem('No such workspace.'),
+  },
+})
+
+const recordRoute = createRoute({
+  method: 'post',
+  path: '/workspaces/{id}/delegations/record',
+  operationId: 'recordDelegation',
+  request: { params: IdParam, body: jsonBody(RecordDelegationInput) },
+  responses: {
+    202: json(
+      z.object({ delegation_id: z.string(), status: z.literal('recorded') }),
+      'Kept: the agent sends this one itself. The same `delegation_id` again changes nothing.',
+    ),
+    400: problem('A field is not valid.'),
+    404: problem('No such workspace, or it is removed.'),
+    409: problem('We carry a delegation of this id.'),
+  },
+})
+
+const updateRoute = createRoute({
+  method: 'post',
+  path: '/workspaces/{id}/delegations/{delegation_id}/update',
+  operationId: 'updateDelegation',
+  request: {
+    params: IdParam.extend({
+      delegation_id: storableText().openapi({ param: { name: 'delegation_id', in: 'path' } }),
+    }),
+    body: jsonBody(UpdateDelegationInput),
+  },
+  responses: {
+    200: json(z.object({ status: z.literal('updated') }), 'Kept: how one that was recorded has ended.'),
+    400: problem('A field is not valid.'),
+    404: problem('No such delegation, or the workspace is removed.'),
+    409: problem('We carry this delegation, and know what became of it.'),
+  },
+})
+
+export function delegationRoutes(services: Services) {
+  const app = createDoors()
+
+  app.openapi(delegateRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const { isRepeat, ...row } = await delegate(services, id, c.req.valid('json'), (work) =>
+      c.executionCtx.waitUntil(work),
+    )
+    const view = { delegation_id: row.id, status: row.status, target_id: row.targetId }
+    return isRepeat
+      ? c.json({ ...view, idempotent_hit: true as const }, 200)
+      : c.json({ ...view, status: 'delegated' as const }, 202)
+  })
+
+  app.openapi(listRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const rows = await listDelegations(services.db, id, c.req.valid('query').limit)
+    return c.json(rows.map(toView), 200)
+  })
+
+  app.openapi(recordRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const recorded = await recordDelegation(services, id, c.req.valid('json'), (work) =>
+      c.executionCtx.waitUntil(work),
+    )
+    return c.json({ delegation_id: recorded, status: 'recorded' as const }, 202)
+  })
+
+  app.openapi(updateRoute, async (c) => {
+    const { id, delegation_id: delegationId } = c.req.valid('param')
+    await updateDelegation(services, id, delegationId, c.req.valid('json'))
+    return c.json({ status: 'updated' as const }, 200)
+  })
+
+  return app
+}
+
+const toView = (row: ListedDelegation): z.infer<typeof DelegationView> => ({
+  id: row.id,
+  type: 'delegation',
+  source_id: row.sourceId,
+  target_id: row.targetId,
+  summary: row.summary,
+  status: row.status,
+  created_at: row.createdAt.toISOString(),
+  delegation_id: row.id,
+  error: row.error ?? '',
+  response_preview: row.responsePreview ?? '',
+})

@@ -1,0 +1,99 @@
+// /fleet and /regions: what there is at Fly, whose it is and what it costs; and where there is room.
+import { createRoute, z } from '@hono/zod-openapi'
+import { describeFleet } from '../../lib/fleet/fleet.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { listRegionHealth } from '../../lib/reconcile/region-health.ts'
+import { createDoors, json } from '../http/openapi.ts'
+import { Reason } from './workspaces/view.ts'
+
+const FleetKind = z.enum(['owned', 'drifted', 'orphan', 'foreign', 'missing'])
+
+const FleetView = z
+  .object({
+    machines: z.array(
+      z.object({
+        kind: FleetKind,
+        machine_id: z.string(),
+        app: z.string(),
+        workspace_id: z.string().nullable(),
+        status: z.string().nullable(),
+        machine_state: z.string(),
+        region: z.string(),
+        age_seconds: z.int().nullable(),
+        usd_per_month: z.number(),
+        needs_human: z.literal(true).optional(),
+      }),
+    ),
+    totals: z.record(FleetKind, z.object({ machines: z.int(), usd_per_month: z.number() })),
+    unknown_apps: z.array(z.string()),
+  })
+  .openapi('Fleet')
+
+const fleetRoute = createRoute({
+  method: 'get',
+  path: '/fleet',
+  operationId: 'getFleet',
+  responses: {
+    200: json(
+      FleetView,
+      'Every machine in the apps we use: owned, drifted, orphan, foreign or missing. Prices are estimates for 30 days.',
+    ),
+  },
+})
+
+const RegionView = z
+  .object({
+    region: z.string(),
+    state: z.enum(['untried', 'open', 'full', 'trial']),
+    failures: z.int(),
+    retry_at: z.iso.datetime().nullable(),
+    last_success_at: z.iso.datetime().nullable(),
+    last_failure_at: z.iso.datetime().nullable(),
+    last_failure: Reason.nullable(),
+  })
+  .openapi('Region')
+
+const regionsRoute = createRoute({
+  method: 'get',
+  path: '/regions',
+  operationId: 'listRegions',
+  responses: {
+    200: json(
+      z.array(RegionView),
+      '`open`: the last launch found room. `full`: passed over until `retry_at`. `trial`: the next launch may try it again.',
+    ),
+  },
+})
+
+export function fleetRoutes(services: Services) {
+  const app = createDoors()
+  app.openapi(fleetRoute, async (c) => c.json(await describeFleet(services), 200))
+  app.openapi(regionsRoute, async (c) => {
+    const known = new Map((await listRegionHealth(services.db)).map((health) => [health.region, health]))
+    const now = services.now()
+    return c.json(
+      services.provisioner.regions.map((region): z.infer<typeof RegionView> => {
+        const health = known.get(region)
+        const openUntil = health?.openUntil ?? null
+        return {
+          region,
+          state:
+            health === undefined
+              ? 'untried'
+              : openUntil === null
+                ? 'open'
+                : openUntil > now
+                  ? 'full'
+                  : 'trial',
+          failures: health?.failures ?? 0,
+          retry_at: openUntil?.toISOString() ?? null,
+          last_success_at: health?.lastSuccessAt?.toISOString() ?? null,
+          last_failure_at: health?.lastFailureAt?.toISOString() ?? null,
+          last_failure: health?.lastFailure ?? null,
+        }
+      }),
+      200,
+    )
+  })
+  return app
+}

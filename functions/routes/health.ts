@@ -1,0 +1,152 @@
+// Is it alive, can it work, and what is it: /livez asks nothing of anybody, /readyz asks everything, /metrics has the numbers,
+// /healthz is the tutorial's third step, /health is what Molecule's clients call.
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { readIdentity } from '../../lib/platform/control-plane-id.ts'
+import { countStock, createReadiness, sweepAge } from '../../lib/control-plane/readiness.ts'
+import { ACTIVE } from '../../lib/rollouts/rollout.ts'
+import { measureWebhooks } from '../../lib/webhooks/delivery-metrics.ts'
+import { STATUSES } from '../../lib/lifecycle/lifecycle.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { Problem } from '../http/problem.ts'
+import { VERSION } from '../http/version.ts'
+
+const Health = z
+  .object({
+    status: z.literal('ok'),
+    version: z.string(),
+    provisioner: z.string(),
+    app: z.string(),
+    region: z.string(),
+    emulator: z.boolean(),
+    database: z.string(),
+    uptime: z.number(),
+    control_plane: z
+      .uuid()
+      .optional()
+      .openapi({ description: 'The id of the control plane that this database is; its machines carry it.' }),
+  })
+  .openapi('Health')
+
+const healthRoute = createRoute({
+  method: 'get',
+  path: '/healthz',
+  operationId: 'getHealth',
+  responses: {
+    200: { content: { 'application/json': { schema: Health } }, description: 'What this server is made of.' },
+    503: {
+      content: { 'application/problem+json': { schema: Problem } },
+      description: 'The database does not answer.',
+    },
+  },
+})
+
+const liveRoute = createRoute({
+  method: 'get',
+  path: '/livez',
+  operationId: 'getLiveness',
+  responses: {
+    200: {
+      content: { 'application/json': { schema: z.object({ status: z.literal('ok') }) } },
+      description: 'The process answers.',
+    },
+  },
+})
+
+const CheckView = z.object({ ok: z.boolean(), detail: z.string() })
+const ReadinessView = z
+  .object({
+    status: z.enum(['ok', 'failing']),
+    checks: z.object({ database: CheckView, migrations: CheckView, fly: CheckView, sweep: CheckView }),
+  })
+  .openapi('Readiness')
+
+const readyRoute = createRoute({
+  method: 'get',
+  path: '/readyz',
+  operationId: 'getReadiness',
+  responses: {
+    200: { content: { 'application/json': { schema: ReadinessView } }, description: 'It can do its work.' },
+    503: {
+      content: { 'application/json': { schema: ReadinessView } },
+      description: 'Something it needs is not there. Fly is asked every 30 s at most.',
+    },
+  },
+})
+
+const metricsRoute = createRoute({
+  method: 'get',
+  path: '/metrics',
+  operationId: 'getMetrics',
+  responses: {
+    200: {
+      content: { 'text/plain': { schema: z.string() } },
+      description: "Numbers of this process, and the stock in the database, in Prometheus' text format.",
+    },
+  },
+})
+
+/** What is there now, beside what was counted on the way. A database that is down takes none of the rest along. */
+async function measureStock(services: Services): Promise<void> {
+  const { config, driver, limits, log, metrics } = services
+  const { requests, streams } = limits.inFlight()
+  metrics.set('molecule_a2a_in_flight', requests)
+  metrics.set('molecule_a2a_streams', streams)
+  metrics.set('molecule_info', 1, { version: VERSION, database: driver })
+  metrics.set('molecule_sweep_interval_seconds', config.sweepIntervalSeconds)
+  let stock: Awaited<ReturnType<typeof countStock>>
+  let age: Awaited<ReturnType<typeof sweepAge>>
+  try {
+    ;[stock, age] = await Promise.all([countStock(services), sweepAge(services), measureWebhooks(services)])
+  } catch (error) {
+    log('warn', 'the stock could not be counted', { error })
+    metrics.set('molecule_database_up', 0)
+    return
+  }
+  metrics.set('molecule_database_up', 1)
+  for (const status of STATUSES) metrics.set('molecule_workspaces', stock.workspaces[status] ?? 0, { status })
+  for (const state of ['queued', 'sending'])
+    metrics.set('molecule_messages', stock.messages[state] ?? 0, { state })
+  for (const state of ACTIVE) metrics.set('molecule_rollouts', stock.rollouts[state] ?? 0, { state })
+  metrics.set('molecule_workspaces_due', stock.due)
+  metrics.set('molecule_sweep_lag_seconds', stock.lag)
+  if (age !== undefined) metrics.set('molecule_sweep_age_seconds', age.seconds)
+}
+
+export function healthRoutes(services: Services) {
+  const app = new OpenAPIHono<AppEnv>()
+  const { config, provisioner } = services
+  let bornAt: number | undefined
+
+  async function health(): Promise<z.infer<typeof Health>> {
+    const identity = await readIdentity(services.db)
+    bornAt ??= services.now().getTime()
+    return {
+      status: 'ok',
+      version: VERSION,
+      provisioner: provisioner.name,
+      app: provisioner.apps.join(','),
+      region: config.fly.region,
+      emulator: config.fly.emulator,
+      database: services.driver,
+      uptime: Math.round((services.now().getTime() - bornAt) / 1000),
+      ...(identity === undefined ? {} : { control_plane: identity }),
+    }
+  }
+
+  app.openapi(healthRoute, async (c) => c.json(await health(), 200))
+  app.get('/health', async (c) => c.json(await health()))
+  const readiness = createReadiness(services)
+  app.openapi(readyRoute, async (c) => {
+    const { checks, ok } = await readiness()
+    c.header('cache-control', 'no-store')
+    return c.json({ status: ok ? ('ok' as const) : ('failing' as const), checks }, ok ? 200 : 503)
+  })
+  app.openapi(metricsRoute, async (c) => {
+    await measureStock(services)
+    c.header('cache-control', 'no-store')
+    return c.text(services.metrics.text(), 200)
+  })
+  app.openapi(liveRoute, (c) => c.json({ status: 'ok' as const }, 200))
+  return app
+}

@@ -1,0 +1,97 @@
+// POST /webhooks/workspaces/:id/:hook: other systems knock here, with a signature instead of a token. The verb checks it, over the
+// bytes as they came.
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { DomainError } from '../../lib/platform/errors.ts'
+import { deliverSoon } from '../../lib/messages/deliver.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { isForm } from '../../lib/hooks/form.ts'
+import { receiveWebhook } from '../../lib/hooks/receive.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { json, jsonBody, problem } from '../http/openapi.ts'
+import { knockOf } from '../http/request-info.ts'
+import { toMessageView } from './messages/view.ts'
+import { publicUrlOf } from '../http/public-url.ts'
+import { noteWrong, waitAfterGuesses } from '../http/invalid-tokens.ts'
+
+export function incomingHookRoutes(services: Services) {
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.post('/webhooks/workspaces/:id/:hook', async (c) => {
+    const place = { workspaceId: c.req.param('id').toLowerCase(), hook: c.req.param('hook') }
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    const header = (name: string) => c.req.header(name)
+    const received = await watchBearer(services, c, place, () =>
+      receiveWebhook(services, place, { header, body }),
+    )
+    c.header('cache-control', 'no-store')
+    switch (received.kind) {
+      case 'challenge':
+        return c.text(received.challenge)
+      case 'pong':
+        return c.json({ queued: false, pong: true })
+      case 'ignored':
+        return c.json({ queued: false, ignored: received.events }, 202)
+      case 'stored': {
+        const { isRepeat, message } = received.accepted
+        c.executionCtx.waitUntil(deliverSoon(services, message.workspaceId))
+        // Where it is, and not what came of it: its sender may send, and not read.
+        const { id, message_id, url } = toMessageView(message, publicUrlOf(services.config, c))
+        c.header('location', url)
+        // Slack shows people what it gets for a command or a button, and takes 200 alone (docs.slack.dev).
+        if (received.scheme === 'slack' && isForm(header('content-type'))) return c.body(null, 200)
+        return c.json({ queued: true, duplicate: isRepeat, id, url, message_id }, 202)
+      }
+    }
+  })
+
+  app.openAPIRegistry.registerPath({
+    method: 'post',
+    path: '/webhooks/workspaces/{id}/{hook}',
+    operationId: 'receiveWebhook',
+    description:
+      'What another system sends, signed as the hook says: stored as a message to the workspace, once per delivery. JSON, a form, or text, up to 1 MiB.',
+    request: {
+      params: z.object({ id: z.uuid(), hook: z.string() }),
+      body: jsonBody(z.looseObject({})),
+    },
+    responses: {
+      200: {
+        description: "An answer to GitHub's ping, Slack's challenge, or a command or button of Slack's.",
+      },
+      202: json(
+        z.looseObject({ queued: z.boolean() }),
+        'Stored, to be delivered once; `Location` is where its answer will be, for those who may read the workspace. `duplicate`: it was stored before. `queued` is false for events that the hook does not take.',
+      ),
+      400: problem('It was signed rightly, and its JSON is none.'),
+      401: problem('No such workspace or hook, or it is disabled, or the signature is not right.'),
+      413: problem('It is too large.'),
+      429: problem('Too many, or too many that wait for the workspace.'),
+    },
+  })
+  return app
+}
+
+/** A bearer token could be guessed, where a signature cannot: different wrong ones are slowed down, as at every other door. */
+async function watchBearer<Result>(
+  services: Services,
+  c: Context<AppEnv>,
+  { hook, workspaceId }: { workspaceId: string; hook: string },
+  receive: () => Promise<Result>,
+): Promise<Result> {
+  const authorization = c.req.header('authorization')
+  if (authorization === undefined) return receive()
+  const { address } = knockOf(services.config, c)
+  const credential = `${workspaceId}/${hook} ${authorization}`
+  waitAfterGuesses(services, credential, address())
+  try {
+    const received = await receive()
+    services.failedAttempts.noteGood(credential)
+    return received
+  } catch (error) {
+    const isWrong = error instanceof DomainError && error.code === 'unauthenticated'
+    if (isWrong && !services.failedAttempts.isKnownWrong(credential))
+      noteWrong(services, credential, address())
+    throw error
+  }
+}

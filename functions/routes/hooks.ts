@@ -1,0 +1,180 @@
+// /workspaces/:id/hooks: doors for other systems, one per name. What comes in by them is in functions/routes/hook-deliveries.ts.
+import { createRoute, z } from '@hono/zod-openapi'
+import { callerKey } from '../../lib/auth/caller.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { CreateHookInput, HookName, RotateHookInput, UpdateHookInput } from '../../lib/hooks/hook-input.ts'
+import {
+  createHook,
+  deleteHook,
+  getHook,
+  type Hook,
+  type HookWithSecret,
+  listHooks,
+  rotateHook,
+  updateHook,
+} from '../../lib/hooks/hooks.ts'
+import { SCHEMES } from '../../lib/hooks/verify.ts'
+import { createDoors, IdParam, json, jsonBody, moment, problem } from '../http/openapi.ts'
+import { publicUrlOf } from '../http/public-url.ts'
+
+const HookView = z
+  .object({
+    name: z.string(),
+    url: z.string(),
+    workspace_id: z.uuid(),
+    scheme: z.enum(SCHEMES),
+    template: z.string(),
+    events: z.array(z.string()).nullable(),
+    delivery_header: z.string().nullable(),
+    enabled: z.boolean(),
+    secret_set_at: moment,
+    previous_secret_until: moment,
+    created_by: z.string(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .openapi('Hook')
+
+const HookWithSecretView = HookView.extend({ secret: z.string().optional() })
+
+const HookParam = IdParam.extend({ hook: HookName.openapi({ param: { name: 'hook', in: 'path' } }) })
+
+const path = '/workspaces/{id}/hooks'
+const noSuch = problem('No such workspace or hook.')
+const noKey = problem('SECRETS_ENCRYPTION_KEY is not set.')
+
+const createHookRoute = createRoute({
+  method: 'post',
+  path,
+  operationId: 'createHook',
+  description:
+    'A door for another system: what it posts to `url` becomes a message to the workspace. `scheme` says how it proves itself: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` makes the text, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without one the payload itself is sent. `events` names those it takes, exactly or as `invoice.*`.',
+  request: { params: IdParam, body: jsonBody(CreateHookInput) },
+  responses: {
+    201: json(HookWithSecretView, 'Made. `secret` is shown this once, and only if it was made here.'),
+    400: problem('A field is not valid.'),
+    404: problem('No such workspace.'),
+    409: problem('The name is taken, or there are too many.'),
+    503: noKey,
+  },
+})
+
+const listHooksRoute = createRoute({
+  method: 'get',
+  path,
+  operationId: 'listHooks',
+  request: { params: IdParam },
+  responses: { 200: json(z.array(HookView), 'By name.'), 404: problem('No such workspace.') },
+})
+
+const getHookRoute = createRoute({
+  method: 'get',
+  path: `${path}/{hook}`,
+  operationId: 'getHook',
+  request: { params: HookParam },
+  responses: { 200: json(HookView, 'The hook, without its secret.'), 404: noSuch },
+})
+
+const updateHookRoute = createRoute({
+  method: 'patch',
+  path: `${path}/{hook}`,
+  operationId: 'updateHook',
+  request: { params: HookParam, body: jsonBody(UpdateHookInput) },
+  responses: {
+    200: json(HookView, 'Changed, from the next delivery on.'),
+    400: problem('A field is not valid.'),
+    404: noSuch,
+  },
+})
+
+const deleteHookRoute = createRoute({
+  method: 'delete',
+  path: `${path}/{hook}`,
+  operationId: 'deleteHook',
+  request: { params: HookParam },
+  responses: {
+    200: json(
+      z.object({ status: z.literal('deleted'), name: z.string() }),
+      'Gone. Messages that it brought are delivered.',
+    ),
+    404: noSuch,
+  },
+})
+
+const rotateHookRoute = createRoute({
+  method: 'post',
+  path: `${path}/{hook}/rotate`,
+  operationId: 'rotateHookSecret',
+  description:
+    'Another secret. The one before is good for `overlap_hours` more (24 unless it says otherwise; 0 ends it at once).',
+  request: { params: HookParam, body: jsonBody(RotateHookInput, false) },
+  responses: {
+    200: json(HookWithSecretView, '`secret` is shown this once, and only if it was made here.'),
+    400: problem('A field is not valid.'),
+    404: noSuch,
+    503: noKey,
+  },
+})
+
+export function hookRoutes(services: Services) {
+  const app = createDoors()
+
+  app.openapi(createHookRoute, async (c) => {
+    const by = callerKey(c.get('caller'))
+    const made = await createHook(services, c.req.valid('param').id, c.req.valid('json'), by)
+    const base = publicUrlOf(services.config, c)
+    c.header('location', `${base}/workspaces/${made.hook.workspaceId}/hooks/${made.hook.name}`)
+    c.header('cache-control', 'no-store')
+    return c.json(withSecret(made, base), 201)
+  })
+  app.openapi(listHooksRoute, async (c) => {
+    const found = await listHooks(services, c.req.valid('param').id)
+    return c.json(
+      found.map((hook) => toView(hook, publicUrlOf(services.config, c))),
+      200,
+    )
+  })
+  app.openapi(getHookRoute, async (c) => {
+    const { hook, id } = c.req.valid('param')
+    return c.json(toView(await getHook(services, id, hook), publicUrlOf(services.config, c)), 200)
+  })
+  app.openapi(updateHookRoute, async (c) => {
+    const { hook, id } = c.req.valid('param')
+    const updated = await updateHook(services, id, hook, c.req.valid('json'))
+    return c.json(toView(updated, publicUrlOf(services.config, c)), 200)
+  })
+  app.openapi(deleteHookRoute, async (c) => {
+    const { hook, id } = c.req.valid('param')
+    await deleteHook(services, id, hook)
+    return c.json({ status: 'deleted' as const, name: hook }, 200)
+  })
+  app.openapi(rotateHookRoute, async (c) => {
+    const { hook, id } = c.req.valid('param')
+    const rotated = await rotateHook(services, id, hook, RotateHookInput.parse(c.req.valid('json') ?? {}))
+    c.header('cache-control', 'no-store')
+    return c.json(withSecret(rotated, publicUrlOf(services.config, c)), 200)
+  })
+
+  return app
+}
+
+const withSecret = ({ hook, secret }: HookWithSecret, publicUrl: string) => ({
+  ...toView(hook, publicUrl),
+  ...(secret === undefined ? {} : { secret }),
+})
+
+const toView = (hook: Hook, publicUrl: string): z.infer<typeof HookView> => ({
+  name: hook.name,
+  url: `${publicUrl}/webhooks/workspaces/${hook.workspaceId}/${hook.name}`,
+  workspace_id: hook.workspaceId,
+  scheme: hook.scheme,
+  template: hook.template,
+  events: hook.events,
+  delivery_header: hook.deliveryHeader,
+  enabled: hook.enabled,
+  secret_set_at: hook.secretSetAt?.toISOString() ?? null,
+  previous_secret_until: hook.previousSecretUntil?.toISOString() ?? null,
+  created_by: hook.createdBy,
+  created_at: hook.createdAt.toISOString(),
+  updated_at: hook.updatedAt.toISOString(),
+})

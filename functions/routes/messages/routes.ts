@@ -1,0 +1,122 @@
+// /workspaces/:id/messages: what became of messages that were accepted with `Prefer: respond-async`. For the operator, the
+// workspace itself, and whoever sent the message.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { callerKey } from '../../../lib/auth/caller.ts'
+import { decodeBase64 } from '../../../lib/platform/encoding.ts'
+import { DomainError } from '../../../lib/platform/errors.ts'
+import { findMessage, listMessages, waitUntilFinished } from '../../../lib/messages/queries.ts'
+import type { Message } from '../../../lib/messages/message.ts'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import type { AppEnv } from '../../http/app-env.ts'
+import { createDoors, IdParam, json, problem } from '../../http/openapi.ts'
+import { MessageView, toMessageView } from './view.ts'
+import { preferredWait } from '../../http/prefer.ts'
+import { publicUrlOf } from '../../http/public-url.ts'
+
+const MessageParam = IdParam.extend({
+  message: z.uuid('must be a UUID').openapi({ param: { name: 'message', in: 'path' } }),
+})
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}/messages',
+  operationId: 'listMessages',
+  request: {
+    params: IdParam,
+    query: z.object({
+      state: z.enum(['queued', 'sending', 'answered', 'failed', 'unknown']).optional(),
+      limit: z.coerce.number().int().min(1).max(500).default(100),
+    }),
+  },
+  responses: {
+    200: json(
+      z.array(MessageView.omit({ response: true })),
+      'Stored messages to this workspace, newest first, without their answers.',
+    ),
+    404: problem('No such workspace.'),
+  },
+})
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}/messages/{message}',
+  operationId: 'getMessage',
+  request: { params: MessageParam },
+  responses: {
+    200: json(
+      MessageView,
+      'Where the message is, and its answer. `Prefer: wait=30` waits for it to be finished. `unknown`: it was sent, and nobody knows whether it arrived.',
+    ),
+    404: problem('No such message, or it is forgotten.'),
+  },
+})
+
+const responseRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}/messages/{message}/response',
+  operationId: 'getMessageResponse',
+  request: { params: MessageParam },
+  responses: {
+    200: {
+      description: "The agent's own answer, byte for byte, with its status and type.",
+      content: { 'application/json': { schema: z.looseObject({}) } },
+    },
+    404: problem('No such message, or it has no answer.'),
+  },
+})
+
+/** Statuses that a response with a body cannot have. */
+const BODILESS = new Set([204, 205, 304])
+
+export function messageRoutes(services: Services) {
+  const app = createDoors()
+
+  async function readMessage(c: Context<AppEnv>, id: string, message: string): Promise<Message> {
+    const found = await findMessage(services.db, id, message)
+    const caller = c.get('caller')
+    // An agent reads what reached it, and what it has sent.
+    const isTheirs =
+      caller.kind !== 'workspace' || caller.workspaceId === id || found?.caller === callerKey(caller)
+    if (found === undefined || !isTheirs) throw new DomainError('not_found', 'message not found')
+    return found
+  }
+
+  app.openapi(listRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const rows = await listMessages(services.db, id, c.req.valid('query'))
+    const views = rows.map((row) => {
+      const { response: _, ...view } = toMessageView(
+        { ...row, response: null },
+        publicUrlOf(services.config, c),
+      )
+      return view
+    })
+    return c.json(views, 200)
+  })
+
+  app.openapi(readRoute, async (c) => {
+    const { id, message } = c.req.valid('param')
+    let row = await readMessage(c, id, message)
+    const seconds = preferredWait(c)
+    if (seconds !== undefined) row = await waitUntilFinished(services, row, seconds, c.req.raw.signal)
+    return c.json(toMessageView(row, publicUrlOf(services.config, c)), 200)
+  })
+
+  app.openapi(responseRoute, async (c) => {
+    const { id, message } = c.req.valid('param')
+    const { response, responseStatus, responseType, state } = await readMessage(c, id, message)
+    if (response === null) throw new DomainError('not_found', `the message is ${state} and has no answer`)
+    const status = responseStatus ?? 200
+    const headers = {
+      'content-type': responseType ?? 'application/octet-stream',
+      'cache-control': 'no-store',
+      // An agent's page, opened in a browser, must not act in the name of this address.
+      'content-security-policy': 'sandbox',
+    }
+    const body = BODILESS.has(status) ? null : decodeBase64(response)
+    return new Response(body as BodyInit | null, { status, headers }) as never
+  })
+
+  return app
+}

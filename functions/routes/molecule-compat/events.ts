@@ -1,0 +1,60 @@
+// MOLECULE_COMPAT: events as Molecule's clients list them (molecule.md §2.8), at `GET /events/:id` of one workspace and, where
+// nothing is asked for that only we have, at `GET /events`.
+import { createRoute, z } from '@hono/zod-openapi'
+import { DomainError } from '../../../lib/platform/errors.ts'
+import { isEventType, moleculeNameOf } from '../../../lib/events/event-types.ts'
+import { newestEvents } from '../../../lib/events/newest-events.ts'
+import type { EventsQuery } from '../../../lib/events/read-events.ts'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
+import { createDoors, IdParam, json, problem } from '../../http/openapi.ts'
+import { statusView } from './routes.ts'
+
+export const MoleculeEvents = z.array(
+  z.object({
+    id: z.string(),
+    event_type: z.string(),
+    workspace_id: z.uuid().nullable(),
+    payload: z.record(z.string(), z.unknown()),
+    created_at: z.iso.datetime(),
+  }),
+)
+
+export async function moleculeEvents(
+  services: Services,
+  query: Pick<EventsQuery, 'among' | 'workspaceId'>,
+): Promise<z.infer<typeof MoleculeEvents>> {
+  const rows = await newestEvents(services, query)
+  return rows.map(({ at, payload, seq, type, workspaceId }) => ({
+    id: String(seq),
+    event_type: (isEventType(type) ? moleculeNameOf(type) : undefined) ?? type,
+    workspace_id: workspaceId,
+    payload:
+      payload['status'] === 'ready' ? { ...payload, status: statusView(services.config, 'ready') } : payload,
+    created_at: at.toISOString(),
+  }))
+}
+
+const moleculeEventsRoute = createRoute({
+  method: 'get',
+  path: '/events/{id}',
+  operationId: 'listMoleculeEvents',
+  request: { params: IdParam },
+  responses: {
+    200: json(MoleculeEvents, "The newest hundred, with Molecule's names."),
+    404: problem('No such workspace, or MOLECULE_COMPAT is not set.'),
+  },
+})
+
+export function moleculeEventRoutes(services: Services) {
+  const app = createDoors()
+  app.openapi(moleculeEventsRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    if (!services.config.moleculeCompat) {
+      throw new DomainError('not_found', 'this is for MOLECULE_COMPAT: see GET /workspaces/:id/events')
+    }
+    await getWorkspace(services.db, id)
+    return c.json(await moleculeEvents(services, { workspaceId: id }), 200)
+  })
+  return app
+}

@@ -1,0 +1,127 @@
+// /registry for agents that look for each other (molecule.md §2.6): every address given out is ours, so that an agent sends
+// its token to us and never to another agent (molecule.md §1.8).
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { rewriteCard } from '../../lib/a2a/wire/agent-card.ts'
+import { canCommunicate } from '../../lib/registry/can-communicate.ts'
+import { listPeers, type Peer } from '../../lib/registry/peers.ts'
+import { workspaceNotFound } from '../../lib/platform/errors.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { storableText } from '../../lib/platform/postgres-text.ts'
+import type { Config } from '../../lib/config/config.ts'
+import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
+import { refuseForgery } from '../http/verify-caller-header.ts'
+import { createDoors, IdParam, json, problem } from '../http/openapi.ts'
+import { StatusView, statusView } from './molecule-compat/routes.ts'
+import { publicUrlOf } from '../http/public-url.ts'
+
+const discoverRoute = createRoute({
+  method: 'get',
+  path: '/registry/discover/{id}',
+  operationId: 'discoverWorkspace',
+  middleware: [refuseForgery],
+  request: { params: IdParam },
+  responses: {
+    200: json(
+      z.object({ id: z.uuid(), url: z.string(), name: z.string() }),
+      'Where to send A2A messages for it: to us.',
+    ),
+    403: problem('X-Workspace-ID is not whose token it is.'),
+    404: problem('No such workspace, or none that the caller may talk to.'),
+  },
+})
+
+const PeerView = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    role: z.string().nullable(),
+    tier: z.int(),
+    status: StatusView,
+    agent_card: z.record(z.string(), z.unknown()).nullable(),
+    url: z.string(),
+    parent_id: z.uuid().nullable(),
+    active_tasks: z.int(),
+  })
+  .openapi('Peer')
+
+const peersRoute = createRoute({
+  method: 'get',
+  path: '/registry/{id}/peers',
+  operationId: 'listPeers',
+  middleware: [refuseForgery],
+  request: { params: IdParam, query: z.object({ q: storableText().max(200).optional() }) },
+  responses: {
+    200: json(
+      z.array(PeerView),
+      'Its siblings, children and parent; for a root, all other roots and its children. `q`: a part of the name, role or description.',
+    ),
+    403: problem('X-Workspace-ID is not whose token it is.'),
+    404: problem('No such workspace.'),
+  },
+})
+
+const accessRoute = createRoute({
+  method: 'post',
+  path: '/registry/check-access',
+  operationId: 'checkAccess',
+  middleware: [refuseForgery],
+  request: {
+    body: {
+      required: true,
+      content: { 'application/json': { schema: z.object({ caller_id: z.uuid(), target_id: z.uuid() }) } },
+    },
+  },
+  responses: {
+    200: json(z.object({ allowed: z.boolean() }), 'Whether one may talk to the other.'),
+    400: problem('A field is not valid.'),
+    403: problem('X-Workspace-ID is not whose token it is.'),
+    404: problem('The caller is another workspace than whose token it is.'),
+  },
+})
+
+export function peerRoutes(services: Services) {
+  const { config, db } = services
+  const app = createDoors()
+  const a2aUrlOf = (c: Context, id: string) => `${publicUrlOf(config, c)}/workspaces/${id}/a2a`
+
+  app.openapi(discoverRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const row = await getLivingWorkspace(db, id)
+    return c.json({ id: row.id, url: a2aUrlOf(c, row.id), name: row.name }, 200)
+  })
+
+  app.openapi(peersRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const peers = await listPeers(db, id, (c.req.valid('query').q ?? '').trim())
+    return c.json(
+      peers.map((peer) => toView(config, peer, a2aUrlOf(c, peer.id))),
+      200,
+    )
+  })
+
+  app.openapi(accessRoute, async (c) => {
+    const { caller_id: callerId, target_id: targetId } = c.req.valid('json')
+    const caller = c.get('caller')
+    if (caller.kind === 'workspace' && caller.workspaceId !== callerId.toLowerCase())
+      throw workspaceNotFound()
+    return c.json({ allowed: await canCommunicate(db, callerId, targetId) }, 200)
+  })
+
+  return app
+}
+
+const toView = (config: Config, row: Peer, url: string): z.infer<typeof PeerView> => ({
+  id: row.id,
+  name: row.name,
+  role: row.role,
+  tier: row.tier,
+  status: statusView(config, row.status),
+  agent_card:
+    row.agentCard === null
+      ? null
+      : rewriteCard(row.agentCard, { url, secured: config.adminTokens.length > 0 }),
+  url,
+  parent_id: row.parentId,
+  active_tasks: row.activeTasks,
+})

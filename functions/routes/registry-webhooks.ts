@@ -1,0 +1,92 @@
+// POST /webhooks/github and /webhooks/gitea: a forge tells that an image was published. The signature is all that is asked for, and
+// comes before everything else; a wrong one is told nothing, and without a secret there is no door.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { DomainError, invalidField } from '../../lib/platform/errors.ts'
+import { parsePayload } from '../../lib/hooks/payload.ts'
+import { verifySignature } from '../../lib/hooks/verify.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { readGiteaEvent, readGithubEvent } from '../../lib/rollouts/published-image.ts'
+import { recordPublished } from '../../lib/rollouts/record-published.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { createDoors, json, problem } from '../http/openapi.ts'
+import { carryOnRollouts } from './rollouts.ts'
+
+const FORGES = {
+  github: {
+    name: 'GitHub',
+    event: 'x-github-event',
+    delivery: 'x-github-delivery',
+    read: readGithubEvent,
+  },
+  gitea: {
+    name: 'Gitea',
+    event: 'x-gitea-event',
+    delivery: 'x-gitea-delivery',
+    read: readGiteaEvent,
+  },
+} as const
+
+type Forge = keyof typeof FORGES
+
+const Told = z
+  .object({
+    status: z.enum(['ignored', 'recorded', 'known', 'pong']),
+    reason: z.string().optional(),
+    image: z.string().optional(),
+    runtimes: z.array(z.string()).optional(),
+  })
+  .openapi('WebhookAnswer')
+
+const hookRoute = (forge: Forge) =>
+  createRoute({
+    method: 'post',
+    path: `/webhooks/${forge}`,
+    operationId: forge === 'github' ? 'receiveGithubWebhook' : 'receiveGiteaWebhook',
+    responses: {
+      200: json(Told, 'A ping, answered.'),
+      202: json(
+        Told,
+        `Taken. \`recorded\`: a new image of the runtimes that are named. \`known\`: told before, and nothing was done again. \`ignored\`: nothing that concerns us, with a reason.`,
+      ),
+      400: problem('It is signed, and not JSON, or says not what it is.'),
+      401: problem('The signature is not valid.'),
+      404: problem('There is no such door unless its secret is set.'),
+      413: problem('The body is too large.'),
+    },
+  })
+
+export function forgeWebhookRoutes(services: Services) {
+  const app = createDoors()
+  for (const forge of ['github', 'gitea'] as const) {
+    app.openapi(hookRoute(forge), async (c) => {
+      const body = await readSigned(services, c, forge)
+      const { delivery, event, name, read } = FORGES[forge]
+      const type = c.req.header(event) ?? ''
+      const id = c.req.header(delivery) ?? ''
+      if (!/^\w{1,50}$/.test(type)) throw invalidField(event, `must name the event, as ${name} does`)
+      if (!/^[\w-]{1,100}$/.test(id))
+        throw invalidField(delivery, `must be the delivery's id, as ${name} sends it`)
+      if (type === 'ping') return c.json({ status: 'pong' as const }, 200)
+      const reading = read(type, body)
+      if ('ignored' in reading) return c.json({ status: 'ignored' as const, reason: reading.ignored }, 202)
+      const recorded = await recordPublished(services, reading.published, { source: forge, id })
+      if ('ignored' in recorded) return c.json({ status: 'ignored' as const, reason: recorded.ignored }, 202)
+      const { image, isNew, runtimes } = recorded
+      if (isNew) carryOnRollouts(services, c)
+      return c.json({ status: isNew ? ('recorded' as const) : ('known' as const), image, runtimes }, 202)
+    })
+  }
+  return app
+}
+
+/** @throws DomainError `not_found`, `unauthenticated`, `invalid_input` */
+async function readSigned(services: Services, c: Context<AppEnv>, forge: Forge): Promise<unknown> {
+  const secret = services.config.forgeSecrets[forge]
+  if (secret === undefined) throw new DomainError('not_found', `there is no POST ${c.req.path}; see /docs`)
+  const bytes = new Uint8Array(await c.req.arrayBuffer())
+  const incoming = { header: (name: string) => c.req.header(name), body: bytes }
+  if (!(await verifySignature(forge, [secret], incoming, services.now())))
+    throw new DomainError('unauthenticated', 'the signature is not valid')
+  return parsePayload(bytes, incoming.header('content-type')).value
+}

@@ -1,0 +1,60 @@
+// /registry: agents calling home, with the wire of Molecule's runtimes (molecule.md §1.4, §1.5, §2.6). Their token is
+// checked in the verb, together with the change it allows.
+import { createRoute, z } from '@hono/zod-openapi'
+import { HeartbeatInput, isWaitingForAgent, recordHeartbeat } from '../../lib/registry/heartbeat.ts'
+import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../../lib/registry/register.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
+import { bearerOf } from '../http/authenticate.ts'
+import { createDoors, jsonBody, problem } from '../http/openapi.ts'
+
+const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
+  name: string,
+  operationId: string,
+  body: Body,
+  answer: Answer,
+) =>
+  createRoute({
+    method: 'post',
+    path: `/registry/${name}`,
+    operationId,
+    request: { body: jsonBody(body) },
+    responses: {
+      200: {
+        content: { 'application/json': { schema: answer } },
+        description: 'Noted.',
+      },
+      400: problem('A field is not valid.'),
+      401: problem("Not this workspace's token."),
+    },
+  })
+
+/** Newer agents keep the secret and ask for it in every message (molecule.md §1.4, §1.6); older ones ignore it. */
+const withSecret = <Status extends string>(status: Status) =>
+  z.object({ status: z.literal(status), platform_inbound_secret: z.string() })
+
+export function registryRoutes(services: Services) {
+  const app = createDoors()
+
+  app.openapi(doorOf('register', 'registerAgent', RegisterInput, withSecret('registered')), async (c) => {
+    const { row, inboundSecret } = await registerAgent(services, c.req.valid('json'), bearerOf(c))
+    if (row !== undefined) c.executionCtx.waitUntil(reconcileNow(services, row.id))
+    return c.json({ status: 'registered' as const, platform_inbound_secret: inboundSecret }, 200)
+  })
+
+  app.openapi(doorOf('heartbeat', 'recordHeartbeat', HeartbeatInput, withSecret('ok')), async (c) => {
+    const { row, inboundSecret } = await recordHeartbeat(services, c.req.valid('json'), bearerOf(c))
+    if (row !== undefined && isWaitingForAgent(row)) c.executionCtx.waitUntil(reconcileNow(services, row.id))
+    return c.json({ status: 'ok' as const, platform_inbound_secret: inboundSecret }, 200)
+  })
+
+  app.openapi(
+    doorOf('update-card', 'updateAgentCard', UpdateCardInput, z.object({ status: z.literal('updated') })),
+    async (c) => {
+      await updateCard(services, c.req.valid('json'), bearerOf(c))
+      return c.json({ status: 'updated' as const }, 200)
+    },
+  )
+
+  return app
+}

@@ -1,0 +1,266 @@
+// /rollouts: another image for the workspaces of a runtime, a few at a time; how far it is, and what may be told to it.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { bounded } from '../../lib/platform/subrequest-budget.ts'
+import { advanceRollouts } from '../../lib/rollouts/run-rollouts.ts'
+import {
+  listRollouts,
+  listRuntimes,
+  readRollout,
+  type RolloutProgress,
+  type RuntimeImage,
+} from '../../lib/rollouts/list-rollouts.ts'
+import { RolloutInput } from '../../lib/rollouts/plan.ts'
+import type { Rollout } from '../../lib/rollouts/rollout.ts'
+import { startRollout } from '../../lib/rollouts/start-rollout.ts'
+import { haltRollout, resumeRollout, rollBackRollout } from '../../lib/rollouts/rollout-commands.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { RUNTIMES } from '../../lib/machines/runtimes.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { actingFor, createDoors, follow, json, jsonBody, problem } from '../http/openapi.ts'
+import { Reason } from './workspaces/view.ts'
+
+const RolloutView = z
+  .object({
+    id: z.uuid(),
+    runtime: z.string(),
+    image: z.string(),
+    previous_image: z.string(),
+    state: z.enum(['running', 'halted', 'rolling_back', 'rolled_back', 'completed']),
+    reason: Reason.nullable(),
+    tranche: z.int().describe('The one under way, counted from 1.'),
+    tranches: z
+      .array(z.union([z.int(), z.literal('all')]))
+      .describe('How many workspaces have the image at the end of each.'),
+    max_failures: z.int(),
+    ready_seconds: z.int().nullable(),
+    watch_seconds: z.int(),
+    busy_seconds: z.int(),
+    when_busy: z.enum(['skip', 'wait', 'restart']),
+    started_by: z.string(),
+    tranche_since: z.iso.datetime(),
+    watching_since: z.iso.datetime().nullable(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+    finished_at: z.iso.datetime().nullable(),
+  })
+  .openapi('Rollout')
+
+const ProgressView = RolloutView.extend({
+  counts: z.object({
+    updating: z.int(),
+    ready: z.int(),
+    failed: z.int(),
+    deaths: z.int(),
+    expected_deaths: z.number(),
+    waiting_idle: z.int(),
+    waiting_busy: z.int(),
+    restoring: z.int(),
+  }),
+  workspaces: z.array(
+    z.object({
+      workspace_id: z.uuid(),
+      name: z.string(),
+      status: z.string(),
+      tranche: z.int(),
+      state: z.enum(['updating', 'ready', 'failed', 'left', 'restoring', 'restored']),
+      reason: Reason.nullable(),
+      started_at: z.iso.datetime(),
+      ready_at: z.iso.datetime().nullable(),
+    }),
+  ),
+}).openapi('RolloutProgress')
+
+const RuntimeView = z
+  .object({
+    runtime: z.string(),
+    image: z.string(),
+    configured_image: z.string(),
+    policy: z.enum(['manual', 'auto']),
+    published: z.object({ image: z.string(), tag: z.string(), seen_at: z.iso.datetime() }).nullable(),
+    rollout_id: z.uuid().nullable(),
+  })
+  .openapi('Runtime')
+
+const WebhookView = z.object({
+  path: z.string(),
+  setting: z.string(),
+  is_set: z.boolean().describe('Without its setting a door answers 404.'),
+})
+
+const RolloutParam = z.object({
+  id: z
+    .uuid('must be a UUID')
+    .toLowerCase()
+    .openapi({ param: { name: 'id', in: 'path' } }),
+})
+
+const startRoute = createRoute({
+  method: 'post',
+  path: '/rollouts',
+  operationId: 'startRollout',
+  request: { body: jsonBody(RolloutInput) },
+  responses: {
+    201: json(RolloutView, 'It has begun, with `image` or the `digest` of the image that is configured.'),
+    400: problem('A field is not valid, or the image may not be used.'),
+    409: problem('The runtime has a rollout under way, which is named.'),
+  },
+})
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/rollouts',
+  operationId: 'listRollouts',
+  request: {
+    query: z.object({
+      runtime: z.enum(RUNTIMES).optional(),
+      limit: z.coerce.number().int().min(1).max(100).default(20),
+    }),
+  },
+  responses: {
+    200: json(
+      z.object({
+        rollouts: z.array(RolloutView),
+        runtimes: z.array(RuntimeView),
+        webhooks: z.array(WebhookView),
+      }),
+      'The newest first, which image each runtime has, and who may tell of new ones.',
+    ),
+    400: problem('A query parameter is not valid.'),
+  },
+})
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/rollouts/{id}',
+  operationId: 'getRollout',
+  request: { params: RolloutParam },
+  responses: {
+    200: json(ProgressView, 'How far it is, workspace by workspace.'),
+    404: problem('No such rollout.'),
+  },
+})
+
+const verbRoute = (verb: 'halt' | 'resume' | 'rollback', description: string) =>
+  createRoute({
+    method: 'post',
+    path: `/rollouts/{id}/${verb}`,
+    operationId: `${verb}Rollout`,
+    request: { params: RolloutParam },
+    responses: {
+      200: json(RolloutView, description),
+      404: problem('No such rollout.'),
+      409: problem('Not possible in its state, which is named.'),
+    },
+  })
+
+/** Has the pass over rollouts run after the answer, and what it restarted looked after. */
+export function carryOnRollouts(services: Services, c: Context<AppEnv>): void {
+  const own = bounded(services)
+  c.executionCtx.waitUntil(advanceRollouts(own).then((ids) => follow(own, c, ids)))
+}
+
+export function rolloutRoutes(services: Services) {
+  const app = createDoors()
+
+  app.openapi(startRoute, async (c) => {
+    const rollout = await startRollout(actingFor(services, c), c.req.valid('json'))
+    carryOnRollouts(services, c)
+    c.header('location', `/rollouts/${rollout.id}`)
+    return c.json(toView(rollout), 201)
+  })
+  app.openapi(listRoute, async (c) => {
+    const [rows, runtimes] = await Promise.all([
+      listRollouts(services, c.req.valid('query')),
+      listRuntimes(services),
+    ])
+    const { gitea, github } = services.config.forgeSecrets
+    const webhooks = [
+      { path: '/webhooks/github', setting: 'GITHUB_WEBHOOK_SECRET', is_set: github !== undefined },
+      { path: '/webhooks/gitea', setting: 'GITEA_WEBHOOK_SECRET', is_set: gitea !== undefined },
+    ]
+    return c.json({ rollouts: rows.map(toView), runtimes: runtimes.map(toRuntimeView), webhooks }, 200)
+  })
+  app.openapi(readRoute, async (c) =>
+    c.json(toProgressView(await readRollout(services, c.req.valid('param').id)), 200),
+  )
+  app.openapi(
+    verbRoute('halt', 'No more workspaces are given the image; those that have it keep it.'),
+    async (c) => c.json(toView(await haltRollout(actingFor(services, c), c.req.valid('param').id)), 200),
+  )
+  app.openapi(verbRoute('resume', 'It goes on; after a trial, with all others.'), async (c) => {
+    const rollout = await resumeRollout(actingFor(services, c), c.req.valid('param').id)
+    carryOnRollouts(services, c)
+    return c.json(toView(rollout), 200)
+  })
+  app.openapi(
+    verbRoute('rollback', 'All that have the image are given the one before; also after it was completed.'),
+    async (c) => {
+      const rollout = await rollBackRollout(actingFor(services, c), c.req.valid('param').id)
+      carryOnRollouts(services, c)
+      return c.json(toView(rollout), 200)
+    },
+  )
+  return app
+}
+
+const at = (date: Date | null) => date?.toISOString() ?? null
+
+function toView(rollout: Rollout): z.infer<typeof RolloutView> {
+  const { targets, ...plan } = rollout.plan
+  return {
+    id: rollout.id,
+    runtime: rollout.runtime,
+    image: rollout.image,
+    previous_image: rollout.previousImage,
+    state: rollout.state,
+    reason: rollout.reason,
+    tranche: rollout.tranche + 1,
+    tranches: [...targets, 'all'],
+    ...plan,
+    started_by: rollout.startedBy,
+    tranche_since: rollout.trancheSince.toISOString(),
+    watching_since: at(rollout.watchingSince),
+    created_at: rollout.createdAt.toISOString(),
+    updated_at: rollout.updatedAt.toISOString(),
+    finished_at: at(rollout.finishedAt),
+  }
+}
+
+function toProgressView({ counted, members, rollout }: RolloutProgress): z.infer<typeof ProgressView> {
+  return {
+    ...toView(rollout),
+    counts: {
+      updating: counted.updating,
+      ready: counted.ready,
+      failed: counted.failed,
+      deaths: counted.deaths,
+      expected_deaths: counted.expectedDeaths,
+      waiting_idle: counted.idle + counted.toRestore,
+      waiting_busy: counted.busy + counted.toRestoreBusy,
+      restoring: counted.restoring,
+    },
+    workspaces: members.map((member) => ({
+      workspace_id: member.workspaceId,
+      name: member.name,
+      status: member.status,
+      tranche: member.tranche + 1,
+      state: member.state,
+      reason: member.reason,
+      started_at: member.startedAt.toISOString(),
+      ready_at: at(member.readyAt),
+    })),
+  }
+}
+
+const toRuntimeView = ({ published, ...runtime }: RuntimeImage): z.infer<typeof RuntimeView> => ({
+  runtime: runtime.runtime,
+  image: runtime.image,
+  configured_image: runtime.configured,
+  policy: runtime.policy,
+  published:
+    published === null
+      ? null
+      : { image: published.image, tag: published.tag, seen_at: published.seenAt.toISOString() },
+  rollout_id: runtime.rolloutId,
+})

@@ -1,0 +1,212 @@
+// …/secrets and /settings/secrets: keys that agents live on (molecule.md §2.8). Values go in and are never shown again; the
+// workspace they are for may read them, and nobody else.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { bounded } from '../../lib/platform/subrequest-budget.ts'
+import { DomainError } from '../../lib/platform/errors.ts'
+import { deleteSecret, saveSecret, scopeOf } from '../../lib/workspaces/change-secrets.ts'
+import {
+  listSecrets,
+  readSecrets,
+  type Secret,
+  SecretsUnreadable,
+  UNREADABLE_HINT,
+} from '../../lib/secrets/read-secrets.ts'
+import { restartForSecrets } from '../../lib/workspaces/restart-for-secrets.ts'
+import type { SecretPlace } from '../../lib/secrets/seal.ts'
+import { SaveSecretInput, SecretKey } from '../../lib/secrets/secret-input.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
+import type { AppEnv } from '../http/app-env.ts'
+import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+
+const SecretView = z
+  .object({
+    key: z.string(),
+    has_value: z.literal(true),
+    scope: z.enum(['workspace', 'global']),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .openapi('Secret')
+
+const Restart = z.object({
+  restart: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('`true` restarts the running workspaces whose machines lack what has changed, 20 at a time.'),
+})
+
+const Changed = <Status extends 'saved' | 'deleted'>(status: Status) =>
+  z.object({
+    status: z.literal(status),
+    key: z.string(),
+    scope: z.enum(['workspace', 'global']),
+    restarting: z.array(z.uuid()),
+    more_to_restart: z.boolean(),
+  })
+
+const CHANGED =
+  'Machines get it at their next restart (`needs_restart`), or now with `?restart=true`; `more_to_restart`: ask again for the next ones.'
+
+/** The doors to the secrets of one workspace, or to those for all; the same but for their path. */
+function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
+  name: string,
+  path: string,
+  params: Params,
+  keyParams: KeyParams,
+) {
+  const saveRoute = <Method extends 'put' | 'post'>(method: Method) =>
+    createRoute({
+      method,
+      path,
+      operationId: method === 'put' ? `save${name}Secret` : `post${name}Secret`,
+      request: {
+        params,
+        query: Restart,
+        body: jsonBody(SaveSecretInput),
+      },
+      responses: {
+        200: json(Changed('saved'), `Sealed and stored. ${CHANGED}`),
+        400: problem('A field is not valid; nothing was stored.'),
+        404: problem('No such workspace.'),
+        409: problem('There are too many.'),
+        503: problem('SECRETS_ENCRYPTION_KEY is not set, or does not fit what is stored.'),
+      },
+    })
+  return {
+    list: createRoute({
+      method: 'get',
+      path,
+      operationId: `list${name}Secrets`,
+      request: { params },
+      responses: {
+        200: json(z.array(SecretView), 'Names, by the alphabet; never a value.'),
+        404: problem('No such workspace.'),
+      },
+    }),
+    put: saveRoute('put'),
+    post: saveRoute('post'),
+    delete: createRoute({
+      method: 'delete',
+      path: `${path}/{key}`,
+      operationId: `delete${name}Secret`,
+      request: { params: keyParams, query: Restart },
+      responses: {
+        200: json(Changed('deleted'), `Gone. ${CHANGED}`),
+        404: problem('No such workspace or secret.'),
+      },
+    }),
+  }
+}
+
+const valuesRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}/secrets/values',
+  operationId: 'readSecretValues',
+  request: { params: IdParam },
+  responses: {
+    200: json(
+      z.record(z.string(), z.string()),
+      'All values, by name, for the workspace itself and nobody else.',
+    ),
+    403: problem('Only the workspace itself may read them, with its own token.'),
+    404: problem('No such workspace.'),
+    503: problem('Some cannot be read; then none is given. `failed_keys` names them.'),
+  },
+})
+
+export function secretRoutes(services: Services) {
+  const app = createDoors()
+
+  const after = async (
+    c: Context<AppEnv>,
+    { key, workspaceId }: SecretPlace,
+    restart: string | undefined,
+  ) => {
+    const own = bounded(services)
+    const { restarted, more } =
+      restart === 'true'
+        ? await restartForSecrets(actingFor(own, c), workspaceId)
+        : { restarted: [], more: false }
+    await follow(own, c, restarted)
+    return { key, scope: scopeOf({ workspaceId }), restarting: restarted, more_to_restart: more }
+  }
+
+  const own = routesOf('Workspace', '/workspaces/{id}/secrets', IdParam, IdParam.extend({ key: SecretKey }))
+  app.openapi(own.list, async (c) => {
+    const { id } = c.req.valid('param')
+    await getLivingWorkspace(services.db, id)
+    return c.json((await listSecrets(services.db, id)).map(toView), 200)
+  })
+  for (const route of [own.put, own.post]) {
+    app.openapi(route, async (c) => {
+      const { key, value } = c.req.valid('json')
+      const place = { workspaceId: c.req.valid('param').id, key }
+      await saveSecret(actingFor(services, c), place, value)
+      return c.json(
+        { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+        200,
+      )
+    })
+  }
+  app.openapi(own.delete, async (c) => {
+    const { id, key } = c.req.valid('param')
+    const place = { workspaceId: id, key }
+    await deleteSecret(actingFor(services, c), place)
+    return c.json(
+      { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+      200,
+    )
+  })
+
+  app.openapi(valuesRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    await getLivingWorkspace(services.db, id)
+    c.header('cache-control', 'no-store')
+    return c.json(await valuesOf(services, id), 200)
+  })
+
+  const shared = routesOf('Global', '/settings/secrets', z.object({}), z.object({ key: SecretKey }))
+  app.openapi(shared.list, async (c) => c.json((await listSecrets(services.db, null)).map(toView), 200))
+  for (const route of [shared.put, shared.post]) {
+    app.openapi(route, async (c) => {
+      const { key, value } = c.req.valid('json')
+      const place = { workspaceId: null, key }
+      await saveSecret(actingFor(services, c), place, value)
+      return c.json(
+        { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+        200,
+      )
+    })
+  }
+  app.openapi(shared.delete, async (c) => {
+    const place = { workspaceId: null, key: c.req.valid('param').key }
+    await deleteSecret(actingFor(services, c), place)
+    return c.json(
+      { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+      200,
+    )
+  })
+
+  return app
+}
+
+const toView = (secret: Secret): z.infer<typeof SecretView> => ({
+  key: secret.key,
+  has_value: true,
+  scope: scopeOf(secret),
+  created_at: secret.createdAt.toISOString(),
+  updated_at: secret.updatedAt.toISOString(),
+})
+
+async function valuesOf(services: Services, id: string): Promise<Record<string, string>> {
+  try {
+    return await readSecrets(services, id)
+  } catch (error) {
+    if (!(error instanceof SecretsUnreadable)) throw error
+    throw new DomainError('misconfigured', `${error.message}; ${UNREADABLE_HINT}`, {
+      details: { failed_keys: error.failed },
+    })
+  }
+}

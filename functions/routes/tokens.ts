@@ -1,0 +1,178 @@
+// /tokens: credentials of people and programs; …/tokens of one workspace, with Molecule's shapes (molecule.md §2.2). A token
+// is shown once, in the answer that made it.
+import { createRoute, z } from '@hono/zod-openapi'
+import { SCOPES } from '../../lib/auth/scopes.ts'
+import { callerKey } from '../../lib/auth/caller.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import {
+  type ApiToken,
+  createApiToken,
+  CreateTokenInput,
+  listApiTokens,
+  revokeApiToken,
+} from '../../lib/tokens/api-tokens.ts'
+import {
+  createWorkspaceToken,
+  listWorkspaceTokens,
+  MOST_TOKENS,
+  revokeWorkspaceToken,
+} from '../../lib/tokens/workspace-tokens.ts'
+import { actingFor, createDoors, IdParam, json, jsonBody, moment, problem } from '../http/openapi.ts'
+
+const TokenView = z
+  .object({
+    id: z.uuid(),
+    prefix: z.string(),
+    name: z.string(),
+    scopes: z.array(z.enum(SCOPES)),
+    workspaces: z.array(z.uuid()).nullable(),
+    created_by: z.string(),
+    created_at: z.iso.datetime(),
+    expires_at: moment,
+    last_used_at: moment,
+  })
+  .openapi('Token')
+
+const createTokenRoute = createRoute({
+  method: 'post',
+  path: '/tokens',
+  operationId: 'createToken',
+  description:
+    'Scopes: `read` looks; `operate` also makes and changes workspaces and talks to them; `admin` may do everything. With `workspaces` it is for those alone. Unknown members are refused.',
+  request: { body: jsonBody(CreateTokenInput) },
+  responses: {
+    201: json(TokenView.extend({ token: z.string() }), 'Made. `token` is shown this once.'),
+    400: problem('A field is not valid.'),
+  },
+})
+
+const listTokensRoute = createRoute({
+  method: 'get',
+  path: '/tokens',
+  operationId: 'listTokens',
+  responses: { 200: json(z.array(TokenView), 'Those that are not revoked, the oldest first.') },
+})
+
+const revokeTokenRoute = createRoute({
+  method: 'delete',
+  path: '/tokens/{id}',
+  operationId: 'revokeToken',
+  request: { params: IdParam },
+  responses: {
+    200: json(
+      z.object({ status: z.literal('revoked'), id: z.uuid() }),
+      'Over; other replicas know within five seconds.',
+    ),
+    404: problem('No such token, or it is revoked already.'),
+  },
+})
+
+const ownPath = '/workspaces/{id}/tokens'
+
+const createOwnRoute = createRoute({
+  method: 'post',
+  path: ownPath,
+  operationId: 'createWorkspaceToken',
+  request: { params: IdParam },
+  responses: {
+    201: json(
+      z.object({ auth_token: z.string(), workspace_id: z.uuid(), message: z.string() }),
+      'A token of this workspace, which lasts until it is revoked. Shown this once.',
+    ),
+    404: problem('No such workspace.'),
+    429: problem(`It has ${MOST_TOKENS} already.`),
+  },
+})
+
+const listOwnRoute = createRoute({
+  method: 'get',
+  path: ownPath,
+  operationId: 'listWorkspaceTokens',
+  request: {
+    params: IdParam,
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(200).default(50),
+      offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+    }),
+  },
+  responses: {
+    200: json(
+      z.object({
+        tokens: z.array(
+          z.object({
+            id: z.uuid(),
+            prefix: z.string(),
+            created_at: z.iso.datetime(),
+            last_used_at: moment,
+          }),
+        ),
+        count: z.int(),
+      }),
+      'Those that are not revoked, the newest first: the one its machine was launched with, and those that were asked for.',
+    ),
+    404: problem('No such workspace.'),
+  },
+})
+
+const revokeOwnRoute = createRoute({
+  method: 'delete',
+  path: `${ownPath}/{token}`,
+  operationId: 'revokeWorkspaceToken',
+  request: { params: IdParam.extend({ token: z.uuid('must be a UUID') }) },
+  responses: {
+    200: json(z.object({ status: z.literal('revoked') }), 'Over.'),
+    404: problem('No such token, or it is revoked already.'),
+  },
+})
+
+export function tokenRoutes(services: Services) {
+  const app = createDoors()
+
+  app.openapi(createTokenRoute, async (c) => {
+    const { row, token } = await createApiToken(services, c.req.valid('json'), callerKey(c.get('caller')))
+    c.header('cache-control', 'no-store')
+    return c.json({ ...toView(row), token }, 201)
+  })
+  app.openapi(listTokensRoute, async (c) => c.json((await listApiTokens(services)).map(toView), 200))
+  app.openapi(revokeTokenRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    await revokeApiToken(actingFor(services, c), id)
+    return c.json({ status: 'revoked' as const, id }, 200)
+  })
+
+  app.openapi(createOwnRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const token = await createWorkspaceToken(actingFor(services, c), id)
+    c.header('cache-control', 'no-store')
+    return c.json({ auth_token: token, workspace_id: id, message: 'keep it: it is not shown again' }, 201)
+  })
+  app.openapi(listOwnRoute, async (c) => {
+    const rows = await listWorkspaceTokens(services, c.req.valid('param').id, c.req.valid('query'))
+    const tokens = rows.map((row) => ({
+      id: row.id,
+      prefix: row.prefix,
+      created_at: row.createdAt.toISOString(),
+      last_used_at: row.lastUsedAt?.toISOString() ?? null,
+    }))
+    return c.json({ tokens, count: tokens.length }, 200)
+  })
+  app.openapi(revokeOwnRoute, async (c) => {
+    const { id, token } = c.req.valid('param')
+    await revokeWorkspaceToken(actingFor(services, c), id, token)
+    return c.json({ status: 'revoked' as const }, 200)
+  })
+
+  return app
+}
+
+const toView = (row: ApiToken): z.infer<typeof TokenView> => ({
+  id: row.id,
+  prefix: row.prefix,
+  name: row.name,
+  scopes: SCOPES.filter((scope) => row.scopes.includes(scope)),
+  workspaces: row.workspaces,
+  created_by: row.createdBy,
+  created_at: row.createdAt.toISOString(),
+  expires_at: row.expiresAt?.toISOString() ?? null,
+  last_used_at: row.lastUsedAt?.toISOString() ?? null,
+})

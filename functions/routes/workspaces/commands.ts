@@ -1,0 +1,123 @@
+// What can be done to a workspace's machine: restart, pause, resume, hibernate; and why it is as it is. Every verb answers
+// at once with what is wanted; `Prefer: wait` holds the answer until it is so.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import { explainWorkspace, toText } from '../../../lib/workspaces/explain.ts'
+import { hibernateWorkspace } from '../../../lib/workspaces/hibernate.ts'
+import { pauseWorkspace, resumeWorkspace } from '../../../lib/workspaces/pause.ts'
+import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
+import { RestartInput, restartWorkspace } from '../../../lib/workspaces/restart.ts'
+import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
+import { publicUrlOf } from '../../http/public-url.ts'
+import { toWorkspaceView, WorkspaceView } from './view.ts'
+
+const verbRoute = <Answer extends z.ZodType>(
+  verb: string,
+  answer: Answer,
+  description: string,
+  request: object = {},
+) =>
+  createRoute({
+    method: 'post',
+    path: `/workspaces/{id}/${verb}`,
+    operationId: `${verb}Workspace`,
+    request: { params: IdParam, ...request },
+    responses: {
+      200: json(answer, description),
+      404: problem('No such workspace.'),
+      409: problem('Not possible in its status, which is named.'),
+    },
+  })
+
+const restartRoute = createRoute({
+  method: 'post',
+  path: '/workspaces/{id}/restart',
+  operationId: 'restartWorkspace',
+  request: { params: IdParam, body: jsonBody(RestartInput, false) },
+  responses: {
+    200: json(
+      WorkspaceView,
+      'A new generation is wanted: its machine gets the newest spec and boots, on another image if one is given.',
+    ),
+    400: problem('The image may not be used.'),
+    404: problem('No such workspace.'),
+    409: problem('The workspace is removed, or its parent is paused.'),
+  },
+})
+
+const explainRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}/explain',
+  operationId: 'explainWorkspace',
+  request: { params: IdParam },
+  responses: {
+    200: {
+      description: 'What is wanted, what is, why, and what comes next. `Accept: text/plain` for people.',
+      content: {
+        'application/json': { schema: z.looseObject({ status: z.string(), summary: z.string() }) },
+        'text/plain': { schema: z.string() },
+      },
+    },
+    404: problem('No such workspace.'),
+  },
+})
+
+export function workspaceVerbRoutes(services: Services) {
+  const app = createDoors()
+  const view = (c: Context, row: Workspace) =>
+    toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
+  /** The workspace that was named, after the verb: as it is, or as it has become if the caller waits. */
+  const after = async (c: Context, ids: string[]) =>
+    view(c, (await follow(services, c, ids)) ?? (await getWorkspace(services.db, ids[0] ?? '')))
+
+  app.openapi(restartRoute, async (c) => {
+    const wanted = await restartWorkspace(
+      actingFor(services, c),
+      c.req.valid('param').id,
+      c.req.valid('json'),
+    )
+    return c.json(await after(c, [wanted.id]), 200)
+  })
+
+  const paused = WorkspaceView.extend({ paused_count: z.int() })
+  app.openapi(
+    verbRoute('pause', paused, 'Its machine and those of its descendants are stopped.'),
+    async (c) => {
+      const ids = await pauseWorkspace(actingFor(services, c), c.req.valid('param').id)
+      return c.json({ ...(await after(c, ids)), paused_count: ids.length }, 200)
+    },
+  )
+
+  const resumed = WorkspaceView.extend({ resumed_count: z.int() })
+  app.openapi(
+    verbRoute('resume', resumed, 'Its machine and those of its descendants are started.'),
+    async (c) => {
+      const ids = await resumeWorkspace(actingFor(services, c), c.req.valid('param').id)
+      return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)
+    },
+  )
+
+  const force = { query: z.object({ force: z.enum(['true', 'false']).optional() }) }
+  app.openapi(
+    verbRoute('hibernate', WorkspaceView, 'Its machine sleeps until a message or a restart wakes it.', force),
+    async (c) => {
+      const row = await hibernateWorkspace(
+        actingFor(services, c),
+        c.req.valid('param').id,
+        c.req.query('force') === 'true',
+      )
+      return c.json(await after(c, [row.id]), 200)
+    },
+  )
+
+  app.openapi(explainRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const explanation = await explainWorkspace(services, id)
+    const wantsText = /text\/plain/.test(c.req.header('accept') ?? '')
+    return wantsText ? c.text(toText(explanation), 200) : c.json(explanation, 200)
+  })
+
+  return app
+}

@@ -1,0 +1,184 @@
+// /workspaces: create, list, read, change, remove. Each door parses, calls one verb, and sets the reconcile road going
+// after the answer.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { invalidField } from '../../../lib/platform/errors.ts'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import { createWorkspace, IDEMPOTENCY_HOURS } from '../../../lib/workspaces/create.ts'
+import { getWorkspace, listWorkspaces } from '../../../lib/lifecycle/queries.ts'
+import { removeWorkspace } from '../../../lib/workspaces/remove.ts'
+import { updateWorkspace } from '../../../lib/workspaces/update.ts'
+import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
+import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
+import { cursorOf, parseCursor } from '../../http/pagination.ts'
+import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
+import { preferredWait } from '../../http/prefer.ts'
+import { publicUrlOf } from '../../http/public-url.ts'
+import { toWorkspaceView, WorkspaceView } from './view.ts'
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/workspaces',
+  operationId: 'listWorkspaces',
+  request: {
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(1000).default(1000),
+      cursor: z.string().optional(),
+    }),
+  },
+  responses: {
+    200: json(
+      z.array(WorkspaceView),
+      'Living workspaces, oldest first. More pages: follow the Link header with rel="next".',
+    ),
+    400: problem('A query parameter is not valid.'),
+  },
+})
+
+const createRouteDefinition = createRoute({
+  method: 'post',
+  path: '/workspaces',
+  operationId: 'createWorkspace',
+  description: `With an \`Idempotency-Key\` header, the same body gets the same answer again for ${IDEMPOTENCY_HOURS} hours, and nothing is made twice.`,
+  request: { body: jsonBody(CreateWorkspaceInput) },
+  responses: {
+    201: json(
+      WorkspaceView,
+      'Stored, and being provisioned. `Prefer: wait=30` answers when it is ready or failed.',
+    ),
+    400: problem('A field is not valid; nothing was stored.'),
+    422: problem('The Idempotency-Key was used for another body.'),
+    429: problem('Too many were made in the last hour.'),
+  },
+})
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/workspaces/{id}',
+  operationId: 'getWorkspace',
+  request: { params: IdParam },
+  responses: {
+    200: json(
+      WorkspaceView,
+      'The workspace, also when it is removed. `Prefer: wait=30` waits for it to come to rest.',
+    ),
+    404: problem('No such workspace.'),
+  },
+})
+
+const changeRoute = createRoute({
+  method: 'patch',
+  path: '/workspaces/{id}',
+  operationId: 'updateWorkspace',
+  request: {
+    params: IdParam,
+    body: jsonBody(UpdateWorkspaceInput),
+  },
+  responses: {
+    200: json(
+      z.object({ status: z.literal('updated'), needs_restart: z.boolean(), workspace: WorkspaceView }),
+      'Changed. `needs_restart`: the machine gets some of it at the next restart only.',
+    ),
+    400: problem('A field is not valid; nothing was changed.'),
+    404: problem('No such workspace.'),
+    409: problem('The workspace is removed.'),
+  },
+})
+
+const removeRoute = createRoute({
+  method: 'delete',
+  path: '/workspaces/{id}',
+  operationId: 'removeWorkspace',
+  request: {
+    params: IdParam,
+    query: z.object({ confirm: z.enum(['true', 'false']).optional() }),
+  },
+  responses: {
+    200: json(
+      z.object({ status: z.literal('removed'), cascade_deleted: z.int() }),
+      'Removed; its machine is destroyed and confirmed gone. `cascade_deleted` counts descendants.',
+    ),
+    404: problem('No such workspace.'),
+    409: problem('It has children, and `?confirm=true` was not given.'),
+  },
+})
+
+export function workspaceRoutes(services: Services) {
+  const app = createDoors()
+  const view = (c: Context, row: Workspace) =>
+    toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
+
+  app.openapi(listRoute, async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const caller = c.get('caller')
+    const { rows, more } = await listWorkspaces(services.db, {
+      limit,
+      after: parseCursor(cursor),
+      only: caller.kind === 'token' ? caller.workspaces : null,
+    })
+    const last = rows.at(-1)
+    if (more && last !== undefined) {
+      const next = new URLSearchParams({ limit: String(limit), cursor: cursorOf(last) })
+      c.header('link', `<${publicUrlOf(services.config, c)}/workspaces?${next}>; rel="next"`)
+    }
+    return c.json(
+      rows.map((row) => view(c, row)),
+      200,
+    )
+  })
+
+  app.openapi(createRouteDefinition, async (c) => {
+    const key = idempotencyKeyOf(c)
+    const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
+    const { row, replayed } = await createWorkspace(
+      actingFor(services, c),
+      c.req.valid('json'),
+      c.get('caller'),
+      idempotency,
+    )
+    c.header('location', `/workspaces/${row.id}`)
+    if (replayed !== undefined) {
+      c.header('idempotency-replayed', 'true')
+      return c.json(replayed as z.infer<typeof WorkspaceView>, 201)
+    }
+    return c.json(view(c, (await follow(services, c, [row.id])) ?? row), 201)
+  })
+
+  app.openapi(readRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const seconds = preferredWait(c)
+    const row =
+      seconds === undefined
+        ? await getWorkspace(services.db, id)
+        : await waitUntilSettled(services, id, seconds, c.req.raw.signal)
+    return c.json(view(c, row), 200)
+  })
+
+  app.openapi(changeRoute, async (c) => {
+    const row = await updateWorkspace(actingFor(services, c), c.req.valid('param').id, c.req.valid('json'))
+    const workspace = view(c, row)
+    return c.json({ status: 'updated' as const, needs_restart: workspace.needs_restart, workspace }, 200)
+  })
+
+  app.openapi(removeRoute, async (c) => {
+    const { id } = c.req.valid('param')
+    const removed = await removeWorkspace(actingFor(services, c), id, c.req.valid('query').confirm === 'true')
+    await follow(services, c, removed)
+    return c.json(
+      { status: 'removed' as const, cascade_deleted: removed.filter((other) => other !== id).length },
+      200,
+    )
+  })
+
+  return app
+}
+
+/** @throws DomainError `invalid_input` for a key that is too long or has unprintable characters */
+function idempotencyKeyOf(c: Context): string | undefined {
+  const key = c.req.header('idempotency-key')
+  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters without spaces')
+  }
+  return key
+}

@@ -1,0 +1,106 @@
+// A workspace as the API shows it: Molecule's names where its clients read them (molecule.md §2.4), ours beside them.
+// Values of env never leave; their names do.
+import { z } from '@hono/zod-openapi'
+import type { Config } from '../../../lib/config/config.ts'
+import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { StatusView, statusView } from '../molecule-compat/routes.ts'
+import { moment } from '../../http/openapi.ts'
+
+export const Reason = z
+  .object({ code: z.string(), message: z.string(), hint: z.string(), fly_request_id: z.string().optional() })
+  .openapi('Reason')
+
+export const WorkspaceView = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    role: z.string().nullable(),
+    status: StatusView,
+    status_changed_at: z.iso.datetime(),
+    reason: Reason.nullable(),
+    runtime: z.string(),
+    tier: z.int(),
+    region: z.string(),
+    regions: z.array(z.string()),
+    model: z.string().nullable(),
+    parent_id: z.uuid().nullable(),
+    env_names: z.array(z.string()),
+    config: z.record(z.string(), z.unknown()),
+    image: z.string().nullable(),
+    idle_minutes: z.int().nullable(),
+    generation: z.int(),
+    needs_restart: z.boolean(),
+    machine_id: z.string().nullable(),
+    machine_state: z.string().nullable(),
+    machine_region: z.string().nullable(),
+    app: z.string().nullable(),
+    endpoint: z.string(),
+    url: z.string(),
+    agent_url: z.string().nullable(),
+    agent_card: z.record(z.string(), z.unknown()).nullable(),
+    active_tasks: z.int(),
+    current_task: z.string(),
+    last_error_rate: z.number(),
+    last_sample_error: z.string(),
+    uptime_seconds: z.int(),
+    registered_at: moment,
+    last_heartbeat_at: moment,
+    last_active_at: moment,
+    deadline_at: moment,
+    ready_at: moment,
+    removed_at: moment,
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .openapi('Workspace')
+
+/** @param publicUrl base of the addresses that callers use, without a trailing slash */
+export function toWorkspaceView(
+  config: Config,
+  row: Workspace,
+  publicUrl: string,
+): z.infer<typeof WorkspaceView> {
+  const at = (date: Date | null) => date?.toISOString() ?? null
+  const endpoint = `${publicUrl}/workspaces/${row.id}/a2a`
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    status: statusView(config, row.status),
+    status_changed_at: row.statusChangedAt.toISOString(),
+    reason: row.reason,
+    runtime: row.runtime,
+    tier: row.tier,
+    region: row.machineRegion ?? row.regions[0] ?? '',
+    regions: row.regions,
+    model: row.model,
+    parent_id: row.parentId,
+    env_names: Object.keys(row.env),
+    config: row.config,
+    image: row.machineImage ?? row.image,
+    idle_minutes: row.idleMinutes,
+    generation: row.generation,
+    needs_restart: row.machineSpecVersion !== null && row.machineSpecVersion < row.specVersion,
+    machine_id: row.machineId,
+    machine_state: row.machineState,
+    machine_region: row.machineRegion,
+    app: row.app,
+    endpoint,
+    url: endpoint,
+    agent_url: row.agentUrl,
+    agent_card: row.agentCard,
+    active_tasks: row.activeTasks,
+    current_task: row.currentTask,
+    last_error_rate: row.errorRate,
+    last_sample_error: row.sampleError,
+    uptime_seconds: row.uptimeSeconds,
+    registered_at: at(row.registeredAt),
+    last_heartbeat_at: at(row.lastHeartbeatAt),
+    last_active_at: at(row.lastActiveAt),
+    deadline_at: at(row.deadlineAt),
+    ready_at: at(row.readyAt),
+    removed_at: at(row.removedAt),
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  }
+}

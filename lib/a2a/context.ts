@@ -1,0 +1,19 @@
+// The surroundings of the A2A proxy: everything that reconciling needs, and what forwarding messages needs.
+import type { ActivityLog } from '../activity/activity-log.ts'
+import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { ReconcileContext } from '../reconcile/context.ts'
+import type { Limits } from './limits.ts'
+import type { Route } from './route.ts'
+import type { Transport } from './transport/transport.ts'
+
+export type ProxyContext = ReconcileContext & {
+  /** Sends A2A requests to agents. */
+  transport: Transport
+  limits: Limits
+  /** Routes to workspaces that are awake, by workspace id. */
+  routes: ShortCache<Route>
+  /** Whether two workspaces may communicate, by `<caller> <target>`. */
+  talks: ShortCache<boolean>
+  /** Records agents' activity after an answer. */
+  activity: ActivityLog
+}

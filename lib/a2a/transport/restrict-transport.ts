@@ -1,0 +1,13 @@
+// Limits a transport to the origins that this service may call, so that a wrong route or a redirect never leads elsewhere.
+import { ForbiddenTarget } from '../../egress/egress-policy.ts'
+import type { Transport } from './transport.ts'
+
+/** @throws ForbiddenTarget for a request to any other origin */
+export function transportOnlyTo(isAllowed: (origin: string) => boolean, transport: Transport): Transport {
+  return (request, receiver) => {
+    if (!isAllowed(request.origin)) {
+      throw new ForbiddenTarget(`${request.origin} is none of the places this service calls`)
+    }
+    return transport(request, receiver)
+  }
+}

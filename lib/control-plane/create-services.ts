@@ -1,0 +1,181 @@
+// Composes the services from a configuration and an open database: the same on every runtime, so that the entries differ
+// only in what they open and where they listen.
+import type { Database, OpenDatabase } from '../../drizzle/database.ts'
+import { createFetchTransport } from '../a2a/transport/fetch-transport.ts'
+import { createLimits } from '../a2a/limits.ts'
+import { type Route, ROUTE_TTL_MS } from '../a2a/route.ts'
+import type { Transport } from '../a2a/transport/transport.ts'
+import { createActivityLog } from '../activity/activity-log.ts'
+import { type Budget, UNLIMITED } from '../platform/subrequest-budget.ts'
+import type { Config } from '../config/config.ts'
+import { createEventTail } from '../events/event-tail.ts'
+import { createFlyClient } from '../fly/client.ts'
+import { createFlyProvisioner } from '../provisioner/fly/fly-provisioner.ts'
+import type { Log } from '../platform/log.ts'
+import type { Caller } from '../auth/caller.ts'
+import { createMetrics } from '../platform/metrics.ts'
+import { createAllowedOrigins, onlyTo, onlyToTargets, targetPolicy } from '../egress/egress-policy.ts'
+import { transportOnlyTo } from '../a2a/transport/restrict-transport.ts'
+import type { Services } from './services.ts'
+import { createRateCounter } from '../platform/rate-limit.ts'
+import { ShortCache } from '../platform/ttl-cache.ts'
+import { createFailedAttempts } from '../auth/failed-attempts.ts'
+import { NO_TRACER, type Tracer } from '../platform/trace.ts'
+
+export type Outside = {
+  fetch: typeof fetch
+  /** What webhooks go through; `fetch` where the platform itself reaches no private network. */
+  fetchTarget?: typeof fetch
+  log: Log
+  longBackground: boolean
+  /** Aborted when the process is to end. */
+  stopping?: AbortSignal
+  /** What A2A requests go through; over `fetch` unless the runtime has something better. */
+  transport?: Transport
+  /** The database for work whose requests are counted: on Workers, where each statement is one. */
+  counted?: (budget: Budget) => Database
+  /** Where spans go; nowhere by default. */
+  tracer?: Tracer
+  now?: () => Date
+  sleep?: Services['sleep']
+}
+
+/** What is remembered of a change that somebody else made, at most, in milliseconds. */
+const REMEMBERED_MS = 5_000
+
+/** Entries of each kind that are remembered: more than the workspaces of a large fleet. */
+const REMEMBERED = 20_000
+
+export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
+  const { log, now = () => new Date(), sleep = realSleep, tracer = NO_TRACER } = outside
+  const isAllowed = createAllowedOrigins(config)
+  const metrics = createMetrics()
+  const clock = () => now().getTime()
+  const remember = <Value>(ttlMs: number) =>
+    new ShortCache<Value>({
+      ttlMs,
+      limit: REMEMBERED,
+      now: clock,
+      sharesReads: outside.longBackground,
+    })
+  const routes = remember<Route>(ROUTE_TTL_MS)
+  const talks = remember<boolean>(REMEMBERED_MS)
+  const callers = remember<Caller>(REMEMBERED_MS)
+  const targets = targetPolicy(config)
+  /** All that reaches the outside. */
+  function wire(budget: Budget, db: Database) {
+    const fetch = onlyTo(isAllowed, counting(outside.fetch, budget))
+    const fly = createFlyClient({
+      token: config.fly.token,
+      baseUrl: config.fly.apiUrl,
+      fetch,
+      sleep,
+      onCall: ({ action, app, status, ms, attempt, requestId }) => {
+        const outcome = outcomeOfCall(status)
+        metrics.count('molecule_fly_calls_total', { action, outcome })
+        metrics.observe('molecule_fly_call_seconds', ms / 1000, { action })
+        tracer.record(`fly ${action}`, ms, {
+          kind: 'client',
+          attributes: {
+            'fly.action': action,
+            'fly.app': app,
+            'fly.request_id': requestId,
+            'http.response.status_code': status === 0 ? undefined : status,
+            'http.request.resend_count': attempt === 1 ? undefined : attempt - 1,
+          },
+          failed: outcome === 'ok' ? undefined : outcome,
+        })
+        log('debug', 'fly', { action, app, status, ms, attempt, fly_request_id: requestId })
+      },
+    })
+    return {
+      budget,
+      db,
+      fetch,
+      fetchTarget: onlyToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
+      provisioner: createFlyProvisioner({
+        fly,
+        apps: config.fly.apps,
+        endpoint: config.fly.endpoint,
+        proxyUrl: config.fly.proxyUrl,
+        secretsDelivery: config.fly.secretsDelivery,
+      }),
+      transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
+    }
+  }
+  const { counted } = outside
+  const tail = outside.longBackground
+    ? createEventTail({ db: database.db, log, metrics, now, sleep, stopping: outside.stopping })
+    : undefined
+  return {
+    config,
+    driver: database.driver,
+    ...wire(UNLIMITED, database.db),
+    meter:
+      counted === undefined
+        ? undefined
+        : { limit: config.subrequestLimit, wire: (budget) => wire(budget, counted(budget)) },
+    tail,
+    limits: createLimits({
+      perMinute: config.a2a.ratePerMinute,
+      maxInFlight: config.a2a.maxInFlight,
+      // Longer than a request can wait for its workspace and then for its agent.
+      forgetMs: 2 * config.a2a.silenceMs + 60_000,
+      now: clock,
+    }),
+    routes,
+    talks,
+    callers,
+    failedAttempts: createFailedAttempts(clock),
+    countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: clock }),
+    countDelivery: createRateCounter({
+      policy: 'webhooks',
+      perMinute: config.webhookRatePerMinute,
+      now: clock,
+    }),
+    looks: remember<true>(REMEMBERED_MS),
+    changed(workspaceId) {
+      routes.forget(workspaceId)
+      // Changes are rare beside messages: what may depend on one is forgotten as a whole.
+      talks.clear()
+      callers.clear()
+      tail?.wake()
+    },
+    longBackground: outside.longBackground,
+    stopping: outside.stopping,
+    activity: createActivityLog({ db: database.db, log, now, sleep }),
+    now,
+    metrics,
+    tracer,
+    log,
+    sleep,
+  }
+}
+
+const outcomeOfCall = (status: number | undefined) =>
+  status === undefined || status === 0 ? 'no_answer' : status < 400 ? 'ok' : String(status)
+
+const counting =
+  (fetch: typeof globalThis.fetch, budget: Budget): typeof globalThis.fetch =>
+  (input, init) => {
+    budget.spend()
+    const { signal } = budget
+    if (signal === undefined) return fetch(input, init)
+    return fetch(input, {
+      ...init,
+      signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]),
+    })
+  }
+
+/** Resolves after `ms`, or as soon as the signal aborts. */
+function realSleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal?.addEventListener('abort', done)
+  })
+}

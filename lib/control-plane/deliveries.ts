@@ -1,0 +1,27 @@
+// Everything that was promised to be delivered later, in one pass: messages to agents, and events to webhook endpoints. Run beside
+// the sweep, which does not wait for those who answer slowly; several passes at once share the work through leases.
+import type { Database } from '../../drizzle/database.ts'
+import { deliverMessages, releaseMessages } from '../messages/deliver.ts'
+import type { Services } from './services.ts'
+import { releaseAllEndpoints } from '../webhooks/claim.ts'
+import { deliverWebhooks } from '../webhooks/deliver.ts'
+
+const PASSES = [deliverMessages, deliverWebhooks]
+
+/** Delivers whatever is due. A pass that fails is logged and stops no other. */
+export async function deliverAll(services: Services): Promise<void> {
+  const passes = PASSES.map(async (pass) => {
+    try {
+      await pass(services)
+    } catch (error) {
+      services.log('error', 'deliveries failed', { pass: pass.name, error })
+    }
+  })
+  await Promise.all(passes)
+}
+
+/** Ends every claim there is. Only for a process that is alone with its database: whoever had one is dead. */
+export async function releaseDeliveries(db: Database, now: Date): Promise<void> {
+  await releaseMessages(db, now)
+  await releaseAllEndpoints(db)
+}

@@ -1,0 +1,145 @@
+// Whether this server can do its work: its database answers and has our tables, Fly lets us in, and somebody sweeps. What it
+// says is for anybody who asks, so it names no cause; the log does.
+import { sql } from 'drizzle-orm'
+import { controlPlane, messages, rollouts, workspaces } from '../../drizzle/schema/index.ts'
+import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
+import type { Database } from '../../drizzle/database.ts'
+import { isMissingTable } from '../platform/database-errors.ts'
+import type { Services } from './services.ts'
+
+export type Check = { ok: boolean; detail: string }
+export type Readiness = { ok: boolean; checks: Record<'database' | 'migrations' | 'fly' | 'sweep', Check> }
+
+/** Sweeps that may be missed before somebody should look. */
+const MISSED = 3
+
+/** Fly is asked at most so often, whoever asks us. */
+const FLY_MS = 30_000
+
+const NEWEST = Math.max(...journal.entries.map(({ when }) => when))
+
+const ok = (detail: string): Check => ({ ok: true, detail })
+const failing = (detail: string): Check => ({ ok: false, detail })
+
+/** @returns checks of one process, which remember Fly's last answer */
+export function createReadiness(services: Services): () => Promise<Readiness> {
+  const { config, db, log, now, provisioner } = services
+  let fly: { at: number; check: Check } | undefined
+
+  async function checkFly(): Promise<Check> {
+    const at = now().getTime()
+    if (fly !== undefined && at - fly.at < FLY_MS) return fly.check
+    const check = await tryOut('fly', async () => {
+      await provisioner.check()
+      return ok('the token may use every app')
+    })
+    fly = { at, check }
+    return check
+  }
+
+  async function tryOut(what: string, check: () => Promise<Check>): Promise<Check> {
+    try {
+      return await check()
+    } catch (error) {
+      log('warn', 'not ready', { check: what, error })
+      return failing('does not answer, or refuses: the log says why')
+    }
+  }
+
+  return async () => {
+    const database = await tryOut('database', async () => {
+      await db.execute(sql`select 1`)
+      return ok('answers')
+    })
+    const [migrations, sweep, provider] = await Promise.all([
+      tryOut('migrations', checkMigrations),
+      tryOut('sweep', checkSweep),
+      checkFly(),
+    ])
+    const checks = { database, migrations, fly: provider, sweep }
+    return { ok: Object.values(checks).every((check) => check.ok), checks }
+  }
+
+  async function checkMigrations(): Promise<Check> {
+    return (await migrationsOf(db)) === 'behind' ? failing('behind: npm run db:migrate') : ok('current')
+  }
+
+  async function checkSweep(): Promise<Check> {
+    const age = await sweepAge(services)
+    if (age === undefined) return ok('none yet, and nothing to sweep')
+    const should = `and should every ${config.sweepIntervalSeconds} s`
+    const isLate = age.seconds > MISSED * config.sweepIntervalSeconds
+    if (age.never)
+      return isLate ? failing(`never began, ${should}: is there a cron trigger?`) : ok('none yet')
+    return isLate ? failing(`began ${age.seconds} s ago, ${should}`) : ok(`began ${age.seconds} s ago`)
+  }
+}
+
+/** Whether the database has our tables, as this program knows them; `ahead`: a newer program has migrated it. */
+export async function migrationsOf(db: Database): Promise<'behind' | 'current' | 'ahead'> {
+  let newest: number
+  try {
+    const [row] = await db
+      .select({ newest: sql<string>`(select max(created_at) from drizzle.__drizzle_migrations)` })
+      .from(controlPlane)
+    newest = Number(row?.newest ?? 0)
+  } catch (error) {
+    if (isMissingTable(error)) return 'behind'
+    throw error
+  }
+  if (newest === NEWEST) return 'current'
+  return newest < NEWEST ? 'behind' : 'ahead'
+}
+
+/**
+ * For how long there was no sweep: since the last one began or, where there `never` was one, since the first workspace was made.
+ * @returns undefined where there is nothing to sweep either
+ */
+export async function sweepAge({
+  db,
+  now,
+}: Pick<Services, 'db' | 'now'>): Promise<{ seconds: number; never: boolean } | undefined> {
+  const [row] = await db
+    .select({
+      at: controlPlane.lastSweptAt,
+      since: sql<string | null>`extract(epoch from
+        coalesce(${controlPlane.lastSweptAt}, (select min(${workspaces.createdAt}) from ${workspaces}))) * 1000`,
+    })
+    .from(controlPlane)
+  if (row?.since == null) return undefined
+  const seconds = Math.max(0, Math.round((now().getTime() - Number(row.since)) / 1000))
+  return { seconds, never: row.at === null }
+}
+
+/** What is counted when somebody asks rather than when it happens, in one statement. */
+export async function countStock({ db, now }: Services): Promise<{
+  workspaces: Record<string, number>
+  messages: Record<string, number>
+  rollouts: Record<string, number>
+  due: number
+  /** Seconds for which the one that is due longest has been due. */
+  lag: number
+}> {
+  const at = sql`${now().toISOString()}::timestamptz`
+  const [row] = await db
+    .select({
+      workspaces: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(status, count), '{}') from
+        (select ${workspaces.status} as status, count(*) from ${workspaces} group by 1) as stock)`,
+      messages: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
+        (select ${messages.state} as state, count(*) from ${messages} where ${messages.state} in ('queued', 'sending') group by 1) as open)`,
+      rollouts: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
+        (select ${rollouts.state} as state, count(*) from ${rollouts} where ${rollouts.finishedAt} is null group by 1) as active)`,
+      due: sql<number>`(select count(*)::int from ${workspaces} where ${workspaces.nextCheckAt} <= ${at})`,
+      lag: sql<
+        string | null
+      >`(select extract(epoch from ${at} - min(${workspaces.nextCheckAt})) from ${workspaces})`,
+    })
+    .from(controlPlane)
+  return {
+    workspaces: row?.workspaces ?? {},
+    messages: row?.messages ?? {},
+    rollouts: row?.rollouts ?? {},
+    due: row?.due ?? 0,
+    lag: Math.max(0, Number(row?.lag ?? 0)),
+  }
+}

@@ -1,0 +1,22 @@
+// The whole of what a server's functions run on: every context of lib in one value. Entries compose it once
+// (create-services.ts) and hand it to routes and loops; functions of lib name the smaller context that they need.
+import type { Caller } from '../auth/caller.ts'
+import type { FailedAttempts } from '../auth/failed-attempts.ts'
+import type { EventContext } from '../events/context.ts'
+import type { HookContext } from '../hooks/context.ts'
+import type { RateCounter } from '../platform/rate-limit.ts'
+import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { WebhookContext } from '../webhooks/context.ts'
+
+export type Services = HookContext &
+  EventContext &
+  WebhookContext & {
+    /** The database driver's name, for `/healthz`. */
+    driver: string
+    /** Authenticated callers, by their `Authorization` header. */
+    callers: ShortCache<Caller>
+    /** Failed authentication attempts, by credential and by address. */
+    failedAttempts: FailedAttempts
+    /** Counts a caller's API requests; A2A requests are counted by `limits`. */
+    countRequest: RateCounter
+  }

@@ -1,0 +1,139 @@
+// The one loop that outlives every request: notices what is not as it should be, then reconciles what is due. Run by cron
+// on Workers and by a timer on Node; several at once share the work through leases.
+import { controlPlane as controlPlanes } from '../../drizzle/schema/index.ts'
+import { within } from '../platform/subrequest-budget.ts'
+import { listFleet, noticeDrift } from '../fleet/drift.ts'
+import { keepHouse } from './retention.ts'
+import { advanceRollouts } from '../rollouts/run-rollouts.ts'
+import { destroyOrphans, noteOrphans } from '../fleet/orphans.ts'
+import { isStopping } from '../platform/context.ts'
+import type { Services } from './services.ts'
+import { hibernateIdle } from '../workspaces/hibernate.ts'
+import { claimDue, type ClaimedWorkspace, giveBack, LEASE_MS } from '../lifecycle/queries.ts'
+import { RECONCILE_COST } from '../reconcile/reconcile.ts'
+import { RELEASE_COST, reconcileSafely } from '../reconcile/reconcile-now.ts'
+
+export type SweepOptions = {
+  /** Most workspaces taken up in one pass; the rest stay due. */
+  limit?: number
+  /** Workspaces reconciled at the same time. Workers allow six connections at once. */
+  concurrency?: number
+  /** Milliseconds a pass may stay with a workspace that is waiting for its machine. */
+  patienceMs?: number
+  /** Milliseconds in which further workspaces are taken up, while there are any that were due when the pass began. */
+  forMs?: number
+}
+
+export type SweepSummary = {
+  drifted: number
+  orphans: number
+  hibernated: number
+  reconciled: number
+  failed: number
+}
+
+/** Leases are taken for so many at once that each is begun well within its own. */
+const BEGIN_WITHIN_MS = LEASE_MS / 2
+
+export async function sweep(services: Services, options: SweepOptions = {}): Promise<SweepSummary> {
+  const { metrics } = services
+  const began = performance.now()
+  let outcome = 'failed'
+  try {
+    const summary = await services.tracer.span('sweep', {}, async (span) => {
+      const done = await sweepOnce(services, options)
+      span.set({
+        'molecule.sweep.reconciled': done.reconciled,
+        'molecule.sweep.failed': done.failed,
+        'molecule.sweep.drifted': done.drifted,
+      })
+      return done
+    })
+    outcome = 'ok'
+    return summary
+  } finally {
+    metrics.count('molecule_sweeps_total', { outcome })
+    metrics.set('molecule_sweep_seconds', (performance.now() - began) / 1000)
+  }
+}
+
+async function sweepOnce(services: Services, options: SweepOptions): Promise<SweepSummary> {
+  const { limit = 50, concurrency = 6, patienceMs = 5_000, forMs = 0 } = options
+  const { budget, now } = services
+  const inventory = await takeInventory(services)
+  const hibernated = await hibernateIdle(services, limit)
+  await rollOut(services)
+  const house = isStopping(services) ? undefined : keepHouse(services)
+  const dueAt = now()
+  let [reconciled, failed, isMore] = [0, 0, true]
+  while (isMore && !isStopping(services)) {
+    const wanted = Math.min(limit, Math.floor((budget.left() - CLAIM_COST) / RECONCILE_COST))
+    if (wanted < 1) break
+    const rows = await claimDue(services.db, now(), { dueAt, limit: wanted })
+    const done = await reconcileAll(services, rows, { concurrency, until: now().getTime() + patienceMs })
+    reconciled += done.reconciled
+    failed += done.failed
+    isMore = rows.length === wanted && done.reconciled === wanted && now().getTime() < dueAt.getTime() + forMs
+  }
+  await house
+  return { ...inventory, hibernated, reconciled, failed }
+}
+
+const CLAIM_COST = 1
+
+/** Requests that rollouts need to get on, and the part of a sweep that they may take. */
+const ROLLOUT_COST = 16
+const ROLLOUT_PART = 1 / 3
+
+/** What rollouts want restarted is due afterwards, and taken up in the same sweep. */
+async function rollOut(services: Services): Promise<void> {
+  if (isStopping(services)) return
+  const { budget } = services
+  const share = budget.share(ROLLOUT_COST, { most: budget.left() * ROLLOUT_PART })
+  if (share === undefined) return
+  await advanceRollouts(within(services, share))
+  share.end()
+}
+
+/** Works through claimed workspaces, for as long as there is a budget for one more. Those that are not begun are given back. */
+async function reconcileAll(
+  services: Services,
+  rows: ClaimedWorkspace[],
+  { concurrency, until }: { concurrency: number; until: number },
+): Promise<{ reconciled: number; failed: number }> {
+  const { budget, now } = services
+  const queue = [...rows]
+  const beginBefore = now().getTime() + BEGIN_WITHIN_MS
+  // All at once may have as much as one of them alone would need for all its patience; few requests go to few.
+  const most = budget.left() / Math.max(1, Math.min(concurrency, rows.length))
+  let failed = 0
+  const work = async () => {
+    while (queue.length > 0 && now().getTime() < beginBefore && !isStopping(services)) {
+      const share = budget.share(RECONCILE_COST, { most, reserve: RELEASE_COST })
+      const row = share === undefined ? undefined : queue.shift()
+      if (share === undefined || row === undefined) return
+      if (!(await reconcileSafely(within(services, share), row, until))) failed++
+      share.end()
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, work))
+  if (queue.length > 0) {
+    budget.close()
+    await giveBack(services.db, queue)
+  }
+  return { reconciled: rows.length - queue.length, failed }
+}
+
+async function takeInventory(services: Services): Promise<{ drifted: number; orphans: number }> {
+  const { db, now } = services
+  const [self] = await db
+    .update(controlPlanes)
+    .set({ lastSweptAt: now() })
+    .returning({ id: controlPlanes.id })
+  if (self === undefined) throw new Error('the control plane has no identity: are the migrations applied?')
+  const fleet = await listFleet(services, self.id)
+  const drifted = await noticeDrift(services, fleet)
+  if (fleet.every(({ entries }) => entries.length === 0)) return { drifted, orphans: 0 }
+  await noteOrphans(services, fleet)
+  return { drifted, orphans: await destroyOrphans(services, self.id) }
+}

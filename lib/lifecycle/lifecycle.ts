@@ -1,0 +1,82 @@
+// The lifecycle of a workspace as two total tables: which event may move which status where, and which machine a status
+// wants. Pure; `transition.ts` is the only writer that follows it.
+import { workspaceStatus } from '../../drizzle/schema/index.ts'
+
+/** Every status, in the order of the schema that declares them. */
+export const STATUSES = workspaceStatus.enumValues
+
+export type WorkspaceStatus = (typeof STATUSES)[number]
+
+/** Facts, in the past tense. */
+export type WorkspaceEvent =
+  | 'restart_requested'
+  | 'pause_requested'
+  | 'resume_requested'
+  | 'hibernate_requested'
+  | 'wake_requested'
+  | 'removed'
+  | 'agent_answered'
+  | 'agent_lost'
+  | 'agent_silent'
+  | 'trouble_reported'
+  | 'trouble_ended'
+  | 'machine_stopped'
+  | 'machine_lost'
+  | 'gave_up'
+
+/**
+ * Event → the statuses it moves, and the one status it leads to from all of them. An event that is not listed for a status
+ * has no meaning there and changes nothing.
+ */
+export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatus[]; to: WorkspaceStatus }> =
+  {
+    // What people ask for.
+    restart_requested: {
+      from: ['provisioning', 'ready', 'degraded', 'offline', 'failed', 'paused', 'hibernated'],
+      to: 'provisioning',
+    },
+    pause_requested: { from: ['provisioning', 'ready', 'degraded', 'offline', 'hibernated'], to: 'paused' },
+    resume_requested: { from: ['paused'], to: 'provisioning' },
+    hibernate_requested: { from: ['ready', 'degraded'], to: 'hibernated' },
+    wake_requested: { from: ['hibernated'], to: 'provisioning' },
+    removed: {
+      from: ['provisioning', 'ready', 'degraded', 'offline', 'failed', 'paused', 'hibernated'],
+      to: 'removed',
+    },
+
+    // What is observed.
+    agent_answered: { from: ['provisioning', 'offline'], to: 'ready' },
+    agent_silent: { from: ['ready', 'degraded'], to: 'offline' },
+    agent_lost: { from: ['offline'], to: 'provisioning' },
+    trouble_reported: { from: ['ready'], to: 'degraded' },
+    trouble_ended: { from: ['degraded'], to: 'ready' },
+    machine_stopped: { from: ['ready', 'degraded'], to: 'offline' },
+    machine_lost: { from: ['provisioning', 'ready', 'degraded', 'offline'], to: 'provisioning' },
+    gave_up: { from: ['provisioning', 'offline'], to: 'failed' },
+  }
+
+/** Whether an event means anything to a status. */
+export const allows = (status: WorkspaceStatus, event: WorkspaceEvent) =>
+  TRANSITIONS[event].from.includes(status)
+
+/**
+ * The machine that a status wants. `failed` keeps its reason and lets go of its machine: a failure must not cost money.
+ * `asleep` is suspended where the backend can, stopped where it cannot.
+ */
+export const WANTED_MACHINE: Record<WorkspaceStatus, 'started' | 'stopped' | 'asleep' | 'none'> = {
+  provisioning: 'started',
+  ready: 'started',
+  degraded: 'started',
+  offline: 'started',
+  failed: 'none',
+  paused: 'stopped',
+  hibernated: 'asleep',
+  removed: 'none',
+}
+
+/** Statuses whose machine should be in one of these conditions. */
+export const statusesWanting = (...machines: (typeof WANTED_MACHINE)[WorkspaceStatus][]) =>
+  STATUSES.filter((status) => machines.includes(WANTED_MACHINE[status]))
+
+/** Statuses that end by themselves, at the latest at the row's deadline. */
+export const isTransient = (status: WorkspaceStatus) => status === 'provisioning' || status === 'offline'

@@ -1,0 +1,173 @@
+// The reads and leases that more than one verb shares. A lease is a claim on a row that runs out by itself, so a process
+// that dies holding one delays its workspace and never blocks it.
+import { and, asc, eq, getTableColumns, gt, inArray, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
+import { workspaceNotFound } from '../platform/errors.ts'
+import type { Workspace } from './workspace.ts'
+
+/** A claimed row, with the lease that later writes must still hold, the identity our machines are labelled with,
+ * and the key of our agents' inbound secrets. */
+export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string; agentKey: string }
+
+/** Longer than the longest single provider call (a create may block 40 s), so a live holder never loses its lease. */
+export const LEASE_MS = 90_000
+
+/** @throws DomainError `not_found` */
+export async function getWorkspace(db: Database, id: string): Promise<Workspace> {
+  const [row] = await db.select().from(workspaces).where(eq(workspaces.id, id))
+  if (row === undefined) throw workspaceNotFound()
+  return row
+}
+
+/** @throws DomainError `not_found`, also for a workspace that is removed */
+export async function getLivingWorkspace(db: Database, id: string): Promise<Workspace> {
+  const row = await getWorkspace(db, id)
+  if (row.status === 'removed') throw workspaceNotFound()
+  return row
+}
+
+export type ListInput = {
+  limit: number
+  after?: { createdAt: Date; id: string } | undefined
+  /** Those alone; null: all. */
+  only?: readonly string[] | null
+}
+
+/** Living workspaces, oldest first. One more than `limit` is asked for, to know whether there is a next page. */
+export async function listWorkspaces(
+  db: Database,
+  input: ListInput,
+): Promise<{ rows: Workspace[]; more: boolean }> {
+  const { after } = input
+  const rows = await db
+    .select()
+    .from(workspaces)
+    .where(
+      and(
+        ne(workspaces.status, 'removed'),
+        input.only == null ? undefined : inArray(workspaces.id, [...input.only]),
+        after === undefined
+          ? undefined
+          : or(
+              gt(workspaces.createdAt, after.createdAt),
+              and(eq(workspaces.createdAt, after.createdAt), gt(workspaces.id, after.id)),
+            ),
+      ),
+    )
+    .orderBy(asc(workspaces.createdAt), asc(workspaces.id))
+    .limit(input.limit + 1)
+  return { rows: rows.slice(0, input.limit), more: rows.length > input.limit }
+}
+
+const claimColumns = {
+  ...getTableColumns(workspaces),
+  controlPlane: sql<string>`(select ${controlPlane.id} from ${controlPlane})`,
+  agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
+}
+
+const isFree = (now: Date) => or(isNull(workspaces.leasedUntil), lte(workspaces.leasedUntil, now))
+
+const lease = (now: Date) => ({
+  leaseId: crypto.randomUUID(),
+  leasedUntil: new Date(now.getTime() + LEASE_MS),
+})
+
+/** Takes the lease of one workspace; undefined when somebody else holds it or there is no such row. */
+export async function claimWorkspace(
+  db: Database,
+  id: string,
+  now: Date,
+): Promise<ClaimedWorkspace | undefined> {
+  const [row] = await db
+    .update(workspaces)
+    .set(lease(now))
+    .where(and(eq(workspaces.id, id), isFree(now)))
+    .returning(claimColumns)
+  return row as ClaimedWorkspace | undefined
+}
+
+/**
+ * Takes the leases of up to `limit` workspaces that were due at `dueAt`, longest overdue first. Two sweeps at once never get
+ * the same row.
+ */
+export async function claimDue(
+  db: Database,
+  now: Date,
+  { dueAt, limit }: { dueAt: Date; limit: number },
+): Promise<ClaimedWorkspace[]> {
+  const due = db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(lte(workspaces.nextCheckAt, dueAt), isFree(now)))
+    .orderBy(asc(workspaces.nextCheckAt))
+    .limit(limit)
+    .for('update', { skipLocked: true })
+  const rows = await db
+    .update(workspaces)
+    .set(lease(now))
+    .where(sql`${workspaces.id} in ${due}`)
+    .returning(claimColumns)
+  return rows as ClaimedWorkspace[]
+}
+
+/** The row as it is now, with its lease prolonged; undefined when the lease ran out and is somebody else's. */
+export async function renewLease(
+  db: Database,
+  row: ClaimedWorkspace,
+  now: Date,
+): Promise<ClaimedWorkspace | undefined> {
+  const [renewed] = await db
+    .update(workspaces)
+    .set({ leasedUntil: new Date(now.getTime() + LEASE_MS) })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+    .returning(claimColumns)
+  return renewed as ClaimedWorkspace | undefined
+}
+
+/**
+ * Ends a lease and says when to look next (null: when something happens). If somebody asked for a look while the lease was
+ * held, theirs stands.
+ * @returns whether such a look is due
+ */
+export async function releaseWorkspace(
+  db: Database,
+  row: ClaimedWorkspace,
+  next: { at: Date | null; attempts: number },
+): Promise<boolean> {
+  const seen =
+    row.nextCheckAt === null ? sql`null::timestamptz` : sql`${row.nextCheckAt.toISOString()}::timestamptz`
+  const wanted = next.at === null ? sql`null::timestamptz` : sql`${next.at.toISOString()}::timestamptz`
+  const [released] = await db
+    .update(workspaces)
+    .set({
+      leaseId: null,
+      leasedUntil: null,
+      attempts: next.attempts,
+      nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${seen} then ${wanted} else ${workspaces.nextCheckAt} end`,
+    })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+    .returning({ asked: sql<boolean>`${workspaces.nextCheckAt} is distinct from ${wanted}` })
+  return released?.asked === true
+}
+
+/** Ends the leases of workspaces that were not looked at: they are due as they were. */
+export async function giveBack(db: Database, rows: readonly ClaimedWorkspace[]): Promise<void> {
+  if (rows.length === 0) return
+  const leases = rows.map(({ leaseId }) => leaseId)
+  await db
+    .update(workspaces)
+    .set({ leaseId: null, leasedUntil: null })
+    .where(inArray(workspaces.leaseId, leases))
+}
+
+/**
+ * Ends every lease there is, and says that who was under one is due. Only for a process that is alone with its database:
+ * whoever held them is dead.
+ */
+export async function releaseAllLeases(db: Database, now: Date): Promise<void> {
+  await db
+    .update(workspaces)
+    .set({ leaseId: null, leasedUntil: null, nextCheckAt: now })
+    .where(isNotNull(workspaces.leasedUntil))
+}

@@ -1,0 +1,35 @@
+// A transition of many workspaces in one statement: all that a subquery names and that the event means something to.
+import { and, inArray, type SQL, sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { TRANSITIONS } from './lifecycle.ts'
+import { appendEvents, type Changing, type TransitionInput } from './transition.ts'
+
+export type ManyTransition = Pick<TransitionInput, 'event' | 'now' | 'payload' | 'where'> & {
+  /** Whose: a subquery of ids. */
+  ids: SQL
+  changes: NonNullable<TransitionInput['changes']>
+  /** Further data-modifying statements over the rows that moved (`moved`). */
+  also?: SQL[]
+}
+
+/** @returns the ids that moved */
+export async function transitionMany(services: Changing, input: ManyTransition): Promise<string[]> {
+  const { db } = services
+  const { changes, event, ids, now } = input
+  const { from, to } = TRANSITIONS[event]
+  const moved = db.$with('moved').as(
+    db
+      .update(workspaces)
+      .set({ ...changes, status: to, statusChangedAt: now, updatedAt: now })
+      .where(and(sql`${workspaces.id} in (${ids})`, inArray(workspaces.status, [...from]), input.where))
+      .returning(),
+  )
+  const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
+  const logged = appendEvents(services, 'moved', input)
+  const rows = await db
+    .with(moved, ...also, logged)
+    .select({ id: moved.id })
+    .from(moved)
+  for (const { id } of rows) services.changed(id)
+  return rows.map(({ id }) => id)
+}

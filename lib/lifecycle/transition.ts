@@ -1,0 +1,96 @@
+// The only writer of `status`: one conditional UPDATE that moves a workspace from the statuses its event allows, and
+// appends the event's row in the same statement. No row back means somebody else moved it first.
+import type { Core, Store } from '../platform/context.ts'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { appendRows } from '../events/append-event.ts'
+import type { EventType, Telling } from '../events/event-types.ts'
+import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
+import type { Workspace } from './workspace.ts'
+
+/** What a change needs: the database, and who is to be told that what they remember is over. */
+export type Changing = Pick<Core, 'by' | 'changed' | 'db'>
+
+type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
+
+/** The row an observation was made of. A transition that carries it cannot move a workspace that has gone on since. */
+export type Fence = { generation: number; machineId?: string | null }
+
+/** With the facts for the event's row, beside the new status. Never a secret. */
+export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = Telling<Event> & {
+  id: string
+  event: Event
+  now: Date
+  /** Written with the status. */
+  changes?: Omit<Changes, 'status' | 'statusChangedAt' | 'updatedAt'>
+  fence?: Fence
+  /** Further conditions, compared in the same statement. */
+  where?: SQL | undefined
+}
+
+/** @returns the row after the move, or undefined when the event has no meaning for it any more */
+export async function transition<Event extends WorkspaceEvent>(
+  services: Changing,
+  input: TransitionInput<Event>,
+): Promise<Workspace | undefined> {
+  const { from, to } = TRANSITIONS[input.event]
+  return changeWorkspace(services, {
+    ...input,
+    where: and(inArray(workspaces.status, [...from]), input.where),
+    changes: { ...input.changes, status: to, statusChangedAt: input.now },
+  })
+}
+
+export type ChangeInput<Event extends EventType = EventType> = Telling<Event> & {
+  id: string
+  event: Event
+  now: Date
+  where?: SQL | undefined
+  changes: Omit<Changes, 'updatedAt'>
+  fence?: Fence
+}
+
+/** A change of a workspace together with its event, in one statement. Statuses move through {@link transition} only. */
+export async function changeWorkspace<Event extends EventType>(
+  services: Changing,
+  input: ChangeInput<Event>,
+): Promise<Workspace | undefined> {
+  const { db } = services
+  const { fence } = input
+  const moved = db.$with('moved').as(
+    db
+      .update(workspaces)
+      .set({ ...input.changes, updatedAt: input.now })
+      .where(
+        and(
+          eq(workspaces.id, input.id),
+          input.where,
+          fence === undefined ? undefined : eq(workspaces.generation, fence.generation),
+          fence?.machineId === undefined
+            ? undefined
+            : sql`${workspaces.machineId} is not distinct from ${fence.machineId}`,
+        ),
+      )
+      .returning(),
+  )
+  const logged = appendEvents(services, 'moved', input)
+  const [row] = await db.with(moved, logged).select().from(moved)
+  if (row !== undefined) services.changed(row.id)
+  return row
+}
+
+/** The CTE that appends one event for each row of another CTE that returns workspaces. */
+export function appendEvents<Event extends EventType>(
+  { by, db }: Pick<Store, 'by' | 'db'>,
+  source: string,
+  input: { event: Event; now: Date } & Telling<Event>,
+) {
+  const payload = JSON.stringify({ ...input.payload, ...(by === undefined ? {} : { by }) })
+  return appendRows(db, source, {
+    event: input.event,
+    now: input.now,
+    workspaceId: sql`id`,
+    generation: sql`generation`,
+    payload: sql`jsonb_build_object('status', status) || ${payload}::jsonb`,
+  })
+}

@@ -1,0 +1,29 @@
+// `Prefer: wait=N`: an answer that is held until the workspace rests, so that nobody has to poll in a loop.
+import type { Core } from '../platform/context.ts'
+import { lookAgain } from '../platform/poll.ts'
+import { isTransient } from './lifecycle.ts'
+import { getWorkspace } from './queries.ts'
+import type { Workspace } from './workspace.ts'
+
+/** Longest wait that is granted, in seconds: proxies between us and the caller give up at about a hundred. */
+export const MAX_WAIT_SECONDS = 60
+
+/** Whether a workspace has come to rest: its status is not transient, and a removed one's machine is known to be gone. */
+const isSettled = (row: Workspace) =>
+  !isTransient(row.status) && (row.status !== 'removed' || row.launchId === null)
+
+/** Reads the workspace until it is settled, the time is over, the caller has left or we must; then returns what it is now. */
+export async function waitUntilSettled(
+  services: Core,
+  id: string,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<Workspace> {
+  let row = await getWorkspace(services.db, id)
+  if (isSettled(row)) return row
+  await lookAgain(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+    row = await getWorkspace(db, id)
+    return isSettled(row)
+  })
+  return row
+}

@@ -1,0 +1,4 @@
+// A workspace's row, as every verb passes it around.
+import type { workspaces } from '../../drizzle/schema/index.ts'
+
+export type Workspace = typeof workspaces.$inferSelect

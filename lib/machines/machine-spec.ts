@@ -1,0 +1,196 @@
+// The machine recipe: everything a machine is made with, from the workspace's row and the launch's one-time token.
+// Pure, and in the field's terms: a backend translates it (lib/provisioner/fly/fly-provisioner.ts).
+import type { Runtime } from './runtimes.ts'
+
+/** What a tier buys. Memory in MB; shared CPUs (the tutorial's table of resource tiers). */
+export const TIERS = {
+  2: { cpus: 1, memoryMb: 512 },
+  3: { cpus: 2, memoryMb: 2048 },
+  4: { cpus: 4, memoryMb: 4096 },
+} as const
+
+export type Tier = keyof typeof TIERS
+
+export const DEFAULT_TIER: Tier = 3
+
+export const isTier = (value: number): value is Tier => Object.hasOwn(TIERS, value)
+
+/** The port every Molecule runtime listens on, unless its config.yaml says otherwise (molecule.md §0.2). */
+export const AGENT_PORT = 8000
+
+/** Where an agent says what it is; the only path that every generation serves and never gates (molecule.md §1.6). */
+export const AGENT_CARD_PATH = '/.well-known/agent-card.json'
+
+export type MachineSpec = {
+  name: string
+  region: string
+  image: string
+  cpus: number
+  memoryMb: number
+  env: Record<string, string>
+  /** Absolute guest path → text. */
+  files: Record<string, string>
+  /** What nobody but the guest may read: variables, and files. No name is in both places. */
+  secrets: Record<string, string>
+  secretFiles: Record<string, string>
+  /** Marks the machine as this workspace's, of this generation, launched by this control plane. */
+  labels: MachineLabels
+  port: number
+  /** Where the agent answers once it listens. */
+  healthPath: string
+}
+
+export type MachineLabels = {
+  workspaceId: string
+  generation: number
+  launchId: string
+  controlPlane: string
+}
+
+/** Variables the platform owns. A caller who could set them could hijack a machine's identity (molecule.md §1.1). */
+export const RESERVED_ENV = [
+  'WORKSPACE_ID',
+  'WORKSPACE_CONFIG_PATH',
+  'CONFIGS_DIR',
+  'PLATFORM_URL',
+  'MOLECULE_URL',
+  'MOLECULE_WORKSPACE_TOKEN',
+  'MOLECULE_WORKSPACE_URL',
+  'MOLECULE_DELIVERY_MODE',
+  'ADAPTER_MODULE',
+  'PYTHONPATH',
+  'TIER',
+  'PARENT_ID',
+] as const
+
+/** Whether a variable may not be set by a caller: ours, or one that Fly sets itself (fly.md §5). */
+export const isReservedEnv = (name: string) =>
+  (RESERVED_ENV as readonly string[]).includes(name) || name.startsWith('FLY_')
+
+export type MachineSpecInput = {
+  workspace: {
+    id: string
+    name: string
+    role: string | null
+    runtime: Runtime
+    tier: Tier
+    region: string
+    model: string | null
+    parentId: string | null
+    env: Record<string, string>
+    config: Record<string, unknown>
+    generation: number
+  }
+  image: string
+  launchId: string
+  controlPlane: string
+  /** The workspace's stored secrets, by variable. */
+  secrets: Record<string, string>
+  /** The workspace token in plain text: it travels with the machine and nowhere else. */
+  token: string
+  /** What we prove ourselves with to the agent (molecule.md §1.6). */
+  inboundSecret: string
+  /** Where agents reach us; also the base of the address the agent advertises. */
+  platformUrl: string
+}
+
+/** Name of a workspace's machine. Derived, and unique in the app, so a lost create is found again (fly.md §0.3). */
+export const machineName = (workspaceId: string) => `ws-${workspaceId}`
+
+/** The recipe. A secret wins over the caller's env of that name, and the platform's own names over both (molecule.md §8.5). */
+export function machineSpec(input: MachineSpecInput): MachineSpec {
+  const { workspace } = input
+  const secrets = { ...input.secrets, MOLECULE_WORKSPACE_TOKEN: input.token }
+  return {
+    name: machineName(workspace.id),
+    region: workspace.region,
+    image: input.image,
+    ...TIERS[workspace.tier],
+    env: {
+      ...withoutNames(
+        { ...workspace.env, ...modelEnv(workspace.runtime, workspace.model) },
+        Object.keys(secrets),
+      ),
+      WORKSPACE_ID: workspace.id,
+      WORKSPACE_CONFIG_PATH: '/configs',
+      CONFIGS_DIR: '/configs',
+      PLATFORM_URL: input.platformUrl,
+      MOLECULE_URL: input.platformUrl,
+      MOLECULE_WORKSPACE_URL: `${input.platformUrl}/workspaces/${workspace.id}/a2a`,
+      MOLECULE_DELIVERY_MODE: 'push',
+      ADAPTER_MODULE: 'adapter',
+      PYTHONPATH: '/app',
+      TIER: String(workspace.tier),
+      ...(workspace.parentId === null ? {} : { PARENT_ID: workspace.parentId }),
+    },
+    files: {
+      '/configs/config.yaml': configYaml(workspace),
+    },
+    secrets,
+    secretFiles: {
+      '/configs/.auth_token': input.token,
+      '/configs/.platform_inbound_secret': input.inboundSecret,
+    },
+    labels: {
+      workspaceId: workspace.id,
+      generation: workspace.generation,
+      launchId: input.launchId,
+      controlPlane: input.controlPlane,
+    },
+    port: AGENT_PORT,
+    healthPath: AGENT_CARD_PATH,
+  }
+}
+
+function withoutNames(env: Record<string, string>, names: string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
+}
+
+// Hermes reads its model from its own variable rather than from config.yaml (molecule.md §1.2).
+function modelEnv(runtime: Runtime, model: string | null): Record<string, string> {
+  if (model === null) return {}
+  return runtime === 'hermes'
+    ? { MODEL_PROVIDER: model, HERMES_DEFAULT_MODEL: model }
+    : { MODEL_PROVIDER: model }
+}
+
+/**
+ * The agent's config.yaml: without it a Molecule runtime crash-loops (molecule.md §0.2). Values are written as JSON, which
+ * is YAML, so no text of a caller's can become a key. The caller's `config` comes first; what the platform relies on
+ * (identity, the port it dials) comes last and wins.
+ */
+export function configYaml(workspace: MachineSpecInput['workspace']): string {
+  const timeless = workspace.runtime !== 'langgraph' && workspace.runtime !== 'deepagents'
+  const settings: Record<string, unknown> = {
+    version: '1.0.0',
+    ...(timeless ? { runtime_config: { timeout: 0 } } : {}),
+    ...workspace.config,
+    name: workspace.name,
+    description: workspace.role ?? workspace.name,
+    role: workspace.role ?? '',
+    tier: workspace.tier,
+    runtime: workspace.runtime,
+    ...(workspace.model === null ? {} : { model: workspace.model }),
+  }
+  const a2a = { ...asObject(workspace.config['a2a']), port: AGENT_PORT }
+  return toYaml({ ...settings, a2a })
+}
+
+const asObject = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {}
+
+// Block style for objects and JSON for everything else: the small part of YAML that every parser agrees on.
+function toYaml(value: Record<string, unknown>, indent = ''): string {
+  return Object.entries(value)
+    .filter(([, entry]) => entry !== undefined)
+    .map(([key, entry]) => {
+      const name = /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) ? key : JSON.stringify(key)
+      const nested = asObject(entry)
+      return Object.keys(nested).length > 0
+        ? `${indent}${name}:\n${toYaml(nested, `${indent}  `)}`
+        : `${indent}${name}: ${JSON.stringify(entry)}\n`
+    })
+    .join('')
+}

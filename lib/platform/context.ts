@@ -1,0 +1,37 @@
+// What nearly every function of lib needs from its surroundings, in two sizes. A signature names the smallest one that it can
+// work with; the entries compose the whole (lib/control-plane/services.ts).
+import type { Database } from '../../drizzle/database.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Budget, Meter } from './subrequest-budget.ts'
+import type { Tracer } from './trace.ts'
+
+/** For reading and changing stored state. */
+export type Store = {
+  db: Database
+  now: () => Date
+  /** The caller on whose behalf a change is made, as a key (lib/auth/caller.ts). Events record it. Absent: the control plane itself. */
+  by?: string
+}
+
+/** For work that also waits, reports, or calls other services. */
+export type Core = Store & {
+  log: Log
+  metrics: Metrics
+  tracer: Tracer
+  /** Requests that this work may still send. */
+  budget: Budget
+  /** Counts requests against a budget, on Workers; undefined where requests are not limited. */
+  meter: Meter | undefined
+  /** Drops what this process has cached about a workspace. Every change of a workspace calls it. */
+  changed: (workspaceId: string) => void
+  /** Whether work may continue for minutes after an answer: true on Node; on Workers it ends after 30 s. */
+  longBackground: boolean
+  /** Aborted when this process is shutting down: no new work begins then. Workers are not notified. */
+  stopping: AbortSignal | undefined
+  /** Resolves after `ms` milliseconds, or as soon as the signal aborts. Tests shorten it. */
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>
+}
+
+/** Whether the process is shutting down. What is due stays due, for the next process or another replica. */
+export const isStopping = ({ stopping }: Pick<Core, 'stopping'>): boolean => stopping?.aborted === true

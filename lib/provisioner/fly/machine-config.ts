@@ -1,0 +1,77 @@
+// A machine spec as Fly's machine config. Everything that has a default at Fly and matters to us is said explicitly.
+import { encodeBase64 } from '../../platform/encoding.ts'
+import type { MachineConfig } from '../../fly/client.ts'
+import type { MachineSpec } from '../../machines/machine-spec.ts'
+import { type FlyEndpoint, SERVICE_PORT } from './endpoint.ts'
+import { toMetadata } from './labels.ts'
+import { secretReferences } from './secrets.ts'
+
+/** Restarts of a crashing agent that Fly tries by itself before the machine stays stopped. */
+export const MAX_RESTARTS = 3
+
+/** `fly`: secret values as secrets of the app, named by the config; `env`: in the config, in plain text. */
+export type SecretsDelivery = 'fly' | 'env'
+
+export function flyConfig(
+  spec: MachineSpec,
+  delivery: SecretsDelivery,
+  endpoint: FlyEndpoint,
+): MachineConfig {
+  const { port, handlers } = SERVICE_PORT[endpoint]
+  const isPlain = delivery === 'env'
+  const references = isPlain ? undefined : secretReferences(spec)
+  return {
+    image: spec.image,
+    guest: { cpu_kind: 'shared', cpus: spec.cpus, memory_mb: spec.memoryMb },
+    env: isPlain ? { ...spec.env, ...spec.secrets } : spec.env,
+    files: [
+      ...Object.entries(isPlain ? { ...spec.files, ...spec.secretFiles } : spec.files).map(
+        ([guest_path, text]) => ({
+          guest_path,
+          raw_value: encodeBase64(new TextEncoder().encode(text)),
+          // Agents drop to an unprivileged user and have to read their token (molecule.md §8.5).
+          mode: 0o644,
+        }),
+      ),
+      ...(references?.files ?? []),
+    ],
+    ...(references === undefined ? {} : { processes: references.processes }),
+    metadata: toMetadata(spec.labels),
+    services: [
+      {
+        protocol: 'tcp',
+        internal_port: spec.port,
+        // This control plane decides when a machine sleeps. Fly's own autostop treats all machines of an app as one pool,
+        // and autostart would let any stray request undo a pause (fly.md §4.3, §11.12).
+        autostart: false,
+        autostop: 'off',
+        // No `min_machines_running`: it counts machines of a region, and ours are not interchangeable.
+        ports: [
+          {
+            port,
+            handlers: [...handlers],
+            // Fly ends connections that are silent for 60 s; agents think for longer (fly.md §7.5).
+            http_options: { idle_timeout: 3600, response: { pristine: true } },
+          },
+        ],
+      },
+    ],
+    checks: {
+      agent: {
+        type: 'http',
+        method: 'GET',
+        path: spec.healthPath,
+        port: spec.port,
+        interval: '30s',
+        timeout: '5s',
+        grace_period: '10s',
+        // Shown, and not acted upon: a failing check must not cut a busy agent off from its callers (fly.md §4.4).
+        kind: 'informational',
+      },
+    },
+    // A clean exit stays stopped, so that an agent can end itself; a crash is tried again a few times (fly.md §4.2).
+    restart: { policy: 'on-failure', max_retries: MAX_RESTARTS },
+    stop_config: { signal: 'SIGTERM', timeout: '30s' },
+    auto_destroy: false,
+  }
+}

@@ -1,0 +1,12 @@
+// The surroundings of everything that observes machines and acts on them.
+import type { Context } from '../config/context.ts'
+import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { Provisioner } from '../provisioner/provisioner.ts'
+
+export type ReconcileContext = Context & {
+  provisioner: Provisioner
+  /** Reaches the provider's API and the machines, and nothing else (lib/egress/). */
+  fetch: typeof fetch
+  /** Workspaces that were observed a moment ago because a message failed. */
+  looks: ShortCache<true>
+}

@@ -1,0 +1,77 @@
+// Fly takes about one create a second per app, so a burst of workspaces is spread over apps and time instead of running
+// into refusals. A turn says when a workspace may expect to be made, in the order of asking; a permit, taken when its turn has
+// come, keeps those who come late together from being sent together. Both are one row per app, shared by all replicas.
+import type { ReconcileContext } from './context.ts'
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
+
+export type Turn = { app: string; at: Date }
+
+/** The workspace's turn; taken now if it has none yet. First asked, first made. */
+export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace): Promise<Turn> {
+  if (row.launchSlotAt !== null && row.app !== null) return { app: row.app, at: row.launchSlotAt }
+  const { db, provisioner } = services
+  const now = services.now()
+  // A launch that may have been carried out has to be repeated in its own app, where its name is taken.
+  const app = row.app ?? (await leastLoadedApp(services))
+  const { perSecond, burst } = provisioner.launchRate
+  const interval = seconds(1 / perSecond)
+  const moment = sql`${now.toISOString()}::timestamptz`
+  const paced = db.$with('paced', { nextTurnAt: launchPace.nextTurnAt }).as(
+    sql`insert into ${launchPace} (app, next_turn_at, next_send_at) values (${app}, ${moment} + ${interval}, ${moment})
+        on conflict (app) do update set next_turn_at = greatest(${launchPace.nextTurnAt}, ${moment}) + ${interval} returning next_turn_at`,
+  )
+  const at = sql<Date>`greatest(${moment}, (select next_turn_at from paced) - ${seconds(burst / perSecond)})`
+  const [turn] = await db
+    .with(paced)
+    .update(workspaces)
+    .set({ launchSlotAt: at, app })
+    .where(eq(workspaces.id, row.id))
+    .returning({ at: workspaces.launchSlotAt })
+  const slot = turn?.at ?? now
+  // Waiting for its turn is not the machine's fault: the deadline counts from there.
+  if (slot > now) {
+    await db
+      .update(workspaces)
+      .set({ deadlineAt: provisionDeadline(services.config, row.runtime, slot) })
+      .where(eq(workspaces.id, row.id))
+  }
+  return { app, at: slot }
+}
+
+/** Permission to send one create to an app now; or when to ask again, in milliseconds. */
+export async function takePermit(
+  { db, provisioner }: ReconcileContext,
+  app: string,
+  now: Date,
+): Promise<{ retryMs?: number }> {
+  const { perSecond, burst } = provisioner.launchRate
+  const moment = sql`${now.toISOString()}::timestamptz`
+  const granted = await db
+    .update(launchPace)
+    .set({ nextSendAt: sql`greatest(${launchPace.nextSendAt}, ${moment}) + ${seconds(1 / perSecond)}` })
+    .where(
+      and(
+        eq(launchPace.app, app),
+        sql`${launchPace.nextSendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
+      ),
+    )
+    .returning({ app: launchPace.app })
+  return granted.length > 0 ? {} : { retryMs: 1000 / perSecond }
+}
+
+const seconds = (count: number) => sql`make_interval(secs => ${count}::float8)`
+
+async function leastLoadedApp({ db, provisioner }: ReconcileContext): Promise<string> {
+  const { apps } = provisioner
+  if (apps.length === 1) return apps[0]
+  const loads = await db
+    .select({ app: workspaces.app, machines: sql<number>`count(*)::int` })
+    .from(workspaces)
+    .where(sql`${inArray(workspaces.app, [...apps])} and ${isNotNull(workspaces.app)}`)
+    .groupBy(workspaces.app)
+  const loadOf = (app: string) => loads.find((load) => load.app === app)?.machines ?? 0
+  return apps.reduce((least, app) => (loadOf(app) < loadOf(least) ? app : least), apps[0])
+}

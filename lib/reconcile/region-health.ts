@@ -1,0 +1,80 @@
+// What was learned of each region by asking for machines there. A region that has no room is passed over for a while; then
+// one launch may try it again, and its outcome decides for all.
+import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { regionHealth } from '../../drizzle/schema/index.ts'
+import type { ProvisionProblem } from '../provisioner/provisioner.ts'
+import { problemReason } from './decide.ts'
+
+export type RegionHealth = typeof regionHealth.$inferSelect
+
+const FIRST_PAUSE_SECONDS = 15
+const LONGEST_PAUSE_SECONDS = 900
+/** How long the one launch that tries a region again has for itself. */
+const TRIAL_SECONDS = 60
+
+export type RegionChoice = { region: string } | { openUntil: Date }
+
+/** The first of the wanted regions that is not passed over at the moment, or when the first of them may be tried again. */
+export async function chooseRegion(db: Database, wanted: string[], now: Date): Promise<RegionChoice> {
+  const known = await db.select().from(regionHealth).where(inArray(regionHealth.region, wanted))
+  const healthOf = (region: string) => known.find((health) => health.region === region)
+  for (const region of wanted) {
+    const openUntil = healthOf(region)?.openUntil ?? null
+    if (openUntil === null) return { region }
+    if (openUntil <= now && (await claimTrial(db, region, now))) return { region }
+  }
+  const reopenings = known.flatMap(({ openUntil }) =>
+    openUntil !== null && openUntil > now ? [openUntil.getTime()] : [],
+  )
+  return { openUntil: new Date(Math.min(...reopenings, now.getTime() + TRIAL_SECONDS * 1000)) }
+}
+
+// Compare and set: of many who see that the pause is over, one wins.
+async function claimTrial(db: Database, region: string, now: Date): Promise<boolean> {
+  const claimed = await db
+    .update(regionHealth)
+    .set({ openUntil: new Date(now.getTime() + TRIAL_SECONDS * 1000) })
+    .where(and(eq(regionHealth.region, region), lte(regionHealth.openUntil, now)))
+    .returning({ region: regionHealth.region })
+  return claimed.length > 0
+}
+
+export async function noteRegionWorks(db: Database, region: string, now: Date): Promise<void> {
+  const works = { failures: 0, openUntil: null, lastSuccessAt: now }
+  await db
+    .insert(regionHealth)
+    .values({ region, ...works })
+    .onConflictDoUpdate({ target: regionHealth.region, set: works })
+}
+
+export async function noteNoCapacity(
+  db: Database,
+  region: string,
+  problem: ProvisionProblem,
+  now: Date,
+): Promise<void> {
+  const moment = sql`${now.toISOString()}::timestamptz`
+  const failure = { lastFailure: problemReason(problem), lastFailureAt: now }
+  const seconds = sql`least(${LONGEST_PAUSE_SECONDS}::float8, ${FIRST_PAUSE_SECONDS} * power(2, ${regionHealth.failures}))`
+  await db
+    .insert(regionHealth)
+    .values({
+      region,
+      failures: 1,
+      openUntil: new Date(now.getTime() + FIRST_PAUSE_SECONDS * 1000),
+      ...failure,
+    })
+    .onConflictDoUpdate({
+      target: regionHealth.region,
+      set: {
+        failures: sql`${regionHealth.failures} + 1`,
+        openUntil: sql`${moment} + make_interval(secs => ${seconds})`,
+        ...failure,
+      },
+    })
+}
+
+/** Everything that is known, by region. */
+export const listRegionHealth = (db: Database): Promise<RegionHealth[]> =>
+  db.select().from(regionHealth).orderBy(asc(regionHealth.region))

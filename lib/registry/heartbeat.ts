@@ -1,0 +1,141 @@
+// An agent's repeated sign of life. A beat with a valid token is proof of life even where register was never called
+// (molecule.md §7.7); members that are missing mean "no change" (molecule.md §1.5).
+import type { Core, Store } from '../platform/context.ts'
+import { and, eq, ne, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { storableText } from '../platform/postgres-text.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import { transition } from '../lifecycle/transition.ts'
+import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from '../auth/authenticate-agent.ts'
+import { inboundSecret } from '../auth/inbound-secret.ts'
+
+const count = z
+  .number()
+  .finite()
+  .min(0)
+  .transform((value) => Math.min(Math.trunc(value), 2_147_483_647))
+
+/** The body of POST /registry/heartbeat (molecule.md §1.5). Members that newer agents add are ignored. */
+export const HeartbeatInput = z.object({
+  workspace_id: z.uuid(),
+  error_rate: z.number().min(0).max(1).nullish(),
+  sample_error: storableText().nullish(),
+  active_tasks: count.nullish(),
+  current_task: storableText().nullish(),
+  uptime_seconds: count.nullish(),
+  runtime_state: z.string().max(100).nullish(),
+})
+
+type HeartbeatInput = z.infer<typeof HeartbeatInput>
+
+/**
+ * @returns the row, undefined when the agent belongs to a generation that is over; and the secret by which that agent knows us
+ * @throws DomainError `unauthenticated`
+ */
+export async function recordHeartbeat(
+  services: Core,
+  input: HeartbeatInput,
+  token: string | undefined,
+): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
+  if (token === undefined) throw noToken()
+  const now = services.now()
+  const { identity, row } = await noteBeat(services, input, token, now)
+  const { agentKey, generation } = identity
+  return {
+    row: row === undefined ? undefined : await noteHealth(services, input, row, now),
+    inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation),
+  }
+}
+
+/** Agents beat all day, so the token is checked in the statement that notes it. @throws DomainError `unauthenticated` */
+async function noteBeat(
+  { db }: Store,
+  input: HeartbeatInput,
+  token: string,
+  now: Date,
+): Promise<{ identity: AgentIdentity; row: Workspace | undefined }> {
+  const { used, older } = await tokenUse(db, token, now)
+  const beat = db
+    .update(workspaces)
+    .set({
+      lastHeartbeatAt: now,
+      // Work in flight keeps a workspace awake.
+      ...(input.active_tasks != null && input.active_tasks > 0 ? { lastActiveAt: now } : {}),
+      ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
+      ...(input.sample_error == null ? {} : { sampleError: input.sample_error.slice(0, 4096) }),
+      ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),
+      ...(input.current_task == null ? {} : { currentTask: input.current_task.slice(0, 4096) }),
+      // Partial beats report 0 (molecule.md §1.5): an agent's uptime never falls within one generation.
+      ...(input.uptime_seconds == null
+        ? {}
+        : { uptimeSeconds: sql`greatest(${workspaces.uptimeSeconds}, ${input.uptime_seconds}::bigint)` }),
+      nextCheckAt: sql`case when ${workspaces.status} in ('provisioning', 'offline') then ${now.toISOString()}::timestamptz else ${workspaces.nextCheckAt} end`,
+    })
+    .where(
+      and(
+        eq(workspaces.id, input.workspace_id),
+        sql`${workspaces.id} = (select workspace_id from used)`,
+        sql`${workspaces.generation} = coalesce((select generation from used), ${workspaces.generation})`,
+        ne(workspaces.status, 'removed'),
+      ),
+    )
+    .returning()
+  const noted = db.$with('beat').as(beat)
+  const [found] = await db
+    .with(used, older, noted)
+    .select()
+    .from(used)
+    .leftJoin(noted, sql`true`)
+  if (found?.used.workspaceId !== input.workspace_id) throw wrongToken()
+  return { identity: identityOf(found.used), row: found.beat ?? undefined }
+}
+
+async function noteHealth(
+  services: Core,
+  input: HeartbeatInput,
+  row: Workspace,
+  now: Date,
+): Promise<Workspace> {
+  const event = healthEvent(row, input)
+  if (event === undefined) return row
+  const reason = event === 'trouble_reported' ? troubleOf(input) : null
+  const moved = await transition(services, {
+    id: row.id,
+    event,
+    now,
+    fence: { generation: row.generation },
+    changes: { reason },
+    payload: {
+      error_rate: row.errorRate,
+      runtime_state: input.runtime_state ?? '',
+      ...(reason === null ? {} : { reason }),
+    },
+  })
+  return moved ?? row
+}
+
+/** Whether a status that this beat found can move on without waiting for the next sweep. */
+export const isWaitingForAgent = (row: Workspace) => isTransient(row.status)
+
+// The thresholds are Molecule's (molecule.md §2.7). `ok` is what its CLI sends for "nothing special" (molecule.md §8.1).
+function healthEvent(
+  row: Workspace,
+  input: HeartbeatInput,
+): 'trouble_reported' | 'trouble_ended' | undefined {
+  const wedged = input.runtime_state === 'wedged'
+  const rate = input.error_rate ?? row.errorRate
+  if (row.status === 'ready' && (wedged || rate >= 0.5)) return 'trouble_reported'
+  if (row.status === 'degraded' && !wedged && input.error_rate != null && rate < 0.1) return 'trouble_ended'
+  return undefined
+}
+
+const troubleOf = (input: HeartbeatInput) =>
+  input.runtime_state === 'wedged'
+    ? { code: 'wedged', message: 'The agent reports that it is wedged.', hint: 'Restart the workspace.' }
+    : {
+        code: 'high_error_rate',
+        message: `The agent reports that ${Math.round((input.error_rate ?? 1) * 100)}% of its calls fail.`,
+        hint: 'See last_sample_error for one of them.',
+      }

@@ -1,0 +1,50 @@
+// Whom an agent finds around it: its siblings, its children and its parent (molecule.md §2.6).
+import { and, asc, eq, ne, or, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+
+/** Peers in an answer, at most: a root has all other roots for siblings. */
+const MOST = 1_000
+
+const columns = {
+  id: workspaces.id,
+  name: workspaces.name,
+  role: workspaces.role,
+  tier: workspaces.tier,
+  status: workspaces.status,
+  agentCard: workspaces.agentCard,
+  parentId: workspaces.parentId,
+  activeTasks: workspaces.activeTasks,
+}
+
+export type Peer = Pick<Workspace, keyof typeof columns>
+
+/**
+ * Living peers, the oldest first.
+ * @param search a part of the name, the role or the card's description, in any case
+ * @throws DomainError `not_found`, also for a workspace that is removed
+ */
+export async function listPeers(db: Database, id: string, search: string): Promise<Peer[]> {
+  const self = await getLivingWorkspace(db, id)
+  const sibling = sql`${workspaces.parentId} is not distinct from ${self.parentId}::uuid`
+  const described = sql`concat_ws(' ', ${workspaces.name}, ${workspaces.role}, ${workspaces.agentCard}->>'description')`
+  return db
+    .select(columns)
+    .from(workspaces)
+    .where(
+      and(
+        ne(workspaces.status, 'removed'),
+        ne(workspaces.id, id),
+        or(
+          sibling,
+          eq(workspaces.parentId, id),
+          self.parentId === null ? undefined : eq(workspaces.id, self.parentId),
+        ),
+        search === '' ? undefined : sql`strpos(lower(${described}), lower(${search})) > 0`,
+      ),
+    )
+    .orderBy(asc(workspaces.createdAt), asc(workspaces.id))
+    .limit(MOST)
+}

@@ -1,0 +1,14 @@
+// What counts as a death when images are compared: a machine that stopped or was lost, an agent that fell silent or reports that
+// most of its calls fail, and one that registers again with the same token: its process ended, and Fly started it anew.
+import { type SQL, sql } from 'drizzle-orm'
+import { events } from '../../drizzle/schema/index.ts'
+
+const DEATHS = ['machine_stopped', 'machine_lost', 'agent_silent', 'agent_lost', 'trouble_reported']
+
+/** Whether an event can be one. */
+export const mayTellOfDeath: SQL = sql`${events.type} in ${[...DEATHS, 'agent_registered']}`
+
+/** @param source a relation of such events: `id` of the workspace, `type`, `generation` */
+export const countDeaths = (source: SQL): SQL<number> => sql`(
+  select coalesce(sum(case when type = 'agent_registered' then number - 1 else number end), 0)::int
+  from (select type, count(*) as number from ${source} group by id, generation, type) as counted)`

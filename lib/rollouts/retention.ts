@@ -1,0 +1,20 @@
+// Which workspaces a rollout reached is forgotten some time after it has ended (AUDIT_RETENTION_DAYS); that there was one is not,
+// and neither is one that can still be rolled back.
+import type { Context } from '../config/context.ts'
+import { sql } from 'drizzle-orm'
+import { rollouts, rolloutWorkspaces, runtimeDefaults } from '../../drizzle/schema/index.ts'
+import { forgetInBatches } from '../platform/delete-in-batches.ts'
+
+export async function forgetRollouts({ config, db, now }: Context): Promise<void> {
+  const before = new Date(now().getTime() - config.auditRetentionDays * 86_400_000).toISOString()
+  await forgetInBatches((limit) => {
+    const old = sql`select member.rollout_id, member.workspace_id from ${rolloutWorkspaces} member
+      join ${rollouts} on ${rollouts.id} = member.rollout_id
+      where ${rollouts.finishedAt} < ${before}::timestamptz
+        and not exists (select from ${runtimeDefaults} where ${runtimeDefaults.rolloutId} = ${rollouts.id}) limit ${limit}`
+    return db
+      .delete(rolloutWorkspaces)
+      .where(sql`(${rolloutWorkspaces.rolloutId}, ${rolloutWorkspaces.workspaceId}) in (${old})`)
+      .returning({ id: rolloutWorkspaces.workspaceId })
+  })
+}

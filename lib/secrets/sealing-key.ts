@@ -1,0 +1,28 @@
+// The key that new secrets are sealed with, and sealing of all secrets that come with a new workspace.
+import type { Context } from '../config/context.ts'
+import { DomainError } from '../platform/errors.ts'
+import { seal, type Sealed } from './seal.ts'
+
+/** The key that seals now. @throws DomainError `misconfigured` */
+export function sealingKey({ config }: Pick<Context, 'config'>): Uint8Array {
+  const [key] = config.secretKeys
+  if (key !== undefined) return key
+  throw new DomainError(
+    'misconfigured',
+    'secrets cannot be stored: set SECRETS_ENCRYPTION_KEY to 32 random bytes (openssl rand -base64 32)',
+  )
+}
+
+/** Seals what a new workspace brings along. @throws DomainError `misconfigured` */
+export async function sealAll(
+  services: Context,
+  workspaceId: string,
+  values: Record<string, string>,
+): Promise<({ key: string } & Sealed)[]> {
+  const entries = Object.entries(values)
+  if (entries.length === 0) return []
+  const sealing = sealingKey(services)
+  return Promise.all(
+    entries.map(async ([key, value]) => ({ key, ...(await seal(sealing, { workspaceId, key }, value)) })),
+  )
+}

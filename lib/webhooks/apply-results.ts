@@ -1,0 +1,139 @@
+// Writes down what has become of a batch, in one statement: how far the log is taken up, what is kept and what no longer is, and
+// how the endpoint does. Only for whoever still has the lease: what others report is dropped, and told again.
+import type { Store } from '../platform/context.ts'
+import { and, eq, gt, sql } from 'drizzle-orm'
+import {
+  events,
+  type StoredAttempt,
+  webhookDeliveries,
+  webhookEndpoints,
+} from '../../drizzle/schema/index.ts'
+import type { EventType } from '../events/event-types.ts'
+import type { Settlement } from './batch.ts'
+import { type Claimed, leaseFrom } from './claim.ts'
+
+/** How an endpoint does, as seen over a batch. */
+export type Health = {
+  failures: number
+  failingSince: Date | null
+  restsUntil: Date | null
+  lastSuccessAt: Date | null
+  lastFailure: StoredAttempt | null
+  /** Why it is to be told nothing any more. */
+  disable: 'gone' | 'failing' | undefined
+  /** It was down, and is not any more: what waits for its time need not. */
+  recovered: boolean
+}
+
+/** @returns the endpoint, ours for another lease; undefined when somebody else has it, or it is gone */
+export async function settle(
+  { db, now }: Pick<Store, 'db' | 'now'>,
+  { id, leaseId }: Claimed,
+  { after, delivered, kept }: Settlement,
+  health: Health,
+): Promise<Claimed | undefined> {
+  const at = now()
+  const { disable, recovered, ...seen } = health
+  const ours = db.$with('ours').as(
+    db
+      .update(webhookEndpoints)
+      .set({
+        ...seen,
+        afterSeq: after,
+        leasedUntil: leaseFrom(at),
+        ...(disable === undefined
+          ? {}
+          : {
+              disabledAt: sql`coalesce(${webhookEndpoints.disabledAt}, ${at.toISOString()}::timestamptz)`,
+              disabledReason: sql`coalesce(${webhookEndpoints.disabledReason}, ${disable})`,
+            }),
+      })
+      .where(and(eq(webhookEndpoints.id, id), eq(webhookEndpoints.leaseId, leaseId)))
+      .returning(),
+  )
+  const isOurs = sql`exists (select from ours)`
+  const isOfIt = eq(webhookDeliveries.endpointId, id)
+  const told = db.$with('told').as(
+    db
+      .delete(webhookDeliveries)
+      .where(and(isOfIt, sql`${webhookDeliveries.seq} = any(${numbers(delivered)})`, isOurs))
+      .returning({ seq: webhookDeliveries.seq }),
+  )
+  const rows = kept.map((one) => ({
+    seq: one.seq,
+    lane: one.lane,
+    state: one.state,
+    attempts: one.attempts,
+    first_attempt_at: one.firstAttemptAt,
+    next_attempt_at: one.nextAttemptAt,
+    last_failure: one.lastFailure,
+  }))
+  const stored = db.$with('stored', { seq: webhookDeliveries.seq }).as(
+    sql`insert into ${webhookDeliveries} as d
+        (endpoint_id, seq, lane, state, attempts, first_attempt_at, next_attempt_at, last_failure, dead_at)
+      select ${id}::uuid, seq, lane, state::webhook_delivery_state, attempts, first_attempt_at, next_attempt_at, last_failure,
+        case when state = 'dead' then ${at.toISOString()}::timestamptz end
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as one(seq bigint, lane text, state text, attempts int,
+        first_attempt_at timestamptz, next_attempt_at timestamptz, last_failure jsonb)
+      where ${isOurs}
+      on conflict (endpoint_id, seq) do update set state = excluded.state, attempts = excluded.attempts,
+        first_attempt_at = excluded.first_attempt_at, next_attempt_at = excluded.next_attempt_at,
+        last_failure = excluded.last_failure, dead_at = excluded.dead_at
+      where excluded.last_failure is not null
+      returning d.seq`,
+  )
+  const recalled = db.$with('recalled').as(
+    db
+      .update(webhookDeliveries)
+      .set({ nextAttemptAt: null })
+      .where(
+        and(
+          isOfIt,
+          eq(webhookDeliveries.state, 'pending'),
+          gt(webhookDeliveries.nextAttemptAt, at),
+          sql`${recovered}::boolean and not (${webhookDeliveries.seq} = any(${numbers(kept.map(({ seq }) => seq))}))`,
+          isOurs,
+        ),
+      )
+      .returning({ seq: webhookDeliveries.seq }),
+  )
+  const noted = db.$with('noted', { seq: events.seq }).as(
+    sql`insert into ${events} (type, payload, at)
+      select ${'webhook_endpoint_disabled' satisfies EventType},
+        jsonb_build_object('endpoint_id', id, 'url', url, 'reason', disabled_reason, 'last_failure', last_failure),
+        ${at.toISOString()}::timestamptz
+      from ours where ${disable !== undefined}::boolean and disabled_at = ${at.toISOString()}::timestamptz returning seq`,
+  )
+  const [row] = await db.with(ours, told, stored, recalled, noted).select().from(ours)
+  return row === undefined ? undefined : { ...row, leaseId }
+}
+
+const numbers = (list: readonly number[]) => sql`string_to_array(${list.join(',')}, ',')::bigint[]`
+
+/**
+ * Goes on after what the log has forgotten, and says so: on the endpoint and in the log.
+ * @param to the last number that was forgotten
+ * @returns the endpoint; undefined when somebody else has it
+ */
+export async function skipForgotten(
+  { db, now }: Pick<Store, 'db' | 'now'>,
+  { afterSeq, id, leaseId }: Claimed,
+  to: number,
+): Promise<Claimed | undefined> {
+  const at = now().toISOString()
+  const gap = { from: afterSeq + 1, to }
+  const ours = db.$with('ours').as(
+    db
+      .update(webhookEndpoints)
+      .set({ afterSeq: gap.to, missed: { ...gap, at } })
+      .where(and(eq(webhookEndpoints.id, id), eq(webhookEndpoints.leaseId, leaseId)))
+      .returning(),
+  )
+  const noted = db.$with('noted', { seq: events.seq }).as(
+    sql`insert into ${events} (type, payload, at)
+      select ${'webhook_events_missed' satisfies EventType},
+        ${JSON.stringify({ endpoint_id: id, ...gap })}::jsonb, ${at}::timestamptz from ours returning seq`,
+  )
+  const [row] = await db.with(ours, noted).select().from(ours)
+  return row === undefined ? undefined : { ...row, leaseId }
+}

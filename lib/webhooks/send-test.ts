@@ -1,0 +1,43 @@
+// One delivery to see whether an endpoint takes deliveries: signed like any other, made at once and once, and kept nowhere.
+import type { WebhookContext } from './context.ts'
+import type { ShownEvent } from '../events/event-view.ts'
+import { DomainError } from '../platform/errors.ts'
+import { Unreadable } from '../secrets/seal.ts'
+import { UNREADABLE_HINT } from '../secrets/read-secrets.ts'
+import { getEndpoint } from './endpoints.ts'
+import { type Outcome, send } from './send.ts'
+import { readSigningSecrets } from './signing-secrets.ts'
+
+/** What it says it is: no event of the log has this type. */
+export const TEST_TYPE = 'webhook_endpoint_test'
+
+/**
+ * Also for one that is disabled.
+ * @returns what became of it, the id it was sent under, and how long it took in milliseconds
+ * @throws DomainError `not_found`; `misconfigured` when it cannot be signed
+ */
+export async function tryOutEndpoint(
+  services: WebhookContext,
+  id: string,
+): Promise<{ outcome: Outcome; webhookId: string; ms: number }> {
+  const { endpoint } = await getEndpoint(services, id)
+  const secrets = await readSigningSecrets(services, id).catch((error: unknown) => {
+    throw error instanceof Unreadable
+      ? new DomainError('misconfigured', `its secret cannot be read: ${UNREADABLE_HINT}`, { cause: error })
+      : error
+  })
+  if (secrets.length === 0) throw new DomainError('misconfigured', 'it has no secret: rotate it')
+  const webhookId = `msg_test_${crypto.randomUUID()}`
+  const at = services.now().toISOString()
+  const data: ShownEvent = {
+    seq: 0,
+    type: TEST_TYPE,
+    workspace_id: null,
+    generation: null,
+    at,
+    payload: { endpoint_id: id },
+  }
+  const began = performance.now()
+  const outcome = await send(services, endpoint.url, secrets, { id: webhookId, type: TEST_TYPE, at, data })
+  return { outcome, webhookId, ms: Math.round(performance.now() - began) }
+}

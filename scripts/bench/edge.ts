@@ -1,0 +1,123 @@
+// `npm run bench:edge`: what the Worker costs before it has done anything, beside an empty Worker in the same run: its size, the
+// evaluation of its modules, and the time and processor time from a new workerd to the first answer.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { childrenOf } from '../../test/support/processes.ts'
+import { bundleWorker } from '../../test/support/worker-bundle.ts'
+import { startWorkerd } from '../../test/support/worker.ts'
+import { cpuSeconds } from './support/process-stats.ts'
+
+const HELP = `npm run bench:edge -- [--runs N]
+
+Bundles the Worker as a deploy would, minified, and starts it and an empty Worker in turns, each in a workerd of its own.
+Prints medians and ratios. --runs: default 15.
+`
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '15' }, help: { type: 'boolean', short: 'h' } },
+})
+if (values.help === true) {
+  console.log(HELP)
+  process.exit(0)
+}
+const runs = Number(values.runs)
+if (!Number.isInteger(runs) || runs < 1) {
+  console.error('--runs must be a whole number above 0')
+  process.exit(2)
+}
+
+/** Nothing is asked at any of these addresses: /livez asks nobody. */
+const SETTINGS = {
+  CONTAINER_BACKEND: 'flyio',
+  FLY_API_TOKEN: 'bench-token',
+  FLY_WORKSPACE_APP: 'bench-app',
+  DATABASE_URL: 'postgres://user:password@127.0.0.1/bench',
+  PUBLIC_URL: 'https://bench.example',
+  ADMIN_TOKEN: 'a-token-of-the-bench',
+  LOG_LEVEL: 'silent',
+}
+
+const EMPTY = `export default { fetch: () => new Response('{"status":"ok"}') }`
+
+type Figures = { evaluated: number[]; answered: number[]; cpu: number[] }
+const figures = (): Figures => ({ evaluated: [], answered: [], cpu: [] })
+
+const directory = mkdtempSync(join(tmpdir(), 'bench-edge-'))
+try {
+  const { code } = await bundleWorker({ minify: true })
+  const workers = [
+    { code, file: join(directory, 'ours.mjs'), figures: figures() },
+    { code: EMPTY, file: join(directory, 'empty.mjs'), figures: figures() },
+  ] as const
+  for (const worker of workers) writeFileSync(worker.file, worker.code)
+  for (let run = 0; run <= runs; run++) {
+    process.stderr.write(`\rrun ${run} of ${runs}`)
+    // In turns, so that whatever else this computer does falls on both; the first one only warms up.
+    for (const worker of workers)
+      await measure(worker.code, worker.file, run === 0 ? figures() : worker.figures)
+  }
+  process.stderr.write('\n')
+  const [ours, empty] = workers
+  console.log(`medians of ${runs} runs\n`)
+  print('', 'ours', 'empty', 'ratio')
+  print('minified, KiB', ...sizes((worker) => worker.length))
+  print('gzipped, KiB', ...sizes((worker) => gzipSync(worker).length))
+  print('processor time of its top level, ms', ...row('evaluated'))
+  print('new workerd → 200 on /livez, ms', ...row('answered'))
+  print('processor time of workerd until then, ms', ...row('cpu'))
+
+  function sizes(size: (code: string) => number): [string, string, string] {
+    const [a, b] = [size(ours.code) / 1024, size(empty.code) / 1024]
+    return [a.toFixed(1), b.toFixed(1), '']
+  }
+  function row(name: keyof Figures): [string, string, string] {
+    const [a, b] = [median(ours.figures[name]), median(empty.figures[name])]
+    return [a.toFixed(1), b.toFixed(1), (a / b).toFixed(2)]
+  }
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}
+
+async function measure(code: string, file: string, into: Figures): Promise<void> {
+  into.evaluated.push(evaluation(file))
+  const others = new Set(childrenOf(process.pid, 'workerd'))
+  const begun = performance.now()
+  const worker = await startWorkerd(code, SETTINGS)
+  const response = await fetch(`${worker.url}/livez`)
+  into.answered.push(performance.now() - begun)
+  const [pid] = childrenOf(process.pid, 'workerd').filter((one) => !others.has(one))
+  into.cpu.push(1000 * ((pid === undefined ? undefined : cpuSeconds(pid)) ?? NaN))
+  const text = await response.text()
+  await worker.close()
+  if (response.status !== 200 || !text.includes('"ok"')) {
+    throw new Error(`/livez answered ${response.status}: ${text}`)
+  }
+}
+
+/**
+ * Milliseconds of processor time that V8 needs to compile a bundle and run its top level, in a process of its own: workerd shows
+ * no clock there. Cloudflare allows a second.
+ */
+function evaluation(file: string): number {
+  const script = `const begun = process.cpuUsage(); await import(${JSON.stringify(file)}); const { user, system } = process.cpuUsage(begun); console.log((user + system) / 1000)`
+  const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(stderr)
+  return Number(stdout)
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  const upper = sorted[middle] ?? NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2
+}
+
+function print(name: string, ...columns: string[]): void {
+  console.log(`${name.padEnd(42)}${columns.map((column) => column.padStart(9)).join('')}`)
+}

@@ -1,0 +1,182 @@
+// `npm run bench:events`: what listeners of events cost one server, beside the same changes with nobody listening. The server
+// is a process of its own over a real Postgres; the listeners are connections of this one.
+import { get, type ClientRequest } from 'node:http'
+import { parseArgs } from 'node:util'
+import { Client } from 'pg'
+import { migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { startPostgres } from '../../test/support/postgres.ts'
+import { startEmbeddedServer } from './support/embedded-server.ts'
+import { cpuSeconds, residentKb } from './support/process-stats.ts'
+
+const { values } = parseArgs({
+  options: {
+    listeners: { type: 'string', default: '500' },
+    rate: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '20' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+const LISTENERS = Number(values.listeners)
+const RATE = Number(values.rate)
+const SECONDS = Number(values.seconds)
+
+/** Who makes the changes: the server that is listened to, or another one on the same database. */
+type Writer = 'this server' | 'another'
+
+type Row = {
+  listeners: number
+  writer: Writer
+  heard: number
+  expected: number
+  latencies: number[]
+  cpuPercent: number
+  megabytes: number
+}
+
+const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
+
+if (values.help === true) {
+  console.log(
+    'npm run bench:events -- --listeners 500 --rate 5 --seconds 20: latency from a change to its listeners, CPU and memory.',
+  )
+} else {
+  await main()
+}
+
+async function main(): Promise<void> {
+  const postgres = await startPostgres()
+  await migratePostgres(postgres.url)
+  const server = await startEmbeddedServer({ DATABASE_URL: postgres.url, API_RATE_PER_MINUTE: '0' })
+  try {
+    const id = await createWorkspace(server.url)
+    // What is compiled once is nobody's cost.
+    await measure(20, 'this server', 3)
+    const rows: Row[] = []
+    for (const [listeners, writer] of [
+      [0, 'this server'],
+      [LISTENERS, 'this server'],
+      [0, 'another'],
+      [LISTENERS, 'another'],
+    ] as const) {
+      rows.push(await measure(listeners, writer, SECONDS))
+    }
+    print(rows)
+
+    async function measure(listeners: number, writer: Writer, seconds: number): Promise<Row> {
+      const begun = new Map<string, number>()
+      const latencies: number[] = []
+      const open = await Promise.all(
+        Array.from({ length: listeners }, () =>
+          listen(`${server.url}/events?types=workspace_updated`, (name) => {
+            latencies.push(performance.now() - (begun.get(name) ?? Number.NaN))
+          }),
+        ),
+      )
+      await pause(1_000)
+      const client = new Client({ connectionString: postgres.url })
+      // Where something fails, the server goes first.
+      client.on('error', () => {})
+      await client.connect()
+      const cpu = cpuSeconds(server.pid) ?? Number.NaN
+      const started = performance.now()
+      const changes = Math.round(seconds * RATE)
+      for (let n = 0; n < changes; n++) {
+        const name = `${listeners}-${writer}-${n}`
+        begun.set(name, performance.now())
+        if (writer === 'this server') await rename(server.url, id, name)
+        else await write(client, id, name)
+        // Spread over the pauses between two looks at the log, and not in step with them.
+        await pause(Math.max(0, started + ((n + Math.sin(n) / 3) * 1_000) / RATE - performance.now()))
+      }
+      await pause(1_000)
+      const wall = (performance.now() - started) / 1_000
+      const row: Row = {
+        listeners,
+        writer,
+        heard: latencies.length,
+        expected: listeners * changes,
+        latencies: latencies.toSorted((a, b) => a - b),
+        cpuPercent: (((cpuSeconds(server.pid) ?? Number.NaN) - cpu) / wall) * 100,
+        megabytes: (residentKb(server.pid) ?? Number.NaN) / 1_024,
+      }
+      await client.end()
+      for (const request of open) request.destroy()
+      await pause(1_000)
+      return row
+    }
+  } finally {
+    await server.stop()
+    await postgres.stop()
+  }
+}
+
+async function createWorkspace(url: string): Promise<string> {
+  const response = await fetch(`${url}/workspaces`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'wait=30' },
+    body: JSON.stringify({ name: 'bench', runtime: 'hermes' }),
+  })
+  return ((await response.json()) as { id: string }).id
+}
+
+async function rename(url: string, id: string, name: string): Promise<void> {
+  const response = await fetch(`${url}/workspaces/${id}`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name }),
+  })
+  await response.text()
+  if (!response.ok) throw new Error(`the change was answered with ${response.status}`)
+}
+
+async function write(client: Client, id: string, name: string): Promise<void> {
+  await client.query(
+    `insert into events (workspace_id, type, generation, payload, at)
+     values ($1, 'workspace_updated', 1, jsonb_build_object('status', 'ready', 'fields', '[]'::jsonb, 'name', $2::text), now())`,
+    [id, name],
+  )
+}
+
+/** Resolves when the stream has begun. */
+function listen(url: string, onName: (name: string) => void): Promise<ClientRequest> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { headers: { accept: 'text/event-stream' }, agent: false }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`a listener was answered ${response.statusCode}`))
+      response.setEncoding('utf8').once('data', () => resolve(request))
+      response.on('error', () => {})
+      response.on('data', (text: string) => {
+        for (const [, name] of text.matchAll(/"name":"([^"]+)"/g)) onName(name ?? '')
+      })
+    })
+    request.on('error', reject)
+  })
+}
+
+function print(rows: Row[]): void {
+  const cells = (list: (string | number)[]) =>
+    console.log(list.map((cell) => String(cell).padStart(14)).join(''))
+  console.log(`${RATE} changes a second for ${SECONDS} s; of one server, over Postgres`)
+  cells(['listeners', 'writer', 'heard', 'of', 'p50 ms', 'p99 ms', 'CPU %', 'RSS MB'])
+  for (const { cpuPercent, expected, heard, latencies, listeners, megabytes, writer } of rows) {
+    const at = (part: number) => latencies[Math.floor(latencies.length * part)]?.toFixed(0) ?? '-'
+    cells([
+      listeners,
+      writer,
+      heard,
+      expected,
+      at(0.5),
+      at(0.99),
+      cpuPercent.toFixed(1),
+      megabytes.toFixed(0),
+    ])
+  }
+  for (const [at, none] of rows.entries()) {
+    const some = rows[at + 1]
+    if (some === undefined || none.listeners > 0) continue
+    const perEvent = ((some.cpuPercent - none.cpuPercent) * (SECONDS + 1) * 1e4) / Math.max(1, some.heard)
+    const perListener = ((some.megabytes - none.megabytes) * 1_024) / some.listeners
+    console.log(
+      `${none.writer}: ${(some.cpuPercent / none.cpuPercent).toFixed(1)} times the CPU of nobody listening, ${perEvent.toFixed(0)} µs an event told, ${perListener.toFixed(0)} KB a listener`,
+    )
+  }
+}

@@ -1,0 +1,99 @@
+// The roads that lead to the agent, each through a proxy in a process of its own, and all asked with the same headers.
+import { startPostgres } from '../../../test/support/postgres.ts'
+import { migratePostgres } from '../../../drizzle/drivers/postgres.ts'
+import { startProxiedWorkspace } from '../support/proxied-workspace.ts'
+import { startListening } from './child.ts'
+import { createGarbageCollector } from '../support/force-gc.ts'
+import type { Target } from './load.ts'
+import { isNginxInstalled, startNginx } from './nginx.ts'
+
+export const ROAD_NAMES = ['direct', 'ours', 'nginx', 'hono-fetch', 'hono-undici'] as const
+export type RoadName = (typeof ROAD_NAMES)[number]
+
+export type DatabaseKind = 'pglite' | 'postgres'
+
+export const isRoadName = (name: string): name is RoadName => (ROAD_NAMES as readonly string[]).includes(name)
+
+export const isDatabaseKind = (name: string): name is DatabaseKind => name === 'pglite' || name === 'postgres'
+
+export type Road = {
+  name: RoadName
+  target: Target
+  /** Of the proxy; the direct road has none. */
+  pid: number | undefined
+  /** Where the proxy has any. */
+  collectGarbage: (() => Promise<void>) | undefined
+  stop(): Promise<void>
+}
+
+type Proxy = {
+  port: number
+  path?: string
+  headers?: Record<string, string>
+  pid: number
+  stop(): Promise<void>
+}
+
+/** @returns undefined where this computer does not have what the road is made of */
+export async function openRoad(
+  name: RoadName,
+  agentPort: number,
+  database: DatabaseKind,
+): Promise<Road | undefined> {
+  const target = { port: agentPort, path: '/', headers: {} }
+  if (name === 'direct') {
+    return { name, target, pid: undefined, collectGarbage: undefined, stop: async () => {} }
+  }
+  if (name === 'nginx') {
+    if (!isNginxInstalled()) return undefined
+    const nginx = await startNginx(agentPort)
+    return {
+      name,
+      target: { ...target, port: nginx.port },
+      pid: nginx.pid,
+      collectGarbage: undefined,
+      stop: () => nginx.stop(),
+    }
+  }
+  const garbage = await createGarbageCollector()
+  const proxy = await startNodeProxy(name, `http://127.0.0.1:${agentPort}`, garbage.nodeOption, database)
+  const { port, pid, path = '/', headers = {} } = proxy
+  return {
+    name,
+    target: { port, path, headers },
+    pid,
+    collectGarbage: () => garbage.collect(pid),
+    stop: () => proxy.stop(),
+  }
+}
+
+function startNodeProxy(
+  name: Exclude<RoadName, 'direct' | 'nginx'>,
+  agentUrl: string,
+  nodeOption: string,
+  database: DatabaseKind,
+): Promise<Proxy> {
+  switch (name) {
+    case 'ours':
+      return database === 'postgres'
+        ? startOursOnPostgres(agentUrl, nodeOption)
+        : startProxiedWorkspace(agentUrl, { nodeOption })
+    case 'hono-fetch':
+      return startListening('bare-fetch.ts', [agentUrl], [nodeOption])
+    case 'hono-undici':
+      return startListening('bare-undici.ts', [agentUrl], [nodeOption])
+  }
+}
+
+async function startOursOnPostgres(agentUrl: string, nodeOption: string): Promise<Proxy> {
+  const postgres = await startPostgres()
+  await migratePostgres(postgres.url)
+  const ours = await startProxiedWorkspace(agentUrl, { databaseUrl: postgres.url, nodeOption })
+  return {
+    ...ours,
+    async stop() {
+      await ours.stop()
+      await postgres.stop()
+    },
+  }
+}

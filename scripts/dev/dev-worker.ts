@@ -1,0 +1,198 @@
+// `npm run dev:worker`: the Worker on this computer as it will run at Cloudflare, without an account anywhere: wrangler's workerd,
+// a Postgres from npm behind Neon's protocol, and the emulated Fly with its machines as processes.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { startEmbeddedFly } from '../../functions/node/embedded-fly.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { startNeonBridge } from '../../test/support/neon-bridge.ts'
+import { freePorts } from '../../test/support/ports.ts'
+import { startPostgres } from '../../test/support/postgres.ts'
+
+const HELP = `npm run dev:worker -- [options]
+
+The Worker under \`wrangler dev\`, with a local Postgres that speaks Neon's protocol and the emulated Fly. Nothing is asked for at
+Cloudflare, Neon or Fly, and .dev.vars is not read. A change of the code is loaded at once. The cron trigger runs every minute.
+All of it is gone when it ends.
+
+  --port N            where the Worker listens              default 8080
+  --subrequests N     SUBREQUEST_LIMIT: 50 is the free plan    default 10000
+  --once              ends when it is ready: to see that it works
+
+Ctrl-C ends it.
+`
+
+const { values: flags } = parseArgs({
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    once: { type: 'boolean' },
+    port: { type: 'string', default: '8080' },
+    subrequests: { type: 'string', default: '10000' },
+  },
+})
+if (flags.help === true) {
+  console.log(HELP)
+  process.exit(0)
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const CRON_MS = 60_000
+const READY_MS = 120_000
+
+const url = `http://127.0.0.1:${flags.port}`
+const adminToken = randomBytes(24).toString('base64url')
+const directory = mkdtempSync(join(tmpdir(), 'dev-worker-'))
+
+/** What has been started, to be ended in the opposite order. */
+const started: (() => Promise<unknown> | void)[] = [
+  () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),
+]
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => interrupted.abort())
+}
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  try {
+    const worker = await start()
+    await becomesReady(worker)
+    console.log(whatToTry())
+    if (flags.once !== true) await runUntilInterrupted(worker)
+    return 0
+  } catch (error) {
+    if (interrupted.signal.aborted) return 130
+    console.error(`\n${error instanceof Error ? error.message : String(error)}`)
+    return 1
+  } finally {
+    for (const end of started.toReversed()) await end()
+  }
+}
+
+async function start(): Promise<ChildProcess> {
+  console.log('Starting Postgres, the emulated Fly and workerd …')
+  const postgres = await startPostgres()
+  started.push(() => postgres.stop())
+  await migratePostgres(postgres.url)
+  const bridge = await startNeonBridge()
+  started.push(() => bridge.close())
+  const config = parseConfig({ DATA_DIR: directory, EMULATOR_PORT: '0' })
+  const fly = await startEmbeddedFly(config, () => {})
+  started.push(() => fly.close())
+
+  // As a file, which shows in no list of processes; and with it wrangler reads no .dev.vars, which may be production's.
+  const secrets = join(directory, 'secrets.env')
+  writeFileSync(
+    secrets,
+    Object.entries({
+      DATABASE_URL: postgres.url,
+      FLY_API_TOKEN: config.fly.token,
+      FLY_WORKSPACE_APP: config.fly.apps[0],
+      PUBLIC_URL: url,
+      ADMIN_TOKEN: adminToken,
+    })
+      .map(([name, value]) => `${name}="${value}"\n`)
+      .join(''),
+  )
+  const vars = {
+    NEON_HTTP_ENDPOINT: bridge.endpoint,
+    FLY_FLAPS_BASE_URL: fly.apiUrl,
+    FLY_PROXY_BASE_URL: fly.proxyUrl,
+    SECRETS_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    SUBREQUEST_LIMIT: flags.subrequests,
+    LOG_LEVEL: 'warn',
+  }
+  const [inspectorPort] = await freePorts(1)
+  const worker = spawn(
+    process.execPath,
+    [
+      join(createRequire(import.meta.url).resolve('wrangler/package.json'), '../bin/wrangler.js'),
+      'dev',
+      '--env=',
+      '--local',
+      '--ip=127.0.0.1',
+      `--port=${flags.port}`,
+      `--inspector-port=${inspectorPort}`,
+      `--env-file=${secrets}`,
+      '--show-interactive-dev-session=false',
+      `--persist-to=${directory}/wrangler`,
+      ...Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
+    ],
+    {
+      cwd: ROOT,
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        WRANGLER_SEND_METRICS: 'false',
+        WRANGLER_HIDE_BANNER: 'true',
+      },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      // Ctrl-C is for us, who then end everything in order.
+      detached: true,
+    },
+  )
+  started.push(async () => {
+    if (worker.exitCode !== null || worker.signalCode !== null) return
+    const exited = once(worker, 'exit')
+    worker.kill('SIGTERM')
+    await exited
+  })
+  return worker
+}
+
+/** @throws when wrangler ends, when it takes too long, or when the Worker says that it cannot work */
+async function becomesReady(worker: ChildProcess): Promise<void> {
+  const until = Date.now() + READY_MS
+  for (;;) {
+    interrupted.signal.throwIfAborted()
+    if (worker.exitCode !== null) throw new Error(`wrangler ended. Is port ${flags.port} in use? See --port.`)
+    const response = await fetch(`${url}/readyz`).catch(() => undefined)
+    if (response?.status === 200) return
+    if (Date.now() > until) {
+      throw new Error(
+        `${url}/readyz is not ready: ${response === undefined ? 'no answer' : await response.text()}`,
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+}
+
+/** Under `wrangler dev` nobody runs the cron trigger but us. */
+async function runUntilInterrupted(worker: ChildProcess): Promise<void> {
+  const runCron = () =>
+    fetch(`${url}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`).catch((error: unknown) =>
+      console.error(`the cron trigger could not be run: ${String(error)}`),
+    )
+  const timer = setInterval(() => void runCron(), CRON_MS)
+  const exited = once(worker, 'exit')
+  const ended = await Promise.race([exited, once(interrupted.signal, 'abort').then(() => undefined)])
+  clearInterval(timer)
+  if (ended !== undefined) throw new Error('wrangler ended')
+}
+
+function whatToTry(): string {
+  return `
+The Worker is ready at ${url}   (docs at ${url}/docs)
+
+In another terminal:
+
+  export BASE_URL=${url} ADMIN_TOKEN=${adminToken}
+
+  curl -s $BASE_URL/healthz | jq .
+  curl -s -X POST $BASE_URL/workspaces -H "Authorization: Bearer $ADMIN_TOKEN" -H 'Content-Type: application/json' \\
+    -H 'Prefer: wait=30' -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}' | jq '{id, status, region}'
+  curl -s $BASE_URL/workspaces -H "Authorization: Bearer $ADMIN_TOKEN" | jq '.[] | {id, status, machine_state}'
+  curl -s "$BASE_URL/cdn-cgi/handler/scheduled?cron=*+*+*+*+*"      # the cron trigger, now; else every minute
+
+The whole tutorial as one program: npm run tutorial
+Ctrl-C ends all of it.
+`
+}

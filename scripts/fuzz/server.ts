@@ -1,0 +1,125 @@
+// What is fuzzed: the whole server in this process, on a real port, with an emulated Fly whose machines are in process too.
+import { connectPglite } from '../../drizzle/drivers/pglite.ts'
+import { createApp } from '../../functions/app.ts'
+import { listen } from '../../functions/node/http-server.ts'
+import { createNodeA2a } from '../../functions/node/a2a-handler.ts'
+import { createUndiciTransport } from '../../functions/node/undici-transport.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { createEmulator } from '../../lib/emulator/emulator.ts'
+import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import { deliverMessages } from '../../lib/messages/deliver.ts'
+import { sweep } from '../../lib/control-plane/sweep.ts'
+
+export const ADMIN_TOKEN = 'the-admin-of-the-fuzzer'
+
+const APP = 'fuzz'
+
+export type Plane = Awaited<ReturnType<typeof startPlane>>
+
+export async function startPlane() {
+  const database = await connectPglite()
+  let platform = ''
+  const host = createInProcessHost({
+    programs: { 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
+    fetch: (input, init) => fetch(input, init),
+  })
+  const emulator = await createEmulator({
+    host,
+    timings: {
+      placeMs: 1,
+      pullMs: 1,
+      bootMs: 1,
+      resumeMs: 1,
+      stopMs: 1,
+      suspendMs: 1,
+      destroyMs: 1,
+      restartMs: 1,
+    },
+    rateLimits: false,
+    defaultApp: APP,
+  })
+  emulator.createApp(APP, { ips: true })
+  const at = { host: '127.0.0.1', port: 0, setting: 'PORT' }
+  const api = await listen(
+    withLostConnections((request) => emulator.api.fetch(request)),
+    at,
+  )
+  const proxy = await listen(
+    withLostConnections((request) => emulator.proxy(request)),
+    at,
+  )
+
+  /** What the server logged as its own mistakes. */
+  const mistakes: string[] = []
+  const running = new Set<Promise<unknown>>()
+  const background = {
+    waitUntil(promise: Promise<unknown>) {
+      const task = promise
+        .catch((error: unknown) => mistakes.push(String(error)))
+        .finally(() => running.delete(task))
+      running.add(task)
+    },
+    passThroughOnException() {},
+    props: {},
+  }
+  const parsed = parseConfig({
+    CONTAINER_BACKEND: 'flyio',
+    FLY_API_TOKEN: 'a-token-of-the-fuzzer',
+    FLY_WORKSPACE_APP: APP,
+    FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
+    FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
+    ADMIN_TOKEN,
+    SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'fuzz').toString('base64'),
+    API_RATE_PER_MINUTE: '0',
+    A2A_RATE_PER_MINUTE: '0',
+    CREATE_RATE_PER_HOUR: '0',
+    CORS_ORIGINS: 'https://console.example.com',
+    MOLECULE_COMPAT: 'true',
+  })
+  const agents = createUndiciTransport()
+  let a2a: ReturnType<typeof createNodeA2a> | undefined
+  let app: ReturnType<typeof createApp> | undefined
+  const listener = await listen(
+    (request, env) => app?.fetch(request, env, background) ?? new Response(null, { status: 503 }),
+    { ...at, first: (incoming, outgoing) => a2a?.(incoming, outgoing) === true },
+  )
+  platform = `http://127.0.0.1:${listener.port}`
+  const created = createServices({ ...parsed, publicUrl: platform }, database, {
+    fetch,
+    transport: agents.transport,
+    longBackground: true,
+    log: (level, message, fields) => {
+      if (level === 'error')
+        mistakes.push(`${message} ${String((fields as { error?: unknown } | undefined)?.error)}`)
+    },
+  })
+  const services = {
+    ...created,
+    provisioner: { ...created.provisioner, launchRate: { perSecond: 1_000, burst: 1_000 } },
+  }
+  app = createApp(services, { loopback: true })
+  a2a = createNodeA2a(services, { loopback: true }, background)
+
+  return {
+    url: platform,
+    app,
+    mistakes,
+    machines: () => emulator.machines().filter(({ destroyed }) => !destroyed),
+    /** What Node does every few seconds. */
+    async beat(): Promise<void> {
+      await deliverMessages(services)
+      await sweep(services, { patienceMs: 0 })
+    },
+    async close(): Promise<void> {
+      await Promise.race([Promise.all(running), new Promise((resolve) => setTimeout(resolve, 5_000))])
+      await listener.close(1_000)
+      await agents.close()
+      await emulator.close()
+      await Promise.all([api.close(0), proxy.close(0)])
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,87 @@
+// The embedded database's directory belongs to one process at a time, however that process fares.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DirectoryInUse, lockDirectory } from '../../drizzle/drivers/directory-lock.ts'
+
+const MODULE = new URL('../../drizzle/drivers/directory-lock.ts', import.meta.url).href
+
+let place: string
+let directory: string
+let owners: ReturnType<typeof spawn>[]
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), 'workspaces-lock-'))
+  directory = join(place, 'data/postgres')
+  owners = []
+})
+afterEach(() => {
+  for (const owner of owners) owner.kill('SIGKILL')
+  rmSync(place, { recursive: true, force: true })
+})
+
+/** A process that takes the lock, tells how that went, and does what it is told to then. */
+async function start(then = 'setInterval(() => {}, 1000)') {
+  const script = `const { lockDirectory } = await import(${JSON.stringify(MODULE)})
+    await lockDirectory(${JSON.stringify(directory)}).then(() => console.log('taken'), (error) => { console.log(error.message); process.exit() })
+    ${then}`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  owners.push(child)
+  const said = await new Promise<string>((resolve) =>
+    child.stdout.once('data', (text) => resolve(String(text))),
+  )
+  const end = async (signal: NodeJS.Signals) => {
+    const exited = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await exited
+  }
+  return { said: said.trim(), pid: child.pid, end }
+}
+
+test('a second process is told whose it is and what to do, and after a kill -9 nothing is in the way', async () => {
+  const owner = await start()
+  expect(owner.said).toBe('taken')
+  expect((await start()).said).toBe(
+    `${directory} is open in process ${owner.pid}: stop it, or set DATA_DIR to another directory`,
+  )
+  await owner.end('SIGKILL')
+  const unlock = await lockDirectory(directory)
+  await unlock()
+  expect(existsSync(`${directory}.lock`)).toBe(false)
+})
+
+test.each([
+  ['too busy to answer', 'console.log("busy"); for (;;);'],
+  ['stopped', 'process.kill(process.pid, "SIGSTOP")'],
+])('an owner that is %s has it still', async (_, then) => {
+  await start(then)
+  await expect(lockDirectory(directory)).rejects.toThrow(
+    /is open in another process: stop it, or set DATA_DIR/,
+  )
+})
+
+test('a file with the number of a process that has nothing to do with it is in nobody’s way', async () => {
+  await (
+    await lockDirectory(directory)
+  )()
+  writeFileSync(`${directory}.lock`, String(process.ppid))
+  await (
+    await lockDirectory(directory)
+  )()
+})
+
+test('of two that start where one was killed, one gets it', async () => {
+  await (await start()).end('SIGKILL')
+  const outcomes = await Promise.allSettled([
+    lockDirectory(directory),
+    lockDirectory(directory),
+    lockDirectory(directory),
+  ])
+  const [winner, ...more] = outcomes.filter((one) => one.status === 'fulfilled')
+  expect(more).toEqual([])
+  for (const one of outcomes) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(DirectoryInUse)
+  await winner?.value()
+})

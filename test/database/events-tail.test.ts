@@ -1,0 +1,129 @@
+// Listeners of two replicas under real concurrency: writers that commit in another order than they were numbered in, readers
+// that come, go and fall behind.
+import { gt, sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { OpenDatabase } from '../../drizzle/database.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { events } from '../../drizzle/schema/index.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { followEvents } from '../../lib/events/follow-events.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { createPostgresDatabase } from '../support/database.ts'
+
+const SOON = { timeout: 10_000 }
+
+const replicaOf = (database: OpenDatabase) =>
+  createServices(parseConfig({}), database, { fetch, log: () => {}, longBackground: true })
+
+let url: string
+let databases: OpenDatabase[]
+let replicas: Services[]
+beforeAll(async () => {
+  url = await createPostgresDatabase()
+  databases = [connectPostgres(url), connectPostgres(url)]
+  replicas = databases.map((database) => replicaOf(database))
+})
+afterAll(() => Promise.all(databases.map((database) => database.close())))
+
+const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
+const replica = (at: number): Services => replicas[at % replicas.length] as Services
+
+/** Writes events, and those in between that are never seen because their writer gives up. */
+async function write(services: Services, count: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    // Numbered first, committed some time later.
+    const written = services.db.execute(
+      sql`with made as (insert into events (type, payload, at) values ('removed', '{}', now()) returning seq)
+          select seq, pg_sleep(${(n % 5) / 500}), 1 / (seq % 9) from made`,
+    )
+    await written.catch(() => {})
+  }
+}
+
+const all = async ({ db }: Services, after: number) => {
+  const rows = await db
+    .select({ seq: events.seq })
+    .from(events)
+    .where(gt(events.seq, after))
+    .orderBy(events.seq)
+  return rows.map(({ seq }) => seq)
+}
+
+/** Hears at most `most` events, each time a few, until there are no more. */
+async function hear(services: Services, after: number, most: number, signal: AbortSignal): Promise<number[]> {
+  const heard: number[] = []
+  for await (const page of followEvents(services, { after }, signal)) {
+    heard.push(...page.events.map(({ seq }) => seq))
+    if (heard.length >= most || signal.aborted) break
+  }
+  return heard
+}
+
+test('whoever listens, and comes back to another replica, hears every event once, in order', async () => {
+  const left = new AbortController()
+  const readers = Array.from({ length: 12 }, async (_, reader) => {
+    const heard: number[] = []
+    for (let turn = reader; !left.signal.aborted; turn++) {
+      const part = await hear(replica(turn), heard.at(-1) ?? 0, 1 + ((reader * 7) % 23), left.signal)
+      heard.push(...part)
+    }
+    return heard
+  })
+  await Promise.all(Array.from({ length: 10 }, (_, writer) => write(replica(writer), 40)))
+  const written = await all(replica(0), 0)
+  expect(written.length).toBeGreaterThan(300)
+  await pause(1_000)
+  left.abort()
+  // Wakes those who wait.
+  await write(replica(0), 1)
+  for (const heard of await Promise.all(readers)) expect(heard.slice(0, written.length)).toEqual(written)
+})
+
+test('whoever is slow falls behind what is in memory, and still misses nothing', async () => {
+  const services = replica(0)
+  const start = (await all(services, 0)).at(-1) ?? 0
+  const slow = followEvents(services, { after: start }, new AbortController().signal)
+  const quick = hear(services, start, 6_001, new AbortController().signal)
+  await write(services, 1)
+  const first = await slow.next()
+  for (let n = 0; n < 6; n++) {
+    await services.db.execute(
+      sql`insert into events (type, payload, at) select 'removed', '{}', now() from generate_series(1, 1000)`,
+    )
+  }
+  const written = await all(services, start)
+  await expect.poll(() => services.tail?.after(start), SOON).toBeUndefined()
+  const heard = first.value?.events.map(({ seq }) => seq) ?? []
+  while (heard.length < written.length) {
+    const page = await slow.next()
+    expect(page.value?.events.length).toBeLessThanOrEqual(200)
+    heard.push(...(page.value?.events.map(({ seq }) => seq) ?? []))
+  }
+  expect(heard).toEqual(written)
+  expect((await quick).slice(0, written.length)).toEqual(written)
+  await slow.return(undefined)
+})
+
+test('nobody reads the log while nobody listens', async () => {
+  const database = connectPostgres(url)
+  let statements = 0
+  const counted = new Proxy(database.db, {
+    get(target, name, receiver) {
+      if (name === 'select') statements++
+      return Reflect.get(target, name, receiver) as unknown
+    },
+  })
+  const services = replicaOf({ ...database, db: counted })
+  await pause(500)
+  expect(statements).toBe(0)
+  const after = (await all(replica(0), 0)).at(-1) ?? 0
+  const listening = hear(services, after, 1, new AbortController().signal)
+  await expect.poll(() => statements, SOON).toBeGreaterThan(3)
+  await write(replica(0), 1)
+  await listening
+  const before = statements
+  await pause(600)
+  expect(statements - before).toBeLessThanOrEqual(2)
+  await database.close()
+})

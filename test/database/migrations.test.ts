@@ -1,0 +1,212 @@
+// Databases of every earlier version reach today's schema with what is in them, schema.ts is what the migrations make, and a
+// program of before goes on working with what they make.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate } from 'drizzle-orm/node-postgres/migrator'
+import { Client } from 'pg'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
+import { migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import * as schema from '../../drizzle/schema/index.ts'
+import { createEmptyDatabase } from '../support/database.ts'
+import { spawnNode } from '../support/server.ts'
+
+const FOLDER = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url))
+const NAMES = journal.entries.map(({ tag }) => tag)
+const sqlOf = (name: string) => readFileSync(join(FOLDER, `${name}.sql`), 'utf8')
+
+const clients: Client[] = []
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.end())))
+
+async function open(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  clients.push(client)
+  return client
+}
+
+/** A database as the version left it that had this many migrations. */
+async function databaseAt(count: number): Promise<{ url: string; client: Client }> {
+  const url = await createEmptyDatabase()
+  const client = await open(url)
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
+  try {
+    mkdirSync(join(folder, 'meta'))
+    const entries = journal.entries.slice(0, count)
+    for (const { tag } of entries) cpSync(join(FOLDER, `${tag}.sql`), join(folder, `${tag}.sql`))
+    writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ ...journal, entries }))
+    await migrate(drizzle(client), { migrationsFolder: folder })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { url, client }
+}
+
+/** Everything that a table is made of, in an order that does not depend on how it came about. */
+async function catalogueOf(client: Client): Promise<unknown> {
+  const lines = async (query: string) =>
+    (await client.query<{ line: string }>(`${query} order by 1`)).rows.map(({ line }) => line)
+  return {
+    columns:
+      await lines(`select format('%s.%s %s %s default %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+        case when a.attnotnull then 'not null' else 'null' end, coalesce(pg_get_expr(d.adbin, d.adrelid), '-'), a.attidentity) as line
+      from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind = 'r' join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+      left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attnum > 0 and not a.attisdropped`),
+    indexes: await lines(`select indexdef as line from pg_indexes where schemaname = 'public'`),
+    constraints:
+      await lines(`select format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) as line
+      from pg_constraint where connamespace = 'public'::regnamespace`),
+    enums:
+      await lines(`select format('%s %s', t.typname, string_agg(e.enumlabel, ',' order by e.enumsortorder)) as line
+      from pg_enum e join pg_type t on t.oid = e.enumtypid group by t.typname`),
+    others: await lines(`select format('%s %s', relkind, relname) as line from pg_class
+      where relnamespace = 'public'::regnamespace and relkind not in ('i', 't')`),
+  }
+}
+
+type Column = { table: string; name: string; type: string; label: string | null }
+
+/** Two rows in each table, with something in each column that has no default; one fits wherever it refers to. */
+async function fill(client: Client): Promise<void> {
+  const { rows } =
+    await client.query<Column>(`select c.table_name as "table", c.column_name as name, c.data_type as type,
+      (select e.enumlabel from pg_enum e join pg_type t on t.oid = e.enumtypid where t.typname = c.udt_name order by e.enumsortorder limit 1) as label
+    from information_schema.columns c where c.table_schema = 'public' and c.column_default is null and c.is_identity = 'NO'`)
+  const tables = Map.groupBy(rows, ({ table }) => table)
+  for (const row of [1, 2]) {
+    // Whoever is referred to comes first; which that is shows by trying.
+    for (let left = [...tables], tries = 0; left.length > 0 && tries < 10; tries++) {
+      const failed: typeof left = []
+      for (const entry of left) {
+        const [table, columns] = entry
+        const names = columns.map(({ name }) => `"${name}"`).join(', ')
+        const values = columns.map((column) => valueOf(column, row)).join(', ')
+        const insert = columns.length === 0 ? 'default values' : `(${names}) values (${values})`
+        await client
+          .query(`insert into "${table}" ${insert} on conflict do nothing`)
+          .catch(() => void failed.push(entry))
+      }
+      left = failed
+      if (tries === 9) expect(left.map(([table]) => table)).toEqual([])
+    }
+  }
+}
+
+function valueOf({ label, type }: Column, row: number): string {
+  if (label !== null) return `'${label}'`
+  if (type === 'uuid') return `'00000000-0000-4000-8000-00000000000${row}'`
+  if (type === 'text') return `'text ${row}'`
+  if (type === 'jsonb') return `'{}'`
+  if (type === 'boolean') return 'false'
+  return type.startsWith('timestamp') ? `now()` : String(row)
+}
+
+async function countRows(client: Client, tables?: string[]): Promise<Record<string, number>> {
+  const { rows } = await client.query<{ name: string }>(
+    `select tablename as name from pg_tables where schemaname = 'public'`,
+  )
+  const counts: Record<string, number> = {}
+  for (const name of tables ?? rows.map((row) => row.name))
+    counts[name] =
+      (await client.query<{ n: number }>(`select count(*)::int as n from "${name}"`)).rows[0]?.n ?? 0
+  return counts
+}
+
+let current: unknown
+beforeAll(async () => {
+  const url = await createEmptyDatabase()
+  expect(await migratePostgres(url)).toEqual({ applied: NAMES, isNewer: false })
+  current = await catalogueOf(await open(url))
+})
+
+describe('db:migrate', () => {
+  test.each(NAMES.map((name, at) => [name, at + 1] as const))(
+    'from %s on, with rows, reaches the schema of now and loses none',
+    async (_, count) => {
+      const { client, url } = await databaseAt(count)
+      await fill(client)
+      const before = await countRows(client)
+      expect(Object.values(before)).not.toContain(0)
+      expect((await migratePostgres(url)).applied).toEqual(NAMES.slice(count))
+      expect(await catalogueOf(client)).toEqual(current)
+      expect(await countRows(client, Object.keys(before))).toEqual(before)
+    },
+  )
+
+  test('several times at once does it once', async () => {
+    const url = await createEmptyDatabase()
+    const outcomes = await Promise.all(Array.from({ length: 4 }, () => migratePostgres(url)))
+    expect(outcomes.map(({ applied }) => applied.length).toSorted((a, b) => b - a)).toEqual([
+      NAMES.length,
+      0,
+      0,
+      0,
+    ])
+    expect(await catalogueOf(await open(url))).toEqual(current)
+  })
+
+  test('that fails in the middle leaves what was there before, and says why', async () => {
+    const { client, url } = await databaseAt(1)
+    const before = await catalogueOf(client)
+    // The last of them cannot be noted.
+    const newest = Math.max(...journal.entries.map(({ when }) => when))
+    await client.query(
+      `alter table drizzle.__drizzle_migrations add constraint full_up check (created_at < ${newest})`,
+    )
+    const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: url })
+    expect(await exited).toMatchObject({ code: 1 })
+    expect(printed.stderr).toMatch(/^Nothing was migrated: .*full_up.*\n$/)
+    expect(await catalogueOf(client)).toEqual(before)
+  })
+
+  test('says what it applied; and of a newer database that it is one, which it leaves alone', async () => {
+    const { client, url } = await databaseAt(NAMES.length - 1)
+    const run = async () => {
+      const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: url })
+      expect({ ...(await exited), ...printed }).toMatchObject({ code: 0, stderr: '' })
+      return printed.stdout
+    }
+    expect(await run()).toBe(`applied ${NAMES.at(-1)}\nThe schema is up to date.\n`)
+    const newer = Math.max(...journal.entries.map(({ when }) => when)) + 1
+    await client.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', [
+      'of tomorrow',
+      newer,
+    ])
+    expect(await run()).toMatch(/^The schema is of a newer version, and was left as it is/)
+    expect(await catalogueOf(client)).toEqual(current)
+  })
+})
+
+test('schema.ts has nothing that the migrations do not make, and lacks nothing that they do', async () => {
+  const last = `${String(NAMES.length - 1).padStart(4, '0')}_snapshot.json`
+  const snapshot = JSON.parse(readFileSync(join(FOLDER, 'meta', last), 'utf8')) as Parameters<
+    typeof generateMigration
+  >[0]
+  expect(await generateMigration(snapshot, generateDrizzleJson({ ...schema }, snapshot.id))).toEqual([])
+})
+
+// While a new version is rolled out, and after it was taken back, programs of before run on the schema of after.
+test('migrations only add', () => {
+  const ADDING = [
+    /^create (type|table|(unique )?index)/i,
+    /^insert into/i,
+    /^alter table \S+ add column (?!.*not null)/i,
+    /^alter table \S+ add column .* default /i,
+    /^alter table \S+ add constraint/i,
+    /^alter table \S+ alter column \S+ drop not null/i,
+    /^alter type \S+ add value/i,
+  ]
+  const statements = NAMES.flatMap((name) =>
+    sqlOf(name)
+      .split('--> statement-breakpoint')
+      .map((text) => text.replace(/^--.*$/gm, '').trim())
+      .filter(Boolean)
+      .map((text) => `${name}: ${text}`),
+  )
+  const statementOf = (line: string) => line.replace(/^\w+: /, '')
+  expect(statements.filter((line) => !ADDING.some((form) => form.test(statementOf(line))))).toEqual([])
+})

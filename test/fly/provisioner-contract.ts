@@ -1,0 +1,269 @@
+// What every backend must satisfy, whatever it runs machines on. A backend's own test hands in how to make one; nothing
+// here knows Fly.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Observed, ProvisionError, type Provisioner } from '../../lib/provisioner/provisioner.ts'
+import { machineSpec, type MachineSpec } from '../../lib/machines/machine-spec.ts'
+
+export type ContractSubject = {
+  provisioner: Provisioner
+  /** An image that boots and answers on the agent's port. */
+  image: string
+  /** An image that nobody has. */
+  missingImage: string
+  /** Makes the next launch be carried out and its answer be lost. */
+  loseNextLaunch(): void
+  /** Makes the backend answer nothing but errors, until the returned function is called. */
+  breakDown(): () => void
+  /** The variables that a workspace's agent was booted with last. */
+  environmentOf(workspaceId: string): Record<string, string>
+  /** Everything that is shown to somebody who may list machines. */
+  listing(): Promise<string>
+  close(): Promise<void>
+}
+
+export function describeProvisioner(name: string, open: () => Promise<ContractSubject>): void {
+  describe(`${name} as a provisioner`, () => {
+    let subject: ContractSubject
+    let backend: Provisioner
+    const plane = crypto.randomUUID()
+    const refOf = (machineId: string) => ({ app: backend.apps[0], machineId })
+    beforeAll(async () => {
+      subject = await open()
+      backend = subject.provisioner
+    })
+    afterAll(() => subject.close())
+
+    const specOf = (
+      over: {
+        id?: string
+        generation?: number
+        image?: string
+        env?: Record<string, string>
+        secrets?: Record<string, string>
+      } = {},
+    ): MachineSpec =>
+      machineSpec({
+        workspace: {
+          id: over.id ?? crypto.randomUUID(),
+          name: 'contract',
+          role: null,
+          runtime: 'langgraph',
+          tier: 2,
+          region: backend.regions[0] ?? '',
+          model: null,
+          parentId: null,
+          env: over.env ?? {},
+          config: {},
+          generation: over.generation ?? 1,
+        },
+        image: over.image ?? subject.image,
+        launchId: crypto.randomUUID(),
+        controlPlane: plane,
+        secrets: over.secrets ?? {},
+        token: 'the-token-of-the-agent',
+        inboundSecret: 'the-inbound-secret',
+        platformUrl: 'http://platform.test',
+      })
+
+    async function settled(spec: MachineSpec, machineId: string | null): Promise<Observed> {
+      for (let tries = 0; tries < 100; tries++) {
+        const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], machineId)
+        if (observed.presence !== 'present' || observed.machine.phase !== 'busy') return observed
+        await backend.settle(refOf(observed.machine.id), 1)
+      }
+      throw new Error('the machine never came to rest')
+    }
+
+    test('launches a machine that starts, in its region, with its labels, and answers at its endpoint only', async () => {
+      const spec = specOf()
+      const machine = await backend.launch(backend.apps[0], spec)
+      expect(machine).toMatchObject({ labels: spec.labels, region: spec.region })
+      expect(await settled(spec, machine.id)).toMatchObject({
+        presence: 'present',
+        machine: { phase: 'started', id: machine.id },
+      })
+      expect(backend.endpoint({ app: machine.app, machineId: machine.id }).url).toMatch(/^https?:/)
+    })
+
+    test('launches one machine for one name, however often it is asked', async () => {
+      const spec = specOf()
+      const first = await backend.launch(backend.apps[0], spec)
+      const second = await backend.launch(backend.apps[0], {
+        ...spec,
+        labels: { ...spec.labels, launchId: crypto.randomUUID() },
+      })
+      expect(second.id).toBe(first.id)
+    })
+
+    test('finds by its labels what was launched and never heard of again', async () => {
+      const spec = specOf()
+      subject.loseNextLaunch()
+      await expect(backend.launch(backend.apps[0], spec)).rejects.toMatchObject({ applied: 'unknown' })
+      const found = await settled(spec, null)
+      expect(found).toMatchObject({ presence: 'present', machine: { labels: spec.labels } })
+    })
+
+    test('does not adopt a machine of the same name that belongs to another control plane', async () => {
+      const spec = specOf()
+      await backend.launch(backend.apps[0], spec)
+      const rival = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
+      await expect(backend.launch(backend.apps[0], rival)).rejects.toMatchObject({
+        problem: { code: 'name_taken', retryable: false },
+      })
+    })
+
+    test('updates a machine in place, and it runs with the new spec', async () => {
+      const spec = specOf()
+      const machine = await backend.launch(backend.apps[0], spec)
+      await settled(spec, machine.id)
+      const newer = specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
+      const updated = await backend.update(refOf(machine.id), newer)
+      expect(updated.id).toBe(machine.id)
+      expect(await settled(newer, machine.id)).toMatchObject({
+        machine: { phase: 'started', labels: { generation: 2 } },
+      })
+    })
+
+    test('shows no secret value to those who list machines, and gives each machine its own alone', async () => {
+      const one = specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
+      const two = specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
+      const first = await backend.launch(backend.apps[0], one)
+      await settled(one, first.id)
+      const second = await backend.launch(backend.apps[0], two)
+      await settled(two, second.id)
+      // What the second was given must not have replaced what the first boots with.
+      await backend.stop(refOf(first.id))
+      await settled(one, first.id)
+      await backend.start(refOf(first.id))
+      expect(await settled(one, first.id)).toMatchObject({ machine: { phase: 'started' } })
+      expect(subject.environmentOf(one.labels.workspaceId)).toMatchObject(one.secrets)
+      expect(subject.environmentOf(one.labels.workspaceId)).not.toHaveProperty('TWO')
+      expect(subject.environmentOf(two.labels.workspaceId)).toMatchObject(two.secrets)
+      expect(subject.environmentOf(two.labels.workspaceId)).not.toHaveProperty('ONE')
+      const listing = await subject.listing()
+      expect(listing).toContain(one.labels.workspaceId)
+      for (const { secrets, secretFiles } of [one, two]) {
+        for (const value of [...Object.values(secrets), ...Object.values(secretFiles)]) {
+          expect(listing).not.toContain(value)
+          expect(listing).not.toContain(btoa(value))
+        }
+      }
+    })
+
+    test('gives a machine the changed value of a secret when it is updated', async () => {
+      const spec = specOf({ secrets: { KEY: 'old' } })
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await settled(spec, id)
+      const { workspaceId } = spec.labels
+      const newer = specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
+      expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
+      await backend.update(refOf(id), newer)
+      await settled(newer, id)
+      expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
+    })
+
+    test('stops and starts', async () => {
+      const spec = specOf()
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await settled(spec, id)
+      await backend.stop(refOf(id))
+      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'stopped' } })
+      await backend.start(refOf(id))
+      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
+    })
+
+    test('suspends, or stops where memory cannot be kept, and starts again', async () => {
+      const spec = specOf()
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await settled(spec, id)
+      await backend.suspend(refOf(id))
+      const asleep = await settled(spec, id)
+      expect(asleep.presence === 'present' && ['suspended', 'stopped'].includes(asleep.machine.phase)).toBe(
+        true,
+      )
+      await backend.start(refOf(id))
+      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
+    })
+
+    test('destroys from any state, and destroying what is gone is success', async () => {
+      const spec = specOf()
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await backend.destroy(refOf(id))
+      for (let tries = 0; tries < 100; tries++) {
+        const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], id)
+        if (
+          observed.presence === 'absent' ||
+          (observed.presence === 'present' && observed.machine.phase === 'gone')
+        )
+          break
+        await backend.settle(refOf(id), 1)
+      }
+      await backend.destroy(refOf(id))
+      await backend.destroy(refOf('00000000000000'))
+      const again = await backend.launch(backend.apps[0], spec)
+      expect(again.id).not.toBe(id)
+    })
+
+    test('says absent of what it never heard of', async () => {
+      expect(await backend.observe(crypto.randomUUID(), backend.apps[0], null)).toEqual({
+        presence: 'absent',
+      })
+      expect(await backend.observe(crypto.randomUUID(), backend.apps[0], '00000000000000')).toEqual({
+        presence: 'absent',
+      })
+    })
+
+    test('names an image that cannot be pulled, at launch or after it', async () => {
+      const spec = specOf({ image: subject.missingImage })
+      const outcome = await backend.launch(backend.apps[0], spec).then(
+        (machine) => settled(spec, machine.id),
+        (error: unknown) => error,
+      )
+      const unpullable =
+        outcome instanceof ProvisionError
+          ? outcome.problem.code === 'image_unpullable'
+          : JSON.stringify(outcome).includes('"phase":"failed"') &&
+            JSON.stringify(outcome).includes('pull image')
+      expect(unpullable).toBe(true)
+    })
+
+    test('lists its fleet, and no other control plane’s', async () => {
+      const spec = specOf()
+      const { id } = await backend.launch(backend.apps[0], spec)
+      await settled(spec, id)
+      expect(await backend.fleet(backend.apps[0], plane)).toContainEqual(
+        expect.objectContaining({ machineId: id, phase: 'started' }),
+      )
+      expect(await backend.fleet(backend.apps[0], crypto.randomUUID())).toEqual([])
+      expect(await backend.inventory(backend.apps[0])).toContainEqual(
+        expect.objectContaining({ id, name: spec.name, cpus: spec.cpus, memoryMb: spec.memoryMb }),
+      )
+    })
+
+    test('says unknown, not absent, while the backend does not answer, and every other verb says why', async () => {
+      const spec = specOf()
+      const { id } = await backend.launch(backend.apps[0], spec)
+      const repair = subject.breakDown()
+      try {
+        for (const machineId of [id, null]) {
+          expect(await backend.observe(spec.labels.workspaceId, backend.apps[0], machineId)).toMatchObject({
+            presence: 'unknown',
+            problem: { retryable: true },
+          })
+        }
+        for (const verb of [
+          () => backend.start(refOf(id)),
+          () => backend.stop(refOf(id)),
+          () => backend.destroy(refOf(id)),
+          () => backend.update(refOf(id), spec),
+          () => backend.fleet(backend.apps[0], plane),
+        ]) {
+          await expect(verb()).rejects.toBeInstanceOf(ProvisionError)
+        }
+        await backend.settle(refOf(id), 1)
+      } finally {
+        repair()
+      }
+    })
+  })
+}

@@ -1,0 +1,27 @@
+import type { Program } from '../../lib/emulator/host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import { createHarness } from '../support/harness.ts'
+import { describeProvisioner } from './provisioner-contract.ts'
+
+describeProvisioner('Fly', async () => {
+  const environments = new Map<string, Record<string, string>>()
+  const remembering: Program = (machine) => {
+    environments.set(machine.env['WORKSPACE_ID'] ?? '', machine.env)
+    return sampleAgent(machine)
+  }
+  const h = await createHarness({ programs: { 'ghcr.io/molecule-ai/workspace-langgraph*': remembering } })
+  return {
+    provisioner: h.services.provisioner,
+    image: 'ghcr.io/molecule-ai/workspace-langgraph:latest',
+    missingImage: 'docker.io/nobody/nothing:1',
+    loseNextLaunch: () =>
+      void h.emulator.faults.add({ kind: 'lose-reply', action: 'machine.create', times: 1 }),
+    breakDown() {
+      const fault = h.emulator.faults.add({ kind: 'answer', status: 503 })
+      return () => void h.emulator.faults.remove(fault)
+    },
+    environmentOf: (workspaceId) => environments.get(workspaceId) ?? {},
+    listing: async () => JSON.stringify(await h.fly('GET', '')),
+    close: () => h.close(),
+  }
+})

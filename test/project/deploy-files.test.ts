@@ -1,0 +1,89 @@
+// What is deployed says what it needs, holds nothing secret, and cannot be shipped with somebody else's example.
+import { readFileSync } from 'node:fs'
+import { unstable_readConfig as readWranglerConfig } from 'wrangler'
+import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../lib/config/config.ts'
+import { missingSettings } from '../../functions/worker/config.ts'
+
+const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
+
+const ENVIRONMENTS = ['', 'staging', 'hyperdrive']
+const configOf = (env: string) => readWranglerConfig({ config: 'wrangler.toml', env }, { hideWarnings: true })
+
+const example = Object.fromEntries(
+  [...read('.dev.vars.example').matchAll(/^(\w+)="(.*)"$/gm)].map(([, name, value]) => [name, value]),
+)
+
+const SECRET = [
+  'ADMIN_TOKEN',
+  'DATABASE_URL',
+  'FLY_API_TOKEN',
+  'SECRETS_ENCRYPTION_KEY',
+  'SECRETS_PREVIOUS_KEYS',
+]
+
+describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
+  const config = configOf(env)
+
+  test('asks for everything that a Worker cannot do without', () => {
+    expect(missingSettings({})).not.toEqual([])
+    const required: string[] = config.secrets?.required ?? []
+    // What a Hyperdrive stands for.
+    if (config.hyperdrive.length > 0) required.unshift('DATABASE_URL')
+    const given = Object.fromEntries(required.map((name) => [name, 'set']))
+    expect(missingSettings({ ...config.vars, ...given })).toEqual([])
+    expect(required).toEqual(configOf('').secrets?.required)
+  })
+
+  test('holds nothing secret, and nothing for development alone', () => {
+    const names = Object.keys(config.vars)
+    expect(names.filter((name: string) => SECRET.includes(name))).toEqual([])
+    expect(names.filter((name: string) => /MOLECULE_COMPAT|EMULATOR|ENDPOINT|BASE_URL/.test(name))).toEqual(
+      [],
+    )
+    expect(() =>
+      parseConfig({ ...config.vars, FLY_API_TOKEN: 'a-token', FLY_WORKSPACE_APP: 'an-app' }),
+    ).not.toThrow()
+  })
+
+  test('sweeps every minute, logs all and traces some, and has one address', () => {
+    expect(config).toMatchObject({
+      triggers: { crons: ['* * * * *'] },
+      preview_urls: false,
+      observability: {
+        enabled: true,
+        logs: { enabled: true, head_sampling_rate: 1 },
+        traces: { enabled: true, head_sampling_rate: 0.1 },
+      },
+    })
+  })
+
+  test("has Node's API where the driver of a Hyperdrive needs it, and nowhere else", () => {
+    const isHyperdrive = env === 'hyperdrive'
+    expect(config.main).toMatch(isHyperdrive ? /functions\/worker-hyperdrive\.ts$/ : /functions\/worker\.ts$/)
+    expect(config.hyperdrive.map(({ binding }: { binding: string }) => binding)).toEqual(
+      isHyperdrive ? ['HYPERDRIVE'] : [],
+    )
+    expect(config.compatibility_flags).toEqual([
+      'enable_request_signal',
+      ...(isHyperdrive ? ['nodejs_compat'] : []),
+    ])
+  })
+})
+
+describe('.dev.vars.example, which the deploy button fills in', () => {
+  test('names what is required and nothing else', () => {
+    expect(Object.keys(example)).toEqual(configOf('').secrets?.required)
+  })
+
+  test.each(Object.keys(example))('has no %s that would do', (name) => {
+    expect(() => parseConfig({ ...configOf('').vars, ...example })).toThrow(`${name} is still a placeholder`)
+  })
+
+  test('is explained, name by name', () => {
+    const { cloudflare } = JSON.parse(read('package.json')) as {
+      cloudflare: { bindings: Record<string, { description: string }> }
+    }
+    expect(Object.keys(cloudflare.bindings)).toEqual([...Object.keys(example), 'SUBREQUEST_LIMIT'])
+  })
+})

@@ -1,0 +1,10 @@
+// A small run of `npm run fuzz`, so that every run of the tests tries a little of everything that nobody should send.
+import { expect, test } from 'vitest'
+import { spawnNode } from '../support/server.ts'
+
+test('no request breaks, hangs or leaves anything behind', { timeout: 120_000 }, async () => {
+  const { exited, printed } = spawnNode('scripts/fuzz/fuzz.ts', {}, ['--requests', '360', '--seed', '42'])
+  const { code } = await exited
+  expect(printed.stdout, printed.stderr).toMatch(/^fuzz seed=42 requests=360 operations=\d{2} violations=0 /)
+  expect(code).toBe(0)
+})

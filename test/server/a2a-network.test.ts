@@ -1,0 +1,273 @@
+// What happens to a message when the network fails, on the real server and real sockets: an agent that is nothing but a TCP
+// listener refuses, resets, stops half-way or goes silent as it is told.
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import {
+  type ProxiedWorkspace,
+  startProxiedWorkspace,
+} from '../../scripts/bench/support/proxied-workspace.ts'
+import { askRegion, type Json } from '../support/harness.ts'
+
+type Arrival = { head: string; body: string; socket: Socket; closed: Promise<void> }
+
+/** A listener that reads requests and hands each to the test. */
+function createAgent() {
+  const arrivals: Arrival[] = []
+  const sockets = new Set<Socket>()
+  let answer: (arrival: Arrival) => void = ok
+  let server: Server | undefined
+  let port = 0
+
+  function serve(socket: Socket): void {
+    sockets.add(socket)
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    void closed.then(() => sockets.delete(socket))
+    socket.on('error', () => {})
+    let text = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      for (;;) {
+        const end = text.indexOf('\r\n\r\n')
+        if (end === -1) return
+        const head = text.slice(0, end)
+        const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+        if (Buffer.byteLength(text.slice(end + 4)) < length) return
+        const arrival = { head, body: text.slice(end + 4, end + 4 + length), socket, closed }
+        text = text.slice(end + 4 + length)
+        if (head.startsWith('GET /.well-known/')) json(arrival, { name: 'raw' })
+        else {
+          arrivals.push(arrival)
+          answer(arrival)
+        }
+      }
+    })
+  }
+
+  return {
+    arrivals,
+    get url() {
+      return `http://127.0.0.1:${port}`
+    },
+    answers: (how: (arrival: Arrival) => void) => void (answer = how),
+    async listen() {
+      server = createServer(serve)
+      await new Promise<void>((resolve) => server?.listen(port, '127.0.0.1', resolve))
+      port = (server.address() as { port: number }).port
+    },
+    async refuse() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server?.close(resolve))
+      server = undefined
+    },
+    get isListening() {
+      return server !== undefined
+    },
+  }
+}
+
+function json({ socket }: Arrival, body: unknown): void {
+  const text = JSON.stringify(body)
+  socket.write(
+    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  )
+}
+
+const ok = (arrival: Arrival) => json(arrival, { jsonrpc: '2.0', id: 1, result: { kind: 'message' } })
+
+const STREAM_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n'
+
+const agent = createAgent()
+let server: ProxiedWorkspace
+beforeAll(async () => {
+  await agent.listen()
+  server = await startProxiedWorkspace(agent.url, {
+    settings: { A2A_MAX_BODY_BYTES: '20000', A2A_SILENCE_SECONDS: '2' },
+  })
+})
+afterAll(async () => {
+  await server.stop()
+  if (agent.isListening) await agent.refuse()
+})
+beforeEach(() => {
+  agent.arrivals.length = 0
+  agent.answers(ok)
+})
+afterEach(async () => {
+  if (!agent.isListening) await agent.listen()
+})
+
+type Failure = { id: unknown; error: { code: number; data: Json } }
+
+const send = (body: unknown = askRegion(7), init: RequestInit = {}) =>
+  fetch(`http://127.0.0.1:${server.port}${server.path}`, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...init,
+    headers: { 'content-type': 'application/json', ...server.headers, ...(init.headers as Json | undefined) },
+  })
+
+describe('a message', () => {
+  test('to an agent that is not listening yet is delivered once, when it is', async () => {
+    await agent.refuse()
+    const answered = send()
+    await new Promise((done) => setTimeout(done, 400))
+    await agent.listen()
+    expect((await answered).status).toBe(200)
+    expect(agent.arrivals).toHaveLength(1)
+  })
+
+  test('to an agent that stays away is refused as not delivered, with a time to come back', async () => {
+    await agent.refuse()
+    const response = await send()
+    expect(response.status).toBe(503)
+    expect(response.headers.get('retry-after')).toBe('5')
+    expect(await response.json()).toMatchObject({
+      id: 7,
+      error: { code: -32603, data: { reason: 'AGENT_UNREACHABLE', delivered: 'no', retry_after: 5 } },
+    })
+  })
+
+  test('whose connection breaks after it was sent may have arrived, and is never sent again', async () => {
+    agent.answers(({ socket }) => socket.resetAndDestroy())
+    const response = await send()
+    expect(response.status).toBe(502)
+    expect(((await response.json()) as Failure).error.data).toEqual({
+      reason: 'AGENT_CONNECTION_LOST',
+      delivered: 'unknown',
+    })
+    expect(agent.arrivals).toHaveLength(1)
+  })
+
+  test('that only reads is sent again', async () => {
+    agent.answers((arrival) => {
+      if (agent.arrivals.length === 1) arrival.socket.resetAndDestroy()
+      else ok(arrival)
+    })
+    const response = await send({ jsonrpc: '2.0', id: 1, method: 'tasks/get', params: { id: 't' } })
+    expect(response.status).toBe(200)
+    expect(agent.arrivals).toHaveLength(2)
+  })
+
+  test('that meets silence is told so, and its connection ends', async () => {
+    agent.answers(() => {})
+    const response = await send()
+    expect(response.status).toBe(504)
+    expect(((await response.json()) as Failure).error.data).toMatchObject({
+      reason: 'AGENT_TIMEOUT',
+      delivered: 'unknown',
+    })
+    await agent.arrivals[0]?.closed
+  })
+
+  test('that is closed without an answer may have arrived', async () => {
+    agent.answers(({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
+    const response = await send()
+    expect(response.status).toBe(502)
+    expect(((await response.json()) as Failure).error.data).toMatchObject({ reason: 'AGENT_CONNECTION_LOST' })
+  })
+
+  test('without a content type is JSON if it begins like JSON', async () => {
+    agent.answers(({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n {"a":1.0'))
+    const response = await send()
+    expect([response.status, await response.text()]).toEqual([200, ' {"a":1.0'])
+  })
+
+  test('that is too large is refused before it is read, by its length or by its bytes', async () => {
+    const told = await send('x'.repeat(30_000))
+    expect(told.status).toBe(413)
+    expect(await told.json()).toMatchObject({ id: null, error: { data: { reason: 'BODY_TOO_LARGE' } } })
+    // Without a length, on a connection of its own: the answer comes while the caller still speaks.
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(server.port, '127.0.0.1')
+      let text = ''
+      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+      socket.on('error', reject).on('close', () => resolve(text))
+      const headers = Object.entries(server.headers).map(([name, value]) => `${name}: ${value}\r\n`)
+      socket.write(
+        `POST ${server.path} HTTP/1.1\r\nhost: localhost\r\n${headers.join('')}content-type: application/json\r\n` +
+          `transfer-encoding: chunked\r\n\r\n6000\r\n${'x'.repeat(0x6000)}\r\n`,
+      )
+    })
+    expect(answer).toMatch(/^HTTP\/1.1 413 /)
+    expect(answer).toContain('BODY_TOO_LARGE')
+    expect(agent.arrivals).toEqual([])
+  })
+})
+
+describe('an answer', () => {
+  test('that breaks off in the middle is cut, so that nobody takes it for the whole', async () => {
+    agent.answers(({ socket }) => {
+      socket.write(
+        'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"jsonrpc"',
+        () => setTimeout(() => socket.destroy(), 50),
+      )
+    })
+    const response = await send()
+    expect(response.status).toBe(200)
+    await expect(response.text()).rejects.toThrow(TypeError)
+  })
+
+  test.each([
+    ['between two events', 'data: {"n":1}\n\n', ''],
+    ['between two events with CRLF', 'data: {"n":1}\r\n\r\n', ''],
+    ['within an event', 'data: {"n":1}\n\ndata: {"n"', '\n\n'],
+  ])('that streams and breaks off %s ends with an error of the caller', async (_where, said, gap) => {
+    agent.answers(({ socket }) => {
+      socket.write(STREAM_HEAD.replace('close', 'keep-alive\r\ntransfer-encoding: chunked'))
+      socket.write(`${Buffer.byteLength(said).toString(16)}\r\n${said}\r\n`, () =>
+        setTimeout(() => socket.destroy(), 50),
+      )
+    })
+    const response = await send({ ...askRegion('s'), method: 'message/stream' })
+    const text = await response.text()
+    expect(text.startsWith(`${said}${gap}data: `)).toBe(true)
+    expect(JSON.parse(text.slice(said.length + gap.length + 6))).toMatchObject({
+      jsonrpc: '2.0',
+      id: 's',
+      error: { code: -32603, data: { reason: 'AGENT_CONNECTION_LOST', delivered: 'yes' } },
+    })
+  })
+
+  test('that streams and falls silent ends with an error of the caller; comments count as life', async () => {
+    agent.answers(({ socket }) => {
+      socket.write(`${STREAM_HEAD}data: {}\n\n`)
+      let comments = 0
+      const timer = setInterval(() => {
+        socket.write(': here\n\n')
+        if (++comments === 3) clearInterval(timer)
+      }, 1_000)
+    })
+    const text = await (await send({ ...askRegion('s'), method: 'message/stream' })).text()
+    expect(text).toMatch(/^data: {}\n\n(: here\n\n){3}data: .*AGENT_TIMEOUT.*\n\n$/)
+  })
+})
+
+describe('a caller who hangs up', () => {
+  const CLOSED_WITHIN_MS = 1_000
+  const closedSoon = (arrival: Arrival | undefined) =>
+    Promise.race([
+      arrival?.closed.then(() => 'closed'),
+      new Promise((done) => setTimeout(done, CLOSED_WITHIN_MS, 'still open')),
+    ])
+
+  test('before the answer ends the request to the agent', async () => {
+    agent.answers(() => {})
+    const left = new AbortController()
+    const request = send(askRegion(), { signal: left.signal }).catch(() => {})
+    await expect.poll(() => agent.arrivals.length).toBe(1)
+    left.abort()
+    await request
+    expect(await closedSoon(agent.arrivals[0])).toBe('closed')
+    expect(agent.arrivals.map(({ body }) => (JSON.parse(body) as Json)['method'])).toEqual(['message/send'])
+  })
+
+  test('in the middle of a stream ends the request to the agent, and cancels no task', async () => {
+    agent.answers(({ socket }) => socket.write(`${STREAM_HEAD}data: {}\n\n`))
+    const left = new AbortController()
+    const response = await send({ ...askRegion(), method: 'message/stream' }, { signal: left.signal })
+    await response.body?.getReader().read()
+    left.abort()
+    expect(await closedSoon(agent.arrivals[0])).toBe('closed')
+    expect(agent.arrivals).toHaveLength(1)
+  })
+})

@@ -1,0 +1,218 @@
+// Two servers on one Postgres, as in production: one may die or be told to go, and nothing stops, is done twice or gets lost.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Client } from 'pg'
+import type { Program } from '../../lib/emulator/host.ts'
+import { createPostgresDatabase } from '../support/database.ts'
+import type { Json } from '../support/harness.ts'
+import { startLoopbackFly } from '../support/loopback-fly.ts'
+import { freePorts } from '../support/ports.ts'
+import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
+import { type Server, type Settings, startServer } from '../support/server.ts'
+
+type Workspace = Json & { id: string }
+
+const TOKEN = 'a-token-of-the-operator'
+const headers = { authorization: `Bearer ${TOKEN}` }
+/** Fly makes one machine a second in each. */
+const APPS = ['test-app', 'second', 'third', 'fourth']
+const SLOW_IMAGE = 'ghcr.io/molecule-ai/slow'
+
+const puppet = createPuppet()
+/** An agent that does not answer before it is let. */
+let awake = createGate()
+const slow: Program = async (machine) => {
+  await awake.passed
+  return puppet.program(machine)
+}
+
+let fly: Awaited<ReturnType<typeof startLoopbackFly>>
+let databaseUrl: string
+let database: Client
+let settings: Settings
+beforeAll(async () => {
+  fly = await startLoopbackFly({ [`${PUPPET_IMAGE}*`]: puppet.program, [`${SLOW_IMAGE}*`]: slow })
+  for (const app of APPS) fly.emulator.createApp(app, { ips: true })
+  databaseUrl = await createPostgresDatabase()
+  database = new Client({ connectionString: databaseUrl })
+  await database.connect()
+  settings = {
+    ...fly.settings,
+    FLY_WORKSPACE_APPS: APPS.join(','),
+    DATABASE_URL: databaseUrl,
+    ADMIN_TOKEN: TOKEN,
+    SWEEP_INTERVAL_SECONDS: '1',
+  }
+  staying = await start()
+})
+afterAll(async () => {
+  await staying.end('SIGKILL')
+  await database.end()
+  await fly.close()
+})
+
+/** The one that goes, a new one for each test, and the one that stays. */
+let going: Server
+let staying: Server
+beforeEach(() => {
+  puppet.answer = reply
+  awake = createGate()
+})
+afterEach(() => going.end('SIGKILL'))
+
+async function start(own: Settings = {}): Promise<Server> {
+  const [port = 0] = await freePorts(1)
+  return startServer({ ...settings, ...own, PORT: String(port) })
+}
+
+async function create(server: Server, input: Json = {}, wait = 0): Promise<Workspace> {
+  const { body, status } = await server.call<Workspace>('/workspaces', {
+    method: 'POST',
+    headers: { ...headers, ...(wait > 0 ? { prefer: `wait=${wait}` } : {}) },
+    json: { name: 'one of many', runtime: 'hermes', tier: 2, image: `${PUPPET_IMAGE}:1`, ...input },
+  })
+  expect(status).toBe(201)
+  return body
+}
+
+const statusOf = async ({ id }: Workspace) =>
+  (await staying.call(`/workspaces/${id}`, { headers })).body['status']
+
+const livingMachinesOf = ({ id }: Workspace) =>
+  fly.emulator.machines().filter(({ name, state }) => state !== 'destroyed' && name === `ws-${id}`)
+
+const messageOf = (text: string, contextId?: string) => ({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'message/send',
+  params: { message: { messageId: text, contextId, role: 'user', parts: [{ kind: 'text', text }] } },
+})
+
+async function queue(server: Server, { id }: Workspace, text: string, contextId: string): Promise<string> {
+  const { body } = await server.call(`/workspaces/${id}/a2a`, {
+    method: 'POST',
+    headers: { ...headers, prefer: 'respond-async' },
+    json: messageOf(text, contextId),
+  })
+  return new URL(String(body['url'])).pathname
+}
+
+const stream = (server: Server, { id }: Workspace, text: string) =>
+  fetch(`${server.url}/workspaces/${id}/a2a`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...messageOf(text), method: 'message/stream' }),
+  })
+
+/** Two events, the second when the gate is open. */
+function streamThrough({ passed }: { passed: Promise<void> }): Response {
+  const event = (last: boolean) =>
+    new TextEncoder().encode(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 1, result: { last } })}\n\n`)
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(event(false))
+      await passed
+      controller.enqueue(event(true))
+      controller.close()
+    },
+  })
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+}
+
+/**
+ * The claims of the dead run out after ninety seconds, which nobody here waits for: those that have not been renewed since the
+ * kill are ended by hand, and no others.
+ */
+async function endClaimsOfTheDead(): Promise<void> {
+  const claims = `select 'workspaces' as of, id, leased_until::text as until from workspaces where leased_until is not null
+    union all select 'messages', id, leased_until::text from messages where leased_until is not null and finished_at is null`
+  const { rows: before } = await database.query<{ of: string; id: string; until: string }>(claims)
+  await new Promise((done) => setTimeout(done, 2_000))
+  for (const { id, of, until } of before)
+    await database.query(`update ${of} set leased_until = now() where id = $1 and leased_until = $2`, [
+      id,
+      until,
+    ])
+}
+
+test('when one is killed the other makes everything ready, delivers every message once, and sweeps on', async () => {
+  going = await start()
+  const chat = await create(staying, { name: 'chat' }, 30)
+  expect(chat['status']).toBe('ready')
+  const gate = createGate()
+  puppet.answer = async (arrival) => {
+    if (arrival.text === 'in flight') await gate.passed
+    return reply(arrival)
+  }
+  const inFlight = await queue(going, chat, 'in flight', 'a')
+  const waiting = await Promise.all(
+    ['one', 'two', 'three'].map((text, at) => queue(at === 1 ? staying : going, chat, text, 'a')),
+  )
+  const apart = await queue(staying, chat, 'apart', 'b')
+  const workspaces = await Promise.all(
+    Array.from({ length: 12 }, (_, at) => create(at % 2 === 0 ? going : staying)),
+  )
+  await expect.poll(() => puppet.textsAt(chat.id)).toContain('in flight')
+  expect(await going.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
+  gate.open()
+  await endClaimsOfTheDead()
+
+  for (const workspace of [...workspaces, chat]) {
+    await expect.poll(() => statusOf(workspace), { timeout: 40_000, interval: 200 }).toBe('ready')
+    expect(livingMachinesOf(workspace)).toHaveLength(1)
+  }
+  const stateOf = async (path: string) => (await staying.call(path, { headers })).body['state']
+  for (const path of [...waiting, apart])
+    await expect.poll(() => stateOf(path), { timeout: 20_000 }).toBe('answered')
+  // Whether its agent has it is not known to anybody who lives.
+  expect(await stateOf(inFlight)).toBe('unknown')
+  expect(puppet.textsAt(chat.id).toSorted()).toEqual(['apart', 'in flight', 'one', 'three', 'two'])
+
+  // Which includes that somebody has swept within the last three seconds.
+  await expect
+    .poll(async () => (await staying.call('/readyz')).body, { timeout: 30_000 })
+    .toMatchObject({ status: 'ok' })
+})
+
+describe('when one is told to go', () => {
+  test('it takes no more, lets a stream end, and leaves what it was at to the other at once', async () => {
+    going = await start({ SHUTDOWN_GRACE_SECONDS: '60' })
+    const chat = await create(staying, { name: 'talk' }, 30)
+    const coming = await create(going, { name: 'coming', image: `${SLOW_IMAGE}:1` })
+    await expect.poll(() => livingMachinesOf(coming).length, { timeout: 20_000 }).toBe(1)
+    const gate = createGate()
+    puppet.answer = () => streamThrough(gate)
+    const streaming = await stream(going, chat, 'long')
+    expect(streaming.status).toBe(200)
+
+    const ended = going.end('SIGTERM')
+    await expect
+      .poll(() =>
+        fetch(`${going.url}/livez`).then(
+          () => 'taken',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
+    gate.open()
+    expect(await streaming.text()).toContain('"last":true')
+    const before = Date.now()
+    expect(await ended).toEqual({ code: 0, signal: null })
+    // Far less than its grace: nothing waited for connections that are idle, or for an agent that does not answer yet.
+    expect(Date.now() - before).toBeLessThan(30_000)
+
+    // A lease that was not given back would keep it for ninety seconds.
+    awake.open()
+    await expect.poll(() => statusOf(coming), { timeout: 30_000, interval: 200 }).toBe('ready')
+    expect(livingMachinesOf(coming)).toHaveLength(1)
+  })
+
+  test('it cuts a stream that goes on beyond its grace, and ends all the same', async () => {
+    going = await start({ SHUTDOWN_GRACE_SECONDS: '1' })
+    const chat = await create(staying, { name: 'endless' }, 30)
+    puppet.answer = () => streamThrough({ passed: new Promise(() => {}) })
+    const streaming = await stream(going, chat, 'endless')
+    const ended = going.end('SIGTERM')
+    await expect(streaming.text()).rejects.toThrow()
+    expect(await ended).toEqual({ code: 0, signal: null })
+  })
+})

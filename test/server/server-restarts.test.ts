@@ -1,0 +1,211 @@
+// The server as a process that ends and starts again: nothing stays behind when it goes, and nothing is lost when it comes
+// back, however it ended. Each test has its own copy of a data directory and its own ports.
+import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { askRegion, type Json } from '../support/harness.ts'
+import { stillLiving } from '../support/processes.ts'
+import { listenTo } from '../support/event-stream.ts'
+import {
+  createPlace,
+  machinesAtFly,
+  type Server,
+  spawnNode,
+  startInVain,
+  startServer,
+} from '../support/server.ts'
+
+type Workspace = Json & { id: string }
+
+/** A server has started here for the first time, and ended: the tests begin with what it left. */
+let started: Awaited<ReturnType<typeof createPlace>>
+beforeAll(async () => {
+  started = await createPlace()
+  const server = await startServer(started.settings)
+  await server.end('SIGTERM')
+})
+afterAll(() => started.remove())
+
+let place: Awaited<ReturnType<typeof createPlace>>
+let running: Server[]
+beforeEach(async () => {
+  place = await createPlace(started)
+  running = []
+})
+afterEach(async () => {
+  await Promise.all(running.map((server) => server.end('SIGKILL')))
+  place.remove()
+})
+
+async function start(settings: Record<string, string> = {}): Promise<Server> {
+  const server = await startServer({ ...place.settings, ...settings })
+  running.push(server)
+  return server
+}
+
+async function createReady(server: Server, name: string): Promise<Workspace> {
+  const { body } = await server.call<Workspace>('/workspaces', {
+    method: 'POST',
+    headers: { prefer: 'wait=30' },
+    json: { name, runtime: 'hermes', tier: 2 },
+  })
+  expect(body).toMatchObject({ status: 'ready' })
+  return body
+}
+
+async function region(server: Server, id: string): Promise<unknown> {
+  const { body } = await server.call<{ result?: { parts: { text: string }[] } }>(`/workspaces/${id}/a2a`, {
+    method: 'POST',
+    json: askRegion(),
+  })
+  return body.result?.parts[0]?.text ?? body
+}
+
+describe('ending', () => {
+  test('with SIGTERM is clean: code 0, and no agent stays', async () => {
+    const server = await start()
+    await createReady(server, 'one')
+    await createReady(server, 'two')
+    const guests = server.guests()
+    expect(guests).toHaveLength(2)
+    expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null })
+    expect(stillLiving(guests)).toEqual([])
+  })
+
+  test('by kill -9 leaves no agent behind either', async () => {
+    const server = await start()
+    await createReady(server, 'one')
+    await createReady(server, 'two')
+    const guests = server.guests()
+    expect(guests).toHaveLength(2)
+    await server.end('SIGKILL')
+    await expect.poll(() => stillLiving(guests), { timeout: 10_000 }).toEqual([])
+  })
+})
+
+test('a listener of events is let go by SIGTERM, and goes on at the next server without a gap', async () => {
+  const listen = async (server: Server, headers: Record<string, string> = {}) =>
+    listenTo(await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }))
+  const first = await start()
+  const before = await listen(first, { 'last-event-id': '0' })
+  const { id } = await createReady(first, 'heard')
+  await expect
+    .poll(() => before.heard.map(({ type }) => type), { timeout: 10_000 })
+    .toContain('agent_answered')
+  expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
+  // Ended, and not cut off: that would be an error here.
+  await before.ended
+
+  const second = await start()
+  const after = await listen(second, { 'last-event-id': before.lastEventId() })
+  await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'still heard' } })
+  await expect
+    .poll(() => after.heard.map(({ type }) => type), { timeout: 10_000 })
+    .toContain('workspace_updated')
+  const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
+  const heard = [...before.heard, ...after.heard].map(({ data }) => data)
+  expect(heard).toEqual(body.events.slice(0, heard.length))
+  await after.leave()
+})
+
+describe('starting again on the same directory', () => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'after %s still has its workspaces, which answer and can be restarted',
+    async (signal) => {
+      const first = await start()
+      const { id } = await createReady(first, 'lasting')
+      await first.end(signal)
+
+      const second = await start()
+      expect((await second.call<Workspace[]>('/workspaces')).body.map((one) => one.id)).toEqual([id])
+      await expect.poll(() => region(second, id), { timeout: 15_000, interval: 200 }).toBe('ord')
+      expect(await machinesAtFly(place.emulatorUrl, id)).toHaveLength(1)
+
+      const { status, body } = await second.call<Workspace>(`/workspaces/${id}/restart`, {
+        method: 'POST',
+        headers: { prefer: 'wait=30' },
+      })
+      expect(status).toBe(200)
+      expect(body).toMatchObject({ status: 'ready', generation: 2 })
+      expect(await region(second, id)).toBe('ord')
+      expect(await machinesAtFly(place.emulatorUrl, id)).toHaveLength(1)
+    },
+  )
+
+  test('with another SECRETS_ENCRYPTION_KEY is refused, and with the old one beside it is not', async () => {
+    const [old, other] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
+    const first = await start({ SECRETS_ENCRYPTION_KEY: old ?? '' })
+    const saved = await first.call('/settings/secrets', { method: 'PUT', json: { key: 'A', value: 'kept' } })
+    expect(saved).toMatchObject({ status: 200 })
+    await first.end('SIGTERM')
+
+    const { code, stderr } = await startInVain({ ...place.settings, SECRETS_ENCRYPTION_KEY: other ?? '' })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
+
+    const settings = { SECRETS_ENCRYPTION_KEY: other ?? '', SECRETS_PREVIOUS_KEYS: old ?? '' }
+    const rotation = spawnNode('commands/secrets-rotate.ts', { ...place.settings, ...settings })
+    expect(await rotation.exited).toMatchObject({ code: 0 })
+    expect(rotation.printed.stdout).toMatch(/^sealed 1 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
+    const second = await start({ SECRETS_ENCRYPTION_KEY: other ?? '' })
+    expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
+  })
+
+  test('secrets are not rotated where there is no database, which would look like success', async () => {
+    const rotation = spawnNode('commands/secrets-rotate.ts', { DATA_DIR: join(tmpdir(), randomUUID()) })
+    expect(await rotation.exited).toMatchObject({ code: 1 })
+    expect(rotation.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
+  })
+
+  // Where the create is when the server dies: barely stored, with a machine that is being placed, pulled, or booted.
+  test.each([0, 400])(
+    'after kill -9 %i ms into a create, the workspace comes to rest with one machine',
+    async (ms) => {
+      const first = await start({ EMULATOR_BOOT_MS: '1000' })
+      const { body: created } = await first.call<Workspace>('/workspaces', {
+        method: 'POST',
+        json: { name: 'interrupted', runtime: 'hermes', tier: 2 },
+      })
+      expect(created['status']).toBe('provisioning')
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      await first.end('SIGKILL')
+
+      const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
+      const read = async () => (await second.call<Workspace>(`/workspaces/${created.id}`)).body
+      // Whoever held the create is dead, which is known only when its lease has run out.
+      await expect
+        .poll(async () => (await read())['status'], { timeout: 90_000, interval: 250 })
+        .not.toBe('provisioning')
+      const settled = await read()
+      if (settled['status'] !== 'ready') {
+        expect(settled).toMatchObject({
+          status: 'failed',
+          reason: {
+            code: expect.any(String) as string,
+            message: expect.any(String) as string,
+            hint: expect.any(String) as string,
+          },
+        })
+      } else {
+        expect(await region(second, created.id)).toBe('ord')
+      }
+      expect(await machinesAtFly(place.emulatorUrl, created.id)).toHaveLength(
+        settled['status'] === 'ready' ? 1 : 0,
+      )
+    },
+    120_000,
+  )
+
+  test('after kill -9 in the middle of a removal, the machine is gone in the end', async () => {
+    const first = await start()
+    const { id } = await createReady(first, 'going')
+    await first.call(`/workspaces/${id}`, { method: 'DELETE' })
+    await first.end('SIGKILL')
+    const second = await start({ SWEEP_INTERVAL_SECONDS: '1' })
+    expect((await second.call(`/workspaces/${id}`)).body).toMatchObject({ status: 'removed' })
+    await expect
+      .poll(() => machinesAtFly(place.emulatorUrl, id), { timeout: 90_000, interval: 250 })
+      .toEqual([])
+  }, 120_000)
+})

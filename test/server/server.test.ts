@@ -1,0 +1,161 @@
+// The server as a process: what it says when it starts and when it refuses to. Each test has its own data directory and ports.
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { freePorts } from '../support/ports.ts'
+import { createPlace, type Server, startInVain, startServer } from '../support/server.ts'
+
+let place: Awaited<ReturnType<typeof createPlace>>
+let running: Server[]
+beforeEach(async () => {
+  place = await createPlace()
+  running = []
+})
+afterEach(async () => {
+  await Promise.all(running.map((server) => server.end('SIGKILL')))
+  place.remove()
+})
+
+async function start(settings: Record<string, string> = {}): Promise<Server> {
+  const server = await startServer({ ...place.settings, ...settings })
+  running.push(server)
+  return server
+}
+
+describe('starting', () => {
+  test('says where it is, what it uses, and how to make a workspace; and /healthz the same', async () => {
+    const { url, printed, call } = await start()
+    expect(url).toBe(`http://127.0.0.1:${place.settings.PORT}`)
+    expect(printed.stdout).toContain(`${url}/docs`)
+    expect(printed.stdout).toContain(place.settings.DATA_DIR)
+    expect(printed.stdout).toContain(`the embedded emulator at ${place.emulatorUrl}`)
+    expect(printed.stdout).toContain('CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP')
+    expect(printed.stdout).toContain('open to this computer')
+    expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
+    expect(printed.stderr).toBe('')
+
+    const { status, body } = await call('/healthz')
+    expect(status).toBe(200)
+    expect(body).toEqual({
+      status: 'ok',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string,
+      provisioner: 'flyio',
+      app: 'molecule-workspaces',
+      region: 'ord',
+      emulator: true,
+      database: 'pglite',
+      uptime: expect.any(Number) as number,
+      control_plane: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    })
+  })
+
+  test('with ADMIN_TOKEN asks for it, and its banner never shows it', async () => {
+    const server = await start({ ADMIN_TOKEN: 'a-token-of-the-operator' })
+    expect((await server.call('/workspaces')).status).toBe(401)
+    const headers = { authorization: 'Bearer a-token-of-the-operator' }
+    expect((await server.call('/workspaces', { headers })).status).toBe(200)
+    expect(server.printed.stdout).toContain('$ADMIN_TOKEN')
+    expect(server.printed.stdout).not.toContain('a-token-of-the-operator')
+  })
+
+  test('against real Fly and a Postgres touches neither, and starts no emulator', async () => {
+    const server = await start({
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: 'a-secret-token',
+      FLY_WORKSPACE_APP: 'my-workspaces',
+      FLY_REGION: 'fra',
+      // Nobody listens there: whatever dials them fails.
+      FLY_FLAPS_BASE_URL: 'http://127.0.0.1:1',
+      DATABASE_URL: 'postgres://nobody:a-secret-password@127.0.0.1:1/nothing',
+    })
+    expect(server.printed.stdout).toContain('app my-workspaces, region fra')
+    expect(server.printed.stdout).toContain('set PUBLIC_URL')
+    expect(server.printed.stdout).toContain('CLOSED: set ADMIN_TOKEN')
+    expect((await server.call('/workspaces')).status).toBe(503)
+    expect(server.printed.stdout).not.toMatch(/emulator|a-secret/)
+    expect(server.printed.stderr).not.toContain('a-secret')
+    expect(existsSync(place.settings.DATA_DIR)).toBe(false)
+    await expect(fetch(place.emulatorUrl)).rejects.toThrow()
+  })
+
+  test('while its Postgres is dead stays alive, and answers 503 with Retry-After', async () => {
+    const server = await start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
+    expect(await server.call('/livez')).toMatchObject({ status: 200, body: { status: 'ok' } })
+    for (const path of ['/healthz', '/health', '/workspaces', `/workspaces/${crypto.randomUUID()}`]) {
+      const { status, headers, body } = await server.call(path)
+      expect(status, path).toBe(503)
+      expect(headers.get('content-type'), path).toBe('application/problem+json')
+      expect(Number(headers.get('retry-after')), path).toBeGreaterThan(0)
+      expect(body, path).toMatchObject({ code: 'unavailable' })
+    }
+    expect((await server.call('/livez')).status).toBe(200)
+  })
+})
+
+describe('refusing to start', () => {
+  const FLY = {
+    CONTAINER_BACKEND: 'flyio',
+    FLY_API_TOKEN: 'a-secret-token',
+    FLY_WORKSPACE_APP: 'my-workspaces',
+  }
+  type Name = keyof typeof FLY
+
+  test.each<[Name[], Name[]]>([
+    [['CONTAINER_BACKEND'], ['FLY_API_TOKEN', 'FLY_WORKSPACE_APP']],
+    [['FLY_API_TOKEN', 'FLY_WORKSPACE_APP'], ['CONTAINER_BACKEND']],
+  ])('with only %j names %j, and leaves the disk alone', async (given, missing) => {
+    const { code, stdout, stderr } = await startInVain({
+      ...place.settings,
+      ...Object.fromEntries(given.map((name) => [name, FLY[name]])),
+    })
+    expect(code).toBe(2)
+    for (const name of missing) expect(stderr).toContain(`${name} is missing`)
+    for (const name of given) expect(stderr).not.toContain(`${name} is missing`)
+    expect(stderr).not.toMatch(/a-secret-token|at .*\.ts/)
+    expect(stdout).toBe('')
+    expect(existsSync(place.settings.DATA_DIR)).toBe(false)
+  })
+
+  test('tells every mistake at once', async () => {
+    const { code, stderr } = await startInVain({
+      ...place.settings,
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: '<your-fly-deploy-token>',
+      FLY_REGION: 'the-moon',
+      PORT: 'eighty',
+    })
+    expect(code).toBe(2)
+    expect(stderr).toContain('FLY_API_TOKEN is still a placeholder')
+    expect(stderr).toContain('FLY_WORKSPACE_APP is missing')
+    expect(stderr).toContain('FLY_REGION must be a Fly region code')
+    expect(stderr).toMatch(/PORT .*number/)
+  })
+
+  test.each(['PORT', 'EMULATOR_PORT'] as const)('says which port is taken when %s is', async (setting) => {
+    const port = place.settings[setting]
+    const squatter = createServer()
+    await new Promise<void>((resolve) => squatter.listen(Number(port), '127.0.0.1', resolve))
+    try {
+      const { code, stderr } = await startInVain(place.settings)
+      expect(code).toBe(2)
+      expect(stderr.trim()).toBe(
+        `port ${port} on 127.0.0.1 is taken by another program: stop it, or set ${setting} to a free port`,
+      )
+    } finally {
+      squatter.close()
+    }
+  })
+
+  test('says who has the data directory open, and does not disturb them', async () => {
+    const first = await start()
+    const [port = 0, emulatorPort = 0] = await freePorts(3)
+    const { code, stderr } = await startInVain({
+      ...place.settings,
+      PORT: String(port),
+      EMULATOR_PORT: String(emulatorPort),
+    })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/is open in process \d+: stop it, or set DATA_DIR to another directory/)
+    expect((await first.call('/healthz')).status).toBe(200)
+  })
+})

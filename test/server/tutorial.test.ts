@@ -1,0 +1,151 @@
+// The tutorial, word for word: its own shell commands against a server of ours, and the same walk as `npm run tutorial`.
+// The commands name port 8080; a .curlrc sends curl to the test's port, so that not a letter of them changes.
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listen } from '../../functions/node/http-server.ts'
+import { freePorts } from '../support/ports.ts'
+import { createPlace, type Server, spawnNode, startServer } from '../support/server.ts'
+
+const TUTORIAL = readFileSync(new URL('../fixtures/tutorial.md', import.meta.url), 'utf8')
+
+/** The tutorial's numbered steps, as printed. */
+function printedSteps(): Map<number, string> {
+  const [, block = ''] = /```bash\n(.*?)```/s.exec(TUTORIAL) ?? []
+  const parts = block.split(/^(?=# \d+\. )/m)
+  return new Map(parts.map((part) => [Number(/^# (\d+)/.exec(part)?.[1]), part]))
+}
+
+const isInstalled = (tool: string) => spawnSync(tool, ['--version']).error === undefined
+
+/** A folder of commands for PATH, which run the stand-ins. */
+function writeStandIns(folder: string, tools: string[]): void {
+  mkdirSync(folder)
+  for (const tool of tools) {
+    const script = fileURLToPath(new URL(`../support/bin/${tool}.ts`, import.meta.url))
+    writeFileSync(join(folder, tool), `#!/bin/sh\nexec '${process.execPath}' '${script}' "$@"\n`)
+    chmodSync(join(folder, tool), 0o755)
+  }
+}
+
+let place: Awaited<ReturnType<typeof createPlace>>
+let server: Server
+let home: string
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'tutorial-'))
+  place = await createPlace()
+  server = await startServer(place.settings)
+  writeFileSync(join(home, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${place.settings.PORT}"\n`)
+})
+afterAll(async () => {
+  await server.end('SIGTERM')
+  place.remove()
+  rmSync(home, { recursive: true })
+})
+
+function runInBash(script: string, path: string): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+      env: { PATH: path, CURL_HOME: home, HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    shell.stdout.on('data', (bytes) => (output += String(bytes)))
+    shell.stderr.on('data', (bytes) => (output += String(bytes)))
+    shell.once('error', reject)
+    shell.once('close', (code) => resolve({ code, output }))
+  })
+}
+
+describe('steps 3, 4, 6 and 7 as printed', () => {
+  // With the real tools where they are. The stand-ins run everywhere, so that they work where they are needed.
+  test.each(['curl and jq of this computer', 'stand-ins for curl and jq'])(
+    'work with %s, without a token',
+    async (tools) => {
+      const standIns = ['curl', 'jq'].filter((tool) => tools.startsWith('stand-ins') || !isInstalled(tool))
+      const folder = join(home, tools.replaceAll(' ', '-'))
+      writeStandIns(folder, standIns)
+      const steps = printedSteps()
+      const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
+      const { code, output } = await runInBash(script, `${folder}${delimiter}${process.env['PATH'] ?? ''}`)
+      expect(output).toContain('"provisioner": "flyio"')
+      expect(output).toMatch(/^Workspace ID: [0-9a-f]{8}-[0-9a-f-]{27}$/m)
+      expect(output.trim().split('\n').at(-1)).toBe('"ord"')
+      expect(code).toBe(0)
+    },
+    60_000,
+  )
+})
+
+describe('npm run tutorial', () => {
+  test('walks from create to delete at BASE_URL, and tells each step', async () => {
+    const { printed, exited } = spawnNode('commands/tutorial.ts', { BASE_URL: server.url })
+    expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
+    const steps = printed.stdout.split('\n').filter((line) => line.startsWith('▸'))
+    expect(steps.map((line) => line.split(/[ ,:]/)[1])).toEqual([
+      'What',
+      'Create',
+      'Wait',
+      'Ask',
+      'Restart',
+      'Ask',
+      'Delete',
+    ])
+    expect(printed.stdout).toContain('provisioner flyio (emulated)')
+    expect(printed.stdout.match(/^ {4}"ord" {3}\[\d+\.\d\d s\]$/gm)).toHaveLength(2)
+    expect(printed.stdout).toMatch(/^✓ the whole tutorial/m)
+  }, 60_000)
+
+  test('brings its own server, and honours ADMIN_TOKEN', async () => {
+    const { printed, exited } = spawnNode(
+      'commands/tutorial.ts',
+      { ADMIN_TOKEN: 'a-token-of-the-operator' },
+      ['--embedded'],
+    )
+    expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
+    expect(printed.stdout).toContain('An embedded server is started')
+  }, 60_000)
+
+  test('fails at the first step where nobody answers', async () => {
+    const [port = 0] = await freePorts(1)
+    const { printed, exited } = spawnNode('commands/tutorial.ts', { BASE_URL: `http://127.0.0.1:${port}` })
+    expect((await exited).code).toBe(1)
+    expect(printed.stdout).toMatch(/✗ What is at .*\n.*no answer from/)
+    expect(printed.stdout).not.toContain('Create')
+  })
+
+  test('deletes what it made when a later step fails, and says why it failed', async () => {
+    const workspace = { id: 'w-1', status: 'failed', reason: { code: 'quota', message: 'Full', hint: 'Ask' } }
+    const asked: string[] = []
+    const broken = await listen(
+      (request) => {
+        const { pathname } = new URL(request.url)
+        asked.push(`${request.method} ${pathname}`)
+        const health = { provisioner: 'flyio', app: 'a', region: 'ord', database: 'pglite' }
+        return Response.json(pathname === '/healthz' ? health : workspace)
+      },
+      { host: '127.0.0.1', port: 0, setting: 'a test' },
+    )
+    const { printed, exited } = spawnNode('commands/tutorial.ts', {
+      BASE_URL: `http://127.0.0.1:${broken.port}`,
+    })
+    expect((await exited).code).toBe(1)
+    await broken.close(0)
+    expect(asked).toEqual([
+      'GET /healthz',
+      'POST /workspaces',
+      'GET /workspaces/w-1',
+      'DELETE /workspaces/w-1',
+    ])
+    expect(printed.stdout).toContain('it is failed: Full (quota). Ask')
+  })
+
+  test('explains itself with --help', async () => {
+    const { printed, exited } = spawnNode('commands/tutorial.ts', {}, ['--help'])
+    expect((await exited).code).toBe(0)
+    expect(printed.stdout).toContain('BASE_URL')
+  })
+})

@@ -1,0 +1,112 @@
+// The server as a process that dies between a change and its delivery: what was changed is told by the next one. And its keys.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Json } from '../support/harness.ts'
+import { createPlace, type Server, spawnNode, startServer } from '../support/server.ts'
+import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
+
+type Endpoint = Json & { id: string; secret: string }
+
+let receiver: Receiver
+/** A server has started here for the first time, and ended: the tests begin with what it left. */
+let started: Awaited<ReturnType<typeof createPlace>>
+beforeAll(async () => {
+  receiver = await startReceiver()
+  started = await createPlace()
+  const server = await startServer(started.settings)
+  await server.end('SIGTERM')
+})
+afterAll(async () => {
+  started.remove()
+  await receiver.close()
+})
+
+let place: Awaited<ReturnType<typeof createPlace>>
+let running: Server[]
+beforeEach(async () => {
+  place = await createPlace(started)
+  running = []
+  await receiver.forget()
+  await receiver.control({ status: 204, lag: 0 })
+})
+afterEach(async () => {
+  await Promise.all(running.map((server) => server.end('SIGKILL')))
+  place.remove()
+})
+
+async function start(settings: Record<string, string> = {}): Promise<Server> {
+  const server = await startServer({ ...place.settings, SWEEP_INTERVAL_SECONDS: '1', ...settings })
+  running.push(server)
+  return server
+}
+
+const subscribe = async (server: Server) => {
+  const { body, status } = await server.call<Endpoint>('/webhook-endpoints', {
+    method: 'POST',
+    json: { url: `${receiver.url}/hook` },
+  })
+  expect(status).toBe(201)
+  await receiver.control({ secrets: [body.secret] })
+  return body
+}
+
+const create = async (server: Server, prefer = 'wait=0') => {
+  const { body } = await server.call<{ id: string }>('/workspaces', {
+    method: 'POST',
+    headers: { prefer },
+    json: { name: 'told', runtime: 'hermes', tier: 2 },
+  })
+  return body.id
+}
+
+const told = async () => (await receiver.received()).filter(({ status }) => status === 204)
+
+test('killed between a change and its delivery, nothing is lost', async () => {
+  // Passes are far apart, so that the change is not told before the end.
+  const first = await start({ SWEEP_INTERVAL_SECONDS: '3600' })
+  await subscribe(first)
+  const id = await create(first, 'wait=30')
+  await first.end('SIGKILL')
+  expect(await receiver.received()).toEqual([])
+
+  await start()
+  const types = async () =>
+    (await told()).filter(({ data }) => data.workspace_id === id).map(({ type }) => type)
+  await expect
+    .poll(types, { timeout: 50_000 })
+    .toEqual(expect.arrayContaining(['workspace_created', 'agent_answered']))
+  const list = (await told()).map(({ data }) => data.seq)
+  expect(list).toEqual(list.toSorted((a, b) => a - b))
+  expect(new Set(list).size).toBe(list.length)
+})
+
+test('killed in the middle of a delivery, it is told again under the same id', async () => {
+  const first = await start()
+  await subscribe(first)
+  await receiver.control({ lag: 60_000 })
+  const id = await create(first)
+  const ofIt = async () => (await receiver.received()).filter(({ data }) => data.workspace_id === id)
+  await expect.poll(async () => (await ofIt()).length, { timeout: 50_000 }).toBeGreaterThan(0)
+  const [cut] = await ofIt()
+  await first.end('SIGKILL')
+
+  await receiver.control({ lag: 0 })
+  await receiver.forget()
+  await start()
+  await expect.poll(async () => (await ofIt()).map((one) => one.id), { timeout: 50_000 }).toContain(cut?.id)
+})
+
+test('with another SECRETS_ENCRYPTION_KEY goes on signing with the same secret once it was sealed anew', async () => {
+  const [old = '', other = ''] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
+  const first = await start({ SECRETS_ENCRYPTION_KEY: old })
+  const endpoint = await subscribe(first)
+  await first.end('SIGTERM')
+
+  const keys = { SECRETS_ENCRYPTION_KEY: other, SECRETS_PREVIOUS_KEYS: old }
+  const rotation = spawnNode('commands/secrets-rotate.ts', { ...place.settings, ...keys })
+  expect(await rotation.exited).toMatchObject({ code: 0 })
+  expect(rotation.printed.stdout).toMatch(/^sealed 1 anew/)
+
+  const second = await start({ SECRETS_ENCRYPTION_KEY: other })
+  const { body } = await second.call(`/webhook-endpoints/${endpoint.id}/test`, { method: 'POST' })
+  expect(body).toMatchObject({ delivered: true })
+})

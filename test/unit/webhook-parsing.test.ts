@@ -1,0 +1,159 @@
+// What a webhook brings, read: bodies of every kind, templates, and what a delivery is called.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
+import { DomainError } from '../../lib/platform/errors.ts'
+import { deliveryOf, isWanted } from '../../lib/hooks/delivery.ts'
+import { toMessageText } from '../../lib/hooks/hook-message.ts'
+import { parsePayload } from '../../lib/hooks/payload.ts'
+import { fillTemplate, MOST_OUTPUT, templateProblem } from '../../lib/hooks/template.ts'
+import { SCHEMES } from '../../lib/hooks/verify.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const FORM = 'application/x-www-form-urlencoded; charset=utf-8'
+const payloadOf = (value: unknown) => parsePayload(bytes(JSON.stringify(value)), 'application/json')
+const fill = (template: string, value: unknown) =>
+  fillTemplate(template, { payload: payloadOf(value), event: 'push', delivery: 'd-1' })
+
+describe('a payload', () => {
+  test('is whatever JSON it was, down to its numbers', () => {
+    const text = '{"id": 9007199254740993, "price": 1.0, "of": [{"deep": -0}]}'
+    const payload = parsePayload(bytes(text), 'application/cloudevents+json')
+    expect(payload.text).toBe(text)
+    const message = toMessageText({
+      hook: 'a',
+      template: '',
+      messageId: 'a:1',
+      delivery: '1',
+      event: undefined,
+      payload,
+    })
+    expect(message).toContain('"id":9007199254740993,"price":1.0,')
+    expect(fillTemplate('{{id}} {{price}}', { payload, event: undefined, delivery: '' })).toBe(
+      '9007199254740993 1.0',
+    )
+  })
+
+  test.each([
+    ['a form', FORM, 'a=1&b=x+y&a=2', { a: '1', b: 'x y' }],
+    ['JSON in a form', FORM, 'payload=%7B%22a%22%3A1%7D&other=x', { a: 1 }],
+    ['a payload that is no JSON', FORM, 'payload=hello&other=x', 'hello'],
+    ['JSON that calls itself a form', FORM, ' {"a":1}', { a: 1 }],
+    ['JSON that calls itself nothing', undefined, '[1]', [1]],
+    ['text', 'text/plain', 'hello', 'hello'],
+    ['nothing', undefined, '', ''],
+    ['a form with a name that is __proto__', FORM, '__proto__=x', JSON.parse('{"__proto__":"x"}')],
+  ])('may be %s', (_, type, body, value) => {
+    expect(parsePayload(bytes(body), type).value).toEqual(value)
+  })
+
+  test('is one message or is refused, whatever it is', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.uint8Array(), fc.string({ unit: 'binary' }).map(bytes), fc.json().map(bytes)),
+        fc.constantFrom(undefined, FORM, 'application/json', 'text/xml', 'x'),
+        fc.constantFrom('', '{{a}} {{$payload}}'),
+        (body, type, template) => {
+          let payload
+          try {
+            payload = parsePayload(body, type)
+          } catch (error) {
+            expect(error).toBeInstanceOf(DomainError)
+            return
+          }
+          const message = { hook: 'a', template, messageId: 'a:1', delivery: '1', event: undefined, payload }
+          const { envelope } = parseEnvelope(bytes(toMessageText(message)))
+          const text: unknown = expect.any(String)
+          const parts = template === '' && typeof payload.value !== 'string' ? [{ kind: 'data' }] : []
+          expect(envelope.body).toMatchObject({
+            params: { message: { parts: [{ kind: 'text', text }, ...parts] } },
+          })
+        },
+      ),
+    )
+  })
+})
+
+describe('a template', () => {
+  test.each([
+    ['{{a.b}}-{{ a.b }}', { a: { b: 'x' } }, 'x-x'],
+    ['{{list.1}}{{list.7}}{{list.length}}', { list: ['a', 'b'] }, 'b2'],
+    ['{{n}} {{t}} {{o}} {{z}}', { n: 1.5, t: true, o: { k: [1] }, z: null }, '1.5 true {"k":[1]} '],
+    ['{{toString}}{{constructor.name}}{{a.__proto__.x}}', { a: {} }, ''],
+    ['{{$event}} {{$delivery}} {{$payload}}', [1], 'push d-1 [1]'],
+    ['{"a": {"b": {{a}}}}', { a: 1 }, '{"a": {"b": 1}}'],
+    ['{ } } no placeholder {', {}, '{ } } no placeholder {'],
+    ['{{a}}', { a: '{{b}} $& \\', b: 'never' }, '{{b}} $& \\'],
+    ['{{pull_request/x-y.ü}}', { 'pull_request/x-y': { ü: 'odd' } }, 'odd'],
+  ])('%s', (template, value, said) => {
+    expect(templateProblem(template)).toBeUndefined()
+    expect(fill(template, value)).toBe(said)
+  })
+
+  test.each(['{{}}', '{{ }}', '{{a b}}', '{{a..b}}', '{{.a}}', '{{a', '{{{a}}}', '{{a{{b}}}}', '{{$x}}'])(
+    '%s is none, and it is said why',
+    (template) => expect(templateProblem(template)).toMatch(/\{\{/),
+  )
+
+  test('says no more than it may, however much there is to say, and is quick about it', () => {
+    const large = 'x'.repeat(1_000_000)
+    const said = fill('{{a}}{{$payload}}'.repeat(400), { a: large })
+    expect(said).toHaveLength(MOST_OUTPUT + 1)
+    expect(said.endsWith('…')).toBe(true)
+    expect(fill(`{{a}}`, { a: `${'x'.repeat(MOST_OUTPUT - 1)}😀` }).isWellFormed()).toBe(true)
+  })
+
+  test('without placeholders says itself, and what is put in stays as it is', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (text, value) => {
+        fc.pre(!/[{}]/.test(text))
+        expect(fill(text, {})).toBe(text)
+        expect(fill(`${text}{{v}}${text}`, { v: value })).toBe(text + value + text)
+      }),
+    )
+  })
+})
+
+describe('a delivery', () => {
+  const header = (headers: Record<string, string>) => (name: string) => headers[name]
+
+  test('of Slack is an event, a command or a button', () => {
+    const of = (value: unknown) => deliveryOf('slack', header({}), value)
+    expect(of({ type: 'event_callback', event_id: 'Ev1', event: { type: 'message' } })).toEqual({
+      id: 'Ev1',
+      events: ['message'],
+    })
+    expect(of({ command: '/ask', trigger_id: '1.2' })).toEqual({ id: '1.2', events: ['/ask'] })
+    expect(of({ type: 'block_actions', trigger_id: '3.4' })).toEqual({ id: '3.4', events: ['block_actions'] })
+  })
+
+  test('of GitHub has an action, where it has one', () => {
+    const headers = header({ 'x-github-event': 'issues', 'x-github-delivery': 'g' })
+    expect(deliveryOf('github', headers, { action: 'opened' })).toEqual({
+      id: 'g',
+      events: ['issues.opened', 'issues'],
+    })
+    expect(deliveryOf('github', headers, 'text')).toEqual({ id: 'g', events: ['issues'] })
+  })
+
+  test('has a name or none, whatever was sent', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...SCHEMES), fc.anything(), (scheme, value) => {
+        const { events, id } = deliveryOf(scheme, header({}), value)
+        expect([id, ...events].every((one) => one === undefined || typeof one === 'string')).toBe(true)
+      }),
+    )
+  })
+
+  test.each<[string[] | null, string[], boolean]>([
+    [null, [], true],
+    [['a'], [], false],
+    [['issues'], ['issues.opened', 'issues'], true],
+    [['issues.closed'], ['issues.opened', 'issues'], false],
+    [['invoice.*'], ['invoice.paid'], true],
+    [['invoice.*'], ['invoices'], false],
+    [['*'], ['anything'], false],
+  ])('%j wants %j: %s', (wanted, events, isIt) => {
+    expect(isWanted(wanted, events)).toBe(isIt)
+  })
+})

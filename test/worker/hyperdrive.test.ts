@@ -1,0 +1,139 @@
+// The Worker of wrangler.toml's environment `hyperdrive` in workerd, from the bundle that would be deployed. All else that it does is
+// tested by `npm run test:hyperdrive`.
+import { gzipSync } from 'node:zlib'
+import { DrizzleQueryError, sql } from 'drizzle-orm'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isDatabaseUnavailable } from '../../drizzle/database.ts'
+import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
+import { createPostgresDatabase } from '../support/database.ts'
+import { askRegion, type Json } from '../support/harness.ts'
+import { freePorts } from '../support/ports.ts'
+import { ADMIN_TOKEN, startWorkerd, startWorkerPlace, type WorkerPlace } from '../support/worker.ts'
+import { type Bundle, bundleWorker } from '../support/worker-bundle.ts'
+
+let bundle: Bundle
+beforeAll(async () => {
+  bundle = await bundleWorker({ minify: true, environment: 'hyperdrive' })
+})
+
+test('is small, and holds no driver but its own', () => {
+  const strangers = /lib\/emulator|pglite|neondatabase|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
+  expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
+  const size = gzipSync(bundle.code).length
+  console.log(`the Worker over Hyperdrive: ${Math.round(size / 1024)} KiB gzipped`)
+  expect(size).toBeLessThanOrEqual(300 * 1024)
+})
+
+test('without its binding answers 503 and says where to write it', async () => {
+  const worker = await startWorkerd(bundle.code, { CONTAINER_BACKEND: 'flyio' }, { nodejs: true })
+  try {
+    const response = await fetch(`${worker.url}/workspaces`)
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({
+      code: 'misconfigured',
+      detail: expect.stringContaining('HYPERDRIVE is missing') as string,
+    })
+  } finally {
+    await worker.close()
+  }
+})
+
+test('with a database that is away says so, and that it lives', async () => {
+  const [port] = await freePorts(1)
+  const worker = await startWorkerd(
+    bundle.code,
+    {
+      CONTAINER_BACKEND: 'flyio',
+      FLY_API_TOKEN: 'a-token',
+      FLY_WORKSPACE_APP: 'an-app',
+      PUBLIC_URL: 'https://workspaces.example',
+      ADMIN_TOKEN,
+    },
+    { hyperdrive: `postgres://nobody:nothing@127.0.0.1:${port}/none` },
+  )
+  try {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const response = await fetch(`${worker.url}/workspaces`, { headers })
+    expect([response.status, await response.json()]).toMatchObject([503, { code: 'unavailable' }])
+    expect((await fetch(`${worker.url}/livez`)).status).toBe(200)
+  } finally {
+    await worker.close()
+  }
+})
+
+test("what Hyperdrive cannot help is the database's absence, and not a mistake of ours", () => {
+  const cause = Object.assign(new Error('Failed to acquire a connection from the pool.'), { code: '58000' })
+  expect(isDatabaseUnavailable(new DrizzleQueryError('select', [], cause))).toBe(true)
+})
+
+test('statements of one invocation wait for each other, as long as that takes', async () => {
+  const { db } = connectHyperdrive()
+  const rows = await onConnection(await createPostgresDatabase(), async () => {
+    const [, { rows }] = await Promise.all([
+      db.execute(sql`select pg_sleep(6)`) as unknown as Promise<{ rows: Json[] }>,
+      db.execute(sql`select 1 as one`) as unknown as Promise<{ rows: Json[] }>,
+    ])
+    return rows
+  })
+  expect(rows).toEqual([{ one: 1 }])
+})
+
+describe('in workerd', () => {
+  let place: WorkerPlace
+  let database: Client
+  beforeAll(async () => {
+    place = await startWorkerPlace(bundle.code, {}, {}, { overHyperdrive: true })
+    database = new Client({ connectionString: place.database })
+    await database.connect()
+  })
+  afterAll(async () => {
+    await database.end()
+    await place.close()
+  })
+
+  const post = async (path: string, json?: Json, headers: Record<string, string> = {}) => {
+    const response = await place.call(path, { method: 'POST', headers, json })
+    return { status: response.status, body: (await response.json()) as Json }
+  }
+
+  // The first requests of this Worker, because it asks until it has seen that there is no cache.
+  test('whose reads show what was before a write serves nothing and sweeps nothing, until that has an end', async () => {
+    // What a cache does, as far as whoever reads can tell: what was just written is not there.
+    await database.query(
+      `create function is_forgotten() returns trigger language plpgsql as 'begin return null; end'`,
+    )
+    await database.query(
+      'create trigger as_a_cache before insert or update on rate_limits for each row execute function is_forgotten()',
+    )
+    const { status, body } = await post('/workspaces', { name: 'stale' })
+    expect(status).toBe(503)
+    expect(body).toMatchObject({
+      code: 'misconfigured',
+      detail: expect.stringContaining('--caching-disabled true') as string,
+    })
+    expect(await place.runCron()).not.toBe('ok')
+    expect((await place.call('/readyz')).status).toBe(503)
+    expect((await place.call('/livez')).status).toBe(200)
+
+    await database.query('drop trigger as_a_cache on rate_limits')
+    expect(await (await place.call('/workspaces')).json()).toEqual([])
+    expect(await place.runCron()).toBe('ok')
+  })
+
+  test('tells what it is made of, makes a workspace, talks to it, and sweeps', async () => {
+    expect(await (await place.call('/healthz')).json()).toMatchObject({ database: 'hyperdrive' })
+    const { body } = await post('/workspaces', { name: 'one', runtime: 'hermes' }, { prefer: 'wait=20' })
+    expect(body).toMatchObject({ status: 'ready' })
+    expect((await post(`/workspaces/${String(body['id'])}/a2a`, askRegion())).body).toMatchObject({
+      result: { parts: [{ text: 'ord' }] },
+    })
+    expect(await place.runCron()).toBe('ok')
+    expect((await place.call('/readyz')).status).toBe(200)
+  })
+
+  test('answers many at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 60 }, () => place.call('/workspaces')))
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  })
+})
