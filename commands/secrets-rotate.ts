@@ -2,7 +2,7 @@
 // SECRETS_PREVIOUS_KEYS can be thrown away afterwards.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { openData } from '../functions/node/open-database.ts'
+import { openDatabase } from '../functions/node/open-database.ts'
 import { ConfigError, parseConfig } from '../lib/config/config.ts'
 import { deleteSealedWith, rotateSecrets, strangeKeys } from '../lib/secrets/rotate.ts'
 import { keyIdOf } from '../lib/secrets/seal.ts'
@@ -49,7 +49,7 @@ async function rotate(): Promise<number> {
       `There is no database in ${config.dataDirectory}: set DATABASE_URL, or DATA_DIR, to the server's`,
     ])
   }
-  const { database, secretKeys } = await openData(config)
+  const { database, secretKeys } = await openDatabase(config)
   try {
     const [current, ...previous] = secretKeys
     if (current === undefined) {

@@ -1,28 +1,28 @@
 // Every door and what it asks of its callers: the one table of who may do what. A door that is not in it is closed
 // (functions/middleware/authorize.ts), and a test walks it with every kind of caller.
-import type { Door } from '../lib/auth/authorize.ts'
+import type { RouteAccess } from '../lib/auth/authorize.ts'
 import type { Scope } from '../lib/auth/scopes.ts'
 
 /**
  * `anybody` needs no credential. `agent`: a workspace's own token, which the verb checks together with what it allows. `signed`:
  * the signature of another system, which the verb checks over the body.
  */
-export type DoorRule = Door | 'anybody' | 'agent' | 'signed'
+export type RoutePolicy = RouteAccess | 'anybody' | 'agent' | 'signed'
 
-const workspace = (scope: Scope | 'none', agent: Door['agent']): Door => ({
+const workspace = (scope: Scope | 'none', agent: RouteAccess['agent']): RouteAccess => ({
   scope,
   about: 'workspace',
   agent,
 })
-const all = (scope: Scope): Door => ({ scope, about: 'all', agent: 'none' })
+const all = (scope: Scope): RouteAccess => ({ scope, about: 'all', agent: 'none' })
 
 /** A2A over JSON-RPC and HTTP+JSON, whatever the HTTP method (functions/routes/a2a/handler.ts). */
-export const A2A_DOOR = workspace('operate', 'peer')
+export const A2A_POLICY = workspace('operate', 'peer')
 
 /** Who passes here may also be told of it in events. */
-export const AUDIT_DOOR = all('admin')
+export const AUDIT_POLICY = all('admin')
 
-export const DOORS: Readonly<Record<string, DoorRule>> = {
+export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /': 'anybody',
   'GET /docs': 'anybody',
   'GET /openapi.json': 'anybody',
@@ -49,7 +49,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /workspaces/:id/resume': workspace('operate', 'none'),
   'POST /workspaces/:id/hibernate': workspace('operate', 'none'),
 
-  'POST /workspaces/:id/a2a': A2A_DOOR,
+  'POST /workspaces/:id/a2a': A2A_POLICY,
   'GET /workspaces/:id/a2a/.well-known/agent-card.json': workspace('read', 'peer'),
   'GET /workspaces/:id/a2a/.well-known/agent.json': workspace('read', 'peer'),
   'GET /workspaces/:id/.well-known/agent-card.json': workspace('read', 'peer'),
@@ -111,7 +111,7 @@ export const DOORS: Readonly<Record<string, DoorRule>> = {
   'POST /webhook-endpoints/:endpoint/deliveries/replay': all('admin'),
   'POST /webhook-endpoints/:endpoint/deliveries/:seq/replay': all('admin'),
 
-  'GET /audit': AUDIT_DOOR,
+  'GET /audit': AUDIT_POLICY,
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),

@@ -9,20 +9,20 @@ import { a2aRoutes } from './routes/a2a/routes.ts'
 import { activityRoutes } from './routes/activity.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { matchA2a } from './routes/a2a/handler.ts'
-import { A2A, countRequest, tellSpan } from './http/observe-request.ts'
+import { A2A, countRequest, finishSpan } from './http/observe-request.ts'
 import { auditRoutes, createAudit } from './routes/audit.ts'
-import { createIdentify, type Openness } from './http/authenticate.ts'
-import { cardRoutes } from './routes/a2a/agent-card.ts'
+import { createAuthenticator, type Exposure } from './http/authenticate.ts'
+import { agentCardRoutes } from './routes/a2a/agent-card.ts'
 import { corsHeaders, preflightHeaders } from './middleware/cors.ts'
 import { delegationRoutes } from './routes/delegations.ts'
 import { type ApiDocument, docsPage } from './routes/docs.ts'
 import { eventRoutes } from './routes/events/routes.ts'
 import { fleetRoutes } from './routes/fleet.ts'
-import { forgeWebhookRoutes } from './routes/registry-webhooks.ts'
-import { createGuard } from './middleware/authorize.ts'
+import { registryWebhookRoutes } from './routes/registry-webhooks.ts'
+import { authorizeRequests } from './middleware/authorize.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hookRoutes } from './routes/hooks.ts'
-import { incomingHookRoutes } from './routes/hook-deliveries.ts'
+import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
 import { moleculeCompatRoutes } from './routes/molecule-compat/routes.ts'
@@ -36,14 +36,14 @@ import { VERSION } from './http/version.ts'
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
-import { workspaceVerbRoutes } from './routes/workspaces/commands.ts'
+import { workspaceCommandRoutes } from './routes/workspaces/commands.ts'
 
 /** Largest body of everything but A2A. */
 const MAX_BODY_BYTES = 1024 * 1024
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-export function createApp(services: Services, openness: Openness) {
+export function createApp(services: Services, openness: Exposure) {
   const app = new OpenAPIHono<AppEnv>()
 
   app.use((c, next) => {
@@ -61,7 +61,7 @@ export function createApp(services: Services, openness: Openness) {
       const door = asked?.name ?? (matchA2a(path) === undefined ? 'none' : A2A)
       const { status } = c.res
       countRequest(services.metrics, door, status, seconds)
-      tellSpan(span, door, status, asked?.workspaceId)
+      finishSpan(span, door, status, asked?.workspaceId)
       services.log('info', 'request', {
         request_id: requestId,
         method,
@@ -110,9 +110,9 @@ export function createApp(services: Services, openness: Openness) {
       c.header(name, value, { append: name === 'vary' })
   })
   app.use(createAudit(services))
-  const identify = createIdentify(services, openness)
-  app.use(createGuard(services, identify))
-  app.route('/', cardRoutes(services))
+  const identify = createAuthenticator(services, openness)
+  app.use(authorizeRequests(services, identify))
+  app.route('/', agentCardRoutes(services))
   // A2A has its own limit and its own answers, so it stands before what applies to all the others.
   app.route('/', a2aRoutes(services, openness))
 
@@ -140,10 +140,10 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', registryRoutes(services))
 
   app.route('/', workspaceRoutes(services))
-  app.route('/', workspaceVerbRoutes(services))
+  app.route('/', workspaceCommandRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', hookRoutes(services))
-  app.route('/', incomingHookRoutes(services))
+  app.route('/', hookDeliveryRoutes(services))
   app.route('/', tokenRoutes(services))
   app.route('/', webhookEndpointRoutes(services))
   app.route('/', webhookDeliveryRoutes(services))
@@ -156,7 +156,7 @@ export function createApp(services: Services, openness: Openness) {
   app.route('/', fleetRoutes(services))
   app.route('/', eventRoutes(services, identify))
   app.route('/', rolloutRoutes(services))
-  app.route('/', forgeWebhookRoutes(services))
+  app.route('/', registryWebhookRoutes(services))
   app.route('/', moleculeEventRoutes(services))
   return app
 }

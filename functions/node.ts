@@ -5,21 +5,21 @@ import type { OpenDatabase } from '../drizzle/database.ts'
 import { DirectoryInUse } from '../drizzle/drivers/directory-lock.ts'
 import { type Config, ConfigError, FLY_SETTINGS, isLoopback, parseConfig } from '../lib/config/config.ts'
 import { createServices } from '../lib/control-plane/create-services.ts'
-import { deliverAll, releaseDeliveries } from '../lib/control-plane/deliveries.ts'
+import { runDeliveries, releaseDeliveries } from '../lib/control-plane/deliveries.ts'
 import { createLog, type Log } from '../lib/platform/log.ts'
-import { refusalOfAddress, targetPolicy } from '../lib/egress/egress-policy.ts'
+import { rejectAddress, targetPolicy } from '../lib/egress/egress-policy.ts'
 import { UNREADABLE_HINT } from '../lib/secrets/read-secrets.ts'
 import { strangeKeys } from '../lib/secrets/rotate.ts'
 import { sweep } from '../lib/control-plane/sweep.ts'
 import { releaseAllLeases } from '../lib/lifecycle/queries.ts'
 import { createApp } from './app.ts'
-import { isOpen } from './http/authenticate.ts'
+import { allowsAnonymous } from './http/authenticate.ts'
 import type { startEmbeddedFly } from './node/embedded-fly.ts'
 import { createCheckedFetch } from './node/checked-fetch.ts'
 import { type Background, listen, PortInUse } from './node/http-server.ts'
-import { createNodeA2a, type NodeA2a } from './node/a2a-handler.ts'
+import { createNodeA2aHandler, type NodeA2a } from './node/a2a-handler.ts'
 import { createNodeTracer, withTraceparent } from './node/tracing/tracer.ts'
-import { openData } from './node/open-database.ts'
+import { openDatabase } from './node/open-database.ts'
 import { createUndiciTransport } from './node/undici-transport.ts'
 import { VERSION } from './http/version.ts'
 
@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   )
   const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
 
-  const { database, secretKeys } = await openData(config, tracer)
+  const { database, secretKeys } = await openDatabase(config, tracer)
   await refuseStrangeKeys(database, secretKeys, log)
   // PGlite's directory is this process's alone. A predecessor that was killed cannot give its leases back.
   if (database.driver === 'pglite') {
@@ -87,25 +87,25 @@ async function main(): Promise<void> {
   }
   const agents = createUndiciTransport()
   const policy = targetPolicy(effective)
-  const targets = createCheckedFetch((name, address) => refusalOfAddress(policy, name, address))
+  const targets = createCheckedFetch((name, address) => rejectAddress(policy, name, address))
   const stop = new AbortController()
   const services = createServices(effective, database, {
     fetch,
     fetchTarget: targets.fetch,
     log,
-    longBackground: true,
+    canRunInBackground: true,
     stopping: stop.signal,
     ...(tracer === undefined ? {} : { tracer }),
     transport: agents.transport,
   })
   const openness = { loopback: isLoopback(host) }
-  a2a = createNodeA2a(services, openness, background)
+  a2a = createNodeA2aHandler(services, openness, background)
   opened.resolve(createApp(services, openness))
 
   let timer: NodeJS.Timeout | undefined
   async function beat(): Promise<void> {
     // Deliveries take as long as agents take, and sweeps do not wait for them.
-    background.waitUntil(deliverAll(services))
+    background.waitUntil(runDeliveries(services))
     try {
       log('debug', 'sweep', await sweep(services))
     } catch (error) {
@@ -182,7 +182,7 @@ async function refuseStrangeKeys({ db }: OpenDatabase, secretKeys: Uint8Array[],
 
 function banner(config: Config, url: string, driver: string): string {
   const { fly } = config
-  const open = isOpen(config, { loopback: isLoopback(config.listen.host) })
+  const open = allowsAnonymous(config, { loopback: isLoopback(config.listen.host) })
   const lines = [
     `Workspaces on Fly Machines ${VERSION}`,
     '',

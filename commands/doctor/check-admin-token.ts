@@ -1,5 +1,5 @@
 // ADMIN_TOKEN: whoever guesses it may do everything, and spend money.
-import { isOpen } from '../../functions/http/authenticate.ts'
+import { allowsAnonymous } from '../../functions/http/authenticate.ts'
 import { isLoopback } from '../../lib/config/config.ts'
 import { type Finding, ok, warning, wrong } from './finding.ts'
 import type { Place } from './place.ts'
@@ -12,7 +12,7 @@ const MAKE = 'export ADMIN_TOKEN=$(openssl rand -base64 32)'
 export function checkAdminToken({ config }: Place): Finding {
   const { adminTokens, listen } = config
   if (adminTokens.length === 0) {
-    if (isOpen(config, { loopback: isLoopback(listen.host) }))
+    if (allowsAnonymous(config, { loopback: isLoopback(listen.host) }))
       return ok('not set: open to programs on this computer, and to nobody else')
     return wrong('not set: the server answers 503 until it is', MAKE)
   }

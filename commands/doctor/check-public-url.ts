@@ -3,7 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { VERSION } from '../../functions/http/version.ts'
-import { readIdentity } from '../../lib/platform/control-plane-id.ts'
+import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
 import { sweepAge } from '../../lib/control-plane/readiness.ts'
 import { type Finding, ok, sentenceOf, warning, wrong } from './finding.ts'
 import type { Place } from './place.ts'
@@ -112,7 +112,7 @@ async function ownFacts(place: Place): Promise<{ id?: string; sweptSecondsAgo?: 
     const facts = await place.database()
     if (facts === undefined) return {}
     const { db } = facts.opened
-    const id = await readIdentity(db)
+    const id = await readControlPlaneId(db)
     const swept = await sweepAge({ db, now: () => new Date() })
     return {
       ...(id === undefined ? {} : { id }),

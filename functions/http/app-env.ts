@@ -2,6 +2,6 @@
 import type { Caller } from '../../lib/auth/caller.ts'
 
 /** The door that a request is for, as the table of doors names it, and the workspace in its path. */
-export type DoorAsked = { name: string; workspaceId: string | undefined }
+export type RequestedRoute = { name: string; workspaceId: string | undefined }
 
-export type AppEnv = { Variables: { requestId: string; caller: Caller; door?: DoorAsked } }
+export type AppEnv = { Variables: { requestId: string; caller: Caller; door?: RequestedRoute } }

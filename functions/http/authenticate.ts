@@ -3,13 +3,13 @@
 // a tunnel relays.
 import type { Context } from 'hono'
 import { identifyAgent } from '../../lib/auth/authenticate-agent.ts'
-import { hashToken, isAmong } from '../../lib/auth/token.ts'
+import { hashToken, matchesAny } from '../../lib/auth/token.ts'
 import type { Caller } from '../../lib/auth/caller.ts'
 import type { Config } from '../../lib/config/config.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { identifyApiToken, isApiToken } from '../../lib/tokens/api-tokens.ts'
-import { noteWrong, notValid, refuseGuess } from './invalid-tokens.ts'
+import { recordInvalidToken, invalidToken, throttleInvalidTokens } from './invalid-tokens.ts'
 
 const bearer = (authorization: string | undefined) =>
   /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
@@ -17,7 +17,7 @@ const bearer = (authorization: string | undefined) =>
 /** The token of an `Authorization: Bearer` header; schemes are case-insensitive. */
 export const bearerOf = (c: Context): string | undefined => bearer(c.req.header('authorization'))
 
-export type Openness = {
+export type Exposure = {
   /** The server listens on loopback only, so that whoever reaches it directly sits at this computer. */
   loopback: boolean
 }
@@ -26,11 +26,13 @@ export type Openness = {
  * Whether no credential is asked for: nobody has set ADMIN_TOKEN, nobody but this computer can knock, and there is nothing to lose
  * but the emulator, unless MOLECULE_COMPAT says that Molecule's own clients are to be let in.
  */
-export const isOpen = ({ adminTokens, fly, moleculeCompat }: Config, { loopback }: Openness): boolean =>
-  adminTokens.length === 0 && loopback && (fly.emulator || moleculeCompat)
+export const allowsAnonymous = (
+  { adminTokens, fly, moleculeCompat }: Config,
+  { loopback }: Exposure,
+): boolean => adminTokens.length === 0 && loopback && (fly.emulator || moleculeCompat)
 
 /** What a request tells of who sent it, on any runtime. */
-export type Knock = {
+export type RequestInfo = {
   header: (name: string) => string | undefined
   /** The host name that was asked for, without a port. */
   hostname: () => string
@@ -38,23 +40,23 @@ export type Knock = {
   address: () => string
 }
 
-export type Identify = (knock: Knock) => Caller | Promise<Caller>
+export type Authenticate = (knock: RequestInfo) => Caller | Promise<Caller>
 
 /**
  * How a server identifies its callers. What was found is kept for seconds, under the whole header: to find an entry a hash
  * of all of it must fit, so the time it takes tells nothing about a token.
  * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`, `rate_limited`
  */
-export function createIdentify(services: Services, openness: Openness): Identify {
+export function createAuthenticator(services: Services, openness: Exposure): Authenticate {
   const { config } = services
   const { adminTokens } = config
-  const open = isOpen(config, openness)
+  const open = allowsAnonymous(config, openness)
 
   async function read(authorization: string): Promise<Caller | undefined> {
     const token = bearer(authorization)
     if (token === undefined) return undefined
     const [digest = '', ...accepted] = await Promise.all([token, ...adminTokens].map(hashToken))
-    if (isAmong(digest, accepted)) return { kind: 'admin' }
+    if (matchesAny(digest, accepted)) return { kind: 'admin' }
     if (isApiToken(token)) return identifyApiToken(services, token)
     const agent = await identifyAgent(services.db, token, services.now())
     return agent === undefined ? undefined : { kind: 'workspace', workspaceId: agent.workspaceId }
@@ -77,14 +79,14 @@ export function createIdentify(services: Services, openness: Openness): Identify
   }
 
   async function known(authorization: string, address: string): Promise<Caller> {
-    refuseGuess(services, authorization, address)
+    throttleInvalidTokens(services, authorization, address)
     const caller = await services.callers.load(authorization, () => read(authorization))
     if (caller !== undefined) {
-      services.failedAttempts.noteGood(authorization)
+      services.failedAttempts.recordValid(authorization)
       return caller
     }
-    noteWrong(services, authorization, address)
-    throw notValid()
+    recordInvalidToken(services, authorization, address)
+    throw invalidToken()
   }
 }
 
@@ -96,7 +98,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * An open door is for programs on this computer. A tunnel or a rebound DNS name shows in the host name, a web page in the
  * headers that browsers add to what other sites send.
  */
-function refuseRelayed({ header, hostname }: Knock): void {
+function refuseRelayed({ header, hostname }: RequestInfo): void {
   if (!LOOPBACK.test(hostname())) {
     throw new DomainError(
       'unauthenticated',

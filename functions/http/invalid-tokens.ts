@@ -7,8 +7,8 @@ import type { Services } from '../../lib/control-plane/services.ts'
 const LOG_EVERY = 30
 
 /** @throws DomainError `unauthenticated` for a credential that was wrong a moment ago; `rate_limited` */
-export function refuseGuess(services: Services, credential: string, address: string): void {
-  if (services.failedAttempts.isKnownWrong(credential)) throw notValid()
+export function throttleInvalidTokens(services: Services, credential: string, address: string): void {
+  if (services.failedAttempts.isKnownWrong(credential)) throw invalidToken()
   waitAfterGuesses(services, credential, address)
 }
 
@@ -21,9 +21,13 @@ export function waitAfterGuesses({ failedAttempts }: Services, credential: strin
   })
 }
 
-export function noteWrong({ failedAttempts, log }: Services, credential: string, address: string): void {
+export function recordInvalidToken(
+  { failedAttempts, log }: Services,
+  credential: string,
+  address: string,
+): void {
   const count = failedAttempts.note(address, credential)
   if (count === 1 || count % LOG_EVERY === 0) log('warn', 'wrong tokens', { address, count })
 }
 
-export const notValid = () => new DomainError('unauthenticated', 'this token is not valid')
+export const invalidToken = () => new DomainError('unauthenticated', 'this token is not valid')

@@ -13,7 +13,7 @@ export function countRequest(metrics: Metrics, door: string, status: number, sec
 }
 
 /** Names a request's span by its door, and says how it ended. */
-export function tellSpan(span: Span, door: string, status: number, workspaceId: string | undefined): void {
+export function finishSpan(span: Span, door: string, status: number, workspaceId: string | undefined): void {
   if (door !== 'none') span.rename(door)
   span.set({
     'http.route': door === 'none' || door === A2A ? undefined : door.replace(/^\S+ /, ''),

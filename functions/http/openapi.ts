@@ -2,7 +2,7 @@
 // after an answer.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { bounded } from '../../lib/platform/subrequest-budget.ts'
+import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
 import { callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
@@ -13,7 +13,7 @@ import { preferredWait } from './prefer.ts'
 import { Problem, toInvalidInput } from './problem.ts'
 
 /** A router whose refused input becomes a problem document that names the field. */
-export const createDoors = () =>
+export const createRouter = () =>
   new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw toInvalidInput(result.error)
@@ -27,7 +27,7 @@ export const jsonBody = <Schema extends z.ZodType>(schema: Schema, required = tr
 })
 
 /** A time, or none. */
-export const moment = z.iso.datetime().nullable()
+export const nullableTimestamp = z.iso.datetime().nullable()
 
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   content: { 'application/json': { schema } },
@@ -48,7 +48,7 @@ export const IdParam = z.object({
 })
 
 /** The services, as they act for the caller of this request. */
-export const actingFor = (services: Services, c: Context<AppEnv>): Services => ({
+export const withCaller = (services: Services, c: Context<AppEnv>): Services => ({
   ...services,
   by: callerKey(c.get('caller')),
 })
@@ -57,8 +57,12 @@ export const actingFor = (services: Services, c: Context<AppEnv>): Services => (
  * Sets the reconcile road going for workspaces, and waits for the first of them if the caller prefers so.
  * @returns the first one as it is after the wait; undefined when no wait was asked for
  */
-export async function follow(services: Services, c: Context, ids: string[]): Promise<Workspace | undefined> {
-  const own = bounded(services)
+export async function reconcileAfterResponse(
+  services: Services,
+  c: Context,
+  ids: string[],
+): Promise<Workspace | undefined> {
+  const own = withRequestBudget(services)
   for (const id of ids) c.executionCtx.waitUntil(reconcileNow(own, id))
   const seconds = preferredWait(c)
   const [id] = ids

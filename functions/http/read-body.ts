@@ -1,7 +1,7 @@
 // Reads a request body without ever holding more of it than is allowed.
 
 /** @returns the bytes, or undefined when there are more than `maxBytes` */
-export async function readBounded(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return undefined
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []

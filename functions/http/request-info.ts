@@ -2,12 +2,12 @@
 import type { Context } from 'hono'
 import type { Config } from '../../lib/config/config.ts'
 import { addressOf } from './client-address.ts'
-import type { Knock } from './authenticate.ts'
+import type { RequestInfo } from './authenticate.ts'
 
 /** What @hono/node-server gives; Workers give nothing like it. */
 type NodeEnv = { incoming?: { socket?: { remoteAddress?: string } } } | undefined
 
-export function knockOf({ trustedProxy }: Config, c: Context): Knock {
+export function requestInfo({ trustedProxy }: Config, c: Context): RequestInfo {
   const header = (name: string) => c.req.header(name)
   return {
     header,

@@ -9,7 +9,7 @@ import type { AppEnv } from './app-env.ts'
 const RESERVED = /^(webhook|system|test|channel):/i
 
 /** @throws DomainError `forbidden` when the header names somebody that the caller has not proven to be */
-export function checkClaim(caller: Caller, claimed: string | undefined): void {
+export function verifyCallerHeader(caller: Caller, claimed: string | undefined): void {
   if (claimed === undefined) return
   if (RESERVED.test(claimed)) throw new DomainError('forbidden', 'invalid caller ID')
   if (claimed !== '' && caller.kind === 'workspace' && claimed.toLowerCase() !== caller.workspaceId) {
@@ -18,7 +18,7 @@ export function checkClaim(caller: Caller, claimed: string | undefined): void {
 }
 
 /** The same for doors behind `authenticate`. */
-export const refuseForgery = createMiddleware<AppEnv>(async (c, next) => {
-  checkClaim(c.get('caller'), c.req.header('x-workspace-id'))
+export const rejectForgedCaller = createMiddleware<AppEnv>(async (c, next) => {
+  verifyCallerHeader(c.get('caller'), c.req.header('x-workspace-id'))
   await next()
 })

@@ -1,6 +1,6 @@
 // The caller's end as a web Response: for Workers, and wherever the app is called as a function.
 import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
-import type { Reply } from '../../lib/a2a/response/response-writer.ts'
+import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 
 /** What the runtime may hold for a caller that is slow to read, in bytes. */
 const HELD = 64 * 1024
@@ -9,10 +9,10 @@ const HELD = 64 * 1024
  * @param own headers of ours, which every answer gets
  * @param left aborts when the caller hangs up before it has an answer
  */
-export function createWebReply(
+export function createWebResponseWriter(
   own: Record<string, string>,
   left: AbortSignal,
-): { reply: Reply; response: Promise<Response> } {
+): { reply: ResponseWriter; response: Promise<Response> } {
   const { promise: response, resolve } = Promise.withResolvers<Response>()
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   let over = false
@@ -25,13 +25,13 @@ export function createWebReply(
   }
   left.addEventListener('abort', leave, { once: true })
 
-  const reply: Reply = {
+  const reply: ResponseWriter = {
     begun: false,
     onDrain: undefined,
-    get onGone() {
+    get onDisconnect() {
       return gone
     },
-    set onGone(listener) {
+    set onDisconnect(listener) {
       gone = listener
       if (left.aborted) listener?.()
     },
@@ -61,7 +61,7 @@ export function createWebReply(
       over = true
       controller?.close()
     },
-    cut() {
+    destroy() {
       if (over) return
       over = true
       controller?.error(new TypeError('the agent broke off in the middle of its answer'))

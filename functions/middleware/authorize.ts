@@ -3,27 +3,27 @@
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import type { Context } from 'hono'
-import { mayTalk } from '../../lib/a2a/peer-access.ts'
-import { decideAccess, type Door } from '../../lib/auth/authorize.ts'
+import { mayCommunicate } from '../../lib/a2a/peer-access.ts'
+import { authorize, type RouteAccess } from '../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'
 import { DomainError, workspaceNotFound } from '../../lib/platform/errors.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import type { AppEnv, DoorAsked } from '../http/app-env.ts'
-import type { Identify, Knock } from '../http/authenticate.ts'
-import { DOORS } from '../access-policy.ts'
-import { knockOf } from '../http/request-info.ts'
-import { noteWrong, refuseGuess } from '../http/invalid-tokens.ts'
+import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
+import type { Authenticate, RequestInfo } from '../http/authenticate.ts'
+import { ROUTE_POLICIES } from '../access-policy.ts'
+import { requestInfo } from '../http/request-info.ts'
+import { recordInvalidToken, throttleInvalidTokens } from '../http/invalid-tokens.ts'
 
-export function createGuard(services: Services, identify: Identify) {
+export function authorizeRequests(services: Services, identify: Authenticate) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const door = doorOf(c)
     c.set('door', door)
     // No door: the answer is 404, and it is nobody's secret that there is none.
     if (door === undefined) return next()
-    const rule = DOORS[door.name]
+    const rule = ROUTE_POLICIES[door.name]
     if (rule === undefined) throw new DomainError('forbidden', `${door.name} is closed`)
     if (rule === 'anybody' || rule === 'signed') return next()
-    const knock = knockOf(services.config, c)
+    const knock = requestInfo(services.config, c)
     if (rule === 'agent') return watchAgent(services, c, knock, next)
     const caller = await identify(knock)
     c.set('caller', caller)
@@ -34,11 +34,15 @@ export function createGuard(services: Services, identify: Identify) {
       throw new DomainError('rate_limited', message, { retryAfterSeconds })
     }
     const id = door.workspaceId?.toLowerCase()
-    switch (decideAccess(rule, caller, id)) {
+    switch (authorize(rule, caller, id)) {
       case 'allowed':
         return next()
       case 'peer':
-        if (caller.kind === 'workspace' && isUuid(id) && (await mayTalk(services, caller.workspaceId, id)))
+        if (
+          caller.kind === 'workspace' &&
+          isUuid(id) &&
+          (await mayCommunicate(services, caller.workspaceId, id))
+        )
           return next()
         throw new DomainError('not_found', 'workspace not found', { details: { hint: WHO_IS_FOUND } })
       case 'hidden':
@@ -54,7 +58,7 @@ const isUuid = (id: string | undefined): id is string => id !== undefined && UUI
 
 const WHO_IS_FOUND = 'A workspace finds itself, its siblings, and whoever is above or below it.'
 
-function refusal(caller: Caller, { about, scope }: Door): string {
+function refusal(caller: Caller, { about, scope }: RouteAccess): string {
   if (caller.kind === 'workspace') return 'a workspace token cannot do this'
   if (scope === 'none') return 'only the workspace itself may do this, with its own token'
   if (caller.kind === 'token' && caller.workspaces !== null && about === 'all') {
@@ -67,27 +71,27 @@ function refusal(caller: Caller, { about, scope }: Door): string {
 async function watchAgent(
   services: Services,
   c: Context<AppEnv>,
-  { address, header }: Knock,
+  { address, header }: RequestInfo,
   next: () => Promise<void>,
 ): Promise<void> {
   const credential = header('authorization')
   if (credential === undefined) return next()
-  refuseGuess(services, credential, address())
+  throttleInvalidTokens(services, credential, address())
   await next()
-  if (c.res.ok) services.failedAttempts.noteGood(credential)
+  if (c.res.ok) services.failedAttempts.recordValid(credential)
   // A good one that speaks for another workspace is refused too, and is no guess.
   else if (c.res.status === 401 && !services.failedAttempts.isKnownGood(credential)) {
-    noteWrong(services, credential, address())
+    recordInvalidToken(services, credential, address())
   }
 }
 
 /** The door that the request is for, by its method and its pattern; undefined when there is none. */
-function doorOf(c: Context): DoorAsked | undefined {
+function doorOf(c: Context): RequestedRoute | undefined {
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const route = matchedRoutes(c).findLast((one) => one.method === method)
   if (route === undefined) return undefined
   const name = `${method} ${route.path}`
-  const rule = DOORS[name]
+  const rule = ROUTE_POLICIES[name]
   // Of a token or a rollout, an id is not that of a workspace.
   const isOther = typeof rule === 'object' && rule.about === 'all'
   const at = isOther ? -1 : route.path.split('/').indexOf(':id')

@@ -3,17 +3,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { addressOf } from '../http/client-address.ts'
-import { createA2aDoor, matchA2a } from '../routes/a2a/handler.ts'
-import { A2A, countRequest, tellSpan } from '../http/observe-request.ts'
-import type { Openness } from '../http/authenticate.ts'
+import { createA2aHandler, matchA2a } from '../routes/a2a/handler.ts'
+import { A2A, countRequest, finishSpan } from '../http/observe-request.ts'
+import type { Exposure } from '../http/authenticate.ts'
 import type { Background } from './http-server.ts'
-import { createNodeReply } from './response-writer.ts'
+import { createNodeResponseWriter } from './response-writer.ts'
 
 /** @returns false for a request that is not for A2A, and untouched */
 export type NodeA2a = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 
-export function createNodeA2a(services: Services, openness: Openness, background: Background): NodeA2a {
-  const door = createA2aDoor(services, openness)
+export function createNodeA2aHandler(
+  services: Services,
+  openness: Exposure,
+  background: Background,
+): NodeA2a {
+  const door = createA2aHandler(services, openness)
 
   return (incoming, outgoing) => {
     const { method = 'GET', url = '/' } = incoming
@@ -58,10 +62,10 @@ export function createNodeA2a(services: Services, openness: Openness, background
         hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
         origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
         readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),
-        reply: createNodeReply(outgoing, own),
+        reply: createNodeResponseWriter(outgoing, own),
         own,
         waitUntil: (work) => background.waitUntil(work),
-      }).finally(() => tellSpan(span, A2A, outgoing.statusCode, path.workspaceId))
+      }).finally(() => finishSpan(span, A2A, outgoing.statusCode, path.workspaceId))
     })
     return true
   }

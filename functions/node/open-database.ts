@@ -16,7 +16,7 @@ export type Data = { database: OpenDatabase; secretKeys: Uint8Array[] }
  * @param tracer is told of each statement
  * @throws DirectoryInUse when another process has the embedded database open
  */
-export async function openData(
+export async function openDatabase(
   { database, dataDirectory, secretKeys }: Config,
   tracer?: Tracer,
 ): Promise<Data> {

@@ -1,10 +1,13 @@
 // The caller's end as Node has it: what an agent says is written to the socket as it comes. An agent's events arrive many to a
 // read of its socket; those are written as one, because every write of a chunk costs Node four buffers.
 import type { ServerResponse } from 'node:http'
-import type { Reply } from '../../lib/a2a/response/response-writer.ts'
+import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 
 /** @param own headers of ours, which every answer gets */
-export function createNodeReply(outgoing: ServerResponse, own: Record<string, string>): Reply {
+export function createNodeResponseWriter(
+  outgoing: ServerResponse,
+  own: Record<string, string>,
+): ResponseWriter {
   let gone: (() => void) | undefined
   outgoing.on('close', () => {
     if (!outgoing.writableFinished) gone?.()
@@ -34,15 +37,15 @@ export function createNodeReply(outgoing: ServerResponse, own: Record<string, st
   }
   outgoing.on('drain', goOn)
 
-  const reply: Reply = {
+  const reply: ResponseWriter = {
     get begun() {
       return outgoing.headersSent
     },
     onDrain: undefined,
-    get onGone() {
+    get onDisconnect() {
       return gone
     },
-    set onGone(listener) {
+    set onDisconnect(listener) {
       gone = listener
       if (listener !== undefined && outgoing.destroyed) listener()
     },
@@ -63,7 +66,7 @@ export function createNodeReply(outgoing: ServerResponse, own: Record<string, st
       if (last === undefined) outgoing.end()
       else outgoing.end(last)
     },
-    cut() {
+    destroy() {
       flush()
       outgoing.destroy()
     },

@@ -6,8 +6,8 @@ import { type Activity, listActivity } from '../../lib/activity/list-activity.ts
 import { notify, NotifyInput } from '../../lib/activity/notify.ts'
 import { reportActivity, ReportActivityInput } from '../../lib/activity/report-activity.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { storableText } from '../../lib/platform/postgres-text.ts'
-import { createDoors, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+import { boundedText } from '../../lib/platform/postgres-text.ts'
+import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 
 /** Rows in an answer, at most. */
 const MOST = 500
@@ -38,7 +38,7 @@ const listRoute = createRoute({
   request: {
     params: IdParam,
     query: z.object({
-      type: storableText()
+      type: boundedText()
         .max(100)
         .optional()
         .meta({ examples: [...ACTIVITY_TYPES] }),
@@ -96,7 +96,7 @@ const notifyRoute = createRoute({
 })
 
 export function activityRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')

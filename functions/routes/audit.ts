@@ -5,10 +5,10 @@ import { createMiddleware } from 'hono/factory'
 import { listAudit, outcomeOf, recordAudit } from '../../lib/audit/audit.ts'
 import { callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { storableText, toStorableText } from '../../lib/platform/postgres-text.ts'
+import { boundedText, toPostgresText } from '../../lib/platform/postgres-text.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { createDoors, json, problem } from '../http/openapi.ts'
-import { knockOf } from '../http/request-info.ts'
+import { createRouter, json, problem } from '../http/openapi.ts'
+import { requestInfo } from '../http/request-info.ts'
 
 /** What agents say all day; it is in their activity. */
 const CHATTER = new Set([
@@ -43,9 +43,9 @@ export function createAudit(services: Services) {
       door: door.name,
       status,
       outcome: outcomeOf(status),
-      address: toStorableText(knockOf(services.config, c).address()),
+      address: toPostgresText(requestInfo(services.config, c).address()),
       request_id: c.get('requestId'),
-      user_agent: toStorableText(c.req.header('user-agent')?.slice(0, 200) ?? '') || null,
+      user_agent: toPostgresText(c.req.header('user-agent')?.slice(0, 200) ?? '') || null,
     }
     const written = recordAudit(services, UUID.test(id) ? id : null, entry).catch((error: unknown) =>
       services.log('error', 'an audit entry could not be written', { ...entry, error }),
@@ -79,7 +79,7 @@ const auditRoute = createRoute({
       after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       workspace_id: z.uuid('must be a UUID').optional(),
-      caller: storableText().max(200).optional(),
+      caller: boundedText().max(200).optional(),
     }),
   },
   responses: {
@@ -92,7 +92,7 @@ const auditRoute = createRoute({
 })
 
 export function auditRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
   app.openapi(auditRoute, async (c) => {
     const { after, caller, limit, workspace_id } = c.req.valid('query')
     const audit = await listAudit(services, { after, caller, limit, workspaceId: workspace_id })

@@ -10,8 +10,8 @@ import {
   UpdateDelegationInput,
 } from '../../lib/delegations/record-delegation.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { storableText } from '../../lib/platform/postgres-text.ts'
-import { createDoors, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+import { boundedText } from '../../lib/platform/postgres-text.ts'
+import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 
 const Delegated = z.object({ delegation_id: z.string(), status: z.string(), target_id: z.uuid() })
 
@@ -94,7 +94,7 @@ const updateRoute = createRoute({
   operationId: 'updateDelegation',
   request: {
     params: IdParam.extend({
-      delegation_id: storableText().openapi({ param: { name: 'delegation_id', in: 'path' } }),
+      delegation_id: boundedText().openapi({ param: { name: 'delegation_id', in: 'path' } }),
     }),
     body: jsonBody(UpdateDelegationInput),
   },
@@ -107,7 +107,7 @@ const updateRoute = createRoute({
 })
 
 export function delegationRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(delegateRoute, async (c) => {
     const { id } = c.req.valid('param')

@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { listRegionHealth } from '../../lib/reconcile/region-health.ts'
-import { createDoors, json } from '../http/openapi.ts'
+import { createRouter, json } from '../http/openapi.ts'
 import { Reason } from './workspaces/view.ts'
 
 const FleetKind = z.enum(['owned', 'drifted', 'orphan', 'foreign', 'missing'])
@@ -66,7 +66,7 @@ const regionsRoute = createRoute({
 })
 
 export function fleetRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
   app.openapi(fleetRoute, async (c) => c.json(await describeFleet(services), 200))
   app.openapi(regionsRoute, async (c) => {
     const known = new Map((await listRegionHealth(services.db)).map((health) => [health.region, health]))

@@ -2,7 +2,7 @@
 // /healthz is the tutorial's third step, /health is what Molecule's clients call.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { readIdentity } from '../../lib/platform/control-plane-id.ts'
+import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
 import { countStock, createReadiness, sweepAge } from '../../lib/control-plane/readiness.ts'
 import { ACTIVE } from '../../lib/rollouts/rollout.ts'
 import { measureWebhooks } from '../../lib/webhooks/delivery-metrics.ts'
@@ -119,7 +119,7 @@ export function healthRoutes(services: Services) {
   let bornAt: number | undefined
 
   async function health(): Promise<z.infer<typeof Health>> {
-    const identity = await readIdentity(services.db)
+    const identity = await readControlPlaneId(services.db)
     bornAt ??= services.now().getTime()
     return {
       status: 'ok',

@@ -9,12 +9,12 @@ import { isForm } from '../../lib/hooks/form.ts'
 import { receiveWebhook } from '../../lib/hooks/receive.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { json, jsonBody, problem } from '../http/openapi.ts'
-import { knockOf } from '../http/request-info.ts'
+import { requestInfo } from '../http/request-info.ts'
 import { toMessageView } from './messages/view.ts'
 import { publicUrlOf } from '../http/public-url.ts'
-import { noteWrong, waitAfterGuesses } from '../http/invalid-tokens.ts'
+import { recordInvalidToken, waitAfterGuesses } from '../http/invalid-tokens.ts'
 
-export function incomingHookRoutes(services: Services) {
+export function hookDeliveryRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
 
   app.post('/webhooks/workspaces/:id/:hook', async (c) => {
@@ -81,17 +81,17 @@ async function watchBearer<Result>(
 ): Promise<Result> {
   const authorization = c.req.header('authorization')
   if (authorization === undefined) return receive()
-  const { address } = knockOf(services.config, c)
+  const { address } = requestInfo(services.config, c)
   const credential = `${workspaceId}/${hook} ${authorization}`
   waitAfterGuesses(services, credential, address())
   try {
     const received = await receive()
-    services.failedAttempts.noteGood(credential)
+    services.failedAttempts.recordValid(credential)
     return received
   } catch (error) {
     const isWrong = error instanceof DomainError && error.code === 'unauthenticated'
     if (isWrong && !services.failedAttempts.isKnownWrong(credential))
-      noteWrong(services, credential, address())
+      recordInvalidToken(services, credential, address())
     throw error
   }
 }

@@ -14,7 +14,7 @@ import {
   updateHook,
 } from '../../lib/hooks/hooks.ts'
 import { SCHEMES } from '../../lib/hooks/verify.ts'
-import { createDoors, IdParam, json, jsonBody, moment, problem } from '../http/openapi.ts'
+import { createRouter, IdParam, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 import { publicUrlOf } from '../http/public-url.ts'
 
 const HookView = z
@@ -27,8 +27,8 @@ const HookView = z
     events: z.array(z.string()).nullable(),
     delivery_header: z.string().nullable(),
     enabled: z.boolean(),
-    secret_set_at: moment,
-    previous_secret_until: moment,
+    secret_set_at: nullableTimestamp,
+    previous_secret_until: nullableTimestamp,
     created_by: z.string(),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
@@ -117,7 +117,7 @@ const rotateHookRoute = createRoute({
 })
 
 export function hookRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(createHookRoute, async (c) => {
     const by = callerKey(c.get('caller'))

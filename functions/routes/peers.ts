@@ -7,11 +7,11 @@ import { canCommunicate } from '../../lib/registry/can-communicate.ts'
 import { listPeers, type Peer } from '../../lib/registry/peers.ts'
 import { workspaceNotFound } from '../../lib/platform/errors.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { storableText } from '../../lib/platform/postgres-text.ts'
+import { boundedText } from '../../lib/platform/postgres-text.ts'
 import type { Config } from '../../lib/config/config.ts'
 import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
-import { refuseForgery } from '../http/verify-caller-header.ts'
-import { createDoors, IdParam, json, problem } from '../http/openapi.ts'
+import { rejectForgedCaller } from '../http/verify-caller-header.ts'
+import { createRouter, IdParam, json, problem } from '../http/openapi.ts'
 import { StatusView, statusView } from './molecule-compat/routes.ts'
 import { publicUrlOf } from '../http/public-url.ts'
 
@@ -19,7 +19,7 @@ const discoverRoute = createRoute({
   method: 'get',
   path: '/registry/discover/{id}',
   operationId: 'discoverWorkspace',
-  middleware: [refuseForgery],
+  middleware: [rejectForgedCaller],
   request: { params: IdParam },
   responses: {
     200: json(
@@ -49,8 +49,8 @@ const peersRoute = createRoute({
   method: 'get',
   path: '/registry/{id}/peers',
   operationId: 'listPeers',
-  middleware: [refuseForgery],
-  request: { params: IdParam, query: z.object({ q: storableText().max(200).optional() }) },
+  middleware: [rejectForgedCaller],
+  request: { params: IdParam, query: z.object({ q: boundedText().max(200).optional() }) },
   responses: {
     200: json(
       z.array(PeerView),
@@ -65,7 +65,7 @@ const accessRoute = createRoute({
   method: 'post',
   path: '/registry/check-access',
   operationId: 'checkAccess',
-  middleware: [refuseForgery],
+  middleware: [rejectForgedCaller],
   request: {
     body: {
       required: true,
@@ -82,7 +82,7 @@ const accessRoute = createRoute({
 
 export function peerRoutes(services: Services) {
   const { config, db } = services
-  const app = createDoors()
+  const app = createRouter()
   const a2aUrlOf = (c: Context, id: string) => `${publicUrlOf(config, c)}/workspaces/${id}/a2a`
 
   app.openapi(discoverRoute, async (c) => {

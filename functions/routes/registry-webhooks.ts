@@ -9,7 +9,7 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { readGiteaEvent, readGithubEvent } from '../../lib/rollouts/published-image.ts'
 import { recordPublished } from '../../lib/rollouts/record-published.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { createDoors, json, problem } from '../http/openapi.ts'
+import { createRouter, json, problem } from '../http/openapi.ts'
 import { carryOnRollouts } from './rollouts.ts'
 
 const FORGES = {
@@ -56,8 +56,8 @@ const hookRoute = (forge: Forge) =>
     },
   })
 
-export function forgeWebhookRoutes(services: Services) {
-  const app = createDoors()
+export function registryWebhookRoutes(services: Services) {
+  const app = createRouter()
   for (const forge of ['github', 'gitea'] as const) {
     app.openapi(hookRoute(forge), async (c) => {
       const body = await readSigned(services, c, forge)

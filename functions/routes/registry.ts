@@ -6,7 +6,7 @@ import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../..
 import type { Services } from '../../lib/control-plane/services.ts'
 import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
 import { bearerOf } from '../http/authenticate.ts'
-import { createDoors, jsonBody, problem } from '../http/openapi.ts'
+import { createRouter, jsonBody, problem } from '../http/openapi.ts'
 
 const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
   name: string,
@@ -34,7 +34,7 @@ const withSecret = <Status extends string>(status: Status) =>
   z.object({ status: z.literal(status), platform_inbound_secret: z.string() })
 
 export function registryRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(doorOf('register', 'registerAgent', RegisterInput, withSecret('registered')), async (c) => {
     const { row, inboundSecret } = await registerAgent(services, c.req.valid('json'), bearerOf(c))

@@ -1,8 +1,8 @@
 // /rollouts: another image for the workspaces of a runtime, a few at a time; how far it is, and what may be told to it.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { bounded } from '../../lib/platform/subrequest-budget.ts'
-import { advanceRollouts } from '../../lib/rollouts/run-rollouts.ts'
+import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
+import { runRollouts } from '../../lib/rollouts/run-rollouts.ts'
 import {
   listRollouts,
   listRuntimes,
@@ -17,7 +17,7 @@ import { haltRollout, resumeRollout, rollBackRollout } from '../../lib/rollouts/
 import type { Services } from '../../lib/control-plane/services.ts'
 import { RUNTIMES } from '../../lib/machines/runtimes.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { actingFor, createDoors, follow, json, jsonBody, problem } from '../http/openapi.ts'
+import { withCaller, createRouter, reconcileAfterResponse, json, jsonBody, problem } from '../http/openapi.ts'
 import { Reason } from './workspaces/view.ts'
 
 const RolloutView = z
@@ -156,15 +156,15 @@ const verbRoute = (verb: 'halt' | 'resume' | 'rollback', description: string) =>
 
 /** Has the pass over rollouts run after the answer, and what it restarted looked after. */
 export function carryOnRollouts(services: Services, c: Context<AppEnv>): void {
-  const own = bounded(services)
-  c.executionCtx.waitUntil(advanceRollouts(own).then((ids) => follow(own, c, ids)))
+  const own = withRequestBudget(services)
+  c.executionCtx.waitUntil(runRollouts(own).then((ids) => reconcileAfterResponse(own, c, ids)))
 }
 
 export function rolloutRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(startRoute, async (c) => {
-    const rollout = await startRollout(actingFor(services, c), c.req.valid('json'))
+    const rollout = await startRollout(withCaller(services, c), c.req.valid('json'))
     carryOnRollouts(services, c)
     c.header('location', `/rollouts/${rollout.id}`)
     return c.json(toView(rollout), 201)
@@ -186,17 +186,17 @@ export function rolloutRoutes(services: Services) {
   )
   app.openapi(
     verbRoute('halt', 'No more workspaces are given the image; those that have it keep it.'),
-    async (c) => c.json(toView(await haltRollout(actingFor(services, c), c.req.valid('param').id)), 200),
+    async (c) => c.json(toView(await haltRollout(withCaller(services, c), c.req.valid('param').id)), 200),
   )
   app.openapi(verbRoute('resume', 'It goes on; after a trial, with all others.'), async (c) => {
-    const rollout = await resumeRollout(actingFor(services, c), c.req.valid('param').id)
+    const rollout = await resumeRollout(withCaller(services, c), c.req.valid('param').id)
     carryOnRollouts(services, c)
     return c.json(toView(rollout), 200)
   })
   app.openapi(
     verbRoute('rollback', 'All that have the image are given the one before; also after it was completed.'),
     async (c) => {
-      const rollout = await rollBackRollout(actingFor(services, c), c.req.valid('param').id)
+      const rollout = await rollBackRollout(withCaller(services, c), c.req.valid('param').id)
       carryOnRollouts(services, c)
       return c.json(toView(rollout), 200)
     },

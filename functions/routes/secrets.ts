@@ -2,7 +2,7 @@
 // workspace they are for may read them, and nobody else.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { bounded } from '../../lib/platform/subrequest-budget.ts'
+import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import { deleteSecret, saveSecret, scopeOf } from '../../lib/workspaces/change-secrets.ts'
 import {
@@ -18,7 +18,15 @@ import { SaveSecretInput, SecretKey } from '../../lib/secrets/secret-input.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+import {
+  withCaller,
+  createRouter,
+  reconcileAfterResponse,
+  IdParam,
+  json,
+  jsonBody,
+  problem,
+} from '../http/openapi.ts'
 
 const SecretView = z
   .object({
@@ -117,19 +125,19 @@ const valuesRoute = createRoute({
 })
 
 export function secretRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   const after = async (
     c: Context<AppEnv>,
     { key, workspaceId }: SecretPlace,
     restart: string | undefined,
   ) => {
-    const own = bounded(services)
+    const own = withRequestBudget(services)
     const { restarted, more } =
       restart === 'true'
-        ? await restartForSecrets(actingFor(own, c), workspaceId)
+        ? await restartForSecrets(withCaller(own, c), workspaceId)
         : { restarted: [], more: false }
-    await follow(own, c, restarted)
+    await reconcileAfterResponse(own, c, restarted)
     return { key, scope: scopeOf({ workspaceId }), restarting: restarted, more_to_restart: more }
   }
 
@@ -143,7 +151,7 @@ export function secretRoutes(services: Services) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: c.req.valid('param').id, key }
-      await saveSecret(actingFor(services, c), place, value)
+      await saveSecret(withCaller(services, c), place, value)
       return c.json(
         { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
         200,
@@ -153,7 +161,7 @@ export function secretRoutes(services: Services) {
   app.openapi(own.delete, async (c) => {
     const { id, key } = c.req.valid('param')
     const place = { workspaceId: id, key }
-    await deleteSecret(actingFor(services, c), place)
+    await deleteSecret(withCaller(services, c), place)
     return c.json(
       { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
       200,
@@ -173,7 +181,7 @@ export function secretRoutes(services: Services) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: null, key }
-      await saveSecret(actingFor(services, c), place, value)
+      await saveSecret(withCaller(services, c), place, value)
       return c.json(
         { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
         200,
@@ -182,7 +190,7 @@ export function secretRoutes(services: Services) {
   }
   app.openapi(shared.delete, async (c) => {
     const place = { workspaceId: null, key: c.req.valid('param').key }
-    await deleteSecret(actingFor(services, c), place)
+    await deleteSecret(withCaller(services, c), place)
     return c.json(
       { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
       200,

@@ -17,7 +17,15 @@ import {
   MOST_TOKENS,
   revokeWorkspaceToken,
 } from '../../lib/tokens/workspace-tokens.ts'
-import { actingFor, createDoors, IdParam, json, jsonBody, moment, problem } from '../http/openapi.ts'
+import {
+  withCaller,
+  createRouter,
+  IdParam,
+  json,
+  jsonBody,
+  nullableTimestamp,
+  problem,
+} from '../http/openapi.ts'
 
 const TokenView = z
   .object({
@@ -28,8 +36,8 @@ const TokenView = z
     workspaces: z.array(z.uuid()).nullable(),
     created_by: z.string(),
     created_at: z.iso.datetime(),
-    expires_at: moment,
-    last_used_at: moment,
+    expires_at: nullableTimestamp,
+    last_used_at: nullableTimestamp,
   })
   .openapi('Token')
 
@@ -103,7 +111,7 @@ const listOwnRoute = createRoute({
             id: z.uuid(),
             prefix: z.string(),
             created_at: z.iso.datetime(),
-            last_used_at: moment,
+            last_used_at: nullableTimestamp,
           }),
         ),
         count: z.int(),
@@ -126,7 +134,7 @@ const revokeOwnRoute = createRoute({
 })
 
 export function tokenRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(createTokenRoute, async (c) => {
     const { row, token } = await createApiToken(services, c.req.valid('json'), callerKey(c.get('caller')))
@@ -136,13 +144,13 @@ export function tokenRoutes(services: Services) {
   app.openapi(listTokensRoute, async (c) => c.json((await listApiTokens(services)).map(toView), 200))
   app.openapi(revokeTokenRoute, async (c) => {
     const { id } = c.req.valid('param')
-    await revokeApiToken(actingFor(services, c), id)
+    await revokeApiToken(withCaller(services, c), id)
     return c.json({ status: 'revoked' as const, id }, 200)
   })
 
   app.openapi(createOwnRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const token = await createWorkspaceToken(actingFor(services, c), id)
+    const token = await createWorkspaceToken(withCaller(services, c), id)
     c.header('cache-control', 'no-store')
     return c.json({ auth_token: token, workspace_id: id, message: 'keep it: it is not shown again' }, 201)
   })
@@ -158,7 +166,7 @@ export function tokenRoutes(services: Services) {
   })
   app.openapi(revokeOwnRoute, async (c) => {
     const { id, token } = c.req.valid('param')
-    await revokeWorkspaceToken(actingFor(services, c), id, token)
+    await revokeWorkspaceToken(withCaller(services, c), id, token)
     return c.json({ status: 'revoked' as const }, 200)
   })
 

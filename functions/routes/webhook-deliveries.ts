@@ -8,7 +8,7 @@ import {
   listDeliveries,
   replayDeliveries,
 } from '../../lib/webhooks/deliveries.ts'
-import { createDoors, json, problem } from '../http/openapi.ts'
+import { createRouter, json, problem } from '../http/openapi.ts'
 import { EndpointParam } from './webhook-endpoints.ts'
 
 const DeliveryView = z
@@ -83,7 +83,7 @@ const replayAllRoute = createRoute({
 })
 
 export function webhookDeliveryRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(listRoute, async (c) => {
     const { endpoint } = c.req.valid('param')

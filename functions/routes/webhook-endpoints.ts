@@ -18,9 +18,9 @@ import {
   updateEndpoint,
 } from '../../lib/webhooks/endpoints.ts'
 import { TIMEOUT_MS } from '../../lib/webhooks/send.ts'
-import { tryOutEndpoint } from '../../lib/webhooks/send-test.ts'
+import { sendTestEvent } from '../../lib/webhooks/send-test.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { actingFor, createDoors, json, jsonBody, moment, problem } from '../http/openapi.ts'
+import { withCaller, createRouter, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 
 const AttemptView = z.object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
 
@@ -33,7 +33,7 @@ const EndpointView = z
     description: z.string(),
     ordered: z.boolean(),
     enabled: z.boolean(),
-    disabled_at: moment,
+    disabled_at: nullableTimestamp,
     disabled_reason: z
       .enum(['asked', 'gone', 'failing'])
       .nullable()
@@ -49,11 +49,11 @@ const EndpointView = z
       .nullable()
       .describe('Numbers that the log had forgotten before they could be taken up.'),
     failures: z.int().describe('Failed attempts in a row.'),
-    failing_since: moment,
-    rests_until: moment.describe(
+    failing_since: nullableTimestamp,
+    rests_until: nullableTimestamp.describe(
       'Nothing is sent until then: it fails, or has asked for it by `Retry-After`.',
     ),
-    last_success_at: moment,
+    last_success_at: nullableTimestamp,
     last_failure: AttemptView.nullable(),
     created_by: z.string(),
     created_at: z.iso.datetime(),
@@ -174,7 +174,7 @@ const rotateRoute = createRoute({
 })
 
 export function webhookEndpointRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   app.openapi(createRouteOfIt, async (c) => {
     const input = c.req.valid('json')
@@ -188,7 +188,7 @@ export function webhookEndpointRoutes(services: Services) {
   )
   app.openapi(updateRoute, async (c) => {
     const { endpoint } = c.req.valid('param')
-    const changed = await updateEndpoint(actingFor(services, c), endpoint, c.req.valid('json'))
+    const changed = await updateEndpoint(withCaller(services, c), endpoint, c.req.valid('json'))
     return c.json(toView(changed), 200)
   })
   app.openapi(deleteRoute, async (c) => {
@@ -197,7 +197,7 @@ export function webhookEndpointRoutes(services: Services) {
     return c.json({ status: 'deleted' as const, id: endpoint }, 200)
   })
   app.openapi(testRoute, async (c) => {
-    const { ms, outcome, webhookId } = await tryOutEndpoint(services, c.req.valid('param').endpoint)
+    const { ms, outcome, webhookId } = await sendTestEvent(services, c.req.valid('param').endpoint)
     const { kind, status } = outcome
     const message = kind === 'failed' ? outcome.message : null
     return c.json({ delivered: kind === 'delivered', webhook_id: webhookId, status, message, ms }, 200)

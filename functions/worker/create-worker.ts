@@ -1,7 +1,7 @@
 // A Worker of Cloudflare's: requests and the cron trigger over the same services. What differs between its entries is how they reach
 // the database.
 import type { OpenDatabase } from '../../drizzle/database.ts'
-import { type Budget, BudgetSpent } from '../../lib/platform/subrequest-budget.ts'
+import { type SubrequestBudget, SubrequestBudgetExceeded } from '../../lib/platform/subrequest-budget.ts'
 import { type Config, ConfigError } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createLog } from '../../lib/platform/log.ts'
@@ -18,7 +18,7 @@ export type Reach = {
   /** Settings, with `DATABASE_URL` among them. @throws ConfigError */
   settings: (env: Env) => Env
   /** The database, for work whose statements count against a budget or for all other. */
-  connect: (database: Config['database'] & { url: string }, budget?: Budget) => OpenDatabase
+  connect: (database: Config['database'] & { url: string }, budget?: SubrequestBudget) => OpenDatabase
   /** What each invocation, with all that it leaves behind, is done in. */
   during?: <Result>(env: Env, work: () => Promise<Result>) => Promise<Result>
 }
@@ -51,11 +51,11 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
             'error',
             `fewer requests are allowed than ${config.subrequestLimit}: set SUBREQUEST_LIMIT (50 on the free plan)`,
           )
-          throw new BudgetSpent({ cause: error })
+          throw new SubrequestBudgetExceeded({ cause: error })
         }
       },
       log,
-      longBackground: false,
+      canRunInBackground: false,
     })
     return { services, app: createApp(services, { loopback: false }) }
   }

@@ -1,6 +1,6 @@
 // The surroundings of the A2A proxy: everything that reconciling needs, and what forwarding messages needs.
 import type { ActivityLog } from '../activity/activity-log.ts'
-import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Limits } from './limits.ts'
 import type { Route } from './route.ts'
@@ -11,9 +11,9 @@ export type ProxyContext = ReconcileContext & {
   transport: Transport
   limits: Limits
   /** Routes to workspaces that are awake, by workspace id. */
-  routes: ShortCache<Route>
+  routes: TtlCache<Route>
   /** Whether two workspaces may communicate, by `<caller> <target>`. */
-  talks: ShortCache<boolean>
+  peerAccess: TtlCache<boolean>
   /** Records agents' activity after an answer. */
   activity: ActivityLog
 }

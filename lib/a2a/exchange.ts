@@ -2,16 +2,16 @@
 // Answers of our own exist only where the agent gave none, or broke off.
 import { concatBytes } from '../platform/encoding.ts'
 import { type HeaderPairs, responseHeaders } from './wire/headers.ts'
-import { type Reply, toBytes } from './response/response-writer.ts'
+import { type ResponseWriter, toBytes } from './response/response-writer.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { AgentRequest, Flow, Transport, TransportFailure } from './transport/transport.ts'
-import type { Voice } from './errors/error-encoder.ts'
+import type { ErrorEncoder } from './errors/error-encoder.ts'
 
 export type ExchangeInput = {
   transport: Transport
   request: AgentRequest
-  reply: Reply
-  voice: Voice
+  reply: ResponseWriter
+  voice: ErrorEncoder
   /** For answers that have addresses in them: the whole body, changed. Only JSON of up to a megabyte is asked for. */
   rewrite?: ((body: string) => string) | undefined
 }
@@ -58,7 +58,7 @@ class Exchange {
 
   start(): void {
     const { reply, request, transport } = this.#input
-    reply.onGone = () => {
+    reply.onDisconnect = () => {
       if (this.#over) return
       // The upstream request ends; the task it began goes on (a2a.md §3.6).
       this.#flow?.abort()
@@ -77,7 +77,7 @@ class Exchange {
 
   #finish(outcome: Outcome): void {
     this.#over = true
-    this.#input.reply.onGone = undefined
+    this.#input.reply.onDisconnect = undefined
     this.#input.reply.onDrain = undefined
     this.#resolve(outcome)
   }
@@ -190,7 +190,7 @@ class Exchange {
       // A silent close would look like success to 1.0 clients, who have no `final` to miss (a2a.md §3.6).
       reply.end(toBytes(`${this.#boundary.isOpen ? '\n\n' : ''}${voice.frame(error)}`))
     } else {
-      reply.cut()
+      reply.destroy()
     }
     this.#finish({ kind: 'broken', error })
   }

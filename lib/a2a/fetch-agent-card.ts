@@ -5,10 +5,10 @@ import { AgentCard } from '../reconcile/probe-agent.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
 import { AGENT_CARD_PATH } from '../machines/machine-spec.ts'
 import { rewriteCard } from './wire/agent-card.ts'
-import { collectReply } from './response/collect-response.ts'
+import { collectResponse } from './response/collect-response.ts'
 import { exchange } from './exchange.ts'
-import { refusalOf, readRoute, type Route } from './route.ts'
-import { jsonRpcVoice } from './errors/error-encoder.ts'
+import { reasonNoRoute, readRoute, type Route } from './route.ts'
+import { jsonRpcErrors } from './errors/error-encoder.ts'
 import { NO_ENVELOPE } from './wire/json-rpc.ts'
 
 /** How long an agent has for its card, in milliseconds: there is another one to give. */
@@ -29,7 +29,7 @@ export type ServedCard = {
  * @param version the caller's `A2A-Version`: agents of both lines have a card for each
  * @throws ProxyError for a workspace that is removed or has never shown a card; DomainError `not_found`
  */
-export async function readCard(
+export async function fetchAgentCard(
   services: ProxyContext,
   input: { id: string; version: string | undefined; publicUrl: string },
 ): Promise<ServedCard> {
@@ -37,7 +37,7 @@ export async function readCard(
   if (row.status === 'removed') throw workspaceNotFound()
   const live = route === undefined ? undefined : await askForCard(services, route, input.version)
   const card = live ?? row.agentCard
-  if (card === null) throw refusalOf(row)
+  if (card === null) throw reasonNoRoute(row)
   const options = {
     url: `${input.publicUrl}/workspaces/${row.id}/a2a`,
     secured: services.config.adminTokens.length > 0,
@@ -51,7 +51,7 @@ async function askForCard(
   version: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {
   for (const path of PLACES) {
-    const { answer, reply } = collectReply(MAX_CARD_BYTES)
+    const { answer, reply } = collectResponse(MAX_CARD_BYTES)
     const outcome = await exchange({
       transport: services.transport,
       request: {
@@ -68,7 +68,7 @@ async function askForCard(
         silenceMs: PATIENCE_MS,
       },
       reply,
-      voice: jsonRpcVoice(NO_ENVELOPE),
+      voice: jsonRpcErrors(NO_ENVELOPE),
     })
     if (outcome.kind === 'answered' && outcome.status === 200) return parseCard(answer().body)
   }

@@ -3,12 +3,12 @@ import { createRateCounter } from '../platform/rate-limit.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 
 /** One of a workspace's places, for as long as a request is under way. */
-export type Place = {
+export type RequestSlot = {
   /** Says that the request lives. */
-  seen(): void
+  touch(): void
   /** Says that its answer is a stream. */
-  streams(): void
-  leave(): void
+  markStreaming(): void
+  release(): void
 }
 
 export type Limits = {
@@ -19,9 +19,9 @@ export type Limits = {
    */
   countRequest(caller: string): Record<string, string>
   /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
-  enter(workspaceId: string): Place
+  acquire(workspaceId: string): RequestSlot
   /** Workspaces at which places are taken. */
-  taken(): string[]
+  busyWorkspaces(): string[]
   /** Places taken, at all workspaces together, and those of them whose answer is a stream. */
   inFlight(): { requests: number; streams: number }
 }
@@ -42,11 +42,11 @@ type Options = {
 }
 
 export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options): Limits {
-  const inFlight = new Map<string, Map<Place, Taken>>()
+  const inFlight = new Map<string, Map<RequestSlot, Taken>>()
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
-  function placesAt(workspaceId: string): Map<Place, Taken> {
-    const places = inFlight.get(workspaceId) ?? new Map<Place, Taken>()
+  function placesAt(workspaceId: string): Map<RequestSlot, Taken> {
+    const places = inFlight.get(workspaceId) ?? new Map<RequestSlot, Taken>()
     if (places.size < maxInFlight) return places
     for (const [place, { seenAt }] of places) if (seenAt + forgetMs <= now()) places.delete(place)
     return places
@@ -61,24 +61,24 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
       })
     },
 
-    taken: () => [...inFlight.keys()],
+    busyWorkspaces: () => [...inFlight.keys()],
 
     inFlight() {
       const taken = [...inFlight.values()].flatMap((places) => [...places.values()])
       return { requests: taken.length, streams: taken.filter(({ isStream }) => isStream).length }
     },
 
-    enter(workspaceId) {
+    acquire(workspaceId) {
       const places = placesAt(workspaceId)
       if (places.size >= maxInFlight) {
         const message = `the workspace is busy with ${places.size} requests: wait for one to end`
         throw new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
       }
       const taken: Taken = { seenAt: now(), isStream: false }
-      const place: Place = {
-        seen: () => void (taken.seenAt = now()),
-        streams: () => void (taken.isStream = true),
-        leave() {
+      const place: RequestSlot = {
+        touch: () => void (taken.seenAt = now()),
+        markStreaming: () => void (taken.isStream = true),
+        release() {
           places.delete(place)
           if (places.size === 0 && inFlight.get(workspaceId) === places) inFlight.delete(workspaceId)
         },

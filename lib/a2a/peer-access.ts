@@ -3,12 +3,12 @@ import type { ProxyContext } from './context.ts'
 import { canCommunicate } from '../registry/can-communicate.ts'
 
 /** Quick where the answer is known. */
-export function mayTalk(services: ProxyContext, from: string, to: string): boolean | Promise<boolean> {
+export function mayCommunicate(services: ProxyContext, from: string, to: string): boolean | Promise<boolean> {
   const key = `${from} ${to}`
-  return services.talks.peek(key) ?? read()
+  return services.peerAccess.peek(key) ?? read()
 
   async function read(): Promise<boolean> {
-    const allowed = await services.talks.load(key, () => canCommunicate(services.db, from, to))
+    const allowed = await services.peerAccess.load(key, () => canCommunicate(services.db, from, to))
     return allowed === true
   }
 }

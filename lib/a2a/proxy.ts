@@ -3,21 +3,21 @@
 // read a few seconds ago.
 import type { Core } from '../platform/context.ts'
 import type { ProxyContext } from './context.ts'
-import { bounded } from '../platform/subrequest-budget.ts'
+import { withRequestBudget } from '../platform/subrequest-budget.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
-import { noticeTrouble } from '../reconcile/schedule-recheck.ts'
-import { keepAwake, openRoute } from './resolve-route.ts'
+import { scheduleRecheck } from '../reconcile/schedule-recheck.ts'
+import { keepWorkspaceAwake, resolveRoute } from './resolve-route.ts'
 import { rewriteExtendedCard } from './wire/agent-card.ts'
-import { completeMessage } from './wire/normalize-message.ts'
-import { beginEarly } from './response/keepalive-stream.ts'
+import { normalizeMessage } from './wire/normalize-message.ts'
+import { beginKeepaliveStream } from './response/keepalive-stream.ts'
 import { exchange, type Outcome } from './exchange.ts'
 import { type HeaderPairs, requestHeaders } from './wire/headers.ts'
 import { type Envelope, isExtendedCard, isRead, isStream } from './wire/json-rpc.ts'
-import type { Place } from './limits.ts'
+import type { RequestSlot } from './limits.ts'
 import { ProxyError } from './errors/proxy-error.ts'
-import { type Reply, say, toBytes } from './response/response-writer.ts'
+import { type ResponseWriter, sendResponse, toBytes } from './response/response-writer.ts'
 import type { Route } from './route.ts'
-import { jsonRpcVoice, restVoice, type Voice } from './errors/error-encoder.ts'
+import { jsonRpcErrors, restErrors, type ErrorEncoder } from './errors/error-encoder.ts'
 
 export type A2aRequest = {
   workspaceId: string
@@ -42,8 +42,8 @@ export type A2aRequest = {
   waitMs: number | undefined
 }
 
-export type Travel = {
-  reply: Reply
+export type ProxyOptions = {
+  reply: ResponseWriter
   /** Work that goes on after the answer. */
   waitUntil: (work: Promise<unknown>) => void
 }
@@ -60,22 +60,26 @@ const KEPT = 4
 /** For how long a connection that did not come about is tried again. */
 const RETRY_MS = 5_000
 
-export const voiceOf = (request: Pick<A2aRequest, 'tail' | 'envelope'>): Voice =>
-  request.tail === '' ? jsonRpcVoice(request.envelope) : restVoice
+export const errorEncoderOf = (request: Pick<A2aRequest, 'tail' | 'envelope'>): ErrorEncoder =>
+  request.tail === '' ? jsonRpcErrors(request.envelope) : restErrors
 
 /**
  * Carries one request to its workspace's agent. Says everything there is to say to the caller.
  * @returns how it ended; `failed` was told to the caller too
  */
-export async function travel(services: ProxyContext, request: A2aRequest, travel: Travel): Promise<Outcome> {
+export async function proxyRequest(
+  services: ProxyContext,
+  request: A2aRequest,
+  travel: ProxyOptions,
+): Promise<Outcome> {
   const { workspaceId } = request
   const started = performance.now()
-  const place = services.limits.enter(workspaceId)
+  const place = services.limits.acquire(workspaceId)
   let outcome: Outcome
   try {
     outcome = await attemptUntilAnswered(services, request, travel, place)
   } finally {
-    place.leave()
+    place.release()
   }
   logTrouble(services, request, outcome)
   noteActivity(services, request, outcome, Math.round(performance.now() - started), travel)
@@ -85,8 +89,8 @@ export async function travel(services: ProxyContext, request: A2aRequest, travel
 async function attemptUntilAnswered(
   services: ProxyContext,
   request: A2aRequest,
-  { reply: first, waitUntil }: Travel,
-  place: Place,
+  { reply: first, waitUntil }: ProxyOptions,
+  place: RequestSlot,
 ): Promise<Outcome> {
   const { workspaceId } = request
   const left = new AbortController()
@@ -106,23 +110,23 @@ async function attemptUntilAnswered(
   async function begin(): Promise<void> {
     await services.sleep(EARLY_MS, left.signal)
     if (left.signal.aborted || arrived || reply !== first) return
-    reply = beginEarly(first)
-    reply.onGone = () => left.abort()
+    reply = beginKeepaliveStream(first)
+    reply.onDisconnect = () => left.abort()
   }
   let counted: ProxyContext | undefined
   // Most messages need none of it, and are not to pay for it.
-  const own = () => (counted ??= bounded(services))
+  const own = () => (counted ??= withRequestBudget(services))
   let retryUntil: number | undefined
   for (let pause = 50; ; pause = Math.min(pause * 2, 1_000)) {
     arrived = false
-    first.onGone = () => left.abort()
+    first.onDisconnect = () => left.abort()
     let route: Route
     try {
-      route = services.routes.peek(workspaceId) ?? (await openRoute(own(), workspaceId, patience))
+      route = services.routes.peek(workspaceId) ?? (await resolveRoute(own(), workspaceId, patience))
     } catch (error) {
       // Once the stream has begun, nobody else can tell the caller.
       if (!(error instanceof ProxyError) && reply === first) throw error
-      return tell(reply, voiceOf(request), error instanceof ProxyError ? error : unavailable(error))
+      return tell(reply, errorEncoderOf(request), error instanceof ProxyError ? error : unavailable(error))
     } finally {
       arrived = true
     }
@@ -132,23 +136,23 @@ async function attemptUntilAnswered(
     )
     if (outcome.kind !== 'failed') return outcome
     // Whatever we knew of its machine may be what was wrong.
-    services.routes.forget(workspaceId)
+    services.routes.delete(workspaceId)
     const now = services.now().getTime()
     retryUntil ??= now + RETRY_MS
     if (now >= retryUntil || !mayRepeat(request, outcome.error) || own().budget.left() < KEPT) {
-      if (isTrouble(outcome.error)) waitUntil(noticeTrouble(own(), workspaceId, route.generation))
-      return tell(reply, voiceOf(request), outcome.error)
+      if (isTrouble(outcome.error)) waitUntil(scheduleRecheck(own(), workspaceId, route.generation))
+      return tell(reply, errorEncoderOf(request), outcome.error)
     }
-    first.onGone = () => left.abort()
+    first.onDisconnect = () => left.abort()
     await services.sleep(pause, left.signal)
     if (left.signal.aborted) return { kind: 'gone' }
   }
 }
 
 /** Says to a caller who was not told anything yet why there is no answer. */
-function tell(reply: Reply, voice: Voice, error: ProxyError): Outcome {
+function tell(reply: ResponseWriter, voice: ErrorEncoder, error: ProxyError): Outcome {
   const { body, headers, status } = voice.answer(error)
-  say(reply, status, headers, body)
+  sendResponse(reply, status, headers, body)
   return { kind: 'failed', error }
 }
 
@@ -195,8 +199,8 @@ async function sendOnce(
   request: A2aRequest,
   body: Uint8Array | undefined,
   route: Route,
-  reply: Reply,
-  place: Place,
+  reply: ResponseWriter,
+  place: RequestSlot,
 ): Promise<Outcome> {
   const { caller, envelope, requestId, tail, workspaceId } = request
   const binding = tail === '' ? 'json-rpc' : 'rest'
@@ -208,18 +212,18 @@ async function sendOnce(
   const traceparent = services.tracer.traceparent()
   const tracing = traceparent === undefined ? {} : { traceparent }
   const isCard = binding === 'rest' ? EXTENDED_CARD_PATH.test(tail) : isExtendedCard(envelope.method)
-  const rest = route.naps ? keepAwake(services, workspaceId) : undefined
+  const rest = route.hasIdlePolicy ? keepWorkspaceAwake(services, workspaceId) : undefined
   try {
     return await exchange({
       transport: (sent, receiver) =>
         services.transport(sent, {
           ...receiver,
           head(status, headers, connection) {
-            if (isEventStream(headers)) place.streams()
+            if (isEventStream(headers)) place.markStreaming()
             receiver.head(status, headers, connection)
           },
           data(chunk) {
-            place.seen()
+            place.touch()
             receiver.data(chunk)
           },
         }),
@@ -237,7 +241,7 @@ async function sendOnce(
         silenceMs: services.config.a2a.silenceMs,
       },
       reply,
-      voice: voiceOf(request),
+      voice: errorEncoderOf(request),
       rewrite: isCard
         ? (answer) =>
             rewriteExtendedCard(answer, binding, {
@@ -259,7 +263,7 @@ const EXTENDED_CARD_PATH = /\/(v1\/card|extendedAgentCard)$/
 
 function bodyOf({ body, envelope, tail, text }: A2aRequest): Uint8Array | undefined {
   if (tail !== '' || text === undefined || body === undefined) return body
-  const completed = completeMessage(text, envelope)
+  const completed = normalizeMessage(text, envelope)
   return completed === text ? body : toBytes(completed)
 }
 
@@ -288,12 +292,12 @@ function noteActivity(
   request: A2aRequest,
   outcome: Outcome,
   durationMs: number,
-  { waitUntil }: Travel,
+  { waitUntil }: ProxyOptions,
 ): void {
   const { caller, envelope, tail, workspaceId } = request
   const error = 'error' in outcome ? outcome.error : undefined
   const method = tail === '' ? (envelope.method ?? null) : `${request.method} ${tail}`
-  const written = services.activity.note({
+  const written = services.activity.record({
     workspaceId,
     type: 'a2a_receive',
     sourceId: caller.kind === 'workspace' ? caller.workspaceId : null,

@@ -7,7 +7,7 @@ import { reconcileNow } from '../reconcile/reconcile-now.ts'
 import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
-import { COMING, readRoute, refusalOf, type Route } from './route.ts'
+import { COMING, readRoute, reasonNoRoute, type Route } from './route.ts'
 
 /** An exchange that goes on counts as work this often, in milliseconds: well within the shortest idle time of a minute. */
 const TOUCH_MS = 20_000
@@ -15,7 +15,7 @@ const TOUCH_MS = 20_000
 /** Requests that are not spent on waiting, but on what comes after. */
 const KEPT = 8
 
-export type Patience = {
+export type WaitOptions = {
   /** Longest wait for the workspace, in milliseconds. */
   ms: number
   /** Aborted when nobody waits any more. */
@@ -30,19 +30,23 @@ export type Patience = {
  * The way to a workspace's agent, awake if it can be.
  * @throws ProxyError saying why there is none; DomainError `not_found`
  */
-export async function openRoute(services: ProxyContext, id: string, patience: Patience): Promise<Route> {
+export async function resolveRoute(
+  services: ProxyContext,
+  id: string,
+  patience: WaitOptions,
+): Promise<Route> {
   const until = services.now().getTime() + patience.ms
   for (let waited = false; ; waited = true) {
     const found = await read(services, id)
     if ('origin' in found) return found
-    if (!COMING.includes(found.status)) throw refusalOf(found)
+    if (!COMING.includes(found.status)) throw reasonNoRoute(found)
     if (found.status === 'hibernated') {
       await wakeWorkspace(services, found)
       patience.waitUntil(reconcileNow(services, id))
     }
     const leftMs = until - services.now().getTime()
     const isOver = leftMs <= 0 || services.budget.left() < KEPT || isStopping(services)
-    if (isOver || patience.signal?.aborted === true) throw refusalOf(found)
+    if (isOver || patience.signal?.aborted === true) throw reasonNoRoute(found)
     if (!waited) patience.onWait?.()
     // Settled, and yet without a machine to send to: the next sweep makes one.
     if (!isTransient(found.status) && found.status !== 'hibernated')
@@ -66,7 +70,7 @@ async function read(services: ProxyContext, id: string) {
 }
 
 /** Keeps a workspace with an idle policy awake until the returned function is called, however long that is. */
-export function keepAwake(services: Core, id: string): () => void {
+export function keepWorkspaceAwake(services: Core, id: string): () => void {
   const over = new AbortController()
   const touch = async () => {
     for (;;) {

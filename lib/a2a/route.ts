@@ -19,7 +19,7 @@ export type Route = {
   headers: Record<string, string>
   paths: InterfacePaths
   /** It has an idle policy, so that long exchanges have to keep it awake. */
-  naps: boolean
+  hasIdlePolicy: boolean
 }
 
 /** How long a route is used before it is read again. Far below the shortest idle time, which is a minute. */
@@ -87,7 +87,7 @@ async function routeTo(
     origin: url,
     headers: { ...headers, authorization: `Bearer ${secret}` },
     paths: interfacePaths(row.agentCard),
-    naps: row.idleMinutes !== null,
+    hasIdlePolicy: row.idleMinutes !== null,
   }
 }
 
@@ -103,7 +103,7 @@ const REFUSALS: Record<WorkspaceStatus, [ProxyReason, string]> = {
 }
 
 /** Why no message can be delivered to a workspace now. */
-export function refusalOf({ reason, status }: Workspace): ProxyError {
+export function reasonNoRoute({ reason, status }: Workspace): ProxyError {
   const [code, message] = REFUSALS[status]
   return new ProxyError(code, message, {
     facts: { status, ...(reason === null ? {} : { cause: reason.code, detail: reason.message }) },

@@ -10,7 +10,7 @@ export type ActivityLog = {
    * Takes an entry, at once.
    * @returns work to be handed to `waitUntil`, which never fails; undefined when somebody else has promised to write
    */
-  note(entry: ActivityEntry): Promise<void> | undefined
+  record(entry: ActivityEntry): Promise<void> | undefined
   /** Writes down what is there now, after whatever is being written. Never fails. */
   flush(): Promise<void>
 }
@@ -84,7 +84,7 @@ export function createActivityLog({ db, log, now, sleep }: Outside): ActivityLog
   }
 
   return {
-    note(entry) {
+    record(entry) {
       keep(toActivityRow(entry))
       if (clock() < promisedUntil) return undefined
       promisedUntil = clock() + PATIENCE_MS

@@ -1,7 +1,7 @@
 // One thing that an agent did or was asked, and how it is written down: as JSON text that Postgres is sure to take, because
 // one bad character would lose every row that is written with it.
 import { z } from 'zod'
-import { storableJson, toStorableText } from '../platform/postgres-text.ts'
+import { boundedJson, toPostgresText } from '../platform/postgres-text.ts'
 
 /** What agents may report (molecule.md §2.8). */
 export const ACTIVITY_TYPES = [
@@ -39,10 +39,10 @@ export type ActivityEntry = {
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 const idOf = (id: string | null) => (id !== null && UUID.test(id) ? id : null)
 
-const text = (value: string, max: number) => toStorableText(value.slice(0, max))
+const text = (value: string, max: number) => toPostgresText(value.slice(0, max))
 const textOrNull = (value: string | null, max: number) => (value === null ? null : text(value, max))
 
-const StorableBody = storableJson(z.unknown(), ACTIVITY_LIMITS.body)
+const StorableBody = boundedJson(z.unknown(), ACTIVITY_LIMITS.body)
 const body = (value: unknown) =>
   value !== undefined && StorableBody.safeParse(value).success ? value : undefined
 

@@ -3,14 +3,14 @@
 import type { Store } from '../platform/context.ts'
 import { z } from 'zod'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'
-import { storableJson, storableText } from '../platform/postgres-text.ts'
+import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { ACTIVITY_LIMITS, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
 const Attachment = z.object({
-  uri: storableText().min(1, 'must not be empty').max(2048),
-  name: storableText().min(1, 'must not be empty').max(255),
-  mimeType: storableText().max(255).nullish(),
+  uri: boundedText().min(1, 'must not be empty').max(2048),
+  name: boundedText().min(1, 'must not be empty').max(255),
+  mimeType: boundedText().max(255).nullish(),
   size: z.int().min(0).nullish(),
 })
 
@@ -18,9 +18,9 @@ const Attachment = z.object({
 const ENVELOPE_BYTES = 4_096
 
 /** The body of POST /workspaces/:id/notify. */
-export const NotifyInput = storableJson(
+export const NotifyInput = boundedJson(
   z.object({
-    message: storableText().nullish(),
+    message: boundedText().nullish(),
     attachments: z.array(Attachment).max(20).nullish(),
   }),
   ACTIVITY_LIMITS.body - ENVELOPE_BYTES,

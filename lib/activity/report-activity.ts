@@ -2,7 +2,7 @@
 import type { Store } from '../platform/context.ts'
 import { z } from 'zod'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'
-import { storableJson, storableText } from '../platform/postgres-text.ts'
+import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { ACTIVITY_LIMITS, ACTIVITY_TYPES, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
@@ -17,7 +17,7 @@ const idOrEmpty = z
   .nullish()
   .refine((id) => !id || z.uuid().safeParse(id).success, 'must be a UUID')
 
-const body = () => storableJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
+const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
 
 /** The body of POST /workspaces/:id/activity. `type` is another name of `activity_type`, `metadata` of `request_body`. */
 export const ReportActivityInput = z.object({
@@ -25,10 +25,10 @@ export const ReportActivityInput = z.object({
   type,
   source_id: idOrEmpty,
   target_id: idOrEmpty,
-  method: storableText().max(ACTIVITY_LIMITS.method).nullish(),
-  summary: storableText().max(ACTIVITY_LIMITS.summary).nullish(),
-  status: storableText().max(ACTIVITY_LIMITS.method).nullish(),
-  error_detail: storableText().max(ACTIVITY_LIMITS.errorDetail).nullish(),
+  method: boundedText().max(ACTIVITY_LIMITS.method).nullish(),
+  summary: boundedText().max(ACTIVITY_LIMITS.summary).nullish(),
+  status: boundedText().max(ACTIVITY_LIMITS.method).nullish(),
+  error_detail: boundedText().max(ACTIVITY_LIMITS.errorDetail).nullish(),
   duration_ms: z.number().min(0).nullish(),
   request_body: body(),
   response_body: body(),

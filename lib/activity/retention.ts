@@ -2,12 +2,12 @@
 import type { Context } from '../config/context.ts'
 import { asc, inArray, lt } from 'drizzle-orm'
 import { activities } from '../../drizzle/schema/index.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 
 /** Deletes what is older than it is kept, the oldest first. What is left over waits for the next time. */
-export async function forgetActivity({ config, db, now }: Context): Promise<void> {
+export async function deleteExpiredActivity({ config, db, now }: Context): Promise<void> {
   const before = new Date(now().getTime() - config.activity.retentionDays * 86_400_000)
-  await forgetInBatches((limit) => {
+  await deleteInBatches((limit) => {
     const old = db
       .select({ id: activities.id })
       .from(activities)

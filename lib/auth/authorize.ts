@@ -2,7 +2,7 @@
 import { includesScope, type Scope } from './scopes.ts'
 import type { Caller } from './caller.ts'
 
-export type Door = {
+export type RouteAccess = {
   /** What a token needs at least; `none`: no token of people's opens it. */
   scope: Scope | 'none'
   /**
@@ -18,10 +18,14 @@ export type Door = {
 }
 
 /** `hidden`: the workspace does not exist for this caller. `peer`: as the tree says. */
-export type Verdict = 'allowed' | 'forbidden' | 'hidden' | 'peer'
+export type AccessDecision = 'allowed' | 'forbidden' | 'hidden' | 'peer'
 
 /** @param workspaceId in lower case; undefined where the door has none */
-export function decideAccess(door: Door, caller: Caller, workspaceId: string | undefined): Verdict {
+export function authorize(
+  door: RouteAccess,
+  caller: Caller,
+  workspaceId: string | undefined,
+): AccessDecision {
   switch (caller.kind) {
     case 'hook':
       return 'forbidden'

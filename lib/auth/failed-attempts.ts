@@ -24,7 +24,7 @@ export type FailedAttempts = {
   /** @returns seconds to wait, where this address may not try another one now. One that was good lately is no try */
   mustWait(address: string, credential: string): number | undefined
   /** Whoever was let in lately is not held up by a neighbour's guesses. */
-  noteGood(credential: string): void
+  recordValid(credential: string): void
   isKnownGood(credential: string): boolean
   /** @returns how many there were in this minute */
   note(address: string, credential: string): number
@@ -52,7 +52,7 @@ export function createFailedAttempts(now: () => number): FailedAttempts {
       return undefined
     },
 
-    noteGood: (credential) => keep(good, credential, now() + GOOD_MS),
+    recordValid: (credential) => keep(good, credential, now() + GOOD_MS),
 
     note(address, credential) {
       const at = now()

@@ -16,7 +16,7 @@ export async function hashToken(token: string): Promise<string> {
 }
 
 /** Whether a digest is among others. All of every one is looked at, so that how long it takes tells nothing of where they differ. */
-export function isAmong(digest: string, others: readonly string[]): boolean {
+export function matchesAny(digest: string, others: readonly string[]): boolean {
   let found = 0
   for (const other of others) {
     let difference = digest.length ^ other.length

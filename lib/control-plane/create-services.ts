@@ -6,7 +6,7 @@ import { createLimits } from '../a2a/limits.ts'
 import { type Route, ROUTE_TTL_MS } from '../a2a/route.ts'
 import type { Transport } from '../a2a/transport/transport.ts'
 import { createActivityLog } from '../activity/activity-log.ts'
-import { type Budget, UNLIMITED } from '../platform/subrequest-budget.ts'
+import { type SubrequestBudget, UNLIMITED } from '../platform/subrequest-budget.ts'
 import type { Config } from '../config/config.ts'
 import { createEventTail } from '../events/event-tail.ts'
 import { createFlyClient } from '../fly/client.ts'
@@ -14,26 +14,31 @@ import { createFlyProvisioner } from '../provisioner/fly/fly-provisioner.ts'
 import type { Log } from '../platform/log.ts'
 import type { Caller } from '../auth/caller.ts'
 import { createMetrics } from '../platform/metrics.ts'
-import { createAllowedOrigins, onlyTo, onlyToTargets, targetPolicy } from '../egress/egress-policy.ts'
-import { transportOnlyTo } from '../a2a/transport/restrict-transport.ts'
+import {
+  createAllowedOrigins,
+  restrictFetch,
+  restrictFetchToTargets,
+  targetPolicy,
+} from '../egress/egress-policy.ts'
+import { restrictTransport } from '../a2a/transport/restrict-transport.ts'
 import type { Services } from './services.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
-import { ShortCache } from '../platform/ttl-cache.ts'
+import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
 
-export type Outside = {
+export type RuntimeServices = {
   fetch: typeof fetch
   /** What webhooks go through; `fetch` where the platform itself reaches no private network. */
   fetchTarget?: typeof fetch
   log: Log
-  longBackground: boolean
+  canRunInBackground: boolean
   /** Aborted when the process is to end. */
   stopping?: AbortSignal
   /** What A2A requests go through; over `fetch` unless the runtime has something better. */
   transport?: Transport
   /** The database for work whose requests are counted: on Workers, where each statement is one. */
-  counted?: (budget: Budget) => Database
+  counted?: (budget: SubrequestBudget) => Database
   /** Where spans go; nowhere by default. */
   tracer?: Tracer
   now?: () => Date
@@ -46,25 +51,25 @@ const REMEMBERED_MS = 5_000
 /** Entries of each kind that are remembered: more than the workspaces of a large fleet. */
 const REMEMBERED = 20_000
 
-export function createServices(config: Config, database: OpenDatabase, outside: Outside): Services {
+export function createServices(config: Config, database: OpenDatabase, outside: RuntimeServices): Services {
   const { log, now = () => new Date(), sleep = realSleep, tracer = NO_TRACER } = outside
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
   const clock = () => now().getTime()
   const remember = <Value>(ttlMs: number) =>
-    new ShortCache<Value>({
+    new TtlCache<Value>({
       ttlMs,
       limit: REMEMBERED,
       now: clock,
-      sharesReads: outside.longBackground,
+      sharesReads: outside.canRunInBackground,
     })
   const routes = remember<Route>(ROUTE_TTL_MS)
-  const talks = remember<boolean>(REMEMBERED_MS)
+  const peerAccess = remember<boolean>(REMEMBERED_MS)
   const callers = remember<Caller>(REMEMBERED_MS)
   const targets = targetPolicy(config)
   /** All that reaches the outside. */
-  function wire(budget: Budget, db: Database) {
-    const fetch = onlyTo(isAllowed, counting(outside.fetch, budget))
+  function wire(budget: SubrequestBudget, db: Database) {
+    const fetch = restrictFetch(isAllowed, counting(outside.fetch, budget))
     const fly = createFlyClient({
       token: config.fly.token,
       baseUrl: config.fly.apiUrl,
@@ -92,7 +97,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       budget,
       db,
       fetch,
-      fetchTarget: onlyToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
+      fetchTarget: restrictFetchToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
       provisioner: createFlyProvisioner({
         fly,
         apps: config.fly.apps,
@@ -100,11 +105,11 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
         proxyUrl: config.fly.proxyUrl,
         secretsDelivery: config.fly.secretsDelivery,
       }),
-      transport: transportOnlyTo(isAllowed, outside.transport ?? createFetchTransport(fetch)),
+      transport: restrictTransport(isAllowed, outside.transport ?? createFetchTransport(fetch)),
     }
   }
   const { counted } = outside
-  const tail = outside.longBackground
+  const eventTail = outside.canRunInBackground
     ? createEventTail({ db: database.db, log, metrics, now, sleep, stopping: outside.stopping })
     : undefined
   return {
@@ -114,8 +119,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     meter:
       counted === undefined
         ? undefined
-        : { limit: config.subrequestLimit, wire: (budget) => wire(budget, counted(budget)) },
-    tail,
+        : { limit: config.subrequestLimit, bindBudget: (budget) => wire(budget, counted(budget)) },
+    eventTail,
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,
@@ -124,7 +129,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       now: clock,
     }),
     routes,
-    talks,
+    peerAccess,
     callers,
     failedAttempts: createFailedAttempts(clock),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: clock }),
@@ -133,15 +138,15 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       perMinute: config.webhookRatePerMinute,
       now: clock,
     }),
-    looks: remember<true>(REMEMBERED_MS),
-    changed(workspaceId) {
-      routes.forget(workspaceId)
+    recentProbes: remember<true>(REMEMBERED_MS),
+    invalidate(workspaceId) {
+      routes.delete(workspaceId)
       // Changes are rare beside messages: what may depend on one is forgotten as a whole.
-      talks.clear()
+      peerAccess.clear()
       callers.clear()
-      tail?.wake()
+      eventTail?.wake()
     },
-    longBackground: outside.longBackground,
+    canRunInBackground: outside.canRunInBackground,
     stopping: outside.stopping,
     activity: createActivityLog({ db: database.db, log, now, sleep }),
     now,
@@ -156,7 +161,7 @@ const outcomeOfCall = (status: number | undefined) =>
   status === undefined || status === 0 ? 'no_answer' : status < 400 ? 'ok' : String(status)
 
 const counting =
-  (fetch: typeof globalThis.fetch, budget: Budget): typeof globalThis.fetch =>
+  (fetch: typeof globalThis.fetch, budget: SubrequestBudget): typeof globalThis.fetch =>
   (input, init) => {
     budget.spend()
     const { signal } = budget

@@ -9,7 +9,7 @@ import { deliverWebhooks } from '../webhooks/deliver.ts'
 const PASSES = [deliverMessages, deliverWebhooks]
 
 /** Delivers whatever is due. A pass that fails is logged and stops no other. */
-export async function deliverAll(services: Services): Promise<void> {
+export async function runDeliveries(services: Services): Promise<void> {
   const passes = PASSES.map(async (pass) => {
     try {
       await pass(services)

@@ -2,8 +2,8 @@
 // fit stays due, and the run of the next minute goes on; several at once share the work through leases, and one that is killed
 // leaves leases that run out.
 import { createActivityLog } from '../activity/activity-log.ts'
-import { createBudget, within } from '../platform/subrequest-budget.ts'
-import { deliverAll } from './deliveries.ts'
+import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
+import { runDeliveries } from './deliveries.ts'
 import type { Services } from './services.ts'
 import { sweep, type SweepSummary } from './sweep.ts'
 
@@ -26,7 +26,7 @@ export type CronSummary = SweepSummary & {
 export async function runCron(services: Services): Promise<CronSummary> {
   const { log, meter, now, sleep } = services
   const budget = createBudget(meter?.limit ?? Infinity, now, { reserve: RESERVE })
-  const counted = within(services, budget)
+  const counted = withBudget(services, budget)
   const own = { ...counted, activity: createActivityLog({ db: counted.db, log, now, sleep }) }
   const forDeliveries = budget.share(DELIVERIES, {
     most: budget.left() * DELIVERIES_PART,
@@ -34,7 +34,7 @@ export async function runCron(services: Services): Promise<CronSummary> {
   })
   const deliver = async () => {
     if (forDeliveries === undefined) return
-    await deliverAll(within(own, forDeliveries))
+    await runDeliveries(withBudget(own, forDeliveries))
     forDeliveries.end()
   }
   const [swept, delivered] = await Promise.allSettled([sweep(own, { forMs: BEGIN_FOR_MS }), deliver()])

@@ -5,7 +5,7 @@ import type { FailedAttempts } from '../auth/failed-attempts.ts'
 import type { EventContext } from '../events/context.ts'
 import type { HookContext } from '../hooks/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
-import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { WebhookContext } from '../webhooks/context.ts'
 
 export type Services = HookContext &
@@ -14,7 +14,7 @@ export type Services = HookContext &
     /** The database driver's name, for `/healthz`. */
     driver: string
     /** Authenticated callers, by their `Authorization` header. */
-    callers: ShortCache<Caller>
+    callers: TtlCache<Caller>
     /** Failed authentication attempts, by credential and by address. */
     failedAttempts: FailedAttempts
     /** Counts a caller's API requests; A2A requests are counted by `limits`. */

@@ -1,15 +1,15 @@
 // The one loop that outlives every request: notices what is not as it should be, then reconciles what is due. Run by cron
 // on Workers and by a timer on Node; several at once share the work through leases.
 import { controlPlane as controlPlanes } from '../../drizzle/schema/index.ts'
-import { within } from '../platform/subrequest-budget.ts'
-import { listFleet, noticeDrift } from '../fleet/drift.ts'
-import { keepHouse } from './retention.ts'
-import { advanceRollouts } from '../rollouts/run-rollouts.ts'
-import { destroyOrphans, noteOrphans } from '../fleet/orphans.ts'
+import { withBudget } from '../platform/subrequest-budget.ts'
+import { listFleet, markDrifted } from '../fleet/drift.ts'
+import { runRetention } from './retention.ts'
+import { runRollouts } from '../rollouts/run-rollouts.ts'
+import { destroyOrphans, recordOrphans } from '../fleet/orphans.ts'
 import { isStopping } from '../platform/context.ts'
 import type { Services } from './services.ts'
 import { hibernateIdle } from '../workspaces/hibernate.ts'
-import { claimDue, type ClaimedWorkspace, giveBack, LEASE_MS } from '../lifecycle/queries.ts'
+import { claimDue, type ClaimedWorkspace, releaseUnstarted, LEASE_MS } from '../lifecycle/queries.ts'
 import { RECONCILE_COST } from '../reconcile/reconcile.ts'
 import { RELEASE_COST, reconcileSafely } from '../reconcile/reconcile-now.ts'
 
@@ -63,7 +63,7 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
   await rollOut(services)
-  const house = isStopping(services) ? undefined : keepHouse(services)
+  const house = isStopping(services) ? undefined : runRetention(services)
   const dueAt = now()
   let [reconciled, failed, isMore] = [0, 0, true]
   while (isMore && !isStopping(services)) {
@@ -91,7 +91,7 @@ async function rollOut(services: Services): Promise<void> {
   const { budget } = services
   const share = budget.share(ROLLOUT_COST, { most: budget.left() * ROLLOUT_PART })
   if (share === undefined) return
-  await advanceRollouts(within(services, share))
+  await runRollouts(withBudget(services, share))
   share.end()
 }
 
@@ -112,14 +112,14 @@ async function reconcileAll(
       const share = budget.share(RECONCILE_COST, { most, reserve: RELEASE_COST })
       const row = share === undefined ? undefined : queue.shift()
       if (share === undefined || row === undefined) return
-      if (!(await reconcileSafely(within(services, share), row, until))) failed++
+      if (!(await reconcileSafely(withBudget(services, share), row, until))) failed++
       share.end()
     }
   }
   await Promise.all(Array.from({ length: concurrency }, work))
   if (queue.length > 0) {
     budget.close()
-    await giveBack(services.db, queue)
+    await releaseUnstarted(services.db, queue)
   }
   return { reconciled: rows.length - queue.length, failed }
 }
@@ -132,8 +132,8 @@ async function takeInventory(services: Services): Promise<{ drifted: number; orp
     .returning({ id: controlPlanes.id })
   if (self === undefined) throw new Error('the control plane has no identity: are the migrations applied?')
   const fleet = await listFleet(services, self.id)
-  const drifted = await noticeDrift(services, fleet)
+  const drifted = await markDrifted(services, fleet)
   if (fleet.every(({ entries }) => entries.length === 0)) return { drifted, orphans: 0 }
-  await noteOrphans(services, fleet)
+  await recordOrphans(services, fleet)
   return { drifted, orphans: await destroyOrphans(services, self.id) }
 }

@@ -8,12 +8,12 @@ import { delegations } from '../../drizzle/schema/index.ts'
 import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
 import { canCommunicate } from '../registry/can-communicate.ts'
-import { isTaken } from '../platform/database-errors.ts'
+import { isUniqueViolation } from '../platform/database-errors.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { acceptMessage } from '../messages/accept.ts'
 import { deliverSoon } from '../messages/deliver.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
-import { Assignment, Name, noteDelegation, type WaitUntil } from './task.ts'
+import { Assignment, Name, recordDelegationActivity, type WaitUntil } from './task.ts'
 
 /** The body of POST /workspaces/:id/delegate. */
 export const DelegateInput = Assignment.extend({ idempotency_key: Name })
@@ -75,12 +75,12 @@ export async function delegate(
       insertOf(services, row),
     )
   } catch (error) {
-    if (key === null || !isTaken(error)) throw error
+    if (key === null || !isUniqueViolation(error)) throw error
     // Another request with this key was quicker. It is there, unless it has failed since and its key is free again.
     return (await findByKey(services, sourceId, key)) ?? delegate(services, workspaceId, input, waitUntil)
   }
   waitUntil(deliverSoon(services, targetId))
-  noteDelegation(services, row, waitUntil)
+  recordDelegationActivity(services, row, waitUntil)
   return { id, status: 'delegated', targetId, isRepeat: false }
 }
 

@@ -7,15 +7,15 @@ import { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
 import { PREVIEW_LENGTH } from '../a2a/wire/read-answer.ts'
 import { DomainError } from '../platform/errors.ts'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
-import { Assignment, Name, noteDelegation, type WaitUntil } from './task.ts'
+import { Assignment, Name, recordDelegationActivity, type WaitUntil } from './task.ts'
 
 /** The body of POST /workspaces/:id/delegations/record. */
 export const RecordDelegationInput = Assignment.extend({ delegation_id: Name })
 
 // Agents send "" for nothing, and whatever an exception says.
-const Words = storableText().max(100_000).nullish()
+const Words = boundedText().max(100_000).nullish()
 
 /** The body of POST /workspaces/:id/delegations/:delegation_id/update. */
 export const UpdateDelegationInput = z.object({
@@ -46,7 +46,7 @@ export async function recordDelegation(
     .onConflictDoNothing()
     .returning({ id: delegations.id })
   if (recorded === undefined) await assertRecorded(services, sourceId, id)
-  else noteDelegation(services, row, waitUntil)
+  else recordDelegationActivity(services, row, waitUntil)
   return id
 }
 

@@ -2,16 +2,16 @@
 import type { Context } from '../config/context.ts'
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 import { delegations, messages } from '../../drizzle/schema/index.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 
 /** Deletes what is older than it is kept. What has just ended stays, so that its source is told. */
-export async function forgetDelegations({ config, db, now }: Context): Promise<void> {
+export async function deleteExpiredDelegations({ config, db, now }: Context): Promise<void> {
   const before = new Date(now().getTime() - config.activity.retentionDays * 86_400_000)
   const open = db
     .select({ id: messages.id })
     .from(messages)
     .where(and(eq(messages.id, delegations.message), isNull(messages.finishedAt)))
-  await forgetInBatches((limit) => {
+  await deleteInBatches((limit) => {
     const old = db
       .select({ sourceId: delegations.sourceId, id: delegations.id })
       .from(delegations)

@@ -18,7 +18,10 @@ export class ForbiddenTarget extends Error {
 }
 
 /** The same fetch for those origins alone. Redirects are answers, not orders. @throws ForbiddenTarget */
-export function onlyTo(isAllowed: (origin: string) => boolean, fetch: typeof globalThis.fetch): typeof fetch {
+export function restrictFetch(
+  isAllowed: (origin: string) => boolean,
+  fetch: typeof globalThis.fetch,
+): typeof fetch {
   return async (input, init) => {
     const { origin } = new URL(input instanceof Request ? input.url : input)
     if (!isAllowed(origin)) throw new ForbiddenTarget(`${origin} is none of the places this service calls`)
@@ -45,13 +48,13 @@ const INSIDE = /(^|\.)(localhost|internal|flycast|local|lan|intranet|corp|home|h
 const HINT = 'name it in WEBHOOK_PRIVATE_TARGETS if it may be called'
 
 /** @returns why an address that somebody wrote may not be called, as a sentence about it; undefined when it may */
-export function refusalOfTarget(policy: TargetPolicy, url: URL): string | undefined {
+export function rejectTarget(policy: TargetPolicy, url: URL): string | undefined {
   const host = hostOf(url)
   if (url.username !== '' || url.password !== '') return 'must not contain a user name or password'
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https address'
   if (policy.privateTargets.includes(host)) return undefined
   if (isAddress(host)) {
-    const refusal = refusalOfAddress(policy, host, host)
+    const refusal = rejectAddress(policy, host, host)
     if (refusal !== undefined) return refusal
     return url.protocol === 'https:' || !isPublicAddress(host) ? undefined : 'must be an https address'
   }
@@ -64,7 +67,7 @@ export function refusalOfTarget(policy: TargetPolicy, url: URL): string | undefi
  * The same for an address that a name was resolved to, to be asked before the connection is made to just this address.
  * @param host as it stood in the URL, without brackets
  */
-export function refusalOfAddress(policy: TargetPolicy, host: string, address: string): string | undefined {
+export function rejectAddress(policy: TargetPolicy, host: string, address: string): string | undefined {
   if (isPublicAddress(address) || policy.privateTargets.includes(host)) return undefined
   if (policy.privateTargets.some((range) => isAddressRange(range) && isInRange(address, range)))
     return undefined
@@ -78,10 +81,10 @@ export function refusalOfAddress(policy: TargetPolicy, host: string, address: st
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
 
 /** The same fetch for addresses that somebody wrote and that may be called. Redirects are answers, not orders. @throws ForbiddenTarget */
-export function onlyToTargets(policy: TargetPolicy, fetch: typeof globalThis.fetch): typeof fetch {
+export function restrictFetchToTargets(policy: TargetPolicy, fetch: typeof globalThis.fetch): typeof fetch {
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input)
-    const refusal = refusalOfTarget(policy, url)
+    const refusal = rejectTarget(policy, url)
     if (refusal !== undefined) throw new ForbiddenTarget(`${hostOf(url)} ${refusal}`)
     return fetch(input, { ...init, redirect: 'manual' })
   }

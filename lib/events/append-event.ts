@@ -8,7 +8,7 @@ import type { EventType } from './event-types.ts'
  * The CTE that appends one event for each row of another CTE.
  * @param source the other CTE's name; the SQL of `row` is about its columns
  */
-export function appendRows(
+export function appendEvent(
   db: Database,
   source: string,
   row: { event: EventType | SQL; now: Date; workspaceId: SQL; generation?: SQL; payload: SQL },

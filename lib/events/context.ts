@@ -4,5 +4,5 @@ import type { EventTail } from './event-tail.ts'
 
 export type EventContext = Core & {
   /** The newest events, shared by all listeners of this process. Undefined on Workers, where requests share nothing. */
-  tail: EventTail | undefined
+  eventTail: EventTail | undefined
 }

@@ -275,7 +275,7 @@ export type EventFacts<Type extends EventType> = Type extends EventType
   : never
 
 /** The facts of an event as a member of what is handed to its writer: needed where its payload needs any. */
-export type Telling<Type extends EventType> =
+export type EventPayloads<Type extends EventType> =
   Partial<EventFacts<Type>> extends EventFacts<Type>
     ? { payload?: EventFacts<Type> }
     : { payload: EventFacts<Type> }

@@ -1,7 +1,7 @@
 // An event as callers see it, in lists, in streams and wherever else it is told.
 import type { StoredEvent } from './read-events.ts'
 
-export type ShownEvent = {
+export type EventView = {
   seq: number
   type: string
   /** The workspace that it is about; null where it is about none. */
@@ -12,7 +12,7 @@ export type ShownEvent = {
   payload: Record<string, unknown>
 }
 
-export const showEvent = ({ at, generation, payload, seq, type, workspaceId }: StoredEvent): ShownEvent => ({
+export const toEventView = ({ at, generation, payload, seq, type, workspaceId }: StoredEvent): EventView => ({
   seq,
   type,
   workspace_id: workspaceId,

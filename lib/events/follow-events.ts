@@ -3,10 +3,10 @@
 // platform lets a request ask.
 import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
-import { createBudget, within } from '../platform/subrequest-budget.ts'
+import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { PAGE } from './event-tail.ts'
 import { ADMINS_ONLY } from './event-types.ts'
-import { refuseForgotten } from './retention.ts'
+import { rejectExpiredCursor } from './retention.ts'
 import { type EventsPage, type EventsQuery, readEvents, type StoredEvent } from './read-events.ts'
 
 /** After how long without an event a listener is told where it is; ticks may make it five seconds more. */
@@ -29,18 +29,18 @@ export async function* followEvents(
   query: Omit<EventsQuery, 'limit'>,
   signal: AbortSignal,
 ): AsyncGenerator<EventsPage, undefined> {
-  const { now, stopping, tail } = services
-  const own = tail === undefined ? within(services, createBudget(MOST_STATEMENTS, now)) : services
+  const { now, stopping, eventTail } = services
+  const own = eventTail === undefined ? withBudget(services, createBudget(MOST_STATEMENTS, now)) : services
   let position = query.after
   let told = now().getTime()
   const only = query.among && new Set(query.among)
   const isOver = () => signal.aborted || stopping?.aborted === true
-  const leave = tail?.join()
+  const leave = eventTail?.join()
   try {
     while (!isOver() && own.budget.left() >= PAGE_STATEMENTS) {
       // Before looking: what comes in between is not slept through.
-      const moved = tail?.moved()
-      const fromTail = tail?.after(position)
+      const moved = eventTail?.moved()
+      const fromTail = eventTail?.after(position)
       const page = fromTail ?? (await readKept(own, { ...query, after: position, limit: PAGE }))
       const events =
         fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
@@ -68,7 +68,7 @@ export async function readKept(
   const page = await readEvents(services, query)
   // Whoever is at the end has missed nothing.
   if (page.events.length > 0 || page.next > query.after) {
-    await refuseForgotten(services, query.after, query.types)
+    await rejectExpiredCursor(services, query.after, query.types)
   }
   return page
 }

@@ -5,7 +5,7 @@ import type { Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import { controlPlane, events } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import type { EventType } from './event-types.ts'
 
 const AUDIT: EventType = 'audit'
@@ -15,7 +15,7 @@ const PARTS = {
   audit: { mine: sql`type = ${AUDIT}`, upTo: controlPlane.auditForgottenSeq },
 }
 
-export const forgetEvents = (services: Context) =>
+export const deleteExpiredEvents = (services: Context) =>
   forget(services, 'events', services.config.eventsRetentionDays)
 
 export const forgetAudit = (services: Context) =>
@@ -25,7 +25,7 @@ async function forget({ db, now }: Store, part: keyof typeof PARTS, days: number
   const before = new Date(now().getTime() - days * 86_400_000).toISOString()
   const { mine, upTo } = PARTS[part]
   const column = sql.identifier(upTo.name)
-  await forgetInBatches(async (limit) => {
+  await deleteInBatches(async (limit) => {
     // From the oldest on without a hole, whatever the clocks of several writers said: what is below the mark is gone.
     const oldest = db.$with('oldest', { seq: events.seq }).as(
       sql`select seq, at from ${events} where seq > (select ${column} from ${controlPlane}) and ${mine}
@@ -49,7 +49,7 @@ async function forget({ db, now }: Store, part: keyof typeof PARTS, days: number
  * @param after the last number that the reader has dealt with; 0 is the beginning, wherever that is by now
  * @throws DomainError `gone` with `oldest_seq`, the first number that is still there
  */
-export async function refuseForgotten(
+export async function rejectExpiredCursor(
   { db }: Pick<Store, 'db'>,
   after: number,
   types: readonly EventType[] | undefined,

@@ -48,7 +48,7 @@ const SILENT_AGAIN_SECONDS = 60
  * Marks as due every resting workspace whose machine is not in the condition it should be, or whose agent fell silent.
  * @returns how many became due
  */
-export async function noticeDrift({ db, now }: Store, fleet: AppFleet[]): Promise<number> {
+export async function markDrifted({ db, now }: Store, fleet: AppFleet[]): Promise<number> {
   const at = now()
   const moment = sql`${at.toISOString()}::timestamptz`
   const apps = fleet.map(({ app }) => app)

@@ -18,7 +18,7 @@ const LEFT_FOR_OTHERS = 20
 export const HOPELESS_ATTEMPTS = 8
 
 /** Notes the machines that have no workspace, in one statement. A launch whose answer is awaited has its row, and waits. */
-export async function noteOrphans({ db, now }: Store, fleet: AppFleet[]): Promise<void> {
+export async function recordOrphans({ db, now }: Store, fleet: AppFleet[]): Promise<void> {
   const moment = sql`${now().toISOString()}::timestamptz`
   // A sighting that did not repeat was a launch in the middle of being stored; it is forgotten after a week.
   await db.execute(sql`

@@ -1,6 +1,6 @@
 // What may be said of a hook: its place, how senders prove themselves, and what becomes of what they send.
 import { z } from 'zod'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 import { templateProblem } from './template.ts'
 import { type Scheme, SCHEMES, standardKey } from './verify.ts'
 
@@ -21,12 +21,12 @@ const ISSUED: Partial<Record<Scheme, string>> = {
 /** Characters of a secret: what is shorter could be guessed. */
 const SHORTEST_SECRET = 16
 
-const Secret = storableText()
+const Secret = boundedText()
   .min(SHORTEST_SECRET, `must have at least ${SHORTEST_SECRET} characters`)
   .max(512)
   .refine((secret) => secret.trim() === secret, 'must not begin or end with a space or a line break')
 
-const Template = storableText()
+const Template = boundedText()
   .max(8_000)
   .superRefine((template, context) => {
     const message = templateProblem(template)
@@ -34,7 +34,7 @@ const Template = storableText()
   })
 
 const Events = z
-  .array(storableText().min(1).max(200))
+  .array(boundedText().min(1).max(200))
   .min(1, 'must name at least one: null takes all')
   .max(100)
 

@@ -1,5 +1,5 @@
 // What a webhook brings, whatever it is wrapped in: JSON, a form, JSON in a form, or text. Pure.
-import { parseExactly } from '../a2a/wire/lossless-json.ts'
+import { parseLossless } from '../a2a/wire/lossless-json.ts'
 import { DomainError } from '../platform/errors.ts'
 import { isNestedWithin, MAX_NESTING } from '../platform/postgres-text.ts'
 import { formField, formFields, isForm } from './form.ts'
@@ -28,7 +28,7 @@ export function parsePayload(body: Uint8Array, contentType: string | undefined):
 function parseText(text: string, mustBeJson: boolean): Payload {
   let value: unknown
   try {
-    value = parseExactly(text)
+    value = parseLossless(text)
   } catch (error) {
     if (error instanceof RangeError) throw notValid(TOO_DEEP)
     if (mustBeJson) throw notValid('is not valid JSON')

@@ -6,7 +6,7 @@ import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { placeOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
-import { toStorableText } from '../platform/postgres-text.ts'
+import { toPostgresText } from '../platform/postgres-text.ts'
 import { toScheme } from './hooks.ts'
 import { type Incoming, type Scheme, verifySignature } from './verify.ts'
 
@@ -84,7 +84,7 @@ async function findHook(
     .where(
       and(
         eq(hooks.workspaceId, UUID.test(workspaceId) ? workspaceId : NO_WORKSPACE),
-        eq(hooks.name, toStorableText(name)),
+        eq(hooks.name, toPostgresText(name)),
         sql`${workspaces.status} <> 'removed'`,
       ),
     )

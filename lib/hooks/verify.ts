@@ -1,6 +1,6 @@
 // Whether a webhook came from who has the secret: one pure function over the bytes as they came, for every scheme we know.
 // Web Crypto's `verify` compares in constant time. A leaf: knows nothing of the database nor of who asks.
-import { hashToken, isAmong } from '../auth/token.ts'
+import { hashToken, matchesAny } from '../auth/token.ts'
 import { concatBytes, decodeBase64, decodeHex } from '../platform/encoding.ts'
 import { formField, isForm } from './form.ts'
 
@@ -107,7 +107,7 @@ const CLAIMS: Record<Exclude<Scheme, 'bearer'>, (incoming: Incoming, now: Date) 
 async function hasBearer(secrets: readonly string[], { header }: Incoming): Promise<boolean> {
   const token = /^bearer +(\S+)$/i.exec(header('authorization')?.trim() ?? '')?.[1] ?? ''
   const [digest = '', ...accepted] = await Promise.all([token, ...secrets].map(hashToken))
-  return token !== '' && isAmong(digest, accepted)
+  return token !== '' && matchesAny(digest, accepted)
 }
 
 const isRecent = (seconds: string | undefined, now: Date): seconds is string =>

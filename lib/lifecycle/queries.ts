@@ -152,7 +152,7 @@ export async function releaseWorkspace(
 }
 
 /** Ends the leases of workspaces that were not looked at: they are due as they were. */
-export async function giveBack(db: Database, rows: readonly ClaimedWorkspace[]): Promise<void> {
+export async function releaseUnstarted(db: Database, rows: readonly ClaimedWorkspace[]): Promise<void> {
   if (rows.length === 0) return
   const leases = rows.map(({ leaseId }) => leaseId)
   await db

@@ -1,11 +1,11 @@
 // A transition of a workspace and all its descendants: removing, pausing and resuming take the whole branch along.
 import { familyOf } from './family.ts'
-import type { Changing } from './transition.ts'
+import type { ChangeContext } from './transition.ts'
 import { type ManyTransition, transitionMany } from './transition-many.ts'
 
 /** @returns the ids that moved, the one that was named first if it did */
 export async function transitionFamily(
-  services: Changing,
+  services: ChangeContext,
   { id, ...input }: Omit<ManyTransition, 'ids'> & { id: string },
 ): Promise<string[]> {
   const ids = await transitionMany(services, { ...input, ids: familyOf(id) })

@@ -2,7 +2,7 @@
 import { and, inArray, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { TRANSITIONS } from './lifecycle.ts'
-import { appendEvents, type Changing, type TransitionInput } from './transition.ts'
+import { appendEvents, type ChangeContext, type TransitionInput } from './transition.ts'
 
 export type ManyTransition = Pick<TransitionInput, 'event' | 'now' | 'payload' | 'where'> & {
   /** Whose: a subquery of ids. */
@@ -13,7 +13,7 @@ export type ManyTransition = Pick<TransitionInput, 'event' | 'now' | 'payload' |
 }
 
 /** @returns the ids that moved */
-export async function transitionMany(services: Changing, input: ManyTransition): Promise<string[]> {
+export async function transitionMany(services: ChangeContext, input: ManyTransition): Promise<string[]> {
   const { db } = services
   const { changes, event, ids, now } = input
   const { from, to } = TRANSITIONS[event]
@@ -30,6 +30,6 @@ export async function transitionMany(services: Changing, input: ManyTransition):
     .with(moved, ...also, logged)
     .select({ id: moved.id })
     .from(moved)
-  for (const { id } of rows) services.changed(id)
+  for (const { id } of rows) services.invalidate(id)
   return rows.map(({ id }) => id)
 }

@@ -3,13 +3,13 @@
 import type { Core, Store } from '../platform/context.ts'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { appendRows } from '../events/append-event.ts'
-import type { EventType, Telling } from '../events/event-types.ts'
+import { appendEvent } from '../events/append-event.ts'
+import type { EventType, EventPayloads } from '../events/event-types.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
 
 /** What a change needs: the database, and who is to be told that what they remember is over. */
-export type Changing = Pick<Core, 'by' | 'changed' | 'db'>
+export type ChangeContext = Pick<Core, 'by' | 'invalidate' | 'db'>
 
 type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
 
@@ -17,7 +17,7 @@ type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
 export type Fence = { generation: number; machineId?: string | null }
 
 /** With the facts for the event's row, beside the new status. Never a secret. */
-export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = Telling<Event> & {
+export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = EventPayloads<Event> & {
   id: string
   event: Event
   now: Date
@@ -30,7 +30,7 @@ export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = Tel
 
 /** @returns the row after the move, or undefined when the event has no meaning for it any more */
 export async function transition<Event extends WorkspaceEvent>(
-  services: Changing,
+  services: ChangeContext,
   input: TransitionInput<Event>,
 ): Promise<Workspace | undefined> {
   const { from, to } = TRANSITIONS[input.event]
@@ -41,7 +41,7 @@ export async function transition<Event extends WorkspaceEvent>(
   })
 }
 
-export type ChangeInput<Event extends EventType = EventType> = Telling<Event> & {
+export type ChangeInput<Event extends EventType = EventType> = EventPayloads<Event> & {
   id: string
   event: Event
   now: Date
@@ -52,7 +52,7 @@ export type ChangeInput<Event extends EventType = EventType> = Telling<Event> & 
 
 /** A change of a workspace together with its event, in one statement. Statuses move through {@link transition} only. */
 export async function changeWorkspace<Event extends EventType>(
-  services: Changing,
+  services: ChangeContext,
   input: ChangeInput<Event>,
 ): Promise<Workspace | undefined> {
   const { db } = services
@@ -75,7 +75,7 @@ export async function changeWorkspace<Event extends EventType>(
   )
   const logged = appendEvents(services, 'moved', input)
   const [row] = await db.with(moved, logged).select().from(moved)
-  if (row !== undefined) services.changed(row.id)
+  if (row !== undefined) services.invalidate(row.id)
   return row
 }
 
@@ -83,10 +83,10 @@ export async function changeWorkspace<Event extends EventType>(
 export function appendEvents<Event extends EventType>(
   { by, db }: Pick<Store, 'by' | 'db'>,
   source: string,
-  input: { event: Event; now: Date } & Telling<Event>,
+  input: { event: Event; now: Date } & EventPayloads<Event>,
 ) {
   const payload = JSON.stringify({ ...input.payload, ...(by === undefined ? {} : { by }) })
-  return appendRows(db, source, {
+  return appendEvent(db, source, {
     event: input.event,
     now: input.now,
     workspaceId: sql`id`,

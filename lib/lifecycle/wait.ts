@@ -1,6 +1,6 @@
 // `Prefer: wait=N`: an answer that is held until the workspace rests, so that nobody has to poll in a loop.
 import type { Core } from '../platform/context.ts'
-import { lookAgain } from '../platform/poll.ts'
+import { pollUntil } from '../platform/poll.ts'
 import { isTransient } from './lifecycle.ts'
 import { getWorkspace } from './queries.ts'
 import type { Workspace } from './workspace.ts'
@@ -21,7 +21,7 @@ export async function waitUntilSettled(
 ): Promise<Workspace> {
   let row = await getWorkspace(services.db, id)
   if (isSettled(row)) return row
-  await lookAgain(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+  await pollUntil(services, { ms: seconds * 1000, signal }, async ({ db }) => {
     row = await getWorkspace(db, id)
     return isSettled(row)
   })

@@ -5,17 +5,17 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
-import { completeMessage } from '../a2a/wire/normalize-message.ts'
+import { normalizeMessage } from '../a2a/wire/normalize-message.ts'
 import { isObject } from '../a2a/wire/lossless-json.ts'
 import type { HeaderPairs } from '../a2a/wire/headers.ts'
 import { type Envelope, parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
 import type { A2aRequest } from '../a2a/proxy.ts'
-import { COMING, refusalOf } from '../a2a/route.ts'
+import { COMING, reasonNoRoute } from '../a2a/route.ts'
 import { callerKey } from '../auth/caller.ts'
 import { encodeBase64, encodeHex } from '../platform/encoding.ts'
-import { appendRows } from '../events/append-event.ts'
+import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
@@ -75,7 +75,7 @@ export async function acceptMessage(
     (waiting.count > 0 && waiting.bytes + row.request.length > MOST_WAITING_BYTES)
   if (isComing && !isFull) {
     const stored = db.$with('stored').as(db.insert(messages).values(row).onConflictDoNothing().returning())
-    const logged = appendRows(db, 'stored', {
+    const logged = appendEvent(db, 'stored', {
       event: 'message_accepted',
       now: row.createdAt,
       workspaceId: sql`workspace_id`,
@@ -98,7 +98,7 @@ export async function acceptMessage(
       ),
     )
   if (known === undefined) {
-    if (!isComing || !isFull) throw refusalOf(workspace)
+    if (!isComing || !isFull) throw reasonNoRoute(workspace)
     throw new ProxyError(
       'TOO_MANY_MESSAGES_WAITING',
       `${waiting.count} messages wait for this workspace already, with ${Math.round(waiting.bytes / 1_000_000)} MB`,
@@ -117,7 +117,7 @@ async function newMessage(
   const id = crypto.randomUUID()
   const at = now()
   // Completed now, so that it has the id that it will be delivered with.
-  const completed = completeMessage(text, envelope)
+  const completed = normalizeMessage(text, envelope)
   const { messageId, contextId } = idsOf(completed)
   const traceparent = tracer.traceparent()
   return {

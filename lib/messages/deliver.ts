@@ -5,12 +5,12 @@ import type { ProxyContext } from '../a2a/context.ts'
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
-import { openRoute } from '../a2a/resolve-route.ts'
-import { collectReply } from '../a2a/response/collect-response.ts'
+import { resolveRoute } from '../a2a/resolve-route.ts'
+import { collectResponse } from '../a2a/response/collect-response.ts'
 import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
-import { type Budget, within } from '../platform/subrequest-budget.ts'
-import { travel } from '../a2a/proxy.ts'
+import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
+import { proxyRequest } from '../a2a/proxy.ts'
 import { COMING } from '../a2a/route.ts'
 import { decodeBase64 } from '../platform/encoding.ts'
 import { isStopping } from '../platform/context.ts'
@@ -39,7 +39,7 @@ type WaitUntil = (work: Promise<unknown>) => void
  * to its cron trigger.
  */
 export async function deliverSoon(services: ProxyContext, workspaceId: string): Promise<void> {
-  if (services.longBackground) await deliverClaimed(services, workspaceId)
+  if (services.canRunInBackground) await deliverClaimed(services, workspaceId)
 }
 
 /**
@@ -72,10 +72,10 @@ async function deliverClaimed(services: ProxyContext, workspaceId?: string): Pro
   const works = first
     .map((message) => ({ message, share: takeShare() }))
     .map(async ({ message: claimed, share: taken }) => {
-      let [message, share]: [Message | undefined, Budget | undefined] = [claimed, taken]
+      let [message, share]: [Message | undefined, SubrequestBudget | undefined] = [claimed, taken]
       while (message !== undefined && share !== undefined) {
         const mine: Promise<unknown>[] = []
-        await deliverSafely(within(services, share), message, (work) => void mine.push(work))
+        await deliverSafely(withBudget(services, share), message, (work) => void mine.push(work))
         const ended = endAfter(share, mine)
         background.push(ended)
         if (budget.left() < DELIVERY_COST + CLAIM_COST) await ended
@@ -89,7 +89,7 @@ async function deliverClaimed(services: ProxyContext, workspaceId?: string): Pro
   await Promise.allSettled(background)
 }
 
-async function endAfter(share: Budget, work: Promise<unknown>[]): Promise<void> {
+async function endAfter(share: SubrequestBudget, work: Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(work)
   share.end()
 }
@@ -146,7 +146,7 @@ async function deliverSafely(services: ProxyContext, message: Message, waitUntil
 async function deliver(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const stop = prolong(services, message)
   try {
-    await openRoute(services, message.workspaceId, {
+    await resolveRoute(services, message.workspaceId, {
       ms: WAIT_MS,
       signal: services.stopping,
       waitUntil,
@@ -181,8 +181,8 @@ async function markSending({ db, now }: Store, message: Message): Promise<boolea
 async function send(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const body = decodeBase64(message.request)
   const { envelope, text } = parseEnvelope(body)
-  const collected = collectReply(services.config.a2a.maxBodyBytes)
-  const outcome = await travel(
+  const collected = collectResponse(services.config.a2a.maxBodyBytes)
+  const outcome = await proxyRequest(
     services,
     {
       workspaceId: message.workspaceId,

@@ -8,8 +8,8 @@ import type { CollectedAnswer } from '../a2a/response/collect-response.ts'
 import { PREVIEW_LENGTH, readAnswer } from '../a2a/wire/read-answer.ts'
 import { isDatabaseUnavailable } from '../platform/database-errors.ts'
 import { encodeBase64 } from '../platform/encoding.ts'
-import { appendRows } from '../events/append-event.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { appendEvent } from '../events/append-event.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 export type Ending =
@@ -149,7 +149,7 @@ const TOLD = {
 }
 
 const appendEnds = (db: Store['db'], source: string, now: Date) =>
-  appendRows(db, source, {
+  appendEvent(db, source, {
     event: sql`case when state = 'answered' then 'message_answered' else 'message_failed' end`,
     now,
     workspaceId: sql`workspace_id`,
@@ -162,8 +162,8 @@ const json = (reason: string, message: string, delivered: StoredFailure['deliver
   sql`${JSON.stringify({ reason, message, delivered } satisfies StoredFailure)}::jsonb`
 
 /** Forgets messages that were finished long enough ago. */
-export async function forgetMessages({ db, now }: Store): Promise<void> {
-  await forgetInBatches((limit) => {
+export async function deleteExpiredMessages({ db, now }: Store): Promise<void> {
+  await deleteInBatches((limit) => {
     const old = db
       .select({ id: messages.id })
       .from(messages)

@@ -3,7 +3,7 @@ import type { Core } from '../platform/context.ts'
 import { and, desc, eq, getTableColumns } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
-import { lookAgain } from '../platform/poll.ts'
+import { pollUntil } from '../platform/poll.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Message, MessageState } from './message.ts'
 
@@ -52,7 +52,7 @@ export async function waitUntilFinished(
   signal?: AbortSignal,
 ): Promise<Message> {
   let row = message
-  await lookAgain(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+  await pollUntil(services, { ms: seconds * 1000, signal }, async ({ db }) => {
     row = (await findMessage(db, message.workspaceId, message.id)) ?? row
     return row.finishedAt !== null
   })

@@ -3,7 +3,7 @@
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
-import type { Budget, Meter } from './subrequest-budget.ts'
+import type { SubrequestBudget, SubrequestMeter } from './subrequest-budget.ts'
 import type { Tracer } from './trace.ts'
 
 /** For reading and changing stored state. */
@@ -20,13 +20,13 @@ export type Core = Store & {
   metrics: Metrics
   tracer: Tracer
   /** Requests that this work may still send. */
-  budget: Budget
+  budget: SubrequestBudget
   /** Counts requests against a budget, on Workers; undefined where requests are not limited. */
-  meter: Meter | undefined
+  meter: SubrequestMeter | undefined
   /** Drops what this process has cached about a workspace. Every change of a workspace calls it. */
-  changed: (workspaceId: string) => void
+  invalidate: (workspaceId: string) => void
   /** Whether work may continue for minutes after an answer: true on Node; on Workers it ends after 30 s. */
-  longBackground: boolean
+  canRunInBackground: boolean
   /** Aborted when this process is shutting down: no new work begins then. Workers are not notified. */
   stopping: AbortSignal | undefined
   /** Resolves after `ms` milliseconds, or as soon as the signal aborts. Tests shorten it. */

@@ -8,7 +8,7 @@ import { isMissingTable } from './database-errors.ts'
  * @returns undefined where the migrations have not been run
  * @throws the driver's error when the database does not answer
  */
-export async function readIdentity(db: Database): Promise<string | undefined> {
+export async function readControlPlaneId(db: Database): Promise<string | undefined> {
   try {
     const [self] = await db.select({ id: controlPlane.id }).from(controlPlane)
     return self?.id

@@ -10,7 +10,7 @@ export const staleReadsOf = (error: unknown): StaleReads | undefined =>
   error instanceof DrizzleQueryError && error.cause instanceof StaleReads ? error.cause : undefined
 
 /** Whether a statement was refused because a unique value is taken; nothing of it was stored. */
-export const isTaken = (error: unknown): boolean => codeOf(error) === UNIQUE_VIOLATION
+export const isUniqueViolation = (error: unknown): boolean => codeOf(error) === UNIQUE_VIOLATION
 
 /** Whether a statement speaks of a table or schema that is not there: the migrations were not run. */
 export const isMissingTable = (error: unknown): boolean => {

@@ -12,7 +12,7 @@ const HOUR_MS = 3_600_000
  * @param perHour may come at once, and then evenly
  * @returns seconds until there is a place, where there is none now
  */
-export async function takePlace(
+export async function consumeQuota(
   db: Database,
   key: string,
   perHour: number,
@@ -34,6 +34,6 @@ export async function takePlace(
 }
 
 /** Limits that nobody is near any more. */
-export async function forgetLimits({ db, now }: Store): Promise<void> {
+export async function deleteExpiredQuotas({ db, now }: Store): Promise<void> {
   await db.delete(rateLimits).where(lt(rateLimits.nextAt, now()))
 }

@@ -1,7 +1,7 @@
 // Looking again until something has come about: eagerly at first, then every second, and less often where each look is one of
 // few requests that an invocation has.
 import type { Core } from './context.ts'
-import { bounded } from './subrequest-budget.ts'
+import { withRequestBudget } from './subrequest-budget.ts'
 import { isStopping } from './context.ts'
 
 /** Requests that are left to whoever waits, for what comes after. */
@@ -11,19 +11,19 @@ const KEPT = 5
 const SHORTEST_MS = 100
 const LONGEST_MS = 1_000
 
-export type Patience = {
+export type PollOptions = {
   ms: number
   /** Aborted when nobody waits any more. */
   signal: AbortSignal | undefined
 }
 
 /** Looks after pauses until `look` says true, patience or the budget is over, the signal aborts, or the process is to end. A look is one statement. */
-export async function lookAgain<Context extends Core>(
+export async function pollUntil<Context extends Core>(
   services: Context,
-  { ms, signal }: Patience,
+  { ms, signal }: PollOptions,
   look: (services: Context) => Promise<boolean>,
 ): Promise<void> {
-  const counted = bounded(services)
+  const counted = withRequestBudget(services)
   const until = services.now().getTime() + ms
   for (let pause = SHORTEST_MS; ;) {
     const left = until - services.now().getTime()

@@ -7,10 +7,10 @@ const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
 const MESSAGE = 'contains characters that cannot be stored (NUL or a broken surrogate pair)'
 
 /** A string that can be stored. */
-export const storableText = () => z.string().refine(isStorable, MESSAGE)
+export const boundedText = () => z.string().refine(isStorable, MESSAGE)
 
 /** The same text with every character that cannot be stored replaced by U+FFFD. */
-export const toStorableText = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed()
+export const toPostgresText = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed()
 
 /** Levels of nesting, at most. Postgres parses JSON by recursion, as we walk it: either stack can be made to overflow. */
 export const MAX_NESTING = 100
@@ -29,7 +29,7 @@ function isStorableValue(value: unknown): boolean {
 }
 
 /** JSON that can be stored, at most `maxBytes` when written down. */
-export const storableJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: number) =>
+export const boundedJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: number) =>
   schema
     .refine((value) => isNestedWithin(MAX_NESTING, value), {
       error: `must not be nested deeper than ${MAX_NESTING} levels`,

@@ -4,7 +4,7 @@
 import type { Database } from '../../drizzle/database.ts'
 
 /** Thrown instead of sending a request that is one too many. To whoever was at work it is as if the process had died. */
-export class BudgetSpent extends Error {
+export class SubrequestBudgetExceeded extends Error {
   override name = 'BudgetSpent'
   /** As other reasons for which a request never left. */
   readonly code = 'TOO_MANY_SUBREQUESTS'
@@ -16,7 +16,7 @@ export class BudgetSpent extends Error {
 export type Part = {
   /** Requests; undefined: all there are. */
   most?: number
-  /** Requests of it that are kept until {@link Budget.close}. */
+  /** Requests of it that are kept until {@link SubrequestBudget.close}. */
   reserve?: number
   /** When nothing new is to be begun any more, in milliseconds since 1970. */
   until?: number
@@ -24,28 +24,28 @@ export type Part = {
   cutAt?: number
 }
 
-export type Budget = {
+export type SubrequestBudget = {
   /** Requests that new work may count on: none once it is late. Infinity where nobody counts. */
   left(): number
   /** Counts a request that is about to leave. Having refused one it refuses all, so that nobody draws conclusions from an
    * answer that was never asked for. @throws BudgetSpent */
   spend(): void
   /** Whether a request was refused. */
-  isSpent(): boolean
+  isExceeded(): boolean
   /** Aborted when requests that are under way are to be given up. */
   signal: AbortSignal | undefined
   /** Takes requests out for one piece of work, at least `least`; undefined when there are not so many. */
-  share(least: number, part?: Part): Budget | undefined
+  share(least: number, part?: Part): SubrequestBudget | undefined
   /** Gives what was not used back to where it was taken from. */
   end(): void
   /** Work is over: opens the reserve for what must still be written. */
   close(): void
 }
 
-export const UNLIMITED: Budget = {
+export const UNLIMITED: SubrequestBudget = {
   left: () => Infinity,
   spend() {},
-  isSpent: () => false,
+  isExceeded: () => false,
   signal: undefined,
   share: () => UNLIMITED,
   end() {},
@@ -57,7 +57,7 @@ export function createBudget(
   now: () => Date,
   { cutAt, reserve = 0, until = Infinity }: Omit<Part, 'most'> = {},
   giveBack: (rest: number) => void = () => {},
-): Budget {
+): SubrequestBudget {
   let open = requests - reserve
   let kept = reserve
   let refused = false
@@ -67,11 +67,11 @@ export function createBudget(
     spend() {
       if (refused || open < 1) {
         refused = true
-        throw new BudgetSpent()
+        throw new SubrequestBudgetExceeded()
       }
       open--
     },
-    isSpent: () => refused,
+    isExceeded: () => refused,
     signal: cutAt === undefined ? undefined : AbortSignal.timeout(Math.max(0, cutAt - now().getTime())),
     share(least, { most = Infinity, ...part } = {}) {
       if (left() < least) return undefined
@@ -93,19 +93,22 @@ export function createBudget(
 }
 
 /** How requests are counted where they leave. */
-export type Meter = {
+export type SubrequestMeter = {
   /** Requests of one invocation. */
   limit: number
   /** What reaches the outside, such that each request counts against a budget. */
-  wire(budget: Budget): { budget: Budget; db: Database }
+  bindBudget(budget: SubrequestBudget): { budget: SubrequestBudget; db: Database }
 }
 
 /** The same services, for work that may ask for no more than that. */
-export const within = <Metered extends Pick<Counted, 'meter'>>(services: Metered, budget: Budget): Metered =>
-  services.meter === undefined ? services : { ...services, ...services.meter.wire(budget) }
+export const withBudget = <Metered extends Pick<Counted, 'meter'>>(
+  services: Metered,
+  budget: SubrequestBudget,
+): Metered =>
+  services.meter === undefined ? services : { ...services, ...services.meter.bindBudget(budget) }
 
 /** What counting needs of a context. */
-type Counted = { budget: Budget; meter: Meter | undefined; now: () => Date }
+type Counted = { budget: SubrequestBudget; meter: SubrequestMeter | undefined; now: () => Date }
 
 /** Requests that a door may need by itself: who is it, the verb, the answer, the audit, activity. */
 const DOOR = 16
@@ -114,8 +117,8 @@ const DOOR = 16
  * The same services, for what a request asks for beyond its door's few statements: waiting, and looking after workspaces. Where
  * such a budget is there already, that is the one.
  */
-export function bounded<Metered extends Counted>(services: Metered): Metered {
+export function withRequestBudget<Metered extends Counted>(services: Metered): Metered {
   const { budget, meter, now } = services
   if (meter === undefined || budget !== UNLIMITED) return services
-  return within(services, createBudget(meter.limit - DOOR, now))
+  return withBudget(services, createBudget(meter.limit - DOOR, now))
 }

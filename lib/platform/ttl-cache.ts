@@ -6,7 +6,7 @@ type Entry<Value> = { value: Value; until: number }
 /** A read that is under way. While it is the one that is noted for its key, what it finds may be kept. */
 type Reading<Value> = { found: Promise<Value | undefined> }
 
-export type ShortCacheOptions = {
+export type TtlCacheOptions = {
   ttlMs: number
   /** Entries kept, at most; beyond that the oldest go. */
   limit: number
@@ -19,12 +19,12 @@ export type ShortCacheOptions = {
   sharesReads: boolean
 }
 
-export class ShortCache<Value> {
-  readonly #options: ShortCacheOptions
+export class TtlCache<Value> {
+  readonly #options: TtlCacheOptions
   readonly #entries = new Map<string, Entry<Value>>()
   readonly #reading = new Map<string, Reading<Value>>()
 
-  constructor(options: ShortCacheOptions) {
+  constructor(options: TtlCacheOptions) {
     this.#options = options
   }
 
@@ -66,7 +66,7 @@ export class ShortCache<Value> {
     }
   }
 
-  forget(key: string): void {
+  delete(key: string): void {
     this.#entries.delete(key)
     this.#reading.delete(key)
   }

@@ -10,7 +10,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { problemReason, recoveriesOf, type Step } from './decide.ts'
 import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
 import { isTransient, WANTED_MACHINE, type WorkspaceEvent } from '../lifecycle/lifecycle.ts'
-import { AGAIN, type Outcome } from './outcome.ts'
+import { CONTINUE, type Outcome } from './outcome.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace, type Fence, transition } from '../lifecycle/transition.ts'
 
@@ -35,10 +35,10 @@ export async function act(
       return launchMachine(services, row)
     case 'update':
       await updateMachine(services, row, machine)
-      return AGAIN
+      return CONTINUE
     case 'adopt':
       await storeMachine(services, row, step.machine, 'machine_adopted')
-      return AGAIN
+      return CONTINUE
     case 'start':
       await provisioner.start(machine)
       if (row.status === 'offline') await countRecovery(services, row)
@@ -73,7 +73,7 @@ export async function act(
         changes: { ...NO_MACHINE, machineState: 'destroyed' },
         payload: { machine_id: row.machineId },
       })
-      return AGAIN
+      return CONTINUE
     case 'replace':
       return move(services, row, 'machine_lost', step.reason, {
         ...NO_MACHINE,
@@ -124,7 +124,7 @@ async function move(
     changes: { ...changes, reason },
     payload,
   })
-  return AGAIN
+  return CONTINUE
 }
 
 const giveUp = (services: Core, row: ClaimedWorkspace, reason: StoredReason) =>
@@ -214,7 +214,7 @@ async function probe(
     changes: { agentCard: answer.card, readyAt: now, lastActiveAt: now, reason: null, deadlineAt: null },
     payload: { machine_id: row.machineId },
   })
-  return AGAIN
+  return CONTINUE
 }
 
 /** How long an agent that fell silent has to come back before its machine is booted anew. */

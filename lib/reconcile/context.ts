@@ -1,6 +1,6 @@
 // The surroundings of everything that observes machines and acts on them.
 import type { Context } from '../config/context.ts'
-import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { Provisioner } from '../provisioner/provisioner.ts'
 
 export type ReconcileContext = Context & {
@@ -8,5 +8,5 @@ export type ReconcileContext = Context & {
   /** Reaches the provider's API and the machines, and nothing else (lib/egress/). */
   fetch: typeof fetch
   /** Workspaces that were observed a moment ago because a message failed. */
-  looks: ShortCache<true>
+  recentProbes: TtlCache<true>
 }

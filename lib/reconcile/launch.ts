@@ -11,9 +11,9 @@ import { type Machine, type MachineRef, ProvisionError } from '../provisioner/pr
 import { readSecrets, SecretsUnreadable, UNREADABLE_HINT } from '../secrets/read-secrets.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { type MachineSpec, machineSpec, type Tier } from '../machines/machine-spec.ts'
-import { AGAIN, type Outcome } from './outcome.ts'
+import { CONTINUE, type Outcome } from './outcome.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
-import { chooseRegion, noteNoCapacity, noteRegionWorks } from './region-health.ts'
+import { chooseRegion, recordNoCapacity, recordCapacity } from './region-health.ts'
 import { isRuntime, type Runtime } from '../machines/runtimes.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { wantedImage } from '../lifecycle/wanted-image.ts'
@@ -45,20 +45,20 @@ export async function launchMachine(services: ReconcileContext, row: ClaimedWork
   const { region } = choice
   const launchId = row.launchId ?? crypto.randomUUID()
   const spec = await deliver(services, row, { launchId, app: turn.app, region })
-  if (spec === undefined) return AGAIN
+  if (spec === undefined) return CONTINUE
   try {
     const machine = await services.provisioner.launch(turn.app, spec)
     await storeMachine(services, row, machine, 'machine_created')
-    await noteRegionWorks(services.db, region, services.now())
-    return AGAIN
+    await recordCapacity(services.db, region, services.now())
+    return CONTINUE
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
     // Refused for certain: there is no machine to look for.
     if (error.applied === 'no' && row.launchId === null) await forgetLaunch(services, row, launchId)
     if (error.problem.code !== 'no_capacity') throw error
-    await noteNoCapacity(services.db, region, error.problem, services.now())
+    await recordNoCapacity(services.db, region, error.problem, services.now())
     // A caller who named several regions has said where to go next.
-    if (row.regions.length > 1) return AGAIN
+    if (row.regions.length > 1) return CONTINUE
     throw error
   }
 }

@@ -11,4 +11,4 @@ export type Outcome =
     }
   | { next: 'rest' }
 
-export const AGAIN: Outcome = { next: 'again' }
+export const CONTINUE: Outcome = { next: 'again' }

@@ -2,10 +2,10 @@
 import type { ReconcileContext } from './context.ts'
 import { z } from 'zod'
 import { AGENT_CARD_PATH } from '../machines/machine-spec.ts'
-import { storableJson } from '../platform/postgres-text.ts'
+import { boundedJson } from '../platform/postgres-text.ts'
 
 /** A card as we store it: any JSON object. Both A2A lines and their extensions pass; judging them is not our business. */
-export const AgentCard = storableJson(z.record(z.string(), z.unknown()), 256 * 1024)
+export const AgentCard = boundedJson(z.record(z.string(), z.unknown()), 256 * 1024)
 
 export type Probe = { answered: true; card: Record<string, unknown> } | { answered: false; why: string }
 

@@ -1,7 +1,7 @@
 // Reconciles one workspace at once, for the request that changed it. The sweep does the same for every workspace that is due,
 // with the same guard around each (`reconcileSafely`).
 import type { ReconcileContext } from './context.ts'
-import { bounded, within } from '../platform/subrequest-budget.ts'
+import { withRequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { isStopping } from '../platform/context.ts'
 import { claimWorkspace, type ClaimedWorkspace, releaseWorkspace } from '../lifecycle/queries.ts'
 import { RECONCILE_COST, reconcileWorkspace } from './reconcile.ts'
@@ -22,7 +22,7 @@ export const RELEASE_COST = 1
  */
 export async function reconcileNow(services: ReconcileContext, id: string): Promise<void> {
   if (isStopping(services)) return
-  const { budget, ...counted } = bounded(services)
+  const { budget, ...counted } = withRequestBudget(services)
   const now = services.now().getTime()
   const until = now + REQUEST_PATIENCE_MS
   const share = budget.share(RECONCILE_COST, {
@@ -32,7 +32,7 @@ export async function reconcileNow(services: ReconcileContext, id: string): Prom
     cutAt: now + REQUEST_CUT_MS,
   })
   if (share === undefined) return
-  const own = within({ ...counted, budget }, share)
+  const own = withBudget({ ...counted, budget }, share)
   const row = await claimWorkspace(own.db, id, own.now())
   if (row !== undefined) await reconcileSafely(own, row, until)
   share.end()
@@ -62,7 +62,7 @@ export async function reconcileSafely(
     return true
   } catch (error) {
     const { budget, db, log, now } = services
-    if (row === undefined || !budget.isSpent()) {
+    if (row === undefined || !budget.isExceeded()) {
       log('error', 'a reconcile failed', { workspace_id: first.id, error })
       return false
     }

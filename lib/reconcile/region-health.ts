@@ -40,7 +40,7 @@ async function claimTrial(db: Database, region: string, now: Date): Promise<bool
   return claimed.length > 0
 }
 
-export async function noteRegionWorks(db: Database, region: string, now: Date): Promise<void> {
+export async function recordCapacity(db: Database, region: string, now: Date): Promise<void> {
   const works = { failures: 0, openUntil: null, lastSuccessAt: now }
   await db
     .insert(regionHealth)
@@ -48,7 +48,7 @@ export async function noteRegionWorks(db: Database, region: string, now: Date): 
     .onConflictDoUpdate({ target: regionHealth.region, set: works })
 }
 
-export async function noteNoCapacity(
+export async function recordNoCapacity(
   db: Database,
   region: string,
   problem: ProvisionProblem,

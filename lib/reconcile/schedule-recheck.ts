@@ -9,13 +9,13 @@ import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
  * Has a workspace looked after, if it still is what it was when the message was sent. Many messages that fail make one look in
  * a few seconds.
  */
-export async function noticeTrouble(
+export async function scheduleRecheck(
   services: ReconcileContext,
   id: string,
   generation: number,
 ): Promise<void> {
-  if (services.looks.peek(id) === true) return
-  await services.looks.load(id, async () => {
+  if (services.recentProbes.peek(id) === true) return
+  await services.recentProbes.load(id, async () => {
     await look(services, id, generation)
     return true
   })

@@ -4,7 +4,7 @@ import type { Core, Store } from '../platform/context.ts'
 import { and, eq, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { transition } from '../lifecycle/transition.ts'
@@ -21,9 +21,9 @@ const count = z
 export const HeartbeatInput = z.object({
   workspace_id: z.uuid(),
   error_rate: z.number().min(0).max(1).nullish(),
-  sample_error: storableText().nullish(),
+  sample_error: boundedText().nullish(),
   active_tasks: count.nullish(),
-  current_task: storableText().nullish(),
+  current_task: boundedText().nullish(),
   uptime_seconds: count.nullish(),
   runtime_state: z.string().max(100).nullish(),
 })

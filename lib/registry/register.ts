@@ -5,7 +5,7 @@ import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
@@ -15,7 +15,7 @@ import { inboundSecret } from '../auth/inbound-secret.ts'
 /** The body of POST /registry/register (molecule.md §1.4). Members that newer agents add are ignored. */
 export const RegisterInput = z.object({
   id: z.uuid(),
-  url: storableText().max(2048).nullish(),
+  url: boundedText().max(2048).nullish(),
   agent_card: AgentCard,
 })
 

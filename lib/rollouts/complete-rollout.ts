@@ -59,6 +59,6 @@ export async function completeRollout(services: RolloutContext, rollout: Rollout
     .leftJoin(latecomers, sql`true`)
   if (rows.length > 0) countEvent(services, 'rollout_completed')
   const ids = rows.flatMap(({ latecomer }) => latecomer ?? [])
-  for (const one of ids) services.changed(one)
+  for (const one of ids) services.invalidate(one)
   return ids
 }

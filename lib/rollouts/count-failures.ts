@@ -9,6 +9,6 @@ const DEATHS = ['machine_stopped', 'machine_lost', 'agent_silent', 'agent_lost',
 export const mayTellOfDeath: SQL = sql`${events.type} in ${[...DEATHS, 'agent_registered']}`
 
 /** @param source a relation of such events: `id` of the workspace, `type`, `generation` */
-export const countDeaths = (source: SQL): SQL<number> => sql`(
+export const countFailures = (source: SQL): SQL<number> => sql`(
   select coalesce(sum(case when type = 'agent_registered' then number - 1 else number end), 0)::int
   from (select type, count(*) as number from ${source} group by id, generation, type) as counted)`

@@ -5,7 +5,7 @@ import type { RolloutContext } from './context.ts'
 import { sql } from 'drizzle-orm'
 import { events, rolloutWorkspaces, type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import { PROVISION_TIMEOUT_SECONDS, isRuntime } from '../machines/runtimes.ts'
-import { countDeaths, mayTellOfDeath } from './count-failures.ts'
+import { countFailures, mayTellOfDeath } from './count-failures.ts'
 import type { Counted } from './decide-rollout.ts'
 import { isBusy, isCandidate, isToRestore } from './selectors.ts'
 import type { Rollout } from './rollout.ts'
@@ -82,7 +82,7 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       failure: sql<StoredReason | null>`(array_agg(member.reason order by member.started_at) filter (where member.state = 'failed'))[1]`,
       exposure: sql<number>`coalesce(sum(extract(epoch from ${moment} - member.ready_at)) filter (where member.state = 'ready'), 0)::float8`,
       deaths:
-        countDeaths(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation
+        countFailures(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation
         from ${events} join ${rolloutWorkspaces} reached on reached.workspace_id = ${events.workspaceId}
         where ${mayTellOfDeath} and ${events.seq} > ${afterSeq} and ${events.at} >= reached.started_at
           and reached.rollout_id = ${id} and reached.state in ('updating', 'ready')) as told`),

@@ -9,15 +9,15 @@ import { changeRollout } from './change-rollout.ts'
 import { completeRollout } from './complete-rollout.ts'
 import type { RolloutStep } from './decide-rollout.ts'
 import { isBusy, isCandidate, isMember, isOurs, isToRestore } from './selectors.ts'
-import { actingForRollout, type Rollout } from './rollout.ts'
+import { withRollout, type Rollout } from './rollout.ts'
 
 /** @returns the ids of workspaces that were restarted */
-export async function actOnRollout(
+export async function executeStep(
   own: RolloutContext,
   rollout: Rollout,
   step: Exclude<RolloutStep, { do: 'wait' }>,
 ): Promise<string[]> {
-  const services = actingForRollout(own, rollout.id)
+  const services = withRollout(own, rollout.id)
   const now = services.now()
   const change = {
     id: rollout.id,

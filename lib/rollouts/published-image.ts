@@ -2,7 +2,7 @@
 // reason. Only what was signed is read: headers are not.
 import { z } from 'zod'
 import { DIGEST } from './plan.ts'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 
 export type Published = {
   /** Registry, owner and name, in lower case. */
@@ -76,7 +76,7 @@ const GiteaEvent = z.object({
     name: z.string(),
     version: z.string(),
     html_url: z.url(),
-    created_at: storableText().max(50),
+    created_at: boundedText().max(50),
     owner: z.object({ login: z.string() }),
   }),
 })

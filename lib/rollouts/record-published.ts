@@ -4,7 +4,7 @@ import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import { events, runtimeImages } from '../../drizzle/schema/index.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import { repositoryOf, type Runtime, RUNTIMES, runtimeImage, tagOf } from '../machines/runtimes.ts'
 import type { Published } from './published-image.ts'
 
@@ -54,9 +54,9 @@ export async function recordPublished(
 const KEPT_DAYS = 365
 
 /** Deletes what was published long ago, but never the newest of a runtime. */
-export async function forgetPublished({ db, now }: Store): Promise<void> {
+export async function deleteExpiredImages({ db, now }: Store): Promise<void> {
   const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000).toISOString()
-  await forgetInBatches((limit) => {
+  await deleteInBatches((limit) => {
     const old = sql`select old.id from ${runtimeImages} old where old.seen_at < ${before}::timestamptz
       and exists (select from ${runtimeImages} newer where newer.runtime = old.runtime and newer.seq > old.seq) limit ${limit}`
     return db

@@ -3,11 +3,11 @@
 import type { Context } from '../config/context.ts'
 import { sql } from 'drizzle-orm'
 import { rollouts, rolloutWorkspaces, runtimeDefaults } from '../../drizzle/schema/index.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 
-export async function forgetRollouts({ config, db, now }: Context): Promise<void> {
+export async function deleteExpiredRollouts({ config, db, now }: Context): Promise<void> {
   const before = new Date(now().getTime() - config.auditRetentionDays * 86_400_000).toISOString()
-  await forgetInBatches((limit) => {
+  await deleteInBatches((limit) => {
     const old = sql`select member.rollout_id, member.workspace_id from ${rolloutWorkspaces} member
       join ${rollouts} on ${rollouts.id} = member.rollout_id
       where ${rollouts.finishedAt} < ${before}::timestamptz

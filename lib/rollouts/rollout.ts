@@ -8,7 +8,7 @@ export type Rollout = typeof rollouts.$inferSelect
 export const ACTIVE = ['running', 'halted', 'rolling_back'] as const
 
 /** The services, as they act for a rollout: its events say so. */
-export const actingForRollout = <Acting extends Store>(services: Acting, id: string): Acting => ({
+export const withRollout = <Acting extends Store>(services: Acting, id: string): Acting => ({
   ...services,
   by: `rollout:${id}`,
 })

@@ -4,7 +4,7 @@ import type { RolloutContext } from './context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, eq, inArray, isNull, lte, or, type SQL } from 'drizzle-orm'
 import { rollouts } from '../../drizzle/schema/index.ts'
-import { actOnRollout } from './execute-step.ts'
+import { executeStep } from './execute-step.ts'
 import { countRollout, noteProgress } from './count-rollout.ts'
 import { decideRollout } from './decide-rollout.ts'
 import type { Rollout } from './rollout.ts'
@@ -21,7 +21,7 @@ const CLAIM_COST = 4
 const STEP_COST = 6
 
 /** @returns ids of workspaces that were restarted */
-export async function advanceRollouts(services: RolloutContext): Promise<string[]> {
+export async function runRollouts(services: RolloutContext): Promise<string[]> {
   if (services.budget.left() < CLAIM_COST) return []
   await startPublished(services)
   const restarted: string[] = []
@@ -48,7 +48,7 @@ async function advance(services: RolloutContext, first: Rollout): Promise<string
     const step = decideRollout({ ...standing, state: rollout.state, isTrial }, counted, services.now())
     if (step.do === 'wait') break
     services.log('info', 'rollout', { rollout_id: rollout.id, step: step.do, ...counted })
-    const ids = await actOnRollout(services, rollout, step)
+    const ids = await executeStep(services, rollout, step)
     // Those that were counted were not there any more: somebody else is at them.
     if ((step.do === 'begin' || step.do === 'restore') && ids.length === 0) break
     restarted.push(...ids)

@@ -8,7 +8,7 @@ import type { Rollout } from './rollout.ts'
 
 /** Its agent says that it works, somebody's stored message waits for it, or a request to it goes through this process. */
 export function isBusy({ limits }: RolloutContext): SQL {
-  const asked = limits.taken()
+  const asked = limits.busyWorkspaces()
   return sql`(${workspaces.activeTasks} > 0 or ${asked.length === 0 ? sql`false` : sql`${workspaces.id} in ${asked}`}
     or exists (select from ${messages}
       where ${messages.workspaceId} = ${workspaces.id} and ${messages.state} in ('queued', 'sending')))`

@@ -8,7 +8,7 @@ import { DomainError, invalidField } from '../platform/errors.ts'
 import { isAllowedImage, repositoryOf, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 import { runtimeOf } from '../workspaces/workspace-input.ts'
 import { appendRolloutEvent, countEvent } from './change-rollout.ts'
-import { countDeaths, mayTellOfDeath } from './count-failures.ts'
+import { countFailures, mayTellOfDeath } from './count-failures.ts'
 import { runsAnother } from './selectors.ts'
 import { planOf, type RolloutInput } from './plan.ts'
 import { ACTIVE, type Rollout } from './rollout.ts'
@@ -118,7 +118,7 @@ async function readBefore({ db, now }: Store, runtime: Runtime, image: string) {
     (select ${workspaces.machineImage} from ${workspaces} where ${runs} and ${workspaces.machineImage} like '%@%'
       group by 1 order by count(*) desc, 1 limit 1))`
   const deaths =
-    countDeaths(sql`(select death.* from (select ${events.workspaceId} as id, ${events.type} as type,
+    countFailures(sql`(select death.* from (select ${events.workspaceId} as id, ${events.type} as type,
       ${events.generation} as generation, ${events.at} as at from ${events}
       where ${mayTellOfDeath} order by ${events.seq} desc limit ${BASELINE_EVENTS}) as death
     join ${workspaces} on ${workspaces.id} = death.id where death.at >= ${since}::timestamptz and ${own}) as told`)

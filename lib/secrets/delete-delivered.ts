@@ -3,7 +3,7 @@
 import { inArray } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Store } from '../platform/context.ts'
-import { readIdentity } from '../platform/control-plane-id.ts'
+import { readControlPlaneId } from '../platform/control-plane-id.ts'
 import type { DeliveredSecret, Provisioner } from '../provisioner/provisioner.ts'
 
 type Holder = Pick<
@@ -16,7 +16,11 @@ type Holder = Pick<
  * are taken that no launch can use again. A workspace that has failed comes back with a new generation alone.
  * @param holder its workspace; undefined when there is none
  */
-export function isNeeded(app: string, { generation }: DeliveredSecret, holder: Holder | undefined): boolean {
+export function isStillNeeded(
+  app: string,
+  { generation }: DeliveredSecret,
+  holder: Holder | undefined,
+): boolean {
   if (holder === undefined) return false
   const { launchId, machineGeneration, machineId, status } = holder
   if (launchId === null) return status !== 'removed' && status !== 'failed'
@@ -28,11 +32,11 @@ export function isNeeded(app: string, { generation }: DeliveredSecret, holder: H
 const BATCH = 500
 
 /** @throws ProvisionError */
-export async function forgetDelivered({
+export async function deleteDeliveredSecrets({
   db,
   provisioner,
 }: Pick<Store, 'db'> & { provisioner: Provisioner }): Promise<void> {
-  const self = await readIdentity(db)
+  const self = await readControlPlaneId(db)
   if (self === undefined) return
   for (const app of provisioner.apps) {
     const delivered = await provisioner.listSecrets(app, self)
@@ -54,7 +58,7 @@ export async function forgetDelivered({
       const holders = new Map(rows.map((row) => [row.id, row]))
       needless.push(
         ...some
-          .filter((secret) => !isNeeded(app, secret, holders.get(secret.workspaceId)))
+          .filter((secret) => !isStillNeeded(app, secret, holders.get(secret.workspaceId)))
           .map(({ name }) => name),
       )
     }

@@ -1,6 +1,6 @@
 // What may be stored as a secret: a variable that an agent can have, with a value.
 import { z } from 'zod'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 import { EnvName } from '../machines/env-name.ts'
 import { isReservedEnv } from '../machines/machine-spec.ts'
 
@@ -14,7 +14,7 @@ export const SecretKey = EnvName.max(128).refine(
 )
 
 /** Never empty: an agent that runs with a blank key fails later, and elsewhere. */
-export const SecretValue = storableText().min(1, 'must not be empty: delete the secret instead').max(32_768)
+export const SecretValue = boundedText().min(1, 'must not be empty: delete the secret instead').max(32_768)
 
 /** The body of PUT and POST (molecule.md §2.8). */
 export const SaveSecretInput = z.strictObject({ key: SecretKey, value: SecretValue })

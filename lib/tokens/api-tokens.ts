@@ -1,7 +1,6 @@
 // Tokens of people and programs: made once and shown once, limited in what they may do, where, and for how long.
-import type {} from '../platform/context.ts'
 import type { Store } from '../platform/context.ts'
-import type { ShortCache } from '../platform/ttl-cache.ts'
+import type { TtlCache } from '../platform/ttl-cache.ts'
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { apiTokens, workspaces } from '../../drizzle/schema/index.ts'
@@ -9,9 +8,9 @@ import { SCOPES, type Scope } from '../auth/scopes.ts'
 import { hashToken, mintToken } from '../auth/token.ts'
 import type { Caller } from '../auth/caller.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
-import { appendRows } from '../events/append-event.ts'
+import { appendEvent } from '../events/append-event.ts'
 import type { EventPayload } from '../events/event-types.ts'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
@@ -23,7 +22,7 @@ export const isApiToken = (token: string) => token.startsWith(PREFIX)
 
 /** The body of POST /tokens. */
 export const CreateTokenInput = z.strictObject({
-  name: storableText().trim().min(1, 'must not be empty').max(100),
+  name: boundedText().trim().min(1, 'must not be empty').max(100),
   scopes: z
     .array(z.enum(SCOPES))
     .min(1, `must name at least one of ${SCOPES.join(', ')}`)
@@ -81,7 +80,7 @@ export async function createApiToken(
     expires_at: row.expiresAt?.toISOString() ?? null,
     by: createdBy,
   }
-  const logged = appendRows(db, 'made', {
+  const logged = appendEvent(db, 'made', {
     event: 'api_token_created',
     now: at,
     workspaceId: sql`null::uuid`,
@@ -98,7 +97,7 @@ export function listApiTokens({ db }: Store): Promise<ApiToken[]> {
 
 /** @throws DomainError `not_found`, also for one that is revoked already */
 export async function revokeApiToken(
-  services: Store & { callers: ShortCache<Caller> },
+  services: Store & { callers: TtlCache<Caller> },
   id: string,
 ): Promise<void> {
   const { by, callers, db } = services
@@ -110,7 +109,7 @@ export async function revokeApiToken(
       .where(and(eq(apiTokens.id, id), isNull(apiTokens.revokedAt)))
       .returning({ id: apiTokens.id, name: apiTokens.name }),
   )
-  const logged = appendRows(db, 'revoked', {
+  const logged = appendEvent(db, 'revoked', {
     event: 'api_token_revoked',
     now,
     workspaceId: sql`null::uuid`,

@@ -5,7 +5,7 @@ import { and, desc, eq, isNull, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { mintToken } from '../auth/token.ts'
 import { DomainError } from '../platform/errors.ts'
-import { appendRows } from '../events/append-event.ts'
+import { appendEvent } from '../events/append-event.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
 
 /** Living tokens of one workspace, at most (molecule.md §2.2). */
@@ -52,7 +52,7 @@ export async function listWorkspaceTokens(
 
 /** @throws DomainError `not_found` */
 export async function revokeWorkspaceToken(services: Core, workspaceId: string, id: string): Promise<void> {
-  const { changed, db } = services
+  const { invalidate, db } = services
   const now = services.now()
   const revoked = db.$with('revoked').as(
     db
@@ -71,7 +71,7 @@ export async function revokeWorkspaceToken(services: Core, workspaceId: string, 
   const rows = await db.with(revoked, logged).select({ id: revoked.id }).from(revoked)
   if (rows.length === 0)
     throw new DomainError('not_found', 'there is no such token, or it is revoked already')
-  changed(workspaceId)
+  invalidate(workspaceId)
 }
 
 const appendToken = (
@@ -80,7 +80,7 @@ const appendToken = (
   event: 'workspace_token_created' | 'workspace_token_revoked',
   now: Date,
 ) =>
-  appendRows(db, source, {
+  appendEvent(db, source, {
     event,
     now,
     workspaceId: sql`workspace_id`,

@@ -9,7 +9,7 @@ import {
   webhookEndpoints,
 } from '../../drizzle/schema/index.ts'
 import type { EventType } from '../events/event-types.ts'
-import type { Settlement } from './batch.ts'
+import type { BatchResult } from './batch.ts'
 import { type Claimed, leaseFrom } from './claim.ts'
 
 /** How an endpoint does, as seen over a batch. */
@@ -26,10 +26,10 @@ export type Health = {
 }
 
 /** @returns the endpoint, ours for another lease; undefined when somebody else has it, or it is gone */
-export async function settle(
+export async function applyResults(
   { db, now }: Pick<Store, 'db' | 'now'>,
   { id, leaseId }: Claimed,
-  { after, delivered, kept }: Settlement,
+  { after, delivered, kept }: BatchResult,
   health: Health,
 ): Promise<Claimed | undefined> {
   const at = now()
@@ -115,7 +115,7 @@ const numbers = (list: readonly number[]) => sql`string_to_array(${list.join(','
  * @param to the last number that was forgotten
  * @returns the endpoint; undefined when somebody else has it
  */
-export async function skipForgotten(
+export async function skipExpiredEvents(
   { db, now }: Pick<Store, 'db' | 'now'>,
   { afterSeq, id, leaseId }: Claimed,
   to: number,

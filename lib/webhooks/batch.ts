@@ -8,7 +8,7 @@ import { readEvents, type StoredEvent } from '../events/read-events.ts'
 import { EVERY_TYPE } from './endpoint-input.ts'
 import type { WebhookEndpoint } from './endpoints.ts'
 import { nextAttemptAt, type Random } from './retry.ts'
-import type { Outcome } from './send.ts'
+import type { AttemptOutcome } from './send.ts'
 
 export type Item = {
   seq: number
@@ -111,19 +111,19 @@ export type Kept = {
   lastFailure: StoredAttempt | null
 }
 
-export type Settlement = { after: number; delivered: number[]; kept: Kept[] }
+export type BatchResult = { after: number; delivered: number[]; kept: Kept[] }
 
 /**
  * What becomes of each item of a batch. What waits for an earlier one of its lane is kept. What was not reached stays in the log,
  * unless something after it was settled: then it is kept too.
  * @param outcomes of those that were tried, by their number
  */
-export function settleBatch(
+export function commitBatch(
   { after, blocked, items }: Batch,
-  outcomes: ReadonlyMap<number, Outcome>,
+  outcomes: ReadonlyMap<number, AttemptOutcome>,
   now: Date,
   random: () => Random,
-): Settlement {
+): BatchResult {
   const stuck = new Set(blocked)
   for (const { lane, seq } of items) if (outcomes.get(seq)?.kind === 'failed') stuck.add(lane)
   const isSettled = ({ event, isKept, lane, seq }: Item) =>
@@ -139,7 +139,12 @@ export function settleBatch(
 }
 
 /** @returns undefined when there is nothing to write down */
-function keep(item: Item, outcome: Outcome | undefined, now: Date, random: () => Random): Kept | undefined {
+function keep(
+  item: Item,
+  outcome: AttemptOutcome | undefined,
+  now: Date,
+  random: () => Random,
+): Kept | undefined {
   const { attempts, event, firstAttemptAt, isKept, lane, seq } = item
   const failure = (status: number | null, message: string) => ({ at: now.toISOString(), status, message })
   const asItWas = { seq, lane, attempts, firstAttemptAt, nextAttemptAt: null }

@@ -4,14 +4,14 @@ import type { Context } from '../config/context.ts'
 import type { Core, Store } from '../platform/context.ts'
 import type { WebhookContext } from './context.ts'
 import { controlPlane } from '../../drizzle/schema/index.ts'
-import { showEvent } from '../events/event-view.ts'
+import { toEventView } from '../events/event-view.ts'
 import { Unreadable } from '../secrets/seal.ts'
 import { isStopping } from '../platform/context.ts'
-import { type Batch, readBatch, settleBatch } from './batch.ts'
+import { type Batch, readBatch, commitBatch } from './batch.ts'
 import { claimEndpoints, type Claimed, LEASE_MS, releaseEndpoint } from './claim.ts'
 import { DOWN_AFTER, isGivenUp, restUntil } from './retry.ts'
-import { type Outcome, send } from './send.ts'
-import { type Health, settle, skipForgotten } from './apply-results.ts'
+import { type AttemptOutcome, send } from './send.ts'
+import { type Health, applyResults, skipExpiredEvents } from './apply-results.ts'
 import { readSigningSecrets } from './signing-secrets.ts'
 
 /** Events in memory for one endpoint; as many may be told twice when a process dies. */
@@ -31,7 +31,7 @@ const IN_A_WORKER: Pace = { endpoints: 2, lanes: 2, deliveries: 200 }
 
 /** Tells whatever is due, each endpoint once per pass. Several at once share the work. */
 export async function deliverWebhooks(services: WebhookContext): Promise<void> {
-  const pace = services.longBackground ? UNBOUNDED : IN_A_WORKER
+  const pace = services.canRunInBackground ? UNBOUNDED : IN_A_WORKER
   const budget = { left: pace.deliveries }
   const seen: string[] = []
   const claim = async (limit: number): Promise<Claimed[]> => {
@@ -84,8 +84,8 @@ async function tell(
     const watch = watchHealth(services, endpoint)
     const outcomes = await tellBatch(services, endpoint, batch, { budget, lanes, secrets, watch })
     const health = watch.health()
-    const settlement = settleBatch(batch, outcomes, services.now(), Math.random)
-    endpoint = await settle(services, endpoint, settlement, health)
+    const settlement = commitBatch(batch, outcomes, services.now(), Math.random)
+    endpoint = await applyResults(services, endpoint, settlement, health)
     if (health.disable !== undefined) {
       services.log('warn', 'a webhook endpoint was disabled', {
         endpoint: claimed.id,
@@ -108,7 +108,7 @@ function restUnsigned(services: Store, endpoint: Claimed): Promise<Claimed | und
     message:
       'it has no secret that can be read: set SECRETS_ENCRYPTION_KEY back to the one it was made with, or rotate its secret',
   }
-  return settle(
+  return applyResults(
     services,
     endpoint,
     { after: endpoint.afterSeq, delivered: [], kept: [] },
@@ -140,7 +140,7 @@ async function goPastForgotten(services: Core, endpoint: Claimed): Promise<Claim
     from: endpoint.afterSeq + 1,
     to,
   })
-  return skipForgotten(services, endpoint, to)
+  return skipExpiredEvents(services, endpoint, to)
 }
 
 type Telling = { budget: { left: number }; lanes: number; secrets: string[]; watch: Watch }
@@ -151,8 +151,8 @@ async function tellBatch(
   endpoint: Claimed,
   { blocked, items }: Batch,
   { budget, lanes, secrets, watch }: Telling,
-): Promise<Map<number, Outcome>> {
-  const outcomes = new Map<number, Outcome>()
+): Promise<Map<number, AttemptOutcome>> {
+  const outcomes = new Map<number, AttemptOutcome>()
   const until = services.now().getTime() + (LEASE_MS * 2) / 3
   const isOver = () =>
     budget.left <= 0 ||
@@ -172,7 +172,7 @@ async function tellBatch(
           id: webhookId(endpoint.id, seq),
           type: event.type,
           at: event.at.toISOString(),
-          data: showEvent(event),
+          data: toEventView(event),
         })
         outcomes.set(seq, outcome)
         watch.note(outcome)
@@ -212,7 +212,7 @@ function watchHealth({ now }: Store, endpoint: Claimed) {
     /** One that is down is asked once; where that goes well, on it goes. */
     isEnough: () =>
       health.disable !== undefined || retryAfterMs > 0 || (begun > 0 && health.failures >= DOWN_AFTER),
-    note(outcome: Outcome) {
+    note(outcome: AttemptOutcome) {
       const at = now()
       if (outcome.kind === 'delivered') {
         health.recovered ||= endpoint.failures >= DOWN_AFTER

@@ -4,7 +4,7 @@ import type { Store } from '../platform/context.ts'
 import { and, asc, eq, gt, isNotNull, lt, sql } from 'drizzle-orm'
 import { events, webhookDeliveries, webhookEndpoints, webhookSecrets } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
-import { forgetInBatches } from '../platform/delete-in-batches.ts'
+import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import { getEndpoint } from './endpoints.ts'
 
 export const DELIVERY_STATES = ['pending', 'dead'] as const
@@ -102,9 +102,9 @@ async function explainNone(services: Store, endpointId: string, seq: number | un
 }
 
 /** Deletes what was given up long ago, and secrets whose time is over. */
-export async function forgetWebhooks({ db, now }: Store): Promise<void> {
+export async function deleteExpiredDeliveries({ db, now }: Store): Promise<void> {
   const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000)
-  await forgetInBatches((limit) =>
+  await deleteInBatches((limit) =>
     db
       .delete(webhookDeliveries)
       .where(

@@ -1,7 +1,7 @@
 // What callers may say of a webhook endpoint.
 import { z } from 'zod'
 import { EVENT_TYPE_NAMES } from '../events/event-types.ts'
-import { storableText } from '../platform/postgres-text.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 
 /** All types but `audit`, which must be asked for by name. */
 export const EVERY_TYPE = '*'
@@ -19,7 +19,7 @@ const after = z
   )
 
 const fields = {
-  url: storableText()
+  url: boundedText()
     .max(2_000)
     .refine((text) => URL.canParse(text), 'must be a URL'),
   types,
@@ -28,7 +28,7 @@ const fields = {
     .toLowerCase()
     .nullable()
     .describe('Only what happens to this workspace. Null: to all of them, and what is about none.'),
-  description: storableText().max(500),
+  description: boundedText().max(500),
   ordered: z
     .boolean()
     .describe('Whether later events of a workspace wait for an earlier one that could not be delivered.'),

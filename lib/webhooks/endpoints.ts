@@ -10,7 +10,7 @@ import {
   workspaces,
 } from '../../drizzle/schema/index.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
-import { refusalOfTarget, targetPolicy } from '../egress/egress-policy.ts'
+import { rejectTarget, targetPolicy } from '../egress/egress-policy.ts'
 import type { CreateEndpoint, UpdateEndpoint } from './endpoint-input.ts'
 import { mintSigningSecret } from './signing-secrets.ts'
 
@@ -208,7 +208,7 @@ const unique = (types: readonly string[]) => [...new Set(types)]
 
 async function refuseInput(services: Context, input: UpdateEndpoint): Promise<void> {
   if (input.url !== undefined) {
-    const refusal = refusalOfTarget(targetPolicy(services.config), new URL(input.url))
+    const refusal = rejectTarget(targetPolicy(services.config), new URL(input.url))
     if (refusal !== undefined) throw invalidField('url', refusal)
   }
   if (input.workspace_id != null) {

@@ -1,11 +1,11 @@
 // One delivery to see whether an endpoint takes deliveries: signed like any other, made at once and once, and kept nowhere.
 import type { WebhookContext } from './context.ts'
-import type { ShownEvent } from '../events/event-view.ts'
+import type { EventView } from '../events/event-view.ts'
 import { DomainError } from '../platform/errors.ts'
 import { Unreadable } from '../secrets/seal.ts'
 import { UNREADABLE_HINT } from '../secrets/read-secrets.ts'
 import { getEndpoint } from './endpoints.ts'
-import { type Outcome, send } from './send.ts'
+import { type AttemptOutcome, send } from './send.ts'
 import { readSigningSecrets } from './signing-secrets.ts'
 
 /** What it says it is: no event of the log has this type. */
@@ -16,10 +16,10 @@ export const TEST_TYPE = 'webhook_endpoint_test'
  * @returns what became of it, the id it was sent under, and how long it took in milliseconds
  * @throws DomainError `not_found`; `misconfigured` when it cannot be signed
  */
-export async function tryOutEndpoint(
+export async function sendTestEvent(
   services: WebhookContext,
   id: string,
-): Promise<{ outcome: Outcome; webhookId: string; ms: number }> {
+): Promise<{ outcome: AttemptOutcome; webhookId: string; ms: number }> {
   const { endpoint } = await getEndpoint(services, id)
   const secrets = await readSigningSecrets(services, id).catch((error: unknown) => {
     throw error instanceof Unreadable
@@ -29,7 +29,7 @@ export async function tryOutEndpoint(
   if (secrets.length === 0) throw new DomainError('misconfigured', 'it has no secret: rotate it')
   const webhookId = `msg_test_${crypto.randomUUID()}`
   const at = services.now().toISOString()
-  const data: ShownEvent = {
+  const data: EventView = {
     seq: 0,
     type: TEST_TYPE,
     workspace_id: null,

@@ -2,7 +2,7 @@
 // no further than it helps.
 import type { WebhookContext } from './context.ts'
 import { Webhook } from 'standardwebhooks'
-import { toStorableText } from '../platform/postgres-text.ts'
+import { toPostgresText } from '../platform/postgres-text.ts'
 import { parseRetryAfter } from './retry.ts'
 
 /** How long an endpoint may take, from the connection to the end of its answer. */
@@ -12,7 +12,7 @@ export const TIMEOUT_MS = 15_000
 const READ_BYTES = 16 * 1024
 const KEPT = 200
 
-export type Notice = {
+export type Notification = {
   /** The `webhook-id`: the same in every attempt. */
   id: string
   type: string
@@ -21,7 +21,7 @@ export type Notice = {
   data: unknown
 }
 
-export type Outcome =
+export type AttemptOutcome =
   | { kind: 'delivered'; status: number }
   | { kind: 'failed'; status: number | null; message: string; retryAfterMs: number | undefined }
 
@@ -30,8 +30,8 @@ export async function send(
   services: WebhookContext,
   url: string,
   secrets: readonly string[],
-  { at, data, id, type }: Notice,
-): Promise<Outcome> {
+  { at, data, id, type }: Notification,
+): Promise<AttemptOutcome> {
   const { metrics, now } = services
   const body = JSON.stringify({ type, timestamp: at, data })
   const sentAt = now()
@@ -54,7 +54,7 @@ async function post(
   url: string,
   headers: Record<string, string>,
   body: string,
-): Promise<Outcome> {
+): Promise<AttemptOutcome> {
   const late = new AbortController()
   const over = new AbortController()
   void sleep(TIMEOUT_MS, over.signal).then(() => late.abort())
@@ -97,7 +97,7 @@ async function readStart(response: Response): Promise<string> {
   return kept(text)
 }
 
-const kept = (text: string) => toStorableText(text.slice(0, KEPT)).trim()
+const kept = (text: string) => toPostgresText(text.slice(0, KEPT)).trim()
 
 /** What is at the bottom of a failed fetch: it says itself only that it failed. */
 function causeOf(error: unknown): string {
@@ -105,10 +105,10 @@ function causeOf(error: unknown): string {
   if (error.cause instanceof Error) return causeOf(error.cause)
   // Several addresses were tried.
   if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0])
-  return toStorableText(error.message.slice(0, KEPT)) || error.name
+  return toPostgresText(error.message.slice(0, KEPT)) || error.name
 }
 
-function labelOf(outcome: Outcome): string {
+function labelOf(outcome: AttemptOutcome): string {
   if (outcome.kind === 'delivered') return 'delivered'
   return outcome.status === null ? 'no_answer' : `${Math.floor(outcome.status / 100)}xx`
 }

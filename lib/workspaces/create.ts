@@ -11,7 +11,7 @@ import { DomainError } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
-import { takePlace } from '../platform/distributed-rate-limit.ts'
+import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/launch.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
@@ -62,7 +62,7 @@ export async function createWorkspace(
 /** Machines cost money: one caller's loop must not make thousands of them, through whichever replica. */
 async function mustWait({ config, db, now }: Context, caller: Caller): Promise<number | undefined> {
   if (config.createRatePerHour === 0) return undefined
-  return takePlace(db, `create ${callerKey(caller)}`, config.createRatePerHour, now())
+  return consumeQuota(db, `create ${callerKey(caller)}`, config.createRatePerHour, now())
 }
 
 const tooMany = ({ config }: Context, retryAfterSeconds: number) =>

@@ -9,7 +9,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
-import { notPossible } from './verb-errors.ts'
+import { statusConflict } from './verb-errors.ts'
 import { generationAtStart } from '../lifecycle/wanted-image.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 
@@ -33,7 +33,7 @@ export async function hibernateWorkspace(services: Core, id: string, force: bool
       details: { active_tasks: activeTasks },
     })
   }
-  throw await notPossible(services, id, 'hibernated')
+  throw await statusConflict(services, id, 'hibernated')
 }
 
 /** Wants a hibernated workspace awake. Undefined when it is not hibernated (any more). */

@@ -5,7 +5,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParentAwake } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
-import { notPossible } from './verb-errors.ts'
+import { statusConflict } from './verb-errors.ts'
 import { generationAtStart } from '../lifecycle/wanted-image.ts'
 
 /**
@@ -21,7 +21,7 @@ export async function pauseWorkspace(services: Core, id: string): Promise<string
     now,
     changes: { nextCheckAt: now, deadlineAt: null, reason: null },
   })
-  if (moved[0] !== id) throw await notPossible(services, id, 'paused')
+  if (moved[0] !== id) throw await statusConflict(services, id, 'paused')
   return moved
 }
 
@@ -46,6 +46,6 @@ export async function resumeWorkspace(services: Context, id: string): Promise<st
       recoveries: 0,
     },
   })
-  if (moved[0] !== id) throw await notPossible(services, id, 'resumed')
+  if (moved[0] !== id) throw await statusConflict(services, id, 'resumed')
   return moved
 }

@@ -9,7 +9,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParentAwake } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
-import { notPossible } from './verb-errors.ts'
+import { statusConflict } from './verb-errors.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf } from './workspace-input.ts'
 
@@ -52,6 +52,6 @@ export async function restartWorkspace(
     },
     payload: 'image' in rebuilt ? { image: rebuilt.image } : {},
   })
-  if (moved === undefined) throw await notPossible(services, id, 'restarted')
+  if (moved === undefined) throw await statusConflict(services, id, 'restarted')
   return moved
 }

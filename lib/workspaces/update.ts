@@ -6,7 +6,7 @@ import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
-import { notPossible } from './verb-errors.ts'
+import { statusConflict } from './verb-errors.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf, regionsOf, runtimeOf, tierOf, type UpdateWorkspaceInput } from './workspace-input.ts'
 
@@ -48,7 +48,7 @@ export async function updateWorkspace(
     },
     payload: { fields: Object.keys(input), ...shownOf(wanted) },
   })
-  if (moved === undefined) throw await notPossible(services, id, 'changed')
+  if (moved === undefined) throw await statusConflict(services, id, 'changed')
   return moved
 }
 

@@ -4,7 +4,7 @@ import { DomainError } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 
 /** A `conflict` that names the status as it is now. @throws DomainError `not_found` */
-export async function notPossible(services: Store, id: string, done: string): Promise<DomainError> {
+export async function statusConflict(services: Store, id: string, done: string): Promise<DomainError> {
   const { status } = await getWorkspace(services.db, id)
   return new DomainError('conflict', `a workspace that is ${status} cannot be ${done}`, {
     details: { workspace_status: status },

@@ -4,14 +4,14 @@ import { z } from 'zod'
 import type { Config } from '../config/config.ts'
 import { invalidField } from '../platform/errors.ts'
 import { SecretValues } from '../secrets/secret-input.ts'
-import { storableJson, storableText } from '../platform/postgres-text.ts'
+import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
 
 // Characters Molecule bars in names and roles: they end up in YAML and in prompts (molecule.md §2.3).
 const plain = (max: number) =>
-  storableText()
+  boundedText()
     .max(max)
     // oxlint-disable-next-line eslint/no-control-regex -- control characters are what is refused
     .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain line breaks or control characters')
@@ -19,7 +19,7 @@ const label = (max: number) => plain(max).regex(/^[^{}[\]|>*&!]*$/, 'must not co
 
 /** Variables for the agent. Platform names are refused rather than overridden, so that nobody is surprised. */
 export const WorkspaceEnv = z
-  .record(EnvName, storableText().max(32_768))
+  .record(EnvName, boundedText().max(32_768))
   .refine((env) => Object.keys(env).length <= 200, 'must not have more than 200 variables')
   .superRefine((env, context) => {
     for (const name of Object.keys(env).filter(isReservedEnv)) {
@@ -57,7 +57,7 @@ export const CreateWorkspaceInput = z.object({
   parent_id: z.uuid().nullish(),
   image: plain(512).nullish(),
   env: WorkspaceEnv.nullish(),
-  config: storableJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),
+  config: boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
   secrets: SecretValues.nullish(),
 })

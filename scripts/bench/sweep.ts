@@ -134,7 +134,7 @@ async function measure(url: string, workspaces: number, changes: number): Promis
   const services = createServices(config, database, {
     fetch: fly.fetch,
     log: createLog('warn', (line) => console.error(line)),
-    longBackground: true,
+    canRunInBackground: true,
   })
   for (let warm = 0; warm < 3; warm++) await sweep(services)
 

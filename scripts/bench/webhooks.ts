@@ -8,7 +8,7 @@ import { createCheckedFetch } from '../../functions/node/checked-fetch.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createLog } from '../../lib/platform/log.ts'
-import { refusalOfAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
+import { rejectAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
 import { CreateEndpointInput } from '../../lib/webhooks/endpoint-input.ts'
 import { createEndpoint, listEndpoints } from '../../lib/webhooks/endpoints.ts'
 import { deliverWebhooks } from '../../lib/webhooks/deliver.ts'
@@ -37,12 +37,12 @@ async function run(count: number, endpoints: number, workspaces: number): Promis
     const database = connectPostgres(postgres.url)
     const config = parseConfig({ SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'b').toString('base64') })
     const policy = targetPolicy(config)
-    const targets = createCheckedFetch((host, address) => refusalOfAddress(policy, host, address))
+    const targets = createCheckedFetch((host, address) => rejectAddress(policy, host, address))
     const services = createServices(config, database, {
       fetch,
       fetchTarget: targets.fetch,
       log: createLog('warn', (line) => console.error(line)),
-      longBackground: true,
+      canRunInBackground: true,
     })
     const secrets: string[] = []
     for (let n = 0; n < endpoints; n++) {

@@ -27,7 +27,7 @@ const WEIGHTS = {
 const MOST_AT_ONCE = 5
 
 /** Blows until `over` aborts, then clears every fault. @returns how many faults were put in force */
-export async function blow(
+export async function runFaultSchedule(
   { emulator }: Cloud,
   chance: Chance,
   regions: readonly string[],

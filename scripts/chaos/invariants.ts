@@ -70,7 +70,7 @@ export function unsettled({ rows, machines, controlPlane, now }: Remains): Viola
 }
 
 /** What the story says, beside what is left: events, reasons, answers, messages. */
-export function untold(
+export function undelivered(
   { rows, events, machines }: Remains,
   told: Told,
   arrivals: Map<string, number>,

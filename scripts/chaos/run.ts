@@ -11,8 +11,8 @@ import { meddle } from './operator.ts'
 import { type Chance, chanceOf, sleep } from './random.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { keepBusy, USERS_TOKEN } from './users.ts'
-import { type Remains, unsettled, untold, type Violation } from './invariants.ts'
-import { blow } from './fault-schedule.ts'
+import { type Remains, unsettled, undelivered, type Violation } from './invariants.ts'
+import { runFaultSchedule } from './fault-schedule.ts'
 
 export type ChaosOptions = {
   workspaces: number
@@ -98,7 +98,7 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
         createMs: options.seconds * 700,
         over,
       }),
-      blow(cloud, chance('weather'), REGIONS, over),
+      runFaultSchedule(cloud, chance('weather'), REGIONS, over),
       meddle(cloud, chance('operator'), { apps, regions: REGIONS, controlPlane, over }),
       killNowAndThen(replicas, chance('killer'), over),
     ])
@@ -118,7 +118,7 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
     const violations: Violation[] = [
       ...(lifecycles === 0 || answered === 0 ? [NOTHING_PROVEN] : []),
       ...open,
-      ...untold(remains, told, cloud.arrivals, handiwork.foreign),
+      ...undelivered(remains, told, cloud.arrivals, handiwork.foreign),
       ...(await touchedForeigners(cloud, handiwork.foreign)),
       ...replicas.flatMap((replica): Violation[] =>
         replica.deaths() === 0 ? [] : [{ kind: 'unexplained', what: 'a replica ended by itself' }],

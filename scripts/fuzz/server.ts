@@ -2,7 +2,7 @@
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { createApp } from '../../functions/app.ts'
 import { listen } from '../../functions/node/http-server.ts'
-import { createNodeA2a } from '../../functions/node/a2a-handler.ts'
+import { createNodeA2aHandler } from '../../functions/node/a2a-handler.ts'
 import { createUndiciTransport } from '../../functions/node/undici-transport.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
@@ -80,7 +80,7 @@ export async function startPlane() {
     MOLECULE_COMPAT: 'true',
   })
   const agents = createUndiciTransport()
-  let a2a: ReturnType<typeof createNodeA2a> | undefined
+  let a2a: ReturnType<typeof createNodeA2aHandler> | undefined
   let app: ReturnType<typeof createApp> | undefined
   const listener = await listen(
     (request, env) => app?.fetch(request, env, background) ?? new Response(null, { status: 503 }),
@@ -90,7 +90,7 @@ export async function startPlane() {
   const created = createServices({ ...parsed, publicUrl: platform }, database, {
     fetch,
     transport: agents.transport,
-    longBackground: true,
+    canRunInBackground: true,
     log: (level, message, fields) => {
       if (level === 'error')
         mistakes.push(`${message} ${String((fields as { error?: unknown } | undefined)?.error)}`)
@@ -101,7 +101,7 @@ export async function startPlane() {
     provisioner: { ...created.provisioner, launchRate: { perSecond: 1_000, burst: 1_000 } },
   }
   app = createApp(services, { loopback: true })
-  a2a = createNodeA2a(services, { loopback: true }, background)
+  a2a = createNodeA2aHandler(services, { loopback: true }, background)
 
   return {
     url: platform,

@@ -5,8 +5,8 @@ import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as schema from '../../drizzle/schema/index.ts'
-import { DOORS } from '../../functions/access-policy.ts'
-import { isAmong } from '../../lib/auth/token.ts'
+import { ROUTE_POLICIES } from '../../functions/access-policy.ts'
+import { matchesAny } from '../../lib/auth/token.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
 
@@ -136,8 +136,8 @@ describe('with ADMIN_TOKEN', () => {
         .map(({ method, path }) => `${method} ${path}`)
       // A2A takes every method, and decides by the same row (functions/routes/a2a/handler.ts).
       const doors = new Set([...routes, 'POST /workspaces/:id/a2a'])
-      expect(new Set(Object.keys(DOORS))).toEqual(doors)
-      expect(ROWS.map(({ door }) => door)).toEqual(Object.keys(DOORS))
+      expect(new Set(Object.keys(ROUTE_POLICIES))).toEqual(doors)
+      expect(ROWS.map(({ door }) => door)).toEqual(Object.keys(ROUTE_POLICIES))
     },
   )
 
@@ -302,12 +302,12 @@ test('digests are compared in full: what differs is found wherever it is, and no
   fc.assert(
     fc.property(digest, fc.array(digest, { maxLength: 3 }), fc.nat(63), (one, others, at) => {
       const changed = `${one.slice(0, at)}${one[at] === '0' ? '1' : '0'}${one.slice(at + 1)}`
-      expect(isAmong(one, [...others, changed])).toBe(others.includes(one))
-      expect(isAmong(one, [changed, one, ...others])).toBe(true)
-      expect(isAmong(one, [one.slice(1), `${one}0`, ''])).toBe(false)
+      expect(matchesAny(one, [...others, changed])).toBe(others.includes(one))
+      expect(matchesAny(one, [changed, one, ...others])).toBe(true)
+      expect(matchesAny(one, [one.slice(1), `${one}0`, ''])).toBe(false)
     }),
   )
-  expect(isAmong('', [])).toBe(false)
+  expect(matchesAny('', [])).toBe(false)
 })
 
 describe('wrong tokens', () => {

@@ -281,7 +281,7 @@ describe('reading', () => {
     const { activity } = h.services
     const bulk = (async () => {
       for (let round = 0; round < 6; round++) {
-        for (let at = 0; at < 900; at++) void activity.note(entryOf(id))
+        for (let at = 0; at < 900; at++) void activity.record(entryOf(id))
         await activity.flush()
       }
       return 'done' as const
@@ -304,22 +304,22 @@ describe('what we note ourselves', () => {
   testInside(BY_HAND, 'is there to be read a moment later, written down by whoever noted first', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
-    const work = activity.note(entryOf(id, { summary: '1', requestBody: { a: 1 } }))
+    const work = activity.record(entryOf(id, { summary: '1', requestBody: { a: 1 } }))
     expect(work).toBeInstanceOf(Promise)
-    expect(activity.note(entryOf(id, { summary: '2' }))).toBeUndefined()
+    expect(activity.record(entryOf(id, { summary: '2' }))).toBeUndefined()
     expect(await read(id)).toEqual([])
     await work
     expect(await read(id)).toMatchObject([
       { summary: '2', request_body: null, duration_ms: 12 },
       { summary: '1', request_body: { a: 1 } },
     ])
-    expect(activity.note(entryOf(id))).toBeInstanceOf(Promise)
+    expect(activity.record(entryOf(id))).toBeInstanceOf(Promise)
   })
 
   testInside(BY_HAND, 'is made fit to be stored, so that one row never costs the others', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
-    void activity.note(
+    void activity.record(
       entryOf(id, {
         summary: `a\0b\ud800${'x'.repeat(10_000)}`,
         method: '\0',
@@ -331,7 +331,7 @@ describe('what we note ourselves', () => {
         toolTrace: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) as unknown,
       }),
     )
-    void activity.note(entryOf(id, { durationMs: 1e300, summary: 'fine' }))
+    void activity.record(entryOf(id, { durationMs: 1e300, summary: 'fine' }))
     await activity.flush()
     expect(await read(id)).toMatchObject([
       { summary: 'fine', duration_ms: 2_147_483_647 },
@@ -351,7 +351,7 @@ describe('what we note ourselves', () => {
   testInside(BY_HAND, 'is bounded: the oldest is dropped, and the log says how much', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
-    for (let at = 0; at < 10_003; at++) void activity.note(entryOf(id, { summary: `${at}` }))
+    for (let at = 0; at < 10_003; at++) void activity.record(entryOf(id, { summary: `${at}` }))
     await activity.flush()
     expect(await h.logs()).toContainEqual(
       expect.objectContaining({
@@ -371,7 +371,7 @@ describe('what we note ourselves', () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     const requestBody = 'x'.repeat(60_000)
-    for (let at = 0; at < 400; at++) void activity.note(entryOf(id, { summary: `${at}`, requestBody }))
+    for (let at = 0; at < 400; at++) void activity.record(entryOf(id, { summary: `${at}`, requestBody }))
     await activity.flush()
     const kept = Number((await read(id, '?limit=1'))[0]?.summary)
     expect(kept).toBe(399)
@@ -398,10 +398,10 @@ describe('what we note ourselves', () => {
         now,
         sleep,
       })
-      await log.note(entryOf(id, { summary: 'lost' }))
+      await log.record(entryOf(id, { summary: 'lost' }))
       expect(errors).toMatchObject([{ level: 'error', fields: { rows: 1 } }])
       broken = false
-      await log.note(entryOf(id, { summary: 'kept' }))
+      await log.record(entryOf(id, { summary: 'kept' }))
       expect(await summaries(id)).toEqual(['kept'])
     },
   )
@@ -416,11 +416,11 @@ describe('what we note ourselves', () => {
         ...h.services,
         sleep: () => (ended ? new Promise(() => {}) : Promise.resolve()),
       })
-      void log.note(entryOf(id, { summary: '1' }))
-      expect(log.note(entryOf(id, { summary: '2' }))).toBeUndefined()
+      void log.record(entryOf(id, { summary: '1' }))
+      expect(log.record(entryOf(id, { summary: '2' }))).toBeUndefined()
       ended = false
       h.advance(61_000)
-      await log.note(entryOf(id, { summary: '3' }))
+      await log.record(entryOf(id, { summary: '3' }))
       expect(await summaries(id)).toEqual(['3', '2', '1'])
     },
   )

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseConfig } from '../../lib/config/config.ts'
-import { createAllowedOrigins, onlyTo } from '../../lib/egress/egress-policy.ts'
-import { transportOnlyTo } from '../../lib/a2a/transport/restrict-transport.ts'
+import { createAllowedOrigins, restrictFetch } from '../../lib/egress/egress-policy.ts'
+import { restrictTransport } from '../../lib/a2a/transport/restrict-transport.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInside } from '../support/place.ts'
 
@@ -236,7 +236,7 @@ describe('we call', () => {
 
   test('nobody whom a redirect names', async () => {
     const asked: RequestInit[] = []
-    const guarded = onlyTo(isAllowed, async (_, init) => {
+    const guarded = restrictFetch(isAllowed, async (_, init) => {
       asked.push(init ?? {})
       return new Response(null, { status: 302, headers: { location: 'http://169.254.169.254/' } })
     })
@@ -244,7 +244,7 @@ describe('we call', () => {
     expect(asked).toMatchObject([{ redirect: 'manual' }])
     await expect(guarded('http://169.254.169.254/latest/meta-data')).rejects.toThrow(/none of the places/)
     await expect(guarded(new Request('https://evil.example'))).rejects.toThrow(/none of the places/)
-    const transport = transportOnlyTo(isAllowed, () => {
+    const transport = restrictTransport(isAllowed, () => {
       throw new Error('was sent')
     })
     const request = {

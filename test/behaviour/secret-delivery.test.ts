@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
-import { isNeeded } from '../../lib/secrets/delete-delivered.ts'
+import { isStillNeeded } from '../../lib/secrets/delete-delivered.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
@@ -124,7 +124,7 @@ test('are taken back only where no launch can use their names again', () => {
     machineGeneration: 3,
     status: 'ready',
   } as const
-  const table: [boolean, Parameters<typeof isNeeded>[2]][] = [
+  const table: [boolean, Parameters<typeof isStillNeeded>[2]][] = [
     [false, undefined],
     [true, holder],
     [false, { ...holder, machineGeneration: 4 }],
@@ -140,7 +140,7 @@ test('are taken back only where no launch can use their names again', () => {
     [true, { ...holder, app: 'there', machineId: null }],
     [true, { ...holder, app: 'there', machineGeneration: 2 }],
   ]
-  for (const [needed, of] of table) expect([of, isNeeded('here', secret, of)]).toEqual([of, needed])
+  for (const [needed, of] of table) expect([of, isStillNeeded('here', secret, of)]).toEqual([of, needed])
 })
 
 test('a token that may not set secrets fails the workspace, and says which permission is missing', async () => {

@@ -14,7 +14,7 @@ import { createPostgresDatabase } from '../support/database.ts'
 const SOON = { timeout: 10_000 }
 
 const replicaOf = (database: OpenDatabase) =>
-  createServices(parseConfig({}), database, { fetch, log: () => {}, longBackground: true })
+  createServices(parseConfig({}), database, { fetch, log: () => {}, canRunInBackground: true })
 
 let url: string
 let databases: OpenDatabase[]
@@ -93,7 +93,7 @@ test('whoever is slow falls behind what is in memory, and still misses nothing',
     )
   }
   const written = await all(services, start)
-  await expect.poll(() => services.tail?.after(start), SOON).toBeUndefined()
+  await expect.poll(() => services.eventTail?.after(start), SOON).toBeUndefined()
   const heard = first.value?.events.map(({ seq }) => seq) ?? []
   while (heard.length < written.length) {
     const page = await slow.next()

@@ -4,8 +4,8 @@ import { createApp } from '../../functions/app.ts'
 import type { Reach } from '../../functions/worker/create-worker.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
-import { deliverAll } from '../../lib/control-plane/deliveries.ts'
-import { keepHouse } from '../../lib/control-plane/retention.ts'
+import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
+import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep, type SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { AHEAD, CONTROL, NAMED } from './worker-control.ts'
@@ -43,7 +43,7 @@ function open(connect: Reach['connect'], { env, launchRate, loopback, outside }:
         signal: init?.signal ?? null,
       })
     },
-    longBackground: false,
+    canRunInBackground: false,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields: plain(fields) }),
     now: () => new Date(Date.now() + ahead),
     sleep: (ms, signal) => new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20)),
@@ -56,7 +56,7 @@ function open(connect: Reach['connect'], { env, launchRate, loopback, outside }:
   const { meter } = created
   const services: Services = {
     ...paced(created),
-    meter: meter && { ...meter, wire: (budget) => paced(meter.wire(budget)) },
+    meter: meter && { ...meter, bindBudget: (budget) => paced(meter.bindBudget(budget)) },
   }
   return { services, app: createApp(services, { loopback }) }
 }
@@ -74,13 +74,13 @@ async function control(services: Services, request: Request): Promise<unknown> {
     case '/sweep':
       return sweep(services, (await request.json()) as SweepOptions)
     case '/deliver':
-      return deliverAll(services)
+      return runDeliveries(services)
     case '/keep-house':
-      return keepHouse(services)
+      return runRetention(services)
     case '/flush':
       return services.activity.flush()
     case '/long-background':
-      services.longBackground = (await request.json()) as boolean
+      services.canRunInBackground = (await request.json()) as boolean
       return undefined
     case '/running':
       return running

@@ -2,8 +2,8 @@
 import { createApp } from '../../functions/app.ts'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
-import { deliverAll } from '../../lib/control-plane/deliveries.ts'
-import { keepHouse } from '../../lib/control-plane/retention.ts'
+import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
+import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
 import { openTestDatabase } from './database.ts'
@@ -29,7 +29,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
   }
   const created = createServices(configOf(options.env), database, {
     fetch: options.outside,
-    longBackground: true,
+    canRunInBackground: true,
     stopping: stop.signal,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields }),
     now: () => new Date(Date.now() + options.offset()),
@@ -45,11 +45,11 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
     inside: { app, services },
     fetch: async (request) => app.fetch(request, {}, context),
     sweep: (sweepOptions) => sweep(services, sweepOptions),
-    deliver: () => deliverAll(services),
-    keepHouse: () => keepHouse(services),
+    deliver: () => runDeliveries(services),
+    keepHouse: () => runRetention(services),
     flush: () => services.activity.flush(),
     async setLongBackground(on) {
-      services.longBackground = on
+      services.canRunInBackground = on
     },
     logs: async () => logged,
     async settled() {

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCheckedFetch, type Resolve } from '../../functions/node/checked-fetch.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import {
-  onlyToTargets,
-  refusalOfAddress,
-  refusalOfTarget,
+  restrictFetchToTargets,
+  rejectAddress,
+  rejectTarget,
   targetPolicy,
   type TargetPolicy,
 } from '../../lib/egress/egress-policy.ts'
@@ -18,7 +18,7 @@ import { isPublicAddress } from '../../lib/platform/ip-address.ts'
 const FLY = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'app' }
 const policyOf = (env: Record<string, string>) => targetPolicy(parseConfig(env))
 const strict = policyOf(FLY)
-const refused = (url: string, policy: TargetPolicy = strict) => refusalOfTarget(policy, new URL(url))
+const refused = (url: string, policy: TargetPolicy = strict) => rejectTarget(policy, new URL(url))
 
 describe('a server on the network', () => {
   test.each([
@@ -106,9 +106,9 @@ describe('a server on the network', () => {
       'https://[fdaa:0:2::3]/',
     ])
       expect(refused(url, policy)).toEqual(expect.any(String))
-    expect(refusalOfAddress(policy, 'hooks.example.com', '10.1.2.3')).toBeUndefined()
-    expect(refusalOfAddress(policy, 'hooks.internal', 'fdaa::9')).toBeUndefined()
-    expect(refusalOfAddress(policy, 'hooks.example.com', '10.2.0.1')).toMatch(/WEBHOOK_PRIVATE_TARGETS/)
+    expect(rejectAddress(policy, 'hooks.example.com', '10.1.2.3')).toBeUndefined()
+    expect(rejectAddress(policy, 'hooks.internal', 'fdaa::9')).toBeUndefined()
+    expect(rejectAddress(policy, 'hooks.example.com', '10.2.0.1')).toMatch(/WEBHOOK_PRIVATE_TARGETS/)
   })
 
   test.each(['10.0.0.0/33', 'a b', 'https://hooks.internal', '::1/129'])(
@@ -125,13 +125,13 @@ describe('a server for this computer alone', () => {
   test('may also call this computer, without encryption', () => {
     for (const url of ['http://127.0.0.1:9000/', 'http://localhost:9000/', 'http://[::1]:9000/'])
       expect(refused(url, open)).toBeUndefined()
-    expect(refusalOfAddress(open, 'localhost', '127.0.0.1')).toBeUndefined()
+    expect(rejectAddress(open, 'localhost', '127.0.0.1')).toBeUndefined()
   })
 
   test('may not call its network, nor names of others that lead here', () => {
     for (const url of ['http://192.168.1.1/', 'http://hooks.example.com/', 'https://169.254.169.254/'])
       expect(refused(url, open)).toEqual(expect.any(String))
-    expect(refusalOfAddress(open, 'rebinding.example.com', '127.0.0.1')).toEqual(expect.any(String))
+    expect(rejectAddress(open, 'rebinding.example.com', '127.0.0.1')).toEqual(expect.any(String))
   })
 
   test('is none when others can reach it', () => {
@@ -174,9 +174,9 @@ describe('a name', () => {
   const v4 = (address: string): LookupAddress => ({ address, family: 4 })
   const v6 = (address: string): LookupAddress => ({ address, family: 6 })
   const call = async (policy: TargetPolicy, url: string, resolve: Resolve) => {
-    const checked = createCheckedFetch((host, address) => refusalOfAddress(policy, host, address), resolve)
+    const checked = createCheckedFetch((host, address) => rejectAddress(policy, host, address), resolve)
     try {
-      const response = await onlyToTargets(policy, checked.fetch)(url)
+      const response = await restrictFetchToTargets(policy, checked.fetch)(url)
       return await response.text()
     } catch (error) {
       const { cause, message } = error as Error

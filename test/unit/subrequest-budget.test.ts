@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PROBE_TIMEOUT_MS } from '../../lib/reconcile/probe-agent.ts'
 import {
-  type Budget,
-  BudgetSpent,
+  type SubrequestBudget,
+  SubrequestBudgetExceeded,
   createBudget,
   UNLIMITED,
-  within,
+  withBudget,
 } from '../../lib/platform/subrequest-budget.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
@@ -14,12 +14,12 @@ import { REQUEST_CUT_MS, REQUEST_PATIENCE_MS } from '../../lib/reconcile/reconci
 
 const now = () => new Date()
 
-const trySpend = (budget: Budget): boolean => {
+const trySpend = (budget: SubrequestBudget): boolean => {
   try {
     budget.spend()
     return true
   } catch (error) {
-    expect(error).toBeInstanceOf(BudgetSpent)
+    expect(error).toBeInstanceOf(SubrequestBudgetExceeded)
     return false
   }
 }
@@ -97,11 +97,11 @@ describe('what goes on after an answer', () => {
         ),
       counted: () => database.db,
       log: () => {},
-      longBackground: false,
+      canRunInBackground: false,
     })
     const budget = createBudget(5, now, { cutAt: Date.now() + 20 })
     const { origin } = new URL(config.fly.apiUrl)
-    await expect(within(services, budget).fetch(origin)).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(withBudget(services, budget).fetch(origin)).rejects.toMatchObject({ name: 'TimeoutError' })
     expect(budget.left()).toBe(4)
   })
 })

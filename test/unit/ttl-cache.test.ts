@@ -1,10 +1,10 @@
 // What is remembered for seconds must never be older than the last change that this process made.
 import { describe, expect, test } from 'vitest'
-import { ShortCache } from '../../lib/platform/ttl-cache.ts'
+import { TtlCache } from '../../lib/platform/ttl-cache.ts'
 
 function createCache(options: { limit?: number; sharesReads?: boolean } = {}) {
   let now = 0
-  const cache = new ShortCache<number>({ ttlMs: 5, limit: 10, now: () => now, sharesReads: true, ...options })
+  const cache = new TtlCache<number>({ ttlMs: 5, limit: 10, now: () => now, sharesReads: true, ...options })
   return { cache, advance: (ms: number) => void (now += ms) }
 }
 
@@ -29,7 +29,7 @@ describe('what was read', () => {
     const { cache } = createCache()
     const { promise, resolve } = Promise.withResolvers<number>()
     const reading = cache.load('a', () => promise)
-    if (how === 'forget') cache.forget('a')
+    if (how === 'forget') cache.delete('a')
     else cache.clear()
     resolve(1)
     expect(await reading).toBe(1)
@@ -40,7 +40,7 @@ describe('what was read', () => {
     const { cache } = createCache()
     const { promise, resolve } = Promise.withResolvers<number>()
     const old = cache.load('a', () => promise)
-    cache.forget('a')
+    cache.delete('a')
     await cache.load('a', () => Promise.resolve(2))
     resolve(1)
     await old

@@ -2,13 +2,13 @@
 // they resolve the address (a2a.md §3.1).
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { readCard } from '../../../lib/a2a/fetch-agent-card.ts'
+import { fetchAgentCard } from '../../../lib/a2a/fetch-agent-card.ts'
 import { ProxyError } from '../../../lib/a2a/errors/proxy-error.ts'
 import { encodeBase64Url } from '../../../lib/platform/encoding.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
-import { refuseForgery } from '../../http/verify-caller-header.ts'
+import { rejectForgedCaller } from '../../http/verify-caller-header.ts'
 import { IdParam, problem } from '../../http/openapi.ts'
 import { toInvalidInput } from '../../http/problem.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -16,14 +16,14 @@ import { publicUrlOf } from '../../http/public-url.ts'
 /** How long callers may keep a card, in seconds. */
 const MAX_AGE = 60
 
-export function cardRoutes(services: Services) {
+export function agentCardRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
 
   const serve = async (c: Context<AppEnv>) => {
     const parsed = IdParam.safeParse({ id: c.req.param('id') })
     if (!parsed.success) throw toInvalidInput(parsed.error)
     const { id } = parsed.data
-    const { card, isStored } = await readCard(services, {
+    const { card, isStored } = await fetchAgentCard(services, {
       id,
       version: c.req.header('a2a-version') ?? c.req.query('A2A-Version'),
       publicUrl: publicUrlOf(services.config, c),
@@ -43,7 +43,7 @@ export function cardRoutes(services: Services) {
 
   for (const base of ['/workspaces/:id/a2a', '/workspaces/:id']) {
     for (const name of ['agent-card.json', 'agent.json'])
-      app.get(`${base}/.well-known/${name}`, refuseForgery, serve)
+      app.get(`${base}/.well-known/${name}`, rejectForgedCaller, serve)
   }
   app.openAPIRegistry.registerPath({
     method: 'get',

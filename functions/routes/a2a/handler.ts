@@ -1,21 +1,21 @@
 // The A2A door, whatever the runtime: reads a request, finds out who sends it and whether they may, and sends it on its road.
 // Failures here are JSON-RPC errors with the caller's id, never problem documents, because A2A clients read nothing else.
-import { mayTalk } from '../../../lib/a2a/peer-access.ts'
+import { mayCommunicate } from '../../../lib/a2a/peer-access.ts'
 import type { HeaderPairs } from '../../../lib/a2a/wire/headers.ts'
 import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../../../lib/a2a/wire/json-rpc.ts'
 import { ProxyError, type ProxyReason } from '../../../lib/a2a/errors/proxy-error.ts'
-import { type Reply, say } from '../../../lib/a2a/response/response-writer.ts'
-import { type A2aRequest, travel, voiceOf } from '../../../lib/a2a/proxy.ts'
-import { decideAccess } from '../../../lib/auth/authorize.ts'
+import { type ResponseWriter, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
+import { type A2aRequest, proxyRequest, errorEncoderOf } from '../../../lib/a2a/proxy.ts'
+import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
 import type { DomainError, ErrorCode } from '../../../lib/platform/errors.ts'
 import { acceptMessage } from '../../../lib/messages/accept.ts'
 import { deliverSoon } from '../../../lib/messages/deliver.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
-import { createIdentify, type Knock, type Openness } from '../../http/authenticate.ts'
+import { createAuthenticator, type RequestInfo, type Exposure } from '../../http/authenticate.ts'
 import { corsHeaders } from '../../middleware/cors.ts'
-import { A2A_DOOR } from '../../access-policy.ts'
-import { checkClaim } from '../../http/verify-caller-header.ts'
+import { A2A_POLICY } from '../../access-policy.ts'
+import { verifyCallerHeader } from '../../http/verify-caller-header.ts'
 import { toMessageView } from '../messages/view.ts'
 import { parsePrefer, type Preferences } from '../../http/prefer.ts'
 import { toDomainError } from '../../http/problem.ts'
@@ -35,7 +35,7 @@ export function matchA2a(pathname: string): A2aPath | undefined {
   return { workspaceId, tail: tail === '/' ? '' : tail }
 }
 
-export type A2aKnock = Knock & {
+export type A2aExchange = RequestInfo & {
   path: A2aPath
   method: string
   /** `?…`, or empty. */
@@ -46,7 +46,7 @@ export type A2aKnock = Knock & {
   origin: () => string
   /** The body, or undefined when it is longer than `maxBytes`; no more than that is ever read. */
   readBody: (maxBytes: number) => Promise<Uint8Array | undefined>
-  reply: Reply
+  reply: ResponseWriter
   /** Headers of ours, on every answer. Filled here. */
   own: Record<string, string>
   waitUntil: (work: Promise<unknown>) => void
@@ -55,8 +55,11 @@ export type A2aKnock = Knock & {
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 const CARRIED = new Set(['GET', 'DELETE', ...WITH_BODY])
 
-export function createA2aDoor(services: Services, openness: Openness): (knock: A2aKnock) => Promise<void> {
-  const identify = createIdentify(services, openness)
+export function createA2aHandler(
+  services: Services,
+  openness: Exposure,
+): (knock: A2aExchange) => Promise<void> {
+  const identify = createAuthenticator(services, openness)
   const { config } = services
   const isOpen = config.adminTokens.length === 0
 
@@ -73,7 +76,7 @@ export function createA2aDoor(services: Services, openness: Openness): (knock: A
       const parsed = path.tail === '' && body !== undefined ? parseEnvelope(body) : undefined
       envelope = parsed?.envelope ?? NO_ENVELOPE
       const caller = await identify(knock)
-      checkClaim(caller, knock.header('x-workspace-id'))
+      verifyCallerHeader(caller, knock.header('x-workspace-id'))
       Object.assign(knock.own, services.limits.countRequest(callerKey(caller)))
       const workspaceId = await checkAccess(services, caller, path.workspaceId)
       const preferences = parsePrefer(knock.header('prefer'))
@@ -97,15 +100,15 @@ export function createA2aDoor(services: Services, openness: Openness): (knock: A
         return
       }
       confirm(knock, preferences)
-      await travel(services, request, { reply, waitUntil: knock.waitUntil })
+      await proxyRequest(services, request, { reply, waitUntil: knock.waitUntil })
     } catch (error) {
       tellFailure(services, knock, envelope, error)
     }
   }
 }
 
-function refuseMethod(reply: Reply, { tail }: A2aPath): void {
-  say(reply, 405, { allow: tail === '' ? 'POST' : [...CARRIED].join(', ') }, '')
+function refuseMethod(reply: ResponseWriter, { tail }: A2aPath): void {
+  sendResponse(reply, 405, { allow: tail === '' ? 'POST' : [...CARRIED].join(', ') }, '')
 }
 
 /** What may be completed; to anything else we add nothing (a2a.md §3.9). */
@@ -116,7 +119,11 @@ const isJson = (type: string | undefined) =>
  * The body, up to the limit. Where no credential is asked for, types that a web page can send to a stranger's server without
  * asking are refused (a2a.md §3.9); everything else is for the agent to judge.
  */
-async function readBody(knock: A2aKnock, isOpen: boolean, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readBody(
+  knock: A2aExchange,
+  isOpen: boolean,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
   if (!WITH_BODY.has(knock.method)) return undefined
   const type = (knock.header('content-type') ?? '').toLowerCase()
   if (isOpen && (type === '' || /^(text\/plain|multipart\/|application\/x-www-form-urlencoded)/.test(type))) {
@@ -131,23 +138,23 @@ async function readBody(knock: A2aKnock, isOpen: boolean, maxBytes: number): Pro
 async function checkAccess(services: Services, caller: Caller, id: string): Promise<string> {
   if (!UUID.test(id)) throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found: its id is a UUID')
   const workspaceId = id.toLowerCase()
-  const verdict = decideAccess(A2A_DOOR, caller, workspaceId)
+  const verdict = authorize(A2A_POLICY, caller, workspaceId)
   if (verdict === 'allowed') return workspaceId
   if (verdict === 'forbidden') throw new ProxyError('FORBIDDEN', 'this needs a token with the scope operate')
   if (caller.kind !== 'workspace') throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found')
-  if (await mayTalk(services, caller.workspaceId, workspaceId)) return workspaceId
+  if (await mayCommunicate(services, caller.workspaceId, workspaceId)) return workspaceId
   throw new ProxyError(
     'WORKSPACE_NOT_FOUND',
     `workspace not found among those you may talk to; GET /registry/${caller.workspaceId}/peers lists yours`,
   )
 }
 
-function confirm({ own }: A2aKnock, { wait }: Preferences): void {
+function confirm({ own }: A2aExchange, { wait }: Preferences): void {
   if (wait !== undefined) own['preference-applied'] = `wait=${wait}`
 }
 
 /** `Prefer: respond-async`: stored, and answered with where to look. */
-async function acceptForLater(services: Services, knock: A2aKnock, request: A2aRequest): Promise<void> {
+async function acceptForLater(services: Services, knock: A2aExchange, request: A2aRequest): Promise<void> {
   const { message, depth } = await acceptMessage(services, request)
   knock.waitUntil(deliverSoon(services, message.workspaceId))
   const view = toMessageView(message, request.publicUrl)
@@ -155,21 +162,21 @@ async function acceptForLater(services: Services, knock: A2aKnock, request: A2aR
   const headers = { 'content-type': 'application/json', location: view.url, 'cache-control': 'no-store' }
   // The first three members are what Molecule's clients know of a message that waits (molecule.md §3.4).
   const queued = { queued: true, queue_id: message.id, queue_depth: depth }
-  say(knock.reply, 202, headers, JSON.stringify({ ...queued, ...view }))
+  sendResponse(knock.reply, 202, headers, JSON.stringify({ ...queued, ...view }))
 }
 
-function tellFailure(services: Services, knock: A2aKnock, envelope: Envelope, error: unknown): void {
+function tellFailure(services: Services, knock: A2aExchange, envelope: Envelope, error: unknown): void {
   const { path, reply, requestId } = knock
   const failure = toProxyError(error)
   if (failure.reason === 'INTERNAL') {
     services.log('error', 'an A2A request failed', { request_id: requestId, error: failure.cause })
   }
   if (reply.begun) {
-    reply.cut()
+    reply.destroy()
     return
   }
-  const { body, headers, status } = voiceOf({ tail: path.tail, envelope }).answer(failure)
-  say(reply, status, headers, body)
+  const { body, headers, status } = errorEncoderOf({ tail: path.tail, envelope }).answer(failure)
+  sendResponse(reply, status, headers, body)
 }
 
 const REASONS: Partial<Record<ErrorCode, ProxyReason>> = {

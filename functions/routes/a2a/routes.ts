@@ -2,16 +2,16 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
-import { createA2aDoor, matchA2a } from './handler.ts'
+import { createA2aHandler, matchA2a } from './handler.ts'
 import type { AppEnv } from '../../http/app-env.ts'
-import type { Openness } from '../../http/authenticate.ts'
-import { knockOf } from '../../http/request-info.ts'
-import { readBounded } from '../../http/read-body.ts'
-import { createWebReply } from '../../http/web-response-writer.ts'
+import type { Exposure } from '../../http/authenticate.ts'
+import { requestInfo } from '../../http/request-info.ts'
+import { readBody } from '../../http/read-body.ts'
+import { createWebResponseWriter } from '../../http/web-response-writer.ts'
 
-export function a2aRoutes(services: Services, openness: Openness) {
+export function a2aRoutes(services: Services, openness: Exposure) {
   const app = new OpenAPIHono<AppEnv>()
-  const door = createA2aDoor(services, openness)
+  const door = createA2aHandler(services, openness)
 
   app.all('/workspaces/:id/a2a', pass)
   app.all('/workspaces/:id/a2a/*', async (c, next) =>
@@ -23,16 +23,16 @@ export function a2aRoutes(services: Services, openness: Openness) {
     const path = matchA2a(pathname)
     if (path === undefined) throw new Error(`not a path of A2A: ${pathname}`)
     const own: Record<string, string> = {}
-    const { reply, response } = createWebReply(own, c.req.raw.signal)
+    const { reply, response } = createWebResponseWriter(own, c.req.raw.signal)
     const done = door({
-      ...knockOf(services.config, c),
+      ...requestInfo(services.config, c),
       path,
       method: c.req.method,
       query: search,
       headers: c.req.raw.headers,
       requestId: c.get('requestId'),
       origin: () => origin,
-      readBody: (maxBytes) => readBounded(c.req.raw, maxBytes),
+      readBody: (maxBytes) => readBody(c.req.raw, maxBytes),
       reply,
       own,
       waitUntil: (work) => c.executionCtx.waitUntil(work),

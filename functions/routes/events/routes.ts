@@ -1,7 +1,7 @@
 // GET /events and /workspaces/:id/events: the log, in order; as pages to be asked for, or as a stream that goes on.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { decideAccess } from '../../../lib/auth/authorize.ts'
+import { authorize } from '../../../lib/auth/authorize.ts'
 import type { Caller } from '../../../lib/auth/caller.ts'
 import { DomainError, invalidField } from '../../../lib/platform/errors.ts'
 import {
@@ -10,20 +10,20 @@ import {
   type EventType,
   isEventType,
 } from '../../../lib/events/event-types.ts'
-import { refuseForgotten } from '../../../lib/events/retention.ts'
+import { rejectExpiredCursor } from '../../../lib/events/retention.ts'
 import { readKept } from '../../../lib/events/follow-events.ts'
 import type { EventsQuery } from '../../../lib/events/read-events.ts'
 import { settledSeq } from '../../../lib/events/settled-seq.ts'
-import { showEvent } from '../../../lib/events/event-view.ts'
+import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../../http/app-env.ts'
-import type { Identify } from '../../http/authenticate.ts'
-import { createDoors, IdParam, problem } from '../../http/openapi.ts'
-import { AUDIT_DOOR } from '../../access-policy.ts'
+import type { Authenticate } from '../../http/authenticate.ts'
+import { createRouter, IdParam, problem } from '../../http/openapi.ts'
+import { AUDIT_POLICY } from '../../access-policy.ts'
 import { eventStream } from './stream.ts'
 import { EventView } from './view.ts'
-import { knockOf } from '../../http/request-info.ts'
+import { requestInfo } from '../../http/request-info.ts'
 import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
 
 const Types = z
@@ -101,8 +101,8 @@ const workspaceEventsRoute = createRoute({
 
 type Asked = z.infer<typeof Query> & { workspaceId: string | undefined }
 
-export function eventRoutes(services: Services, identify: Identify) {
-  const app = createDoors()
+export function eventRoutes(services: Services, identify: Authenticate) {
+  const app = createRouter()
 
   async function answer(c: Context<AppEnv>, { after, limit, types, workspaceId }: Asked) {
     const caller = c.get('caller')
@@ -115,11 +115,11 @@ export function eventRoutes(services: Services, identify: Identify) {
     const query = { types, workspaceId, among }
     if (!wantsStream(c)) {
       const page = await readKept(services, { ...query, after: after ?? 0, limit })
-      const events = page.events.map(showEvent) as z.infer<typeof EventView>[]
+      const events = page.events.map(toEventView) as z.infer<typeof EventView>[]
       return c.json({ events, next: page.next }, 200)
     }
     const from = lastEventId(c.req.header('last-event-id')) ?? after
-    const knock = knockOf(services.config, c)
+    const knock = requestInfo(services.config, c)
     return eventStream(services, await startOf(services, query, from), () => identify(knock))
   }
 
@@ -143,7 +143,7 @@ const amongOf = (caller: Caller) => (caller.kind === 'token' ? (caller.workspace
 
 function refuseAdminsOnly(caller: Caller, types: EventType[] | undefined): void {
   const asked = types?.find((type) => ADMINS_ONLY.includes(type))
-  if (asked === undefined || decideAccess(AUDIT_DOOR, caller, undefined) === 'allowed') return
+  if (asked === undefined || authorize(AUDIT_POLICY, caller, undefined) === 'allowed') return
   throw new DomainError('forbidden', `events of the type ${asked} are for those who may read the audit`)
 }
 
@@ -169,6 +169,6 @@ async function startOf(
     })
   }
   // Refused with a status rather than within a stream.
-  await refuseForgotten(services, after, query.types)
+  await rejectExpiredCursor(services, after, query.types)
   return { ...query, after }
 }

@@ -3,7 +3,7 @@
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { followEvents } from '../../../lib/events/follow-events.ts'
 import type { EventsQuery, StoredEvent } from '../../../lib/events/read-events.ts'
-import { showEvent } from '../../../lib/events/event-view.ts'
+import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 
 /** When a client comes back after a stream has ended. */
@@ -42,7 +42,7 @@ export function eventStream(
     if (done === true) return undefined
     const now = services.now().getTime()
     // A Worker's streams end soon, and each of these may be a subrequest.
-    if (services.tail !== undefined && now - proven >= TRUSTED_MS) {
+    if (services.eventTail !== undefined && now - proven >= TRUSTED_MS) {
       await prove()
       proven = now
     }
@@ -85,7 +85,7 @@ const frames = new WeakMap<StoredEvent, string>()
 function frameOf(event: StoredEvent): string {
   const known = frames.get(event)
   if (known !== undefined) return known
-  const frame = `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(showEvent(event))}\n\n`
+  const frame = `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toEventView(event))}\n\n`
   frames.set(event, frame)
   return frame
 }

@@ -9,7 +9,7 @@ import { findMessage, listMessages, waitUntilFinished } from '../../../lib/messa
 import type { Message } from '../../../lib/messages/message.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
-import { createDoors, IdParam, json, problem } from '../../http/openapi.ts'
+import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 import { MessageView, toMessageView } from './view.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -70,7 +70,7 @@ const responseRoute = createRoute({
 const BODILESS = new Set([204, 205, 304])
 
 export function messageRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
 
   async function readMessage(c: Context<AppEnv>, id: string, message: string): Promise<Message> {
     const found = await findMessage(services.db, id, message)

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { decodeBase64 } from '../../../lib/platform/encoding.ts'
 import type { Message } from '../../../lib/messages/message.ts'
 import { isNestedWithin, MAX_NESTING } from '../../../lib/platform/postgres-text.ts'
-import { moment } from '../../http/openapi.ts'
+import { nullableTimestamp } from '../../http/openapi.ts'
 
 export const MessageView = z
   .object({
@@ -22,8 +22,8 @@ export const MessageView = z
     response_status: z.int().nullable(),
     response: z.unknown(),
     created_at: z.iso.datetime(),
-    sent_at: moment,
-    finished_at: moment,
+    sent_at: nullableTimestamp,
+    finished_at: nullableTimestamp,
     expires_at: z.iso.datetime(),
   })
   .openapi('Message')

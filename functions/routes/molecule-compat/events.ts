@@ -7,7 +7,7 @@ import { newestEvents } from '../../../lib/events/newest-events.ts'
 import type { EventsQuery } from '../../../lib/events/read-events.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
-import { createDoors, IdParam, json, problem } from '../../http/openapi.ts'
+import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 import { statusView } from './routes.ts'
 
 export const MoleculeEvents = z.array(
@@ -47,7 +47,7 @@ const moleculeEventsRoute = createRoute({
 })
 
 export function moleculeEventRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
   app.openapi(moleculeEventsRoute, async (c) => {
     const { id } = c.req.valid('param')
     if (!services.config.moleculeCompat) {

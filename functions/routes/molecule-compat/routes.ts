@@ -11,7 +11,7 @@ import { DomainError } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { createWorkspaceToken } from '../../../lib/tokens/workspace-tokens.ts'
 import { STATUSES, type WorkspaceStatus } from '../../../lib/lifecycle/lifecycle.ts'
-import { actingFor, createDoors, IdParam, json, problem } from '../../http/openapi.ts'
+import { withCaller, createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 
 /** A workspace's status on the wire. */
 export const StatusView = z.enum([...STATUSES, 'online'])
@@ -34,7 +34,7 @@ const testTokenRoute = createRoute({
 })
 
 export function moleculeCompatRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
   app.openapi(testTokenRoute, async (c) => {
     if (!services.config.moleculeCompat) {
       throw new DomainError(
@@ -44,7 +44,7 @@ export function moleculeCompatRoutes(services: Services) {
     }
     const { id } = c.req.valid('param')
     c.header('cache-control', 'no-store')
-    const token = await createWorkspaceToken(actingFor(services, c), id)
+    const token = await createWorkspaceToken(withCaller(services, c), id)
     return c.json({ auth_token: token, workspace_id: id }, 200)
   })
   return app

@@ -9,7 +9,15 @@ import { pauseWorkspace, resumeWorkspace } from '../../../lib/workspaces/pause.t
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { RestartInput, restartWorkspace } from '../../../lib/workspaces/restart.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
-import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
+import {
+  withCaller,
+  createRouter,
+  reconcileAfterResponse,
+  IdParam,
+  json,
+  jsonBody,
+  problem,
+} from '../../http/openapi.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
@@ -64,17 +72,20 @@ const explainRoute = createRoute({
   },
 })
 
-export function workspaceVerbRoutes(services: Services) {
-  const app = createDoors()
+export function workspaceCommandRoutes(services: Services) {
+  const app = createRouter()
   const view = (c: Context, row: Workspace) =>
     toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
   /** The workspace that was named, after the verb: as it is, or as it has become if the caller waits. */
   const after = async (c: Context, ids: string[]) =>
-    view(c, (await follow(services, c, ids)) ?? (await getWorkspace(services.db, ids[0] ?? '')))
+    view(
+      c,
+      (await reconcileAfterResponse(services, c, ids)) ?? (await getWorkspace(services.db, ids[0] ?? '')),
+    )
 
   app.openapi(restartRoute, async (c) => {
     const wanted = await restartWorkspace(
-      actingFor(services, c),
+      withCaller(services, c),
       c.req.valid('param').id,
       c.req.valid('json'),
     )
@@ -85,7 +96,7 @@ export function workspaceVerbRoutes(services: Services) {
   app.openapi(
     verbRoute('pause', paused, 'Its machine and those of its descendants are stopped.'),
     async (c) => {
-      const ids = await pauseWorkspace(actingFor(services, c), c.req.valid('param').id)
+      const ids = await pauseWorkspace(withCaller(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), paused_count: ids.length }, 200)
     },
   )
@@ -94,7 +105,7 @@ export function workspaceVerbRoutes(services: Services) {
   app.openapi(
     verbRoute('resume', resumed, 'Its machine and those of its descendants are started.'),
     async (c) => {
-      const ids = await resumeWorkspace(actingFor(services, c), c.req.valid('param').id)
+      const ids = await resumeWorkspace(withCaller(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)
     },
   )
@@ -104,7 +115,7 @@ export function workspaceVerbRoutes(services: Services) {
     verbRoute('hibernate', WorkspaceView, 'Its machine sleeps until a message or a restart wakes it.', force),
     async (c) => {
       const row = await hibernateWorkspace(
-        actingFor(services, c),
+        withCaller(services, c),
         c.req.valid('param').id,
         c.req.query('force') === 'true',
       )

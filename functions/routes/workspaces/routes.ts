@@ -12,7 +12,15 @@ import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
 import { cursorOf, parseCursor } from '../../http/pagination.ts'
-import { actingFor, createDoors, follow, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
+import {
+  withCaller,
+  createRouter,
+  reconcileAfterResponse,
+  IdParam,
+  json,
+  jsonBody,
+  problem,
+} from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
@@ -105,7 +113,7 @@ const removeRoute = createRoute({
 })
 
 export function workspaceRoutes(services: Services) {
-  const app = createDoors()
+  const app = createRouter()
   const view = (c: Context, row: Workspace) =>
     toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
 
@@ -132,7 +140,7 @@ export function workspaceRoutes(services: Services) {
     const key = idempotencyKeyOf(c)
     const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
     const { row, replayed } = await createWorkspace(
-      actingFor(services, c),
+      withCaller(services, c),
       c.req.valid('json'),
       c.get('caller'),
       idempotency,
@@ -142,7 +150,7 @@ export function workspaceRoutes(services: Services) {
       c.header('idempotency-replayed', 'true')
       return c.json(replayed as z.infer<typeof WorkspaceView>, 201)
     }
-    return c.json(view(c, (await follow(services, c, [row.id])) ?? row), 201)
+    return c.json(view(c, (await reconcileAfterResponse(services, c, [row.id])) ?? row), 201)
   })
 
   app.openapi(readRoute, async (c) => {
@@ -156,15 +164,19 @@ export function workspaceRoutes(services: Services) {
   })
 
   app.openapi(changeRoute, async (c) => {
-    const row = await updateWorkspace(actingFor(services, c), c.req.valid('param').id, c.req.valid('json'))
+    const row = await updateWorkspace(withCaller(services, c), c.req.valid('param').id, c.req.valid('json'))
     const workspace = view(c, row)
     return c.json({ status: 'updated' as const, needs_restart: workspace.needs_restart, workspace }, 200)
   })
 
   app.openapi(removeRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const removed = await removeWorkspace(actingFor(services, c), id, c.req.valid('query').confirm === 'true')
-    await follow(services, c, removed)
+    const removed = await removeWorkspace(
+      withCaller(services, c),
+      id,
+      c.req.valid('query').confirm === 'true',
+    )
+    await reconcileAfterResponse(services, c, removed)
     return c.json(
       { status: 'removed' as const, cascade_deleted: removed.filter((other) => other !== id).length },
       200,

@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi'
 import type { Config } from '../../../lib/config/config.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
-import { moment } from '../../http/openapi.ts'
+import { nullableTimestamp } from '../../http/openapi.ts'
 
 export const Reason = z
   .object({ code: z.string(), message: z.string(), hint: z.string(), fly_request_id: z.string().optional() })
@@ -43,12 +43,12 @@ export const WorkspaceView = z
     last_error_rate: z.number(),
     last_sample_error: z.string(),
     uptime_seconds: z.int(),
-    registered_at: moment,
-    last_heartbeat_at: moment,
-    last_active_at: moment,
-    deadline_at: moment,
-    ready_at: moment,
-    removed_at: moment,
+    registered_at: nullableTimestamp,
+    last_heartbeat_at: nullableTimestamp,
+    last_active_at: nullableTimestamp,
+    deadline_at: nullableTimestamp,
+    ready_at: nullableTimestamp,
+    removed_at: nullableTimestamp,
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })

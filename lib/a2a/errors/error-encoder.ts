@@ -5,17 +5,17 @@ import type { ProxyError } from './proxy-error.ts'
 
 const ERROR_DOMAIN = 'workspaces.a2a'
 
-export type Spoken = { status: number; headers: Record<string, string>; body: string }
+export type EncodedError = { status: number; headers: Record<string, string>; body: string }
 
-export type Voice = {
+export type ErrorEncoder = {
   /** The whole answer. */
-  answer(error: ProxyError): Spoken
+  answer(error: ProxyError): EncodedError
   /** One event, for a stream that has begun: a plain `data:` frame is what all clients understand (a2a.md §2.5). */
   frame(error: ProxyError): string
 }
 
 /** For JSON-RPC: `data` is an object for 0.3 and unknown methods, a list of `ErrorInfo` for 1.0. */
-export function jsonRpcVoice({ id, method }: Pick<Envelope, 'id' | 'method'>): Voice {
+export function jsonRpcErrors({ id, method }: Pick<Envelope, 'id' | 'method'>): ErrorEncoder {
   return voiceOf((error) => {
     const { code, message } = error
     const data = isV1Method(method) ? [errorInfo(error)] : { reason: error.reason, ...factsOf(error) }
@@ -24,7 +24,7 @@ export function jsonRpcVoice({ id, method }: Pick<Envelope, 'id' | 'method'>): V
 }
 
 /** For HTTP+JSON, both lines: a `google.rpc.Status`. */
-export const restVoice: Voice = voiceOf((error) => ({
+export const restErrors: ErrorEncoder = voiceOf((error) => ({
   error: {
     code: error.status,
     status: rpcStatusOf(error.status),
@@ -33,7 +33,7 @@ export const restVoice: Voice = voiceOf((error) => ({
   },
 }))
 
-function voiceOf(bodyOf: (error: ProxyError) => object): Voice {
+function voiceOf(bodyOf: (error: ProxyError) => object): ErrorEncoder {
   return {
     answer(error) {
       const headers: Record<string, string> = {

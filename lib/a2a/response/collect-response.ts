@@ -1,11 +1,11 @@
 // The caller's end where nobody listens: an answer is gathered as a whole, to be stored.
 import { concatBytes } from '../../platform/encoding.ts'
-import type { Reply } from './response-writer.ts'
+import type { ResponseWriter } from './response-writer.ts'
 
 export type CollectedAnswer = { status: number; type: string | null; body: Uint8Array }
 
 /** @param maxBytes an answer that is longer counts as a caller who hangs up */
-export function collectReply(maxBytes: number): { reply: Reply; answer: () => CollectedAnswer } {
+export function collectResponse(maxBytes: number): { reply: ResponseWriter; answer: () => CollectedAnswer } {
   let status = 0
   let type: string | null = null
   const chunks: Uint8Array[] = []
@@ -13,13 +13,13 @@ export function collectReply(maxBytes: number): { reply: Reply; answer: () => Co
   const take = (chunk: Uint8Array) => {
     length += chunk.length
     if (length <= maxBytes) chunks.push(chunk)
-    else reply.onGone?.()
+    else reply.onDisconnect?.()
   }
-  const reply: Reply = {
+  const reply: ResponseWriter = {
     // Nobody has heard anything until it is stored.
     begun: false,
     onDrain: undefined,
-    onGone: undefined,
+    onDisconnect: undefined,
     head(answered, headers) {
       status = answered
       type = headers['content-type']?.toString() ?? null
@@ -31,7 +31,7 @@ export function collectReply(maxBytes: number): { reply: Reply; answer: () => Co
     end(last) {
       if (last !== undefined) take(last)
     },
-    cut() {},
+    destroy() {},
   }
   return {
     reply,

@@ -1,7 +1,7 @@
 // An event stream that begins before its agent is there: comments while the workspace wakes up, so that nobody on the way
 // gives up, then whatever the agent says. Its status is lost by this, so it is done only for callers who asked for a stream
 // and would else wait in silence (a2a.md §3.10).
-import { type Reply, toBytes } from './response-writer.ts'
+import { type ResponseWriter, toBytes } from './response-writer.ts'
 
 /** Between two comments, in milliseconds. */
 const COMMENT_EVERY_MS = 10_000
@@ -16,7 +16,7 @@ const HEADERS = {
  * Begins the stream on the caller's reply.
  * @returns the reply to go on with: an event stream passes through it, any other answer is wrapped into one event
  */
-export function beginEarly(reply: Reply): Reply {
+export function beginKeepaliveStream(reply: ResponseWriter): ResponseWriter {
   reply.head(200, HEADERS, true)
   const comment = () => void reply.write(toBytes(': waiting for the workspace\n\n'))
   comment()
@@ -45,9 +45,9 @@ export function beginEarly(reply: Reply): Reply {
       const lines = parts.join('').split(/\r\n|\r|\n/)
       reply.end(toBytes(`${lines.map((line) => `data: ${line}\n`).join('')}\n`))
     },
-    cut() {
+    destroy() {
       quiet()
-      reply.cut()
+      reply.destroy()
     },
     set onDrain(listener) {
       reply.onDrain = listener
@@ -55,8 +55,8 @@ export function beginEarly(reply: Reply): Reply {
     get onDrain() {
       return reply.onDrain
     },
-    set onGone(listener) {
-      reply.onGone =
+    set onDisconnect(listener) {
+      reply.onDisconnect =
         listener === undefined
           ? undefined
           : () => {
@@ -64,8 +64,8 @@ export function beginEarly(reply: Reply): Reply {
               listener()
             }
     },
-    get onGone() {
-      return reply.onGone
+    get onDisconnect() {
+      return reply.onDisconnect
     },
   }
 }

@@ -2,7 +2,7 @@
 // answers with (functions/http/web-response-writer.ts, functions/node/response-writer.ts).
 import type { HeaderRecord } from '../wire/headers.ts'
 
-export type Reply = {
+export type ResponseWriter = {
   /** Whether the head is out: from then on nothing can be said by a status any more. */
   readonly begun: boolean
   /** `flush`: send it now, although nothing is to be written yet. */
@@ -11,10 +11,10 @@ export type Reply = {
   write(chunk: Uint8Array): boolean
   end(last?: Uint8Array): void
   /** Cuts the connection: what was written is not the whole, and must not look like it. */
-  cut(): void
+  destroy(): void
   onDrain: (() => void) | undefined
   /** Called once when the caller hangs up before the end; at once when it has already. */
-  onGone: (() => void) | undefined
+  onDisconnect: (() => void) | undefined
 }
 
 const encoder = new TextEncoder()
@@ -22,7 +22,12 @@ const encoder = new TextEncoder()
 export const toBytes = (text: string): Uint8Array => encoder.encode(text)
 
 /** A whole answer of ours. */
-export function say(reply: Reply, status: number, headers: HeaderRecord, text: string): void {
+export function sendResponse(
+  reply: ResponseWriter,
+  status: number,
+  headers: HeaderRecord,
+  text: string,
+): void {
   const body = toBytes(text)
   reply.head(status, { ...headers, 'content-length': String(body.length) }, false)
   reply.end(body)

@@ -3,7 +3,7 @@ import { ForbiddenTarget } from '../../egress/egress-policy.ts'
 import type { Transport } from './transport.ts'
 
 /** @throws ForbiddenTarget for a request to any other origin */
-export function transportOnlyTo(isAllowed: (origin: string) => boolean, transport: Transport): Transport {
+export function restrictTransport(isAllowed: (origin: string) => boolean, transport: Transport): Transport {
   return (request, receiver) => {
     if (!isAllowed(request.origin)) {
       throw new ForbiddenTarget(`${request.origin} is none of the places this service calls`)

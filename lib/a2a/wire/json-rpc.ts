@@ -1,6 +1,6 @@
 // The JSON-RPC frame around A2A, as far as a proxy needs it: who is answered (the id), which dialect the method belongs
 // to, and what may be sent twice. A leaf: knows nothing of workspaces, and judges nothing that is the agent's to judge.
-import { parseExactly, type RawNumber } from './lossless-json.ts'
+import { parseLossless, type RawNumber } from './lossless-json.ts'
 
 /**
  * A request id as it came: 0, "", null, "1" and 1 are all different (a2a.md §2.4). A number that JavaScript cannot hold is kept
@@ -46,7 +46,7 @@ export function parseEnvelope(bytes: Uint8Array): { envelope: Envelope; text: st
 /** The `id` of a body as it was written, where it is not one of the numbers that are the same in JavaScript. */
 function exactNumber(id: number, text: string): RequestId {
   if (Number.isSafeInteger(id)) return id
-  return (parseExactly(text) as { id: RawNumber }).id
+  return (parseLossless(text) as { id: RawNumber }).id
 }
 
 /** 1.0 methods are PascalCase, 0.3 methods contain a slash; nothing else tells them apart (a2a.md §1.3). */

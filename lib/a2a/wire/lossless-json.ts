@@ -6,7 +6,7 @@
  */
 export function changeJson(text: string, change: (value: unknown) => unknown): string {
   try {
-    const changed = change(parseExactly(text))
+    const changed = change(parseLossless(text))
     return changed === undefined ? text : JSON.stringify(changed)
   } catch (error) {
     // Far deeper than any message: left as it is, for the agent to judge.
@@ -19,7 +19,7 @@ export function changeJson(text: string, change: (value: unknown) => unknown): s
 export type RawNumber = { readonly rawJSON: string }
 
 /** @throws SyntaxError; RangeError for text that is nested too deeply */
-export const parseExactly = (text: string): unknown => JSON.parse(text, keepNumbers)
+export const parseLossless = (text: string): unknown => JSON.parse(text, keepNumbers)
 
 function keepNumbers(_key: string, value: unknown, context?: { source?: string }): unknown {
   const source = context?.source

@@ -6,7 +6,7 @@ import type { Envelope } from './json-rpc.ts'
 const SENDS_0_3 = new Set(['message/send', 'message/stream'])
 
 /** @returns the body to send: the original text where nothing was missing */
-export function completeMessage(text: string, { body, method }: Envelope): string {
+export function normalizeMessage(text: string, { body, method }: Envelope): string {
   if (body === undefined) return text
   // What Molecule's own callers send has no frame at all; a body that has one is never given an id (a2a.md §1.4).
   const bare = !Object.hasOwn(body, 'jsonrpc') && method !== undefined

@@ -1,5 +1,5 @@
 // What an agent's answer says, in words: for lists and previews, never for the answer itself (a2a.md §1.5).
-import { toStorableText } from '../../platform/postgres-text.ts'
+import { toPostgresText } from '../../platform/postgres-text.ts'
 import { isObject, type JsonObject } from './lossless-json.ts'
 
 /** Characters of a preview, at most. */
@@ -15,14 +15,14 @@ export function readAnswer(body: Uint8Array): { text: string } | { error: string
   }
   if (!isObject(answer)) return { error: 'the answer is not a JSON-RPC response' }
   const { error, result } = answer
-  if (isObject(error)) return { error: toStorableText(messageOf(error)) }
+  if (isObject(error)) return { error: toPostgresText(messageOf(error)) }
   if (!isObject(result)) return { text: '' }
   const said = isObject(result['task'])
     ? result['task']
     : isObject(result['message'])
       ? result['message']
       : result
-  const text = toStorableText(textOf(said))
+  const text = toPostgresText(textOf(said))
   const state = stateOf(said)
   return FAILED.test(state) ? { error: text === '' ? `the task is ${state}` : text } : { text }
 }

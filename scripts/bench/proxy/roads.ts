@@ -35,7 +35,7 @@ type Proxy = {
 }
 
 /** @returns undefined where this computer does not have what the road is made of */
-export async function openRoad(
+export async function openTarget(
   name: RoadName,
   agentPort: number,
   database: DatabaseKind,

@@ -4,7 +4,7 @@ import { startListening } from './child.ts'
 import { type Clients, type Figures, MEASUREMENTS, type Round, startClients, warmUp } from './measure.ts'
 import { kbPerIdleStream } from './memory.ts'
 import type { Measured } from './report.ts'
-import { type DatabaseKind, openRoad, type Road, type RoadName } from './roads.ts'
+import { type DatabaseKind, openTarget, type Road, type RoadName } from './roads.ts'
 import { median } from './statistics.ts'
 
 export type RunOptions = {
@@ -35,7 +35,7 @@ export async function runBench(options: RunOptions): Promise<Measured> {
 async function measureMemory({ names, seconds, database, say, clients, agentPort }: Place) {
   const memory = new Map<RoadName, number>()
   for (const name of names) {
-    const road = await openRoad(name, agentPort, database)
+    const road = await openTarget(name, agentPort, database)
     // Without a proxy there is no memory of its own.
     if (road?.pid === undefined) continue
     say(`${name}: idle streams`)
@@ -53,7 +53,7 @@ async function measureRounds({ names, seconds, rounds, database, say, clients, a
   const roads: Road[] = []
   try {
     for (const name of names) {
-      const road = await openRoad(name, agentPort, database)
+      const road = await openTarget(name, agentPort, database)
       if (road === undefined) {
         say(`${name} is not installed: left out`)
         continue
