@@ -1,5 +1,5 @@
 # The control plane on Node, as a small image: TypeScript runs as it is, so there is nothing to build but the packages.
-# Settings come from the environment (README.md); where and how to run it is told in DEPLOY.md.
+# Settings come from the environment (docs/configuration.md); docs/deploy.md says where and how to run it.
 FROM node:24-alpine AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./

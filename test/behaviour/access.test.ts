@@ -18,7 +18,7 @@ const ROWS: Row[] = readFileSync(new URL('../../SECURITY.md', import.meta.url), 
     const [, door, scope, some, agent] = /^\| `([A-Z]+ [^`]+)` \| (.+) \| (.+) \| (.+) \|$/.exec(line) ?? []
     return door === undefined ? [] : [{ door, scope: scope ?? '', some: some ?? '', agent: agent ?? '' }]
   })
-const isGuarded = ({ agent, scope }: Row) => scope !== 'nobody asks' && !agent.includes('checked')
+const isGuarded = ({ agent, scope }: Row) => scope !== 'public' && !agent.includes('checked')
 const GUARDED = ROWS.filter(isGuarded)
 
 const SCOPES = ['read', 'operate', 'admin']
@@ -119,8 +119,8 @@ describe('with ADMIN_TOKEN', () => {
         return row.agent === 'no' ? 403 : 'allowed'
       case 'a peer':
       case 'a stranger':
-        if (row.agent.endsWith('as found')) return 'allowed'
-        if (row.agent === 'whom it may talk to') return who === 'a peer' ? 'allowed' : 404
+        if (row.agent.endsWith('decided per record')) return 'allowed'
+        if (row.agent === 'its peers') return who === 'a peer' ? 'allowed' : 404
         return /(workspaces|registry|events)\/:id/.test(row.door) ? 404 : 403
       default:
         return 401
@@ -181,7 +181,7 @@ describe('with ADMIN_TOKEN', () => {
   test('what asks for nothing is open', async () => {
     // Without one for a while it is not ready.
     await h.sweep()
-    const open = ROWS.filter(({ door, scope }) => scope === 'nobody asks' && door.startsWith('GET '))
+    const open = ROWS.filter(({ door, scope }) => scope === 'public' && door.startsWith('GET '))
     for (const { door } of open) {
       expect([door, (await h.fetchRaw(door.slice(4))).status]).toEqual([door, door === 'GET /' ? 302 : 200])
     }
