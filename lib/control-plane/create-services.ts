@@ -25,6 +25,7 @@ import type { Services } from './services.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
+import { sleep as interruptibleSleep } from '../platform/sleep.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
 
 export type RuntimeServices = {
@@ -52,7 +53,7 @@ const REMEMBERED_MS = 5_000
 const REMEMBERED = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: RuntimeServices): Services {
-  const { log, now = () => new Date(), sleep = realSleep, tracer = NO_TRACER } = outside
+  const { log, now = () => new Date(), sleep = interruptibleSleep, tracer = NO_TRACER } = outside
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
   const clock = () => now().getTime()
@@ -171,16 +172,3 @@ const counting =
       signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]),
     })
   }
-
-/** Resolves after `ms`, or as soon as the signal aborts. */
-function realSleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal?.addEventListener('abort', done)
-  })
-}

@@ -15,16 +15,3 @@ export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise
     signal.removeEventListener('abort', abort)
   }
 }
-
-/** Waits `ms` milliseconds. Rejects with the signal's reason when it aborts first. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  try {
-    await (signal ? orAbort(over, signal) : over)
-  } finally {
-    clearTimeout(timer)
-  }
-}

@@ -2,7 +2,8 @@
 // what the policy in retry.ts allows. Nothing else in this folder calls fetch.
 
 import type { z } from 'zod'
-import { orAbort, sleep as pause } from './abort.ts'
+import { sleep as interruptibleSleep } from '../platform/sleep.ts'
+import { orAbort } from './abort.ts'
 import type { FlyAction } from './actions.ts'
 import { readBody, readScrap } from './body.ts'
 import { FlyError } from './errors.ts'
@@ -85,7 +86,7 @@ type Attempt = { number: number; doubtful: boolean; status: number; requestId: s
 export function createRequester(options: FlyClientOptions): Requester {
   // Taken out of the object because Workers refuse a fetch that is called as somebody's method.
   const { fetch, budget, onCall } = options
-  const { now = () => Date.now(), random = () => Math.random(), sleep = pause } = options
+  const { now = () => Date.now(), random = () => Math.random(), sleep = interruptibleSleep } = options
   const baseUrl = new URL(options.baseUrl ?? DEFAULT_BASE_URL).href.replace(/\/+$/, '')
   const authorization = authorizationHeader(options.token)
   const secrets = splitToken(options.token)
@@ -218,9 +219,7 @@ export function createRequester(options: FlyClientOptions): Requester {
         if (delay === undefined) throw error
         doubtful = error.applied === 'unknown'
         // An abort ends the sleep early; the check at the top of the loop speaks for it.
-        await sleep(delay, signal).catch((reason: unknown) => {
-          if (!signal?.aborted) throw reason
-        })
+        await sleep(delay, signal)
       }
     }
   }

@@ -1,0 +1,10 @@
+// UUIDs as text. Hex digits may be in either case (RFC 9562 §4); Postgres and everything here compares the lower-case form.
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+/** Whether a text is a UUID of any version, in either case. */
+export const isUuid = (text: string): boolean => UUID.test(text)
+
+/** @returns the UUID in lower case, or undefined for a text that is none */
+export const normalizeUuid = (text: string): string | undefined =>
+  isUuid(text) ? text.toLowerCase() : undefined

@@ -1,0 +1,86 @@
+// The small tools that everything above shares.
+import { describe, expect, test } from 'vitest'
+import { forEachConcurrently } from '../../lib/platform/concurrency.ts'
+import { sleep } from '../../lib/platform/sleep.ts'
+import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
+
+describe('forEachConcurrently', () => {
+  test('runs at most as many items at once as the limit allows, and all of them', async () => {
+    let running = 0
+    let most = 0
+    const done: number[] = []
+    const rest = await forEachConcurrently([1, 2, 3, 4, 5, 6, 7], 3, async (item) => {
+      most = Math.max(most, ++running)
+      await new Promise((resolve) => setImmediate(resolve))
+      running--
+      done.push(item)
+    })
+    expect(most).toBe(3)
+    expect(new Set(done)).toEqual(new Set([1, 2, 3, 4, 5, 6, 7]))
+    expect(rest).toEqual([])
+  })
+
+  test('returns the items that were not begun once mayBegin is false, after the others have ended', async () => {
+    const ended: string[] = []
+    const rest = await forEachConcurrently(
+      ['a', 'b', 'c', 'd'],
+      2,
+      async (item) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        ended.push(item)
+      },
+      () => ended.length === 0,
+    )
+    expect(ended).toEqual(['a', 'b'])
+    expect(rest).toEqual(['c', 'd'])
+  })
+
+  test('rejects with the first error and begins nothing after it', async () => {
+    const begun: number[] = []
+    const run = forEachConcurrently([1, 2, 3, 4], 1, (item) => {
+      begun.push(item)
+      return item === 2 ? Promise.reject(new Error('two')) : Promise.resolve()
+    })
+    await expect(run).rejects.toThrow('two')
+    expect(begun).toEqual([1, 2])
+  })
+
+  test('also rejects with an error that work throws before it returns a promise', async () => {
+    const run = forEachConcurrently([1, 2], 2, () => {
+      throw new Error('at once')
+    })
+    await expect(run).rejects.toThrow('at once')
+  })
+})
+
+describe('sleep', () => {
+  test('resolves at once when its signal has aborted before it begins', async () => {
+    await sleep(60_000, AbortSignal.abort())
+  })
+
+  test('resolves when its signal aborts while it runs', async () => {
+    const controller = new AbortController()
+    const slept = sleep(60_000, controller.signal)
+    controller.abort()
+    await slept
+  })
+})
+
+describe('UUIDs', () => {
+  test('are recognised in either case and compared in lower case', () => {
+    const upper = '0191E5A3-7C1B-7DEF-8A90-1234567890AB'
+    expect(isUuid(upper)).toBe(true)
+    expect(normalizeUuid(upper)).toBe('0191e5a3-7c1b-7def-8a90-1234567890ab')
+  })
+
+  test.each([
+    '',
+    'x',
+    '0191e5a37c1b7def8a901234567890ab',
+    '0191e5a3-7c1b-7def-8a90-1234567890ab ',
+    'g191e5a3-7c1b-7def-8a90-1234567890ab',
+  ])('do not include "%s"', (text) => {
+    expect(isUuid(text)).toBe(false)
+    expect(normalizeUuid(text)).toBeUndefined()
+  })
+})
