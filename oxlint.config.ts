@@ -102,15 +102,18 @@ export default defineConfig({
       }),
     },
     ...folders,
-    {
-      files: ['lib/emulator/**'],
+    ...['', '*/', '*/*/'].map((folder, depth) => ({
+      files: [`lib/emulator/${folder}*.ts`],
       rules: restrict(node, {
-        group: ['**/{drizzle,functions,test,scripts}/**', ...order.map((folder) => `../${folder}/**`)],
+        group: [
+          '**/{drizzle,functions,test,scripts}/**',
+          ...order.map((name) => `${'../'.repeat(depth + 1)}${name}/**`),
+        ],
         message: 'The emulator stands for Fly: it imports only itself and packages.',
       }),
-    },
+    })),
     {
-      files: ['lib/emulator/node/**', 'lib/emulator/{process-host,guest-process,file-store,forward}.ts'],
+      files: ['lib/emulator/node/**'],
       rules: {
         ...restrict({
           group: ['**/{drizzle,functions,test,scripts}/**'],

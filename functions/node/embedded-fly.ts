@@ -1,15 +1,15 @@
 // The embedded Fly: starts the emulator's two listeners beside the server, with machines as processes of this computer.
 // From here on it is reached over HTTP only, like the real one.
 import type { Config } from '../../lib/config/config.ts'
-import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'
-import { createFileStore } from '../../lib/emulator/file-store.ts'
-import { createProcessHost } from '../../lib/emulator/process-host.ts'
+import { createFileStore } from '../../lib/emulator/node/file-store.ts'
+import { createProcessHost } from '../../lib/emulator/node/process-host.ts'
 import { repositoryOf, RUNTIMES, runtimeImage } from '../../lib/machines/runtimes.ts'
 import { listen } from './http-server.ts'
 
 const HOST = '127.0.0.1'
-const SAMPLE_AGENT = new URL('../../lib/emulator/sample-agent.ts', import.meta.url).href
+const SAMPLE_AGENT = new URL('../../lib/emulator/sample-agent/sample-agent.ts', import.meta.url).href
 
 export type EmbeddedFly = { apiUrl: string; proxyUrl: string; close(): Promise<void> }
 

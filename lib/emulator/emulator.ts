@@ -1,22 +1,22 @@
 // Somebody else's cloud in a box: an emulated Fly whose Machines API and Fly Proxy are two fetch functions. Code that
 // works against it should work on Fly, and flyctl can look at it; see the README for what is and is not there.
 
-import { createApi } from './api.ts'
-import { startAutostop } from './autostop.ts'
-import { createCloud } from './cloud.ts'
-import { createFaults } from './faults.ts'
-import type { Faults } from './faults.ts'
-import { createFlyProxy } from './fly-proxy.ts'
-import type { Host } from './host.ts'
-import { createJournal } from './journal.ts'
-import { ALL_REGIONS } from './regions.ts'
-import { snapshotOf } from './snapshot.ts'
-import type { MachineSnapshot } from './snapshot.ts'
-import { createMemoryStore } from './store.ts'
-import type { EmulatorStore } from './store.ts'
-import { DEFAULT_TIMINGS } from './timings.ts'
-import type { Timings } from './timings.ts'
-import { createWorld } from './world.ts'
+import { createApi } from './api/api.ts'
+import { startAutostop } from './proxy/autostop.ts'
+import { createCloud } from './apps/cloud.ts'
+import { createFaults } from './faults/faults.ts'
+import type { Faults } from './faults/faults.ts'
+import { createFlyProxy } from './proxy/fly-proxy.ts'
+import type { Host } from './guests/host.ts'
+import { createJournal } from './store/journal.ts'
+import { ALL_REGIONS } from './apps/regions.ts'
+import { snapshotOf } from './machines/snapshot.ts'
+import type { MachineSnapshot } from './machines/snapshot.ts'
+import { createMemoryStore } from './store/memory-store.ts'
+import type { EmulatorStore } from './store/memory-store.ts'
+import { DEFAULT_TIMINGS } from './shared/timings.ts'
+import type { Timings } from './shared/timings.ts'
+import { createWorld } from './machines/context.ts'
 
 export type EmulatorOptions = {
   /** What runs the guests. The emulator closes it with itself. */

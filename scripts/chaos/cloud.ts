@@ -1,11 +1,11 @@
 // The Fly of a chaos run: the emulator behind real sockets, guests that are sample agents and count the messages they get,
 // and an operator's own access to the API.
 import { listen } from '../../functions/node/http-server.ts'
-import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
-import type { Program } from '../../lib/emulator/host.ts'
-import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 
 /** Image of the machines that are nobody's business but their owner's. */
 export const FOREIGN_IMAGE = 'docker.io/somebody/elses:1'

@@ -1,5 +1,5 @@
 // Fly's bad days: every kind of fault that the emulator knows, put in force and taken away at random.
-import type { FaultInput } from '../../lib/emulator/fault-kinds.ts'
+import type { FaultInput } from '../../lib/emulator/faults/fault-kinds.ts'
 import type { Cloud } from './cloud.ts'
 import { type Chance, sleep } from './random.ts'
 

@@ -1,6 +1,6 @@
 // What a chaos run has to prove, checked on what is left: the database's rows and events, the machines at the emulated Fly,
 // and what users were told.
-import type { MachineSnapshot } from '../../lib/emulator/snapshot.ts'
+import type { MachineSnapshot } from '../../lib/emulator/machines/snapshot.ts'
 import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../lib/provisioner/fly/labels.ts'
 import { isTransient, WANTED_MACHINE } from '../../lib/lifecycle/lifecycle.ts'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'

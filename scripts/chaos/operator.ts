@@ -1,6 +1,6 @@
 // Somebody with flyctl: stops, starts, restarts, updates and destroys our machines by hand, keeps machines of their own in
 // our apps, and leaves machines with our mark behind that no workspace knows.
-import type { MachineSnapshot } from '../../lib/emulator/snapshot.ts'
+import type { MachineSnapshot } from '../../lib/emulator/machines/snapshot.ts'
 import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../lib/provisioner/fly/labels.ts'
 import { type Cloud, FOREIGN_IMAGE } from './cloud.ts'
 import type { Chance } from './random.ts'

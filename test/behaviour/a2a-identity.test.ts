@@ -1,7 +1,7 @@
 // Who is who on the A2A road: the caller's credential ends at the door, the agent knows us by a secret of its own and the
 // caller only by what it has proven, and agents reach those that the tree allows.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 import { IN_WORKERD } from '../support/place-name.ts'
 

@@ -2,7 +2,7 @@
 // agent's.
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 import { IN_WORKERD } from '../support/place-name.ts'
 

@@ -3,7 +3,7 @@
 import { isNotNull } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const crashing: Program = async () => 3

@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const SECRET = 'a secret that only the forge knows'

@@ -1,6 +1,6 @@
 // Agents calling home, with the wire of Molecule's runtimes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 /** Listens, and leaves calling home to the test. */

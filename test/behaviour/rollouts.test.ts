@@ -1,8 +1,8 @@
 // Another image for a fleet, a few workspaces at a time: in order, around those at work, past those asleep; and back again by
 // itself when the image is bad. What counts is what the machines at Fly run.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { askRegion, createHarness, type FlyMachine, type Harness, type Json } from '../support/harness.ts'
 import { createGate, createPuppet, reply } from '../support/scripted-agent.ts'
 

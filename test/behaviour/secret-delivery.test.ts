@@ -1,8 +1,8 @@
 // On the way from the database to the machine, secret values pass through Fly: among an app's secrets, where lists of machines
 // do not show them, and not for longer than a machine may need them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { isStillNeeded } from '../../lib/secrets/delete-delivered.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 

@@ -1,6 +1,6 @@
 // Everything that can be asked of a workspace, from every status in which it makes sense, and the refusal where it does not.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
 let h: Harness

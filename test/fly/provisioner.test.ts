@@ -1,5 +1,5 @@
-import type { Program } from '../../lib/emulator/host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness } from '../support/harness.ts'
 import { describeProvisioner } from './provisioner-contract.ts'
 

@@ -1,7 +1,7 @@
 // Two servers on one Postgres, as in production: one may die or be told to go, and nothing stops, is done twice or gets lost.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Client } from 'pg'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 import type { Json } from '../support/harness.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'

@@ -1,9 +1,9 @@
 // The whole product: the control plane in the place that is tested (place.ts), the emulated Fly with its machines in this
 // process, and a clock that can be moved. Tests knock on its doors and look at what a caller or Fly could see.
 import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulator.ts'
-import type { Program } from '../../lib/emulator/host.ts'
-import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import type { SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { openNodePlace } from './node-place.ts'
 import { IN_WORKERD } from './place-name.ts'

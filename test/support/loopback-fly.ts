@@ -1,10 +1,10 @@
 // The emulated Fly behind loopback ports of this process, for control planes that run outside it: another process, workerd.
 import { listen } from '../../functions/node/http-server.ts'
-import { withLostConnections } from '../../lib/emulator/connection-lost.ts'
+import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'
-import type { Program } from '../../lib/emulator/host.ts'
-import { createInProcessHost } from '../../lib/emulator/in-process-host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { QUICK } from './quick-timings.ts'
 import { plainly } from './plain-http.ts'
 

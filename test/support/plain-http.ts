@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import type { First } from '../../functions/node/http-server.ts'
-import { ConnectionLost } from '../../lib/emulator/connection-lost.ts'
+import { ConnectionLost } from '../../lib/emulator/shared/connection-lost.ts'
 
 /** Takes every request. A handler that rejects with {@link ConnectionLost} closes the socket with nothing written. */
 export const plainly =

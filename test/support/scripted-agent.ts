@@ -1,5 +1,5 @@
 // An agent on strings: it writes down every message that reaches it, and answers whatever the test says.
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 
 export type Arrival = {
   workspaceId: string

@@ -1,6 +1,6 @@
 // The Worker started in workerd, with Neon's protocol or a Hyperdrive, and Fly's two doors on loopback ports of this process.
 import { Miniflare } from 'miniflare'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createPostgresDatabase } from './database.ts'
 import { startLoopbackFly } from './loopback-fly.ts'
 import { startNeonBridge } from './neon-bridge.ts'

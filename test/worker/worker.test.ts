@@ -3,7 +3,7 @@
 import { gzipSync } from 'node:zlib'
 import { neon } from '@neondatabase/serverless'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/host.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
 import * as zod from 'zod'
 import { connectNeon } from '../../drizzle/drivers/neon.ts'
 import * as zodForWorkers from '../../functions/worker/zod/index.ts'

@@ -1,6 +1,6 @@
 // An agent's machine: its port 8000 is the agent's real socket.
-import { forwardToPort } from '../../../lib/emulator/forward.ts'
-import type { Program } from '../../../lib/emulator/host.ts'
+import { forwardToPort } from '../../../lib/emulator/node/forward.ts'
+import type { Program } from '../../../lib/emulator/guests/host.ts'
 
 export const machineOf =
   ({ port }: { port: number }): Program =>

@@ -1,6 +1,6 @@
 // Where the control plane runs: as the Node server in a process of its own, or as the Worker in workerd. Both over real
 // sockets, a real Postgres and the same emulated Fly.
-import type { Program } from '../../../lib/emulator/host.ts'
+import type { Program } from '../../../lib/emulator/guests/host.ts'
 import { createPostgresDatabase } from '../../support/database.ts'
 import { startLoopbackFly } from '../../support/loopback-fly.ts'
 import { freePorts } from '../../support/ports.ts'

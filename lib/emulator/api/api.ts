@@ -1,0 +1,76 @@
+// The HTTP door of the emulated Fly: the Machines API under /v1, GraphQL for flyctl, and the emulator's own /_emulator.
+
+import { Hono } from 'hono'
+import { addAdminRoutes } from './routes/admin.ts'
+import { addAppRoutes } from './routes/apps.ts'
+import { addLeaseRoutes } from './routes/leases.ts'
+import { addLifecycleRoutes } from './routes/lifecycle.ts'
+import { addMachineRoutes } from './routes/machines.ts'
+import { addMetadataRoutes } from './routes/metadata.ts'
+import { addSecretRoutes } from './routes/secrets.ts'
+import { addPlatformRoutes } from './routes/platform.ts'
+import type { Cloud } from '../apps/cloud.ts'
+import { ConnectionLost } from '../shared/connection-lost.ts'
+import { createRoute } from './route.ts'
+import type { Faults } from '../faults/faults.ts'
+import { FlyError, notEmulated } from '../shared/fly-error.ts'
+import { addGraphqlRoute } from './graphql/queries.ts'
+import { createRateLimits } from './rate-limits.ts'
+import { snapshotOf } from '../machines/snapshot.ts'
+import { createTokens } from './tokens.ts'
+
+/** Parts of the real API that answer 501 here, by the start of what follows the app or the version. */
+const NOT_EMULATED: [RegExp, string][] = [
+  [/^\/v1\/(apps|orgs)\/[^/]+\/volumes(\/|$)/, 'volumes'],
+  [/^\/v1\/apps\/[^/]+\/secretkeys(\/|$)/, 'secret keys'],
+  [/^\/v1\/apps\/[^/]+\/certificates(\/|$)/, 'certificates'],
+  [/^\/v1\/apps\/[^/]+\/machines\/[^/]+\/memory(\/|$)/, 'memory balloon'],
+  [/^\/v1\/tokens\/(oidc|kms|authenticate|authorize)$/, 'token services but /v1/tokens/current'],
+]
+
+/** @param tokens accepted tokens, undefined for any; when they are given the emulator's own door asks for one too */
+export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undefined): Hono {
+  const { world } = cloud
+  const api = new Hono()
+  const checker = createTokens(tokens)
+  const limits = createRateLimits(world.now)
+
+  api.use('*', async (context, next) => {
+    await next()
+    context.res.headers.set('fly-request-id', `${world.ulid()}-${world.regions[0] ?? 'iad'}`)
+    context.res.headers.set('server', 'Fly/emulator')
+    context.res.headers.set('via', '1.1 fly.io')
+  })
+
+  const route = createRoute(api, cloud, checker, limits.take)
+  addAppRoutes(route)
+  addMachineRoutes(route)
+  addLifecycleRoutes(route)
+  addLeaseRoutes(route)
+  addMetadataRoutes(route)
+  addSecretRoutes(route)
+  addPlatformRoutes(route)
+  addGraphqlRoute(route)
+  addAdminRoutes(
+    api,
+    faults,
+    () => cloud.allMachines().map(snapshotOf),
+    (header) => {
+      if (tokens !== undefined) checker.authenticate(header, '', cloud)
+    },
+  )
+
+  api.notFound((context) => {
+    const missing = NOT_EMULATED.find(([path]) => path.test(context.req.path))
+    return (missing === undefined ? new FlyError(404, 'not found') : notEmulated(missing[1])).toResponse()
+  })
+
+  api.onError((error) => {
+    if (error instanceof FlyError) return error.toResponse()
+    // Must leave the process as a broken connection, not as an answer.
+    if (error instanceof ConnectionLost) throw error
+    world.log(`internal error: ${error.stack ?? String(error)}`)
+    return new FlyError(500, 'unknown: internal error').toResponse()
+  })
+  return api
+}

@@ -1,0 +1,36 @@
+// Fly's rate limits (fly.md §6): each action has its own bucket per machine, or per app where an action has no machine.
+
+import { FlyError } from '../shared/fly-error.ts'
+
+type Limit = { perSecond: number; burst: number }
+
+const LIMITS: Record<string, Limit> = {
+  'machine.get': { perSecond: 5, burst: 10 },
+  'app.delete': { perSecond: 100 / 60, burst: 100 },
+}
+const DEFAULT_LIMIT: Limit = { perSecond: 1, burst: 3 }
+
+export type RateLimits = {
+  /** @throws FlyError 429 when `action` on `identifier` has come too often */
+  take: (action: string, identifier: string) => void
+}
+
+export function createRateLimits(now: () => number): RateLimits {
+  const buckets = new Map<string, { tokens: number; at: number }>()
+  return {
+    take(action, identifier) {
+      const limit = LIMITS[action] ?? DEFAULT_LIMIT
+      const key = `${action} ${identifier}`
+      const time = now()
+      const bucket = buckets.get(key) ?? { tokens: limit.burst, at: time }
+      const refilled = bucket.tokens + (Math.max(0, time - bucket.at) / 1000) * limit.perSecond
+      const tokens = Math.min(limit.burst, refilled)
+      if (tokens < 1) {
+        buckets.set(key, { tokens, at: time })
+        // The exact body is not known; the proxy's log calls it this (fly.md §6). No Retry-After is documented.
+        throw new FlyError(429, 'rate limit exceeded')
+      }
+      buckets.set(key, { tokens: tokens - 1, at: time })
+    },
+  }
+}

@@ -1,0 +1,115 @@
+// Records as the API shows them (fly.md §2.1, §2.9).
+
+import { currentLease, strippedLease } from '../machines/leases.ts'
+import type { AppRecord, MachineEvent, MachineRecord } from '../store/records.ts'
+import type { World } from '../machines/context.ts'
+
+/** Events shown inside a machine. */
+const SHOWN_EVENTS = 20
+
+const rfc3339 = (time: number): string => new Date(time).toISOString()
+
+type Shown = {
+  includeLeases?: boolean
+  /** List rows with less in them: no config, checks, events, host_status, nonce. */
+  summary?: boolean
+  /** Given only to the creator or updater that asked for a lease. */
+  nonce?: string | undefined
+}
+
+export function renderMachine(
+  world: World,
+  record: MachineRecord,
+  shown: Shown = {},
+): Record<string, unknown> {
+  const base = {
+    id: record.id,
+    name: record.name,
+    state: record.state,
+    region: record.region,
+    version: record.version,
+    instance_id: record.version,
+    private_ip: record.privateIp,
+    created_at: rfc3339(record.createdAt),
+    updated_at: rfc3339(record.updatedAt),
+    image_ref: record.imageRef,
+    ...(record.cordoned ? { cordoned: true } : {}),
+  }
+  if (shown.summary === true) return base
+  const lease = shown.includeLeases === true ? currentLease(record, world.now()) : undefined
+  const extra = {
+    ...(shown.nonce === undefined ? {} : { nonce: shown.nonce }),
+    ...(lease === undefined ? {} : { lease: strippedLease(lease) }),
+    events: record.events.slice(0, SHOWN_EVENTS).map(renderEvent),
+    checks: record.checks,
+  }
+  if (world.faults.hostUnreachable(record)) {
+    return { ...base, ...extra, host_status: 'unreachable', config: null, incomplete_config: record.config }
+  }
+  return { ...base, ...extra, host_status: 'ok', config: record.config }
+}
+
+/** The machine as an older version saw it: its config then, and `replaced` for good. */
+export function renderOldVersion(
+  world: World,
+  record: MachineRecord,
+  version: string,
+): Record<string, unknown> | undefined {
+  const old = record.versions.find((one) => one.version === version)
+  if (old === undefined) return undefined
+  const machine = renderMachine(world, { ...record, config: old.config, imageRef: old.imageRef })
+  if (version === record.version) return machine
+  return { ...machine, state: 'replaced', version, instance_id: version }
+}
+
+export const renderEvent = (event: MachineEvent): Record<string, unknown> => ({ ...event })
+
+/** A row of `GET /v1/orgs/{slug}/machines`. */
+export const renderOrgMachine = (record: MachineRecord, summary: boolean): Record<string, unknown> => ({
+  id: record.id,
+  name: record.name,
+  app_name: record.app,
+  state: record.state,
+  region: record.region,
+  private_ip: record.privateIp,
+  version: record.version,
+  created_at: rfc3339(record.createdAt),
+  updated_at: rfc3339(record.updatedAt),
+  ...(summary
+    ? {}
+    : {
+        config: {
+          guest: record.config.guest,
+          image: record.config.image,
+          ...(record.config.metadata === undefined ? {} : { metadata: record.config.metadata }),
+        },
+      }),
+})
+
+export const renderOrganization = (slug: string): Record<string, unknown> => ({
+  name: slug,
+  slug,
+  internal_numeric_id: 1,
+})
+
+export const renderApp = (world: World, app: AppRecord, machineCount: number): Record<string, unknown> => ({
+  id: app.id,
+  internal_numeric_id: app.numericId,
+  name: app.name,
+  network: app.network,
+  network_cidr: 'fdaa::/48',
+  status: machineCount > 0 ? 'deployed' : 'pending',
+  machine_count: machineCount,
+  volume_count: 0,
+  organization: renderOrganization(world.organization),
+})
+
+export const renderIp = (ip: AppRecord['ips'][number]): Record<string, unknown> => ({
+  ip: ip.ip,
+  region: ip.region,
+  service_name: ip.serviceName ?? '',
+  shared: ip.shared,
+  egress: ip.type.startsWith('egress'),
+  created_at: rfc3339(ip.createdAt),
+  ...(ip.network === undefined ? {} : { network: { name: ip.network, org_slug: '' } }),
+})

@@ -1,0 +1,110 @@
+// What every API call goes through: token, lateness and refusals by fault, rate limit, the handler itself, and a reply
+// that is only sent once what it says is kept in the store.
+
+import type { Hono } from 'hono'
+import type { Cloud } from '../apps/cloud.ts'
+import type { CallSubject } from '../faults/faults.ts'
+import { FlyError } from '../shared/fly-error.ts'
+import { assertMayWrite } from '../machines/leases.ts'
+import type { MachineRunner } from '../machines/machine-runner.ts'
+import type { AppRecord } from '../store/records.ts'
+import type { Tokens } from './tokens.ts'
+
+/** One call, as its handler sees it. */
+export type Call = {
+  cloud: Cloud
+  /** A path parameter, decoded. */
+  param: (name: string) => string
+  query: URLSearchParams
+  signal: AbortSignal
+  /** The bearer token without its scheme. */
+  token: string
+  /** Who a lease taken by this call belongs to. */
+  owner: string
+  /** The lease nonce header, if any. */
+  nonce: string | undefined
+  /** @throws FlyError 400 when there is a body and it is not JSON; undefined when there is none */
+  body: () => Promise<unknown>
+  /** The app of the path. @throws FlyError 404, 403 */
+  app: () => AppRecord
+  /** The machine of the path. @throws FlyError 404 */
+  machine: () => MachineRunner
+  /** The machine of the path, about to be changed. @throws FlyError 404; 409 when leased to another; 408 when its host is away */
+  machineToWrite: () => MachineRunner
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+export type Route = (
+  method: Method,
+  path: string,
+  action: string,
+  handler: (call: Call) => Promise<Response> | Response,
+) => void
+
+/** What an action's rate limit is counted by; undefined for the organization (fly.md §6). */
+const limitedBy = (
+  action: string,
+  machine: string | undefined,
+  app: string | undefined,
+): string | undefined => (action === 'app.delete' ? undefined : (machine ?? app))
+
+/** The means to add one call to the API. `action` names it for rate limits and faults. */
+export function createRoute(
+  api: Hono,
+  cloud: Cloud,
+  tokens: Tokens,
+  takeFromLimit: (action: string, identifier: string) => void,
+): Route {
+  const { world } = cloud
+  return (method, path, action, handler) => {
+    api.on(method, path, async (context) => {
+      const url = new URL(context.req.url)
+      const param = (name: string): string => context.req.param(name) ?? ''
+      const token = tokens.authenticate(context.req.header('authorization'), param('app'), cloud)
+      const app = param('app') === '' ? undefined : param('app')
+      const id = param('id') === '' ? undefined : param('id')
+      const named = id === undefined ? undefined : cloud.allMachines().find(({ record }) => record.id === id)
+      const subject: CallSubject = { action, app, machine: id, machineName: named?.record.name }
+
+      const latency = world.faults.latency(subject)
+      if (latency > 0) await world.pause(latency)
+      if (world.closing.aborted) throw new FlyError(503, 'unavailable: the emulator is closing')
+      // The limits are the Machines API's; GraphQL is another service.
+      const limited = action !== 'graphql' && (world.faults.rateLimits() ?? world.rateLimits)
+      if (limited) takeFromLimit(action, limitedBy(action, id, app) ?? world.organization)
+      world.faults.refuse(subject)
+
+      const call: Call = {
+        cloud,
+        param,
+        query: url.searchParams,
+        signal: context.req.raw.signal,
+        token,
+        owner: tokens.ownerOf(token),
+        nonce: context.req.header('fly-machine-lease-nonce'),
+        async body() {
+          const text = await context.req.text()
+          if (text.trim() === '') return undefined
+          try {
+            return JSON.parse(text) as unknown
+          } catch {
+            throw new FlyError(400, 'invalid_argument: the request body is not valid JSON')
+          }
+        },
+        app: () => cloud.getApp(param('app')),
+        machine: () => cloud.getMachine(cloud.getApp(param('app')), param('id')),
+        machineToWrite() {
+          const runner = call.machine()
+          if (world.faults.hostUnreachable(runner.record)) throw new FlyError(408, '', { empty: true })
+          assertMayWrite(runner.record, call.nonce, world.now())
+          return runner
+        },
+      }
+      const response = await handler(call)
+      await world.journal.flush()
+      world.faults.spoil(subject)
+      return response
+    })
+  }
+}

@@ -1,0 +1,150 @@
+// The organization's apps and machines: who is called what, who belongs where, and which names are taken.
+
+import { secretsOf } from './app-secrets.ts'
+import { FlyError } from '../shared/fly-error.ts'
+import { appId, publicIp } from '../shared/ids.ts'
+import { MachineRunner } from '../machines/machine-runner.ts'
+import type { AppRecord, IpRecord, MachineRecord } from '../store/records.ts'
+import type { World } from '../machines/context.ts'
+
+/** Machines booted at a time after the emulator came back. */
+const RECOVERIES_AT_ONCE = 2
+/** How long a destroyed machine is remembered across restarts. Fly's own time is not known (fly.md §13). */
+const DESTROYED_KEPT_MS = 7 * 24 * 3_600_000
+
+export type Cloud = {
+  world: World
+  /** @throws FlyError 422 `name_taken` or for a name that is none */
+  createApp: (name: string, network?: string) => AppRecord
+  findApp: (name: string) => AppRecord | undefined
+  /** @throws FlyError 404, or 403 when the app is another organization's (fly.md §1.2) */
+  getApp: (name: string) => AppRecord
+  apps: () => AppRecord[]
+  /** Destroys the app's machines, then forgets the app. Settles when it is gone. */
+  deleteApp: (app: AppRecord) => Promise<void>
+  addIp(
+    app: AppRecord,
+    ip: { type: string; region?: string; network?: string; serviceName?: string },
+  ): IpRecord
+  addMachine: (record: MachineRecord) => MachineRunner
+  /** @throws FlyError 404 */
+  getMachine: (app: AppRecord, id: string) => MachineRunner
+  /** All of one app's machines, oldest first, destroyed ones too. */
+  machinesOf: (app: AppRecord) => MachineRunner[]
+  /** All machines there ever were, oldest first. */
+  allMachines: () => MachineRunner[]
+  /** Brings machines back after the emulator was away; settles when they all rest. */
+  recover: () => Promise<void>
+}
+
+export function createCloud(
+  world: World,
+  loaded: { apps: AppRecord[]; machines: MachineRecord[] },
+  foreignApps: string[],
+): Cloud {
+  const apps = new Map(loaded.apps.map((app) => [app.name, app]))
+  const runnerOf = (record: MachineRecord) =>
+    new MachineRunner(world, record, () => secretsOf(apps.get(record.app)))
+  const byAge = (a: { createdAt: number; id: string }, b: typeof a): number =>
+    a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
+  const isForgotten = (record: MachineRecord): boolean =>
+    record.state === 'destroyed' && world.now() - record.updatedAt > DESTROYED_KEPT_MS
+  for (const record of loaded.machines.filter(isForgotten)) world.journal.machineRemoved(record.id)
+  const machines = new Map(
+    loaded.machines
+      .filter((record) => !isForgotten(record))
+      .toSorted(byAge)
+      .map((record) => [record.id, runnerOf(record)]),
+  )
+  const allMachines = (): MachineRunner[] =>
+    [...machines.values()].toSorted((a, b) => byAge(a.record, b.record))
+  const machinesOf = (app: AppRecord): MachineRunner[] =>
+    allMachines().filter(({ record }) => record.appId === app.id)
+
+  async function deleteApp(app: AppRecord): Promise<void> {
+    app.deleting = true
+    world.journal.app(app)
+    await Promise.all(machinesOf(app).map((runner) => runner.destroy('user')))
+    apps.delete(app.name)
+    world.journal.appRemoved(app.name)
+  }
+
+  return {
+    world,
+    createApp(name, network) {
+      if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
+        throw new FlyError(
+          422,
+          'Validation failed: Name may only contain numbers, lowercase letters and dashes',
+        )
+      }
+      if (apps.has(name) || foreignApps.includes(name)) {
+        throw new FlyError(422, 'Validation failed: Name has already been taken', { code: 'name_taken' })
+      }
+      const app: AppRecord = {
+        id: appId(),
+        numericId: 1000 + apps.size,
+        name,
+        network: network ?? 'default',
+        createdAt: world.now(),
+        ips: [],
+        deployTokens: [],
+        deleting: false,
+      }
+      apps.set(name, app)
+      world.journal.app(app)
+      return app
+    },
+    findApp: (name) => apps.get(name),
+    getApp(name) {
+      const app = apps.get(name)
+      if (app !== undefined) return app
+      if (foreignApps.includes(name)) throw new FlyError(403, 'You do not have access to this app')
+      throw new FlyError(404, 'app not found')
+    },
+    apps: () => [...apps.values()].toSorted(byAge),
+    deleteApp,
+    addIp(app, { type, region, network, serviceName }) {
+      const shared = type === 'shared_v4'
+      const ip: IpRecord = {
+        ip: publicIp(type, shared),
+        type,
+        region: region ?? 'global',
+        shared,
+        createdAt: world.now(),
+        ...(network === undefined ? {} : { network }),
+        ...(serviceName === undefined ? {} : { serviceName }),
+      }
+      app.ips.push(ip)
+      world.journal.app(app)
+      return ip
+    },
+    addMachine(record) {
+      const runner = runnerOf(record)
+      machines.set(record.id, runner)
+      return runner
+    },
+    getMachine(app, id) {
+      const runner = machines.get(id)
+      if (
+        runner === undefined ||
+        runner.record.appId !== app.id ||
+        world.faults.hiddenFromGets(runner.record)
+      ) {
+        throw new FlyError(404, 'machine not found')
+      }
+      return runner
+    },
+    machinesOf,
+    allMachines,
+    async recover() {
+      const queue = allMachines()
+      for (const runner of queue) runner.lostMemory()
+      const work = async (): Promise<void> => {
+        for (let next = queue.shift(); next !== undefined; next = queue.shift()) await next.recover()
+      }
+      await Promise.all(Array.from({ length: RECOVERIES_AT_ONCE }, work))
+      await Promise.all([...apps.values()].filter((app) => app.deleting).map(deleteApp))
+    },
+  }
+}

@@ -1,0 +1,205 @@
+// Keeps the faults in force and answers, for each place where one can strike, whether it does. The rest of the
+// emulator asks here and nowhere else, so without faults it behaves as Fly does on a good day.
+
+import { ConnectionLost } from '../shared/connection-lost.ts'
+import { faultSchema } from './fault-kinds.ts'
+import type { Fault, FaultInput, FaultKind } from './fault-kinds.ts'
+import { FlyError } from '../shared/fly-error.ts'
+import type { MachineRecord } from '../store/records.ts'
+
+/** A fault in force, with its handle and how often it may still strike. */
+export type ActiveFault = Fault & { id: string }
+
+/** What tests and `/_emulator/faults` use. */
+export type Faults = {
+  /**
+   * Puts a fault in force and returns its id.
+   * @throws ZodError for a fault that is not one; FlyError 404 when `out-of-memory` names no running machine
+   */
+  add(fault: FaultInput): string
+  list(): ActiveFault[]
+  /** Removes one; false when there is none of that id (it may be used up). */
+  remove(id: string): boolean
+  clear(): void
+}
+
+/** What a call is about, for matching faults and rate limits. */
+export type CallSubject = {
+  action: string
+  app?: string | undefined
+  machine?: string | undefined
+  machineName?: string | undefined
+}
+
+/** What the emulator itself asks. */
+export type FaultQueries = {
+  /** Milliseconds to wait before the answer. */
+  latency(call: CallSubject): number
+  /** @throws FlyError when the call is to be refused before it is done */
+  refuse(call: CallSubject): void
+  /** @throws FlyError or ConnectionLost when the reply of the call, which was done, is to be spoilt */
+  spoil(call: CallSubject): void
+  /** The error for a create in `region`, or undefined when there is room. */
+  noRoom(region: string, on: 'create' | 'start' | 'update', organization: string): FlyError | undefined
+  hostUnreachable(machine: MachineRecord): boolean
+  /** The exit code to die with, or undefined to boot well. */
+  bootCrash(machine: MachineRecord): number | undefined
+  deaf(machine: MachineRecord): boolean
+  hiddenFromLists(machine: MachineRecord): boolean
+  hiddenFromGets(machine: MachineRecord): boolean
+  /** Whether rate limits are switched by a fault; undefined leaves it to the emulator's option. */
+  rateLimits(): boolean | undefined
+}
+
+type CallFault = { action?: string | undefined; app?: string | undefined; machine?: string | undefined }
+
+type Options = { now: () => number; seed: number; onOutOfMemory: (machine: string) => boolean }
+
+export function createFaults(options: Options): Faults & FaultQueries {
+  const random = seededRandom(options.seed)
+  let active: ActiveFault[] = []
+  let count = 0
+
+  const ofKind = <K extends FaultKind>(kind: K): (Extract<Fault, { kind: K }> & { id: string })[] =>
+    active.filter((fault): fault is Extract<Fault, { kind: K }> & { id: string } => fault.kind === kind)
+
+  /** Counts one strike, and drops the fault when that was its last. */
+  function strike(fault: { id: string; times?: number | undefined }): void {
+    if (fault.times === undefined) return
+    fault.times -= 1
+    if (fault.times <= 0) active = active.filter((other) => other.id !== fault.id)
+  }
+
+  const findFor = <K extends 'lose-reply' | 'ambiguous' | 'answer' | 'latency'>(kind: K, call: CallSubject) =>
+    ofKind(kind).filter(
+      (fault: CallFault) =>
+        (fault.action === undefined || fault.action === '*' || fault.action === call.action) &&
+        (fault.app === undefined || fault.app === call.app) &&
+        (fault.machine === undefined || fault.machine === call.machine || fault.machine === call.machineName),
+    )
+
+  const isOn = (
+    fault: { app?: string | undefined; machine?: string | undefined },
+    record: MachineRecord,
+  ): boolean =>
+    (fault.app === undefined || fault.app === record.app) &&
+    (fault.machine === undefined || fault.machine === record.id || fault.machine === record.name)
+
+  const isYoung = (kind: 'stale-list' | 'late-get', record: MachineRecord): boolean =>
+    ofKind(kind).some((fault) => isOn(fault, record) && options.now() - record.createdAt < fault.ms)
+
+  return {
+    add(input) {
+      const fault = faultSchema.parse(input)
+      const id = `fault-${++count}`
+      if (fault.kind === 'out-of-memory') {
+        if (!options.onOutOfMemory(fault.machine))
+          throw new FlyError(404, `no started machine ${fault.machine}`)
+        return id
+      }
+      active.push({ ...fault, id })
+      return id
+    },
+    list: () => active.map((fault) => ({ ...fault })),
+    remove(id) {
+      const before = active.length
+      active = active.filter((fault) => fault.id !== id)
+      return active.length < before
+    },
+    clear() {
+      active = []
+    },
+
+    latency(call) {
+      return findFor('latency', call).reduce((total, fault) => {
+        strike(fault)
+        return total + fault.ms
+      }, 0)
+    },
+    refuse(call) {
+      for (const fault of findFor('answer', call)) {
+        if (fault.probability !== undefined && random() >= fault.probability) continue
+        strike(fault)
+        throw new FlyError(fault.status, fault.body ?? textFor(fault.status))
+      }
+    },
+    spoil(call) {
+      const [lost] = findFor('lose-reply', call)
+      if (lost !== undefined) {
+        strike(lost)
+        throw new ConnectionLost('fetch failed: the connection was lost before the reply')
+      }
+      const [ambiguous] = findFor('ambiguous', call)
+      if (ambiguous === undefined) return
+      strike(ambiguous)
+      throw new FlyError(ambiguous.status, textFor(ambiguous.status), { empty: ambiguous.status === 408 })
+    },
+    noRoom(region, on, organization) {
+      const fault = ofKind('capacity').find(
+        (one) =>
+          (one.region === undefined || one.region === region) && (on === 'create' || one.as === 'host'),
+      )
+      if (fault === undefined) return undefined
+      strike(fault)
+      return capacityError(fault.as, region, organization)
+    },
+    hostUnreachable: (record) => ofKind('host-unreachable').some((fault) => isOn(fault, record)),
+    bootCrash(record) {
+      const fault = ofKind('boot-crash').find((one) => isOn(one, record))
+      if (fault === undefined) return undefined
+      strike(fault)
+      return fault.exitCode
+    },
+    deaf: (record) => ofKind('deaf').some((fault) => isOn(fault, record)),
+    hiddenFromLists: (record) => isYoung('stale-list', record),
+    hiddenFromGets: (record) => isYoung('late-get', record),
+    rateLimits: () => ofKind('rate-limits').at(-1)?.on,
+  }
+}
+
+/** The refusals of fly.md §8.3, with Fly's texts. */
+function capacityError(
+  as: Extract<Fault, { kind: 'capacity' }>['as'],
+  region: string,
+  organization: string,
+): FlyError {
+  switch (as) {
+    case 'region':
+      return new FlyError(422, `could not find a candidate host in region ${region}`, {
+        code: 'insufficient_capacity',
+      })
+    case 'region-aborted':
+      return new FlyError(409, 'aborted: no capacity')
+    case 'volume':
+      return new FlyError(412, 'insufficient resources to create new machine with existing volume', {
+        code: 'volume_placement_capacity',
+      })
+    case 'host':
+      return new FlyError(
+        409,
+        'aborted: could not reserve resource for machine: insufficient memory available to fulfill request',
+      )
+    case 'quota':
+      return new FlyError(
+        403,
+        `organization "${organization}" is using 51200 MB of memory in ${region} which is over the allowed quota. please consider other regions`,
+      )
+  }
+}
+
+function textFor(status: number): string {
+  if (status === 429) return 'rate limit exceeded'
+  if (status === 408) return 'deadline_exceeded: request to the host timed out'
+  return status >= 500 ? 'unknown: internal error' : 'refused by a fault'
+}
+
+/** mulberry32: small, and the same numbers for the same seed. */
+function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}

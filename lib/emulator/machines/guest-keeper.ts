@@ -1,0 +1,97 @@
+// Keeps the program of one machine: its checks while it runs, its end when asked for, and the news when it ends by
+// itself. The state machine above it decides what those ends mean.
+
+import { runChecks } from './health-checks.ts'
+import type { Guest, GuestExit } from '../guests/host.ts'
+import type { MachineRecord } from '../store/records.ts'
+import type { World } from './context.ts'
+
+/** What becomes of a program that the kernel killed for want of memory. */
+const OUT_OF_MEMORY: GuestExit = { exitCode: 137, signal: 'SIGKILL', oomKilled: true }
+
+type Listeners = {
+  /** The program ended and nobody had asked it to. */
+  onExit: (exit: GuestExit) => void
+  onCheck: () => void
+}
+
+export class GuestKeeper {
+  /** The running or suspended program, if there is one. */
+  guest: Guest | undefined
+  readonly #world: World
+  readonly #record: MachineRecord
+  readonly #listeners: Listeners
+  /** A guest whose end was asked for: its exit is no news. */
+  #ending: Guest | undefined
+  #outOfMemory = false
+  #endChecks: () => void = () => undefined
+
+  constructor(world: World, record: MachineRecord, listeners: Listeners) {
+    this.#world = world
+    this.#record = record
+    this.#listeners = listeners
+  }
+
+  /** Takes charge of a program that has just been booted. */
+  keep(guest: Guest): void {
+    this.guest = guest
+    this.#outOfMemory = false
+    void this.#watch(guest)
+  }
+
+  async #watch(guest: Guest): Promise<void> {
+    const exit = await guest.exited
+    if (this.guest !== guest || this.#ending === guest) return
+    this.guest = undefined
+    this.#endChecks()
+    this.#listeners.onExit(this.#outOfMemory ? OUT_OF_MEMORY : exit)
+  }
+
+  startChecks(): void {
+    if (this.guest === undefined) return
+    this.#endChecks = runChecks(this.#world, this.#record, this.guest, this.#listeners.onCheck)
+  }
+
+  suspend(): void {
+    this.#endChecks()
+    this.guest?.suspend()
+  }
+
+  /** Ends the program as the kernel does when memory runs out. */
+  outOfMemory(): void {
+    this.#outOfMemory = true
+    this.guest?.kill()
+  }
+
+  /** Signals the program, and kills it when it has not ended in time. Undefined when none runs. */
+  async end(
+    signal = 'SIGINT',
+    timeoutMs = this.#world.timings.killTimeoutMs,
+  ): Promise<GuestExit | undefined> {
+    const { guest } = this
+    if (guest === undefined) return undefined
+    this.#endChecks()
+    this.#ending = guest
+    guest.resume()
+    const giveUp = this.#world.after(timeoutMs, () => guest.kill())
+    guest.signal(signal)
+    const exit = await guest.exited
+    giveUp()
+    if (this.guest === guest) this.guest = undefined
+    return exit
+  }
+
+  /** Ends the program, or drops its snapshot, without ceremony. */
+  drop(): void {
+    const { guest } = this
+    this.#endChecks()
+    this.guest = undefined
+    guest?.kill()
+  }
+
+  /** The emulator itself is going: what happens to the program from here on is no news. */
+  abandon(): void {
+    this.#endChecks()
+    this.#ending = this.guest
+  }
+}

@@ -1,0 +1,125 @@
+// Runs a machine's checks (fly.md §4.4) against its guest while it is started, and keeps the results in its record.
+
+import { parseDuration } from '../config/duration.ts'
+import type { Guest } from '../guests/host.ts'
+import type { Check, MachineConfig } from '../config/machine-config.ts'
+import type { CheckResult, MachineRecord } from '../store/records.ts'
+import { isReachable } from '../guests/is-reachable.ts'
+import type { World } from './context.ts'
+
+type NamedCheck = { name: string; check: Check; port: number; affectsRouting: boolean }
+
+/** Milliseconds, for checks that do not say. */
+const DEFAULT_INTERVAL = 15_000
+const DEFAULT_TIMEOUT = 5000
+
+/** All checks of a config, under the names they are reported by. */
+export function namedChecks(config: MachineConfig): NamedCheck[] {
+  const own = Object.entries(config.checks ?? {}).map(([name, check]) => ({
+    name,
+    check,
+    port: check.port ?? 0,
+    affectsRouting: check.kind === 'readiness',
+  }))
+  const ofServices = (config.services ?? []).flatMap((service) =>
+    (service.checks ?? []).map((check) => ({ check, port: check.port ?? service.internal_port })),
+  )
+  return [
+    ...own,
+    ...ofServices.map(({ check, port }, index) => ({
+      name: `servicecheck-${String(index).padStart(2, '0')}-${check.type ?? 'tcp'}-${port}`,
+      check,
+      port,
+      affectsRouting: true,
+    })),
+  ]
+}
+
+/** Whether a failing check keeps the machine out of the proxy's routing. One that has not run yet does not. */
+export const failsRouting = (record: MachineRecord): boolean =>
+  namedChecks(record.config).some(
+    ({ name, affectsRouting }) =>
+      affectsRouting && record.checks.some((result) => result.name === name && result.status === 'critical'),
+  )
+
+/**
+ * Starts the checks of a machine that has just come to run. `onChange` is told when a status changed.
+ * @returns a function that ends them
+ */
+export function runChecks(
+  world: World,
+  record: MachineRecord,
+  guest: Guest,
+  onChange: () => void,
+): () => void {
+  const ended = new AbortController()
+  for (const named of namedChecks(record.config)) {
+    const interval = milliseconds(named.check.interval, DEFAULT_INTERVAL)
+    const again = async (): Promise<void> => {
+      if (ended.signal.aborted) return
+      const result = await probe(world, record, guest, named, ended.signal)
+      if (ended.signal.aborted) return
+      const { checks } = record
+      const index = checks.findIndex((one) => one.name === named.name)
+      const before = checks[index]
+      const changed = before?.status !== result.status
+      const kept: CheckResult = {
+        name: named.name,
+        ...result,
+        updated_at: before === undefined || changed ? new Date(world.now()).toISOString() : before.updated_at,
+      }
+      if (index === -1) checks.push(kept)
+      else checks[index] = kept
+      if (changed) onChange()
+      world.after(interval, () => void again())
+    }
+    world.after(milliseconds(named.check.grace_period, 0), () => void again())
+  }
+  return () => ended.abort()
+}
+
+const milliseconds = (value: string | number | undefined, otherwise: number): number =>
+  (value === undefined ? undefined : parseDuration(value)) ?? otherwise
+
+async function probe(
+  world: World,
+  record: MachineRecord,
+  guest: Guest,
+  { check, port }: NamedCheck,
+  ended: AbortSignal,
+): Promise<Pick<CheckResult, 'status' | 'output'>> {
+  if (world.faults.deaf(record) || !isReachable(guest, port)) {
+    return { status: 'critical', output: `dial tcp ${record.privateIp}:${port}: connect: connection refused` }
+  }
+  if (check.type !== 'http') return { status: 'passing', output: 'Success' }
+  const timeout = new AbortController()
+  const cancel = world.after(milliseconds(check.timeout, DEFAULT_TIMEOUT), () => timeout.abort())
+  const signal = AbortSignal.any([timeout.signal, ended])
+  try {
+    const headers = new Headers()
+    for (const { name, values } of check.headers ?? [])
+      for (const value of values) headers.append(name, value)
+    const request = new Request(new URL(check.path ?? '/', `http://[${record.privateIp}]:${port}`), {
+      method: (check.method ?? 'GET').toUpperCase(),
+      headers,
+      redirect: 'manual',
+      signal,
+    })
+    const response = await orAborted(guest.fetch(port, request), signal)
+    const text = (await orAborted(response.text(), signal)).slice(0, 1000)
+    return { status: response.ok ? 'passing' : 'critical', output: text }
+  } catch (error) {
+    const reason = timeout.signal.aborted ? 'context deadline exceeded' : String(error)
+    return { status: 'critical', output: `${check.method ?? 'GET'} ${check.path ?? '/'}: ${reason}` }
+  } finally {
+    cancel()
+  }
+}
+
+/** The promise, or a rejection as soon as the signal aborts, for guests that take no notice of it. */
+const orAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    if (signal.aborted) reject(new Error('aborted'))
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true })
+    promise.then(resolve, reject)
+  })

@@ -1,0 +1,93 @@
+// The Fly Proxy's idle timeout (fly.md §7.5): an exchange on which no byte moves either way for so long is cut.
+
+import type { World } from '../machines/context.ts'
+
+export type IdleWatch = {
+  /** Aborts when the client goes away or nothing has moved for too long. */
+  signal: AbortSignal
+  /** The request's body, unchanged; its bytes count as movement. */
+  touchedBy(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>
+  /** The response's body, unbuffered; breaks off when the exchange is cut. `onEnd` is called once, however it ends. */
+  watch(body: ReadableStream<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array>
+  orAborted<T>(promise: Promise<T>): Promise<T>
+  /** The exchange is over. */
+  end(): void
+}
+
+export function watchIdle(world: World, timeoutMs: number, client: AbortSignal): IdleWatch {
+  const idle = new AbortController()
+  const signal = AbortSignal.any([idle.signal, client])
+  let cancel: () => void = () => undefined
+
+  const touch = (): void => {
+    cancel()
+    cancel = world.after(timeoutMs, () => idle.abort(new TypeError('the connection was idle for too long')))
+  }
+  const end = (): void => cancel()
+
+  const orAborted = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const cut = (): void => reject(signal.reason as Error)
+      if (signal.aborted) cut()
+      signal.addEventListener('abort', cut, { once: true })
+      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', cut))
+    })
+
+  touch()
+  return {
+    signal,
+    orAborted,
+    end,
+    touchedBy(body) {
+      return body.pipeThrough(
+        new TransformStream<Uint8Array, Uint8Array>({
+          transform(chunk, controller) {
+            touch()
+            controller.enqueue(chunk)
+          },
+        }),
+      )
+    },
+    watch(body, onEnd) {
+      const reader = body.getReader()
+      let ended = false
+      const over = (): void => {
+        if (ended) return
+        ended = true
+        end()
+        onEnd()
+      }
+      return new ReadableStream<Uint8Array>({
+        start(controller) {
+          // Also when nobody reads any more: the machine must not count as busy for ever.
+          const cut = (): void => {
+            if (ended) return
+            over()
+            controller.error(signal.reason)
+            reader.cancel(signal.reason).catch(() => undefined)
+          }
+          if (signal.aborted) cut()
+          signal.addEventListener('abort', cut, { once: true })
+        },
+        async pull(controller) {
+          try {
+            const { done, value } = await reader.read()
+            if (ended) return
+            touch()
+            if (!done) return controller.enqueue(value)
+            over()
+            controller.close()
+          } catch (error) {
+            if (ended) return
+            over()
+            controller.error(error)
+          }
+        },
+        cancel(reason) {
+          over()
+          return reader.cancel(reason)
+        },
+      })
+    },
+  }
+}

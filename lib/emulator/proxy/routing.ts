@@ -1,0 +1,104 @@
+// Which machine the Fly Proxy sends a request to (fly.md §7): decided anew each time it is asked, from what is true now.
+
+import type { Cloud } from '../apps/cloud.ts'
+import { currentLease } from '../machines/leases.ts'
+import { failsRouting } from '../machines/health-checks.ts'
+import type { Service, ServicePort } from '../config/machine-config.ts'
+import type { MachineRunner } from '../machines/machine-runner.ts'
+import type { AppRecord } from '../store/records.ts'
+
+export type Candidate = { runner: MachineRunner; service: Service; port: ServicePort }
+
+export type Choice =
+  | ({ kind: 'send' } & Candidate)
+  /** Nobody now, but somebody may be soon: asked to boot, booting, or full. */
+  | { kind: 'hold'; why: string }
+  | { kind: 'refuse'; why: string }
+
+/** The app a Host header names. On a bare loopback address, where there are no names, the default app. */
+export function appNameOf(host: string, defaultApp: string | undefined): string | undefined {
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  if (name === 'localhost' || /^[\d.]+$/.test(name) || name.startsWith('[')) return defaultApp
+  return name.split('.')[0]
+}
+
+const PUBLIC_TYPES = ['v4', 'v6', 'shared_v4']
+
+/**
+ * Whether a name leads to the app: `.flycast` over the private network, `.fly.dev` from everywhere, each by an address of its
+ * kind (fly.md §7.1, §7.2). Names of this computer stand for both.
+ */
+export function hasAddress(app: AppRecord, host: string): boolean {
+  if (isFlycast(host)) return app.ips.some(({ type }) => type === 'private_v6')
+  if (isPublic(host)) return app.ips.some(({ type }) => PUBLIC_TYPES.includes(type))
+  return app.ips.length > 0
+}
+
+export const isFlycast = (host: string): boolean => /\.flycast(:\d+)?$/i.test(host)
+export const isPublic = (host: string): boolean => /\.fly\.dev(:\d+)?$/i.test(host)
+
+/** The part of a machine's config that answers HTTP on a public port, if there is one. */
+export function serviceOn(runner: MachineRunner, number: number): Candidate | undefined {
+  for (const service of runner.record.config.services ?? []) {
+    const port = service.ports?.find(
+      (one) =>
+        (one.port === number ||
+          (one.start_port !== undefined && one.start_port <= number && number <= (one.end_port ?? 0))) &&
+        (one.handlers ?? []).includes('http'),
+    )
+    if (port !== undefined) return { runner, service, port }
+  }
+  return undefined
+}
+
+/** Decides, and wakes a sleeping machine when that is what it takes. */
+export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, headers: Headers): Choice {
+  const forced = headers.get('fly-force-instance-id')
+  const preferred = headers.get('fly-prefer-instance-id')
+  const registered = cloud
+    .machinesOf(app)
+    .filter(({ record, isGone }) => !isGone && !record.cordoned && !record.skipServiceRegistration)
+    .map((runner) => serviceOn(runner, number))
+    .filter((candidate) => candidate !== undefined)
+    // A forced request never goes to another machine.
+    .filter(({ runner }) => forced === null || runner.record.id === forced)
+  if (registered.length === 0) return { kind: 'refuse', why: 'no machine is registered for this request' }
+
+  const started = registered.filter(({ runner }) => runner.state === 'started')
+  const healthy = started.filter(({ runner }) => !failsRouting(runner.record))
+  const free = healthy.filter(hasRoom).toSorted((a, b) => load(a) - load(b))
+  const send = free.find(({ runner }) => runner.record.id === preferred) ?? free[0]
+  if (send !== undefined) return { kind: 'send', ...send }
+
+  const coming = registered.find(({ runner }) =>
+    ['created', 'starting', 'restarting', 'replacing', 'stopping', 'suspending'].includes(runner.state),
+  )
+  if (coming !== undefined && (coming.runner.state !== 'stopping' || mayAutostart(coming))) {
+    return { kind: 'hold', why: `machine ${coming.runner.record.id} is ${coming.runner.state}` }
+  }
+  const sleeping = registered.filter(
+    ({ runner }) => runner.state === 'stopped' || runner.state === 'suspended',
+  )
+  const wakeable = sleeping.filter(mayAutostart)
+  // PM01: the start would be refused, as any write is.
+  const unleased = wakeable.find(({ runner }) => currentLease(runner.record, cloud.world.now()) === undefined)
+  if (unleased !== undefined && started.length === 0) {
+    unleased.runner.start('proxy')
+    return { kind: 'hold', why: `machine ${unleased.runner.record.id} was asked to start` }
+  }
+  if (started.length > 0) return { kind: 'hold', why: 'machines are full or failing their checks' }
+  return {
+    kind: 'refuse',
+    why: wakeable.length > 0 ? 'machine is leased' : 'could not find a good candidate',
+  }
+}
+
+const mayAutostart = ({ runner, service }: Candidate): boolean =>
+  service.autostart === true && runner.record.config.disable_machine_autostart !== true
+
+const hasRoom = ({ runner, service }: Candidate): boolean =>
+  service.concurrency?.hard_limit === undefined || runner.inFlight < service.concurrency.hard_limit
+
+/** In flight, with machines over their soft limit behind all others. */
+const load = ({ runner, service }: Candidate): number =>
+  runner.inFlight + (runner.inFlight >= (service.concurrency?.soft_limit ?? 20) ? 1e6 : 0)

@@ -1,0 +1,141 @@
+// What the sample agent does with a message, as the SDK's executor.
+import { Message, Task, TaskArtifactUpdateEvent, TaskStatusUpdateEvent } from '@a2a-js/sdk'
+import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
+import type { AgentCard } from '@a2a-js/sdk'
+import type { AgentExecutor, ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server'
+import type { GuestMachine } from '../guests/host.ts'
+import type { Work } from './settings.ts'
+import { aborted, pause } from '../shared/abort.ts'
+
+const CHUNK_PAUSE_MS = 50
+
+/** The SDK turns whatever an executor throws into a failed Task; a JSON-RPC error has to be thrown before the executor runs. */
+export class SampleRequestHandler extends DefaultRequestHandler {
+  readonly #work: Work
+
+  constructor(card: AgentCard, work: Work, executor: AgentExecutor) {
+    super(card, new InMemoryTaskStore(), executor)
+    this.#work = work
+  }
+
+  override sendMessage(...call: Parameters<DefaultRequestHandler['sendMessage']>) {
+    const refusal = this.#refusal(call[0].message)
+    return refusal ? Promise.reject(refusal) : super.sendMessage(...call)
+  }
+
+  override async *sendMessageStream(...call: Parameters<DefaultRequestHandler['sendMessageStream']>) {
+    const refusal = this.#refusal(call[0].message)
+    if (refusal) throw refusal
+    yield* super.sendMessageStream(...call)
+  }
+
+  #refusal(message: Message | undefined): Error | undefined {
+    this.#work.requests++
+    if (message === undefined || textOf(message) !== 'fail') return undefined
+    this.#work.errors++
+    this.#work.sampleError = 'The sample agent was told to fail.'
+    return new Error(this.#work.sampleError)
+  }
+}
+
+/**
+ * What the agent does with a message, by its text:
+ * - contains `What region are you running in?`: the value of `FLY_REGION`
+ * - `stream N`: a task with N pieces of an artifact, 50 ms apart
+ * - `long N`: a task that works N seconds, one status update each
+ * - `fail`: a JSON-RPC error (see {@link SampleRequestHandler})
+ * - `exit N`: the program ends with that code and the message is never answered
+ * - anything else: `Echo: <text>`
+ *
+ * Plain questions are answered by a Message and not a Task, so that `.result.parts[0].text` finds it (a2a.md §1.5).
+ */
+export function createExecutor(
+  machine: GuestMachine,
+  work: Work,
+  running: AbortSignal,
+  exit: (code: number) => void,
+): AgentExecutor {
+  const tasks = new Map<string, AbortController>()
+
+  return {
+    async execute(call, bus) {
+      const text = textOf(call.userMessage)
+      const [, verb, count] = /^(stream|long|exit) (\d+)$/.exec(text) ?? []
+      work.active++
+      work.current = text.slice(0, 100)
+      try {
+        if (verb === 'exit') {
+          exit(Number(count))
+          await aborted(running)
+        } else if (verb === 'stream' || verb === 'long') {
+          await perform(call, bus, verb, Number(count))
+        } else {
+          const asked = text.includes('What region are you running in?')
+          const reply = asked ? (machine.env['FLY_REGION'] ?? 'unknown') : `Echo: ${text}`
+          bus.publish(AgentEvent.message(agentMessage(reply, { contextId: call.contextId })))
+        }
+      } finally {
+        work.active--
+        if (work.active === 0) work.current = ''
+      }
+    },
+    // The work notices at its next pause and publishes the end itself, so a task has one voice.
+    cancelTask(taskId) {
+      tasks.get(taskId)?.abort()
+      return Promise.resolve()
+    },
+  }
+
+  async function perform(
+    call: RequestContext,
+    bus: ExecutionEventBus,
+    verb: string,
+    count: number,
+  ): Promise<void> {
+    const { taskId, contextId } = call
+    const cancel = new AbortController()
+    tasks.set(taskId, cancel)
+    const say = (state: string, text: string) => ({
+      state: `TASK_STATE_${state}`,
+      message: Message.toJSON(agentMessage(text, { taskId, contextId })),
+      timestamp: new Date().toISOString(),
+    })
+    const update = (state: string, text: string) =>
+      bus.publish(
+        AgentEvent.statusUpdate(
+          TaskStatusUpdateEvent.fromJSON({ taskId, contextId, status: say(state, text) }),
+        ),
+      )
+
+    bus.publish(AgentEvent.task(Task.fromJSON({ id: taskId, contextId, status: say('WORKING', 'started') })))
+    for (let step = 1; step <= count; step++) {
+      await pause(verb === 'long' ? 1000 : CHUNK_PAUSE_MS, AbortSignal.any([cancel.signal, running]))
+      if (running.aborted) return
+      if (cancel.signal.aborted) break
+      if (verb === 'long') update('WORKING', `${step} of ${count} seconds`)
+      else bus.publish(AgentEvent.artifactUpdate(chunk(call, step, count)))
+    }
+    tasks.delete(taskId)
+    if (cancel.signal.aborted) update('CANCELED', 'canceled')
+    else update('COMPLETED', 'done')
+  }
+}
+
+function chunk({ taskId, contextId }: RequestContext, step: number, count: number): TaskArtifactUpdateEvent {
+  return TaskArtifactUpdateEvent.fromJSON({
+    taskId,
+    contextId,
+    artifact: { artifactId: 'chunks', name: 'chunks', parts: [{ text: `chunk ${step} of ${count}\n` }] },
+    append: step > 1,
+    lastChunk: step === count,
+  })
+}
+
+function agentMessage(text: string, ids: { contextId: string; taskId?: string }): Message {
+  return Message.fromJSON({ ...ids, messageId: crypto.randomUUID(), role: 'ROLE_AGENT', parts: [{ text }] })
+}
+
+function textOf(message: Message): string {
+  const texts = message.parts.map(({ content }) => (content?.$case === 'text' ? content.value : ''))
+  return texts.join('').trim()
+}

@@ -1,0 +1,64 @@
+// Writes records to the store behind the scenes, and lets the API wait until what it is about to say is kept. Several
+// changes of one record in quick succession become one write.
+
+import type { AppRecord, MachineRecord } from './records.ts'
+import type { EmulatorStore } from './memory-store.ts'
+
+export type Journal = {
+  app(record: AppRecord): void
+  appRemoved(name: string): void
+  machine(record: MachineRecord): void
+  machineRemoved(id: string): void
+  /** Resolves when everything noted so far is in the store. Rejects when a write failed; the next flush tries it again. */
+  flush(): Promise<void>
+}
+
+type Write = () => Promise<void>
+
+export function createJournal(store: EmulatorStore): Journal {
+  const waiting = new Map<string, Write>()
+  const running = new Map<string, Promise<void>>()
+
+  function note(key: string, write: Write): void {
+    waiting.set(key, write)
+    begin(key)
+  }
+
+  function begin(key: string): void {
+    if (running.has(key)) return
+    const work = drain(key)
+    running.set(key, work)
+    // A failure is reported by flush(); it must not also end the process as an unhandled rejection.
+    work.catch(() => undefined)
+  }
+
+  async function drain(key: string): Promise<void> {
+    // Let the changes of this turn settle into one write.
+    await Promise.resolve()
+    try {
+      for (let write = waiting.get(key); write !== undefined; write = waiting.get(key)) {
+        waiting.delete(key)
+        try {
+          await write()
+        } catch (error) {
+          if (!waiting.has(key)) waiting.set(key, write)
+          throw error
+        }
+      }
+    } finally {
+      // In the same turn as the last look at `waiting`, so that no change falls between.
+      running.delete(key)
+    }
+  }
+
+  return {
+    app: (record) => note(`app:${record.name}`, () => store.saveApp(record)),
+    appRemoved: (name) => note(`app:${name}`, () => store.removeApp(name)),
+    machine: (record) => note(`machine:${record.id}`, () => store.saveMachine(record)),
+    machineRemoved: (id) => note(`machine:${id}`, () => store.removeMachine(id)),
+    flush: async () => {
+      for (const key of waiting.keys()) begin(key)
+      await Promise.all(running.values())
+    },
+  }
+}

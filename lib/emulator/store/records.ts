@@ -1,0 +1,120 @@
+// What the emulator remembers about apps and machines: plain JSON, because it is also what a store keeps.
+
+import type { MachineConfig } from '../config/machine-config.ts'
+
+/** `updating` is in Fly's vocabulary too; here an update shows as `replacing` (fly.md §3). */
+export type MachineState =
+  | 'created'
+  | 'starting'
+  | 'started'
+  | 'stopping'
+  | 'stopped'
+  | 'suspending'
+  | 'suspended'
+  | 'restarting'
+  | 'replacing'
+  | 'failed'
+  | 'destroying'
+  | 'destroyed'
+
+export type EventSource = 'user' | 'flyd' | 'proxy'
+
+export type EventType = 'launch' | 'start' | 'stop' | 'exit' | 'update' | 'restart' | 'suspend' | 'destroy'
+
+export type MachineEvent = {
+  id: string
+  type: EventType
+  status: MachineState
+  source: EventSource
+  /** Milliseconds since 1970. */
+  timestamp: number
+  request?: Record<string, unknown>
+}
+
+export type ImageRef = {
+  registry: string
+  repository: string
+  tag: string
+  digest: string
+  labels: Record<string, string>
+}
+
+export type CheckResult = {
+  name: string
+  status: 'passing' | 'critical'
+  output: string
+  /** RFC 3339; when the status last changed, not when it was last looked at (fly.md §4.4). */
+  updated_at: string
+}
+
+export type LeaseRecord = {
+  nonce: string
+  owner: string
+  description: string
+  /** Milliseconds since 1970; past it the lease is gone. */
+  expiresAt: number
+  version: string
+}
+
+export type MachineRecord = {
+  id: string
+  app: string
+  /** The app's id: an app made again under an old name does not inherit machines. */
+  appId: string
+  name: string
+  region: string
+  state: MachineState
+  /** The current version; `instance_id` is the same value. */
+  version: string
+  config: MachineConfig
+  imageRef: ImageRef
+  privateIp: string
+  /** Milliseconds since 1970, like `updatedAt`. */
+  createdAt: number
+  updatedAt: number
+  /** Newest first. */
+  events: MachineEvent[]
+  /** Newest first, the current one included. */
+  versions: { version: string; config: MachineConfig; imageRef: ImageRef }[]
+  checks: CheckResult[]
+  cordoned: boolean
+  skipServiceRegistration: boolean
+  skipLaunch: boolean
+  /** Restarts by policy since the machine was last started from outside. */
+  restartCount: number
+  lease?: LeaseRecord
+}
+
+export type IpRecord = {
+  ip: string
+  type: string
+  region: string
+  shared: boolean
+  createdAt: number
+  network?: string
+  serviceName?: string
+}
+
+export type SecretRecord = {
+  value: string
+  digest: string
+  /** Milliseconds since 1970, like `updatedAt`. */
+  createdAt: number
+  updatedAt: number
+}
+
+export type AppRecord = {
+  id: string
+  numericId: number
+  name: string
+  network: string
+  createdAt: number
+  ips: IpRecord[]
+  /** Tokens that may touch this app and nothing else. */
+  deployTokens: string[]
+  /** By name; absent until there was one. */
+  secrets?: Record<string, SecretRecord>
+  /** Grows with every change of them. */
+  secretsVersion?: number
+  deleting: boolean
+}

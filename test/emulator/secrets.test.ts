@@ -1,0 +1,140 @@
+// The emulated Fly's app secrets: what fly.md §2.8 and the API description say of them, asked for as an operator would.
+import { beforeEach, describe, expect, test } from 'vitest'
+import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
+import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
+import { createMemoryStore, type EmulatorStore } from '../../lib/emulator/store/memory-store.ts'
+import { QUICK } from '../support/quick-timings.ts'
+
+type Json = Record<string, unknown>
+type Booted = { env: Record<string, string>; file: string }
+
+let emulator: Emulator
+let booted: Booted[]
+let store: EmulatorStore
+
+const open = async () => {
+  const next = await createEmulator({
+    host: createInProcessHost({
+      programs: {
+        img: async (machine) => {
+          booted.push({ env: { ...machine.env }, file: machine.readFile('/secret') ?? '' })
+          await new Promise((resolve) => machine.stopping.addEventListener('abort', resolve, { once: true }))
+          return 0
+        },
+      },
+    }),
+    store,
+    timings: QUICK,
+    rateLimits: false,
+    defaultApp: 'app',
+  })
+  if (next.machines().length === 0) next.createApp('app', { ips: true })
+  return next
+}
+
+beforeEach(async () => {
+  booted = []
+  store = createMemoryStore()
+  emulator = await open()
+})
+
+async function call(method: string, path: string, body?: unknown): Promise<{ status: number; body: Json }> {
+  const response = await emulator.api.fetch(
+    new Request(`http://fly.test/v1/apps/app${path}`, {
+      method,
+      headers: { authorization: 'Bearer x', 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }),
+  )
+  return { status: response.status, body: (await response.json()) as Json }
+}
+
+const boot = async (config: Json, more: Json = {}) => {
+  const before = booted.length
+  const made = await call('POST', '/machines', { config: { image: 'img', ...config }, ...more })
+  if (made.status !== 200) return made
+  await expect.poll(() => booted.length).toBe(before + 1)
+  return made
+}
+
+describe('app secrets', () => {
+  test('are set and removed together, and count their changes', async () => {
+    const first = await call('POST', '/secrets', { values: { A: 'one', B: 'two' } })
+    expect(first).toMatchObject({ status: 200, body: { version: expect.any(Number) as number } })
+    const second = await call('POST', '/secrets', { values: { A: null, C: 'three' } })
+    expect(second.body['version']).toBe(Number(first.body['version']) + 1)
+    const listed = await call('GET', '/secrets')
+    expect(listed.body['secrets']).toMatchObject([{ name: 'B' }, { name: 'C' }])
+    expect(JSON.stringify(listed)).not.toMatch(/two|three/)
+    expect((await call('GET', '/secrets?show_secrets=true')).body['secrets']).toMatchObject([
+      { value: 'two' },
+      { value: 'three' },
+    ])
+  })
+
+  test('one by one: 201, and 404 for one that is not there', async () => {
+    expect(await call('POST', '/secrets/ONE', { value: 'v' })).toMatchObject({
+      status: 201,
+      body: { name: 'ONE', digest: expect.stringMatching(/^[0-9a-f]{16}$/) as string },
+    })
+    expect(await call('GET', '/secrets/ONE')).toMatchObject({ status: 200, body: { name: 'ONE' } })
+    expect((await call('DELETE', '/secrets/ONE')).status).toBe(200)
+    expect((await call('GET', '/secrets/ONE')).status).toBe(404)
+    expect((await call('POST', '/secrets/NO-NAME', { value: 'v' })).status).toBe(400)
+    expect((await call('POST', '/secrets', { values: { A: 1 } })).status).toBe(400)
+  })
+
+  test('reach every machine of the app as variables, over env of the same name', async () => {
+    await call('POST', '/secrets', { values: { SHARED: 'secret' } })
+    await boot({ env: { SHARED: 'plain', OWN: 'own' } })
+    expect(booted.at(-1)?.env).toMatchObject({ SHARED: 'secret', OWN: 'own' })
+  })
+
+  test('reach a process that names some as those, under the names it says, and no others', async () => {
+    await call('POST', '/secrets', { values: { MINE: 'mine', THEIRS: 'theirs', FILE: btoa('in a file') } })
+    const made = await boot({
+      processes: [{ ignore_app_secrets: true, secrets: [{ env_var: 'KEY', name: 'MINE' }] }],
+      files: [{ guest_path: '/secret', secret_name: 'FILE' }],
+    })
+    expect(booted.at(-1)).toMatchObject({ env: { KEY: 'mine' }, file: 'in a file' })
+    expect(booted.at(-1)?.env).not.toHaveProperty('THEIRS')
+    expect(booted.at(-1)?.env).not.toHaveProperty('MINE')
+    const shown = await call('GET', `/machines/${String(made.body['id'])}`)
+    expect(JSON.stringify(shown.body)).not.toContain('"mine"')
+  })
+
+  test('shut out leave nothing', async () => {
+    await call('POST', '/secrets', { values: { SHARED: 'secret' } })
+    await boot({ processes: [{ ignore_app_secrets: true }] })
+    expect(booted.at(-1)?.env).not.toHaveProperty('SHARED')
+  })
+
+  test('that change reach a machine when it boots again', async () => {
+    await call('POST', '/secrets', { values: { KEY: 'old' } })
+    const made = await boot({})
+    await call('POST', '/secrets', { values: { KEY: 'new' } })
+    expect(booted.at(-1)?.env).toMatchObject({ KEY: 'old' })
+    const before = booted.length
+    await call('POST', `/machines/${String(made.body['id'])}/restart`)
+    await expect.poll(() => booted.length).toBe(before + 1)
+    expect(booted.at(-1)?.env).toMatchObject({ KEY: 'new' })
+  })
+
+  test('of a version that nobody has are refused with 412', async () => {
+    const { body } = await call('POST', '/secrets', { values: { KEY: 'v' } })
+    const version = Number(body['version'])
+    expect(
+      (await call('POST', '/machines', { config: { image: 'img' }, min_secrets_version: version + 1 }))
+        .status,
+    ).toBe(412)
+    expect((await boot({}, { min_secrets_version: version })).status).toBe(200)
+    expect((await call('GET', `/secrets?min_version=${version + 1}`)).status).toBe(412)
+  })
+
+  test('survive the emulator', async () => {
+    await call('POST', '/secrets', { values: { LASTING: 'v' } })
+    await emulator.close()
+    emulator = await open()
+    expect((await call('GET', '/secrets/LASTING?show_secrets=true')).body).toMatchObject({ value: 'v' })
+  })
+})
