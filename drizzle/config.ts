@@ -1,8 +1,8 @@
-// For drizzle-kit, which turns schema.ts into the next numbered migration.
+// For drizzle-kit, which turns changes of the schema into the next numbered migration (`npm run db:generate`).
 import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: './drizzle/schema.ts',
+  schema: './drizzle/schema/index.ts',
   out: './drizzle/migrations',
 })

@@ -1,0 +1,5 @@
+// Kinds of columns that every table uses in the same way.
+import { timestamp as pgTimestamp } from 'drizzle-orm/pg-core'
+
+/** `timestamp with time zone`, as a Date. */
+export const timestamp = (name: string) => pgTimestamp(name, { withTimezone: true, mode: 'date' })

@@ -1,0 +1,23 @@
+// The event log.
+import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { timestamp } from './columns.ts'
+
+/**
+ * The ordered log. Every change of a workspace appends its row in the same statement. Rows of the type `audit` say who asked for
+ * what, also where it was refused and where it was about no workspace.
+ */
+export const events = pgTable(
+  'events',
+  {
+    seq: bigint('seq', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    workspaceId: uuid('workspace_id'),
+    type: text('type').notNull(),
+    generation: integer('generation'),
+    payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
+    at: timestamp('at').notNull(),
+  },
+  (table) => [
+    index('events_workspace').on(table.workspaceId, table.seq),
+    index('events_type').on(table.type, table.seq),
+  ],
+)
