@@ -1,8 +1,8 @@
-// What agents did.
+// The activity log of agents.
 import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
-/** What agents did and were asked, for people to read (molecule.md §2.8). Kept for days; never in the way of a message. */
+/** What agents did and were asked to do, for people to read (docs/facts/molecule.md §2.8). Kept for days. */
 export const activities = pgTable(
   'activities',
   {

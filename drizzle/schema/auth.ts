@@ -1,22 +1,22 @@
-// Tokens of agents, and of people and programs. Only hashes are stored.
+// Tokens: those of agents, and those of people and programs. Only their hashes are stored.
 import { index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
-/** Workspace tokens: the plaintext travels with the machine and is stored nowhere. */
+/** Workspace tokens. The plaintext is delivered to the machine and stored nowhere. */
 export const workspaceTokens = pgTable(
   'workspace_tokens',
   {
     /** SHA-256 of the token, hex. */
     hash: text('hash').primaryKey(),
-    /** What it is called by those who may not know it. */
+    /** The token's public name, in the API and in events. */
     id: uuid('id').notNull().unique().defaultRandom(),
     workspaceId: uuid('workspace_id')
       .notNull()
       .references(() => workspaces.id),
     /** First 8 characters, for display. */
     prefix: text('prefix').notNull(),
-    /** The generation it was delivered with: its first use ends the tokens of older ones. Null: asked for, and lives on. */
+    /** The generation that it was delivered to; its first use revokes tokens of older generations. Null: issued by the API. */
     generation: integer('generation'),
     createdAt: timestamp('created_at').notNull(),
     lastUsedAt: timestamp('last_used_at'),
@@ -25,7 +25,7 @@ export const workspaceTokens = pgTable(
   (table) => [index('workspace_tokens_workspace').on(table.workspaceId)],
 )
 
-/** Tokens of people and programs: named, limited in what they may do and where, and shown once. */
+/** API tokens of people and programs. Each has a name, a scope and, optionally, a list of workspaces. */
 export const apiTokens = pgTable('api_tokens', {
   id: uuid('id').primaryKey(),
   /** SHA-256 of the token, hex. */
@@ -34,9 +34,9 @@ export const apiTokens = pgTable('api_tokens', {
   prefix: text('prefix').notNull(),
   name: text('name').notNull(),
   scopes: jsonb('scopes').$type<string[]>().notNull(),
-  /** The workspaces it is limited to; null: all. */
+  /** The workspaces to which it is limited; null: all. */
   workspaces: jsonb('workspaces').$type<string[]>(),
-  /** Who made it, as a caller's key. */
+  /** The caller who created it, as a key (lib/auth/caller.ts). */
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at').notNull(),
   expiresAt: timestamp('expires_at'),

@@ -1,4 +1,4 @@
-// Kinds of columns that every table uses in the same way.
+// Column types that several tables share.
 import { timestamp as pgTimestamp } from 'drizzle-orm/pg-core'
 
 /** `timestamp with time zone`, as a Date. */

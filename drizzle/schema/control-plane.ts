@@ -1,29 +1,29 @@
-// The control plane itself, and limits that all its replicas share.
+// The control plane's identity, and rate limits that its replicas share.
 import { sql } from 'drizzle-orm'
 import { bigint, check, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
-/** One row, made by the first migration. Its id marks our machines at the provider, so two control planes can share an app. */
+/** One row, inserted by the first migration. Its id labels our machines, so two control planes can share an app. */
 export const controlPlane = pgTable(
   'control_plane',
   {
     id: uuid('id').primaryKey().defaultRandom(),
-    /** Always 1: a second row is a mistake that the database refuses. */
+    /** Always 1 and unique, so the database refuses a second row. */
     only: integer('only').notNull().default(1).unique(),
-    /** What each agent's inbound secret is derived from (lib/auth/inbound-secret.ts). 244 random bits, as hex. */
+    /** The key from which inbound secrets of agents are derived (lib/auth/inbound-secret.ts): 244 random bits, hex. */
     agentKey: text('agent_key')
       .notNull()
       .default(sql`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')`),
-    /** When a sweep last began, in whichever process. */
+    /** When a sweep last began, in any process. */
     lastSweptAt: timestamp('last_swept_at'),
-    /** Up to which numbers the log has been forgotten: its events, and its audit, which is kept for another time. */
+    /** The highest deleted `seq` of events, and of audit rows, which have a retention time of their own. */
     eventsForgottenSeq: bigint('events_forgotten_seq', { mode: 'number' }).notNull().default(0),
     auditForgottenSeq: bigint('audit_forgotten_seq', { mode: 'number' }).notNull().default(0),
   },
   (table) => [check('control_plane_is_one', sql`${table.only} = 1`)],
 )
 
-/** Limits that all replicas keep together, by the generic cell rate algorithm: when the next one would come if all came evenly. */
+/** Rate limits that all replicas share, by the generic cell rate algorithm: `next_at` is the theoretical arrival time. */
 export const rateLimits = pgTable(
   'rate_limits',
   {

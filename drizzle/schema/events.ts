@@ -1,10 +1,10 @@
-// The event log.
+// The event log, which is also the audit log.
 import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
 /**
- * The ordered log. Every change of a workspace appends its row in the same statement. Rows of the type `audit` say who asked for
- * what, also where it was refused and where it was about no workspace.
+ * The ordered log. Every change of a workspace appends its event in the same statement. Rows of type `audit` record which
+ * caller made which request, including refused requests and requests that concern no workspace.
  */
 export const events = pgTable(
   'events',

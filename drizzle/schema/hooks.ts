@@ -1,9 +1,9 @@
-// Inbound webhooks: addresses at which other systems post to a workspace.
+// Inbound webhooks: other systems post to a workspace.
 import { boolean, index, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
-/** Doors for other systems: what they send becomes a message to the workspace (lib/webhooks/receive.ts). */
+/** Inbound webhooks. A delivery becomes a message to the workspace (lib/hooks/receive.ts). */
 export const hooks = pgTable(
   'hooks',
   {
@@ -11,18 +11,18 @@ export const hooks = pgTable(
     workspaceId: uuid('workspace_id')
       .notNull()
       .references(() => workspaces.id),
-    /** Its place in the address; never changed. */
+    /** Part of the hook's URL; immutable. */
     name: text('name').notNull(),
-    /** How a sender proves itself (lib/webhooks/verify.ts). */
+    /** The signature scheme (lib/hooks/verify.ts). */
     scheme: text('scheme').notNull(),
-    /** From the payload to the message; empty: the payload itself. */
+    /** Makes the message from the payload; empty: the message is the payload. */
     template: text('template').notNull(),
-    /** Names of events it takes; null: all. */
+    /** Event names that the hook accepts; null: all. */
     events: jsonb('events').$type<string[]>(),
-    /** Where the id of a delivery is, for a scheme that does not say. */
+    /** The header that holds the delivery id, for schemes that do not define one. */
     deliveryHeader: text('delivery_header'),
     enabled: boolean('enabled').notNull(),
-    /** Who made it, as a caller's key. */
+    /** The caller who created it, as a key (lib/auth/caller.ts). */
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
@@ -30,7 +30,7 @@ export const hooks = pgTable(
   (table) => [unique('hooks_once').on(table.workspaceId, table.name)],
 )
 
-/** What a hook's senders sign with, sealed: one for good and, for a while after it was changed, the one before. */
+/** Signing secrets of a hook, encrypted: the current one and, for a while after a rotation, the previous one. */
 export const hookSecrets = pgTable(
   'hook_secrets',
   {
@@ -41,7 +41,7 @@ export const hookSecrets = pgTable(
     keyId: text('key_id').notNull(),
     sealed: text('sealed').notNull(),
     createdAt: timestamp('created_at').notNull(),
-    /** Null: for good. */
+    /** Null: the current secret. */
     expiresAt: timestamp('expires_at'),
   },
   (table) => [index('hook_secrets_hook').on(table.hookId)],

@@ -1,4 +1,4 @@
-// Every table of the control plane, by subject. Other folders import from here alone.
+// All tables of the control plane. Code outside drizzle/ imports the schema from this file only.
 export * from './control-plane.ts'
 export * from './workspaces.ts'
 export * from './reason.ts'

@@ -1,4 +1,4 @@
-// Messages between agents that are stored, and what agents delegate with them.
+// Stored messages, and the delegations that agents make with them.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -17,38 +17,38 @@ import { workspaces } from './workspaces.ts'
 
 export const messageState = pgEnum('message_state', ['queued', 'sending', 'answered', 'failed', 'unknown'])
 
-/** Why a stored message got no answer: a proxy reason (lib/a2a/wire/json-rpc.ts), in words, and whether the agent may have it. */
+/** Why a stored message has no answer: the proxy's reason, a sentence, and whether the agent may have received it. */
 export type StoredFailure = { reason: string; message: string; delivered: 'yes' | 'no' | 'unknown' }
 
 /**
- * Messages that were accepted to be delivered later, and their answers. A row leaves `queued` before its first byte is sent,
- * so a message that may have been delivered is never sent again. Bodies are base64: the bytes as they came, whatever they are.
+ * Messages that were accepted for later delivery, and their answers. A row leaves `queued` before its first byte is sent,
+ * so a message that may have been delivered is never sent again. Bodies are base64 of the received bytes.
  */
 export const messages = pgTable(
   'messages',
   {
     id: uuid('id').primaryKey(),
-    /** The order of acceptance; messages of one context are delivered in it. */
+    /** The order of acceptance. Messages of one context are delivered in this order. */
     seq: bigint('seq', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
     workspaceId: uuid('workspace_id')
       .notNull()
       .references(() => workspaces.id),
-    /** Who sent it: message ids are unique per sender only (a2a.md §3.7). */
+    /** The sender, as a caller key. Message ids are unique per sender only (docs/facts/a2a.md §3.7). */
     caller: text('caller').notNull(),
-    /** The sender, when it is a workspace that has proven itself. */
+    /** The sender's workspace, when the sender is an authenticated agent. */
     senderId: uuid('sender_id'),
     messageId: text('message_id').notNull(),
     contextId: text('context_id'),
     method: text('method').notNull(),
     request: text('request').notNull(),
     requestHeaders: jsonb('request_headers').$type<Record<string, string>>().notNull(),
-    /** SHA-256 of the request, hex: the same message id with another body is refused. */
+    /** SHA-256 of the request, hex. The same message id with another body is refused. */
     fingerprint: text('fingerprint').notNull(),
 
     state: messageState('state').notNull().default('queued'),
     attempts: integer('attempts').notNull().default(0),
     nextAttemptAt: timestamp('next_attempt_at').notNull(),
-    /** While it is being sent: until when its sender may still be alive. */
+    /** While the message is being sent: when the sending process counts as dead. */
     leasedUntil: timestamp('leased_until'),
     sentAt: timestamp('sent_at'),
 
@@ -58,7 +58,7 @@ export const messages = pgTable(
     failure: jsonb('failure').$type<StoredFailure>(),
     finishedAt: timestamp('finished_at'),
     createdAt: timestamp('created_at').notNull(),
-    /** Undelivered by then, it fails; finished, it is forgotten. */
+    /** When an undelivered message fails, and a finished one is deleted. */
     expiresAt: timestamp('expires_at').notNull(),
   },
   (table) => [
@@ -70,19 +70,19 @@ export const messages = pgTable(
   ],
 )
 
-/** What one agent asked another to do: through us, as a stored message, or by itself, when it told us so. */
+/** Tasks that one agent gave to another, as a stored message of ours or by itself with a report to us. */
 export const delegations = pgTable(
   'delegations',
   {
     sourceId: uuid('source_id')
       .notNull()
       .references(() => workspaces.id),
-    /** Unique per source: agents that delegate by themselves choose it. */
+    /** Unique per source, because agents that delegate by themselves choose it. */
     id: text('id').notNull(),
     targetId: uuid('target_id').notNull(),
     task: text('task').notNull(),
     idempotencyKey: text('idempotency_key'),
-    /** The message that carries it; null when the agent delivers it itself. */
+    /** The message that carries the task; null when the agent delivers it itself. */
     message: uuid('message').unique(),
     status: text('status').notNull(),
     error: text('error'),

@@ -1,4 +1,4 @@
-// Why something is as it is, in the form in which every table stores it.
+// The form in which tables store reasons.
 
-/** Why a workspace is not ready: a stable code, a sentence, what to do next. Kept after the machine is gone. */
+/** Why something is in its state: a stable code, a sentence, and the next step. Kept after the machine is gone. */
 export type StoredReason = { code: string; message: string; hint: string; fly_request_id?: string }

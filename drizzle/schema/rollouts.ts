@@ -1,4 +1,4 @@
-// Images: rollouts of new ones, and what was published for each runtime.
+// Rollouts of images, and the images that were published for each runtime.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -25,45 +25,45 @@ export const rolloutState = pgEnum('rollout_state', [
   'completed',
 ])
 
-/** How a rollout goes about it, as it was asked for (lib/rollouts/plan.ts). */
+/** The requested plan of a rollout (lib/rollouts/plan.ts). */
 export type RolloutPlan = {
-  /** Workspaces that run the image by the end of each tranche; the last one is all of them. */
+  /** How many workspaces run the image at the end of each tranche; the last number covers all. */
   targets: number[]
   max_failures: number
-  /** Null: as long as provisioning may take. */
+  /** Null: the provisioning timeout. */
   ready_seconds: number | null
   watch_seconds: number
   busy_seconds: number
   when_busy: 'skip' | 'wait' | 'restart'
 }
 
-/** Another image for all workspaces of a runtime that have none of their own, a few at a time. */
+/** A new image for all workspaces of a runtime without an image of their own, one tranche at a time. */
 export const rollouts = pgTable(
   'rollouts',
   {
     id: uuid('id').primaryKey(),
     runtime: text('runtime').notNull(),
-    /** With a digest, as soon as one is known. */
+    /** With its digest, once that is known. */
     image: text('image').notNull(),
-    /** What is gone back to. */
+    /** The image that a rollback restores. */
     previousImage: text('previous_image').notNull(),
-    /** The publication that started it; null: somebody asked. */
+    /** The publication that started it; null: a caller started it. */
     publicationId: uuid('publication_id'),
     startedBy: text('started_by').notNull(),
     plan: jsonb('plan').$type<RolloutPlan>().notNull(),
-    /** Who is to try it first; after them it waits for a word. Null: whoever has time. */
+    /** Canary workspaces, after which the rollout waits for a command. Null: any workspace that is free. */
     only: jsonb('only').$type<string[]>(),
-    /** Deaths before, to compare with. */
+    /** Crashes before the rollout, for comparison. */
     baseline: jsonb('baseline').$type<{ deaths: number; workspaces: number; seconds: number }>().notNull(),
-    /** The last event before it began: what is later may be its doing. */
+    /** The last event before the rollout. Later events may be its effect. */
     afterSeq: bigint('after_seq', { mode: 'number' }).notNull(),
 
     state: rolloutState('state').notNull().default('running'),
-    /** Why it does not go on, or was taken back. */
+    /** Why it was halted or rolled back. */
     reason: jsonb('reason').$type<StoredReason>(),
     tranche: integer('tranche').notNull().default(0),
     trancheSince: timestamp('tranche_since').notNull(),
-    /** Since when all of the tranche have been ready. */
+    /** Since when all workspaces of the tranche have been ready. */
     watchingSince: timestamp('watching_since'),
     leaseId: uuid('lease_id'),
     leasedUntil: timestamp('leased_until'),
@@ -79,7 +79,7 @@ export const rollouts = pgTable(
   ],
 )
 
-/** The workspaces that a rollout has reached. `left`: paused, put to sleep or removed before it could be judged. */
+/** The workspaces that a rollout has reached. `left`: paused, hibernated or removed before its result was known. */
 export const rolloutWorkspaces = pgTable(
   'rollout_workspaces',
   {
@@ -103,7 +103,7 @@ export const rolloutWorkspaces = pgTable(
   ],
 )
 
-/** The image of a runtime once a rollout has had to do with it; wins over what is configured. */
+/** The image that a rollout has set for a runtime. It takes precedence over the configuration. */
 export const runtimeDefaults = pgTable('runtime_defaults', {
   runtime: text('runtime').primaryKey(),
   image: text('image').notNull(),
@@ -111,7 +111,7 @@ export const runtimeDefaults = pgTable('runtime_defaults', {
   updatedAt: timestamp('updated_at').notNull(),
 })
 
-/** Images that were published for a runtime, as webhooks told. */
+/** Images that were published for a runtime, according to registry webhooks. */
 export const runtimeImages = pgTable(
   'runtime_images',
   {
@@ -119,10 +119,10 @@ export const runtimeImages = pgTable(
     seq: bigint('seq', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
     runtime: text('runtime').notNull(),
     image: text('image').notNull(),
-    /** Null: the sender does not say. */
+    /** Null: the sender did not include one. */
     digest: text('digest'),
     tag: text('tag').notNull(),
-    /** What tells it from another publication, out of what was signed: ids of deliveries are not. */
+    /** Identifies the publication, from signed content. Delivery ids are not signed. */
     version: text('version').notNull(),
     source: text('source').notNull(),
     deliveryId: text('delivery_id').notNull(),

@@ -1,17 +1,17 @@
-// Secret values that agents need, encrypted.
+// Secret values of agents.
 import { pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
-/** Keys that agents live on, sealed (lib/secrets/seal.ts). A workspace's own wins over one for all. */
+/** Secrets, encrypted (lib/secrets/seal.ts). A workspace's value takes precedence over a global one. */
 export const secrets = pgTable(
   'secrets',
   {
     id: uuid('id').primaryKey(),
-    /** Null: for all workspaces. */
+    /** Null: a global secret. */
     workspaceId: uuid('workspace_id').references(() => workspaces.id),
     key: text('key').notNull(),
-    /** Which encryption key sealed it. */
+    /** The encryption key that was used. */
     keyId: text('key_id').notNull(),
     /** Nonce and AES-256-GCM ciphertext, base64, bound to the workspace and the key. */
     sealed: text('sealed').notNull(),

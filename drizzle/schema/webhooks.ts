@@ -1,4 +1,4 @@
-// Outbound webhooks: endpoints, their signing secrets, and deliveries that did not succeed at once.
+// Outbound webhooks: endpoints, their signing secrets, and deliveries that are pending or dead.
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -14,19 +14,19 @@ import {
 } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
-/** What became of an attempt that was none: when, the status that was answered (null: none), and in words. */
+/** A failed attempt: when, the HTTP status (null: no answer), and a sentence. */
 export type StoredAttempt = { at: string; status: number | null; message: string }
 
-/** Where events are told. Each has read the log up to a number; what could not be told then has a row in `webhook_deliveries`. */
+/** Receivers of events. Each has a cursor in the log; what could not be delivered then has a row in `webhook_deliveries`. */
 export const webhookEndpoints = pgTable('webhook_endpoints', {
   id: uuid('id').primaryKey(),
   url: text('url').notNull(),
-  /** Types of events; `*` is all but `audit`. */
+  /** Event types; `*` is all except `audit`. */
   types: jsonb('types').$type<string[]>().notNull(),
-  /** The only workspace it hears of; null: all, and what is about none. */
+  /** Receives events of this workspace only; null: all events, including those of no workspace. */
   workspaceId: uuid('workspace_id'),
   description: text('description').notNull(),
-  /** Whether a workspace's later events wait for an earlier one. */
+  /** Whether later events of a workspace wait for an earlier one. */
   ordered: boolean('ordered').notNull(),
   createdBy: text('created_by').notNull(),
   createdAt: timestamp('created_at').notNull(),
@@ -34,26 +34,26 @@ export const webhookEndpoints = pgTable('webhook_endpoints', {
   disabledAt: timestamp('disabled_at'),
   disabledReason: text('disabled_reason').$type<'asked' | 'gone' | 'failing'>(),
 
-  /** The last number of the log that was taken up: told, or kept as a delivery. */
+  /** The cursor: the last `seq` that was delivered or stored as a delivery. */
   afterSeq: bigint('after_seq', { mode: 'number' }).notNull(),
-  /** Numbers that the log had forgotten before they could be taken up. */
+  /** A range of `seq` that was deleted before the cursor reached it. */
   missed: jsonb('missed').$type<{ from: number; to: number; at: string }>(),
 
-  /** Failures in a row, of whichever event. */
+  /** Consecutive failures, over all events. */
   failures: integer('failures').notNull().default(0),
   failingSince: timestamp('failing_since'),
-  /** Nothing is sent until then: it is down, or asked for it. */
+  /** Nothing is sent before then: the receiver is down or asked for a pause. */
   restsUntil: timestamp('rests_until'),
   lastSuccessAt: timestamp('last_success_at'),
   lastFailure: jsonb('last_failure').$type<StoredAttempt>(),
 
-  /** When a kept delivery is due. Events that were not taken up yet are due whatever this says. */
+  /** When a stored delivery is due. Events after the cursor are always due. */
   dueAt: timestamp('due_at'),
   leaseId: uuid('lease_id'),
   leasedUntil: timestamp('leased_until'),
 })
 
-/** What deliveries are signed with, sealed (lib/secrets/seal.ts): one that lasts and, while it is rotated, those before it. */
+/** Signing secrets, encrypted (lib/secrets/seal.ts): the current one and, during a rotation, previous ones. */
 export const webhookSecrets = pgTable(
   'webhook_secrets',
   {
@@ -65,7 +65,7 @@ export const webhookSecrets = pgTable(
     sealed: text('sealed').notNull(),
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
-    /** Null: the one that lasts. */
+    /** Null: the current secret. */
     expiresAt: timestamp('expires_at'),
   },
   (table) => [index('webhook_secrets_endpoint').on(table.endpointId)],
@@ -73,7 +73,7 @@ export const webhookSecrets = pgTable(
 
 export const webhookDeliveryState = pgEnum('webhook_delivery_state', ['pending', 'dead'])
 
-/** Events that an endpoint could not be told when it took them up. The event itself is in the log. */
+/** Deliveries that did not succeed when the cursor passed their event. The event itself is in the log. */
 export const webhookDeliveries = pgTable(
   'webhook_deliveries',
   {
@@ -81,12 +81,12 @@ export const webhookDeliveries = pgTable(
       .notNull()
       .references(() => webhookEndpoints.id, { onDelete: 'cascade' }),
     seq: bigint('seq', { mode: 'number' }).notNull(),
-    /** Deliveries of one lane are made one after the other: a workspace's where order matters, else one's own. */
+    /** Deliveries of one lane are made in order. A lane is a workspace where order matters, otherwise one delivery. */
     lane: text('lane').notNull(),
     state: webhookDeliveryState('state').notNull(),
     attempts: integer('attempts').notNull(),
     firstAttemptAt: timestamp('first_attempt_at'),
-    /** Null: as soon as it is its turn. */
+    /** Null: due when all earlier deliveries of its lane have ended. */
     nextAttemptAt: timestamp('next_attempt_at'),
     lastFailure: jsonb('last_failure').$type<StoredAttempt>(),
     deadAt: timestamp('dead_at'),

@@ -1,5 +1,5 @@
-// Workspaces. A row holds three things that never mix: what is wanted (status, generation, shape), what was last seen
-// (machine_*, agent_*), and when to look again (next_check_at, lease).
+// Workspaces. A row separates the desired state (status, generation, spec), the last observed state (machine_*, agent_*),
+// and the schedule of the next check (next_check_at, lease).
 import { sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,
@@ -33,12 +33,12 @@ export const workspaces = pgTable(
   {
     id: uuid('id').primaryKey(),
 
-    // What the caller asked for.
+    // The spec, from the caller.
     name: text('name').notNull(),
     role: text('role'),
     runtime: text('runtime').notNull(),
     tier: integer('tier').notNull(),
-    /** Where its machine may be, best first. More than one lets a full region be passed over. */
+    /** Regions for its machine, by preference. A full region is skipped. */
     regions: jsonb('regions').$type<string[]>().notNull(),
     model: text('model'),
     parentId: uuid('parent_id').references((): AnyPgColumn => workspaces.id),
@@ -46,30 +46,30 @@ export const workspaces = pgTable(
     config: jsonb('config').$type<Record<string, unknown>>().notNull().default({}),
     /** The caller's own image; null means the runtime's. */
     image: text('image'),
-    /** Minutes without work after which it hibernates; null: never. */
+    /** Idle minutes before hibernation; null: never. */
     idleMinutes: integer('idle_minutes'),
-    /** Grows with every change of the above that a machine only gets by a restart. */
+    /** Incremented by every change of the spec that needs a restart. */
     specVersion: integer('spec_version').notNull().default(1),
 
-    // What is wanted now.
+    // The desired state.
     status: workspaceStatus('status').notNull(),
     statusChangedAt: timestamp('status_changed_at').notNull(),
     reason: jsonb('reason').$type<StoredReason>(),
-    /** Grows with every launch or restart that is wanted. Whatever an older one says is history. */
+    /** Incremented by every requested launch or restart. Results of older generations are ignored. */
     generation: integer('generation').notNull().default(1),
     /** When `provisioning` or `offline` becomes `failed`. */
     deadlineAt: timestamp('deadline_at'),
 
-    // The machine. `launch_id` is set before the provider is asked and cleared when the machine is known to be gone:
-    // while it is set, a machine may exist and cost money.
+    // The machine. `launch_id` is set before the create request and cleared when the machine is known to be gone.
+    // While it is set, a machine may exist and cost money.
     launchId: uuid('launch_id'),
     launchedAt: timestamp('launched_at'),
     app: text('app'),
-    /** When its turn to be made comes: creates are paced per app. Cleared once the provider has been asked. */
+    /** When its create may be sent, because creates are paced per app. Cleared once it has been sent. */
     launchSlotAt: timestamp('launch_slot_at'),
-    /** The region that the last launch asked for. */
+    /** The region of the last launch. */
     launchRegion: text('launch_region'),
-    /** The image that the last launch or update asked for; `machine_image` is what the backend made of it. */
+    /** The image of the last launch or update; `machine_image` is what the provider resolved it to. */
     launchImage: text('launch_image'),
     machineId: text('machine_id'),
     machineGeneration: integer('machine_generation'),
@@ -78,12 +78,12 @@ export const workspaces = pgTable(
     machineRegion: text('machine_region'),
     machineImage: text('machine_image'),
     machineSeenAt: timestamp('machine_seen_at'),
-    /** Since when the provider says it has no such machine. Its lists lag, so once is not enough. */
+    /** Since when the provider has not listed the machine. One absence is no proof, because lists lag. */
     absentSince: timestamp('absent_since'),
-    /** Recoveries since it was last ready; bounds crash loops. */
+    /** Recoveries since the workspace was last ready. Bounds crash loops. */
     recoveries: integer('recoveries').notNull().default(0),
 
-    // What the agent says of itself.
+    // Reported by the agent.
     agentCard: jsonb('agent_card').$type<Record<string, unknown>>(),
     agentUrl: text('agent_url'),
     registeredAt: timestamp('registered_at'),
@@ -93,19 +93,19 @@ export const workspaces = pgTable(
     errorRate: real('error_rate').notNull().default(0),
     sampleError: text('sample_error').notNull().default(''),
     uptimeSeconds: bigint('uptime_seconds', { mode: 'number' }).notNull().default(0),
-    /** When it last did something for somebody: a message through the proxy, or a heartbeat that reports work. */
+    /** When it last handled a message of the proxy or reported work in a heartbeat. */
     lastActiveAt: timestamp('last_active_at'),
 
-    // When to look again, and who is looking. Null: nothing is due.
+    // The next check and the lease of the process that makes it. Null: nothing is due.
     nextCheckAt: timestamp('next_check_at'),
     leaseId: uuid('lease_id'),
     leasedUntil: timestamp('leased_until'),
-    /** Failed attempts in a row; spaces out the next ones. */
+    /** Consecutive failed attempts, for the backoff. */
     attempts: integer('attempts').notNull().default(0),
-    /** The last thing that the provider refused or did not answer, and when. Shown by explain. */
+    /** The provider's last refusal or silence, and when. `explain` shows it. */
     lastFailure: jsonb('last_failure').$type<StoredReason & { at: string }>(),
 
-    // The Idempotency-Key that made it: the same key finds this row, its body's fingerprint and the answer that was given.
+    // The Idempotency-Key of its create, with the fingerprint of the request body and the answer.
     idempotencyKey: text('idempotency_key').unique(),
     idempotencyFingerprint: text('idempotency_fingerprint'),
     idempotencyAnswer: jsonb('idempotency_answer').$type<Record<string, unknown>>(),
