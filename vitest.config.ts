@@ -1,6 +1,6 @@
 // One Postgres for the run; files in parallel processes.
 import { defineConfig } from 'vitest/config'
-import { PLACE } from './test/support/place-name.ts'
+import { TARGET } from './test/support/test-target.ts'
 
 export default defineConfig({
   test: {
@@ -12,7 +12,7 @@ export default defineConfig({
     // One process for many files: loading everything anew for each took a third of the time. No file leaves anything behind.
     isolate: false,
     // On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite.
-    maxWorkers: PLACE === 'pglite' ? 2 : 3,
+    maxWorkers: TARGET === 'pglite' ? 2 : 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -1,16 +1,16 @@
-// `npm run test:pglite`, `npm run test:workerd`: the behaviour tests, run in another place than `npm test` runs them in.
-// Further arguments are vitest's.
+// Runs the behaviour tests against another target than `npm test` does: `npm run test:pglite`, `npm run test:workerd`.
+// Further arguments are passed to vitest.
 import { spawnSync } from 'node:child_process'
-import { PLACES } from '../../test/support/place-name.ts'
+import { TARGETS } from '../../test/support/test-target.ts'
 
-const [place = '', ...rest] = process.argv.slice(2)
-if (!Object.hasOwn(PLACES, place)) {
-  const names = Object.entries(PLACES).map(([name, what]) => `  ${name.padEnd(10)}${what}`)
-  console.error(['Usage: node scripts/dev/test-in.ts PLACE [vitest arguments]', '', ...names].join('\n'))
+const [target = '', ...rest] = process.argv.slice(2)
+if (!Object.hasOwn(TARGETS, target)) {
+  const names = Object.entries(TARGETS).map(([name, description]) => `  ${name.padEnd(12)}${description}`)
+  console.error(['Usage: node scripts/dev/test-in.ts TARGET [vitest arguments]', '', ...names].join('\n'))
   process.exit(2)
 }
 const { status } = spawnSync('vitest', ['run', '--dir', 'test/behaviour', ...rest], {
   stdio: 'inherit',
-  env: { ...process.env, TEST_PLACE: place },
+  env: { ...process.env, TEST_TARGET: target },
 })
 process.exitCode = status ?? 1

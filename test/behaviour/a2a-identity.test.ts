@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
-import { IN_WORKERD } from '../support/place-name.ts'
+import { IN_WORKERD } from '../support/test-target.ts'
 
 const seen: Headers[] = []
 

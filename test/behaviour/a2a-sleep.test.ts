@@ -32,7 +32,7 @@ const stream = (id: string, text: string, headers: Record<string, string> = {}) 
 async function hibernated(): Promise<string> {
   const { id } = await h.createWorkspace()
   await h.request(`/workspaces/${id}/hibernate`, { method: 'POST', headers: { prefer: 'wait=10' } })
-  await h.settled()
+  await h.untilIdle()
   return id
 }
 
@@ -114,7 +114,7 @@ describe('a message', () => {
     await expect.poll(async () => (await h.machineOf(id)).state).toBe('stopped')
     const { status, body } = await send<Failure>(id, askRegion())
     expect([status, body.error.data['reason']]).toEqual([503, 'AGENT_UNREACHABLE'])
-    await h.settled()
+    await h.untilIdle()
     // No sweep was needed to see it.
     expect((await send(id, askRegion())).status).toBe(200)
   })

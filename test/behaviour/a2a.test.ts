@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
-import { IN_WORKERD } from '../support/place-name.ts'
+import { IN_WORKERD } from '../support/test-target.ts'
 
 type Seen = { method: string; path: string; headers: Headers; body: string }
 

@@ -8,7 +8,7 @@ import * as schema from '../../drizzle/schema/index.ts'
 import { ROUTE_POLICIES } from '../../functions/access-policy.ts'
 import { matchesAny } from '../../lib/auth/token.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
+import { testInProcess } from '../support/control-plane.ts'
 
 type Row = { door: string; scope: string; some: string; agent: string }
 
@@ -127,7 +127,7 @@ describe('with ADMIN_TOKEN', () => {
     }
   }
 
-  testInside(
+  testInProcess(
     'its routes are read',
     'there is a row for every door, in the table and in SECURITY.md, and no row without one',
     () => {
@@ -264,7 +264,7 @@ describe('tokens', () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'a', runtime: 'hermes' })
     const id = String(made['id'])
     // The machine gets its own token first.
-    await h.settled()
+    await h.untilIdle()
     const asked = await call('POST', `/workspaces/${id}/tokens`)
     expect(asked).toMatchObject({ status: 201, body: { workspace_id: id } })
     const token = String(asked.body['auth_token'])
@@ -289,7 +289,7 @@ describe('tokens', () => {
   test('of a workspace are fifty at most', async () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'many' })
     const path = `/workspaces/${String(made['id'])}/tokens`
-    await h.settled()
+    await h.untilIdle()
     const statuses: number[] = []
     for (let at = 0; at < 51; at++) statuses.push((await call('POST', path)).status)
     expect(statuses.filter((status) => status === 201).length).toBeGreaterThanOrEqual(49)

@@ -5,7 +5,7 @@ import { activities } from '../../drizzle/schema/index.ts'
 import { createActivityLog } from '../../lib/activity/activity-log.ts'
 import type { ActivityEntry } from '../../lib/activity/activity-row.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
+import { testInProcess } from '../support/control-plane.ts'
 
 let h: Harness
 beforeAll(async () => {
@@ -267,7 +267,7 @@ describe('reading', () => {
     expect(seen.length).toBeGreaterThan(0)
   })
 
-  testInside('entries are noted by hand', 'onwards misses nothing while many write at once', async () => {
+  testInProcess('entries are noted by hand', 'onwards misses nothing while many write at once', async () => {
     const { id } = await h.createWorkspace()
     await report(id, { activity_type: 'agent_log', summary: 'first' })
     let [last] = await read(id)
@@ -301,22 +301,26 @@ describe('reading', () => {
 describe('what we note ourselves', () => {
   const BY_HAND = 'entries are noted by hand'
 
-  testInside(BY_HAND, 'is there to be read a moment later, written down by whoever noted first', async () => {
-    const { id } = await h.createWorkspace()
-    const { activity } = h.services
-    const work = activity.record(entryOf(id, { summary: '1', requestBody: { a: 1 } }))
-    expect(work).toBeInstanceOf(Promise)
-    expect(activity.record(entryOf(id, { summary: '2' }))).toBeUndefined()
-    expect(await read(id)).toEqual([])
-    await work
-    expect(await read(id)).toMatchObject([
-      { summary: '2', request_body: null, duration_ms: 12 },
-      { summary: '1', request_body: { a: 1 } },
-    ])
-    expect(activity.record(entryOf(id))).toBeInstanceOf(Promise)
-  })
+  testInProcess(
+    BY_HAND,
+    'is there to be read a moment later, written down by whoever noted first',
+    async () => {
+      const { id } = await h.createWorkspace()
+      const { activity } = h.services
+      const work = activity.record(entryOf(id, { summary: '1', requestBody: { a: 1 } }))
+      expect(work).toBeInstanceOf(Promise)
+      expect(activity.record(entryOf(id, { summary: '2' }))).toBeUndefined()
+      expect(await read(id)).toEqual([])
+      await work
+      expect(await read(id)).toMatchObject([
+        { summary: '2', request_body: null, duration_ms: 12 },
+        { summary: '1', request_body: { a: 1 } },
+      ])
+      expect(activity.record(entryOf(id))).toBeInstanceOf(Promise)
+    },
+  )
 
-  testInside(BY_HAND, 'is made fit to be stored, so that one row never costs the others', async () => {
+  testInProcess(BY_HAND, 'is made fit to be stored, so that one row never costs the others', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     void activity.record(
@@ -348,7 +352,7 @@ describe('what we note ourselves', () => {
     ])
   })
 
-  testInside(BY_HAND, 'is bounded: the oldest is dropped, and the log says how much', async () => {
+  testInProcess(BY_HAND, 'is bounded: the oldest is dropped, and the log says how much', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     for (let at = 0; at < 10_003; at++) void activity.record(entryOf(id, { summary: `${at}` }))
@@ -367,7 +371,7 @@ describe('what we note ourselves', () => {
     expect(counted).toEqual({ rows: 10_000, first: 3 })
   })
 
-  testInside(BY_HAND, 'is bounded in bytes too', async () => {
+  testInProcess(BY_HAND, 'is bounded in bytes too', async () => {
     const { id } = await h.createWorkspace()
     const { activity } = h.services
     const requestBody = 'x'.repeat(60_000)
@@ -379,7 +383,7 @@ describe('what we note ourselves', () => {
     expect(warning?.fields['rows']).toBeGreaterThan(100)
   })
 
-  testInside(
+  testInProcess(
     BY_HAND,
     'is dropped when it cannot be written, and what comes later is written again',
     async () => {
@@ -406,7 +410,7 @@ describe('what we note ourselves', () => {
     },
   )
 
-  testInside(
+  testInProcess(
     BY_HAND,
     'is written by the next one who notes when the first was ended before its promise',
     async () => {

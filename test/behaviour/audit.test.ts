@@ -25,7 +25,7 @@ const call = (method: string, path: string, json?: unknown, token = ADMIN) =>
 
 type Answer = { audit: Json[]; next: number | null }
 async function audit(query = ''): Promise<Answer> {
-  await h.settled()
+  await h.untilIdle()
   return (await call('GET', `/audit${query}`)).body as Answer
 }
 
@@ -53,7 +53,7 @@ describe('the audit', () => {
     const { body: made } = await call('POST', '/tokens', { name: 'only looks', scopes: ['read'] })
     const id = crypto.randomUUID()
     expect((await call('DELETE', `/workspaces/${id}`, undefined, String(made['token']))).status).toBe(403)
-    await h.settled()
+    await h.untilIdle()
     expect((await call('PATCH', `/workspaces/${id}`, { tier: 2 })).status).toBe(404)
     const rows = (await audit(`?workspace_id=${id}`)).audit
     expect(rows).toMatchObject([
@@ -112,7 +112,7 @@ describe('the audit', () => {
     const told = async () => (await call('GET', path)).body['recent_events'] as Json[]
     const before = await told()
     h.advance(91 * 86_400_000)
-    await h.keepHouse()
+    await h.runRetention()
     expect((await audit()).audit).toEqual([])
     expect(await told()).toEqual(before)
   })

@@ -108,7 +108,7 @@ beforeAll(async () => {
   await call('POST', `/workspaces/${id}/restart`, undefined, { prefer: 'wait=2' })
   await call('GET', `/workspaces/${id}/explain`)
   h.emulator.faults.remove(fault)
-  await h.settled()
+  await h.untilIdle()
   for (const path of [
     '/webhook-endpoints',
     '/workspaces',
@@ -132,7 +132,7 @@ beforeAll(async () => {
     '/docs',
   ])
     await call('GET', path)
-  await h.flush()
+  await h.flushActivity()
 })
 afterAll(() => h.close())
 

@@ -167,7 +167,7 @@ describe('the door of a card', () => {
     expect(card.status).toBe(200)
     expect(card.headers.get('x-agent-card')).toBe('stored')
     expect(((await card.json()) as Json)['name']).toBe('carded')
-    await h.settled()
+    await h.untilIdle()
     expect((await h.request(`/workspaces/${id}`)).body['status']).toBe('hibernated')
   })
 

@@ -4,14 +4,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { delegations, messages } from '../../drizzle/schema/index.ts'
 import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
+import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
 
 type Headers = Record<string, string>
 type Row = Json & { id: string; status: string; summary: string }
 
 const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 const DAY = 86_400_000
-const puppet = createPuppet()
+const puppet = createScriptedAgent()
 
 let h: Harness
 /** Two that stand at the top and may talk, and one below `boss` that `peer` may not talk to. */
@@ -21,7 +21,7 @@ let child: string
 let token: Headers
 beforeAll(async () => {
   h = await createHarness({
-    programs: { [PUPPET_IMAGE]: puppet.program },
+    programs: { [SCRIPTED_AGENT_IMAGE]: puppet.program },
     env: { ADMIN_TOKEN: 'an-admin-of-this-test', ACTIVITY_RETENTION_DAYS: '3', A2A_MAX_BODY_BYTES: '500000' },
   })
   boss = await make()
@@ -33,17 +33,17 @@ afterAll(() => h.close())
 beforeEach(async () => {
   puppet.arrivals.length = 0
   puppet.answer = reply
-  await h.setLongBackground(true)
-  await h.settled()
+  await h.setCanRunInBackground(true)
+  await h.untilIdle()
 })
 
 async function make(fields: Json = {}): Promise<string> {
   const { body } = await h.request<{ id: string }>('/workspaces', {
     method: 'POST',
     headers: { ...ADMIN, prefer: 'wait=20' },
-    json: { name: 'puppet', tier: 2, image: PUPPET_IMAGE, ...fields },
+    json: { name: 'puppet', tier: 2, image: SCRIPTED_AGENT_IMAGE, ...fields },
   })
-  await h.settled()
+  await h.untilIdle()
   return body.id
 }
 
@@ -69,9 +69,9 @@ const rowOf = async (id: unknown, from = boss) =>
 
 /** A delegation by a control plane that goes away before it delivers it. */
 async function delegateAndDie(json: Json = {}): Promise<unknown> {
-  await h.setLongBackground(false)
+  await h.setCanRunInBackground(false)
   const { body } = await delegate(json)
-  await h.setLongBackground(true)
+  await h.setCanRunInBackground(true)
   return body['delegation_id']
 }
 
@@ -82,7 +82,7 @@ describe('delegate', () => {
       202,
       { delegation_id: expect.any(String), status: 'delegated', target_id: peer },
     ])
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.textsAt(peer)).toEqual(['Count to three.'])
     const [arrival] = puppet.arrivals
     expect(arrival?.headers.get('x-workspace-id')).toBe(boss)
@@ -107,7 +107,7 @@ describe('delegate', () => {
   test('is the same for an admin who acts for the source, however the ids are written', async () => {
     const { status, body } = await delegate({ target_id: peer.toUpperCase() }, boss.toUpperCase())
     expect([status, body['target_id']]).toEqual([202, peer])
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals[0]?.headers.get('x-workspace-id')).toBe(boss)
     expect(await rowOf(body['delegation_id'])).toMatchObject({ source_id: boss, status: 'completed' })
   })
@@ -116,14 +116,14 @@ describe('delegate', () => {
     const id = await make()
     await verb(id, 'hibernate')
     const { body } = await delegate({ target_id: id })
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.textsAt(id)).toEqual(['Count to three.'])
     expect((await rowOf(body['delegation_id']))?.status).toBe('completed')
   })
 
   test('keeps a stored message like any other, which the source may read', async () => {
     const { body } = await delegate({ task: 'Read me.' })
-    await h.settled()
+    await h.untilIdle()
     const [row] = await h.db
       .select()
       .from(delegations)
@@ -213,7 +213,7 @@ describe('delegate', () => {
   test('is noted among what the source did', async () => {
     const own = await make()
     await delegate({ task: 'x'.repeat(5_000) }, own)
-    await h.settled()
+    await h.untilIdle()
     const activity = await h.request<Json[]>(`/workspaces/${own}/activity`, { headers: ADMIN })
     expect(activity.body).toMatchObject([
       {
@@ -246,7 +246,7 @@ describe('an idempotency key', () => {
     const again = { delegation_id: first['delegation_id'], target_id: peer, idempotent_hit: true }
     expect(await delegate(key)).toMatchObject({ status: 200, body: { ...again, status: 'delegated' } })
     gate.open()
-    await h.settled()
+    await h.untilIdle()
     const second = await delegate(key)
     expect([second.status, second.body]).toEqual([200, { ...again, status: 'completed' }])
     expect(puppet.arrivals).toHaveLength(1)
@@ -257,7 +257,7 @@ describe('an idempotency key', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => delegate(key)))
     expect(statusesOf(answers)).toEqual({ 200: 19, 202: 1 })
     expect(new Set(answers.map(({ body }) => body['delegation_id'])).size).toBe(1)
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toHaveLength(1)
     const stored = await h.db
       .select({ id: messages.id })
@@ -279,7 +279,7 @@ describe('an idempotency key', () => {
     const id = await make()
     const key = { target_id: id, idempotency_key: crypto.randomUUID() }
     await delegate(key)
-    await h.settled()
+    await h.untilIdle()
     await remove(id)
     expect((await delegate(key)).status).toBe(200)
     expect((await delegate({ target_id: id })).status).toBe(404)
@@ -289,12 +289,12 @@ describe('an idempotency key', () => {
     const key = { idempotency_key: crypto.randomUUID() }
     puppet.answer = () => Response.json({ jsonrpc: '2.0', id: 1, error: { code: -32000, message: 'busy' } })
     const first = await delegate(key)
-    await h.settled()
+    await h.untilIdle()
     expect(await rowOf(first.body['delegation_id'])).toMatchObject({ status: 'failed', error: 'busy' })
     puppet.answer = reply
     const answers = await Promise.all(Array.from({ length: 5 }, () => delegate(key)))
     expect(statusesOf(answers)).toEqual({ 200: 4, 202: 1 })
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toHaveLength(2)
   })
 
@@ -304,7 +304,7 @@ describe('an idempotency key', () => {
       throw new TypeError('cut')
     }
     await delegate(cut)
-    await h.settled()
+    await h.untilIdle()
     const id = await delegateAndDie(died)
     await h.db
       .update(messages)
@@ -322,7 +322,7 @@ describe('what came of it', () => {
   const after = async (answer: () => Response | Promise<Response>) => {
     puppet.answer = answer
     const { body } = await delegate({})
-    await h.settled()
+    await h.untilIdle()
     return rowOf(body['delegation_id'])
   }
 
@@ -348,7 +348,7 @@ describe('what came of it', () => {
     }
     expect((await list())[0]).toEqual(row)
     gate.open()
-    await h.settled()
+    await h.untilIdle()
     expect((await list())[0]).toEqual({ ...row, status: 'completed', response_preview: `done: ${task}` })
   })
 
@@ -443,7 +443,7 @@ describe('record', () => {
       error: '',
       response_preview: '3',
     })
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toEqual([])
   })
 
@@ -457,7 +457,7 @@ describe('record', () => {
     await update(encodeURIComponent('my/own id'), { status: 'completed' }, own)
     await record({ delegation_id: 'my/own id' }, own)
     expect(await list(own)).toMatchObject([{ delegation_id: 'my/own id', status: 'completed' }])
-    await h.settled()
+    await h.untilIdle()
     const activity = await h.request<Json[]>(`/workspaces/${own}/activity`, { headers: ADMIN })
     expect(activity.body).toMatchObject([{ method: 'delegate', target_id: peer, summary: 'By myself.' }])
   })
@@ -476,7 +476,7 @@ describe('record', () => {
 
   test('of what we carry is refused, and so is news of it', async () => {
     const { body } = await delegate({})
-    await h.settled()
+    await h.untilIdle()
     const delegation_id = String(body['delegation_id'])
     expect((await record({ delegation_id })).status).toBe(409)
     expect(await update(delegation_id, { status: 'failed' })).toMatchObject({
@@ -544,27 +544,27 @@ test('delegations are forgotten after the days of activity, unless they are on t
   const target = await make()
   await record({ delegation_id: 'recorded' }, own)
   await delegate({ task: 'done' }, own)
-  await h.settled()
-  await h.setLongBackground(false)
+  await h.untilIdle()
+  await h.setCanRunInBackground(false)
   await delegate({ task: 'waiting', target_id: target }, own)
-  await h.setLongBackground(true)
+  await h.setCanRunInBackground(true)
   await h.db.update(messages).set({ expiresAt: new Date(h.now().getTime() + 9 * DAY) })
   const summaries = async () => (await list(own)).map(({ summary }) => summary)
   h.advance(3 * DAY - 60_000)
   await record({ delegation_id: 'young' }, own)
-  await h.keepHouse()
+  await h.runRetention()
   expect(await summaries()).toEqual(['By myself.', 'waiting', 'done', 'By myself.'])
   h.advance(11 * 60_000)
-  await h.keepHouse()
+  await h.runRetention()
   expect(await summaries()).toEqual(['By myself.', 'waiting'])
   await h.deliver()
   h.advance(11 * 60_000)
-  await h.keepHouse()
+  await h.runRetention()
   expect(await list(own)).toMatchObject([
     { summary: 'By myself.' },
     { summary: 'waiting', status: 'completed' },
   ])
   h.advance(4 * DAY)
-  await h.keepHouse()
+  await h.runRetention()
   expect(await list(own)).toEqual([])
 })

@@ -6,7 +6,7 @@ import { parseConfig } from '../../lib/config/config.ts'
 import { createAllowedOrigins, restrictFetch } from '../../lib/egress/egress-policy.ts'
 import { restrictTransport } from '../../lib/a2a/transport/restrict-transport.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
+import { testInProcess } from '../support/control-plane.ts'
 
 let h: Harness
 beforeAll(async () => {
@@ -68,7 +68,7 @@ describe('a request', () => {
     expect(((await answer.json()) as Json)['error']).toEqual(expect.any(String))
   })
 
-  testInside(
+  testInProcess(
     'who is cut off while still sending may not hear why',
     'that is longer than it says, in chunks without a length, is cut off',
     async () => {
@@ -300,7 +300,7 @@ describe('we call', () => {
       }
       await h.request(`/workspaces/${id}/a2a`, { method: 'POST', json: push })
       await h.request(`/workspaces/${id}/a2a/.well-known/agent-card.json`)
-      await h.settled()
+      await h.untilIdle()
       expect(visits).toBe(0)
       expect(h.outgoing.filter(({ url: asked }) => asked.startsWith(url))).toEqual([])
     } finally {

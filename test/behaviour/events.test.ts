@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EVENT_TYPES, type EventType, isEventType } from '../../lib/events/event-types.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
-import { listenTo } from '../support/event-stream.ts'
-import { testInside } from '../support/place.ts'
-import { IN_WORKERD } from '../support/place-name.ts'
+import { readEventStream } from '../support/event-stream.ts'
+import { testInProcess } from '../support/control-plane.ts'
+import { IN_WORKERD } from '../support/test-target.ts'
 
 type Event = { seq: number; type: string; workspace_id: string | null; generation: number | null; at: string }
 type Page = { events: (Event & { payload: Json })[]; next: number }
@@ -52,7 +52,7 @@ const tokenFor = async (json: Json) => {
   return { id: body['id'], headers: { authorization: `Bearer ${String(body['token'])}` } }
 }
 const listen = async (path: string, headers: Record<string, string> = ADMIN) =>
-  listenTo(await h.fetchRaw(path, { headers: { ...headers, ...SSE } }))
+  readEventStream(await h.fetchRaw(path, { headers: { ...headers, ...SSE } }))
 
 describe('what is in the log', () => {
   test('is the story of a workspace, in order, with who asked for what', async () => {
@@ -114,7 +114,7 @@ describe('what is in the log', () => {
     // A Worker leaves it to its cron trigger.
     await h.deliver()
     await ask(headers.get('location') ?? '', { headers: { prefer: 'wait=20' } })
-    await h.settled()
+    await h.untilIdle()
     const { events } = await read(`/workspaces/${one}/events?after=${after}`)
     const message = headers.get('location')?.split('/').at(-1)
     expect(events).toMatchObject([
@@ -148,7 +148,7 @@ describe('what is in the log', () => {
     const after = await now()
     const { headers, id } = await tokenFor({ scopes: ['admin'] })
     await ask(`/tokens/${String(id)}`, { method: 'DELETE' })
-    await h.settled()
+    await h.untilIdle()
     const types = 'api_token_created,api_token_revoked,audit'
     const { events } = await read(`/events?after=${after}&types=${types}`)
     expect(typesOf({ events, next: 0 }).toSorted()).toEqual([
@@ -247,10 +247,10 @@ describe('listening to it', () => {
     expect(listener.retry()).toBeGreaterThan(0)
     await ask(`/workspaces/${other}`, { method: 'PATCH', json: { name: 'somebody else' } })
     await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'first' } })
-    await expect.poll(() => listener.heard.length, SOON).toBe(1)
+    await expect.poll(() => listener.received.length, SOON).toBe(1)
     const [event] = (await read(`/workspaces/${one}/events?types=workspace_updated`)).events
-    expect(listener.heard).toEqual([{ id: String(event?.seq), type: 'workspace_updated', data: event }])
-    await listener.leave()
+    expect(listener.received).toEqual([{ id: String(event?.seq), type: 'workspace_updated', data: event }])
+    await listener.close()
   })
 
   test('goes on where one was, the header before the query, without a gap or a double', async () => {
@@ -267,10 +267,10 @@ describe('listening to it', () => {
         ...ADMIN,
         ...(turn === 0 ? {} : { 'last-event-id': last }),
       })
-      await expect.poll(() => listener.heard.length, { ...SOON, interval: 5 }).toBeGreaterThan(0)
-      await listener.leave()
-      ids.push(...listener.heard.map(({ id }) => id))
-      last = listener.heard.at(-1)?.id ?? last
+      await expect.poll(() => listener.received.length, { ...SOON, interval: 5 }).toBeGreaterThan(0)
+      await listener.close()
+      ids.push(...listener.received.map(({ id }) => id))
+      last = listener.received.at(-1)?.id ?? last
     }
     await writer
     const { events } = await read(`/events?after=${start}&types=workspace_updated&limit=1000`)
@@ -288,8 +288,8 @@ describe('listening to it', () => {
     h.advance(15_000)
     await expect.poll(() => listener.comments, SOON).toEqual(['listening', 'still here'])
     expect(Number(listener.lastEventId())).toBeGreaterThan(begun)
-    expect(listener.heard).toEqual([])
-    await listener.leave()
+    expect(listener.received).toEqual([])
+    await listener.close()
     // Nobody is left, of all who listened here. A Worker is not told that a listener has left.
     if (IN_WORKERD) return
     h.advance(5_000)
@@ -298,7 +298,7 @@ describe('listening to it', () => {
       .toContain('molecule_event_listeners 0')
   })
 
-  testInside(
+  testInProcess(
     'a Worker ends each stream within two minutes, whatever became of the token',
     'ends for a token that is revoked, and one that expires, before anything more is told',
     async () => {
@@ -310,7 +310,7 @@ describe('listening to it', () => {
       h.advance(86_400_000)
       await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'unheard' } })
       await Promise.all(streams.map(({ ended }) => ended))
-      expect(streams.map(({ heard }) => heard)).toEqual([[], []])
+      expect(streams.map(({ received }) => received)).toEqual([[], []])
       expect((await h.request('/events', { headers: { ...expiring.headers, ...SSE } })).status).toBe(401)
     },
   )

@@ -34,7 +34,7 @@ const read = async (id: string) => (await h.request(`/workspaces/${id}`)).body
 async function until(id: string, status: string, stepMs = 5_000): Promise<Json> {
   for (let sweeps = 0; sweeps < 60; sweeps++) {
     // What a request left running may follow its workspace for long; the clock that moves below ends its patience.
-    await Promise.race([h.settled(), new Promise((done) => setTimeout(done, 100))])
+    await Promise.race([h.untilIdle(), new Promise((done) => setTimeout(done, 100))])
     const row = await read(id)
     if (row['status'] === status) return row
     h.advance(stepMs)
@@ -51,7 +51,7 @@ async function untilGone(): Promise<void> {
     const due = await h.db.select().from(workspaces).where(isNotNull(workspaces.nextCheckAt))
     if (h.livingMachines().length === 0 && due.length === 0) break
   }
-  await h.settled()
+  await h.untilIdle()
   expect(h.livingMachines()).toEqual([])
 }
 
@@ -134,7 +134,7 @@ describe('a create', () => {
   test('while Fly is down waits, and goes on when it is back', async () => {
     const down = h.emulator.faults.add({ kind: 'answer', status: 503 })
     const id = await create()
-    await Promise.race([h.settled(), new Promise((done) => setTimeout(done, 300))])
+    await Promise.race([h.untilIdle(), new Promise((done) => setTimeout(done, 300))])
     expect(await read(id)).toMatchObject({ status: 'provisioning' })
     h.emulator.faults.remove(down)
     await until(id, 'ready')
@@ -214,7 +214,7 @@ describe('an agent', () => {
 describe('behind our back', () => {
   test('a machine that was stopped by hand is started again', async () => {
     const { id, machine_id } = await h.createWorkspace()
-    await h.settled()
+    await h.untilIdle()
     await h.fly('POST', `/${String(machine_id)}/stop`, {})
     await h.fly('GET', `/${String(machine_id)}/wait?state=stopped`)
     const summary = await h.sweep({ patienceMs: 0 })
@@ -298,7 +298,7 @@ describe('at the same time', () => {
         ),
       ),
     )
-    await h.settled()
+    await h.untilIdle()
     await untilGone()
   })
 

@@ -1,7 +1,7 @@
 // What there is at Fly, whose it is, what it costs; how quickly it is made; and what a sweep over it costs.
 import { afterEach, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
+import { testInProcess } from '../support/control-plane.ts'
 
 let h: Harness
 const open = async (options: HarnessOptions = {}) => (h = await createHarness(options))
@@ -14,7 +14,7 @@ const statuses = async () => (await h.request<Json[]>('/workspaces')).body.map((
 
 async function sweepUntil(done: () => boolean | Promise<boolean>, stepMs = 1_000): Promise<void> {
   for (let sweeps = 0; sweeps < 400; sweeps++) {
-    await Promise.race([h.settled(), new Promise((resolve) => setTimeout(resolve, 30))])
+    await Promise.race([h.untilIdle(), new Promise((resolve) => setTimeout(resolve, 30))])
     if (await done()) return
     h.advance(stepMs)
     await h.sweep({ patienceMs: 1_000 })
@@ -97,7 +97,7 @@ test('a removed workspace whose machine cannot be destroyed is tried ever more r
   const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.delete', status: 500 })
   await h.request(`/workspaces/${id}`, { method: 'DELETE' })
   for (let sweeps = 0; sweeps < 12; sweeps++) {
-    await Promise.race([h.settled(), new Promise((resolve) => setTimeout(resolve, 50))])
+    await Promise.race([h.untilIdle(), new Promise((resolve) => setTimeout(resolve, 50))])
     h.advance(10 * 60_000)
     await h.sweep()
   }
@@ -114,7 +114,7 @@ test('a removed workspace whose machine cannot be destroyed is tried ever more r
 test('a machine that we believe in and Fly does not list is missing; an app that does not answer is unknown', async () => {
   await open()
   const { machine_id } = await h.createWorkspace()
-  await h.settled() // or whoever still looks at the new machine sees it gone, which proves it
+  await h.untilIdle() // or whoever still looks at the new machine sees it gone, which proves it
   await h.fly('DELETE', `/${String(machine_id)}?force=true`)
   await h.fly('GET', `/${String(machine_id)}/wait?state=destroyed`)
   expect((await h.request('/fleet')).body).toMatchObject({
@@ -144,9 +144,9 @@ describe('many at once', () => {
   test('say that they wait for their turn', async () => {
     await open({ launchRate: { perSecond: 0.01, burst: 1 } })
     await create()
-    await h.settled()
+    await h.untilIdle()
     const id = await create()
-    await Promise.race([h.settled(), new Promise((resolve) => setTimeout(resolve, 300))])
+    await Promise.race([h.untilIdle(), new Promise((resolve) => setTimeout(resolve, 300))])
     const { body } = await h.request(`/workspaces/${id}/explain`)
     expect(body).toMatchObject({ status: 'provisioning', next: { step: 'launch' } })
     expect(body['summary']).toContain('turn')
@@ -185,7 +185,7 @@ describe('regions', () => {
 
     const before = h.outgoing.length
     await create({ regions: ['ord', 'fra'] })
-    await h.settled()
+    await h.untilIdle()
     const creates = h.outgoing
       .slice(before)
       .filter(({ method, url }) => method === 'POST' && url.endsWith('/machines'))
@@ -218,7 +218,7 @@ describe('a silent agent', () => {
   })
 })
 
-testInside(
+testInProcess(
   'its list of machines is made up',
   'a sweep over a thousand workspaces at rest costs at most two calls to Fly and seven statements',
   async () => {
@@ -238,7 +238,7 @@ testInside(
         state: 'started',
       })),
     ]
-    await h.settled()
+    await h.untilIdle()
     // A process keeps house in its first sweep, and then every ten minutes.
     await h.sweep()
     let statements = 0

@@ -80,7 +80,7 @@ test('an app without a private address is not reached by its public ones', async
       method: 'POST',
       json: { name: 'cut off', runtime: 'hermes', tier: 2 },
     })
-    await h.settled()
+    await h.untilIdle()
     const workspace = (await h.request(`/workspaces/${body.id}`)).body
     expect(workspace['status']).not.toBe('ready')
     expect(originsOf(h)).toContain('http://test-app.flycast')

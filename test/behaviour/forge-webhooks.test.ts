@@ -78,7 +78,7 @@ const runtimeOf = async (h: Harness, name: string) =>
 
 async function untilEnded(h: Harness): Promise<Rollout> {
   for (let sweeps = 0; sweeps < 60; sweeps++) {
-    await h.settled()
+    await h.untilIdle()
     const [newest] = (await listed(h)).rollouts
     if (newest !== undefined && !['running', 'rolling_back'].includes(newest.state)) return newest
     h.advance(20_000)
@@ -134,7 +134,7 @@ describe('with the policy auto', () => {
     ])
     for (const { body, status } of again) expect([status, body['status']]).toEqual([202, 'known'])
     await h.sweep()
-    await h.settled()
+    await h.untilIdle()
     expect((await listed(h)).rollouts).toHaveLength(1)
     expect(await runtimeOf(h, 'hermes')).toMatchObject({
       policy: 'auto',

@@ -5,7 +5,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
+import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
 
 type Headers = Record<string, string>
 
@@ -16,12 +16,12 @@ const HOUR = 3_600_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' }
 
-const puppet = createPuppet()
+const puppet = createScriptedAgent()
 let h: Harness
 let agent: string
 beforeAll(async () => {
   h = await createHarness({
-    programs: { [PUPPET_IMAGE]: puppet.program },
+    programs: { [SCRIPTED_AGENT_IMAGE]: puppet.program },
     env: {
       ADMIN_TOKEN: 'an-admin-of-this-test',
       SECRETS_ENCRYPTION_KEY: KEY,
@@ -29,19 +29,19 @@ beforeAll(async () => {
       TRUSTED_PROXY: 'fly',
     },
   })
-  await h.setLongBackground(true)
+  await h.setCanRunInBackground(true)
   agent = await make()
 })
 afterAll(() => h.close())
 beforeEach(async () => {
-  await h.settled()
+  await h.untilIdle()
   puppet.arrivals.length = 0
   puppet.answer = reply
 })
 
 async function make(): Promise<string> {
-  const { body } = await call('POST', '/workspaces', { name: 'puppet', image: PUPPET_IMAGE })
-  await h.settled()
+  const { body } = await call('POST', '/workspaces', { name: 'puppet', image: SCRIPTED_AGENT_IMAGE })
+  await h.untilIdle()
   return String(body['id'])
 }
 
@@ -177,7 +177,7 @@ describe.each(SCHEMES)('%s', (scheme) => {
     expect(again).toMatchObject({ status: 202, body: { duplicate: true, id: body['id'] } })
     // Its sender may send, and not read what was answered.
     expect(JSON.stringify(again.body)).not.toContain('done:')
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toHaveLength(1)
   })
 
@@ -215,7 +215,7 @@ describe.each(SCHEMES)('%s', (scheme) => {
     expect(said[0]).toMatchObject({ status: 401, rest: { code: 'unauthenticated' } })
     // The same is taken when nothing is wrong.
     expect((await post(hook.path, body, headers)).status).toBe(202)
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toHaveLength(1)
   })
 
@@ -282,7 +282,7 @@ describe('a delivery', () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => deliver('standard', hook, 'msg_1')))
     expect(new Set(answers.map(({ body }) => body['id'])).size).toBe(1)
     expect(answers.filter(({ body }) => body['duplicate'] === false)).toHaveLength(1)
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toHaveLength(1)
   })
 
@@ -390,7 +390,7 @@ describe('forms', () => {
     // Gitea signs the payload and not the form.
     const within = { ...sign['gitea']?.(gitea.secret, payload), ...FORM_TYPE }
     expect((await post(gitea.path, body, within)).status).toBe(202)
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.textsAt(agent)).toEqual([payload, payload])
   })
 
@@ -407,7 +407,7 @@ describe('forms', () => {
       expect([answer.status, answer.body]).toEqual([200, undefined])
       expect(answer.headers.get('location')).toContain(`/workspaces/${agent}/messages/`)
     }
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.textsAt(agent).toSorted()).toEqual([' ok', '/ask what is up?'])
   })
 
@@ -425,7 +425,7 @@ describe('forms', () => {
         ).status,
       ).toBe(202)
     }
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.textsAt(agent).toSorted()).toEqual(
       ['{"a":1}', 'hello', `The hook ${hook.name} was called, without a body.`].toSorted(),
     )
@@ -449,7 +449,7 @@ test("GitHub's ping is answered, and reaches nobody", async () => {
   const body = '{"zen":"Keep it logically awesome."}'
   const headers = { ...sign['github']?.(hook.secret, body), 'x-github-event': 'ping' }
   expect(await post(hook.path, body, headers)).toMatchObject({ status: 200, body: { pong: true } })
-  await h.settled()
+  await h.untilIdle()
   expect(puppet.arrivals).toHaveLength(0)
 })
 
@@ -483,11 +483,11 @@ test('a template makes the message, from the next delivery on', async () => {
     number: 7,
   })
   await post(hook.path, body, sign['github']?.(hook.secret, body) ?? {})
-  await h.settled()
+  await h.untilIdle()
   const path = `/workspaces/${agent}/hooks/${hook.name}`
   expect((await call('PATCH', path, { template: 'just {{$delivery}}' })).status).toBe(200)
   await post(hook.path, body, sign['github']?.(hook.secret, body, 'd-2') ?? {})
-  await h.settled()
+  await h.untilIdle()
   expect(puppet.textsAt(agent)).toEqual([
     'New pull_request "{{sender.login}} {{$payload}}" by  (bug, 7, {"title":"{{sender.login}} {{$payload}}"})',
     'just d-2',

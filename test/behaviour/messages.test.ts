@@ -6,21 +6,21 @@ import { messages } from '../../drizzle/schema/index.ts'
 import { releaseMessages } from '../../lib/messages/deliver.ts'
 import { fillQueue } from '../support/full-queue.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
-import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
+import { testInProcess } from '../support/control-plane.ts'
+import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
 
 type Headers = Record<string, string>
 type View = Json & { id: string; state: string; url: string; message_id: string }
 
 const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 const HOUR = 3_600_000
-const puppet = createPuppet()
+const puppet = createScriptedAgent()
 
 let h: Harness
 let agent: string
 beforeAll(async () => {
   h = await createHarness({
-    programs: { [PUPPET_IMAGE]: puppet.program },
+    programs: { [SCRIPTED_AGENT_IMAGE]: puppet.program },
     env: { ADMIN_TOKEN: 'an-admin-of-this-test', A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
   })
   agent = await make()
@@ -29,17 +29,17 @@ afterAll(() => h.close())
 beforeEach(async () => {
   puppet.arrivals.length = 0
   puppet.answer = reply
-  await h.setLongBackground(true)
+  await h.setCanRunInBackground(true)
 })
 
 async function make(fields: Json = {}): Promise<string> {
   const { body } = await h.request<{ id: string }>('/workspaces', {
     method: 'POST',
     headers: { ...ADMIN, prefer: 'wait=20' },
-    json: { name: 'puppet', tier: 2, image: PUPPET_IMAGE, ...fields },
+    json: { name: 'puppet', tier: 2, image: SCRIPTED_AGENT_IMAGE, ...fields },
   })
   // A reconcile that is not over yet would lose its patience when the clock is moved.
-  await h.settled()
+  await h.untilIdle()
   return body.id
 }
 
@@ -87,9 +87,9 @@ const finished = async (place: string) => (await read(place, { ...ADMIN, prefer:
 
 /** Has a message accepted by a control plane that goes away before it delivers it. */
 async function sendAndDie(to: string, message: Message = {}): Promise<string> {
-  await h.setLongBackground(false)
+  await h.setCanRunInBackground(false)
   const place = await send(to, message)
-  await h.setLongBackground(true)
+  await h.setCanRunInBackground(true)
   return place
 }
 
@@ -145,7 +145,7 @@ describe('acceptance', () => {
     await send(agent)
     expect((await post(agent, envelope())).body['queue_depth']).toBe(2)
     gate.open()
-    await h.settled()
+    await h.untilIdle()
   })
 
   test.each([
@@ -172,7 +172,7 @@ describe('acceptance', () => {
       expect((await post(slow, first)).body).toMatchObject({ id: accepted.id, queue_depth: count + 1 })
       gate.open()
       await remove(slow)
-      await h.settled()
+      await h.untilIdle()
     },
   )
 
@@ -191,7 +191,7 @@ describe('acceptance', () => {
       traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
     }
     await post(agent, envelope(), { ...ADMIN, ...said, 'x-custom': 'gone' }, '?A2A-Version=0.3')
-    await h.settled()
+    await h.untilIdle()
     const { headers } = puppet.arrivals[1]!
     expect(Object.fromEntries(headers)).toMatchObject({ ...said, 'a2a-version': '0.3' })
     expect(headers.get('authorization')).not.toContain('admin')
@@ -262,7 +262,7 @@ describe('the same message again', () => {
     const [first, second] = [await post(agent, bare), await post(agent, bare)]
     expect([first.status, second.status]).toEqual([202, 202])
     expect(second.body.id).toBe(first.body.id)
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.arrivals).toHaveLength(1)
   })
 
@@ -270,7 +270,7 @@ describe('the same message again', () => {
     const message = { messageId: crypto.randomUUID() }
     const places = await Promise.all(Array.from({ length: 20 }, () => send(agent, message)))
     expect(new Set(places).size).toBe(1)
-    await h.settled()
+    await h.untilIdle()
     expect(await stateOf(places[0]!)).toBe('answered')
     expect(puppet.arrivals).toHaveLength(1)
   })
@@ -283,7 +283,7 @@ describe('the same message again', () => {
       409,
       { error: { data: { reason: 'MESSAGE_ID_REUSED', delivered: 'no' } } },
     ])
-    await h.settled()
+    await h.untilIdle()
     expect(puppet.textsAt(agent)).toEqual(['this'])
   })
 
@@ -313,7 +313,7 @@ describe('the same message again', () => {
     const json = { ...frame, params: { message } }
     const [first, second] = [await post(agent, json), await post(agent, json)]
     expect(first.body.id).not.toBe(second.body.id)
-    await h.settled()
+    await h.untilIdle()
     expect(new Set(puppet.arrivals.map(({ messageId }) => messageId))).toEqual(
       new Set([first.body.message_id, second.body.message_id]),
     )
@@ -512,7 +512,7 @@ describe('delivery', () => {
     expect(await stateOf(place)).toBe('answered')
   })
 
-  testInside(
+  testInProcess(
     'fetch does not say whether there was a connection',
     'is tried again, and says why, while nothing can have arrived',
     async () => {
@@ -619,7 +619,7 @@ describe('when a control plane dies', () => {
     await h.deliver()
     expect(await stateOf(place)).toBe('unknown')
     gate.open()
-    await h.settled()
+    await h.untilIdle()
     expect(await stateOf(place)).toBe('unknown')
   })
 })
@@ -657,13 +657,13 @@ describe('the end', () => {
   test('is kept for as long as the settings say, and then forgotten', async () => {
     const place = await send(agent)
     await finished(place)
-    await h.settled()
+    await h.untilIdle()
     const open = await sendAndDie(agent)
     h.advance(23 * HOUR)
-    await h.keepHouse()
+    await h.runRetention()
     expect((await read(place)).status).toBe(200)
     h.advance(HOUR)
-    await h.keepHouse()
+    await h.runRetention()
     expect((await read(place)).status).toBe(404)
     expect(await stateOf(open)).toBe('queued')
     await h.deliver()
@@ -676,7 +676,7 @@ describe('reading', () => {
     const [sender, stranger] = [await make(), await make()]
     const { headers } = await post(agent, envelope(), await tokenOf(sender))
     const place = placeOf(headers.get('location'))
-    await h.settled()
+    await h.untilIdle()
     for (const door of [place, `${place}/response`]) {
       for (const reader of [ADMIN, await tokenOf(sender), await tokenOf(agent)])
         expect((await read(door, reader)).status).toBe(200)
@@ -695,7 +695,7 @@ describe('reading', () => {
     const id = await make()
     const first = await send(id)
     await finished(first)
-    await h.settled()
+    await h.untilIdle()
     const second = await sendAndDie(id)
     const list = async (query = '') =>
       (await h.request<View[]>(`/workspaces/${id}/messages${query}`, { headers: ADMIN })).body

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createApp } from '../../functions/app.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
+import { testInProcess } from '../support/control-plane.ts'
 
 async function withHarness(env: Record<string, string>, use: (h: Harness) => Promise<void>): Promise<void> {
   const h = await createHarness({ env })
@@ -69,7 +69,7 @@ describe("for Molecule's clients", () => {
       expect((await h.request('/workspaces', { headers })).status).toBe(403)
     }))
 
-  testInside(
+  testInProcess(
     'what it was told of Fly is changed',
     'a server with a real Fly is open on loopback without a token, and on no other address',
     () =>
@@ -89,7 +89,7 @@ test('without it nothing of this is so', () =>
     expect((await h.request(`/admin/workspaces/${id}/test-token`)).status).toBe(404)
   }))
 
-testInside(
+testInProcess(
   'what it was told of Fly is changed',
   'without it a server with a real Fly and no token is closed on loopback too',
   () =>

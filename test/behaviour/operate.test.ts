@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eq, sql } from 'drizzle-orm'
 import * as schema from '../../drizzle/schema/index.ts'
 import { askRegion, createHarness, type Harness } from '../support/harness.ts'
-import { createGate, createPuppet, PUPPET_IMAGE } from '../support/scripted-agent.ts'
+import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE } from '../support/scripted-agent.ts'
 
 const ADMIN = 'an-operator-who-looks'
 const headers = { authorization: `Bearer ${ADMIN}` }
@@ -122,7 +122,7 @@ describe('/metrics', () => {
       headers: { ...headers, prefer: 'wait=20' },
       json: { name: 'late', runtime: 'hermes' },
     })
-    await h.settled()
+    await h.untilIdle()
     // Whoever is at it still would say anew when it is due.
     await expect
       .poll(async () => {
@@ -137,7 +137,7 @@ describe('/metrics', () => {
 
   test('count streams for as long as they are open', async () => {
     const gate = createGate()
-    const puppet = createPuppet()
+    const puppet = createScriptedAgent()
     puppet.answer = () =>
       new Response(
         new ReadableStream<Uint8Array>({
@@ -152,12 +152,12 @@ describe('/metrics', () => {
     await h.close()
     h = await createHarness({
       env: { ADMIN_TOKEN: ADMIN },
-      programs: { [`${PUPPET_IMAGE}*`]: puppet.program },
+      programs: { [`${SCRIPTED_AGENT_IMAGE}*`]: puppet.program },
     })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       headers: { ...headers, prefer: 'wait=20' },
-      json: { name: 'talker', runtime: 'hermes', image: `${PUPPET_IMAGE}:1` },
+      json: { name: 'talker', runtime: 'hermes', image: `${SCRIPTED_AGENT_IMAGE}:1` },
     })
     const response = await h.fetchRaw(`/workspaces/${body.id}/a2a`, {
       method: 'POST',
@@ -169,7 +169,7 @@ describe('/metrics', () => {
     expect(await metrics()).toMatch(/^molecule_a2a_in_flight 1\n[^]*^molecule_a2a_streams 1$/m)
     gate.open()
     while ((await reader?.read())?.done === false);
-    await h.settled()
+    await h.untilIdle()
     expect(await metrics()).toMatch(/^molecule_a2a_in_flight 0\n[^]*^molecule_a2a_streams 0$/m)
   })
 

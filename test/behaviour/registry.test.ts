@@ -61,7 +61,7 @@ describe('register', () => {
       agent_card: card,
       endpoint: `http://platform.test/workspaces/${id}/a2a`,
     })
-    await h.settled()
+    await h.untilIdle()
     expect(h.outgoing.some(({ url }) => url.includes('169.254'))).toBe(false)
   })
 
@@ -110,7 +110,7 @@ describe('register', () => {
     const { id, token } = await createQuiet()
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
     expect((await call('register', { id, agent_card: card }, token)).status).toBe(401)
-    await h.settled()
+    await h.untilIdle()
     expect(await read(id)).toMatchObject({ status: 'removed' })
   })
 })

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { askRegion, createHarness, type FlyMachine, type Harness, type Json } from '../support/harness.ts'
-import { createGate, createPuppet, reply } from '../support/scripted-agent.ts'
+import { createGate, createScriptedAgent, reply } from '../support/scripted-agent.ts'
 
 const REPOSITORY = 'ghcr.io/molecule-ai/workspace-hermes'
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`
@@ -65,7 +65,7 @@ const pause = (ms: number) => new Promise((done) => setTimeout(done, ms))
 /** Sweeps as time goes by, until a rollout is as wanted. */
 async function until(h: Harness, id: string, reached: (rollout: Rollout) => boolean, stepMs = 5_000) {
   for (let sweeps = 0; sweeps < 60; sweeps++) {
-    await h.settled()
+    await h.untilIdle()
     const rollout = await read(h, id)
     if (reached(rollout)) return rollout
     h.advance(stepMs)
@@ -77,7 +77,7 @@ const ended = ({ state }: Rollout) => state === 'completed' || state === 'rolled
 
 describe('a good image', () => {
   let h: Harness
-  const puppet = createPuppet()
+  const puppet = createScriptedAgent()
   beforeAll(async () => {
     h = await open({}, { 'ghcr.io/molecule-ai/workspace-langgraph*': puppet.program })
   })
@@ -99,7 +99,7 @@ describe('a good image', () => {
       })
     expect((await heartbeat(1)).status).toBe(200)
     await h.request(`/workspaces/${asleep.id}/hibernate`, { method: 'POST' })
-    await h.settled()
+    await h.untilIdle()
 
     const started = await start(h, { digest: digest('1'), tranches: [1, 2], watch_seconds: 30 })
     expect(started).toMatchObject({
@@ -110,7 +110,7 @@ describe('a good image', () => {
     expect(started.headers.get('location')).toBe(`/rollouts/${id}`)
     // The tag it was made with may mean something else by now: what is gone back to has a digest.
     expect(previous_image).toMatch(/workspace-hermes@sha256:[0-9a-f]{64}$/)
-    await h.settled()
+    await h.untilIdle()
     expect(await runs(h, fleet)).toEqual([image('1'), ...Array(4).fill(`${REPOSITORY}:latest`)])
 
     const second = await until(h, id, ({ tranche }) => tranche === 2)
@@ -149,12 +149,12 @@ describe('a good image', () => {
       watch_seconds: 1,
     })
     await Promise.all(Array.from({ length: 6 }, () => h.sweep({ patienceMs: 2_000 })))
-    await h.settled()
+    await h.untilIdle()
     expect((await read(h, body.id)).workspaces).toHaveLength(2)
     for (let sweeps = 0; sweeps < 20 && !ended(await read(h, body.id)); sweeps++) {
       h.advance(5_000)
       await Promise.all([h.sweep({ patienceMs: 2_000 }), h.sweep({ patienceMs: 2_000 })])
-      await h.settled()
+      await h.untilIdle()
     }
     expect(await read(h, body.id)).toMatchObject({ state: 'completed' })
     // One restart each: the first launch was generation 1.
@@ -207,7 +207,7 @@ describe('a good image', () => {
       status: 200,
       body: { reason: { code: 'halted' } },
     })
-    await h.settled()
+    await h.untilIdle()
     const reached = (await read(h, next.body.id)).workspaces.length
     h.advance(4_000_000)
     for (let sweeps = 0; sweeps < 3; sweeps++) await h.sweep()

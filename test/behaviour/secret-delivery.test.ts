@@ -42,7 +42,7 @@ const namesOf = async (id: string) =>
 /** Ten minutes later. */
 async function keepHouseAgain(): Promise<void> {
   h.advance(11 * 60_000)
-  await h.keepHouse()
+  await h.runRetention()
 }
 
 test('no list of machines shows the token, the inbound secret or a secret, and the agent has them all', async () => {
@@ -75,7 +75,7 @@ describe('housekeeping', () => {
       method: 'DELETE',
       headers: { prefer: 'wait=20' },
     })
-    await h.settled()
+    await h.untilIdle()
     expect(guests.get(id)).toMatchObject({ KEPT: 'y' })
     expect(await namesOf(id)).toHaveLength(9)
     await keepHouseAgain()
@@ -93,7 +93,7 @@ describe('housekeeping', () => {
     const { id } = await h.createWorkspace({ secrets: { GOING: 'x' } })
     const staying = await h.createWorkspace({ secrets: { STAYING: 'x' } })
     await h.request(`/workspaces/${id}`, { method: 'DELETE', headers: { prefer: 'wait=20' } })
-    await h.settled()
+    await h.untilIdle()
     await h.sweep()
     await keepHouseAgain()
     expect(await namesOf(id)).toEqual([])
@@ -107,7 +107,7 @@ describe('housekeeping', () => {
     const { id } = await h.createWorkspace({ secrets: { LOST: 'x' } })
     const fault = h.emulator.faults.add({ kind: 'answer', status: 503, action: 'machine.delete' })
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
-    await h.settled()
+    await h.untilIdle()
     await keepHouseAgain()
     expect(await namesOf(id)).not.toEqual([])
     h.emulator.faults.remove(fault)
@@ -165,12 +165,12 @@ test('a host that has not got the secrets yet is asked again', async () => {
     method: 'POST',
     json: { name: 'test', runtime: 'hermes', tier: 2 },
   })
-  await h.settled()
+  await h.untilIdle()
   const read = async () => (await h.request(`/workspaces/${body.id}`)).body['status']
   for (let sweeps = 0; sweeps < 10 && (await read()) === 'provisioning'; sweeps++) {
     h.advance(60_000)
     await h.sweep()
-    await h.settled()
+    await h.untilIdle()
   }
   expect(await read()).toBe('ready')
 })

@@ -12,7 +12,7 @@ import { deleteSealedWith, rotateSecrets, strangeKeys } from '../../lib/secrets/
 import { keyIdOf, seal, type SecretPlace, Unreadable, unseal } from '../../lib/secrets/seal.ts'
 import { RESERVED_ENV } from '../../lib/machines/machine-spec.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
-import { testInside } from '../support/place.ts'
+import { testInProcess } from '../support/control-plane.ts'
 
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
 const ADMIN = 'an-operator-of-secrets'
@@ -55,7 +55,7 @@ const needsRestart = async (id: string) => (await call('GET', `/workspaces/${id}
 
 async function untilReady(id: string): Promise<void> {
   await call('GET', `/workspaces/${id}`, undefined, { ...ADMIN_HEADERS, prefer: 'wait=20' })
-  await h.settled()
+  await h.untilIdle()
 }
 
 describe('secrets', () => {
@@ -250,7 +250,7 @@ describe('with a wrong key', () => {
     config: { ...h.services.config, secretKeys },
   })
 
-  testInside(
+  testInProcess(
     OTHER_KEYS,
     'nothing is overwritten, a machine does not start, and everybody is told why',
     async () => {
@@ -306,7 +306,7 @@ describe('with a wrong key', () => {
     }
   })
 
-  testInside(
+  testInProcess(
     OTHER_KEYS,
     'rotation reads with the old one and seals with the new one, beside a change at the same time',
     async () => {
@@ -337,7 +337,7 @@ describe('with a wrong key', () => {
   )
 })
 
-testInside(
+testInProcess(
   'its keys are changed while it runs',
   "a hook's secret is sealed with the same keys: rotated with them, and told when its key is lost",
   async () => {
@@ -390,7 +390,7 @@ test('the database holds no value, in no table', async () => {
   await call('PUT', '/settings/secrets', { key: 'CANARY', value: canary })
   const hook = { name: 'canary', scheme: 'github', secret: canary }
   expect((await call('POST', `/workspaces/${await create()}/hooks`, hook)).status).toBe(201)
-  await h.settled()
+  await h.untilIdle()
   const [dump] = await h.db
     .select({ text: sql<string>`database_to_xml(true, false, '')::text` })
     .from(schema.controlPlane)

@@ -15,7 +15,7 @@ const read = async (id: string) => (await h.request(`/workspaces/${id}`)).body
 const machine = (id: string) => h.livingMachines().find(({ name }) => name === `ws-${id}`)
 
 async function settle(id: string, state: string): Promise<void> {
-  await h.settled()
+  await h.untilIdle()
   expect((await h.machineOf(id)).state).toBe(state)
 }
 
@@ -41,14 +41,14 @@ describe('pause and resume', () => {
     })
     expect(await verb(child.id, 'restart')).toMatchObject({ status: 409 })
     expect((await verb(parent.id, 'resume')).body).toMatchObject({ resumed_count: 2 })
-    await h.settled()
+    await h.untilIdle()
     expect(await read(child.id)).toMatchObject({ status: 'ready' })
   })
 
   test('during provisioning leave a stopped machine, not a running one', async () => {
     const { body } = await h.request<{ id: string }>('/workspaces', { method: 'POST', json: { name: 'x' } })
     expect((await verb(body.id, 'pause', { headers: {} })).status).toBe(200)
-    await h.settled()
+    await h.untilIdle()
     for (let sweeps = 0; sweeps < 5; sweeps++) await h.sweep({ patienceMs: 1_000 })
     expect(await read(body.id)).toMatchObject({ status: 'paused' })
     expect([undefined, 'stopped']).toContain(machine(body.id)?.state)
@@ -59,7 +59,7 @@ describe('pause and resume', () => {
     const { id } = await h.createWorkspace()
     const token = await h.tokenOf(id)
     await verb(id, 'pause')
-    await h.settled()
+    await h.untilIdle()
     for (const [door, body] of [
       ['register', { id, agent_card: { name: 'late' } }],
       ['heartbeat', { workspace_id: id, active_tasks: 0 }],
@@ -70,7 +70,7 @@ describe('pause and resume', () => {
         headers: { authorization: `Bearer ${token}` },
       })
     }
-    await h.settled()
+    await h.untilIdle()
     await h.sweep()
     expect(await read(id)).toMatchObject({ status: 'paused' })
     await settle(id, 'stopped')
@@ -79,7 +79,7 @@ describe('pause and resume', () => {
   test('hold against a machine that is started by hand', async () => {
     const { id, machine_id } = await h.createWorkspace()
     await verb(id, 'pause')
-    await h.settled()
+    await h.untilIdle()
     await h.fly('POST', `/${String(machine_id)}/start`)
     await h.fly('GET', `/${String(machine_id)}/wait?state=started`)
     await h.sweep({ patienceMs: 1_000 })
@@ -287,7 +287,7 @@ describe('a verb that makes no sense', () => {
       const { id } = await h.createWorkspace()
       await verb(id, name, { headers: {} })
       await h.request(`/workspaces/${id}`, { method: 'DELETE', headers: { prefer: 'wait=20' } })
-      await h.settled()
+      await h.untilIdle()
       expect(machine(id)).toBeUndefined()
     }
   })
@@ -301,7 +301,7 @@ describe('an Idempotency-Key', () => {
     const answers = await Promise.all(
       Array.from({ length: 6 }, () => post('key-1', { name: 'once', tier: 2 })),
     )
-    await h.settled()
+    await h.untilIdle()
     answers.push(await post('key-1', { tier: 2, name: 'once' }))
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201))
     for (const { body } of answers) expect(body).toEqual(answers[0]?.body)

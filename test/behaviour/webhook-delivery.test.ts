@@ -40,7 +40,7 @@ async function pass(ms: number) {
 
 let endpoint: Endpoint
 beforeEach(async () => {
-  await h.settled()
+  await h.untilIdle()
   for (const { id } of (await h.request<Endpoint[]>('/webhook-endpoints')).body) {
     await h.request(`/webhook-endpoints/${id}`, { method: 'DELETE' })
   }
@@ -50,10 +50,10 @@ beforeEach(async () => {
     status: 204,
     headers: {},
     body: '',
-    lag: 0,
+    delay: 0,
     refuse: [],
   })
-  await receiver.forget()
+  await receiver.clear()
 })
 
 /** Only the events of these tests, which nothing else writes. */
@@ -136,7 +136,7 @@ test('what happens to a workspace is told, signed, in order, with the members of
 
 test('a change is answered while no endpoint answers', async () => {
   await patch({ types: ['*'] })
-  await receiver.control({ lag: 2_000 })
+  await receiver.control({ delay: 2_000 })
   const began = performance.now()
   const made = await h.request('/workspaces', {
     method: 'POST',
@@ -215,7 +215,7 @@ test('passes at the same time tell five endpoints everything, and nothing twice'
   await receiver.control({ secrets: [endpoint, ...others].map(({ secret }) => secret) })
   const own = workspacesOf(10)
   const seqs = await write(130, own)
-  await receiver.control({ lag: 1 })
+  await receiver.control({ delay: 1 })
   const lateBefore = await late()
   await Promise.all(Array.from({ length: 4 }, () => h.deliver()))
   await drain(MINUTE)
@@ -248,7 +248,7 @@ describe('an answer', () => {
     expect((await receiver.received()).filter(({ type }) => type === 'machine_created')).toHaveLength(1)
 
     await receiver.control({ status: 200 })
-    await receiver.forget()
+    await receiver.clear()
     await patch({ enabled: true }, watcher.id)
     await h.deliver()
     expect((await taken()).slice(0, 1).map(({ data }) => data)).toMatchObject([
@@ -256,7 +256,7 @@ describe('an answer', () => {
     ])
 
     await patch({ enabled: false }, watcher.id)
-    await receiver.forget()
+    await receiver.clear()
     expect((await patch({ enabled: true })).body).toMatchObject({ enabled: true, disabled_reason: null })
     await h.deliver()
     expect(numbers(await taken()).slice(0, 3)).toEqual(seqs)
@@ -301,7 +301,7 @@ describe('an answer', () => {
 
   test('that does not come is not waited for longer than fifteen seconds', async () => {
     // Waiting is twenty times as quick in tests.
-    await receiver.control({ lag: 3_000 })
+    await receiver.control({ delay: 3_000 })
     await write(1)
     const began = performance.now()
     await h.deliver()
@@ -366,7 +366,7 @@ test('while a secret is rotated both sign, and afterwards the new one alone', as
   const { body } = await rotate({ overlap_hours: 2 })
   const attempt = async (secret: string) => {
     await receiver.control({ secrets: [secret] })
-    await receiver.forget()
+    await receiver.clear()
     await write(1)
     await h.deliver()
     return (await receiver.received())[0]
@@ -402,7 +402,7 @@ test('what the log had forgotten before it could be told is said, and hinders no
   await patch({ enabled: false })
   const lost = await write(3)
   await pass(31 * DAY)
-  await h.keepHouse()
+  await h.runRetention()
   const [next = 0] = await write(1)
   await patch({ enabled: true })
   await drain(MINUTE)

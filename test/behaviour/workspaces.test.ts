@@ -27,7 +27,7 @@ describe('creating', () => {
       region: 'ord',
     })
     expect(headers.get('location')).toBe(`/workspaces/${body['id'] as string}`)
-    await h.settled()
+    await h.untilIdle()
     const read = await h.request(`/workspaces/${body['id'] as string}`)
     expect(read.body).toMatchObject({
       status: 'ready',
@@ -263,7 +263,7 @@ describe('restarting', () => {
     const { id, machine_id } = await h.createWorkspace()
     await h.fly('DELETE', `/${String(machine_id)}?force=true`)
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
-    await h.settled()
+    await h.untilIdle()
     const { body } = await h.request(`/workspaces/${id}`)
     expect(body['status']).toBe('ready')
     expect(body['machine_id']).not.toBe(machine_id)
@@ -307,7 +307,7 @@ describe('removing', () => {
     })
     const confirmed = await h.request(`/workspaces/${parent.id}?confirm=true`, { method: 'DELETE' })
     expect(confirmed.body).toEqual({ status: 'removed', cascade_deleted: 2 })
-    await h.settled()
+    await h.untilIdle()
     for (const { id } of [parent, child, grandchild]) expect(machinesNamed(id)).toHaveLength(0)
   })
 })

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { createMemoryStore, type EmulatorStore } from '../../lib/emulator/store/memory-store.ts'
-import { QUICK } from '../support/quick-timings.ts'
+import { TIMINGS } from '../support/quick-timings.ts'
 
 type Json = Record<string, unknown>
 type Booted = { env: Record<string, string>; file: string }
@@ -24,7 +24,7 @@ const open = async () => {
       },
     }),
     store,
-    timings: QUICK,
+    timings: TIMINGS,
     rateLimits: false,
     defaultApp: 'app',
   })

@@ -49,7 +49,7 @@ async function startServer(env: Record<string, string>) {
   const server = run(image.command, settings)
   const url = `http://127.0.0.1:${port}`
   const lives = async () => (await fetch(`${url}/livez`).catch(() => undefined))?.status
-  const died = server.exited.then(() => expect.fail(server.said()))
+  const died = server.exited.then(() => expect.fail(server.output()))
   await Promise.race([expect.poll(lives, { timeout: 40_000 }).toBe(200), died])
   died.catch(() => {})
   return { server, url, settings }
@@ -68,7 +68,7 @@ async function createReady(url: string): Promise<void> {
 test('it migrates, starts, is found healthy and ready, makes a workspace, and ends when told to', async () => {
   const DATABASE_URL = await createEmptyDatabase()
   const release = run(releaseCommand, { DATABASE_URL })
-  expect({ ...(await release.exited), said: release.said() }).toMatchObject({ code: 0 })
+  expect({ ...(await release.exited), said: release.output() }).toMatchObject({ code: 0 })
 
   const { server, settings, url } = await startServer({ DATABASE_URL })
   expect(await run(image.healthCheck, settings).exited).toMatchObject({ code: 0 })
@@ -84,7 +84,7 @@ test('without the settings of Fly it refuses by name, rather than fall back to a
   const { CONTAINER_BACKEND: _, ...env } = flyEnv
   const server = run(image.command, env)
   expect(await server.exited).toEqual({ code: 2, signal: null })
-  expect(server.said()).toMatch(
+  expect(server.output()).toMatch(
     /CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP are missing: .* not part of this/,
   )
 })

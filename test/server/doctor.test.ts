@@ -12,7 +12,7 @@ import { runDoctor } from '../../commands/doctor/run.ts'
 import { parseImage } from '../../commands/doctor/image-manifest.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
-import { createPlace, spawnNode, startServer } from '../support/server.ts'
+import { createServerFixture, spawnNode, startServer } from '../support/server.ts'
 
 type Check = { check: string; state: string; detail: string; fix: string[] }
 
@@ -367,7 +367,7 @@ describe.concurrent('doctor', () => {
 })
 
 test('beside a running server asks it, its emulator, and whether PUBLIC_URL leads to it', async () => {
-  const place = await createPlace()
+  const place = await createServerFixture()
   const own = { ...place.settings, DATABASE_URL: databaseUrl, SECRETS_ENCRYPTION_KEY }
   const server = await startServer(own)
   try {

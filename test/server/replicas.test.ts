@@ -6,7 +6,7 @@ import { createPostgresDatabase } from '../support/database.ts'
 import type { Json } from '../support/harness.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
 import { freePorts } from '../support/ports.ts'
-import { createGate, createPuppet, PUPPET_IMAGE, reply } from '../support/scripted-agent.ts'
+import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
 import { type Server, type Settings, startServer } from '../support/server.ts'
 
 type Workspace = Json & { id: string }
@@ -17,7 +17,7 @@ const headers = { authorization: `Bearer ${TOKEN}` }
 const APPS = ['test-app', 'second', 'third', 'fourth']
 const SLOW_IMAGE = 'ghcr.io/molecule-ai/slow'
 
-const puppet = createPuppet()
+const puppet = createScriptedAgent()
 /** An agent that does not answer before it is let. */
 let awake = createGate()
 const slow: Program = async (machine) => {
@@ -30,7 +30,7 @@ let databaseUrl: string
 let database: Client
 let settings: Settings
 beforeAll(async () => {
-  fly = await startLoopbackFly({ [`${PUPPET_IMAGE}*`]: puppet.program, [`${SLOW_IMAGE}*`]: slow })
+  fly = await startLoopbackFly({ [`${SCRIPTED_AGENT_IMAGE}*`]: puppet.program, [`${SLOW_IMAGE}*`]: slow })
   for (const app of APPS) fly.emulator.createApp(app, { ips: true })
   databaseUrl = await createPostgresDatabase()
   database = new Client({ connectionString: databaseUrl })
@@ -68,7 +68,7 @@ async function create(server: Server, input: Json = {}, wait = 0): Promise<Works
   const { body, status } = await server.call<Workspace>('/workspaces', {
     method: 'POST',
     headers: { ...headers, ...(wait > 0 ? { prefer: `wait=${wait}` } : {}) },
-    json: { name: 'one of many', runtime: 'hermes', tier: 2, image: `${PUPPET_IMAGE}:1`, ...input },
+    json: { name: 'one of many', runtime: 'hermes', tier: 2, image: `${SCRIPTED_AGENT_IMAGE}:1`, ...input },
   })
   expect(status).toBe(201)
   return body

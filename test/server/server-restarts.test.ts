@@ -6,31 +6,31 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
-import { listenTo } from '../support/event-stream.ts'
+import { readEventStream } from '../support/event-stream.ts'
 import {
-  createPlace,
+  createServerFixture,
   machinesAtFly,
   type Server,
   spawnNode,
-  startInVain,
+  startAndExpectExit,
   startServer,
 } from '../support/server.ts'
 
 type Workspace = Json & { id: string }
 
 /** A server has started here for the first time, and ended: the tests begin with what it left. */
-let started: Awaited<ReturnType<typeof createPlace>>
+let started: Awaited<ReturnType<typeof createServerFixture>>
 beforeAll(async () => {
-  started = await createPlace()
+  started = await createServerFixture()
   const server = await startServer(started.settings)
   await server.end('SIGTERM')
 })
 afterAll(() => started.remove())
 
-let place: Awaited<ReturnType<typeof createPlace>>
+let place: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  place = await createPlace(started)
+  place = await createServerFixture(started)
   running = []
 })
 afterEach(async () => {
@@ -86,12 +86,14 @@ describe('ending', () => {
 
 test('a listener of events is let go by SIGTERM, and goes on at the next server without a gap', async () => {
   const listen = async (server: Server, headers: Record<string, string> = {}) =>
-    listenTo(await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }))
+    readEventStream(
+      await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }),
+    )
   const first = await start()
   const before = await listen(first, { 'last-event-id': '0' })
   const { id } = await createReady(first, 'heard')
   await expect
-    .poll(() => before.heard.map(({ type }) => type), { timeout: 10_000 })
+    .poll(() => before.received.map(({ type }) => type), { timeout: 10_000 })
     .toContain('agent_answered')
   expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
   // Ended, and not cut off: that would be an error here.
@@ -101,12 +103,12 @@ test('a listener of events is let go by SIGTERM, and goes on at the next server 
   const after = await listen(second, { 'last-event-id': before.lastEventId() })
   await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'still heard' } })
   await expect
-    .poll(() => after.heard.map(({ type }) => type), { timeout: 10_000 })
+    .poll(() => after.received.map(({ type }) => type), { timeout: 10_000 })
     .toContain('workspace_updated')
   const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
-  const heard = [...before.heard, ...after.heard].map(({ data }) => data)
+  const heard = [...before.received, ...after.received].map(({ data }) => data)
   expect(heard).toEqual(body.events.slice(0, heard.length))
-  await after.leave()
+  await after.close()
 })
 
 describe('starting again on the same directory', () => {
@@ -140,7 +142,10 @@ describe('starting again on the same directory', () => {
     expect(saved).toMatchObject({ status: 200 })
     await first.end('SIGTERM')
 
-    const { code, stderr } = await startInVain({ ...place.settings, SECRETS_ENCRYPTION_KEY: other ?? '' })
+    const { code, stderr } = await startAndExpectExit({
+      ...place.settings,
+      SECRETS_ENCRYPTION_KEY: other ?? '',
+    })
     expect(code).toBe(2)
     expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
 

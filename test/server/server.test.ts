@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freePorts } from '../support/ports.ts'
-import { createPlace, type Server, startInVain, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, startAndExpectExit, startServer } from '../support/server.ts'
 
-let place: Awaited<ReturnType<typeof createPlace>>
+let place: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  place = await createPlace()
+  place = await createServerFixture()
   running = []
 })
 afterEach(async () => {
@@ -104,7 +104,7 @@ describe('refusing to start', () => {
     [['CONTAINER_BACKEND'], ['FLY_API_TOKEN', 'FLY_WORKSPACE_APP']],
     [['FLY_API_TOKEN', 'FLY_WORKSPACE_APP'], ['CONTAINER_BACKEND']],
   ])('with only %j names %j, and leaves the disk alone', async (given, missing) => {
-    const { code, stdout, stderr } = await startInVain({
+    const { code, stdout, stderr } = await startAndExpectExit({
       ...place.settings,
       ...Object.fromEntries(given.map((name) => [name, FLY[name]])),
     })
@@ -117,7 +117,7 @@ describe('refusing to start', () => {
   })
 
   test('tells every mistake at once', async () => {
-    const { code, stderr } = await startInVain({
+    const { code, stderr } = await startAndExpectExit({
       ...place.settings,
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: '<your-fly-deploy-token>',
@@ -136,7 +136,7 @@ describe('refusing to start', () => {
     const squatter = createServer()
     await new Promise<void>((resolve) => squatter.listen(Number(port), '127.0.0.1', resolve))
     try {
-      const { code, stderr } = await startInVain(place.settings)
+      const { code, stderr } = await startAndExpectExit(place.settings)
       expect(code).toBe(2)
       expect(stderr.trim()).toBe(
         `port ${port} on 127.0.0.1 is taken by another program: stop it, or set ${setting} to a free port`,
@@ -149,7 +149,7 @@ describe('refusing to start', () => {
   test('says who has the data directory open, and does not disturb them', async () => {
     const first = await start()
     const [port = 0, emulatorPort = 0] = await freePorts(3)
-    const { code, stderr } = await startInVain({
+    const { code, stderr } = await startAndExpectExit({
       ...place.settings,
       PORT: String(port),
       EMULATOR_PORT: String(emulatorPort),

@@ -8,7 +8,7 @@ import { readOtlpSettings } from '../../functions/node/tracing/settings.ts'
 import { parseTraceparent } from '../../lib/platform/trace.ts'
 import { createNodeTracer } from '../../functions/node/tracing/tracer.ts'
 import { createPostgresDatabase } from '../support/database.ts'
-import { createPlace, startServer } from '../support/server.ts'
+import { createServerFixture, startServer } from '../support/server.ts'
 
 type Value = { stringValue?: string; intValue?: string; doubleValue?: number; boolValue?: boolean }
 type Pair = { key: string; value: Value }
@@ -83,7 +83,7 @@ const hello = {
 
 /** With a database that is there already, which is quicker than an embedded one. */
 async function startTraced(settings: Record<string, string>) {
-  const place = await createPlace()
+  const place = await createServerFixture()
   const DATABASE_URL = await createPostgresDatabase()
   const SECRETS_ENCRYPTION_KEY = 'ab'.repeat(32)
   const server = await startServer({

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listen } from '../../functions/node/http-server.ts'
 import { freePorts } from '../support/ports.ts'
-import { createPlace, type Server, spawnNode, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
 
 const TUTORIAL = readFileSync(new URL('../fixtures/tutorial.md', import.meta.url), 'utf8')
 
@@ -31,12 +31,12 @@ function writeStandIns(folder: string, tools: string[]): void {
   }
 }
 
-let place: Awaited<ReturnType<typeof createPlace>>
+let place: Awaited<ReturnType<typeof createServerFixture>>
 let server: Server
 let home: string
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'tutorial-'))
-  place = await createPlace()
+  place = await createServerFixture()
   server = await startServer(place.settings)
   writeFileSync(join(home, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${place.settings.PORT}"\n`)
 })

@@ -1,17 +1,17 @@
 // The server as a process that dies between a change and its delivery: what was changed is told by the next one. And its keys.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Json } from '../support/harness.ts'
-import { createPlace, type Server, spawnNode, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
 import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
 
 type Endpoint = Json & { id: string; secret: string }
 
 let receiver: Receiver
 /** A server has started here for the first time, and ended: the tests begin with what it left. */
-let started: Awaited<ReturnType<typeof createPlace>>
+let started: Awaited<ReturnType<typeof createServerFixture>>
 beforeAll(async () => {
   receiver = await startReceiver()
-  started = await createPlace()
+  started = await createServerFixture()
   const server = await startServer(started.settings)
   await server.end('SIGTERM')
 })
@@ -20,13 +20,13 @@ afterAll(async () => {
   await receiver.close()
 })
 
-let place: Awaited<ReturnType<typeof createPlace>>
+let place: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  place = await createPlace(started)
+  place = await createServerFixture(started)
   running = []
-  await receiver.forget()
-  await receiver.control({ status: 204, lag: 0 })
+  await receiver.clear()
+  await receiver.control({ status: 204, delay: 0 })
 })
 afterEach(async () => {
   await Promise.all(running.map((server) => server.end('SIGKILL')))
@@ -82,15 +82,15 @@ test('killed between a change and its delivery, nothing is lost', async () => {
 test('killed in the middle of a delivery, it is told again under the same id', async () => {
   const first = await start()
   await subscribe(first)
-  await receiver.control({ lag: 60_000 })
+  await receiver.control({ delay: 60_000 })
   const id = await create(first)
   const ofIt = async () => (await receiver.received()).filter(({ data }) => data.workspace_id === id)
   await expect.poll(async () => (await ofIt()).length, { timeout: 50_000 }).toBeGreaterThan(0)
   const [cut] = await ofIt()
   await first.end('SIGKILL')
 
-  await receiver.control({ lag: 0 })
-  await receiver.forget()
+  await receiver.control({ delay: 0 })
+  await receiver.clear()
   await start()
   await expect.poll(async () => (await ofIt()).map((one) => one.id), { timeout: 50_000 }).toContain(cut?.id)
 })

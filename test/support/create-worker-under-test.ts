@@ -1,5 +1,5 @@
-// The control plane as a Worker with the doors that tests need beside its own: its clock can be moved, what the cron trigger does
-// can be asked for, and its network is the test's. Bundled for workerd, it knows nothing of Node.
+// The control plane as a Worker with commands for tests beside its API: they move its clock, run what the cron trigger runs and
+// receive the requests that it sends. It is bundled for workerd and must not import anything of Node.
 import { createApp } from '../../functions/app.ts'
 import type { Reach } from '../../functions/worker/create-worker.ts'
 import { parseConfig } from '../../lib/config/config.ts'
@@ -8,26 +8,27 @@ import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep, type SweepOptions } from '../../lib/control-plane/sweep.ts'
-import { AHEAD, CONTROL, NAMED } from './worker-control.ts'
+import { sleep } from '../../lib/platform/sleep.ts'
+import { CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
 
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 
-/** One text, since bindings are texts. */
-type Bindings = { PLACE: string; [name: string]: unknown }
+/** Bindings are strings, so the settings are one JSON string. */
+type Bindings = { SETTINGS: string; [name: string]: unknown }
 type Settings = {
   env: Record<string, string>
   loopback: boolean
   launchRate: { perSecond: number; burst: number }
-  /** The test's end of the network. */
-  outside: string
+  /** The URL of the test's server that receives every request. */
+  network: string
 }
 
-let ahead = 0
+let clockOffset = 0
 let running = 0
 const logged: { level: string; message: string; fields: unknown }[] = []
-let place: { services: Services; app: ReturnType<typeof createApp> } | undefined
+let controlPlane: { services: Services; app: ReturnType<typeof createApp> } | undefined
 
-function open(connect: Reach['connect'], { env, launchRate, loopback, outside }: Settings) {
+function open(connect: Reach['connect'], { env, launchRate, loopback, network }: Settings) {
   const parsed = parseConfig(env)
   const config = { ...parsed, fly: { ...parsed.fly, emulator: true } }
   const database = { neonEndpoint: config.database.neonEndpoint, url: config.database.url ?? '' }
@@ -37,18 +38,18 @@ function open(connect: Reach['connect'], { env, launchRate, loopback, outside }:
       const request = new Request(input, init)
       const url = new URL(request.url)
       const headers = new Headers(request.headers)
-      headers.set(NAMED, url.origin)
-      return fetch(new Request(`${outside}${url.pathname}${url.search}`, request), {
+      headers.set(ORIGIN_HEADER, url.origin)
+      return fetch(new Request(`${network}${url.pathname}${url.search}`, request), {
         headers,
         signal: init?.signal ?? null,
       })
     },
     canRunInBackground: false,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields: plain(fields) }),
-    now: () => new Date(Date.now() + ahead),
-    sleep: (ms, signal) => new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20)),
+    now: () => new Date(Date.now() + clockOffset),
+    sleep: (ms, signal) => sleep(ms / 20, signal),
   })
-  /** Unpaced, but for tests of the pace: also where requests are counted. */
+  /** Applies the launch rate of the test, also where a budget is bound. */
   const paced = <Wired extends object>(wired: Wired): Wired => ({
     ...wired,
     provisioner: { ...(wired as Pick<Services, 'provisioner'>).provisioner, launchRate },
@@ -61,7 +62,7 @@ function open(connect: Reach['connect'], { env, launchRate, loopback, outside }:
   return { services, app: createApp(services, { loopback }) }
 }
 
-/** Errors in it as their texts: they have to leave this process. */
+/** Turns errors into text, because log fields leave this process as JSON. */
 const plain = (fields: unknown): unknown =>
   JSON.parse(
     JSON.stringify(fields, (_, value: unknown) =>
@@ -75,11 +76,11 @@ async function control(services: Services, request: Request): Promise<unknown> {
       return sweep(services, (await request.json()) as SweepOptions)
     case '/deliver':
       return runDeliveries(services)
-    case '/keep-house':
+    case '/run-retention':
       return runRetention(services)
-    case '/flush':
+    case '/flush-activity':
       return services.activity.flush()
-    case '/long-background':
+    case '/can-run-in-background':
       services.canRunInBackground = (await request.json()) as boolean
       return undefined
     case '/running':
@@ -87,7 +88,7 @@ async function control(services: Services, request: Request): Promise<unknown> {
     case '/logs':
       return logged
     default:
-      throw new Error(`nothing at ${request.url}`)
+      throw new Error(`no such command: ${request.url}`)
   }
 }
 
@@ -96,14 +97,14 @@ export const createWorkerUnderTest = ({
   during = (_env, work) => work(),
 }: Omit<Reach, 'settings'>) => ({
   async fetch(request: Request, bindings: Bindings, context: Context): Promise<Response> {
-    ahead = Number(request.headers.get(AHEAD))
-    const { app, services } = (place ??= open(connect, JSON.parse(bindings.PLACE) as Settings))
+    clockOffset = Number(request.headers.get(CLOCK_OFFSET_HEADER))
+    const { app, services } = (controlPlane ??= open(connect, JSON.parse(bindings.SETTINGS) as Settings))
     return during(bindings, async () => {
-      if (new URL(request.url).origin === CONTROL) {
+      if (new URL(request.url).origin === CONTROL_ORIGIN) {
         return Response.json((await control(services, request)) ?? null)
       }
       const headers = new Headers(request.headers)
-      headers.delete(AHEAD)
+      headers.delete(CLOCK_OFFSET_HEADER)
       return app.fetch(new Request(request, { headers }), bindings, {
         ...context,
         waitUntil(promise) {

@@ -1,16 +1,17 @@
-// A migrated database of one's own in the run's Postgres: the migrations run once, every other database is a copy.
+// Creates a migrated database for each harness in the Postgres of the test run. Migrations run once; every other database is a
+// copy of that one.
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
 import { inject } from 'vitest'
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { connectPostgres, migratePostgres } from '../../drizzle/drivers/postgres.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
-import { PLACE } from './place-name.ts'
+import { TARGET } from './test-target.ts'
 
 const TEMPLATE = 'workspaces_template'
 
 export async function openTestDatabase(): Promise<OpenDatabase> {
-  return PLACE === 'pglite' ? connectPglite() : connectPostgres(await createPostgresDatabase(), { max: 8 })
+  return TARGET === 'pglite' ? connectPglite() : connectPostgres(await createPostgresDatabase(), { max: 8 })
 }
 
 /** @returns the connection string of a new, migrated database */
@@ -19,7 +20,7 @@ export async function createPostgresDatabase(): Promise<string> {
   const client = new Client({ connectionString: server })
   await client.connect()
   try {
-    // Test files run side by side: whoever comes first makes the template, the others wait for it.
+    // Test files run in parallel: the first one creates the template while the others wait.
     await client.query('select pg_advisory_lock(1)')
     const { rowCount } = await client.query('select from pg_database where datname = $1', [TEMPLATE])
     if (rowCount === 0) {
@@ -30,15 +31,15 @@ export async function createPostgresDatabase(): Promise<string> {
     const name = `test_${randomUUID().replaceAll('-', '')}`
     await client.query(`create database ${name} template ${TEMPLATE}`)
     const url = urlOf(server, name)
-    // A copied control plane would have its original's identity.
-    await withClient(url, (own) => own.query('update control_plane set id = gen_random_uuid()'))
+    // Each control plane needs its own identity.
+    await withClient(url, (copy) => copy.query('update control_plane set id = gen_random_uuid()'))
     return url
   } finally {
     await client.end()
   }
 }
 
-/** @returns the connection string of a new database without a single table */
+/** @returns the connection string of a new database without tables */
 export async function createEmptyDatabase(): Promise<string> {
   const server = inject('postgresUrl')
   const name = `test_${randomUUID().replaceAll('-', '')}`

@@ -5,7 +5,7 @@ import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../../lib/emulator/emulator.ts'
 import type { GuestMachine, Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
-import { QUICK } from './quick-timings.ts'
+import { TIMINGS } from './quick-timings.ts'
 
 export type Json = Record<string, any> // oxlint-disable-line typescript/no-explicit-any
 
@@ -74,7 +74,7 @@ export async function startFly(options: Partial<EmulatorOptions> = {}) {
     host: createInProcessHost({ programs: PROGRAMS }),
     rateLimits: false,
     ...options,
-    timings: { ...QUICK, proxyPatienceMs: 300, ...options.timings },
+    timings: { ...TIMINGS, proxyPatienceMs: 300, ...options.timings },
   })
   onTestFinished(() => emulator.close())
   emulator.createApp('demo', { ips: true })

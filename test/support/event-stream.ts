@@ -1,53 +1,42 @@
-// A client of server-sent events, written from the standard's rules: what it has heard, and where it would go on from.
-export type Heard = { id: string; type: string; data: Record<string, unknown> }
+// Reads a response of server-sent events with the `eventsource-parser` package, which is independent of our code.
+import { createParser } from 'eventsource-parser'
 
-export type Listener = Awaited<ReturnType<typeof listenTo>>
+export type ReceivedEvent = { id: string; type: string; data: Record<string, unknown> }
 
-/** @param response of a stream of events; throws when it is none */
-export async function listenTo(response: Response) {
+export type EventStream = Awaited<ReturnType<typeof readEventStream>>
+
+/** Collects the events of the response until it ends or is closed. @throws Error if it is no event stream */
+export async function readEventStream(response: Response) {
   if (!response.headers.get('content-type')?.startsWith('text/event-stream') || response.body === null) {
-    throw new Error(`no stream: ${response.status} ${await response.text()}`)
+    throw new Error(`not an event stream: ${response.status} ${await response.text()}`)
   }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
-  const heard: Heard[] = []
+  const received: ReceivedEvent[] = []
   const comments: string[] = []
   let lastEventId = ''
   let retry: number | undefined
-
+  const parser = createParser({
+    onId: (id) => (lastEventId = id),
+    onEvent: ({ data, event = 'message' }) =>
+      received.push({ id: lastEventId, type: event, data: JSON.parse(data) as ReceivedEvent['data'] }),
+    onComment: (comment) => comments.push(comment),
+    onRetry: (ms) => (retry = ms),
+    onError(error) {
+      throw error
+    },
+  })
   const ended = (async () => {
-    let text = ''
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      text += part.value
-      const blocks = text.split('\n\n')
-      text = blocks.pop() ?? ''
-      for (const block of blocks) take(block)
-    }
+    for (let part = await reader.read(); !part.done; part = await reader.read()) parser.feed(part.value)
   })()
   ended.catch(() => {})
 
-  function take(block: string): void {
-    let type = 'message'
-    const data: string[] = []
-    for (const line of block.split('\n')) {
-      const [, name = '', value = ''] = /^([^:]*):? ?(.*)$/.exec(line) ?? []
-      if (name === '') comments.push(value)
-      else if (name === 'id') lastEventId = value
-      else if (name === 'event') type = value
-      else if (name === 'data') data.push(value)
-      else if (name === 'retry') retry = Number(value)
-      else throw new Error(`a line that is none: ${line}`)
-    }
-    if (data.length > 0)
-      heard.push({ id: lastEventId, type, data: JSON.parse(data.join('\n')) as Heard['data'] })
-  }
-
   return {
-    heard,
+    received,
     comments,
-    /** Resolves when the stream ends. */
+    /** Resolves when the stream ends; rejects if it breaks off or is not valid. */
     ended,
     lastEventId: () => lastEventId,
     retry: () => retry,
-    leave: () => reader.cancel(),
+    close: () => reader.cancel(),
   }
 }

@@ -1,29 +1,29 @@
-// The whole product: the control plane in the place that is tested (place.ts), the emulated Fly with its machines in this
-// process, and a clock that can be moved. Tests knock on its doors and look at what a caller or Fly could see.
+// The whole product for one test file: the control plane on the tested target (control-plane.ts), the emulated Fly with its
+// machines in this process, and a clock that can be moved. Tests send requests and read what a caller or Fly could see.
+import type { SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
-import type { SweepOptions } from '../../lib/control-plane/sweep.ts'
-import { openNodePlace } from './node-place.ts'
-import { IN_WORKERD } from './place-name.ts'
-import { QUICK } from './quick-timings.ts'
-import { openWorkerdPlace } from './workerd-place.ts'
+import { startNodeControlPlane } from './node-control-plane.ts'
+import { TIMINGS } from './quick-timings.ts'
+import { IN_WORKERD } from './test-target.ts'
+import { startWorkerdControlPlane } from './workerd-control-plane.ts'
 
 export const PLATFORM = 'http://platform.test'
 const FLY = 'http://fly.test'
 const PROXY = 'http://fly-proxy.test'
-/** Fly from inside its private network (FLY_ENDPOINT=internal). */
+/** Fly's API on its private network (FLY_ENDPOINT=internal). */
 const FLY_INTERNAL = 'http://_api.internal:4280'
 
 export type HarnessOptions = {
   env?: Record<string, string>
-  /** Programs by image, before the sample agent that every runtime's image runs. */
+  /** Programs by image. They take precedence over the sample agent, which every runtime's image runs. */
   programs?: Record<string, Program>
   emulator?: Partial<EmulatorOptions>
   loopback?: boolean
   launchRate?: { perSecond: number; burst: number }
-  /** Hosts of others, by their origin. */
+  /** Other hosts on the network, by origin. */
   hosts?: Record<string, (request: Request) => Response | Promise<Response>>
 }
 
@@ -51,18 +51,18 @@ export type FlyMachine = {
 export type Harness = Awaited<ReturnType<typeof createHarness>>
 
 export async function createHarness(options: HarnessOptions = {}) {
-  /** Bodies of those to Fly's API alone: those to agents are streams. */
+  /** Every request that the control plane sent. Only requests to Fly's API have their body here; the others are streams. */
   const outgoing: { url: string; method: string; headers: Headers; body: string }[] = []
   let offset = 0
   const now = () => new Date(Date.now() + offset)
 
   const host = createInProcessHost({
     programs: { ...options.programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
-    fetch: (input, init) => outside(input, init),
+    fetch: (input, init) => network(input, init),
   })
   const emulator = await createEmulator({
     host,
-    timings: QUICK,
+    timings: TIMINGS,
     rateLimits: false,
     defaultApp: 'test-app',
     now: () => now().getTime(),
@@ -70,8 +70,8 @@ export async function createHarness(options: HarnessOptions = {}) {
   })
   emulator.createApp('test-app', { ips: true })
 
-  // The only network there is: a host that is not listed does not exist.
-  const outside: typeof fetch = async (input, init) => {
+  // The network of this test: a host that is not listed does not exist.
+  const network: typeof fetch = async (input, init) => {
     const request = new Request(input, init)
     const { origin } = new URL(request.url)
     const body = origin === FLY ? await request.clone().text() : ''
@@ -80,7 +80,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     if (origin.endsWith('.flycast')) return emulator.proxy(request)
     if (origin === PROXY)
       return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))
-    if (origin === PLATFORM) return place.fetch(request)
+    if (origin === PLATFORM) return controlPlane.fetch(request)
     const host = options.hosts?.[origin]
     if (host !== undefined) return host(request)
     throw new TypeError('fetch failed', {
@@ -88,8 +88,8 @@ export async function createHarness(options: HarnessOptions = {}) {
     })
   }
 
-  const open = IN_WORKERD ? openWorkerdPlace : openNodePlace
-  const place = await open({
+  const start = IN_WORKERD ? startWorkerdControlPlane : startNodeControlPlane
+  const controlPlane = await start({
     env: {
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: 'test-token',
@@ -100,10 +100,10 @@ export async function createHarness(options: HarnessOptions = {}) {
       ...options.env,
     },
     loopback: options.loopback ?? true,
-    // Unpaced, except where the pace is what is tested.
+    // No limit unless the test is about the launch rate.
     launchRate: options.launchRate ?? { perSecond: 1_000, burst: 1_000 },
     offset: () => offset,
-    outside,
+    network,
   })
 
   async function request<Body = Json>(
@@ -124,7 +124,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     const headers = new Headers(rest.headers)
     if (json !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json')
     const body = json === undefined ? rest.body : JSON.stringify(json)
-    return place.fetch(
+    return controlPlane.fetch(
       new Request(new URL(path, 'http://localhost:8080'), {
         ...rest,
         headers,
@@ -144,48 +144,50 @@ export async function createHarness(options: HarnessOptions = {}) {
     return (await response.json()) as Body
   }
 
-  /** What only a control plane in this process has. */
-  function inside() {
-    if (place.inside === undefined) throw new Error('use testInside: this reaches into the process')
-    return place.inside
+  /** The internals of a control plane that runs in this process. */
+  function inProcess() {
+    if (controlPlane.inProcess === undefined)
+      throw new Error('use testInProcess: this needs the control plane in this process')
+    return controlPlane.inProcess
   }
 
   return {
     get app() {
-      return inside().app
+      return inProcess().app
     },
     get services() {
-      return inside().services
+      return inProcess().services
     },
-    db: place.db,
-    deliver: () => place.deliver(),
-    keepHouse: () => place.keepHouse(),
-    flush: () => place.flush(),
-    setLongBackground: (on: boolean) => place.setLongBackground(on),
-    logs: () => place.logs(),
-    settled: () => place.settled(),
+    db: controlPlane.db,
+    deliver: () => controlPlane.deliver(),
+    runRetention: () => controlPlane.runRetention(),
+    flushActivity: () => controlPlane.flushActivity(),
+    setCanRunInBackground: (on: boolean) => controlPlane.setCanRunInBackground(on),
+    logs: () => controlPlane.logs(),
+    /** Waits for all work that responses left running. */
+    untilIdle: () => controlPlane.untilIdle(),
     emulator,
     outgoing,
     request,
     fetchRaw,
     now,
-    /** Moves the control plane's and Fly's clock; timers are not moved. */
+    /** Moves the clocks of the control plane and Fly. Timers that already run are not affected. */
     advance(ms: number) {
       offset += ms
-      place.ticked?.()
+      controlPlane.clockMoved?.()
     },
-    sweep: (sweepOptions?: SweepOptions) => place.sweep({ patienceMs: 0, ...sweepOptions }),
+    sweep: (sweepOptions?: SweepOptions) => controlPlane.sweep({ patienceMs: 0, ...sweepOptions }),
     /** Machines that exist at Fly and cost money. */
     livingMachines: () => emulator.machines().filter((machine) => machine.state !== 'destroyed'),
-    /** A call to Fly's API as an operator with flyctl would make it. */
+    /** Calls Fly's API as an operator with flyctl would. */
     fly,
-    /** The workspace's machine as Fly shows it; there must be exactly one. */
+    /** The workspace's machine as Fly shows it. @throws Error unless there is exactly one */
     async machineOf(workspaceId: string): Promise<FlyMachine> {
       const machines = await fly<FlyMachine[]>('GET', `?metadata.workspace_id=${workspaceId}`)
       if (machines.length !== 1 || machines[0] === undefined) throw new Error(`${machines.length} machines`)
       return machines[0]
     },
-    /** The token that a workspace's machine was made with last, as only those see it who may read the app's secrets. */
+    /** The token that the workspace's machine was last given, read from the secrets of the Fly app. */
     async tokenOf(workspaceId: string): Promise<string> {
       const response = await emulator.api.fetch(
         new Request(`${FLY}/v1/apps/test-app/secrets?show_secrets=true`, {
@@ -197,7 +199,7 @@ export async function createHarness(options: HarnessOptions = {}) {
       const name = new RegExp(`_${id}_\\d+_E_MOLECULE_WORKSPACE_TOKEN$`)
       return secrets.findLast((secret) => name.test(secret.name))?.value ?? ''
     },
-    /** Creates a workspace and waits until it rests. */
+    /** Creates a workspace and waits until it is ready or has failed. */
     async createWorkspace(input: Json = {}): Promise<Json & { id: string }> {
       const { status, body } = await request<Json & { id: string }>('/workspaces', {
         method: 'POST',
@@ -209,14 +211,14 @@ export async function createHarness(options: HarnessOptions = {}) {
     },
     async close() {
       await emulator.close()
-      await place.close()
+      await controlPlane.close()
     },
   }
 }
 
 const isJson = ({ headers }: Response) => !headers.get('content-type')?.startsWith('text/')
 
-/** The body of the tutorial's seventh step. */
+/** The request body of the tutorial's seventh step. */
 export const askRegion = (id: unknown = '1') => ({
   jsonrpc: '2.0',
   id,

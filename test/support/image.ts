@@ -1,5 +1,5 @@
-// What the Dockerfile would put into an image, put into a directory: no Docker is needed, and what is missing from an image
-// is missing here too. It reads the few instructions that our Dockerfile has, and refuses any other.
+// Builds what the Dockerfile would put into an image in a directory, without Docker, so that a test finds files that are missing from
+// the image. It supports the instructions that our Dockerfile uses and throws for any other.
 import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -26,24 +26,24 @@ export type Image = {
   user: string
   command: string[]
   healthCheck: string[]
-  /** Everything in it, as paths. */
+  /** The paths of all files in it. */
   files(): string[]
-  /** Runs one of its commands, as its user where we may become one. */
+  /** Runs a command in it, as its user where this process may change its user. */
   run(command: string[], env: Record<string, string>): Running
   remove(): void
 }
 
 export type Running = {
   exited: Promise<Exit>
-  /** What it printed so far. */
-  said(): string
+  /** What it has printed so far. */
+  output(): string
   end(signal: NodeJS.Signals): Promise<Exit>
 }
 
-/** Who `node` is in the official images. */
+/** The user `node` of the official images. */
 const NODE_USER = { uid: 1000, gid: 1000 }
 
-/** @throws Error for an instruction that is not understood here */
+/** @throws Error for an instruction that is not supported here */
 export function makeImage(): Image {
   const directory = mkdtempSync(join(tmpdir(), 'workspaces-image-'))
   chmodSync(directory, 0o755)
@@ -75,26 +75,26 @@ export function makeImage(): Image {
 }
 
 function run(
-  { directory, env: own, user }: Image,
+  { directory, env: imageEnv, user }: Image,
   [program, ...args]: string[],
   env: Record<string, string>,
 ): Running {
   if (program !== 'node' || user !== 'node') throw new Error(`${program} as ${user}?`)
   const child = spawn(process.execPath, args, {
     cwd: directory,
-    env: { ...own, ...env },
+    env: { ...imageEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(mayBecome(NODE_USER) ? NODE_USER : {}),
   })
-  let said = ''
+  let output = ''
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   const exited = new Promise<Exit>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal }))
   })
   return {
     exited,
-    said: () => said,
+    output: () => output,
     async end(signal) {
       child.kill(signal)
       return exited
@@ -102,7 +102,7 @@ function run(
   }
 }
 
-/** Root may, unless this Node lies where nobody else can read. */
+/** Root may, unless this Node is in a directory that other users cannot read. */
 const mayBecome = (user: typeof NODE_USER) =>
   process.getuid?.() === 0 && spawnSync(process.execPath, ['--version'], user).status === 0
 
@@ -119,7 +119,7 @@ function copy(rest: string, directory: string): void {
   else throw new Error(`COPY ${rest}?`)
 }
 
-/** What `npm ci --omit=dev` would install, from what is installed here. */
+/** Copies what `npm ci --omit=dev` would install from the packages that are installed here. */
 function copyPackages(directory: string): void {
   const lock = JSON.parse(read('package-lock.json')) as {
     packages: Record<string, { dev?: boolean; optional?: boolean }>
@@ -127,7 +127,7 @@ function copyPackages(directory: string): void {
   for (const [path, { dev, optional }] of Object.entries(lock.packages)) {
     if (path === '' || dev === true) continue
     try {
-      // Packages within packages come by themselves.
+      // Nested packages have their own entries in the lock file.
       cloneTree(join(ROOT, path), join(directory, path), (name) => name === 'node_modules')
     } catch (error) {
       if (optional !== true) throw error
@@ -145,7 +145,7 @@ function cloneTree(from: string, to: string, isLeftOut: (name: string) => boolea
   }
 }
 
-// Links where it can: packages are 60 MB in thousands of files.
+// Links where possible, because the packages are 60 MB in thousands of files.
 function cloneFile(source: string, target: string): void {
   try {
     linkSync(source, target)
@@ -163,7 +163,7 @@ function copyContext(directory: string): void {
   }
 }
 
-/** Docker's rule: the last pattern that fits a path, or a directory above it, decides. Unlike a shell's, `*` fits dots too. */
+/** Docker's rule: the last pattern that matches the path or a directory above it decides. Unlike in a shell, `*` matches dots too. */
 function createIgnore(text: string): (path: string) => boolean {
   const patterns = text
     .split('\n')

@@ -1,18 +1,18 @@
-// The emulated Fly behind loopback ports of this process, for control planes that run outside it: another process, workerd.
+// The emulated Fly on loopback ports of this process, for a control plane that runs in another process or in workerd.
 import { listen } from '../../functions/node/http-server.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
-import { QUICK } from './quick-timings.ts'
-import { plainly } from './plain-http.ts'
+import { verbatimHandler } from './plain-http.ts'
+import { TIMINGS } from './quick-timings.ts'
 
-/** @param programs by image, before the sample agent that every runtime's image runs */
+/** @param programs by image; they take precedence over the sample agent, which every runtime's image runs */
 export async function startLoopbackFly(programs: Record<string, Program> = {}) {
   const emulator = await createEmulator({
     host: createInProcessHost({ programs: { ...programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent } }),
-    timings: QUICK,
+    timings: TIMINGS,
     defaultApp: 'test-app',
     tokens: ['test-token'],
   })
@@ -22,10 +22,13 @@ export async function startLoopbackFly(programs: Record<string, Program> = {}) {
     withLostConnections((request) => emulator.api.fetch(request)),
     at,
   )
-  const proxy = await listen(unreachable, { ...at, first: plainly((request) => emulator.proxy(request)) })
+  const proxy = await listen(unreachable, {
+    ...at,
+    first: verbatimHandler((request) => emulator.proxy(request)),
+  })
   return {
     emulator,
-    /** What a control plane has to be told of it. */
+    /** The settings of a control plane that uses it. */
     settings: {
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: 'test-token',

@@ -1,5 +1,5 @@
-// Neon's HTTP protocol in front of a plain Postgres, so that the Worker's driver runs unchanged in tests. Values go out as
-// the text Postgres sent: turning them into JavaScript is the driver's own work, and part of what is tested.
+// Serves Neon's HTTP protocol in front of a plain Postgres, so that the Worker's driver runs unchanged in tests. Values are sent as
+// the text that Postgres returned: converting them to JavaScript is the driver's task and part of what is tested.
 import { type CustomTypesConfig, DatabaseError, Pool, type PoolClient, type QueryArrayResult } from 'pg'
 import { listen } from '../../functions/node/http-server.ts'
 
@@ -13,7 +13,7 @@ const ISOLATION = {
   Serializable: 'serializable',
 } as const
 
-/** What Neon tells of an error, and the driver copies. */
+/** The fields of an error that Neon sends and the driver copies. */
 const ERROR_FIELDS = [
   'severity',
   'code',
@@ -34,8 +34,8 @@ const ERROR_FIELDS = [
 ] as const
 
 /**
- * Serves `POST /sql` on loopback. Each statement goes to the database its connection string names; `host` and `port` of
- * that string are the real Postgres's.
+ * Serves `POST /sql` on loopback. Each statement goes to the database that its connection string names; `host` and `port` of
+ * that string are those of the real Postgres.
  */
 export async function startNeonBridge(): Promise<{
   endpoint: string
@@ -93,7 +93,7 @@ export async function startNeonBridge(): Promise<{
     }
   }
 
-  /** All or nothing, as Neon runs `transaction([...])`. */
+  /** One transaction, as Neon runs `transaction([...])`. */
   async function runBatch(client: PoolClient, queries: Query[], headers: Headers, arrays: boolean) {
     const isolation = headers.get('neon-batch-isolation-level') ?? 'ReadCommitted'
     const level = ISOLATION[isolation as keyof typeof ISOLATION]

@@ -1,5 +1,5 @@
-// A fetch handler behind node:http that adds nothing to its answers: no content type, no length, no joined or tidied headers.
-// For stand-ins of servers that are not ours, where every header is somebody's word.
+// Serves a fetch handler over node:http and sends its responses unchanged: no added content type or length, no merged headers.
+// It stands in for servers of others, whose headers a test must control.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,8 +7,8 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import type { First } from '../../functions/node/http-server.ts'
 import { ConnectionLost } from '../../lib/emulator/shared/connection-lost.ts'
 
-/** Takes every request. A handler that rejects with {@link ConnectionLost} closes the socket with nothing written. */
-export const plainly =
+/** Handles every request. If the handler rejects with {@link ConnectionLost}, the socket is closed and nothing is written. */
+export const verbatimHandler =
   (handler: (request: Request) => Promise<Response>): First =>
   (incoming, outgoing) => {
     void answer(handler, incoming, outgoing)
@@ -25,7 +25,7 @@ async function answer(
   try {
     const response = await handler(toRequest(incoming, left.signal))
     outgoing.sendDate = false
-    // Pairs and not a record: a name may come more than once.
+    // Pairs rather than a record, because a name may occur more than once.
     outgoing.writeHead(response.status, response.statusText, [...response.headers].flat())
     outgoing.flushHeaders()
     if (response.body === null) outgoing.end()

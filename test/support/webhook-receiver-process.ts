@@ -1,36 +1,36 @@
-// A receiver of webhooks as somebody else would run one: a process of its own, which believes nothing that the `standardwebhooks`
-// library does not verify. What it answers, and how far its clock is ahead, is told to it at /control; what it got is at /received.
+// A receiver of webhooks that is independent of our code: its own process, which accepts only what the `standardwebhooks` library
+// verifies. POST /control sets its responses and its clock; GET /received returns what it received.
 import { createServer, type ServerResponse } from 'node:http'
 import { Webhook } from 'standardwebhooks'
 
-/** What it answers from now on. */
-type Manner = {
-  /** Of the endpoints that it is for. */
+/** How it answers from now on. */
+type Behaviour = {
+  /** Secrets of the endpoints that it accepts. */
   secrets?: string[]
   status?: number
   headers?: Record<string, string>
   body?: string
   /** Milliseconds before it answers. */
-  lag?: number
+  delay?: number
   /** Milliseconds that its clock is ahead. */
   ahead?: number
-  /** Ids of workspaces whose events it does not take, or types. */
+  /** Ids of workspaces, or types of events, that it answers with 500. */
   refuse?: string[]
 }
 type Data = { seq: number; type: string; workspace_id: string | null }
 
-let manner: Required<Manner> = {
+let behaviour: Required<Behaviour> = {
   secrets: [],
   status: 204,
   headers: {},
   body: '',
-  lag: 0,
+  delay: 0,
   ahead: 0,
   refuse: [],
 }
 let received: unknown[] = []
 const realNow = Date.now.bind(Date)
-Date.now = () => realNow() + manner.ahead
+Date.now = () => realNow() + behaviour.ahead
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = []
@@ -38,11 +38,11 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const text = Buffer.concat(chunks).toString()
     if (request.url === '/control') {
-      manner = { ...manner, ...(JSON.parse(text) as Manner) }
+      behaviour = { ...behaviour, ...(JSON.parse(text) as Behaviour) }
       response.end()
     } else if (request.url === '/received') {
       response.end(JSON.stringify(received))
-    } else if (request.url === '/forget') {
+    } else if (request.url === '/clear') {
       received = []
       response.end()
     } else {
@@ -52,13 +52,13 @@ const server = createServer((request, response) => {
 })
 
 function receive(text: string, headers: Record<string, string>, response: ServerResponse) {
-  const verified = manner.secrets
+  const verified = behaviour.secrets
     .map((secret) => verify(secret, text, headers))
     .find((one) => one !== undefined)
   const { data } = verified ?? {}
   const refused =
-    data === undefined || manner.refuse.some((one) => one === data.workspace_id || one === data.type)
-  const status = verified === undefined ? 401 : refused ? 500 : manner.status
+    data === undefined || behaviour.refuse.some((one) => one === data.workspace_id || one === data.type)
+  const status = verified === undefined ? 401 : refused ? 500 : behaviour.status
   received.push({
     id: headers['webhook-id'],
     verified: verified !== undefined,
@@ -68,8 +68,8 @@ function receive(text: string, headers: Record<string, string>, response: Server
     timestamp: verified?.timestamp,
     data,
   })
-  const { body, headers: answered } = manner
-  setTimeout(() => response.writeHead(status, answered).end(body), manner.lag)
+  const { body, headers: answered } = behaviour
+  setTimeout(() => response.writeHead(status, answered).end(body), behaviour.delay)
 }
 
 function verify(secret: string, text: string, headers: Record<string, string>) {
@@ -80,11 +80,11 @@ function verify(secret: string, text: string, headers: Record<string, string>) {
   }
 }
 
-// A connection that is not used for long is still good: tests wait.
+// Tests move the clock between requests, and idle connections must stay usable.
 server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()
   process.stdout.write(`${typeof address === 'object' ? address?.port : ''}\n`)
 })
-// Whoever started it has ended.
+// The parent has ended.
 process.stdin.on('close', () => process.exit(0)).resume()

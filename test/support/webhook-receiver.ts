@@ -1,4 +1,4 @@
-// Starts the receiver of webhooks (webhook-receiver-process.ts) and talks to it.
+// Starts the receiver of webhooks (webhook-receiver-process.ts) and controls it.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Json } from './harness.ts'
@@ -33,7 +33,7 @@ export async function startReceiver() {
 
   return {
     url,
-    /** To be told what is meant for another host, as its network would. */
+    /** Passes on a request that was sent to another host. */
     forward: (request: Request): Promise<Response> =>
       fetch(`${url}/hook`, {
         method: request.method,
@@ -43,11 +43,11 @@ export async function startReceiver() {
         redirect: 'manual',
         signal: request.signal,
       } as RequestInit),
-    /** How it answers from now on; see the process. */
-    control: (manner: Json) => ask('/control', manner),
-    /** Everything it was told, also what it did not take. */
+    /** Changes how it answers from now on; the options are in webhook-receiver-process.ts. */
+    control: (behaviour: Json) => ask('/control', behaviour),
+    /** Every request that it received, including those that it refused. */
     received: async () => JSON.parse(await ask('/received')) as Received[],
-    forget: () => ask('/forget'),
+    clear: () => ask('/clear'),
     async close() {
       const closed = new Promise((done) => child.once('close', done))
       child.stdin.end()

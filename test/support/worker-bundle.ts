@@ -1,4 +1,4 @@
-// The Worker's bundle, made by wrangler from wrangler.toml as Cloudflare would get it.
+// Bundles the Worker with wrangler and wrangler.toml, as it would be uploaded to Cloudflare.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,14 +12,14 @@ const WRANGLER = createRequire(import.meta.url).resolve('wrangler/package.json')
 
 export type Bundle = {
   code: string
-  /** The modules in it, and those it leaves to the runtime to import. */
+  /** The modules in it, and the modules that the runtime provides. */
   inputs: string[]
   externals: string[]
 }
 
 /**
- * Bundles functions/worker.ts, or another entry, the way `wrangler deploy` does; nothing is sent anywhere.
- * @param options.entry a path from the top of the project
+ * Bundles functions/worker.ts, or another entry, as `wrangler deploy` does, without uploading it.
+ * @param options.entry a path relative to the root of the repository
  * @param options.environment of wrangler.toml
  */
 export async function bundleWorker(options: {
@@ -42,7 +42,7 @@ export async function bundleWorker(options: {
       ],
       {
         cwd: ROOT,
-        // No banner means no look for a newer wrangler either.
+        // Without the banner, wrangler does not check for a newer version.
         env: {
           PATH: process.env['PATH'],
           HOME: out,

@@ -1,10 +1,10 @@
-// What a test and the Worker under test agree on.
+// The protocol between a test and the Worker under test.
 
-/** The host of the doors that only the Worker under test has. */
-export const CONTROL = 'http://control.test'
+/** The origin of the test commands, which only the Worker under test has. */
+export const CONTROL_ORIGIN = 'http://control.test'
 
-/** A header of each request: milliseconds that the clock is ahead. */
-export const AHEAD = 'x-test-ahead'
+/** A header of each request to the Worker: milliseconds that the clock is ahead. */
+export const CLOCK_OFFSET_HEADER = 'x-test-clock-offset'
 
-/** A header of what leaves the Worker: the origin that it asked for. */
-export const NAMED = 'x-test-named'
+/** A header of each request that leaves the Worker: the origin that it was sent to. */
+export const ORIGIN_HEADER = 'x-test-origin'

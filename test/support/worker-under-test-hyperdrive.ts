@@ -1,4 +1,4 @@
-// The Worker under test over node-postgres and a Hyperdrive.
+// The entry of the Worker under test over node-postgres and a Hyperdrive.
 import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 

@@ -1,4 +1,4 @@
-// The Worker under test over Neon's driver.
+// The entry of the Worker under test over Neon's driver.
 import { connectNeon } from '../../drizzle/drivers/neon.ts'
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 

@@ -1,4 +1,4 @@
-// The Worker started in workerd, with Neon's protocol or a Hyperdrive, and Fly's two doors on loopback ports of this process.
+// Starts the Worker in workerd, with Neon's protocol or a Hyperdrive, and Fly's API and proxy on loopback ports of this process.
 import { Miniflare } from 'miniflare'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createPostgresDatabase } from './database.ts'
@@ -8,15 +8,15 @@ import { freePorts } from './ports.ts'
 
 export type WorkerdOptions = {
   port?: number
-  /** It gets no more than so many. */
+  /** The limit of subrequests per invocation. */
   subrequests?: number
-  /** Node's API for a driver that needs it. */
+  /** Enables nodejs_compat, for a driver that needs it. */
   nodejs?: boolean
-  /** A connection string: then there is a binding HYPERDRIVE for it. */
+  /** A connection string for the binding HYPERDRIVE. */
   hyperdrive?: string
 }
 
-/** A bundle in workerd. `bindings` are the Worker's variables and secrets. */
+/** Starts a bundle in workerd. `bindings` are the Worker's variables and secrets. */
 export async function startWorkerd(
   code: string,
   bindings: Record<string, string>,
@@ -30,26 +30,26 @@ export async function startWorkerd(
           modules: [{ type: 'ESModule', path: 'limited.js', contents: limited(subrequests) }, worker],
         }),
     compatibilityDate: '2026-04-01',
-    // Node's AsyncLocalStorage is for the limit alone, where the driver of a Hyperdrive does not bring all of Node's API anyway.
+    // AsyncLocalStorage is needed by the limit; nodejs_compat includes it.
     compatibilityFlags: [
       'enable_request_signal',
       ...(nodejs ? ['nodejs_compat'] : subrequests === undefined ? [] : ['nodejs_als']),
     ],
     bindings: {
       ...bindings,
-      // Miniflare's own binding goes through a proxy in this process, which ends with an uncaught error when a caller hangs up.
+      // Miniflare's own Hyperdrive proxy fails with an uncaught error when a caller closes its connection.
       ...(hyperdrive === undefined ? {} : { HYPERDRIVE: { connectionString: hyperdrive } }),
     },
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),
-    // The request details that Miniflare would else fetch from Cloudflare.
+    // Miniflare would otherwise fetch `request.cf` from Cloudflare.
     cf: false,
   })
   const url = (await miniflare.ready).origin
   return {
     url,
     async runCron() {
-      // Its type comes from @cloudflare/workers-types, whose globals would clash with Node's in every other file.
+      // Its type is in @cloudflare/workers-types, whose globals clash with Node's.
       const worker = (await miniflare.getWorker()) as unknown as {
         scheduled(event: { cron: string; scheduledTime: Date }): Promise<{ outcome: string }>
       }
@@ -61,8 +61,8 @@ export async function startWorkerd(
 }
 
 /**
- * Cloudflare's limit, which workerd alone does not have: each invocation, with all that it leaves to `waitUntil`, gets so many
- * fetches, and the next one throws. `GET /_invocations` tells what each of them asked for.
+ * Cloudflare's limit of subrequests, which workerd does not enforce: an invocation, including its `waitUntil` work, may make this many
+ * fetches, and the next one throws. `GET /_invocations` returns the counts of every invocation.
  */
 const limited = (subrequests: number) => `
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -97,10 +97,10 @@ export type Invocation = { what: string; asked: number; refused: number }
 
 export const ADMIN_TOKEN = 'a-token-of-the-operator'
 
-export type WorkerPlace = Awaited<ReturnType<typeof startWorkerPlace>>
+export type WorkerFixture = Awaited<ReturnType<typeof startWorkerFixture>>
 
-/** Everything around the Worker and the Worker in it. Agents call home to workerd over HTTP. */
-export async function startWorkerPlace(
+/** Starts the Worker and everything that it needs. Agents call the control plane in workerd over HTTP. */
+export async function startWorkerFixture(
   code: string,
   programs: Record<string, Program> = {},
   settings: Record<string, string> = {},
@@ -128,7 +128,7 @@ export async function startWorkerPlace(
     bridge,
     database,
     emulator: fly.emulator,
-    /** A call by the operator, at workerd's socket. */
+    /** Calls the API with ADMIN_TOKEN, over workerd's socket. */
     call: (path: string, init: RequestInit & { json?: unknown } = {}) => {
       const { json, ...rest } = init
       const headers = new Headers(rest.headers)

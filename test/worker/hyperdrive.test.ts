@@ -9,7 +9,7 @@ import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdriv
 import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 import { freePorts } from '../support/ports.ts'
-import { ADMIN_TOKEN, startWorkerd, startWorkerPlace, type WorkerPlace } from '../support/worker.ts'
+import { ADMIN_TOKEN, startWorkerd, startWorkerFixture, type WorkerFixture } from '../support/worker.ts'
 import { type Bundle, bundleWorker } from '../support/worker-bundle.ts'
 
 let bundle: Bundle
@@ -80,10 +80,10 @@ test('statements of one invocation wait for each other, as long as that takes', 
 })
 
 describe('in workerd', () => {
-  let place: WorkerPlace
+  let place: WorkerFixture
   let database: Client
   beforeAll(async () => {
-    place = await startWorkerPlace(bundle.code, {}, {}, { overHyperdrive: true })
+    place = await startWorkerFixture(bundle.code, {}, {}, { overHyperdrive: true })
     database = new Client({ connectionString: place.database })
     await database.connect()
   })

@@ -3,7 +3,7 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from '../support/harness.ts'
-import { type Invocation, startWorkerPlace, type WorkerPlace } from '../support/worker.ts'
+import { type Invocation, startWorkerFixture, type WorkerFixture } from '../support/worker.ts'
 import { bundleWorker } from '../support/worker-bundle.ts'
 
 const FREE_PLAN = 50
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 
 /** What callers can do and see, at a place whose Worker is limited. */
-function visit(place: WorkerPlace) {
+function visit(place: WorkerFixture) {
   const list = async () => (await (await place.call('/workspaces')).json()) as (Json & { id: string })[]
   const statuses = async () => (await list()).map(({ status }) => status)
 
@@ -69,16 +69,16 @@ function visit(place: WorkerPlace) {
   return { createReady, endLeases, invocations, leaveMessage, statesOf, statuses }
 }
 
-const sleepAll = (place: WorkerPlace, ids: string[]) =>
+const sleepAll = (place: WorkerFixture, ids: string[]) =>
   Promise.all(ids.map((id) => place.call(`/workspaces/${id}/hibernate`, { method: 'POST' })))
 
-const machinesAre = (place: WorkerPlace, states: string[]) =>
+const machinesAre = (place: WorkerFixture, states: string[]) =>
   expect.poll(() => place.emulator.machines().map(({ state }) => state), { timeout: 5_000 }).toEqual(states)
 
 describe('a Worker that knows its limit', () => {
-  let place: WorkerPlace
+  let place: WorkerFixture
   beforeAll(async () => {
-    place = await startWorkerPlace(
+    place = await startWorkerFixture(
       code,
       {},
       { SUBREQUEST_LIMIT: String(FREE_PLAN) },
@@ -142,10 +142,10 @@ describe('a Worker that knows its limit', () => {
 })
 
 describe('a Worker that is cut off in the middle, again and again', () => {
-  let place: WorkerPlace
+  let place: WorkerFixture
   beforeAll(async () => {
     // It believes to be on the paid plan.
-    place = await startWorkerPlace(code, {}, {}, { subrequests: 22 })
+    place = await startWorkerFixture(code, {}, {}, { subrequests: 22 })
   })
   afterAll(() => place.close())
 

@@ -8,10 +8,10 @@ import * as zod from 'zod'
 import { connectNeon } from '../../drizzle/drivers/neon.ts'
 import * as zodForWorkers from '../../functions/worker/zod/index.ts'
 import { createPostgresDatabase } from '../support/database.ts'
-import { listenTo } from '../support/event-stream.ts'
+import { readEventStream } from '../support/event-stream.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 import { startNeonBridge } from '../support/neon-bridge.ts'
-import { startWorkerd, startWorkerPlace, type WorkerPlace } from '../support/worker.ts'
+import { startWorkerd, startWorkerFixture, type WorkerFixture } from '../support/worker.ts'
 import { type Bundle, bundleWorker } from '../support/worker-bundle.ts'
 
 const MAX_GZIPPED_BYTES = 300 * 1024
@@ -104,10 +104,10 @@ describe('without its settings', () => {
 })
 
 describe('in workerd', () => {
-  let place: WorkerPlace
+  let place: WorkerFixture
   const letGo = Promise.withResolvers<void>()
   beforeAll(async () => {
-    place = await startWorkerPlace(bundle.code, {
+    place = await startWorkerFixture(bundle.code, {
       'ghcr.io/molecule-ai/workspace-openclaw*': halfSaid(letGo.promise),
     })
   })
@@ -283,19 +283,19 @@ describe('in workerd', () => {
   test('tells events as they come, for as long as its platform lets a request ask, and goes on', async () => {
     const events = (headers: Record<string, string> = {}) =>
       place.call('/events?types=workspace_created', { headers: { accept: 'text/event-stream', ...headers } })
-    const listener = await listenTo(await events())
+    const listener = await readEventStream(await events())
     await expect.poll(() => listener.lastEventId(), { timeout: 10_000 }).toMatch(/\d/)
     const { id } = await create({ name: 'told', runtime: 'hermes' })
     await expect
-      .poll(() => listener.heard.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
+      .poll(() => listener.received.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
       .toEqual([id])
-    await listener.leave()
+    await listener.close()
     const { id: next } = await create({ name: 'told later', runtime: 'hermes' })
-    const back = await listenTo(await events({ 'last-event-id': listener.lastEventId() }))
+    const back = await readEventStream(await events({ 'last-event-id': listener.lastEventId() }))
     await expect
-      .poll(() => back.heard.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
+      .poll(() => back.received.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
       .toEqual([next])
-    await back.leave()
+    await back.close()
   })
 
   test('the cron trigger finds a machine that was destroyed behind its back', async () => {

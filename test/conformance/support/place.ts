@@ -5,7 +5,7 @@ import { createPostgresDatabase } from '../../support/database.ts'
 import { startLoopbackFly } from '../../support/loopback-fly.ts'
 import { freePorts } from '../../support/ports.ts'
 import { startServer } from '../../support/server.ts'
-import { ADMIN_TOKEN, startWorkerPlace } from '../../support/worker.ts'
+import { ADMIN_TOKEN, startWorkerFixture } from '../../support/worker.ts'
 import { bundleWorker } from '../../support/worker-bundle.ts'
 
 export type Place = { url: string; token: string; close(): Promise<void> }
@@ -42,6 +42,6 @@ export const openNodePlace: OpenPlace = async (programs) => {
 
 export const openWorkerPlace: OpenPlace = async (programs) => {
   const bundle = await bundleWorker({ minify: true })
-  const place = await startWorkerPlace(bundle.code, programs, SETTINGS)
+  const place = await startWorkerFixture(bundle.code, programs, SETTINGS)
   return { url: place.url, token: ADMIN_TOKEN, close: () => place.close() }
 }

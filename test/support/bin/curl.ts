@@ -1,4 +1,4 @@
-// A stand-in for curl where it is not installed: the tutorial's flags, and `connect-to` from CURL_HOME/.curlrc, no more.
+// Replaces curl where it is not installed. It supports the flags of the tutorial and `connect-to` in CURL_HOME/.curlrc.
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'

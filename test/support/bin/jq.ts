@@ -1,4 +1,4 @@
-// A stand-in for jq where it is not installed: one path such as `.result.parts[0].text`, or `.`, with or without -r.
+// Replaces jq where it is not installed. It supports one path such as `.result.parts[0].text`, or `.`, with or without -r.
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 

@@ -1,20 +1,22 @@
-// The control plane in workerd, over a real Postgres by way of Neon's driver or a Hyperdrive. Its whole network ends in this process.
+// Starts the control plane in workerd, over Neon's driver or a Hyperdrive and a real Postgres. Every request that it sends ends in
+// this process.
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request as ask } from 'undici'
 import { inject } from 'vitest'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { listen } from '../../functions/node/http-server.ts'
 import { ConnectionLost } from '../../lib/emulator/shared/connection-lost.ts'
+import type { ControlPlane, ControlPlaneOptions, Logged } from './control-plane.ts'
 import { createPostgresDatabase } from './database.ts'
 import { startNeonBridge } from './neon-bridge.ts'
-import type { Logged, Place, PlaceOptions } from './place.ts'
-import { PLACE } from './place-name.ts'
-import { plainly } from './plain-http.ts'
-import { AHEAD, CONTROL, NAMED } from './worker-control.ts'
+import { verbatimHandler } from './plain-http.ts'
+import { TARGET } from './test-target.ts'
+import { CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
 import { startWorkerd } from './worker.ts'
 
-export async function openWorkerdPlace(options: PlaceOptions): Promise<Place> {
+export async function startWorkerdControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { env, launchRate, loopback, offset } = options
   const url = await createPostgresDatabase()
   const database = connectPostgres(url, { max: 4 })
@@ -23,28 +25,28 @@ export async function openWorkerdPlace(options: PlaceOptions): Promise<Place> {
     host: '127.0.0.1',
     port: 0,
     setting: 'a test',
-    first: plainly((request) => leave(options.outside, request)),
+    first: verbatimHandler((request) => sendOn(options.network, request)),
   })
   const worker = await startWorkerd(
     inject('workerUnderTest'),
     {
-      PLACE: JSON.stringify({
+      SETTINGS: JSON.stringify({
         env: { ...env, DATABASE_URL: url, NEON_HTTP_ENDPOINT: bridge.endpoint },
         loopback,
         launchRate,
-        outside: `http://127.0.0.1:${network.port}`,
+        network: `http://127.0.0.1:${network.port}`,
       }),
     },
-    PLACE === 'hyperdrive' ? { hyperdrive: url } : {},
+    TARGET === 'hyperdrive' ? { hyperdrive: url } : {},
   )
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 })
 
-  /** As it is on the wire: nothing is followed, unpacked or added. */
-  async function knock(request: Request): Promise<Response> {
+  /** Sends a request unchanged: no redirect is followed, no body decompressed, no header added. */
+  async function send(request: Request): Promise<Response> {
     const at = new URL(request.url)
     const headers = new Headers(request.headers)
     headers.set('host', at.host)
-    headers.set(AHEAD, String(offset()))
+    headers.set(CLOCK_OFFSET_HEADER, String(offset()))
     const answer = await ask(`${worker.url}${at.pathname}${at.search}`, {
       dispatcher: agent,
       method: request.method as 'GET',
@@ -64,27 +66,27 @@ export async function openWorkerdPlace(options: PlaceOptions): Promise<Place> {
     })
   }
 
-  async function control<Result>(door: string, input: unknown = null): Promise<Result> {
-    const response = await knock(
-      new Request(`${CONTROL}/${door}`, { method: 'POST', body: JSON.stringify(input) }),
+  async function control<Result>(command: string, input: unknown = null): Promise<Result> {
+    const response = await send(
+      new Request(`${CONTROL_ORIGIN}/${command}`, { method: 'POST', body: JSON.stringify(input) }),
     )
-    if (response.status !== 200) throw new Error(`${door}: ${await response.text()}`)
+    if (response.status !== 200) throw new Error(`${command}: ${await response.text()}`)
     return (await response.json()) as Result
   }
 
   return {
     db: database.db,
-    fetch: knock,
+    fetch: send,
     sweep: (sweepOptions) => control('sweep', sweepOptions),
     deliver: () => control('deliver'),
-    keepHouse: () => control('keep-house'),
-    flush: () => control('flush'),
-    setLongBackground: (on) => control('long-background', on),
-    // Each request tells the time: one that asks for nothing else does too.
-    ticked: () => void control('running').catch(() => {}),
+    runRetention: () => control('run-retention'),
+    flushActivity: () => control('flush-activity'),
+    setCanRunInBackground: (on) => control('can-run-in-background', on),
+    // Every request carries the clock's offset, so this one delivers it.
+    clockMoved: () => void control('running').catch(() => {}),
     logs: () => control<Logged[]>('logs'),
-    async settled() {
-      while ((await control<number>('running')) > 0) await new Promise((done) => setTimeout(done, 5))
+    async untilIdle() {
+      while ((await control<number>('running')) > 0) await delay(5)
     },
     async close() {
       await worker.close()
@@ -96,7 +98,7 @@ export async function openWorkerdPlace(options: PlaceOptions): Promise<Place> {
   }
 }
 
-/** Node's own conversion throws where nobody can catch it when a reader leaves between two chunks. */
+/** Readable.toWeb throws an uncatchable error when the reader cancels between two chunks. */
 function toStream(body: Readable): ReadableStream<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   return new ReadableStream({
@@ -109,16 +111,16 @@ function toStream(body: Readable): ReadableStream<Uint8Array> {
   })
 }
 
-async function leave(outside: typeof fetch, request: Request): Promise<Response> {
+async function sendOn(network: typeof fetch, request: Request): Promise<Response> {
   const headers = new Headers(request.headers)
-  const origin = headers.get(NAMED) ?? ''
-  headers.delete(NAMED)
+  const origin = headers.get(ORIGIN_HEADER) ?? ''
+  headers.delete(ORIGIN_HEADER)
   headers.delete('host')
   const { pathname, search } = new URL(request.url)
   try {
-    return await outside(new Request(new Request(`${origin}${pathname}${search}`, request), { headers }))
+    return await network(new Request(new Request(`${origin}${pathname}${search}`, request), { headers }))
   } catch (error) {
-    // Nobody is there: as far as HTTP can tell from here, the connection ends.
+    // No such host: the caller sees a closed connection.
     if (error instanceof TypeError) throw new ConnectionLost()
     throw error
   }

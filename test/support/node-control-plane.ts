@@ -1,4 +1,5 @@
-// The control plane in this process, over Postgres or PGlite.
+// Starts the control plane in this process, over Postgres or PGlite.
+import { setTimeout as delay } from 'node:timers/promises'
 import { createApp } from '../../functions/app.ts'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
@@ -6,10 +7,11 @@ import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
+import { sleep } from '../../lib/platform/sleep.ts'
+import type { ControlPlane, ControlPlaneOptions, Logged } from './control-plane.ts'
 import { openTestDatabase } from './database.ts'
-import type { Logged, Place, PlaceOptions } from './place.ts'
 
-export async function openNodePlace(options: PlaceOptions): Promise<Place> {
+export async function startNodeControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const database = await openTestDatabase()
   const background = new Set<Promise<unknown>>()
   const stop = new AbortController()
@@ -19,7 +21,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
       const task = promise
         .finally(() => background.delete(task))
         .catch((error: unknown) => {
-          // What is still at it when the data is closed fails, and nobody is to hear of it.
+          // Work that still runs when the database is closed fails, which is not an error of the test.
           if (!stop.signal.aborted) throw error
         })
       background.add(task)
@@ -28,7 +30,7 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
     props: {},
   }
   const created = createServices(configOf(options.env), database, {
-    fetch: options.outside,
+    fetch: options.network,
     canRunInBackground: true,
     stopping: stop.signal,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields }),
@@ -42,33 +44,32 @@ export async function openNodePlace(options: PlaceOptions): Promise<Place> {
   const app = createApp(services, { loopback: options.loopback })
   return {
     db: database.db,
-    inside: { app, services },
+    inProcess: { app, services },
     fetch: async (request) => app.fetch(request, {}, context),
     sweep: (sweepOptions) => sweep(services, sweepOptions),
     deliver: () => runDeliveries(services),
-    keepHouse: () => runRetention(services),
-    flush: () => services.activity.flush(),
-    async setLongBackground(on) {
+    runRetention: () => runRetention(services),
+    flushActivity: () => services.activity.flush(),
+    async setCanRunInBackground(on) {
       services.canRunInBackground = on
     },
     logs: async () => logged,
-    async settled() {
+    async untilIdle() {
       while (background.size > 0) await Promise.allSettled(background)
     },
     async close() {
       stop.abort()
-      await Promise.race([Promise.allSettled(background), new Promise((done) => setTimeout(done, 1_000))])
+      await Promise.race([Promise.allSettled(background), delay(1_000)])
       await database.close()
     },
   }
 }
 
-/** Nothing here is real: without ADMIN_TOKEN it is open, as the embedded mode is. */
+/** Fly is emulated, so the API is open without ADMIN_TOKEN, as it is in embedded mode. */
 export function configOf(env: Record<string, string>): Config {
   const parsed = parseConfig(env)
   return { ...parsed, fly: { ...parsed.fly, emulator: true } }
 }
 
-/** Waiting is twenty times as quick; the clock is not moved by it. */
-export const quickSleep: Services['sleep'] = (ms, signal) =>
-  new Promise((done) => setTimeout(done, signal?.aborted === true ? 0 : ms / 20))
+/** Sleeps for a twentieth of the time. The clock does not move with it. */
+export const quickSleep: Services['sleep'] = (ms, signal) => sleep(ms / 20, signal)
