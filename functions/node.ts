@@ -3,7 +3,14 @@
 import { resolve } from 'node:path'
 import type { OpenDatabase } from '../drizzle/database.ts'
 import { DirectoryInUse } from '../drizzle/drivers/directory-lock.ts'
-import { type Config, ConfigError, FLY_SETTINGS, isLoopback, parseConfig } from '../lib/config/config.ts'
+import {
+  type Config,
+  ConfigError,
+  FLY_SETTINGS,
+  parseConfig,
+  warnAboutSettings,
+} from '../lib/config/config.ts'
+import { isLoopback } from '../lib/platform/ip-address.ts'
 import { createServices } from '../lib/control-plane/create-services.ts'
 import { runDeliveries, releaseDeliveries } from '../lib/control-plane/deliveries.ts'
 import { createLog, type Log } from '../lib/platform/log.ts'
@@ -41,6 +48,7 @@ try {
 async function main(): Promise<void> {
   const config = parseConfig(process.env)
   const bare = createLog(config.logLevel, (line) => console.error(line))
+  for (const warning of warnAboutSettings(process.env)) bare('warn', warning)
   const tracer = createNodeTracer(process.env, bare)
   const log: Log = tracer === undefined ? bare : withTraceparent(bare, tracer)
   const { host } = config.listen

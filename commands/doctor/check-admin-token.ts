@@ -1,6 +1,6 @@
 // ADMIN_TOKEN: whoever guesses it may do everything, and spend money.
 import { allowsAnonymous } from '../../functions/http/authenticate.ts'
-import { isLoopback } from '../../lib/config/config.ts'
+import { isLoopback } from '../../lib/platform/ip-address.ts'
 import { type Finding, ok, warning, wrong } from './finding.ts'
 import type { Place } from './place.ts'
 

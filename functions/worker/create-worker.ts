@@ -2,7 +2,7 @@
 // the database.
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type SubrequestBudget, SubrequestBudgetExceeded } from '../../lib/platform/subrequest-budget.ts'
-import { type Config, ConfigError } from '../../lib/config/config.ts'
+import { type Config, ConfigError, warnAboutSettings } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createLog } from '../../lib/platform/log.ts'
 import { runCron } from '../../lib/control-plane/run-cron.ts'
@@ -39,6 +39,7 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
     const database = { neonEndpoint, url }
     // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
     const log = createLog(config.logLevel, (line) => console.log(line))
+    for (const warning of warnAboutSettings(env)) log('warn', warning)
     const services = createServices(config, connect(database), {
       counted: (budget) => connect(database, budget).db,
       fetch: async (input, init) => {

@@ -1,9 +1,9 @@
 // Where this service may call: Fly's API and the machines' own address, the public addresses that webhooks were asked for, and
 // nowhere else. What else callers and agents write (addresses in cards, images, variables) is kept and shown, and never dialled;
 // this holds even where a mistake of ours or a redirect of somebody else's would lead away.
-import { type Config, isLoopback } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { proxyOf } from '../provisioner/fly/endpoint.ts'
-import { isAddress, isAddressRange, isInRange, isPublicAddress } from '../platform/ip-address.ts'
+import { isAddress, isAddressRange, isInRange, isLoopback, isPublicAddress } from '../platform/ip-address.ts'
 
 /** @returns whether an origin (`https://host:port`) is one of Fly's API, or of the apps that our machines are in */
 export function createAllowedOrigins({ fly }: Pick<Config, 'fly'>): (origin: string) => boolean {

@@ -28,3 +28,6 @@ export function isInRange(address: string, range: string): boolean {
   const [network, bits] = ipaddr.parseCIDR(range)
   return network.kind() === parsed.kind() && parsed.match(network, bits)
 }
+
+/** Whether only programs on this computer can reach a server that listens there. */
+export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)

@@ -1,7 +1,8 @@
+// What a person who sets variables gets: the right configuration, or every mistake at once, by name.
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, Environment, parseConfig } from '../../lib/config/config.ts'
+import { ConfigError, Environment, parseConfig, warnAboutSettings } from '../../lib/config/config.ts'
 import { VERSION } from '../../functions/http/version.ts'
 
 const problemsOf = (env: Record<string, unknown>): string[] => {
@@ -16,8 +17,8 @@ const problemsOf = (env: Record<string, unknown>): string[] => {
 
 const FLY = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'app' }
 
-describe('the environment', () => {
-  test('without any setting means the emulator, on loopback', () => {
+describe('configuration', () => {
+  test('no setting at all selects the emulator on loopback', () => {
     expect(parseConfig({})).toMatchObject({
       fly: { emulator: true, region: 'ord' },
       listen: { host: '127.0.0.1', port: 8080 },
@@ -25,7 +26,7 @@ describe('the environment', () => {
     })
   })
 
-  test('with three settings means real Fly', () => {
+  test('three settings select real Fly', () => {
     expect(parseConfig(FLY)).toMatchObject({
       fly: {
         emulator: false,
@@ -37,7 +38,7 @@ describe('the environment', () => {
     })
   })
 
-  test('with half of them is refused, naming everything that is missing at once', () => {
+  test('some of the Fly settings without the others are an error that names all missing ones', () => {
     expect(problemsOf({ CONTAINER_BACKEND: 'flyio' }).join('\n')).toMatch(
       /FLY_API_TOKEN is missing[^]*FLY_WORKSPACE_APP is missing/,
     )
@@ -52,7 +53,7 @@ describe('the environment', () => {
     ])
   })
 
-  test('reaches Fly over the internet, or over its private network, and either may be moved', () => {
+  test('FLY_ENDPOINT selects the internet or the private network, and the base URLs override both', () => {
     const flyOf = (env: Record<string, string>) => parseConfig({ ...FLY, ...env }).fly
     expect(flyOf({})).toMatchObject({ endpoint: 'public', proxyUrl: undefined })
     expect(flyOf({ FLY_ENDPOINT: 'internal' })).toMatchObject({
@@ -73,11 +74,11 @@ describe('the environment', () => {
     [{ FLY_PROXY_BASE_URL: 'http://app.flycast' }, /^FLY_PROXY_BASE_URL .* FLY_ENDPOINT=internal/],
     [{ HOST: '0.0.0.0', PUBLIC_URL: 'http://us.internal:8080' }, /^PUBLIC_URL .* HOST=::/],
     [{ HOST: '0.0.0.0', PLATFORM_URL: 'http://us.internal:8080' }, /^PLATFORM_URL .*\.flycast/],
-  ])('of %j cannot work, and is refused by name', (env, problem) => {
+  ])('%j is refused by name because it cannot work', (env, problem) => {
     expect(problemsOf({ ...FLY, ...env })).toEqual([expect.stringMatching(problem)])
   })
 
-  test('does not take the private network for the emulator', () => {
+  test('FLY_ENDPOINT=internal without Fly is refused', () => {
     expect(problemsOf({ FLY_ENDPOINT: 'internal' })).toEqual([
       expect.stringMatching(/^FLY_ENDPOINT is set but Fly is not/),
     ])
@@ -112,21 +113,21 @@ describe('the environment', () => {
     ['TRUSTED_PROXY', 'everybody'],
     ['WEBHOOK_PRIVATE_TARGETS', 'https://hooks.internal'],
     ['MOLECULE_COMPAT', 'yes'],
-  ])('with %s=%s is refused by name', (name, value) => {
+  ])('%s=%s is refused by name', (name, value) => {
     expect(problemsOf({ ...FLY, [name]: value }).join('\n')).toContain(name)
   })
 
-  test('of an ADMIN_TOKEN may be short where only the emulator on this computer is behind it', () => {
+  test('a short ADMIN_TOKEN is allowed only where it protects just the emulator on this computer', () => {
     expect(parseConfig({ ADMIN_TOKEN: 'short' }).adminTokens).toEqual(['short'])
     expect(() => parseConfig({ ADMIN_TOKEN: 'short', HOST: '0.0.0.0' })).toThrow(/openssl rand/)
   })
 
-  test('of MOLECULE_COMPAT is for loopback alone', () => {
+  test('MOLECULE_COMPAT is refused unless the server listens on loopback', () => {
     expect(parseConfig({ MOLECULE_COMPAT: 'true' }).moleculeCompat).toBe(true)
     expect(() => parseConfig({ MOLECULE_COMPAT: 'true', HOST: '0.0.0.0' })).toThrow(/HOST must be 127.0.0.1/)
   })
 
-  test('never has its values in an error', () => {
+  test('no error contains the value of a setting', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...Object.keys(Environment.shape)),
@@ -139,7 +140,7 @@ describe('the environment', () => {
     )
   })
 
-  test('moves images by registry and by runtime', () => {
+  test('images come from the configured registry, or from the configured image of their runtime', () => {
     expect(
       parseConfig({
         IMAGE_REGISTRY: 'registry.fly.io/',
@@ -150,6 +151,65 @@ describe('the environment', () => {
       images: { hermes: 'registry.fly.io/h:1', codex: 'registry.fly.io/c@sha256:x' },
       allowed: ['registry.fly.io', 'registry.fly.io'],
     })
+  })
+
+  test('another backend is one mistake, whatever other Fly settings are missing', () => {
+    expect(problemsOf({ CONTAINER_BACKEND: 'docker' })).toEqual(['CONTAINER_BACKEND must be flyio, or unset'])
+  })
+
+  test.each([
+    ['PORT', 'NaN', 'PORT must be a whole number from 0 to 65535'],
+    ['PORT', '8080.5', 'PORT must be a whole number from 0 to 65535'],
+    ['SWEEP_INTERVAL_SECONDS', 'often', 'SWEEP_INTERVAL_SECONDS must be a number from 1 to 3600'],
+    ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of debug, info, warn, error, silent'],
+    ['PUBLIC_URL', 'example.com', 'PUBLIC_URL must be an http or https URL such as https://example.com'],
+  ])('%s=%s is refused with the values that are allowed', (name, value, problem) => {
+    expect(problemsOf({ [name]: value })).toEqual([problem])
+  })
+
+  test.each([
+    ['PROVISION_TIMEOUT', 'PROVISION_TIMEOUT_SECONDS'],
+    ['SHUTDOWN_GRACE_MS', 'SHUTDOWN_GRACE_SECONDS'],
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['ADMIN_TOKENS', 'ADMIN_TOKEN'],
+    ['LOGLEVEL', 'LOG_LEVEL'],
+  ])('%s is ignored with a warning that proposes %s', (name, meant) => {
+    expect(warnAboutSettings({ [name]: 'x' })).toEqual([`unknown setting ${name}, did you mean ${meant}?`])
+  })
+
+  test('variables that other programs set cause no warning', () => {
+    const others = [
+      'PATH',
+      'HOME',
+      'HOSTNAME',
+      'PWD',
+      'LANG',
+      'TERM',
+      'NODE_ENV',
+      'NODE_OPTIONS',
+      'DATABASE_URL_UNPOOLED',
+      'PGHOST',
+      'FLY_APP_NAME',
+      'FLY_MACHINE_ID',
+      'FLY_ALLOC_ID',
+      'FLY_PUBLIC_IP',
+      'FLY_PRIVATE_IP',
+      'FLY_PROCESS_GROUP',
+      'FLY_IMAGE_REF',
+      'FLY_MACHINE_VERSION',
+      'FLY_VM_MEMORY_MB',
+      'FLY_ACCESS_TOKEN',
+      'FLY_API_BASE_URL',
+      'FLY_ORG',
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'npm_config_registry',
+      'GITHUB_TOKEN',
+      'CLOUDFLARE_API_TOKEN',
+    ]
+    const known = Object.keys(Environment.shape)
+    expect(warnAboutSettings(Object.fromEntries([...others, ...known].map((name) => [name, 'x'])))).toEqual(
+      [],
+    )
   })
 
   test('every setting is described in docs/configuration.md', () => {

@@ -1,0 +1,44 @@
+// Settings that bound what callers and agents may use, and how long data is kept.
+import { z } from 'zod'
+import { isAddressRange } from '../platform/ip-address.ts'
+import { integer, list, number, setting, toMilliseconds } from './setting.ts'
+
+/** Requests per minute; 0: no limit. */
+const perMinute = integer(0, 1_000_000_000)
+
+/** A host name, an address, or a range of addresses. */
+const privateTarget = z
+  .string()
+  .toLowerCase()
+  .refine(
+    (text) => isAddressRange(text) || /^(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(text),
+    'must be host names, addresses or ranges such as hooks.internal,10.1.0.0/16',
+  )
+
+export const LIMITS = {
+  a2a: {
+    /** Bytes of an A2A request's body. */
+    maxBodyBytes: setting('A2A_MAX_BODY_BYTES', integer(1024, 100_000_000).default(10_000_000)),
+    /** How long an agent may send nothing before its request is ended. */
+    silenceMs: setting('A2A_SILENCE_SECONDS', number(1, 86_400).default(300).transform(toMilliseconds)),
+    /** Concurrent requests to one workspace. */
+    maxInFlight: setting('A2A_MAX_IN_FLIGHT', integer(1, 1_000_000).default(256)),
+    /** A2A requests of one caller; 0: no limit. */
+    ratePerMinute: setting('A2A_RATE_PER_MINUTE', perMinute.default(6_000)),
+    /** How long delivery of a stored message is attempted, and how long its answer is kept. */
+    messageRetentionHours: setting('MESSAGE_RETENTION_HOURS', number(1, 720).default(24)),
+  },
+  activity: {
+    retentionDays: setting('ACTIVITY_RETENTION_DAYS', integer(1, 365).default(7)),
+  },
+  eventsRetentionDays: setting('EVENTS_RETENTION_DAYS', integer(1, 3_650).default(30)),
+  auditRetentionDays: setting('AUDIT_RETENTION_DAYS', integer(1, 3_650).default(90)),
+  /** Requests of one caller to all routes except A2A; 0: no limit. */
+  apiRatePerMinute: setting('API_RATE_PER_MINUTE', perMinute.default(1_200)),
+  /** Deliveries to one inbound hook; 0: no limit. */
+  webhookRatePerMinute: setting('WEBHOOK_RATE_PER_MINUTE', perMinute.default(600)),
+  /** Workspaces that one caller may create; 0: no limit. All replicas share it. */
+  createRatePerHour: setting('CREATE_RATE_PER_HOUR', integer(0, 1_000_000).default(1_000)),
+  /** Names, addresses and ranges in private networks to which webhooks may be sent. */
+  webhookPrivateTargets: setting('WEBHOOK_PRIVATE_TARGETS', list.pipe(z.array(privateTarget)).default([])),
+}

@@ -1,0 +1,64 @@
+// Settings of the server itself: where it listens, what its URLs are, whom it trusts, and where its data is.
+import { z } from 'zod'
+import { integer, list, number, oneOf, setting, text, toMilliseconds, httpUrl } from './setting.ts'
+
+const port = integer(0, 65_535)
+
+/** Scheme, host and port of a web page, as browsers send them. */
+const origin = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'must be origins such as https://console.example.com, without a path',
+  )
+
+const databaseUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error:
+    'must be a URL such as postgres://user:password@host/database, with special characters of user and password ' +
+    'percent-encoded: @ is %40, / is %2F, : is %3A, # is %23, ? is %3F',
+})
+
+export const SERVER = {
+  listen: {
+    host: setting('HOST', text.default('127.0.0.1')),
+    port: setting('PORT', port.default(8080)),
+  },
+  /** Directory of the embedded database and the emulated machines. */
+  dataDirectory: setting('DATA_DIR', text.default('.data')),
+  database: {
+    url: setting('DATABASE_URL', databaseUrl.optional()),
+    /** Where the Neon driver sends its statements, instead of the host of `DATABASE_URL`. */
+    neonEndpoint: setting('NEON_HTTP_ENDPOINT', httpUrl.optional()),
+  },
+  /** Base URL for agents and callers, without a trailing slash; undefined: derived from the listening address. */
+  publicUrl: setting('PUBLIC_URL', httpUrl.optional()),
+  /** The base URL for agents, where it differs from `publicUrl`. */
+  platformUrl: setting('PLATFORM_URL', httpUrl.optional()),
+  /** Bearer tokens with every permission. Empty: anonymous access on loopback, no access elsewhere. */
+  adminTokens: setting('ADMIN_TOKEN', list.default([])),
+  /** The proxy whose header names the client's address. */
+  trustedProxy: setting('TRUSTED_PROXY', oneOf(['none', 'cloudflare', 'fly']).default('none')),
+  /** Origins of web pages that may call the API. */
+  corsOrigins: setting('CORS_ORIGINS', list.pipe(z.array(origin)).default([])),
+  /** Whether clients of Molecule's platform (spring 2026) are served as they expect. */
+  moleculeCompat: setting(
+    'MOLECULE_COMPAT',
+    oneOf(['true', 'false'])
+      .default('false')
+      .transform((word) => word === 'true'),
+  ),
+  logLevel: setting('LOG_LEVEL', oneOf(['debug', 'info', 'warn', 'error', 'silent']).default('warn')),
+  /** Seconds between two sweeps of this process. */
+  sweepIntervalSeconds: setting('SWEEP_INTERVAL_SECONDS', number(1, 3600).default(5)),
+  /** How long running work may continue after the process is asked to stop. Node only. */
+  shutdownGraceMs: setting('SHUTDOWN_GRACE_SECONDS', number(0, 300).default(5).transform(toMilliseconds)),
+  /** Requests that one invocation of a Worker may send, statements included. */
+  subrequestLimit: setting('SUBREQUEST_LIMIT', integer(50, 10_000_000).default(10_000)),
+}
+
+export const EMULATOR = {
+  port: setting('EMULATOR_PORT', port.default(4280)),
+  /** How long an emulated machine takes to start. */
+  bootMs: setting('EMULATOR_BOOT_MS', integer(0, 600_000).default(1000)),
+}

@@ -1,0 +1,23 @@
+// All settings, as the tree that the rest of the code reads.
+import { ENCRYPTION } from './encryption.ts'
+import { FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
+import { FORGE_SECRETS, IMAGES, ROLLOUTS } from './images.ts'
+import { LIMITS } from './limits.ts'
+import { EMULATOR, SERVER } from './server.ts'
+import type { Values } from './setting.ts'
+
+export const SETTINGS = {
+  ...SERVER,
+  ...LIMITS,
+  fly: FLY,
+  emulator: EMULATOR,
+  provisionTimeoutSeconds,
+  orphanGraceSeconds,
+  images: IMAGES,
+  rollouts: ROLLOUTS,
+  forgeSecrets: FORGE_SECRETS,
+  encryption: ENCRYPTION,
+}
+
+/** The settings as they are declared, each with its value. */
+export type Settings = Values<typeof SETTINGS>
