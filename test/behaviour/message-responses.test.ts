@@ -1,0 +1,147 @@
+// The responses to stored messages: how they are stored and who can read them.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createHarness, type Harness } from '../support/harness.ts'
+import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import {
+  ADMIN,
+  ADMIN_TOKEN,
+  envelope,
+  messageClient,
+  type MessageView,
+  pathOf,
+} from '../support/stored-messages.ts'
+
+const scriptedAgent = createScriptedAgent()
+
+let h: Harness
+let agent: string
+const { create, tokenOf, post, send, sendUndelivered, read, stateOf, finished } = messageClient(() => h)
+beforeAll(async () => {
+  h = await createHarness({
+    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
+    env: { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
+  })
+  agent = await create()
+})
+afterAll(() => h.close())
+beforeEach(async () => {
+  scriptedAgent.arrivals.length = 0
+  scriptedAgent.answer = reply
+  await h.setCanRunInBackground(true)
+})
+
+describe('responses', () => {
+  const answered = async (answer: () => Response) => {
+    scriptedAgent.answer = answer
+    const path = await send(agent)
+    return { path, view: await finished(path) }
+  }
+  const raw = (path: string) => h.fetchRaw(`${path}/response`, { headers: ADMIN })
+
+  test('the response is stored byte for byte, with its status and content type', async () => {
+    const text = '{ "jsonrpc":"2.0","id":1, "result":{"n":1.0,"é":9007199254740993} }'
+    const type = 'application/json; charset=utf-8'
+    const { path, view } = await answered(
+      () => new Response(text, { status: 203, headers: { 'content-type': type } }),
+    )
+    expect(view).toMatchObject({ state: 'answered', response_status: 203 })
+    const response = await raw(path)
+    expect([response.status, response.headers.get('content-type'), await response.text()]).toEqual([
+      203,
+      type,
+      text,
+    ])
+  })
+
+  test('an error response of the agent counts as an answer', async () => {
+    const error = { code: -32001, message: 'no such task' }
+    const { path, view } = await answered(() =>
+      Response.json({ jsonrpc: '2.0', id: 1, error }, { status: 500 }),
+    )
+    expect(view).toMatchObject({ state: 'answered', response_status: 500, response: { error } })
+    expect((await raw(path)).status).toBe(500)
+  })
+
+  test('a response may be empty', async () => {
+    const { path, view } = await answered(() => new Response(null, { status: 204 }))
+    expect(view).toMatchObject({ state: 'answered', response_status: 204, response: '' })
+    const response = await raw(path)
+    expect([response.status, await response.text()]).toEqual([204, ''])
+  })
+
+  test('an HTML response is served with a sandbox policy', async () => {
+    const { path } = await answered(
+      () => new Response('<script>', { status: 202, headers: { 'content-type': 'text/html' } }),
+    )
+    expect((await raw(path)).headers.get('content-security-policy')).toBe('sandbox')
+  })
+
+  test('a response that is too large is not stored, and the message says so', async () => {
+    const { path, view } = await answered(() => Response.json({ result: 'x'.repeat(60_000) }))
+    expect(view).toMatchObject({
+      state: 'failed',
+      failure: { reason: 'INVALID_AGENT_RESPONSE', delivered: 'yes' },
+    })
+    expect((await raw(path)).status).toBe(404)
+  })
+
+  test('a response is 404 until the agent has answered', async () => {
+    const path = await sendUndelivered(agent)
+    expect(await read(`${path}/response`)).toMatchObject({
+      status: 404,
+      body: { error: 'the message is queued and has no answer' },
+    })
+    expect((await read(path, { ...ADMIN, prefer: 'wait=0' })).body.state).toBe('queued')
+    await h.deliver()
+    expect(await stateOf(path)).toBe('answered')
+  })
+})
+
+describe('reading', () => {
+  test('a message is read by admins, its sender and its receiver, and by no other caller', async () => {
+    const [sender, stranger] = [await create(), await create()]
+    const { headers } = await post(agent, envelope(), await tokenOf(sender))
+    const path = pathOf(headers.get('location'))
+    await h.untilIdle()
+    for (const url of [path, `${path}/response`]) {
+      for (const reader of [ADMIN, await tokenOf(sender), await tokenOf(agent)])
+        expect((await read(url, reader)).status).toBe(200)
+      expect((await read(url, await tokenOf(stranger))).status).toBe(404)
+      expect((await read(url, {})).status).toBe(401)
+    }
+    expect((await read(path)).body).toMatchObject({ source_id: sender })
+    expect(scriptedAgent.arrivals[0]?.headers.get('x-workspace-id')).toBe(sender)
+    // Messages of an admin are not visible to other callers of the same agent.
+    expect((await read(await send(agent), await tokenOf(sender))).status).toBe(404)
+    // A message is not found under a workspace that it was not sent to.
+    expect((await read(path.replace(agent, sender))).status).toBe(404)
+  })
+
+  test('the list of messages is newest first, filtered by state, and without responses', async () => {
+    const id = await create()
+    const first = await send(id)
+    await finished(first)
+    await h.untilIdle()
+    const second = await sendUndelivered(id)
+    const list = async (query = '') =>
+      (await h.request<MessageView[]>(`/workspaces/${id}/messages${query}`, { headers: ADMIN })).body
+    expect((await list()).map(({ url }) => pathOf(url))).toEqual([second, first])
+    expect((await list('?limit=1')).map(({ url }) => pathOf(url))).toEqual([second])
+    expect((await list('?state=answered')).map(({ url }) => pathOf(url))).toEqual([first])
+    expect(Object.keys((await list())[1] ?? {})).not.toContain('response')
+    expect((await read(`/workspaces/${id}/messages`, await tokenOf(id))).status).toBe(200)
+    expect((await read(`/workspaces/${id}/messages`, await tokenOf(agent))).status).toBe(404)
+    expect((await read(`/workspaces/${crypto.randomUUID()}/messages`)).status).toBe(404)
+  })
+
+  test.each([
+    ['message', 'messages/nonsense'],
+    ['limit', 'messages?limit=0'],
+    ['state', 'messages?state=lost'],
+  ])('an invalid %s is refused by the name of the field: %s', async (field, path) => {
+    expect(await read(`/workspaces/${agent}/${path}`)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field }] },
+    })
+  })
+})
