@@ -104,7 +104,7 @@ test('it holds what a server needs, and nothing of development', () => {
     expect.arrayContaining(['functions/node.ts', 'drizzle/migrate.ts', 'commands/secrets-rotate.ts']),
   )
   const strange =
-    /^(test|lib\/emulator|\.)|\.md$|^scripts\/(?!secrets-rotate|doctor)|^node_modules\/(@a2a-js|vitest|wrangler|typescript|node)\//
+    /^(test|lib\/emulator|\.)|\.md$|^scripts\/|^commands\/tutorial|^node_modules\/(@a2a-js|vitest|wrangler|typescript|node)\//
   expect(image.files().filter((file) => strange.test(file) && !/^node_modules\/.*\.md$/.test(file))).toEqual(
     [],
   )
