@@ -41,7 +41,7 @@ async function start(then = 'setInterval(() => {}, 1000)') {
   return { said: said.trim(), pid: child.pid, end }
 }
 
-test('a second process is told whose it is and what to do, and after a kill -9 nothing is in the way', async () => {
+test('a second process learns who holds the directory, and a kill -9 leaves no lock', async () => {
   const owner = await start()
   expect(owner.said).toBe('taken')
   expect((await start()).said).toBe(
@@ -63,7 +63,7 @@ test.each([
   )
 })
 
-test('a file with the number of a process that has nothing to do with it is in nobody’s way', async () => {
+test('a stale lock file with the pid of an unrelated process blocks nothing', async () => {
   await (
     await lockDirectory(directory)
   )()
@@ -73,7 +73,7 @@ test('a file with the number of a process that has nothing to do with it is in n
   )()
 })
 
-test('of two that start where one was killed, one gets it', async () => {
+test('one of two processes that start after a kill gets the directory', async () => {
   await (await start()).end('SIGKILL')
   const outcomes = await Promise.allSettled([
     lockDirectory(directory),

@@ -46,7 +46,7 @@ const write = (count: number, lag: () => number) =>
     return committed
   })
 
-test('a reader who goes on from the last event it saw meets every one, once, in order', async () => {
+test('a reader that continues from its last event reads every event once, in order', async () => {
   let writing = true
   const seen: number[] = []
   const reader = (async () => {
@@ -65,7 +65,7 @@ test('a reader who goes on from the last event it saw meets every one, once, in 
   expect(seen).toEqual(written.flat().toSorted((a, b) => a - b))
 })
 
-test('an event waits for one with a lower number whose writer has not ended', async () => {
+test('an event waits for a lower number whose writer has not committed', async () => {
   const { next: start } = await read(0, 1_000)
   await withClient(async (slow) => {
     await slow.query('begin')
@@ -79,7 +79,7 @@ test('an event waits for one with a lower number whose writer has not ended', as
   })
 })
 
-test('a writer that does not end is looked at eight times, and then nobody knows', async () => {
+test('a writer that never commits is checked eight times, and the result is unknown', async () => {
   const looks: string[] = []
   const watched = connectPostgres(url, { watch: ({ text }) => void looks.push(text) })
   let waited = 0

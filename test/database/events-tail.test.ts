@@ -60,7 +60,7 @@ async function hear(services: Services, after: number, most: number, signal: Abo
   return heard
 }
 
-test('whoever listens, and comes back to another replica, hears every event once, in order', async () => {
+test('a listener that reconnects to another replica receives every event once, in order', async () => {
   const left = new AbortController()
   const readers = Array.from({ length: 12 }, async (_, reader) => {
     const heard: number[] = []
@@ -80,7 +80,7 @@ test('whoever listens, and comes back to another replica, hears every event once
   for (const heard of await Promise.all(readers)) expect(heard.slice(0, written.length)).toEqual(written)
 })
 
-test('whoever is slow falls behind what is in memory, and still misses nothing', async () => {
+test('a slow listener falls behind the memory of the tail and still misses nothing', async () => {
   const services = replica(0)
   const start = (await all(services, 0)).at(-1) ?? 0
   const slow = followEvents(services, { after: start }, new AbortController().signal)
@@ -105,7 +105,7 @@ test('whoever is slow falls behind what is in memory, and still misses nothing',
   await slow.return(undefined)
 })
 
-test('nobody reads the log while nobody listens', async () => {
+test('the log is not read while there are no listeners', async () => {
   const database = connectPostgres(url)
   let statements = 0
   const counted = new Proxy(database.db, {

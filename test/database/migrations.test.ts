@@ -137,7 +137,7 @@ describe('db:migrate', () => {
     },
   )
 
-  test('several times at once does it once', async () => {
+  test('concurrent db:migrate runs apply each migration once', async () => {
     const url = await createEmptyDatabase()
     const outcomes = await Promise.all(Array.from({ length: 4 }, () => migratePostgres(url)))
     expect(outcomes.map(({ applied }) => applied.length).toSorted((a, b) => b - a)).toEqual([
@@ -149,7 +149,7 @@ describe('db:migrate', () => {
     expect(await catalogueOf(await open(url))).toEqual(current)
   })
 
-  test('that fails in the middle leaves what was there before, and says why', async () => {
+  test('a migration that fails midway changes nothing and says why', async () => {
     const { client, url } = await databaseAt(1)
     const before = await catalogueOf(client)
     // The last of them cannot be noted.
@@ -163,7 +163,7 @@ describe('db:migrate', () => {
     expect(await catalogueOf(client)).toEqual(before)
   })
 
-  test('says what it applied; and of a newer database that it is one, which it leaves alone', async () => {
+  test('db:migrate says what it applied and leaves a newer schema alone', async () => {
     const { client, url } = await databaseAt(NAMES.length - 1)
     const run = async () => {
       const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: url })
@@ -181,7 +181,7 @@ describe('db:migrate', () => {
   })
 })
 
-test('schema.ts has nothing that the migrations do not make, and lacks nothing that they do', async () => {
+test('the schema and the migrations describe the same tables', async () => {
   const last = `${String(NAMES.length - 1).padStart(4, '0')}_snapshot.json`
   const snapshot = JSON.parse(readFileSync(join(FOLDER, 'meta', last), 'utf8')) as Parameters<
     typeof generateMigration

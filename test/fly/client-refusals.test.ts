@@ -102,7 +102,7 @@ describe('a refusal', () => {
     expect(classify(action, { status, text, ...(label !== undefined && { label }) })).toBe(code)
   })
 
-  it('names the machine that has the name', () => {
+  it('a name conflict names the existing machine', () => {
     const text =
       'already_exists: unique machine name violation, machine ID 148e123 already exists with name "w-1"'
     expect(existingMachineId(text)).toBe('148e123')

@@ -62,12 +62,15 @@ const table: Record<FlyAction, string[]> = {
 }
 
 describe('the retry policy', () => {
-  it.each(Object.entries(table) as [FlyAction, string[]][])('repeats %s on %j only', (action, expected) => {
-    const repeated = Object.entries(failures).flatMap(([name, failure]) =>
-      delayOf(action, failure) === undefined ? [] : [name],
-    )
-    expect(repeated.toSorted()).toEqual(expected.toSorted())
-  })
+  it.each(Object.entries(table) as [FlyAction, string[]][])(
+    'the retry policy repeats %s on %j only',
+    (action, expected) => {
+      const repeated = Object.entries(failures).flatMap(([name, failure]) =>
+        delayOf(action, failure) === undefined ? [] : [name],
+      )
+      expect(repeated.toSorted()).toEqual(expected.toSorted())
+    },
+  )
 
   it.each([
     ['429', failures[429], [500, 1000, 2000, undefined]],
@@ -77,18 +80,18 @@ describe('the retry policy', () => {
     expect([1, 2, 3, 4].map((attempt) => delayOf('get_machine', failure, { attempt }))).toEqual(delays)
   })
 
-  it('takes Retry-After as the floor', () => {
+  it('Retry-After is the shortest pause', () => {
     expect(delayOf('get_machine', { ...failures[429], retryAfterMs: 7000 })).toBe(7000)
     expect(delayOf('get_machine', { ...failures[429], retryAfterMs: 100 })).toBe(500)
   })
 
-  it('begins no attempt after the window', () => {
+  it('no attempt begins after the retry window', () => {
     expect(delayOf('get_machine', failures[429], { elapsedMs: 29_500 })).toBe(500)
     expect(delayOf('get_machine', failures[429], { elapsedMs: 29_501 })).toBeUndefined()
     expect(delayOf('get_machine', { ...failures[429], retryAfterMs: 31_000 })).toBeUndefined()
   })
 
-  it('never waits longer than the window or shorter than Retry-After', () => {
+  it('a pause is never longer than the window or shorter than Retry-After', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...(Object.keys(table) as FlyAction[])),

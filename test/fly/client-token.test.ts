@@ -35,7 +35,7 @@ describe('the Authorization header', () => {
     expect(() => authorizationHeader(pasted)).toThrow(/^(?!.*abc).*no header can carry/)
   })
 
-  it('carries each macaroon once and in order, whatever schemes and blanks are around them', () => {
+  it('the Authorization header carries each macaroon once and in order', () => {
     const macaroon = fc
       .tuple(fc.constantFrom('fm1r_', 'fm1a_', 'fm2_'), fc.stringMatching(/^[A-Za-z0-9+/=_-]{0,20}$/))
       .map((parts) => parts.join(''))
@@ -50,7 +50,7 @@ describe('the Authorization header', () => {
     )
   })
 
-  it('is a value fetch accepts, or an error, for any text at all; and reading it again changes nothing', () => {
+  it('any text becomes a header value that fetch accepts, or an error, and parsing is idempotent', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (pasted) => {
         let header: string

@@ -234,7 +234,7 @@ describe('each verb makes its request', () => {
     expect(sent[0]!.headers.get('content-type')).toBe(body === undefined ? null : 'application/json')
   })
 
-  it('with the token, the user agent and the lease nonce in its headers', async () => {
+  it('a request carries the token, the user agent and the lease nonce', async () => {
     const { fly, sent } = scripted([empty(), json({ ok: true })], { userAgent: 'molecule/1' })
     await fly.stopMachine('a', 'm', {}, { leaseNonce: 'n1' })
     await fly.releaseLease('a', 'm', 'n2')
@@ -248,13 +248,13 @@ describe('each verb makes its request', () => {
     expect(sent[1]!.headers.get('fly-machine-lease-nonce')).toBe('n2')
   })
 
-  it('against another base URL, whose path is kept', async () => {
+  it('a base URL keeps its path', async () => {
     const { fly, sent } = scripted([json({ name: 'a' })], { baseUrl: 'http://127.0.0.1:4280/fly/' })
     await fly.getApp('a')
     expect(sent[0]!.url).toBe('http://127.0.0.1:4280/fly/v1/apps/a')
   })
 
-  it('with every path segment encoded, and refuses one that would address something else', async () => {
+  it('every path segment is encoded, and a segment that changes the path is refused', async () => {
     const { fly, sent } = scripted([json(MACHINE)])
     await fly.getMachine('a b', '../x?y')
     expect(sent[0]!.url).toBe('https://api.machines.dev/v1/apps/a%20b/machines/..%2Fx%3Fy')
@@ -265,7 +265,7 @@ describe('each verb makes its request', () => {
 })
 
 describe('answers', () => {
-  it('keep the fields nobody told us about', async () => {
+  it('answers keep unknown fields', async () => {
     const { fly } = scripted([json({ ...MACHINE, config: null, brand_new: 1 })])
     expect(await fly.getMachine('a', 'm')).toEqual({ ...MACHINE, config: null, brand_new: 1 })
   })
@@ -283,20 +283,20 @@ describe('answers', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('of a start may be empty', async () => {
+  it('the answer to a start may be empty', async () => {
     const { fly } = scripted([empty(), json({ previous_state: 'stopped', migrated: true })])
     expect(await fly.startMachine('a', 'm')).toEqual({})
     expect(await fly.startMachine('a', 'm')).toEqual({ previous_state: 'stopped', migrated: true })
   })
 
-  it('about leases are read with and without their envelope', async () => {
+  it('leases are read with and without their envelope', async () => {
     const lease = { nonce: 'n', expires_at: 17, owner: 'x@y' }
     const { fly } = scripted([json({ status: 'success', data: lease }, 201), json(lease)])
     expect(await fly.acquireLease('a', 'm', { ttlSeconds: 5, description: '' })).toEqual(lease)
     expect(await fly.getLease('a', 'm')).toEqual(lease)
   })
 
-  it('about a lease that nobody holds are null, but a missing machine is an error', async () => {
+  it('a free lease is null, and a missing machine is an error', async () => {
     const { fly } = scripted([refusal(404, 'lease not found'), refusal(404, 'machine not found')])
     expect(await fly.getLease('a', 'm')).toBeNull()
     expect(await failureOf(fly.getLease('a', 'm'))).toMatchObject({ code: 'machine_not_found' })
@@ -314,7 +314,7 @@ describe('answers', () => {
     })
   })
 
-  it('of 404 to a removal mean that it is done', async () => {
+  it('a 404 to a removal means that it is done', async () => {
     const gone = () => refusal(404, 'machine not found')
     const { fly } = scripted([gone(), gone(), gone(), json({ ok: true })])
     expect(await fly.destroyMachine('a', 'm')).toEqual({ found: false })
@@ -325,7 +325,7 @@ describe('answers', () => {
 })
 
 describe('listing', () => {
-  it('follows the cursor over an empty page until there is none', async () => {
+  it('listing follows the cursor over an empty page to the end', async () => {
     const { fly, sent } = scripted([
       json([{ id: '1', state: 'started' }], 200, { 'fly-next-cursor': 'c 1' }),
       json([], 200, { 'fly-next-cursor': 'c2' }),
@@ -340,7 +340,7 @@ describe('listing', () => {
     ])
   })
 
-  it('can stop after any page', async () => {
+  it('listing can stop after any page', async () => {
     const { fly, sent } = scripted([json([MACHINE], 200, { 'fly-next-cursor': 'c1' })])
     for await (const page of fly.listMachinePages('a')) {
       expect(page).toEqual([MACHINE])
@@ -349,7 +349,7 @@ describe('listing', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('does not go round in circles', async () => {
+  it('listing stops at a repeated cursor', async () => {
     const page = () => json([], 200, { 'fly-next-cursor': 'c1' })
     const { fly } = scripted([page(), page(), page()])
     expect(await failureOf(fly.listMachines('a'))).toMatchObject({ code: 'malformed_answer' })
@@ -357,13 +357,13 @@ describe('listing', () => {
 })
 
 describe('waiting', () => {
-  it('says which state was reached', async () => {
+  it('waiting reports the state that was reached', async () => {
     const { fly } = scripted([json({ ok: true, state: 'failed', version: 'v', event_id: 'e' })])
     const outcome = await fly.waitForMachine('a', 'm', { states: ['started', 'failed'], timeoutSeconds: 60 })
     expect(outcome).toEqual({ reached: true, state: 'failed', version: 'v', eventId: 'e' })
   })
 
-  it('takes a 408 for "not yet", asks once, and needs no body for it', async () => {
+  it('a 408 while waiting means not yet, and needs no body', async () => {
     const { fly, sent } = scripted([empty(408)])
     expect(await fly.waitForMachine('a', 'm', { states: ['started'], timeoutSeconds: 1 })).toEqual({
       reached: false,
@@ -371,7 +371,7 @@ describe('waiting', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('for destroyed is over when the machine is unknown, and otherwise fails', async () => {
+  it('waiting for destroyed ends when the machine is unknown; other waits fail', async () => {
     const { fly } = scripted([refusal(404, 'machine not found'), refusal(404, 'machine not found')])
     expect(await fly.waitForMachine('a', 'm', { states: ['destroyed'], timeoutSeconds: 1 })).toEqual({
       reached: true,
@@ -394,14 +394,14 @@ describe('waiting', () => {
     },
   )
 
-  it('for no state, or with a fetch that would give up first, is a mistake', async () => {
+  it('waiting without a state, or with a shorter client time-out, is an error', async () => {
     const { fly } = scripted([])
     await expect(fly.waitForMachine('a', 'm', { states: [], timeoutSeconds: 1 })).rejects.toThrow(RangeError)
     const cut = fly.waitForMachine('a', 'm', { states: ['started'], timeoutSeconds: 1 }, { timeoutMs: 1000 })
     await expect(cut).rejects.toThrow(RangeError)
   })
 
-  it('outlasts what Fly was asked to wait, by ten seconds; create gets forty, the rest fifteen', async () => {
+  it('client time-outs: ten seconds beyond a wait, forty for a create, fifteen otherwise', async () => {
     const timeout = vi.spyOn(AbortSignal, 'timeout')
     const { fly } = scripted([json({ state: 'started' }), json(MACHINE), json(MACHINE), json(MACHINE)])
     await fly.waitForMachine('a', 'm', { states: ['started'], timeoutSeconds: 60 })
@@ -419,12 +419,12 @@ describe('creating an app', () => {
     json({ error: 'Validation failed: Name has already been taken', status: 'name_taken' }, 422)
   const ours = { name: 'a', network: 'n', organization: { slug: 'o' } }
 
-  it('reports a new one', async () => {
+  it('creating an app reports a new app', async () => {
     const { fly } = scripted([json({ id: 'x', created_at: 1 }, 201)])
     expect(await fly.createApp(input)).toEqual({ name: 'a', created: true })
   })
 
-  it('finds the one an earlier attempt made', async () => {
+  it('creating an app finds the app of an earlier attempt', async () => {
     const { fly, sent } = scripted([empty(503), taken(), json(ours)])
     expect(await fly.createApp(input)).toEqual({ name: 'a', created: false, app: ours })
     expect(sent.map(({ method }) => method)).toEqual(['POST', 'POST', 'GET'])
@@ -438,14 +438,14 @@ describe('creating an app', () => {
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'app_name_taken', status: 422 })
   })
 
-  it('looks after a doubtful create, and reports the doubt when there is nothing to see', async () => {
+  it('creating an app looks after a lost answer and reports the doubt if it finds nothing', async () => {
     const lost = () => new Error('socket hang up')
     const { fly } = scripted([lost(), lost(), lost(), json(ours), lost(), lost(), lost(), refusal(404)])
     expect(await fly.createApp(input)).toMatchObject({ created: false })
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'network', applied: 'unknown' })
   })
 
-  it('does not look when it was plainly refused', async () => {
+  it('creating an app does not look after a refusal', async () => {
     const { fly, sent } = scripted([refusal(422, 'Validation failed: Name is too long')])
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'invalid_request', applied: 'no' })
     expect(sent).toHaveLength(1)
@@ -453,7 +453,7 @@ describe('creating an app', () => {
 })
 
 describe('a failure', () => {
-  it('carries what a caller decides by', async () => {
+  it('a failure carries code, status, request id and whether it was applied', async () => {
     const text =
       'already_exists: unique machine name violation, machine ID 148e9 already exists with name "w"'
     const { fly } = scripted([refusal(409, text, { 'fly-request-id': '01ABC-fra' })])
@@ -471,7 +471,7 @@ describe('a failure', () => {
     expect(error.message).toBe(`create_machine: Fly answered 409: ${text}`)
   })
 
-  it('of capacity carries its scope', async () => {
+  it('a capacity failure carries its scope', async () => {
     const { fly } = scripted([json({ error: 'x', status: 'insufficient_capacity' }, 422)])
     const error = await failureOf(fly.createMachine('a', {}))
     expect(error).toMatchObject({ code: 'insufficient_capacity', capacityScope: 'region', retryable: false })
@@ -489,12 +489,12 @@ describe('a failure', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('of a read never says that something may have happened', async () => {
+  it('a failed read is never reported as possibly applied', async () => {
     const { fly } = scripted([empty(500)])
     expect(await failureOf(fly.getMachine('a', 'm', { retryWithinMs: 0 }))).toMatchObject({ applied: 'no' })
   })
 
-  it('keeps the doubt of an earlier attempt', async () => {
+  it('a failure keeps the doubt of an earlier attempt', async () => {
     const { fly } = scripted([
       empty(503),
       refusal(412, "unable to start machine from current state: 'started'"),
@@ -505,14 +505,14 @@ describe('a failure', () => {
     })
   })
 
-  it('of the connection has its cause', async () => {
+  it('a connection failure carries its cause', async () => {
     const cause = new TypeError('fetch failed')
     const { fly } = scripted([cause])
     const error = await failureOf(fly.createMachine('a', {}))
     expect(error).toMatchObject({ code: 'network', status: 0, retryable: true, cause })
   })
 
-  it('never quotes the token, and never goes on for pages', async () => {
+  it('a failure never quotes the token and is bounded in length', async () => {
     const { fly } = scripted([refusal(400, `bad token ${TOKEN} ${'x'.repeat(5000)}`)])
     const error = await failureOf(fly.getMachine('a', 'm'))
     expect(error.message).toContain('bad token [token]')
@@ -520,7 +520,7 @@ describe('a failure', () => {
     expect(error.message.length).toBeLessThanOrEqual(300)
   })
 
-  it('keeps its status when its body breaks, stalls or does not end', async () => {
+  it('a failure keeps its status when the body breaks, stalls or never ends', async () => {
     const broken = new ReadableStream({ pull: (controller) => controller.error(new Error('cut')) })
     const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(16_384)) })
     const stalled = new ReadableStream()
@@ -533,7 +533,7 @@ describe('a failure', () => {
     }
   })
 
-  it('to follow a redirect is a failure too: the API has none', async () => {
+  it('a redirect is a failure', async () => {
     const { fly, sent } = scripted([new Response(null, { status: 302, headers: { location: '/' } })])
     expect(await failureOf(fly.createMachine('a', {}))).toMatchObject({
       code: 'malformed_answer',
@@ -547,19 +547,19 @@ describe('time', () => {
   const stall = () =>
     new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode('{"id"')) }))
 
-  it('runs out while the body stalls', async () => {
+  it('the time-out covers a stalled body', async () => {
     const { fly } = scripted([stall()])
     const error = await failureOf(fly.createMachine('a', {}, { timeoutMs: 20 }))
     expect(error).toMatchObject({ code: 'timeout', applied: 'unknown' })
   })
 
-  it('runs out for a fetch that does not listen to its signal', async () => {
+  it('the time-out covers a fetch that ignores its signal', async () => {
     const { fly } = scripted([() => new Promise(() => {})])
     const error = await failureOf(fly.createMachine('a', {}, { timeoutMs: 20 }))
     expect(error).toMatchObject({ code: 'timeout', status: 0, applied: 'unknown' })
   })
 
-  it('that the caller cuts short is neither a time-out nor repeated', async () => {
+  it('a call aborted by the caller is neither a time-out nor repeated', async () => {
     const controller = new AbortController()
     const { fly, sent } = scripted([
       () => {
@@ -572,7 +572,7 @@ describe('time', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('cut short beforehand sends nothing', async () => {
+  it('a call aborted beforehand sends nothing', async () => {
     const take = vi.fn(() => true)
     const { fly, sent } = scripted([], { budget: { take } })
     const error = await failureOf(fly.stopMachine('a', 'm', {}, { signal: AbortSignal.abort() }))
@@ -581,7 +581,7 @@ describe('time', () => {
     expect(take).not.toHaveBeenCalled()
   })
 
-  it('between attempts can be cut short as well', async () => {
+  it('a pause between attempts can be aborted', async () => {
     const { fetch } = { fetch: async () => empty(429) }
     const fly = createFlyClient({ token: 'x', fetch, random: () => 0.999 })
     const begun = performance.now()
@@ -592,7 +592,7 @@ describe('time', () => {
 })
 
 describe('repeating', () => {
-  it('a read goes on until it is answered', async () => {
+  it('a read is repeated until it is answered', async () => {
     const { fly, sent, slept, calls } = scripted([
       refusal(429, 'rate limit exceeded'),
       new Error('ECONNRESET'),
@@ -608,13 +608,13 @@ describe('repeating', () => {
     ])
   })
 
-  it('ends with the last failure', async () => {
+  it('repeating ends with the last failure', async () => {
     const { fly, slept } = scripted([empty(502), empty(502), empty(503)])
     expect(await failureOf(fly.stopMachine('a', 'm'))).toMatchObject({ status: 503, code: 'platform' })
     expect(slept).toEqual([125, 250])
   })
 
-  it('waits as long as Retry-After says, or not at all when that is too long', async () => {
+  it('a retry waits as long as Retry-After says, or gives up if that is too long', async () => {
     const limited = (seconds: string) => refusal(429, '', { 'retry-after': seconds })
     const patient = scripted([limited('4'), json(MACHINE)])
     await patient.fly.createMachine('a', {})
@@ -629,13 +629,13 @@ describe('repeating', () => {
     })
   })
 
-  it('can be switched off for one call', async () => {
+  it('repeating can be disabled for one call', async () => {
     const { fly, sent } = scripted([empty(503)])
     await failureOf(fly.getMachine('a', 'm', { retryWithinMs: 0 }))
     expect(sent).toHaveLength(1)
   })
 
-  it('takes each attempt from the budget, and sends nothing when that is empty', async () => {
+  it('each attempt counts against the budget, and an empty budget sends nothing', async () => {
     let left = 1
     const budget = { take: () => left-- > 0 }
     const { fly, sent } = scripted([empty(503)], { budget })
@@ -653,7 +653,7 @@ describe('repeating', () => {
 })
 
 describe('making a client', () => {
-  it('fails for an empty token and for a base URL that is none', () => {
+  it('a client needs a token and a valid base URL', () => {
     const fetch = async () => empty()
     expect(() => createFlyClient({ token: ' ', fetch })).toThrow('the Fly token is empty')
     expect(() => createFlyClient({ token: 'x', fetch, baseUrl: 'nonsense' })).toThrow(TypeError)

@@ -74,7 +74,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       throw new Error('the machine never came to rest')
     }
 
-    test('launches a machine that starts, in its region, with its labels, and answers at its endpoint only', async () => {
+    test('a launched machine starts in its region with its labels and answers at its endpoint only', async () => {
       const spec = specOf()
       const machine = await backend.launch(backend.apps[0], spec)
       expect(machine).toMatchObject({ labels: spec.labels, region: spec.region })
@@ -85,7 +85,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(backend.endpoint({ app: machine.app, machineId: machine.id }).url).toMatch(/^https?:/)
     })
 
-    test('launches one machine for one name, however often it is asked', async () => {
+    test('repeated launches of one name create one machine', async () => {
       const spec = specOf()
       const first = await backend.launch(backend.apps[0], spec)
       const second = await backend.launch(backend.apps[0], {
@@ -95,7 +95,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(second.id).toBe(first.id)
     })
 
-    test('finds by its labels what was launched and never heard of again', async () => {
+    test('a machine whose launch was not answered is found by its labels', async () => {
       const spec = specOf()
       subject.loseNextLaunch()
       await expect(backend.launch(backend.apps[0], spec)).rejects.toMatchObject({ applied: 'unknown' })
@@ -103,7 +103,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(found).toMatchObject({ presence: 'present', machine: { labels: spec.labels } })
     })
 
-    test('does not adopt a machine of the same name that belongs to another control plane', async () => {
+    test('a machine of the same name of another control plane is not adopted', async () => {
       const spec = specOf()
       await backend.launch(backend.apps[0], spec)
       const rival = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
@@ -112,7 +112,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       })
     })
 
-    test('updates a machine in place, and it runs with the new spec', async () => {
+    test('an update in place runs the machine with the new specification', async () => {
       const spec = specOf()
       const machine = await backend.launch(backend.apps[0], spec)
       await settled(spec, machine.id)
@@ -124,7 +124,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       })
     })
 
-    test('shows no secret value to those who list machines, and gives each machine its own alone', async () => {
+    test('listing shows no secret value, and each machine gets its own secrets only', async () => {
       const one = specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
       const two = specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
       const first = await backend.launch(backend.apps[0], one)
@@ -150,7 +150,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       }
     })
 
-    test('gives a machine the changed value of a secret when it is updated', async () => {
+    test('an update delivers the changed value of a secret', async () => {
       const spec = specOf({ secrets: { KEY: 'old' } })
       const { id } = await backend.launch(backend.apps[0], spec)
       await settled(spec, id)
@@ -162,7 +162,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
     })
 
-    test('stops and starts', async () => {
+    test('a machine stops and starts', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
       await settled(spec, id)
@@ -172,7 +172,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
     })
 
-    test('suspends, or stops where memory cannot be kept, and starts again', async () => {
+    test('a machine suspends, or stops if memory cannot be kept, and starts again', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
       await settled(spec, id)
@@ -185,7 +185,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
     })
 
-    test('destroys from any state, and destroying what is gone is success', async () => {
+    test('a machine is destroyed in any state, and destroying a missing one succeeds', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
       await backend.destroy(refOf(id))
@@ -204,7 +204,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(again.id).not.toBe(id)
     })
 
-    test('says absent of what it never heard of', async () => {
+    test('an unknown machine is absent', async () => {
       expect(await backend.observe(crypto.randomUUID(), backend.apps[0], null)).toEqual({
         presence: 'absent',
       })
@@ -213,7 +213,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       })
     })
 
-    test('names an image that cannot be pulled, at launch or after it', async () => {
+    test('an image that cannot be pulled is named, at launch or after it', async () => {
       const spec = specOf({ image: subject.missingImage })
       const outcome = await backend.launch(backend.apps[0], spec).then(
         (machine) => settled(spec, machine.id),
@@ -227,7 +227,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       expect(unpullable).toBe(true)
     })
 
-    test('lists its fleet, and no other control plane’s', async () => {
+    test('the inventory marks machines of other control planes as foreign', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
       await settled(spec, id)
@@ -240,7 +240,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       )
     })
 
-    test('says unknown, not absent, while the backend does not answer, and every other verb says why', async () => {
+    test('a backend that does not answer makes a machine unknown, not absent, and other calls say why', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
       const repair = subject.breakDown()

@@ -25,7 +25,7 @@ const SECRET = [
 describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
   const config = configOf(env)
 
-  test('asks for everything that a Worker cannot do without', () => {
+  test('wrangler.toml requires every secret that a Worker needs', () => {
     expect(missingSettings({})).not.toEqual([])
     const required: string[] = config.secrets?.required ?? []
     // What a Hyperdrive stands for.
@@ -35,7 +35,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
     expect(required).toEqual(configOf('').secrets?.required)
   })
 
-  test('holds nothing secret, and nothing for development alone', () => {
+  test('wrangler.toml holds no secret and no development setting', () => {
     const names = Object.keys(config.vars)
     expect(names.filter((name: string) => SECRET.includes(name))).toEqual([])
     expect(names.filter((name: string) => /MOLECULE_COMPAT|EMULATOR|ENDPOINT|BASE_URL/.test(name))).toEqual(
@@ -46,7 +46,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
     ).not.toThrow()
   })
 
-  test('sweeps every minute, logs all and traces some, and has one address', () => {
+  test('wrangler.toml sweeps every minute, logs everything, samples traces and disables previews', () => {
     expect(config).toMatchObject({
       triggers: { crons: ['* * * * *'] },
       preview_urls: false,
@@ -58,7 +58,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
     })
   })
 
-  test("has Node's API where the driver of a Hyperdrive needs it, and nowhere else", () => {
+  test("wrangler.toml enables Node's API for Hyperdrive only", () => {
     const isHyperdrive = env === 'hyperdrive'
     expect(config.main).toMatch(isHyperdrive ? /functions\/worker-hyperdrive\.ts$/ : /functions\/worker\.ts$/)
     expect(config.hyperdrive.map(({ binding }: { binding: string }) => binding)).toEqual(
@@ -72,15 +72,15 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
 })
 
 describe('.dev.vars.example, which the deploy button fills in', () => {
-  test('names what is required and nothing else', () => {
+  test('.dev.vars.example names the required secrets only', () => {
     expect(Object.keys(example)).toEqual(configOf('').secrets?.required)
   })
 
-  test.each(Object.keys(example))('has no %s that would do', (name) => {
+  test.each(Object.keys(example))('.dev.vars.example has no usable value for %s', (name) => {
     expect(() => parseConfig({ ...configOf('').vars, ...example })).toThrow(`${name} is still a placeholder`)
   })
 
-  test('is explained, name by name', () => {
+  test('package.json explains every binding of .dev.vars.example', () => {
     const { cloudflare } = JSON.parse(read('package.json')) as {
       cloudflare: { bindings: Record<string, { description: string }> }
     }

@@ -65,7 +65,7 @@ async function createReady(url: string): Promise<void> {
   expect(await answer.json()).toMatchObject({ status: 'ready' })
 }
 
-test('it migrates, starts, is found healthy and ready, makes a workspace, and ends when told to', async () => {
+test('the image migrates, starts, becomes healthy and ready, creates a workspace and stops', async () => {
   const DATABASE_URL = await createEmptyDatabase()
   const release = run(releaseCommand, { DATABASE_URL })
   expect({ ...(await release.exited), said: release.output() }).toMatchObject({ code: 0 })
@@ -80,7 +80,7 @@ test('it migrates, starts, is found healthy and ready, makes a workspace, and en
   expect(await run(image.healthCheck, settings).exited).toMatchObject({ code: 1 })
 })
 
-test('without the settings of Fly it refuses by name, rather than fall back to an emulator that it does not have', async () => {
+test("the image refuses to start without Fly's settings and names them", async () => {
   const { CONTAINER_BACKEND: _, ...env } = flyEnv
   const server = run(image.command, env)
   expect(await server.exited).toEqual({ code: 2, signal: null })
@@ -89,7 +89,7 @@ test('without the settings of Fly it refuses by name, rather than fall back to a
   )
 })
 
-test('fly.toml names settings that there are, none that Fly refuses there, and leaves time for the end', () => {
+test('fly.toml names existing settings that Fly accepts and leaves time for shutdown', () => {
   expect(Object.keys(flyEnv).length).toBeGreaterThan(3)
   expect(
     Object.keys(flyEnv).filter((name) => !(name in Environment.shape) || name.startsWith('FLY_')),
@@ -99,7 +99,7 @@ test('fly.toml names settings that there are, none that Fly refuses there, and l
   expect(Number(killTimeout)).toBeGreaterThan(Number(flyEnv['SHUTDOWN_GRACE_SECONDS']) + 4)
 })
 
-test('it holds what a server needs, and nothing of development', () => {
+test('the image holds what a server needs and nothing of development', () => {
   expect(image.files()).toEqual(
     expect.arrayContaining(['functions/node.ts', 'drizzle/migrate.ts', 'commands/secrets-rotate.ts']),
   )

@@ -21,7 +21,7 @@ test.each([
   expect(findKeys(`first\nKEY="${text}"\n`)).toEqual([{ kind, line: 2 }])
 })
 
-test('nothing of the kind is committed, and every package is pinned', async () => {
+test('no key is committed, and every package is pinned', async () => {
   const { exited, printed } = spawnNode('scripts/dev/check-supply-chain.ts', {})
   expect({ ...(await exited), said: printed.stderr }).toMatchObject({ code: 0, said: '' })
 })

@@ -107,7 +107,7 @@ const send = (body: unknown = askRegion(7), init: RequestInit = {}) =>
   })
 
 describe('a message', () => {
-  test('to an agent that is not listening yet is delivered once, when it is', async () => {
+  test('a message to an agent that is not listening yet is delivered once, when it listens', async () => {
     await agent.refuse()
     const answered = send()
     await new Promise((done) => setTimeout(done, 400))
@@ -116,7 +116,7 @@ describe('a message', () => {
     expect(agent.arrivals).toHaveLength(1)
   })
 
-  test('to an agent that stays away is refused as not delivered, with a time to come back', async () => {
+  test('a message to an absent agent is refused as not delivered, with a retry time', async () => {
     await agent.refuse()
     const response = await send()
     expect(response.status).toBe(503)
@@ -127,7 +127,7 @@ describe('a message', () => {
     })
   })
 
-  test('whose connection breaks after it was sent may have arrived, and is never sent again', async () => {
+  test('a message whose connection breaks after sending is never sent again', async () => {
     agent.answers(({ socket }) => socket.resetAndDestroy())
     const response = await send()
     expect(response.status).toBe(502)
@@ -138,7 +138,7 @@ describe('a message', () => {
     expect(agent.arrivals).toHaveLength(1)
   })
 
-  test('that only reads is sent again', async () => {
+  test('a read-only request is sent again', async () => {
     agent.answers((arrival) => {
       if (agent.arrivals.length === 1) arrival.socket.resetAndDestroy()
       else ok(arrival)
@@ -148,7 +148,7 @@ describe('a message', () => {
     expect(agent.arrivals).toHaveLength(2)
   })
 
-  test('that meets silence is told so, and its connection ends', async () => {
+  test('a message to a silent agent times out, and its connection ends', async () => {
     agent.answers(() => {})
     const response = await send()
     expect(response.status).toBe(504)
@@ -159,20 +159,20 @@ describe('a message', () => {
     await agent.arrivals[0]?.closed
   })
 
-  test('that is closed without an answer may have arrived', async () => {
+  test('a message whose connection is closed without an answer may have arrived', async () => {
     agent.answers(({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
     const response = await send()
     expect(response.status).toBe(502)
     expect(((await response.json()) as Failure).error.data).toMatchObject({ reason: 'AGENT_CONNECTION_LOST' })
   })
 
-  test('without a content type is JSON if it begins like JSON', async () => {
+  test('an answer without a content type is JSON if it begins like JSON', async () => {
     agent.answers(({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n {"a":1.0'))
     const response = await send()
     expect([response.status, await response.text()]).toEqual([200, ' {"a":1.0'])
   })
 
-  test('that is too large is refused before it is read, by its length or by its bytes', async () => {
+  test('a message that is too large is refused by its declared length or while it is read', async () => {
     const told = await send('x'.repeat(30_000))
     expect(told.status).toBe(413)
     expect(await told.json()).toMatchObject({ id: null, error: { data: { reason: 'BODY_TOO_LARGE' } } })
@@ -195,7 +195,7 @@ describe('a message', () => {
 })
 
 describe('an answer', () => {
-  test('that breaks off in the middle is cut, so that nobody takes it for the whole', async () => {
+  test("an answer that breaks off midway breaks the caller's connection", async () => {
     agent.answers(({ socket }) => {
       socket.write(
         'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"jsonrpc"',
@@ -228,7 +228,7 @@ describe('an answer', () => {
     })
   })
 
-  test('that streams and falls silent ends with an error of the caller; comments count as life', async () => {
+  test('a silent stream ends with an error event, and comments count as activity', async () => {
     agent.answers(({ socket }) => {
       socket.write(`${STREAM_HEAD}data: {}\n\n`)
       let comments = 0
@@ -242,7 +242,7 @@ describe('an answer', () => {
   })
 })
 
-describe('a caller who hangs up', () => {
+describe('a caller that disconnects', () => {
   const CLOSED_WITHIN_MS = 1_000
   const closedSoon = (arrival: Arrival | undefined) =>
     Promise.race([
@@ -250,7 +250,7 @@ describe('a caller who hangs up', () => {
       new Promise((done) => setTimeout(done, CLOSED_WITHIN_MS, 'still open')),
     ])
 
-  test('before the answer ends the request to the agent', async () => {
+  test('a caller that disconnects before the answer ends the request to the agent', async () => {
     agent.answers(() => {})
     const left = new AbortController()
     const request = send(askRegion(), { signal: left.signal }).catch(() => {})
@@ -261,7 +261,7 @@ describe('a caller who hangs up', () => {
     expect(agent.arrivals.map(({ body }) => (JSON.parse(body) as Json)['method'])).toEqual(['message/send'])
   })
 
-  test('in the middle of a stream ends the request to the agent, and cancels no task', async () => {
+  test('a caller that disconnects midway through a stream ends the request and cancels no task', async () => {
     agent.answers(({ socket }) => socket.write(`${STREAM_HEAD}data: {}\n\n`))
     const left = new AbortController()
     const response = await send({ ...askRegion(), method: 'message/stream' }, { signal: left.signal })

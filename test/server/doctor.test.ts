@@ -109,7 +109,7 @@ async function storeStrangeSecret(url: string): Promise<void> {
 }
 
 describe.concurrent('doctor', () => {
-  test('without any setting says what would be used, and finds nothing wrong', async () => {
+  test('doctor without settings says what would be used and finds nothing wrong', async () => {
     const { code, stdout } = await spawnDoctor({ PORT: '0', EMULATOR_PORT: '0', DATA_DIR: '/tmp/never-made' })
     expect(code).toBe(0)
     expect(stdout).toContain('the embedded emulator as Fly, an embedded Postgres')
@@ -118,7 +118,7 @@ describe.concurrent('doctor', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
-  test('finds a place that is well, and says how far the token reaches', async () => {
+  test('doctor finds a healthy set-up and says how far the token reaches', async () => {
     const of = await examine(settings())
     expect(of('configuration').state).toBe('ok')
     expect(of('fly token')).toMatchObject({
@@ -140,7 +140,7 @@ describe.concurrent('doctor', () => {
     expect(of('public url')).toMatchObject({ state: 'warning', fix: [expect.stringContaining('PUBLIC_URL')] })
   })
 
-  test('knows which images are there, and does not mind those that nobody named', async () => {
+  test('doctor checks configured images and ignores the others', async () => {
     const well = (await examine(settings()))('images')
     expect(well).toMatchObject({ state: 'warning' })
     expect(well.detail).toMatch(/^hermes, codex: can be pulled; langgraph.*: not there$/)
@@ -156,7 +156,7 @@ describe.concurrent('doctor', () => {
     })
   })
 
-  test('names everything that is wrong with the configuration at once, and looks no further', async () => {
+  test('doctor names every wrong setting at once and stops there', async () => {
     const of = await examine({ CONTAINER_BACKEND: 'flyio', PORT: 'eighty', ADMIN_TOKEN: 'changeme' })
     const { fix } = of('configuration')
     for (const name of ['FLY_API_TOKEN', 'FLY_WORKSPACE_APP', 'PORT', 'ADMIN_TOKEN'])
@@ -164,7 +164,7 @@ describe.concurrent('doctor', () => {
     expect(of('database').state).toBe('skipped')
   })
 
-  test('tells a token that is refused, and how to make another', async () => {
+  test('doctor reports a refused token and how to create another', async () => {
     const of = await examine(settings({ FLY_API_TOKEN: 'revoked-long-ago' }))
     expect(of('fly token')).toMatchObject({
       state: 'wrong',
@@ -174,7 +174,7 @@ describe.concurrent('doctor', () => {
     expect(of('addresses').state).toBe('skipped')
   })
 
-  test('tells an app that is not there, and how to make it', async () => {
+  test('doctor reports a missing app and how to create it', async () => {
     const of = await examine(settings({ FLY_WORKSPACE_APP: 'nobodys-app' }))
     expect(of('fly app')).toMatchObject({
       state: 'wrong',
@@ -182,13 +182,13 @@ describe.concurrent('doctor', () => {
     })
   })
 
-  test('tells a Fly that does not answer', async () => {
+  test('doctor reports a Fly API that does not answer', async () => {
     const of = await examine(settings({ FLY_FLAPS_BASE_URL: 'http://127.0.0.1:1' }))
     expect(of('fly token').state).toBe('wrong')
     expect(of('fly app').fix.join()).toContain('FLY_FLAPS_BASE_URL leads to http://127.0.0.1:1')
   })
 
-  test('finds an app without addresses, and makes them with --fix', async () => {
+  test('doctor reports missing addresses and allocates them with --fix', async () => {
     fly.emulator.createApp('bare-app')
     const bare = settings({ FLY_WORKSPACE_APP: 'bare-app' })
     const before = (await examine(bare))('addresses')
@@ -202,7 +202,7 @@ describe.concurrent('doctor', () => {
     expect((await examine(bare))('addresses').detail).toBe('bare-app: shared v4 and v6')
   })
 
-  test('asks before it makes any where somebody is there to answer', async () => {
+  test('doctor asks before it allocates addresses on a terminal', async () => {
     fly.emulator.createApp('asked-app')
     const asked: string[] = []
     const answer = async (agrees: boolean) => {
@@ -227,7 +227,7 @@ describe.concurrent('doctor', () => {
     expect(asked[0]).toContain('shared_v4 for asked-app, v6 for asked-app')
   })
 
-  test('knows that .flycast needs a private address, in the network of those who call', async () => {
+  test('doctor requires a private address in the right network for .flycast', async () => {
     fly.emulator.createApp('inner-app', { network: 'agents' })
     const inner = settings({
       FLY_WORKSPACE_APP: 'inner-app',
@@ -258,7 +258,7 @@ describe.concurrent('doctor', () => {
     })
   })
 
-  test('says which command to run where the token may not make addresses', async () => {
+  test('doctor prints the command if the token may not allocate addresses', async () => {
     fly.emulator.createApp('locked-app')
     fly.emulator.faults.add({ kind: 'answer', action: 'ip.create', app: 'locked-app', status: 403 })
     expect(
@@ -269,7 +269,7 @@ describe.concurrent('doctor', () => {
     })
   })
 
-  test('tells a database that is down, one that is empty, and a key that does not fit', async () => {
+  test('doctor reports a database that is down, one without tables, and a wrong encryption key', async () => {
     const down = await examine(settings({ DATABASE_URL: 'postgres://me:a-secret-password@127.0.0.1:1/mine' }))
     expect(down('database')).toMatchObject({
       state: 'wrong',
@@ -287,7 +287,7 @@ describe.concurrent('doctor', () => {
     expect(flat('secrets key')).toMatchObject({ state: 'wrong' })
   })
 
-  test('tells a clock that is wrong', async () => {
+  test('doctor reports a wrong clock', async () => {
     const late = await listen(
       async (request) => {
         const answer = await fly.emulator.api.fetch(request)
@@ -320,7 +320,7 @@ describe.concurrent('doctor', () => {
     })
   })
 
-  test('shows no secret, whatever is wrong', async () => {
+  test('doctor prints no secret, whatever is wrong', async () => {
     const secrets = {
       FLY_API_TOKEN: 'FlyV1 fm2_canary-of-fly,fm2_second-canary',
       ADMIN_TOKEN: 'canary-of-the-admin',
@@ -351,7 +351,7 @@ describe.concurrent('doctor', () => {
     rmSync(directory, { recursive: true })
   })
 
-  test('explains itself, and refuses what it does not know', async () => {
+  test('doctor prints its usage and refuses unknown options', async () => {
     expect(await doctor({}, '--help')).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('--fix') as string,
@@ -366,7 +366,7 @@ describe.concurrent('doctor', () => {
   })
 })
 
-test('beside a running server asks it, its emulator, and whether PUBLIC_URL leads to it', async () => {
+test('doctor beside a running server checks it, its emulator and PUBLIC_URL', async () => {
   const place = await createServerFixture()
   const own = { ...place.settings, DATABASE_URL: databaseUrl, SECRETS_ENCRYPTION_KEY }
   const server = await startServer(own)
@@ -390,14 +390,14 @@ test('beside a running server asks it, its emulator, and whether PUBLIC_URL lead
   }
 })
 
-test('addresses that mean something on this network only are known in both families', () => {
+test('addresses of private networks are recognised in both families', () => {
   for (const inside of ['127.0.0.1', '192.168.1.1', '172.31.0.1', '100.100.1.1', '::1', 'fd00::1', 'fe80::1'])
     expect(isPrivateAddress(inside)).toBe(true)
   for (const outside of ['8.8.8.8', '172.32.0.1', '2a09:8280:1::1'])
     expect(isPrivateAddress(outside)).toBe(false)
 })
 
-test('images are read as Docker reads them', () => {
+test('image references are parsed as Docker parses them', () => {
   expect(parseImage('ghcr.io/molecule-ai/workspace-hermes:latest')).toEqual({
     origin: 'https://ghcr.io',
     repository: 'molecule-ai/workspace-hermes',

@@ -134,7 +134,7 @@ async function endClaimsOfTheDead(): Promise<void> {
     ])
 }
 
-test('when one is killed the other makes everything ready, delivers every message once, and sweeps on', async () => {
+test('after one replica is killed the other makes everything ready and delivers every message once', async () => {
   going = await start()
   const chat = await create(staying, { name: 'chat' }, 30)
   expect(chat['status']).toBe('ready')
@@ -173,8 +173,8 @@ test('when one is killed the other makes everything ready, delivers every messag
     .toMatchObject({ status: 'ok' })
 })
 
-describe('when one is told to go', () => {
-  test('it takes no more, lets a stream end, and leaves what it was at to the other at once', async () => {
+describe('a replica that is told to stop', () => {
+  test('a stopping replica accepts nothing, lets a stream end and hands its work over at once', async () => {
     going = await start({ SHUTDOWN_GRACE_SECONDS: '60' })
     const chat = await create(staying, { name: 'talk' }, 30)
     const coming = await create(going, { name: 'coming', image: `${SLOW_IMAGE}:1` })
@@ -206,7 +206,7 @@ describe('when one is told to go', () => {
     expect(livingMachinesOf(coming)).toHaveLength(1)
   })
 
-  test('it cuts a stream that goes on beyond its grace, and ends all the same', async () => {
+  test('a stopping replica cuts a stream that outlasts its grace', async () => {
     going = await start({ SHUTDOWN_GRACE_SECONDS: '1' })
     const chat = await create(staying, { name: 'endless' }, 30)
     puppet.answer = () => streamThrough({ passed: new Promise(() => {}) })

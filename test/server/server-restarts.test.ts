@@ -63,7 +63,7 @@ async function region(server: Server, id: string): Promise<unknown> {
 }
 
 describe('ending', () => {
-  test('with SIGTERM is clean: code 0, and no agent stays', async () => {
+  test('SIGTERM ends the server with code 0 and stops every agent', async () => {
     const server = await start()
     await createReady(server, 'one')
     await createReady(server, 'two')
@@ -73,7 +73,7 @@ describe('ending', () => {
     expect(stillLiving(guests)).toEqual([])
   })
 
-  test('by kill -9 leaves no agent behind either', async () => {
+  test('kill -9 leaves no agent running', async () => {
     const server = await start()
     await createReady(server, 'one')
     await createReady(server, 'two')
@@ -84,7 +84,7 @@ describe('ending', () => {
   })
 })
 
-test('a listener of events is let go by SIGTERM, and goes on at the next server without a gap', async () => {
+test('an event stream ends at SIGTERM and continues at the next server without a gap', async () => {
   const listen = async (server: Server, headers: Record<string, string> = {}) =>
     readEventStream(
       await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }),
@@ -135,7 +135,7 @@ describe('starting again on the same directory', () => {
     },
   )
 
-  test('with another SECRETS_ENCRYPTION_KEY is refused, and with the old one beside it is not', async () => {
+  test('a start with another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too', async () => {
     const [old, other] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
     const first = await start({ SECRETS_ENCRYPTION_KEY: old ?? '' })
     const saved = await first.call('/settings/secrets', { method: 'PUT', json: { key: 'A', value: 'kept' } })
@@ -157,7 +157,7 @@ describe('starting again on the same directory', () => {
     expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
   })
 
-  test('secrets are not rotated where there is no database, which would look like success', async () => {
+  test('secrets:rotate fails if there is no database', async () => {
     const rotation = spawnNode('commands/secrets-rotate.ts', { DATA_DIR: join(tmpdir(), randomUUID()) })
     expect(await rotation.exited).toMatchObject({ code: 1 })
     expect(rotation.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
@@ -202,7 +202,7 @@ describe('starting again on the same directory', () => {
     120_000,
   )
 
-  test('after kill -9 in the middle of a removal, the machine is gone in the end', async () => {
+  test('a removal that kill -9 interrupted is finished after the next start', async () => {
     const first = await start()
     const { id } = await createReady(first, 'going')
     await first.call(`/workspaces/${id}`, { method: 'DELETE' })

@@ -23,7 +23,7 @@ async function start(settings: Record<string, string> = {}): Promise<Server> {
 }
 
 describe('starting', () => {
-  test('says where it is, what it uses, and how to make a workspace; and /healthz the same', async () => {
+  test('the banner shows the address, the parts in use and a first command, as /healthz does', async () => {
     const { url, printed, call } = await start()
     expect(url).toBe(`http://127.0.0.1:${place.settings.PORT}`)
     expect(printed.stdout).toContain(`${url}/docs`)
@@ -49,7 +49,7 @@ describe('starting', () => {
     })
   })
 
-  test('with ADMIN_TOKEN asks for it, and its banner never shows it', async () => {
+  test('the banner asks for ADMIN_TOKEN and never shows it', async () => {
     const server = await start({ ADMIN_TOKEN: 'a-token-of-the-operator' })
     expect((await server.call('/workspaces')).status).toBe(401)
     const headers = { authorization: 'Bearer a-token-of-the-operator' }
@@ -58,7 +58,7 @@ describe('starting', () => {
     expect(server.printed.stdout).not.toContain('a-token-of-the-operator')
   })
 
-  test('against real Fly and a Postgres touches neither, and starts no emulator', async () => {
+  test('a start with real Fly and a Postgres calls neither and starts no emulator', async () => {
     const server = await start({
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: 'a-secret-token',
@@ -78,7 +78,7 @@ describe('starting', () => {
     await expect(fetch(place.emulatorUrl)).rejects.toThrow()
   })
 
-  test('while its Postgres is dead stays alive, and answers 503 with Retry-After', async () => {
+  test('a server whose Postgres is down stays alive and answers 503 with Retry-After', async () => {
     const server = await start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
     expect(await server.call('/livez')).toMatchObject({ status: 200, body: { status: 'ok' } })
     for (const path of ['/healthz', '/health', '/workspaces', `/workspaces/${crypto.randomUUID()}`]) {
@@ -116,7 +116,7 @@ describe('refusing to start', () => {
     expect(existsSync(place.settings.DATA_DIR)).toBe(false)
   })
 
-  test('tells every mistake at once', async () => {
+  test('a refused start names every wrong setting at once', async () => {
     const { code, stderr } = await startAndExpectExit({
       ...place.settings,
       CONTAINER_BACKEND: 'flyio',
@@ -146,7 +146,7 @@ describe('refusing to start', () => {
     }
   })
 
-  test('says who has the data directory open, and does not disturb them', async () => {
+  test('a refused start says which process holds the data directory', async () => {
     const first = await start()
     const [port = 0, emulatorPort = 0] = await freePorts(3)
     const { code, stderr } = await startAndExpectExit({

@@ -104,7 +104,7 @@ async function startTraced(settings: Record<string, string>) {
 describe('a collector', () => {
   afterEach(() => receiver.close())
 
-  test('gets create, ready and messages as one tree, and the last of it when the server ends', async () => {
+  test('a collector gets create, ready and messages as one tree, and the rest at shutdown', async () => {
     receiver = await startReceiver(200)
     const server = await startTraced({
       OTEL_SERVICE_NAME: 'my-workspaces',
@@ -174,7 +174,7 @@ describe('a collector', () => {
     expect(JSON.stringify(receiver.exports)).not.toMatch(/confidence|"traced"/)
   })
 
-  test('that is silent does not hold up a request, nor the end of the server', async () => {
+  test('a silent collector delays neither a request nor the shutdown', async () => {
     receiver = await startReceiver('silence')
     const server = await startTraced({})
     await vi.waitFor(() => expect(receiver.asked()).toBeGreaterThan(0), 30_000)
@@ -183,7 +183,7 @@ describe('a collector', () => {
     expect(server.printed.stderr).toContain('traces were lost')
   })
 
-  test('that refuses is complained of once, and gets what it missed when it is back', async () => {
+  test('a refusing collector is logged once and gets the missed spans later', async () => {
     receiver = await startReceiver(503)
     const logged: string[] = []
     const tracer = createNodeTracer({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, (_, message) =>
@@ -200,7 +200,7 @@ describe('a collector', () => {
     expect(logged).toEqual(['traces are not taken', 'traces are taken again'])
   })
 
-  test('is told of what failed by the name of the error alone', async () => {
+  test("a failed span carries only the error's name", async () => {
     receiver = await startReceiver(200)
     const tracer = createNodeTracer({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, () => {})
     const work = () => Promise.reject(new RangeError('in confidence'))
@@ -224,7 +224,7 @@ describe('the standard variables', () => {
   }
   const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' }
 
-  test('mean nothing until there is an endpoint, and what is for traces wins', () => {
+  test('OTEL variables need an endpoint, and the ones for traces take precedence', () => {
     expect(read({ OTEL_SERVICE_NAME: 'x' })).toEqual({ settings: undefined, problems: [] })
     expect(read(ENDPOINT).settings).toMatchObject({
       url: 'http://collector:4318/v1/traces',
@@ -237,7 +237,7 @@ describe('the standard variables', () => {
     expect(read({ ...ENDPOINT, OTEL_SDK_DISABLED: 'TRUE' }).settings).toBeUndefined()
   })
 
-  test('that cannot be used are said, without their values', () => {
+  test('unusable OTEL variables are reported without their values', () => {
     for (const env of [
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:secret' },
       { ...ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
@@ -252,7 +252,7 @@ describe('the standard variables', () => {
     }
   })
 
-  test('choose which traces are kept', () => {
+  test('OTEL variables choose the sampler', () => {
     const say = () => {}
     const low = `${'f'.repeat(19)}${'0'.repeat(13)}`
     const high = 'f'.repeat(32)
@@ -268,7 +268,7 @@ describe('the standard variables', () => {
     expect(keeps('parentbased_traceidratio', '0.5', high)).toBe(false)
   })
 
-  test('and the header that goes with them are read as they are written', () => {
+  test('OTEL headers and traceparent are parsed', () => {
     expect(parseTraceparent(PARENT)).toEqual({ traceId: TRACE, spanId: '00f067aa0ba902b7', sampled: true })
     for (const bad of [
       undefined,

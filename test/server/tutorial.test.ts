@@ -81,7 +81,7 @@ describe('steps 3, 4, 6 and 7 as printed', () => {
 })
 
 describe('npm run tutorial', () => {
-  test('walks from create to delete at BASE_URL, and tells each step', async () => {
+  test('npm run tutorial goes from create to delete at BASE_URL and prints each step', async () => {
     const { printed, exited } = spawnNode('commands/tutorial.ts', { BASE_URL: server.url })
     expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
     const steps = printed.stdout.split('\n').filter((line) => line.startsWith('▸'))
@@ -99,7 +99,7 @@ describe('npm run tutorial', () => {
     expect(printed.stdout).toMatch(/^✓ the whole tutorial/m)
   }, 60_000)
 
-  test('brings its own server, and honours ADMIN_TOKEN', async () => {
+  test('npm run tutorial starts its own server and uses ADMIN_TOKEN', async () => {
     const { printed, exited } = spawnNode(
       'commands/tutorial.ts',
       { ADMIN_TOKEN: 'a-token-of-the-operator' },
@@ -109,7 +109,7 @@ describe('npm run tutorial', () => {
     expect(printed.stdout).toContain('An embedded server is started')
   }, 60_000)
 
-  test('fails at the first step where nobody answers', async () => {
+  test('npm run tutorial fails at the first step if no server answers', async () => {
     const [port = 0] = await freePorts(1)
     const { printed, exited } = spawnNode('commands/tutorial.ts', { BASE_URL: `http://127.0.0.1:${port}` })
     expect((await exited).code).toBe(1)
@@ -117,7 +117,7 @@ describe('npm run tutorial', () => {
     expect(printed.stdout).not.toContain('Create')
   })
 
-  test('deletes what it made when a later step fails, and says why it failed', async () => {
+  test('npm run tutorial deletes its workspace when a later step fails, and says why', async () => {
     const workspace = { id: 'w-1', status: 'failed', reason: { code: 'quota', message: 'Full', hint: 'Ask' } }
     const asked: string[] = []
     const broken = await listen(
@@ -143,7 +143,7 @@ describe('npm run tutorial', () => {
     expect(printed.stdout).toContain('it is failed: Full (quota). Ask')
   })
 
-  test('explains itself with --help', async () => {
+  test('npm run tutorial explains itself with --help', async () => {
     const { printed, exited } = spawnNode('commands/tutorial.ts', {}, ['--help'])
     expect((await exited).code).toBe(0)
     expect(printed.stdout).toContain('BASE_URL')

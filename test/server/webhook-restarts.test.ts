@@ -60,7 +60,7 @@ const create = async (server: Server, prefer = 'wait=0') => {
 
 const told = async () => (await receiver.received()).filter(({ status }) => status === 204)
 
-test('killed between a change and its delivery, nothing is lost', async () => {
+test('a kill between a change and its delivery loses nothing', async () => {
   // Passes are far apart, so that the change is not told before the end.
   const first = await start({ SWEEP_INTERVAL_SECONDS: '3600' })
   await subscribe(first)
@@ -79,7 +79,7 @@ test('killed between a change and its delivery, nothing is lost', async () => {
   expect(new Set(list).size).toBe(list.length)
 })
 
-test('killed in the middle of a delivery, it is told again under the same id', async () => {
+test('a kill in the middle of a delivery repeats it under the same id', async () => {
   const first = await start()
   await subscribe(first)
   await receiver.control({ delay: 60_000 })
@@ -95,7 +95,7 @@ test('killed in the middle of a delivery, it is told again under the same id', a
   await expect.poll(async () => (await ofIt()).map((one) => one.id), { timeout: 50_000 }).toContain(cut?.id)
 })
 
-test('with another SECRETS_ENCRYPTION_KEY goes on signing with the same secret once it was sealed anew', async () => {
+test('after a rotation of SECRETS_ENCRYPTION_KEY webhooks are signed with the same secret', async () => {
   const [old = '', other = ''] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
   const first = await start({ SECRETS_ENCRYPTION_KEY: old })
   const endpoint = await subscribe(first)

@@ -103,7 +103,7 @@ describe('the next step', () => {
     expect(decideRollout({ ...RUNNING, ...standing }, { ...NOTHING, ...counted }, NOW)).toMatchObject(step)
   })
 
-  test('never goes further than allowed, in any combination', () => {
+  test('a rollout never exceeds its limits, in any combination', () => {
     const few = fc.constantFrom(0, 1, 2, 7)
     const since = fc.constantFrom(0, 30, 61, 700)
     fc.assert(
@@ -160,7 +160,7 @@ describe('the next step', () => {
     )
   })
 
-  test('comes to an end for every fleet, and a bad image reaches no more than the first tranche', () => {
+  test('a rollout ends for every fleet, and a bad image reaches the first tranche at most', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 500 }), fc.boolean(), (fleet, isGood) => {
         const rollout: Standing = { ...RUNNING, plan: planOf({}, fleet), trancheSince: NOW }

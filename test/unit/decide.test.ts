@@ -417,7 +417,7 @@ function apply(model: Model, step: Step): boolean {
   }
 }
 
-test('from any row and any machine, repeated decisions come to rest, with one machine or none as the status wants', () => {
+test('repeated decisions from any row and machine come to rest with the machine that the status wants', () => {
   fc.assert(
     fc.property(arbitraryModel, (model) => {
       let moving = true

@@ -89,7 +89,7 @@ describe('a server on the network', () => {
     'https://hub.home.arpa/',
   ])('may not call %s', (url) => expect(refused(url)).toEqual(expect.any(String)))
 
-  test('may call what WEBHOOK_PRIVATE_TARGETS names, and nothing beside it', () => {
+  test('a server may call what WEBHOOK_PRIVATE_TARGETS names and nothing else private', () => {
     const policy = policyOf({ ...FLY, WEBHOOK_PRIVATE_TARGETS: 'Hooks.internal, 10.1.0.0/16, fdaa:0:1::/48' })
     for (const url of [
       'https://hooks.internal/',
@@ -122,25 +122,25 @@ describe('a server on the network', () => {
 describe('a server for this computer alone', () => {
   const open = policyOf({})
 
-  test('may also call this computer, without encryption', () => {
+  test('a loopback server may call this computer without TLS', () => {
     for (const url of ['http://127.0.0.1:9000/', 'http://localhost:9000/', 'http://[::1]:9000/'])
       expect(refused(url, open)).toBeUndefined()
     expect(rejectAddress(open, 'localhost', '127.0.0.1')).toBeUndefined()
   })
 
-  test('may not call its network, nor names of others that lead here', () => {
+  test('a loopback server may not call its network or other names for loopback', () => {
     for (const url of ['http://192.168.1.1/', 'http://hooks.example.com/', 'https://169.254.169.254/'])
       expect(refused(url, open)).toEqual(expect.any(String))
     expect(rejectAddress(open, 'rebinding.example.com', '127.0.0.1')).toEqual(expect.any(String))
   })
 
-  test('is none when others can reach it', () => {
+  test('a server on another address is not a loopback server', () => {
     expect(refused('http://127.0.0.1/', policyOf({ HOST: '0.0.0.0' }))).toEqual(expect.any(String))
     expect(refused('http://127.0.0.1/', policyOf({ ...FLY, HOST: '127.0.0.1' }))).toEqual(expect.any(String))
   })
 })
 
-test('no IPv4 address of a private network is public, in whichever IPv6 notation', () => {
+test('no private IPv4 address is public in any IPv6 notation', () => {
   const octet = fc.integer({ min: 0, max: 255 })
   const network = fc.constantFrom([10], [127], [192, 168], [169, 254], [172, 20], [100, 100], [0])
   fc.assert(
@@ -203,7 +203,7 @@ describe('a name', () => {
     expect(asked).toBe(before)
   })
 
-  test('is resolved once: it is dialled where it led when it was looked at', async () => {
+  test('a name is resolved once and the connection goes to the checked address', async () => {
     const resolve = leadingTo([v4('127.0.0.1')], [v4('10.255.255.1')])
     expect(await call(named, `http://hooks.example.com:${port}/`, resolve)).toBe('here')
     // The other way round, the second answer is never asked for.
@@ -215,7 +215,7 @@ describe('a name', () => {
     expect(asked).toBe(before)
   })
 
-  test('that does not exist is told in the resolver’s words', async () => {
+  test("an unknown name is reported in the resolver's words", async () => {
     const resolve: Resolve = (host, _, callback) => callback(new Error(`getaddrinfo ENOTFOUND ${host}`), [])
     expect(await call(strict, 'https://hooks.example.com/', resolve)).toMatch(/ENOTFOUND/)
   })

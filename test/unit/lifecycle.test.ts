@@ -67,7 +67,7 @@ function row(cells: Cells): Record<WorkspaceEvent, WorkspaceStatus | null> {
 }
 
 describe('the lifecycle', () => {
-  test.each(STATUSES)('moves %s by these events and no others', (status) => {
+  test.each(STATUSES)('the lifecycle moves %s by these events only', (status) => {
     const moves = Object.entries(TRANSITIONS).map(([event, { from, to }]) => [
       event,
       from.includes(status) ? to : null,
@@ -75,7 +75,7 @@ describe('the lifecycle', () => {
     expect(Object.fromEntries(moves)).toEqual(EXPECTED[status])
   })
 
-  test('can remove a workspace from every status, and nothing leaves removed', () => {
+  test('every status can be removed, and removed is final', () => {
     expect(TRANSITIONS.removed.from.toSorted()).toEqual(
       STATUSES.filter((status) => status !== 'removed').toSorted(),
     )

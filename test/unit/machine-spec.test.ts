@@ -43,7 +43,7 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
 })
 
 describe('the recipe', () => {
-  test('is, for Fly, exactly this', () => {
+  test('the machine configuration for Fly is exactly this', () => {
     const spec = machineSpec(input())
     const config = flyConfig(spec, 'fly', 'public')
     expect(config).toMatchObject({
@@ -94,7 +94,7 @@ describe('the recipe', () => {
     })
   })
 
-  test('has everything in plain text where SECRETS_DELIVERY=env says so', () => {
+  test('SECRETS_DELIVERY=env puts secrets in plain text', () => {
     const config = flyConfig(machineSpec(input()), 'env', 'public')
     expect(config.processes).toBeUndefined()
     expect(config.env).toMatchObject({ MOLECULE_WORKSPACE_TOKEN: 'secret-token' })
@@ -107,7 +107,7 @@ describe('the recipe', () => {
     })
   })
 
-  test('names secrets so that their owner can be told, and nobody else claims them', () => {
+  test('secret names identify their owner', () => {
     fc.assert(
       fc.property(fc.uuid(), fc.uuid(), fc.uuid(), fc.nat(), (workspaceId, plane, other, generation) => {
         fc.pre(plane.slice(0, 8) !== other.slice(0, 8))
@@ -122,7 +122,7 @@ describe('the recipe', () => {
     expect(ownerOf('STRIPE_KEY', crypto.randomUUID())).toBeUndefined()
   })
 
-  test("gives the agent its identity, whatever the caller's variables say", () => {
+  test("the agent's identity cannot be overridden by env", () => {
     const hostile = Object.fromEntries(RESERVED_ENV.map((name) => [name, 'hijacked']))
     const { env, secrets } = machineSpec(
       input({ env: { ...hostile, MINE: 'kept' }, parentId: 'p', model: 'm' }),
@@ -138,7 +138,7 @@ describe('the recipe', () => {
     expect(secrets).toEqual({ MOLECULE_WORKSPACE_TOKEN: 'secret-token' })
   })
 
-  test('reserves every name it sets', () => {
+  test('every variable that the platform sets is reserved', () => {
     const { env, secrets } = machineSpec(input({ parentId: 'p' }))
     for (const name of Object.keys({ ...env, ...secrets }))
       expect([name, isReservedEnv(name)]).toEqual([name, true])
@@ -146,7 +146,7 @@ describe('the recipe', () => {
 })
 
 describe('config.yaml', () => {
-  test('is read back by a YAML parser as it was meant, and no text becomes a key or moves the port', () => {
+  test('config.yaml is parsed back as written, and no text becomes a key', () => {
     const json = fc.dictionary(
       fc.string({ minLength: 1 }).filter((key) => key !== '__proto__' && key !== 'a2a'),
       fc.jsonValue({ maxDepth: 2 }),
@@ -168,7 +168,7 @@ describe('config.yaml', () => {
 })
 
 describe('images', () => {
-  test('of a runtime come from the registry, unless one is configured', () => {
+  test('images of a runtime come from the registry unless one is configured', () => {
     for (const runtime of RUNTIMES)
       expect(runtimeImage(runtime, POLICY)).toBe(`ghcr.io/molecule-ai/workspace-${runtime}:latest`)
     expect(runtimeImage('hermes', { ...POLICY, images: { hermes: 'x@sha256:1' } })).toBe('x@sha256:1')

@@ -25,7 +25,7 @@ const trySpend = (budget: SubrequestBudget): boolean => {
 }
 
 describe('a budget', () => {
-  test('is never overspent, however it is shared out and given back', () => {
+  test('a budget is never exceeded, however it is shared and returned', () => {
     const action = fc.record({
       do: fc.constantFrom('spend', 'share', 'end', 'close'),
       who: fc.nat(20),
@@ -55,7 +55,7 @@ describe('a budget', () => {
     )
   })
 
-  test('having refused one request refuses all, until what is reserved is needed', () => {
+  test('a budget that refused one request refuses all until its reserve is opened', () => {
     const budget = createBudget(10, now, { reserve: 1 })
     const share = budget.share(9)
     expect(trySpend(budget)).toBe(false)
@@ -66,7 +66,7 @@ describe('a budget', () => {
     expect(trySpend(budget)).toBe(true)
   })
 
-  test('has nothing left for new work once it is late, and lets begun work go on', () => {
+  test('a late budget allows no new work and lets running work continue', () => {
     let at = 0
     const budget = createBudget(10, () => new Date(at), { until: 100 })
     expect(budget.left()).toBe(10)
@@ -76,18 +76,18 @@ describe('a budget', () => {
     expect(trySpend(budget)).toBe(true)
   })
 
-  test('is no limit where nobody counts', () => {
+  test('an unlimited budget never refuses', () => {
     expect(UNLIMITED.share(1_000)).toBe(UNLIMITED)
   })
 })
 
 describe('what goes on after an answer', () => {
-  test('ends within the 30 s that Workers give it, with time for a probe of the agent and the last statements', () => {
+  test('background work ends within the 30 s of Workers, with time for a probe and the last statements', () => {
     expect(REQUEST_PATIENCE_MS + PROBE_TIMEOUT_MS).toBeLessThan(REQUEST_CUT_MS)
     expect(REQUEST_CUT_MS).toBeLessThanOrEqual(28_000)
   })
 
-  test('does not wait for a call that hangs', async () => {
+  test('background work does not wait for a call that hangs', async () => {
     const config = parseConfig({})
     const database = { db: {} as never, driver: 'neon' as const, close: () => Promise.resolve() }
     const services = createServices(config, database, {

@@ -9,7 +9,7 @@ function createCache(options: { limit?: number; sharesReads?: boolean } = {}) {
 }
 
 describe('what was read', () => {
-  test('is kept for its time and no longer', async () => {
+  test('a value is cached for its time and no longer', async () => {
     const { cache, advance } = createCache()
     expect(await cache.load('a', () => Promise.resolve(1))).toBe(1)
     advance(4)
@@ -18,7 +18,7 @@ describe('what was read', () => {
     expect(cache.peek('a')).toBeUndefined()
   })
 
-  test('is not kept when it was nothing, or a failure', async () => {
+  test('an undefined value and a failure are not cached', async () => {
     const { cache } = createCache()
     expect(await cache.load('a', () => Promise.resolve(undefined))).toBeUndefined()
     await expect(cache.load('a', () => Promise.reject(new Error('away')))).rejects.toThrow('away')
@@ -36,7 +36,7 @@ describe('what was read', () => {
     expect(cache.peek('a')).toBeUndefined()
   })
 
-  test('before a change does not replace what was read after it', async () => {
+  test('a read from before a change does not replace a later one', async () => {
     const { cache } = createCache()
     const { promise, resolve } = Promise.withResolvers<number>()
     const old = cache.load('a', () => promise)
@@ -47,7 +47,7 @@ describe('what was read', () => {
     expect(cache.peek('a')).toBe(2)
   })
 
-  test('is shared by readers at the same time where that is allowed, a failure too', async () => {
+  test('concurrent readers share one read, and its failure', async () => {
     for (const sharesReads of [true, false]) {
       const { cache } = createCache({ sharesReads })
       let reads = 0
@@ -57,7 +57,7 @@ describe('what was read', () => {
     }
   })
 
-  test('goes when there is more than there is room for, the oldest first', async () => {
+  test('a full cache drops the oldest value first', async () => {
     const { cache } = createCache({ limit: 2 })
     for (const [n, key] of ['a', 'b', 'c'].entries()) await cache.load(key, () => Promise.resolve(n))
     expect(['a', 'b', 'c'].map((key) => cache.peek(key))).toEqual([undefined, 1, 2])

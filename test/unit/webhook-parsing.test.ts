@@ -16,7 +16,7 @@ const fill = (template: string, value: unknown) =>
   fillTemplate(template, { payload: payloadOf(value), event: 'push', delivery: 'd-1' })
 
 describe('a payload', () => {
-  test('is whatever JSON it was, down to its numbers', () => {
+  test('a payload keeps its JSON, numbers included', () => {
     const text = '{"id": 9007199254740993, "price": 1.0, "of": [{"deep": -0}]}'
     const payload = parsePayload(bytes(text), 'application/cloudevents+json')
     expect(payload.text).toBe(text)
@@ -47,7 +47,7 @@ describe('a payload', () => {
     expect(parsePayload(bytes(body), type).value).toEqual(value)
   })
 
-  test('is one message or is refused, whatever it is', () => {
+  test('any payload becomes one message or is refused', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.uint8Array(), fc.string({ unit: 'binary' }).map(bytes), fc.json().map(bytes)),
@@ -95,7 +95,7 @@ describe('a template', () => {
     (template) => expect(templateProblem(template)).toMatch(/\{\{/),
   )
 
-  test('says no more than it may, however much there is to say, and is quick about it', () => {
+  test("a template's text is bounded and takes bounded time", () => {
     const large = 'x'.repeat(1_000_000)
     const said = fill('{{a}}{{$payload}}'.repeat(400), { a: large })
     expect(said).toHaveLength(MOST_OUTPUT + 1)
@@ -103,7 +103,7 @@ describe('a template', () => {
     expect(fill(`{{a}}`, { a: `${'x'.repeat(MOST_OUTPUT - 1)}😀` }).isWellFormed()).toBe(true)
   })
 
-  test('without placeholders says itself, and what is put in stays as it is', () => {
+  test('a template inserts values unchanged', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (text, value) => {
         fc.pre(!/[{}]/.test(text))
@@ -117,7 +117,7 @@ describe('a template', () => {
 describe('a delivery', () => {
   const header = (headers: Record<string, string>) => (name: string) => headers[name]
 
-  test('of Slack is an event, a command or a button', () => {
+  test('a Slack delivery is an event, a command or a button', () => {
     const of = (value: unknown) => deliveryOf('slack', header({}), value)
     expect(of({ type: 'event_callback', event_id: 'Ev1', event: { type: 'message' } })).toEqual({
       id: 'Ev1',
@@ -127,7 +127,7 @@ describe('a delivery', () => {
     expect(of({ type: 'block_actions', trigger_id: '3.4' })).toEqual({ id: '3.4', events: ['block_actions'] })
   })
 
-  test('of GitHub has an action, where it has one', () => {
+  test('a GitHub delivery includes its action', () => {
     const headers = header({ 'x-github-event': 'issues', 'x-github-delivery': 'g' })
     expect(deliveryOf('github', headers, { action: 'opened' })).toEqual({
       id: 'g',
@@ -136,7 +136,7 @@ describe('a delivery', () => {
     expect(deliveryOf('github', headers, 'text')).toEqual({ id: 'g', events: ['issues'] })
   })
 
-  test('has a name or none, whatever was sent', () => {
+  test('any delivery has a usable event name or none', () => {
     fc.assert(
       fc.property(fc.constantFrom(...SCHEMES), fc.anything(), (scheme, value) => {
         const { events, id } = deliveryOf(scheme, header({}), value)

@@ -18,14 +18,14 @@ function attemptsWith(random: () => number, retryAfterMs?: number): number[] {
   }
 }
 
-test('the schedule is the one that README states', () => {
+test('the retry schedule is the one in docs/events.md', () => {
   const seconds = attemptsWith(() => 0.5).map((ms) => ms / 1000)
   expect(seconds.slice(0, 8)).toEqual([0, 5, 25, 105, 425, 1_705, 6_825, 27_305])
   expect(seconds.at(-1)).toBe(72 * 3_600)
   expect(seconds).toHaveLength(19)
 })
 
-test('whatever the jitter, a delivery is tried for three days, a last time at their end, and no more', () => {
+test('a delivery is attempted for three days with a last attempt at the end', () => {
   fc.assert(
     fc.property(fc.array(fc.double({ min: 0.01, max: 0.99, noNaN: true }), { minLength: 1 }), (jitter) => {
       let n = 0
@@ -41,7 +41,7 @@ test('whatever the jitter, a delivery is tried for three days, a last time at th
   )
 })
 
-test('what an endpoint asks for is the shortest pause, and no way to outlast the three days', () => {
+test('Retry-After is the shortest pause and does not extend the three days', () => {
   expect(attemptsWith(() => 0.1, 24 * HOUR).map((ms) => ms / HOUR)).toEqual([0, 24, 48, 72])
 })
 
@@ -59,14 +59,14 @@ test.each([
   expect(parseRetryAfter(header, start)).toBe(ms)
 })
 
-test('an endpoint is left alone from its fifth failure in a row, for five minutes at most', () => {
+test('an endpoint is down from its fifth failure in a row, for five minutes at most', () => {
   expect(restUntil(4, start, 0.999)).toBeUndefined()
   expect(restUntil(5, start, 0.5)).toEqual(at(5_000))
   expect(restUntil(500, start, 0.999)?.getTime()).toBeLessThan(at(300_000).getTime())
   expect(restUntil(1, start, 0.5, HOUR)).toEqual(at(HOUR))
 })
 
-test('five days without a success are enough', () => {
+test('five days without a success disable an endpoint', () => {
   expect(isGivenUp(start, at(5 * 24 * HOUR - 1))).toBe(false)
   expect(isGivenUp(start, at(5 * 24 * HOUR))).toBe(true)
 })

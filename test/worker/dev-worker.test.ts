@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
 
-test('the Worker for development becomes ready without an account, says what to try, and ends', async () => {
+test('npm run dev:worker becomes ready without an account, prints what to try, and ends', async () => {
   const home = mkdtempSync(join(tmpdir(), 'dev-worker-test-'))
   const [port] = await freePorts(1)
   const { child, exited, printed } = spawnNode('scripts/dev/dev-worker.ts', { HOME: home }, [
@@ -20,7 +20,7 @@ test('the Worker for development becomes ready without an account, says what to 
   rmSync(home, { recursive: true, force: true })
 })
 
-test('--help says what it does', async () => {
+test('npm run dev:worker explains itself with --help', async () => {
   const { exited, printed } = spawnNode('scripts/dev/dev-worker.ts', {}, ['--help'])
   expect(await exited).toEqual({ code: 0, signal: null })
   expect(printed.stdout).toMatch(/^npm run dev:worker/)

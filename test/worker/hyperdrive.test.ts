@@ -17,7 +17,7 @@ beforeAll(async () => {
   bundle = await bundleWorker({ minify: true, environment: 'hyperdrive' })
 })
 
-test('is small, and holds no driver but its own', () => {
+test('the Hyperdrive Worker is small and contains one driver', () => {
   const strangers = /lib\/emulator|pglite|neondatabase|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
   expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
   const size = gzipSync(bundle.code).length
@@ -25,7 +25,7 @@ test('is small, and holds no driver but its own', () => {
   expect(size).toBeLessThanOrEqual(300 * 1024)
 })
 
-test('without its binding answers 503 and says where to write it', async () => {
+test('the Hyperdrive Worker answers 503 without its binding and says where to write it', async () => {
   const worker = await startWorkerd(bundle.code, { CONTAINER_BACKEND: 'flyio' }, { nodejs: true })
   try {
     const response = await fetch(`${worker.url}/workspaces`)
@@ -39,7 +39,7 @@ test('without its binding answers 503 and says where to write it', async () => {
   }
 })
 
-test('with a database that is away says so, and that it lives', async () => {
+test('the Hyperdrive Worker reports a database that is down and stays alive', async () => {
   const [port] = await freePorts(1)
   const worker = await startWorkerd(
     bundle.code,
@@ -62,12 +62,12 @@ test('with a database that is away says so, and that it lives', async () => {
   }
 })
 
-test("what Hyperdrive cannot help is the database's absence, and not a mistake of ours", () => {
+test("Hyperdrive's connection errors are reported as an unavailable database", () => {
   const cause = Object.assign(new Error('Failed to acquire a connection from the pool.'), { code: '58000' })
   expect(isDatabaseUnavailable(new DrizzleQueryError('select', [], cause))).toBe(true)
 })
 
-test('statements of one invocation wait for each other, as long as that takes', async () => {
+test('statements of one invocation run one after the other', async () => {
   const { db } = connectHyperdrive()
   const rows = await onConnection(await createPostgresDatabase(), async () => {
     const [, { rows }] = await Promise.all([
@@ -98,7 +98,7 @@ describe('in workerd', () => {
   }
 
   // The first requests of this Worker, because it asks until it has seen that there is no cache.
-  test('whose reads show what was before a write serves nothing and sweeps nothing, until that has an end', async () => {
+  test('a Hyperdrive Worker with a stale cache serves and sweeps nothing', async () => {
     // What a cache does, as far as whoever reads can tell: what was just written is not there.
     await database.query(
       `create function is_forgotten() returns trigger language plpgsql as 'begin return null; end'`,
@@ -121,7 +121,7 @@ describe('in workerd', () => {
     expect(await place.runCron()).toBe('ok')
   })
 
-  test('tells what it is made of, makes a workspace, talks to it, and sweeps', async () => {
+  test('the Hyperdrive Worker reports its parts, creates a workspace, proxies a message and sweeps', async () => {
     expect(await (await place.call('/healthz')).json()).toMatchObject({ database: 'hyperdrive' })
     const { body } = await post('/workspaces', { name: 'one', runtime: 'hermes' }, { prefer: 'wait=20' })
     expect(body).toMatchObject({ status: 'ready' })
@@ -132,7 +132,7 @@ describe('in workerd', () => {
     expect((await place.call('/readyz')).status).toBe(200)
   })
 
-  test('answers many at once', async () => {
+  test('the Hyperdrive Worker answers many requests at once', async () => {
     const answers = await Promise.all(Array.from({ length: 60 }, () => place.call('/workspaces')))
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
   })

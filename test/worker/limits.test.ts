@@ -87,7 +87,7 @@ describe('a Worker that knows its limit', () => {
   })
   afterAll(() => place.close())
 
-  test('does in several runs, two at once, what one could not, and never asks for more', async () => {
+  test('several runs, two at once, finish the work within the subrequest limit', async () => {
     const { createReady, invocations, leaveMessage, statesOf, statuses } = visit(place)
     const ids = await createReady(2)
     await sleepAll(place, ids)
@@ -110,7 +110,7 @@ describe('a Worker that knows its limit', () => {
     expect(Math.max(...all.map(({ asked }) => asked))).toBeLessThanOrEqual(FREE_PLAN)
   })
 
-  test('answers whoever waits within it, also for more than it can look after at once', async () => {
+  test('waiting requests are answered within the subrequest limit', async () => {
     const { invocations, statuses } = visit(place)
     const before = (await invocations()).length
     const response = await place.call('/workspaces', {
@@ -149,7 +149,7 @@ describe('a Worker that is cut off in the middle, again and again', () => {
   })
   afterAll(() => place.close())
 
-  test('comes to the same end once its leases have run out, and sends nothing twice', async () => {
+  test('a Worker that is cut off reaches the same end after its leases, and sends nothing twice', async () => {
     const { createReady, endLeases, invocations, leaveMessage, statesOf, statuses } = visit(place)
     const ids = await createReady(2)
     await sleepAll(place, ids)

@@ -22,25 +22,25 @@ beforeAll(async () => {
 })
 
 describe('the bundle', () => {
-  test('leaves nothing to import, least of all a Node module', () => {
+  test('the bundle imports nothing, not even a Node module', () => {
     expect(bundle.externals).toEqual([])
     expect(bundle.code).not.toMatch(/(from|import|require\()\s*["']node:/)
   })
 
-  test('holds neither the emulator nor a driver of another place', () => {
+  test('the bundle contains neither the emulator nor another driver', () => {
     const strangers =
       /lib\/emulator|pglite|node_modules\/pg\/|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
     expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
     expect(bundle.inputs).toContain('functions/worker.ts')
   })
 
-  test('has all of zod but what is left out on purpose', () => {
+  test('the bundle contains all of zod except its locales', () => {
     const left = Object.keys(zod).filter((name) => !Object.hasOwn(zodForWorkers, name))
     expect(left.toSorted()).toEqual(['core', 'locales'])
     expect(Object.keys(zodForWorkers.z).length).toBeGreaterThan(200)
   })
 
-  test('is small', () => {
+  test('the bundle is small', () => {
     const size = gzipSync(bundle.code).length
     console.log(`the Worker: ${Math.round(size / 1024)} KiB gzipped`)
     expect(size).toBeLessThanOrEqual(MAX_GZIPPED_BYTES)
@@ -68,7 +68,7 @@ describe('without its settings', () => {
     }
   }
 
-  test('answers 503 and names all that is missing at once', async () => {
+  test('a Worker without settings answers 503 and names all that are missing', async () => {
     const { status, type, text } = await answerWith({ CONTAINER_BACKEND: 'flyio', FLY_REGION: 'ord' })
     expect(status).toBe(503)
     expect(type).toBe('application/problem+json')
@@ -80,13 +80,13 @@ describe('without its settings', () => {
     expect(text).not.toContain('CONTAINER_BACKEND is missing')
   })
 
-  test("answers 503 where Fly's private network is asked for, which a Worker is outside of", async () => {
+  test('a Worker with FLY_ENDPOINT=internal answers 503', async () => {
     const { status, text } = await answerWith({ ...SETTINGS, FLY_ENDPOINT: 'internal' })
     expect(status).toBe(503)
     expect(text).toContain('FLY_ENDPOINT=internal is for inside of Fly')
   })
 
-  test('answers 503 and names ADMIN_TOKEN when only that is missing', async () => {
+  test('a Worker without ADMIN_TOKEN answers 503 and names it', async () => {
     const { ADMIN_TOKEN: _, ...rest } = SETTINGS
     const { status, text } = await answerWith(rest)
     expect(status).toBe(503)
@@ -94,7 +94,7 @@ describe('without its settings', () => {
     expect(text).not.toMatch(/secret|FLY_|DATABASE_URL/)
   })
 
-  test('names a setting that is wrong beside one that is missing, and no value', async () => {
+  test('a Worker names wrong and missing settings together, without values', async () => {
     const { ADMIN_TOKEN: _, ...rest } = SETTINGS
     const { text } = await answerWith({ ...rest, FLY_REGION: 'the-moon' })
     expect(text).toContain('ADMIN_TOKEN is missing')
@@ -123,7 +123,7 @@ describe('in workerd', () => {
 
   const machinesOf = (id: string) => place.emulator.machines().filter(({ name }) => name === `ws-${id}`)
 
-  test('tells what it is made of', async () => {
+  test('the Worker reports its parts', async () => {
     const response = await place.call('/healthz')
     expect(await response.json()).toMatchObject({
       status: 'ok',
@@ -134,7 +134,7 @@ describe('in workerd', () => {
     })
   })
 
-  test('is ready, and has numbers', async () => {
+  test('the Worker is ready and serves metrics', async () => {
     const ready = await place.call('/readyz')
     expect(await ready.json()).toMatchObject({
       status: 'ok',
@@ -145,7 +145,7 @@ describe('in workerd', () => {
     expect(metrics).toMatch(/^molecule_fly_calls_total\{action="get_app",outcome="ok"\} 1$/m)
   })
 
-  test('seals secrets and hands them to the machine', async () => {
+  test('the Worker encrypts secrets and delivers them to the machine', async () => {
     const { id } = await create(
       { name: 'sealed', runtime: 'hermes', secrets: { KEY: 'of-the-worker' } },
       { prefer: 'wait=20' },
@@ -167,7 +167,7 @@ describe('in workerd', () => {
     expect(response.headers.get('content-type')).toBe('application/problem+json')
   })
 
-  test('walks from create over ready and A2A to a machine that is gone', async () => {
+  test('the Worker goes from create over ready and A2A to a removed machine', async () => {
     const created = await create({ name: 'fly-worker', runtime: 'hermes', tier: 2 })
     expect(created['status']).toBe('provisioning')
     await expect
@@ -192,7 +192,7 @@ describe('in workerd', () => {
     expect(await read(created.id)).toMatchObject({ status: 'removed' })
   })
 
-  test('sends a message without a single query once the way is known', async () => {
+  test('the Worker proxies a message without a statement once the route is cached', async () => {
     const { id } = await create({ name: 'quick', runtime: 'hermes' }, { prefer: 'wait=20' })
     const ask = () => place.call(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion('7') })
     expect((await ask()).status).toBe(200)
@@ -203,7 +203,7 @@ describe('in workerd', () => {
     expect(ours.filter((text) => !/heartbeat/.test(text))).toEqual([])
   })
 
-  test('needs few statements for what is asked most', async () => {
+  test('frequent requests need few statements on the Worker', async () => {
     const { id } = await create({ name: 'counted', runtime: 'hermes' }, { prefer: 'wait=20' })
     const { auth_token: token } = (await (
       await place.call(`/workspaces/${id}/tokens`, { method: 'POST' })
@@ -243,7 +243,7 @@ describe('in workerd', () => {
     expect(own.length + 1).toBeLessThanOrEqual(3)
   })
 
-  test('wakes what sleeps, and delivers a stored message with the cron trigger', async () => {
+  test('the Worker wakes a hibernated workspace and delivers a stored message by cron', async () => {
     const { id } = await create({ name: 'sleepy', runtime: 'hermes' }, { prefer: 'wait=20' })
     await place.call(`/workspaces/${id}/hibernate`, { method: 'POST', headers: { prefer: 'wait=10' } })
     const accepted = await place.call(`/workspaces/${id}/a2a`, {
@@ -260,7 +260,7 @@ describe('in workerd', () => {
     })
   })
 
-  test('passes a stream on while the agent is still speaking', async () => {
+  test('the Worker passes a stream on while the agent is still working', async () => {
     const { id, status } = await create({ name: 'half-said', runtime: 'openclaw' }, { prefer: 'wait=20' })
     expect(status).toBe('ready')
     const response = await place.call(`/workspaces/${id}/a2a`, {
@@ -280,7 +280,7 @@ describe('in workerd', () => {
     expect(rest).toBe(LAST)
   })
 
-  test('tells events as they come, for as long as its platform lets a request ask, and goes on', async () => {
+  test('an event stream of the Worker ends within its limits and continues', async () => {
     const events = (headers: Record<string, string> = {}) =>
       place.call('/events?types=workspace_created', { headers: { accept: 'text/event-stream', ...headers } })
     const listener = await readEventStream(await events())
@@ -298,7 +298,7 @@ describe('in workerd', () => {
     await back.close()
   })
 
-  test('the cron trigger finds a machine that was destroyed behind its back', async () => {
+  test("the Worker's cron trigger finds a machine that was destroyed from outside", async () => {
     const { id } = await create({ name: 'unlucky', runtime: 'hermes' }, { prefer: 'wait=20' })
     const [machine] = machinesOf(id)
     await place.emulator.api.fetch(
@@ -331,12 +331,12 @@ describe('the bridge that stands for Neon', () => {
   })
   afterAll(() => bridge.close())
 
-  test('gives errors with their SQLSTATE', async () => {
+  test('the Neon bridge returns errors with their SQLSTATE', async () => {
     const { db } = connectNeon(url, bridge.endpoint)
     await expect(db.execute('select * from nowhere')).rejects.toMatchObject({ cause: { code: '42P01' } })
   })
 
-  test('gives values as text, for the driver to read', async () => {
+  test('the Neon bridge returns values as text', async () => {
     connectNeon(url, bridge.endpoint)
     const rows = await neon(url).query(
       `select 1 as number, true as yes, null as nothing, '{"a": [1]}'::jsonb as json, array['x', 'y'] as list`,
@@ -344,7 +344,7 @@ describe('the bridge that stands for Neon', () => {
     expect(rows).toEqual([{ number: 1, yes: true, nothing: null, json: { a: [1] }, list: ['x', 'y'] }])
   })
 
-  test('runs a batch as a whole or not at all', async () => {
+  test('the Neon bridge runs a batch in one transaction', async () => {
     connectNeon(url, bridge.endpoint)
     const sql = neon(url)
     await sql`create table things (name text unique)`

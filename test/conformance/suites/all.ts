@@ -17,8 +17,8 @@ export function everything(openPlace: OpenPlace): void {
   describe('JSON-RPC errors', () => jsonRpcErrors(stage))
   describe('streams', () => streams(stage))
   describe('HTTP+JSON', () => rest(stage))
-  describe('cards', () => cards(stage))
+  describe('agent cards', () => cards(stage))
   describe('official clients', () => clients(stage))
-  describe('anything', () => random(stage))
-  describe('the door', () => doors(stage))
+  describe('random requests and answers', () => random(stage))
+  describe('A2A routes', () => doors(stage))
 }

@@ -80,7 +80,7 @@ export function cards(stage: Stage): void {
         expectOurs(role, jsonOf(answer) as Card, await fetchDirectly(role, headers))
       })
 
-      test('asks for our credential and not for the agent’s', async () => {
+      test("a proxied card asks for the platform's credential, not for the agent's", async () => {
         const card = jsonOf(await fetchCard(role, '/.well-known/agent-card.json', headers)) as Card
         // Neither the scheme nor a requirement that names it.
         expect(JSON.stringify(card)).not.toMatch(/x-agent-key|"key"/)
@@ -90,7 +90,7 @@ export function cards(stage: Stage): void {
         expect('security' in card || card.url === undefined).toBe(true)
       })
 
-      test('is told once, until it changes', async () => {
+      test('a proxied card is cached until it changes', async () => {
         const first = await fetchCard(role, '/.well-known/agent-card.json', headers)
         const tag = headerOf(first, 'etag') ?? ''
         expect(tag).toMatch(/^(W\/)?".+"$/)
@@ -110,7 +110,7 @@ export function cards(stage: Stage): void {
       })
     })
 
-    test('does not depend on the name that a caller has for us', async () => {
+    test("a proxied card does not depend on the caller's host name", async () => {
       const answer = await fetchCard(role, '/.well-known/agent-card.json', {
         host: 'evil.example',
         'x-forwarded-host': 'evil.example',
@@ -120,7 +120,7 @@ export function cards(stage: Stage): void {
     })
   })
 
-  test('two versions of one card have two tags', async () => {
+  test('two versions of one card have different ETags', async () => {
     const [older, newer] = await Promise.all(
       [{}, { 'a2a-version': '1.0' }].map((headers) =>
         fetchCard('v1.0', '/.well-known/agent-card.json', headers),
@@ -136,7 +136,7 @@ export function cards(stage: Stage): void {
     expect(answer.status).toBe(401)
   })
 
-  describe('that know more:', () => {
+  describe('extended cards:', () => {
     const EXTENDED = { description: 'known to friends only' }
 
     test.each([

@@ -46,12 +46,12 @@ export function jsonRpcErrors(stage: Stage): void {
   describe.each(AGENTS)('%s', (role) => {
     const line = AGENTS.indexOf(role)
 
-    test.each(REFUSED)('refuses %s', async (_, body, gists) => {
+    test.each(REFUSED)("the agent's refusal passes unchanged: %s", async (_, body, gists) => {
       const answers = await expectSame(stage.roads(role), async (road) => [await road.rpc(body)])
       expect(answers.map(gistOf)).toEqual([gists[line]])
     })
 
-    test('answers a body of nothing', async () => {
+    test('an empty body is answered as the SDK answers it', async () => {
       const [answer] = await expectSame(stage.roads(role), async (road) => [await road.rpc('')])
       expect(answer && jsonOf(answer)).toMatchObject({ error: { code: expect.any(Number) } })
     })
@@ -91,7 +91,7 @@ export function jsonRpcErrors(stage: Stage): void {
       expect(answers.map(gistOf)).toEqual(['-32001'])
     })
 
-    test('answers what has no id as its SDK does', async () => {
+    test('a request without an id is answered as the SDK answers it', async () => {
       const { id: _, ...notification } = get(1)
       await expectSame(stage.roads(role), async (road) => [
         await road.rpc(notification),
@@ -116,7 +116,7 @@ export function jsonRpcErrors(stage: Stage): void {
       })
     })
 
-    test('that shows a web page for a body that is too large is spoken for', async () => {
+    test('an HTML answer to a body that is too large becomes a JSON-RPC error', async () => {
       const [direct, proxied] = stage.roads(role)
       const body = request(V0_3, 'send', V0_3.send(V0_3.message('x'.repeat(200_000))), 'large')
       const page = await direct.rpc(body)
@@ -132,7 +132,7 @@ export function jsonRpcErrors(stage: Stage): void {
       expect(String(answer.body)).not.toMatch(/node_modules|<|request entity/)
     })
 
-    test('that shows a web page for a charset it cannot read is spoken for', async () => {
+    test('an HTML answer to an unknown charset becomes a JSON-RPC error', async () => {
       const [direct, proxied] = stage.roads(role)
       const headers = { 'content-type': 'application/json; charset=klingon' }
       expect((await direct.rpc(get('k'), headers)).status).toBe(415)

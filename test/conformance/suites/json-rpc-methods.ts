@@ -41,12 +41,12 @@ export function jsonRpcMethods(stage: Stage): void {
       expect(await same(async (road) => [await say(road, text)])).toEqual([gist])
     })
 
-    test('a message to an agent that breaks is answered by what its SDK makes of it', async () => {
+    test("a message to an agent that throws gets the SDK's own error", async () => {
       const [answer] = await expectSame(stage.roads(role), async (road) => [await say(road, 'throw')])
       expect(String(answer?.body)).toContain('the agent has a bug')
     })
 
-    test('a message that need not be waited for is answered by a working task', async () => {
+    test('a non-blocking message is answered by a working task', async () => {
       const talk = withTask('hold', async function* (road, id) {
         yield await ask(road, 'cancel', { id })
         yield await ask(road, 'get', { id })
@@ -57,7 +57,7 @@ export function jsonRpcMethods(stage: Stage): void {
       expect(await same(talk)).toEqual(['task working', 'task canceled', 'task canceled', again])
     })
 
-    test('a conversation goes on in its task', async () => {
+    test('a second message continues the task', async () => {
       const talk = withTask('ask', async function* (road, taskId) {
         yield await say(road, 'the first', { taskId })
         yield await ask(road, 'get', { id: taskId })
@@ -106,7 +106,7 @@ export function jsonRpcMethods(stage: Stage): void {
       },
     )
 
-    test('an extension that is asked for is activated, and its name comes back', async () => {
+    test('a requested extension is activated and named in the answer', async () => {
       const name = dialect.name === '1.0' ? 'a2a-extensions' : 'x-a2a-extensions'
       const [answer] = await expectSame(stage.roads(role), async (road) => [
         await road.rpc(request(dialect, 'send', dialect.send(dialect.message('hi'))), {
@@ -119,7 +119,7 @@ export function jsonRpcMethods(stage: Stage): void {
     })
   })
 
-  describe('of an agent that can do little', () => {
+  describe('an agent without optional capabilities', () => {
     test.each<{ role: Role; dialect: Dialect }>([
       { role: 'plain v1.0', dialect: V1_0 },
       { role: 'plain v1.0', dialect: V0_3 },
@@ -142,7 +142,7 @@ export function jsonRpcMethods(stage: Stage): void {
     })
   })
 
-  test('tasks are listed, by context, by state and with what was asked for', async () => {
+  test('tasks are listed by context, by state and with the requested details', async () => {
     const talk: Talk = async (road) => {
       const made = await road.rpc(request(V1_0, 'send', V1_0.send(V1_0.message('make'))), V1_0.headers)
       const { result } = JSON.parse(String(made.body)) as { result: { task: { contextId: string } } }

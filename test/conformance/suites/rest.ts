@@ -32,7 +32,7 @@ export function rest(stage: Stage): void {
       expect(await same(async (road) => [await send(road, 'héllo')])).toEqual(['message'])
     })
 
-    test('a task is made, read and past canceling', async () => {
+    test('a finished task is read and cannot be canceled', async () => {
       const talk = withTask('make', async function* (road, id) {
         yield await ask(road, `GET /tasks/${id}`)
         yield await ask(road, `GET /tasks/${id}?historyLength=1`)
@@ -98,7 +98,7 @@ export function rest(stage: Stage): void {
       expect(await same(async (road) => [await ask(road, call, json)])).toEqual([line.errors[error]])
     })
 
-    test('bodies that are no JSON are refused by the agent itself', async () => {
+    test('bodies that are not JSON are refused by the agent', async () => {
       const talk: Talk = async (road) => {
         const post = (body: string, type: string) =>
           road.rest(`POST ${base}/message:send`, { body, headers: { ...headers, 'content-type': type } })
@@ -112,7 +112,7 @@ export function rest(stage: Stage): void {
       for (const gist of await same(talk)) expect(gist).toMatch(/^(400 |-32)/)
     })
 
-    test('a page for a path that does not exist is spoken for', async () => {
+    test("an HTML answer for an unknown path becomes the binding's error", async () => {
       const [direct, proxied] = stage.roads('v1.0')
       const call = 'GET /no/such/path?x=1'
       expect(headerOf(await ask(direct, call), 'content-type')).toContain('text/html')
@@ -121,7 +121,7 @@ export function rest(stage: Stage): void {
     })
   })
 
-  test('versions that do not exist are judged by the agent, in the header and in the query', async () => {
+  test('unknown versions are refused by the agent, in the header and in the query', async () => {
     await expectSame(stage.roads('v1.0'), async (road) => [
       await road.rest('GET /tasks/x', { headers: { 'a2a-version': '9.9' } }),
       await road.rest('GET /tasks/x?A2A-Version=9.9'),
@@ -130,7 +130,7 @@ export function rest(stage: Stage): void {
     ])
   })
 
-  test('a tenant in the path, a list and its filters come through', async () => {
+  test('a tenant in the path, a list and its filters reach the agent', async () => {
     const { headers } = REST_1_0
     const talk: Talk = async (road) => {
       const made = await road.rest('POST /acme/message:send', { json: REST_1_0.send('make'), headers })
@@ -150,13 +150,13 @@ export function rest(stage: Stage): void {
     expect(totals).toEqual([undefined, '1', '1', '0', '0', undefined])
   })
 
-  test('an agent without the binding is said to have none', async () => {
+  test('an agent without HTTP+JSON is reported as not offering it', async () => {
     const [, proxied] = stage.roads('v0.3')
     expectRestError(await proxied.rest('GET /v1/tasks/x'), 404, 'NOT_FOUND')
     expectRestError(await proxied.rest('POST /message:send', { json: {} }), 404, 'NOT_FOUND')
   })
 
-  test('a caller without a credential is told so in the words of the binding', async () => {
+  test("a caller without a credential gets the binding's own error", async () => {
     const [, { origin, paths }] = stage.roads('v1.0')
     const response = await fetch(`${origin}${paths.rest}/tasks/x`)
     const { status } = response

@@ -23,13 +23,13 @@ export function doors(stage: Stage): void {
     },
   )
 
-  test('GET on the address says that it wants POST', async () => {
+  test('GET on the JSON-RPC route answers 405 and allows POST', async () => {
     const [, { headers, origin, paths }] = stage.roads('v1.0')
     const answer = await call(origin, paths.jsonRpc, { headers })
     expect([answer.status, headerOf(answer, 'allow')]).toEqual([405, 'POST'])
   })
 
-  test('a caller without a credential is told so with its id, and in its dialect', async () => {
+  test('a caller without a credential gets an error with its id, in its protocol version', async () => {
     const [, { origin, paths }] = stage.roads('v1.0')
     const ask = async (body: object) => {
       const headers = { 'content-type': 'application/json' }
@@ -74,7 +74,7 @@ export function doors(stage: Stage): void {
     },
   )
 
-  describe('an agent', () => {
+  describe('an agent behind the proxy', () => {
     const play = async (name: string, script: Omit<Script, 'chunks'> & { body: string }): Promise<Answer> => {
       stage.puppet.play(name, { ...script, chunks: [bytes(script.body)] })
       const [, proxied] = stage.roads('puppet')
@@ -82,7 +82,7 @@ export function doors(stage: Stage): void {
     }
     const json = { 'content-type': 'application/json' }
 
-    test('that refuses our credential is our mistake, and not the caller’s', async () => {
+    test("an agent that refuses the platform's credential is reported as a platform error", async () => {
       const headers = { ...json, 'www-authenticate': 'Bearer realm="the agent"' }
       const answer = await play('refuses', { status: 401, headers, body: '{"error":"unauthorized"}' })
       expect(answer.status).toBe(502)
@@ -93,13 +93,16 @@ export function doors(stage: Stage): void {
       })
     })
 
-    test.each([301, 302, 303, 307, 308])('that redirects with %i sends nobody anywhere', async (status) => {
-      const headers = { ...json, location: 'http://127.0.0.1:9/' }
-      const answer = await play(`moves ${status}`, { status, headers, body: '{}' })
-      expect(answer.status).toBe(502)
-      expect(headerOf(answer, 'location')).toBeUndefined()
-      expect(jsonOf(answer)).toMatchObject({ error: { data: { reason: 'INVALID_AGENT_RESPONSE' } } })
-    })
+    test.each([301, 302, 303, 307, 308])(
+      "an agent's redirect with %i is not followed by the caller",
+      async (status) => {
+        const headers = { ...json, location: 'http://127.0.0.1:9/' }
+        const answer = await play(`moves ${status}`, { status, headers, body: '{}' })
+        expect(answer.status).toBe(502)
+        expect(headerOf(answer, 'location')).toBeUndefined()
+        expect(jsonOf(answer)).toMatchObject({ error: { data: { reason: 'INVALID_AGENT_RESPONSE' } } })
+      },
+    )
 
     test.each([
       [200, 502, 'INVALID_AGENT_RESPONSE'],
@@ -115,7 +118,7 @@ export function doors(stage: Stage): void {
       expect(String(answer.body)).not.toContain('secret')
     })
 
-    test('cannot set cookies, steer Fly or open itself to web pages', async () => {
+    test('an agent cannot set cookies, steer the Fly Proxy or allow web origins', async () => {
       const headers = {
         ...json,
         'set-cookie': 'a=b',
@@ -136,8 +139,8 @@ export function doors(stage: Stage): void {
     })
   })
 
-  describe('a caller', () => {
-    test('reaches the agent with its own words, and with none that are ours or another’s', async () => {
+  describe('a caller of the proxy', () => {
+    test("a caller's headers reach the agent, without credentials and without the platform's own", async () => {
       const [direct, proxied] = stage.roads('puppet')
       const words = {
         accept: 'application/json, text/event-stream;q=0.5',
@@ -175,7 +178,7 @@ export function doors(stage: Stage): void {
       expect(Buffer.from(result.body, 'base64').toString()).toBe(body)
     })
 
-    test('may nest its message deeper than anybody reads', async () => {
+    test('a deeply nested message passes', async () => {
       const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
       const body = `{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{"metadata":${deep}}}}`
       const [direct, proxied] = stage.roads('puppet')
@@ -185,7 +188,7 @@ export function doors(stage: Stage): void {
       expect(bodyOf(answer) === bodyOf(measure)).toBe(true)
     })
 
-    test('cannot pick a machine, speak as another or hand its credential on', async () => {
+    test('a caller cannot choose a machine, impersonate another caller or pass its credential on', async () => {
       const [, proxied] = stage.roads('puppet')
       const answer = await proxied.rpc(request(V1_0, 'get', {}), {
         cookie: 'session=1',
@@ -210,7 +213,7 @@ export function doors(stage: Stage): void {
       expect(JSON.stringify(result.headers)).not.toContain(stage.place.token)
     })
 
-    test('is answered by silence where the agent has nothing to say', async () => {
+    test('a notification gets an empty answer', async () => {
       for (const status of [202, 204]) {
         const name = `silent ${status}`
         stage.puppet.play(name, { status, headers: {}, chunks: [] })

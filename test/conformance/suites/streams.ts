@@ -50,13 +50,13 @@ export function streams(stage: Stage): void {
       expect(answer && (await gistOfStream(answer))).toEqual(gists)
     })
 
-    test('an agent that breaks before its first event says so as its SDK does', async () => {
+    test('an agent that throws before its first event answers as its SDK does', async () => {
       const talk: Talk = async (road) => [await ask(road, 'stream', dialect.send(dialect.message('throw')))]
       const [answer] = await expectSame(stage.roads(role), talk)
       expect(String(answer?.body)).toContain('the agent has a bug')
     })
 
-    test('a message that cannot be taken is refused as its SDK refuses it', async () => {
+    test('an invalid message is refused as the SDK refuses it', async () => {
       const ofNobody = dialect.message('more', { taskId: 'nobody' })
       const talk: Talk = async (road) => [
         await ask(road, 'stream', dialect.send(ofNobody)),
@@ -72,7 +72,7 @@ export function streams(stage: Stage): void {
       for (const answer of answers) expect(String(answer.body)).toContain('"error"')
     })
 
-    test('the first event is there while the agent is still thinking', async () => {
+    test('the first event arrives while the agent is still working', async () => {
       for (const road of stage.roads(role)) {
         const stream = await openStream(road, 'stream', dialect.send(dialect.message('hold')))
         const first = await stream.firstEvent()
@@ -82,7 +82,7 @@ export function streams(stage: Stage): void {
       }
     })
 
-    test('a task that is subscribed to tells what happens to it', async () => {
+    test('a subscription to a task receives its events', async () => {
       const talk: Talk = async (road) => {
         const { answer, id } = await startHeld(road)
         // Its head is there: from now on the agent tells this stream everything.
@@ -95,7 +95,7 @@ export function streams(stage: Stage): void {
       expect(events && (await gistOfStream(events))).toEqual(HELD)
     })
 
-    test('every subscriber of a task hears the same, and may leave without harm', async () => {
+    test('all subscribers of a task receive the same events and may disconnect', async () => {
       const [, road] = stage.roads(role)
       const { id } = await startHeld(road)
       const listeners = [
@@ -112,7 +112,7 @@ export function streams(stage: Stage): void {
       expect(String(other?.body)).toBe(String(one?.body))
     })
 
-    test('a caller who hangs up cancels nothing', async () => {
+    test('a caller that disconnects cancels no task', async () => {
       const [, road] = stage.roads(role)
       const stream = await openStream(road, 'stream', dialect.send(dialect.message('hold')))
       const id = taskOf(await stream.firstEvent())
@@ -134,7 +134,7 @@ export function streams(stage: Stage): void {
     })
   })
 
-  describe('of an agent that breaks off', () => {
+  describe('an agent that breaks off', () => {
     const broken = (dialect: Dialect, name: string, headers: Record<string, string>, text: string) => {
       const chunks = text.split('|').map((part) => new TextEncoder().encode(part))
       stage.puppet.play(name, { status: 200, headers, chunks, breaks: true })
@@ -163,7 +163,7 @@ export function streams(stage: Stage): void {
     })
 
     // Only where the length is known: workerd ends a body of unknown length in the same way, whole or not.
-    test('in the middle of an answer that is no stream the caller’s connection breaks too', async () => {
+    test("an agent that breaks off in a unary answer breaks the caller's connection", async () => {
       const headers = { 'content-type': 'application/json', 'content-length': '60' }
       const body = broken(V0_3, 'half', headers, '{"jsonrpc":"2.0",|"id":1,"res')
       const [, road] = stage.roads('puppet')
