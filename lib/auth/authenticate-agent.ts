@@ -1,5 +1,5 @@
 // An agent's proof: its workspace token. One statement checks it, notes its use and, when it is the newest, ends the older
-// ones: a restart's new token and the old one overlap until the new one is first used (molecule.md §7.4).
+// ones: a restart's new token and the old one overlap until the new one is first used (docs/facts/molecule.md §7.4).
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
@@ -67,7 +67,7 @@ export const identityOf = ({ agentKey, generation, newest, workspaceId }: Used):
   agentKey,
 })
 
-/** With the texts that Molecule's clients know (molecule.md §2.6). */
+/** With the texts that Molecule's clients know (docs/facts/molecule.md §2.6). */
 export const noToken = () => new DomainError('unauthenticated', 'missing workspace auth token')
 export const wrongToken = () => new DomainError('unauthenticated', 'invalid workspace auth token')
 

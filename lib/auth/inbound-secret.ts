@@ -1,4 +1,4 @@
-// What we prove ourselves with when we speak to an agent (molecule.md §1.6). Derived, not stored: one key in the database
+// What we prove ourselves with when we speak to an agent (docs/facts/molecule.md §1.6). Derived, not stored: one key in the database
 // makes the secret of every workspace and generation, so a restart renews it and there is nothing to keep in step.
 import { encodeBase64Url } from '../platform/encoding.ts'
 

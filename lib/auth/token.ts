@@ -4,7 +4,7 @@ import { encodeBase64Url, encodeHex } from '../platform/encoding.ts'
 
 export type MintedToken = { token: string; hash: string; prefix: string }
 
-/** 32 random bytes, base64url (43 characters), the form Molecule's agents expect (molecule.md §2.2). */
+/** 32 random bytes, base64url (43 characters), the form Molecule's agents expect (docs/facts/molecule.md §2.2). */
 export async function mintToken(): Promise<MintedToken> {
   const token = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)))
   return { token, hash: await hashToken(token), prefix: token.slice(0, 8) }

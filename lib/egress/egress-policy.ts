@@ -42,7 +42,7 @@ export const targetPolicy = (config: Config): TargetPolicy => ({
   privateTargets: config.webhookPrivateTargets,
 })
 
-/** Names that are only known inside of a network: of clouds and Fly's 6PN (fly.md §1), of this computer, of homes and offices. */
+/** Names that are only known inside of a network: of clouds and Fly's 6PN (docs/facts/fly.md §1), of this computer, of homes and offices. */
 const INSIDE = /(^|\.)(localhost|internal|flycast|local|lan|intranet|corp|home|home\.arpa)$/
 
 const HINT = 'name it in WEBHOOK_PRIVATE_TARGETS if it may be called'

@@ -1,7 +1,6 @@
-// Waiting that an AbortSignal can end. Fetch honours its own signal, but a stalled body or a fetch that is a plain
-// function may not, so everything this client awaits goes through here.
+// Ends waiting when an AbortSignal aborts. A stalled body, or a custom fetch, may ignore its signal.
 
-/** The work's outcome, or a rejection with the signal's reason as soon as the signal aborts. */
+/** Settles as the work does, or rejects with the signal's reason as soon as the signal aborts. */
 export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort = (): void => {}
   const aborted = new Promise<never>((_, reject) => {

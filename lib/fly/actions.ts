@@ -1,5 +1,5 @@
-// The names of everything this client asks of Fly. Errors, logs and the retry policy all speak of a call by its action,
-// and Fly's rate limits are counted per action too (fly.md §6).
+// The names of the calls. Errors, logs, metrics and the retry policy identify a call by its action, and Fly counts
+// rate limits per action (docs/facts/fly.md §6).
 
 export type FlyAction =
   | 'create_machine'

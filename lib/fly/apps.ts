@@ -1,5 +1,5 @@
-// Apps and their addresses. An app is the unit of isolation: machines in one share its secrets, and its network is set
-// once, when it is made (fly.md §2.1).
+// Apps and their IP addresses. An app is the unit of isolation: its machines share secrets, and its network is fixed
+// when it is created (docs/facts/fly.md §2.1).
 
 import { FlyError } from './errors.ts'
 import type { CallOptions, Requester } from './request.ts'
@@ -8,14 +8,17 @@ import type { App, AssignedIp, AssignIpInput, IpAssignment } from './shapes.ts'
 
 export type CreateAppInput = { name: string; org: string; network?: string | undefined }
 
-/** `app` is there when the app was found rather than made: see that its `network` is the one you asked for. */
+/** `app` is present when the app existed already: check that its `network` is the requested one. */
 export type CreateAppOutcome = { name: string; created: true } | { name: string; created: false; app: App }
 
 /** Verbs about apps; all throw FlyError. */
 export function appVerbs(request: Requester) {
   const pathOf = (app: string) => ['v1', 'apps', app]
 
-  /** Another organisation's app is `forbidden`, none is `app_not_found`; just after create also `unauthorized` (fly.md §1.2). */
+  /**
+   * Throws `app_not_found`, or `forbidden` for another organization's app. Right after create, `unauthorized` also
+   * occurs (docs/facts/fly.md §1.2).
+   */
   async function getApp(app: string, options: CallOptions = {}): Promise<App> {
     const { body } = await request({
       action: 'get_app',
@@ -32,8 +35,9 @@ export function appVerbs(request: Requester) {
     getApp,
 
     /**
-     * Makes an app, or finds that the organisation has it: names are global, so a taken one may be what an earlier
-     * attempt made. `app_name_taken` when it is somebody else's (fly.md §2.1).
+     * Creates an app, or returns the organization's app of that name, which an earlier attempt may have created.
+     * Throws `app_name_taken` when the name belongs to another organization, since names are global
+     * (docs/facts/fly.md §2.1).
      */
     async createApp(
       { name, org, network }: CreateAppInput,
@@ -53,7 +57,7 @@ export function appVerbs(request: Requester) {
       } catch (error) {
         if (!(error instanceof FlyError)) throw error
         if (error.code !== 'app_name_taken' && error.applied === 'no') throw error
-        // A failed look changes nothing about what is known: the create's own error is the one to report.
+        // When this lookup fails too, the error of the create is the one to report.
         const app = await getApp(name, options).catch(() => undefined)
         if (app?.organization?.slug !== org) throw error
         return { name, created: false, app }
@@ -72,7 +76,10 @@ export function appVerbs(request: Requester) {
       return body.ips
     },
 
-    /** Not idempotent: after `applied: 'unknown'`, list first. An app made by API has no address until it is given one. */
+    /**
+     * Not idempotent: after `applied: 'unknown'`, list first. An app created by API has no address until one is
+     * assigned.
+     */
     async assignIp(app: string, input: AssignIpInput, options: CallOptions = {}): Promise<AssignedIp> {
       const { body } = await request({
         action: 'assign_ip',

@@ -1,17 +1,17 @@
-// Reads a response body within bounds of size and time. The time-out of a request has to hold for its body too: an
-// answer whose headers arrive and whose body never ends is as bad as none.
+// Reads response bodies within limits of size and time. A request's timeout also covers its body, because an answer
+// whose body never ends is no answer. Nothing else in this folder reads a body.
 
 import { orAbort } from './abort.ts'
 
-/** Far above a page of 1000 machines, far below what a Worker can hold. */
+/** Well above a page of 1000 machines, well below a Worker's memory. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024
-const MAX_SCRAP_BYTES = 64 * 1024
-const MAX_SCRAP_MS = 2000
+const MAX_SECONDARY_BYTES = 64 * 1024
+const MAX_SECONDARY_MS = 2000
 
 /**
  * The whole body as text.
  *
- * @throws {RangeError} when it is larger than 16 MiB; the signal's reason when that aborts; whatever the stream fails with.
+ * @throws {RangeError} when it is larger than 16 MiB; the signal's reason when that aborts; the stream's own error
  */
 export async function readBody(response: Response, signal: AbortSignal): Promise<string> {
   const { text, whole } = await readUpTo(response, MAX_BODY_BYTES, signal)
@@ -20,13 +20,13 @@ export async function readBody(response: Response, signal: AbortSignal): Promise
 }
 
 /**
- * As much of a body as is worth having when its content is secondary: an error's text, or an acknowledgement. At most
- * 64 KiB and two seconds; empty when it cannot be read. Never rejects, so that a broken body cannot hide its status.
+ * The beginning of a body whose content is secondary: an error's text, or an acknowledgement. Reads at most 64 KiB
+ * for two seconds; empty when it cannot be read. Never rejects, so a broken body cannot hide the status.
  */
-export async function readScrap(response: Response, signal: AbortSignal): Promise<string> {
+export async function readSecondaryBody(response: Response, signal: AbortSignal): Promise<string> {
   try {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(MAX_SCRAP_MS)])
-    return (await readUpTo(response, MAX_SCRAP_BYTES, patience)).text
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(MAX_SECONDARY_MS)])
+    return (await readUpTo(response, MAX_SECONDARY_BYTES, limited)).text
   } catch {
     return ''
   }
@@ -51,7 +51,7 @@ async function readUpTo(
       if (left < 0) return { text, whole: false }
     }
   } finally {
-    // Gives the connection back when the rest is not wanted; after the end it does nothing.
+    // Releases the connection when the rest is not read; no effect after the end.
     reader.cancel().catch(() => {})
   }
 }

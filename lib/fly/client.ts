@@ -1,12 +1,13 @@
-// A client for the Fly Machines API that needs nothing but fetch, so that it runs alike on Workers and Node.
+// A client for the Fly Machines API that needs only fetch, so it runs on Workers and Node.
 //
-// - One request helper (request.ts) under short verbs. A verb is one call; waiting loops and recovery are the caller's.
-// - Failures are FlyErrors with fields (errors.ts); Fly's wording is read once, in refusals.ts.
-// - What is repeated, and when, is one table (retry.ts). Creating is made safe by finding, not by repeating.
-// - A 404 on DELETE, and "not yet" on wait, are answers and not errors.
+// - All verbs use one request helper (request.ts). A verb is one call; loops and recovery belong to the caller.
+// - Failures are FlyErrors with fields (errors.ts); only refusals.ts reads Fly's wording.
+// - retry.ts has the whole retry policy in one table. Creates are not repeated; a lost create is found by name.
+// - A 404 on DELETE and a 408 on wait are results, not errors.
 
 import { appVerbs } from './apps.ts'
 import { leaseVerbs } from './leases.ts'
+import { machineStateVerbs } from './machine-states.ts'
 import { machineVerbs } from './machines.ts'
 import { metadataVerbs } from './metadata.ts'
 import { platformVerbs } from './platform.ts'
@@ -15,7 +16,8 @@ import { createRequester } from './request.ts'
 import type { FlyClientOptions } from './request.ts'
 
 export type { CreateAppInput, CreateAppOutcome } from './apps.ts'
-export type { ListMachinesInput, WaitInput, WaitOutcome, WaitState } from './machines.ts'
+export type { WaitInput, WaitOutcome, WaitState } from './machine-states.ts'
+export type { ListMachinesInput } from './machines.ts'
 export type { CallOptions, FlyCall, FlyClientOptions } from './request.ts'
 export type {
   App,
@@ -38,11 +40,12 @@ export type {
 
 export type FlyClient = ReturnType<typeof createFlyClient>
 
-/** @throws {Error} for an empty or unsendable token, or a base URL that is none. The message never quotes the token. */
+/** @throws {Error} for an empty or unsendable token, or an invalid base URL. The message never quotes the token. */
 export function createFlyClient(options: FlyClientOptions) {
   const request = createRequester(options)
   return {
     ...machineVerbs(request),
+    ...machineStateVerbs(request),
     ...metadataVerbs(request),
     ...leaseVerbs(request),
     ...appVerbs(request),

@@ -1,11 +1,12 @@
-// The one error this client throws for anything that went wrong between us and Fly. It carries what a caller decides by
-// as fields, so that nobody has to read Fly's prose again.
+// The error that this client throws for every failed call. Its fields hold everything that a caller decides by, so no
+// other code reads Fly's texts.
 
 import type { FlyAction } from './actions.ts'
 
 /**
- * What went wrong. Where Fly answered, refusals.ts decides; the rest are ours: `timeout` (also Fly's 408), `network`,
- * `aborted` (the caller's signal), `budget_exhausted` (nothing was sent) and `malformed_answer` (a 2xx that cannot be read).
+ * Where Fly answered, refusals.ts assigns the code. The others are ours: `timeout` (also Fly's 408), `network`,
+ * `aborted` (the caller's signal), `budget_exhausted` (nothing was sent) and `malformed_answer` (a 2xx that cannot be
+ * parsed).
  */
 export type FlyErrorCode =
   | 'unauthorized'
@@ -33,7 +34,10 @@ export type FlyErrorCode =
   | 'budget_exhausted'
   | 'malformed_answer'
 
-/** What ran out of room, and so what helps: another region, another host, a fork of the volume, a human (fly.md §8.3). */
+/**
+ * What has no capacity. The remedies differ: another region, another host, a fork of the volume, a quota
+ * (docs/facts/fly.md §8.3).
+ */
 export type CapacityScope = 'region' | 'host' | 'volume' | 'quota'
 
 export type FlyErrorFacts = {
@@ -54,16 +58,18 @@ export class FlyError extends Error {
   readonly code: FlyErrorCode
   /** The HTTP status; 0 when Fly did not answer. */
   readonly status: number
-  /** Whether the same call, unchanged, may well succeed later. Whether repeating it is safe is what `applied` says. */
+  /** Whether the same call may succeed later. `applied` says whether repeating it is safe. */
   readonly retryable: boolean
-  /** `unknown`: the write may have happened, in this attempt or an earlier one of the same call. Always `no` for reads. */
+  /**
+   * `unknown`: this attempt, or an earlier one of the same call, may have been carried out. Always `no` for reads.
+   */
   readonly applied: 'no' | 'unknown'
   readonly capacityScope: CapacityScope | undefined
-  /** Fly's `fly-request-id`, which its support asks for. */
+  /** Fly's `fly-request-id`, for its support. */
   readonly requestId: string | undefined
-  /** With `name_taken`: the machine that has the name (fly.md §2.2). */
+  /** With `name_taken`: the machine that has the name (docs/facts/fly.md §2.2). */
   readonly existingMachineId: string | undefined
-  /** The answer's Retry-After, in milliseconds from when it arrived. */
+  /** The answer's Retry-After, in milliseconds from its arrival. */
   readonly retryAfterMs: number | undefined
 
   constructor(message: string, facts: FlyErrorFacts, options?: ErrorOptions) {
@@ -80,7 +86,7 @@ export class FlyError extends Error {
   }
 }
 
-/** Whether Fly answered with this status. A time-out of our own is not a 408. */
+/** Whether Fly answered with this status. A timeout of our own is not a 408. */
 export function isAnswer(error: unknown, status: number): error is FlyError {
   return error instanceof FlyError && error.status === status
 }

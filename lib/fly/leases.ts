@@ -1,5 +1,5 @@
-// Leases on a machine. While one is held every write without its nonce is refused, to its holder as well, and the Fly
-// Proxy cannot wake the machine: take them for short and always release them (fly.md §2.4, §11.6).
+// Leases on machines. While a lease is held, Fly refuses every write without its nonce, and the Fly Proxy cannot
+// start the machine: hold leases briefly and always release them (docs/facts/fly.md §2.4, §11.6).
 
 import { FlyError, isAnswer } from './errors.ts'
 import type { CallOptions, Requester } from './request.ts'
@@ -11,7 +11,7 @@ export function leaseVerbs(request: Requester) {
   const pathOf = (app: string, id: string) => ['v1', 'apps', app, 'machines', id, 'lease']
 
   return {
-    /** `lease_held` when somebody else has it. With `options.leaseNonce` an own lease is prolonged. */
+    /** Throws `lease_held` while another lease exists. With `options.leaseNonce`, extends that lease. */
     async acquireLease(
       app: string,
       id: string,
@@ -30,7 +30,7 @@ export function leaseVerbs(request: Requester) {
       return body
     },
 
-    /** The lease that is held, or null. */
+    /** The current lease, or null. */
     async getLease(app: string, id: string, options: CallOptions = {}): Promise<LeaseView | null> {
       try {
         const { body } = await request({
@@ -48,7 +48,7 @@ export function leaseVerbs(request: Requester) {
       }
     },
 
-    /** Gives a lease back; one that has run out is as good. */
+    /** Releases a lease. `found: false`: it had expired. */
     async releaseLease(
       app: string,
       id: string,

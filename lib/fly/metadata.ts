@@ -1,5 +1,5 @@
-// Metadata of a machine: small labels that can be changed without a new version or a restart, and that list_machines
-// can filter by (fly.md §2.6).
+// Metadata of machines: labels that change without a new version or a restart, and by which a list can be filtered
+// (docs/facts/fly.md §2.6).
 
 import { isAnswer } from './errors.ts'
 import type { CallOptions, Requester } from './request.ts'
@@ -40,7 +40,7 @@ export function metadataVerbs(request: Requester) {
       })
     },
 
-    /** Merges; null removes a key. With `machineVersion`, `version_mismatch` when the machine is another by now. */
+    /** Merges; null removes a key. With `machineVersion`, throws `version_mismatch` when the machine has changed. */
     async patchMetadata(
       app: string,
       id: string,
@@ -57,7 +57,7 @@ export function metadataVerbs(request: Requester) {
       })
     },
 
-    /** Removes one key; a key or machine that is not there is as good. */
+    /** Removes one key. `found: false`: the key or the machine does not exist. */
     async deleteMetadata(
       app: string,
       id: string,

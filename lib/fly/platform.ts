@@ -1,4 +1,4 @@
-// What is about Fly itself and not about one app: who our token is, and where machines can run.
+// Calls that concern no app: the token in use, and the regions.
 
 import type { CallOptions, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
@@ -7,7 +7,7 @@ import type { Region, TokenInfo } from './shapes.ts'
 /** Verbs about the platform; all throw FlyError. */
 export function platformVerbs(request: Requester) {
   return {
-    /** The cheapest way to learn whether the token works: `unauthorized` when not (fly.md §2.8). */
+    /** The cheapest check of a token; throws `unauthorized` for an invalid one (docs/facts/fly.md §2.8). */
     async currentToken(options: CallOptions = {}): Promise<{ tokens: TokenInfo[] }> {
       const { body } = await request({
         action: 'current_token',
@@ -19,7 +19,7 @@ export function platformVerbs(request: Requester) {
       return body
     },
 
-    /** `nearest` is near the caller, which for a Worker is wherever it happens to run. */
+    /** `nearest` is the region nearest to the caller; for a Worker, to the data center that runs it. */
     async listRegions(options: CallOptions = {}): Promise<{ regions: Region[]; nearest?: string }> {
       const { body } = await request({
         action: 'list_regions',

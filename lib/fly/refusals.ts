@@ -1,13 +1,13 @@
-// Reads what Fly says when it refuses, and gives it a code. This is the only place that looks at Fly's wording: the
-// documented `status` field covers four cases, the rest is prose behind shared HTTP statuses (fly.md §8).
+// Gives each of Fly's error answers a code. Only this file reads Fly's wording: the documented `status` field covers
+// four cases, and the others share HTTP statuses and differ in their texts (docs/facts/fly.md §8).
 
 import type { FlyAction } from './actions.ts'
 import type { CapacityScope, FlyErrorCode } from './errors.ts'
 
-/** An answer outside 2xx. `label` is the body's `status` field, `text` its words, empty when it had none. */
+/** An answer outside 2xx. `label` is the body's `status` field; `text` its message, empty when there is none. */
 export type Refusal = { status: number; label?: string; text: string }
 
-/** Reads an error body: `{error, status?}`, `message` in place of `error`, plain text, or nothing (fly.md §8.1). */
+/** Reads an error body: `{error, status?}`, `{message}`, plain text, or nothing (docs/facts/fly.md §8.1). */
 export function readRefusal(status: number, body: string): Refusal {
   const text = body.trim()
   let json: unknown
@@ -45,8 +45,8 @@ const CAPACITY: readonly { scope: CapacityScope; label?: string; text: RegExp }[
 ]
 
 /**
- * What ran out of room, or undefined when the refusal is about something else (fly.md §8.3). The status only has to be
- * a 4xx: Fly has moved the same text between 409 and 412 before.
+ * What has no capacity; undefined when the refusal is about something else (docs/facts/fly.md §8.3). Any 4xx will do,
+ * because Fly has moved the same text between 409 and 412.
  */
 export function capacityScope({ status, label, text }: Refusal): CapacityScope | undefined {
   if (status < 400 || status > 499) return undefined
@@ -54,11 +54,11 @@ export function capacityScope({ status, label, text }: Refusal): CapacityScope |
   return (byLabel ?? CAPACITY.find((row) => row.text.test(text)))?.scope
 }
 
-// Only wording that can be about nothing else: a bare "unauthorized" may as well be about our own token.
+// Only wording that is unambiguous: a bare "unauthorized" may concern our own token.
 const UNPULLABLE =
   /manifest[ _]unknown|manifest for \S+ not found|name[ _]unknown|pull access denied|(?:unable|failed) to pull image|(?:failed|unable) to (?:get|find|fetch|resolve) (?:the )?(?:image|manifest)/i
 
-/** The code of a refusal. The action decides only where the same status means different things. */
+/** The code of a refusal. The action matters only where one status has several meanings. */
 export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
   const { status, label, text } = refusal
   if (status < 400) return 'malformed_answer'
@@ -78,7 +78,7 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
     case 409:
       return conflict(action, text)
     case 412:
-      // The guard of a metadata write answers 412, that of an update 409 (fly.md §2.6).
+      // A version check answers 412 for metadata writes and 409 for updates (docs/facts/fly.md §2.6).
       return /lease/i.test(text)
         ? 'lease_held'
         : /machine.?version/i.test(text)
@@ -95,10 +95,10 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
   }
 }
 
-// The last thing named before "not found": "machine 1234 lease not found" is about the lease.
+// The last noun before "not found": "machine 1234 lease not found" is about the lease.
 const NOT_FOUND = /.*(?<![\w-])(app|machine|lease|volume)(?![\w-]).* not found/is
 
-/** A 404 without words stays `not_found`: it does not prove that it was the machine that is missing. */
+/** A 404 without a text stays `not_found`, because it does not prove that the machine is what is missing. */
 function missing(action: FlyAction, text: string): FlyErrorCode {
   if (action === 'get_app') return 'app_not_found'
   if (/invalid machine id/i.test(text)) return 'machine_not_found'
@@ -108,7 +108,7 @@ function missing(action: FlyAction, text: string): FlyErrorCode {
 
 function conflict(action: FlyAction, text: string): FlyErrorCode {
   if (/name violation|already exists with name/i.test(text)) return 'name_taken'
-  // Create answers 409 as well as 422 for a taken app name (fly.md §2.1).
+  // A taken app name is a 409 or a 422 (docs/facts/fly.md §2.1).
   if (action === 'create_app') return 'app_name_taken'
   if (/lease currently held/i.test(text)) return 'lease_held'
   if (/concurrent update/i.test(text)) return 'concurrent_update'
@@ -117,13 +117,15 @@ function conflict(action: FlyAction, text: string): FlyErrorCode {
   return 'conflict'
 }
 
-/** The machine that holds the name, from `… machine ID <id> already exists with name "<name>"` (fly.md §2.2). */
+/**
+ * The machine that has the name, from `machine ID <id> already exists with name "<name>"` (docs/facts/fly.md §2.2).
+ */
 export function existingMachineId(text: string): string | undefined {
   return /machine ID (\w+) already exists/i.exec(text)?.[1]
 }
 
-/** Whether the same call may succeed later although nothing is changed. */
-export function mayPass(code: FlyErrorCode, text: string): boolean {
+/** Whether the same call may succeed later without any change by people. */
+export function isRetryable(code: FlyErrorCode, text: string): boolean {
   switch (code) {
     case 'rate_limited':
     case 'platform':
@@ -135,7 +137,7 @@ export function mayPass(code: FlyErrorCode, text: string): boolean {
     case 'malformed_answer':
       return true
     case 'wrong_state':
-      // A machine between two states, which GET may already show as resting (fly.md §2.3, §11.10).
+      // A machine in transition, which GET may already show in a settled state (docs/facts/fly.md §2.3, §11.10).
       return /getting replaced|still active|still attempting/i.test(text)
     case 'unauthorized':
     case 'forbidden':

@@ -1,20 +1,27 @@
-// The one helper behind every verb: it authorises, sends, bounds the time, reads, names what went wrong, and repeats
-// what the policy in retry.ts allows. Nothing else in this folder calls fetch.
+// The request helper of all verbs. It authorizes, sends, limits the time, reads the answer, classifies failures, and
+// repeats what the policy in retry.ts allows. Nothing else in this folder calls fetch.
 
 import type { z } from 'zod'
 import { sleep as interruptibleSleep } from '../platform/sleep.ts'
 import { orAbort } from './abort.ts'
 import type { FlyAction } from './actions.ts'
-import { readBody, readScrap } from './body.ts'
+import { readBody, readSecondaryBody } from './body.ts'
 import { FlyError } from './errors.ts'
 import type { FlyErrorCode, FlyErrorFacts } from './errors.ts'
-import { capacityScope, classify, existingMachineId, mayPass, readRefusal, retryAfterMs } from './refusals.ts'
+import {
+  capacityScope,
+  classify,
+  existingMachineId,
+  isRetryable,
+  readRefusal,
+  retryAfterMs,
+} from './refusals.ts'
 import { RETRY_WITHIN_MS, retryDelay } from './retry.ts'
 import { authorizationHeader, splitToken } from './token.ts'
 
 export type FlyClientOptions = {
   token: string
-  /** Where the Machines API is, without `/v1`. A path is kept. Default `https://api.machines.dev`. */
+  /** The Machines API's base URL, without `/v1`; it may have a path. Default `https://api.machines.dev`. */
   baseUrl?: string | undefined
   fetch: typeof fetch
   /** Unix milliseconds. */
@@ -22,9 +29,9 @@ export type FlyClientOptions = {
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
   /** In [0, 1). */
   random?: () => number
-  /** Asked before each attempt. On false nothing is sent and the call fails with `budget_exhausted`. */
+  /** Asked before each attempt. On false, nothing is sent and the call fails with `budget_exhausted`. */
   budget?: { take(): boolean }
-  /** Told of each attempt when it is over. Must not throw. */
+  /** Called after each attempt. Must not throw. */
   onCall?: (call: FlyCall) => void
   userAgent?: string | undefined
 }
@@ -40,14 +47,14 @@ export type FlyCall = {
   attempt: number
 }
 
-/** What any verb takes last. */
+/** The last argument of every verb. */
 export type CallOptions = {
   signal?: AbortSignal | undefined
-  /** For one attempt, body included. Default 15 s; create 40 s; wait 10 s more than Fly is asked to wait. */
+  /** For one attempt, body included. Default 15 s; create and update 40 s; wait: Fly's own timeout and 10 s more. */
   timeoutMs?: number | undefined
-  /** No attempt begins later than this after the first. Default 30 s; 0 for a single attempt. */
+  /** No attempt begins later than this after the first one. Default 30 s; 0 for a single attempt. */
   retryWithinMs?: number | undefined
-  /** While somebody holds a lease on the machine, each write to it needs the nonce, the holder's too (fly.md §2.4). */
+  /** While a lease on the machine is held, every write needs its nonce (docs/facts/fly.md §2.4). */
   leaseNonce?: string | undefined
 }
 
@@ -59,16 +66,16 @@ export type FlyRequest<T> = {
   app?: string
   query?: readonly (readonly [string, string])[]
   body?: object
-  /** How a 2xx is read. Without it the body is of no interest. */
+  /** How a 2xx is parsed. Without it the body is ignored. */
   read?: z.ZodType<T>
   timeoutMs?: number
   options: CallOptions
 }
 
-/** `cursor` is there while more pages are (fly.md §2.2). */
+/** `cursor` is present while more pages follow (docs/facts/fly.md §2.2). */
 export type FlyAnswer<T> = { body: T; cursor: string | undefined }
 
-/** @throws {FlyError} for whatever goes wrong with the call; {RangeError} for an argument no request can carry. */
+/** @throws {FlyError} for every failed call; {RangeError} for an argument that cannot be part of a request */
 export type Requester = <T = void>(request: FlyRequest<T>) => Promise<FlyAnswer<T>>
 
 const DEFAULT_BASE_URL = 'https://api.machines.dev'
@@ -79,12 +86,12 @@ type FailureFacts = Pick<FlyErrorFacts, 'code' | 'capacityScope' | 'existingMach
   maybeApplied: boolean
 }
 
-/** What is known about an attempt when it fails. */
+/** The state of an attempt, for its error. `doubtful`: an earlier attempt may have been carried out. */
 type Attempt = { number: number; doubtful: boolean; status: number; requestId: string | undefined }
 
-/** @throws {Error} for a token or a base URL that cannot be used, without quoting the token. */
+/** @throws {Error} for an unusable token or base URL, without quoting the token */
 export function createRequester(options: FlyClientOptions): Requester {
-  // Taken out of the object because Workers refuse a fetch that is called as somebody's method.
+  // Destructured because Workers refuse a fetch that is called as a method of another object.
   const { fetch, budget, onCall } = options
   const { now = () => Date.now(), random = () => Math.random(), sleep = interruptibleSleep } = options
   const baseUrl = new URL(options.baseUrl ?? DEFAULT_BASE_URL).href.replace(/\/+$/, '')
@@ -108,7 +115,7 @@ export function createRequester(options: FlyClientOptions): Requester {
         action: request.action,
         status: attempt.status,
         requestId: attempt.requestId,
-        retryable: mayPass(facts.code, text),
+        retryable: isRetryable(facts.code, text),
         applied: doubt ? 'unknown' : 'no',
         ...rest,
       },
@@ -146,26 +153,26 @@ export function createRequester(options: FlyClientOptions): Requester {
     attempt: Attempt,
   ): Promise<FlyAnswer<T>> {
     const { action, app, options: call } = request
-    const patience = AbortSignal.timeout(call.timeoutMs ?? request.timeoutMs ?? DEFAULT_TIMEOUT_MS)
-    const signal = call.signal ? AbortSignal.any([call.signal, patience]) : patience
+    const timeout = AbortSignal.timeout(call.timeoutMs ?? request.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout
     const begun = now()
     try {
       const response = await orAbort(fetch(url, { ...init, signal }), signal)
       attempt.status = response.status
       attempt.requestId = response.headers.get('fly-request-id') ?? undefined
       if (!response.ok) {
-        const body = await readScrap(response, signal)
+        const body = await readSecondaryBody(response, signal)
         throw refused(request, attempt, response.headers.get('retry-after'), body)
       }
       const cursor = response.headers.get('fly-next-cursor') ?? undefined
       if (request.read === undefined) {
-        await readScrap(response, signal)
+        await readSecondaryBody(response, signal)
         return { body: undefined as T, cursor }
       }
       return { body: readAs(request, attempt, request.read, await readBody(response, signal)), cursor }
     } catch (cause) {
       if (cause instanceof FlyError) throw cause
-      const [code, text] = silence(cause, call.signal, patience)
+      const [code, text] = noAnswer(cause, call.signal, timeout)
       throw failure(request, attempt, { code, maybeApplied: true }, text, cause)
     } finally {
       onCall?.({
@@ -183,7 +190,7 @@ export function createRequester(options: FlyClientOptions): Requester {
     const parsed = schema.safeParse(jsonOrUndefined(text))
     if (parsed.success) return parsed.data
     const facts = { code: 'malformed_answer', maybeApplied: true } as const
-    throw failure(request, attempt, facts, 'Fly sent an answer this client cannot read', parsed.error)
+    throw failure(request, attempt, facts, 'the answer of Fly could not be parsed', parsed.error)
   }
 
   function initOf({ method, body, options: { leaseNonce } }: FlyRequest<unknown>): RequestInit {
@@ -191,14 +198,14 @@ export function createRequester(options: FlyClientOptions): Requester {
     if (options.userAgent !== undefined) headers.set('user-agent', options.userAgent)
     if (leaseNonce !== undefined) headers.set('fly-machine-lease-nonce', leaseNonce)
     if (body !== undefined) headers.set('content-type', 'application/json')
-    // A followed redirect would turn a POST into a GET; the API has none.
+    // Following a redirect would turn a POST into a GET; the API sends none.
     return { method, headers, redirect: 'manual', ...(body !== undefined && { body: JSON.stringify(body) }) }
   }
 
   return async function request<T>(request: FlyRequest<T>): Promise<FlyAnswer<T>> {
     const { signal, retryWithinMs = RETRY_WITHIN_MS } = request.options
     const begun = now()
-    // Made before anything is sent: an argument no request can carry is the caller's mistake, not a failed call.
+    // Built before the first attempt: an invalid argument is the caller's mistake, not a failed call.
     const url = urlOf(baseUrl, request)
     const init = initOf(request)
     let doubtful = false
@@ -206,8 +213,8 @@ export function createRequester(options: FlyClientOptions): Requester {
       const attempt: Attempt = { number, doubtful, status: 0, requestId: undefined }
       const unsent = (code: FlyErrorCode, text: string, cause?: unknown) =>
         failure(request, attempt, { code, maybeApplied: false }, text, cause)
-      if (signal?.aborted) throw unsent('aborted', 'the caller gave up', signal.reason)
-      if (budget && !budget.take()) throw unsent('budget_exhausted', 'no request is left in the budget')
+      if (signal?.aborted) throw unsent('aborted', 'the caller cancelled the call', signal.reason)
+      if (budget && !budget.take()) throw unsent('budget_exhausted', 'the request budget is used up')
       try {
         return await send(request, url, init, attempt)
       } catch (error) {
@@ -218,21 +225,21 @@ export function createRequester(options: FlyClientOptions): Requester {
         const delay = retryDelay(failed)
         if (delay === undefined) throw error
         doubtful = error.applied === 'unknown'
-        // An abort ends the sleep early; the check at the top of the loop speaks for it.
+        // An abort ends the pause; the check at the top of the loop then throws.
         await sleep(delay, signal)
       }
     }
   }
 }
 
-/** Why nothing, or not all, came back. */
-function silence(
+/** Why no answer, or no complete answer, arrived. */
+function noAnswer(
   cause: unknown,
   caller: AbortSignal | undefined,
-  patience: AbortSignal,
+  timeout: AbortSignal,
 ): [FlyErrorCode, string] {
-  if (caller?.aborted) return ['aborted', 'the caller gave up']
-  if (patience.aborted) return ['timeout', 'Fly did not answer in time']
+  if (caller?.aborted) return ['aborted', 'the caller cancelled the call']
+  if (timeout.aborted) return ['timeout', 'Fly did not answer in time']
   if (cause instanceof RangeError) return ['malformed_answer', cause.message]
   return ['network', 'the connection to Fly failed']
 }
@@ -242,13 +249,13 @@ function urlOf(baseUrl: string, { path, query = [] }: FlyRequest<unknown>): stri
   return `${baseUrl}/${path.map(segment).join('/')}${search.size > 0 ? `?${search}` : ''}`
 }
 
-/** An empty segment, or one that means a folder, would address something else: the list, or the app above it. */
+/** An empty segment, `.` or `..` would address another resource, such as the list or the app. */
 function segment(part: string): string {
   if (part === '' || part === '.' || part === '..') throw new RangeError(`not a path segment: "${part}"`)
   return encodeURIComponent(part)
 }
 
-/** Undefined for an empty or undecodable text: which of these will do is the schema's to say. */
+/** Undefined for text that is not JSON; the schema decides whether that is acceptable. */
 function jsonOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,18 +1,19 @@
-// When a failed attempt is made again: the whole policy, as one table and one pure function. Fly counts requests per
-// action and machine, and a repeated create is a second machine with a second bill, so most of it is about restraint.
+// The retry policy, as one table and one pure function. Fly counts requests per action and machine, and a repeated
+// create is a second machine with a second bill, so the policy repeats little.
 
 import type { FlyAction } from './actions.ts'
 import type { FlyError } from './errors.ts'
 
-/** Why an attempt failed, as far as repeating it is concerned. `slow` is Fly's 408, `timeout` our own patience. */
+/** Why an attempt failed, as far as repeating it is concerned. `slow` is Fly's 408, `timeout` our own timeout. */
 type Cause = 'rate_limited' | 'gateway' | 'server' | 'slow' | 'timeout' | 'network'
 
 /**
- * What each kind of action is repeated on (fly.md §6, "Recommended for our client"):
- * - `repeatable` changes nothing, or ends in the same place however often it is done.
- * - `wait` too, but its 408 is an answer, and our time-out comes only after Fly's own.
- * - `power` is repeated only when Fly most likely did not get to it; after anything else the caller looks at the state.
- * - `once` may have been done although we heard nothing, and doing it twice costs: only a 429 proves it was not.
+ * The causes on which each kind of action is repeated (docs/facts/fly.md §6):
+ * - `repeatable`: reads, and writes that have the same result however often they are made.
+ * - `wait`: like `repeatable`, but its 408 is a result, and our timeout is longer than Fly's.
+ * - `power`: repeated only when Fly probably did not begin; otherwise the caller reads the machine's state.
+ * - `once`: may have been carried out without an answer, and a second one has a cost. Only a 429 proves that it was
+ *   not.
  */
 const REPEATED_ON = {
   repeatable: ['rate_limited', 'gateway', 'server', 'slow', 'timeout', 'network'],
@@ -37,12 +38,12 @@ const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
   set_metadata: 'repeatable',
   patch_metadata: 'repeatable',
   delete_metadata: 'repeatable',
-  // A lost answer would leave a lease whose nonce nobody knows; the repeat would meet it.
+  // A lost answer leaves a lease with an unknown nonce, which refuses the repetition.
   acquire_lease: 'once',
   get_lease: 'repeatable',
   release_lease: 'repeatable',
   get_app: 'repeatable',
-  // App names are unique, and apps.ts recognises an app that an earlier attempt made.
+  // App names are unique, and apps.ts recognizes an app that an earlier attempt created.
   create_app: 'repeatable',
   list_ips: 'repeatable',
   assign_ip: 'once',
@@ -52,13 +53,13 @@ const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
   list_regions: 'repeatable',
 }
 
-/** A 429 passes in time; other trouble either passes at once or is worth telling the caller about. */
+/** A 429 ends with time; other failures end at once or should reach the caller. */
 const MAX_RETRIES = { rate_limited: 3, other: 2 }
-/** Fly allows one request a second per action (fly.md §6), so less than a second's spread is no use after a 429. */
+/** Fly allows one request a second per action (docs/facts/fly.md §6), so a 429 needs a spread of a second or more. */
 const BASE_MS = { rate_limited: 1000, other: 250 }
 const CAP_MS = 8000
 
-/** No attempt begins later than this after the first one did, unless the caller says otherwise. In milliseconds. */
+/** The default of `retryWithinMs`. */
 export const RETRY_WITHIN_MS = 30_000
 
 export type FailedAttempt = {
@@ -66,7 +67,7 @@ export type FailedAttempt = {
   /** 1 for the first. */
   attempt: number
   failure: Pick<FlyError, 'code' | 'status' | 'retryAfterMs'>
-  /** Since the first attempt began. */
+  /** Milliseconds since the first attempt began. */
   elapsedMs: number
   retryWithinMs: number
   /** In [0, 1). */
@@ -74,8 +75,8 @@ export type FailedAttempt = {
 }
 
 /**
- * How long to wait before the next attempt, in milliseconds, or undefined when there must be none. Full jitter under a
- * doubling ceiling; Retry-After is the floor, and one that does not fit the time left ends the call.
+ * The pause before the next attempt in milliseconds; undefined when there must be none. Full jitter under a doubling
+ * ceiling. Retry-After is the minimum; one that exceeds the remaining time ends the call.
  */
 export function retryDelay({
   action,

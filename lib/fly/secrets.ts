@@ -1,17 +1,17 @@
-// App secrets: values that every machine of an app could be given, and that no list of machines shows. They are only ever
-// written from here; who may read them back is Fly's to say (fly.md §2.8).
+// App secrets: values that machines of an app can receive and that no list of machines shows. This client writes them
+// and never reads them back (docs/facts/fly.md §2.8).
 
 import type { CallOptions, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
 
-/** Verbs about app secrets; all throw FlyError. Values are in no error and no log. */
+/** Verbs about app secrets; all throw FlyError. No error and no log contains a value. */
 export function secretVerbs(request: Requester) {
   const pathOf = (app: string) => ['v1', 'apps', app, 'secrets']
 
   return {
     /**
-     * Sets all of these, or with null removes them, in one change.
-     * @returns the version to pass as `min_secrets_version`; undefined where Fly does not say
+     * Sets these values in one change; null removes a secret.
+     * @returns the version to pass as `min_secrets_version`; undefined where Fly does not return one
      */
     async updateSecrets(
       app: string,
@@ -30,7 +30,7 @@ export function secretVerbs(request: Requester) {
       return body.version ?? body.Version
     },
 
-    /** The names of all of them. */
+    /** The names of all secrets of the app. */
     async listSecretNames(app: string, options: CallOptions = {}): Promise<string[]> {
       const { body } = await request({
         action: 'list_secrets',

@@ -1,5 +1,5 @@
-// The shapes of Fly's answers. The generated types say what may be there; the schemas check only what this client's
-// callers cannot do without. Everything else passes through unread, because Fly adds fields without notice (fly.md §2.9).
+// The shapes of Fly's answers. The generated types describe all fields; the schemas check only those that callers of
+// this client need. All other fields pass unchecked, because Fly adds fields without notice (docs/facts/fly.md §2.9).
 
 import { z } from 'zod'
 import type { components } from './machines-openapi.d.ts'
@@ -12,7 +12,7 @@ export type UpdateMachineInput = Schemas['UpdateMachineRequest']
 export type StopMachineInput = Schemas['StopRequest']
 export type AssignIpInput = Schemas['assignIPRequest'] & { type: Schemas['IPAssignmentType'] }
 
-/** How a program in a machine ended (fly.md §2.9). */
+/** How a program in a machine ended (docs/facts/fly.md §2.9). */
 export type ExitEvent = {
   exit_code?: number
   guest_exit_code?: number
@@ -24,7 +24,7 @@ export type ExitEvent = {
   exited_at?: string
 }
 
-/** `timestamp` is in milliseconds. Older exits sit under `MonitorEvent`. */
+/** `timestamp` is in milliseconds. Older events have the exit in `MonitorEvent`. */
 export type MachineEvent = Omit<Schemas['MachineEvent'], 'request'> & {
   request?: {
     exit_event?: ExitEvent | null
@@ -33,7 +33,9 @@ export type MachineEvent = Omit<Schemas['MachineEvent'], 'request'> & {
   } | null
 }
 
-/** `config` is null while the host does not answer (`host_status`), and absent from a summary (fly.md §3). */
+/**
+ * `config` is null while the host does not answer (`host_status`), and absent in a summary (docs/facts/fly.md §3).
+ */
 export type Machine = Omit<Schemas['Machine'], 'id' | 'state' | 'config' | 'checks' | 'events'> & {
   id: string
   state: string
@@ -42,14 +44,14 @@ export type Machine = Omit<Schemas['Machine'], 'id' | 'state' | 'config' | 'chec
   events?: MachineEvent[] | null
 }
 
-/** `migrated`: the start moved the machine to another host; its address changed and its root file system is new. */
+/** `migrated`: the start moved the machine to another host, with another address and a new root file system. */
 export type StartAnswer = { previous_state?: string; migrated?: boolean; new_host?: string }
 
 export type WaitAnswer = { state: string; version?: string; event_id?: string }
 
 /** `expires_at` is in Unix seconds. */
 export type Lease = Omit<Schemas['Lease'], 'nonce' | 'expires_at'> & { nonce: string; expires_at: number }
-/** What anybody may see of a lease; the nonce is not promised. */
+/** A lease as others see it; the nonce may be missing. */
 export type LeaseView = Omit<Lease, 'nonce'> & { nonce?: string }
 
 export type App = Schemas['App'] & { name: string }
@@ -58,14 +60,14 @@ export type AssignedIp = Schemas['AssignIPResponse']
 export type TokenInfo = Schemas['main.tokenInfo']
 export type Region = Schemas['main.regionRow'] & { code: string }
 
-/** A schema that checks the fields it names and vouches for the generated type of the rest. */
+/** Types a schema, which checks only some fields, as the generated type. */
 const shape = <T>(schema: z.ZodType): z.ZodType<T> => schema as z.ZodType<T>
 
 const machineSchema = z.looseObject({ id: z.string(), state: z.string() })
 export const machine = shape<Machine>(machineSchema)
 export const machines = shape<Machine[]>(z.array(machineSchema))
 export const events = shape<MachineEvent[]>(z.array(z.looseObject({})))
-// A start that worked must not fail on its answer.
+// A start that succeeded must not fail because of its answer.
 export const startAnswer = shape<StartAnswer>(z.looseObject({}).catch({}))
 const text = z.string().optional().catch(undefined)
 export const waitAnswer = shape<WaitAnswer>(
@@ -77,7 +79,7 @@ export const ipList = shape<{ ips: IpAssignment[] }>(
   z.looseObject({ ips: z.array(z.looseObject({})).nullish() }).transform(({ ips }) => ({ ips: ips ?? [] })),
 )
 export const assignedIp = shape<AssignedIp>(z.looseObject({}))
-// Both spellings are in Fly's schemas (fly.md §2.8).
+// Fly's schemas have both spellings (docs/facts/fly.md §2.8).
 export const secretsUpdate = shape<{ version?: number; Version?: number }>(
   z.looseObject({ version: z.number().optional(), Version: z.number().optional() }),
 )
@@ -90,7 +92,7 @@ export const currentToken = shape<{ tokens: TokenInfo[] }>(
   z.looseObject({ tokens: z.array(z.looseObject({})) }),
 )
 
-// The wire wraps a lease in `data`, the published schema does not (fly.md §2.4).
+// Fly wraps a lease in `data`, unlike its published schema (docs/facts/fly.md §2.4).
 const unwrapped = (body: unknown): unknown =>
   typeof body === 'object' && body !== null && 'data' in body ? body.data : body
 export const lease = shape<Lease>(
@@ -100,7 +102,7 @@ export const leaseView = shape<LeaseView>(
   z.preprocess(unwrapped, z.looseObject({ nonce: z.string().optional(), expires_at: z.number() })),
 )
 
-// This endpoint alone is seen with Go's own field names: `Regions`, `Nearest` (fly.md §2.8).
+// This endpoint also answers with Go's field names, `Regions` and `Nearest` (docs/facts/fly.md §2.8).
 const snakeKeys = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(snakeKeys)
   if (typeof value !== 'object' || value === null) return value

@@ -1,15 +1,16 @@
-// Turns whatever a person pasted as "the Fly token" into the Authorization header the Machines API expects. `fly tokens
-// create` prints `FlyV1 fm2_…`, the documentation puts the same value after `Bearer`, and a token may be a list.
+// Makes the Authorization header of the Machines API from a pasted token. `fly tokens create` prints `FlyV1 fm2_…`,
+// Fly's documentation puts the same value after `Bearer`, and a token may be a list.
 
 const SCHEMES = /^(?:(?:bearer|flyv1)(?:\s+|$))+/i
 const MACAROON = /^(?:fm1r_|fm1a_|fm2_)/
-// What a header value can carry. Anything else would make fetch fail with a message that quotes the token.
+// The characters of a header value. With others, fetch fails with a message that quotes the token.
 const SENDABLE = /^[\x21-\x7e]+$/
 
 /**
- * The single tokens inside a pasted value, without scheme words and blanks.
+ * The tokens in a pasted value, without schemes and spaces.
  *
- * @throws {Error} when no token is left, or when one holds a character no header can carry. Neither message quotes the token.
+ * @throws {Error} when no token is left, or one has a character that a header cannot contain. No message quotes the
+ *   token
  */
 export function splitToken(pasted: string): string[] {
   const parts = pasted
@@ -20,16 +21,16 @@ export function splitToken(pasted: string): string[] {
     .filter((part) => part !== '')
   if (parts.length === 0) throw new Error('the Fly token is empty')
   if (!parts.every((part) => SENDABLE.test(part))) {
-    throw new Error('the Fly token holds a blank or a character that no header can carry')
+    throw new Error('the Fly token contains a space or a character that a header cannot contain')
   }
   return parts
 }
 
 /**
- * The Authorization header for a token: macaroons go as `FlyV1 a,b`, and when there is any macaroon only macaroons go;
- * anything else goes as `Bearer x` (fly.md §1.2).
+ * The Authorization header: `FlyV1 a,b` with the macaroons, if there are any; otherwise `Bearer x` (docs/facts/fly.md
+ * §1.2).
  *
- * @throws {Error} as {@link splitToken}.
+ * @throws {Error} like {@link splitToken}
  */
 export function authorizationHeader(token: string): string {
   const parts = splitToken(token)

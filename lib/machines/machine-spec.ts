@@ -15,10 +15,10 @@ export const DEFAULT_TIER: Tier = 3
 
 export const isTier = (value: number): value is Tier => Object.hasOwn(TIERS, value)
 
-/** The port every Molecule runtime listens on, unless its config.yaml says otherwise (molecule.md §0.2). */
+/** The port every Molecule runtime listens on, unless its config.yaml says otherwise (docs/facts/molecule.md §0.2). */
 export const AGENT_PORT = 8000
 
-/** Where an agent says what it is; the only path that every generation serves and never gates (molecule.md §1.6). */
+/** Where an agent says what it is; the only path that every generation serves and never gates (docs/facts/molecule.md §1.6). */
 export const AGENT_CARD_PATH = '/.well-known/agent-card.json'
 
 export type MachineSpec = {
@@ -47,7 +47,7 @@ export type MachineLabels = {
   controlPlane: string
 }
 
-/** Variables the platform owns. A caller who could set them could hijack a machine's identity (molecule.md §1.1). */
+/** Variables the platform owns. A caller who could set them could hijack a machine's identity (docs/facts/molecule.md §1.1). */
 export const RESERVED_ENV = [
   'WORKSPACE_ID',
   'WORKSPACE_CONFIG_PATH',
@@ -63,7 +63,7 @@ export const RESERVED_ENV = [
   'PARENT_ID',
 ] as const
 
-/** Whether a variable may not be set by a caller: ours, or one that Fly sets itself (fly.md §5). */
+/** Whether a variable may not be set by a caller: ours, or one that Fly sets itself (docs/facts/fly.md §5). */
 export const isReservedEnv = (name: string) =>
   (RESERVED_ENV as readonly string[]).includes(name) || name.startsWith('FLY_')
 
@@ -88,16 +88,16 @@ export type MachineSpecInput = {
   secrets: Record<string, string>
   /** The workspace token in plain text: it travels with the machine and nowhere else. */
   token: string
-  /** What we prove ourselves with to the agent (molecule.md §1.6). */
+  /** What we prove ourselves with to the agent (docs/facts/molecule.md §1.6). */
   inboundSecret: string
   /** Where agents reach us; also the base of the address the agent advertises. */
   platformUrl: string
 }
 
-/** Name of a workspace's machine. Derived, and unique in the app, so a lost create is found again (fly.md §0.3). */
+/** Name of a workspace's machine. Derived, and unique in the app, so a lost create is found again (docs/facts/fly.md §0.3). */
 export const machineName = (workspaceId: string) => `ws-${workspaceId}`
 
-/** The recipe. A secret wins over the caller's env of that name, and the platform's own names over both (molecule.md §8.5). */
+/** The recipe. A secret wins over the caller's env of that name, and the platform's own names over both (docs/facts/molecule.md §8.5). */
 export function machineSpec(input: MachineSpecInput): MachineSpec {
   const { workspace } = input
   const secrets = { ...input.secrets, MOLECULE_WORKSPACE_TOKEN: input.token }
@@ -146,7 +146,7 @@ function withoutNames(env: Record<string, string>, names: string[]): Record<stri
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }
 
-// Hermes reads its model from its own variable rather than from config.yaml (molecule.md §1.2).
+// Hermes reads its model from its own variable rather than from config.yaml (docs/facts/molecule.md §1.2).
 function modelEnv(runtime: Runtime, model: string | null): Record<string, string> {
   if (model === null) return {}
   return runtime === 'hermes'
@@ -155,7 +155,7 @@ function modelEnv(runtime: Runtime, model: string | null): Record<string, string
 }
 
 /**
- * The agent's config.yaml: without it a Molecule runtime crash-loops (molecule.md §0.2). Values are written as JSON, which
+ * The agent's config.yaml: without it a Molecule runtime crash-loops (docs/facts/molecule.md §0.2). Values are written as JSON, which
  * is YAML, so no text of a caller's can become a key. The caller's `config` comes first; what the platform relies on
  * (identity, the port it dials) comes last and wins.
  */

@@ -1,6 +1,6 @@
 // What we know of each runtime Molecule publishes: its image and how long it may take to become ready.
 
-/** The runtimes of Molecule's template manifest that run in a machine of ours (molecule.md §2.3). */
+/** The runtimes of Molecule's template manifest that run in a machine of ours (docs/facts/molecule.md §2.3). */
 export const RUNTIMES = [
   'langgraph',
   'claude-code',
@@ -17,7 +17,7 @@ export type Runtime = (typeof RUNTIMES)[number]
 
 export const DEFAULT_RUNTIME: Runtime = 'langgraph'
 
-/** Seconds from creation to ready. Hermes waits for its own gateway and needs longer (molecule.md §2.7, §7.8). */
+/** Seconds from creation to ready. Hermes waits for its own gateway and needs longer (docs/facts/molecule.md §2.7, §7.8). */
 export const PROVISION_TIMEOUT_SECONDS: Record<Runtime, number> = {
   langgraph: 600,
   'claude-code': 600,

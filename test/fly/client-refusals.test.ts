@@ -4,7 +4,7 @@ import {
   capacityScope,
   classify,
   existingMachineId,
-  mayPass,
+  isRetryable,
   readRefusal,
   retryAfterMs,
 } from '../../lib/fly/refusals.ts'
@@ -115,7 +115,7 @@ describe('a refusal', () => {
     ['machine still attempting to start', true],
     ["unable to start machine from current state: 'created'", false],
   ])('about the state, %j, may pass by itself: %s', (text, passes) => {
-    expect(mayPass('wrong_state', text)).toBe(passes)
+    expect(isRetryable('wrong_state', text)).toBe(passes)
   })
 })
 

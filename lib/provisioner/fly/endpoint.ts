@@ -3,18 +3,18 @@
 
 export type FlyEndpoint = 'public' | 'internal'
 
-/** Where the Machines API is: with TLS outside, plain inside WireGuard (fly.md §1.1). */
+/** Where the Machines API is: with TLS outside, plain inside WireGuard (docs/facts/fly.md §1.1). */
 export const FLY_API = {
   public: 'https://api.machines.dev',
   internal: 'http://_api.internal:4280',
 } as const
 
-/** Where the Fly Proxy takes requests for an app. `.flycast` needs a private_v6 address of the app (fly.md §7.1). */
+/** Where the Fly Proxy takes requests for an app. `.flycast` needs a private_v6 address of the app (docs/facts/fly.md §7.1). */
 export const proxyOf = (endpoint: FlyEndpoint, app: string): string =>
   endpoint === 'public' ? `https://${app}.fly.dev` : `http://${app}.flycast`
 
 /**
- * What a machine's service listens for at the proxy. Flycast is HTTP only (fly.md §7.1); and since a port is open at every
+ * What a machine's service listens for at the proxy. Flycast is HTTP only (docs/facts/fly.md §7.1); and since a port is open at every
  * address that an app has, there is never both: plain HTTP on a public one would be a mistake.
  */
 export const SERVICE_PORT = {

@@ -18,7 +18,7 @@ import type {
   Provisioner,
 } from '../provisioner.ts'
 
-/** Fly's regions as of June 2026 (fly.md §2.8). A region that is missing here is refused before Fly is asked. */
+/** Fly's regions as of June 2026 (docs/facts/fly.md §2.8). A region that is missing here is refused before Fly is asked. */
 export const FLY_REGIONS = [
   'ams',
   'arn',
@@ -40,7 +40,7 @@ export const FLY_REGIONS = [
   'yyz',
 ] as const
 
-// States that end by themselves, and any we have never heard of, are busy: a new word is not a death (fly.md §3).
+// States that end by themselves, and any we have never heard of, are busy: a new word is not a death (docs/facts/fly.md §3).
 const PHASES: Record<string, MachinePhase> = {
   started: 'started',
   stopped: 'stopped',
@@ -50,7 +50,7 @@ const PHASES: Record<string, MachinePhase> = {
   destroyed: 'gone',
 }
 
-/** Fly takes one create a second per app, and three at once after a rest (fly.md §6); one less leaves room for delays. */
+/** Fly takes one create a second per app, and three at once after a rest (docs/facts/fly.md §6); one less leaves room for delays. */
 const LAUNCH_RATE = { perSecond: 1, burst: 2 }
 
 export type FlyProvisionerOptions = {
@@ -70,7 +70,7 @@ export function createFlyProvisioner({
   proxyUrl,
   secretsDelivery,
 }: FlyProvisionerOptions): Provisioner {
-  // Fly's list lags behind its writes; the name is exact, but only a create can ask for it (fly.md §11.5).
+  // Fly's list lags behind its writes; the name is exact, but only a create can ask for it (docs/facts/fly.md §11.5).
   async function findByLabels(app: string, workspaceId: string): Promise<FlyMachine | undefined> {
     const found = await fly.listMachines(app, { metadata: { [WORKSPACE_KEY]: workspaceId } })
     return found.find((machine) => phaseOf(machine) !== 'gone' && machine.name === machineName(workspaceId))
@@ -145,7 +145,7 @@ export function createFlyProvisioner({
     suspend: ({ app, machineId }) =>
       attempt(async () => {
         const { config } = await fly.getMachine(app, machineId)
-        // Larger ones take long, and swap or a schedule forbid it (fly.md §4.5).
+        // Larger ones take long, and swap or a schedule forbid it (docs/facts/fly.md §4.5).
         const fits =
           (config?.guest?.memory_mb ?? 0) <= MAX_SUSPEND_MB &&
           !config?.init?.swap_size_mb &&
@@ -233,10 +233,10 @@ export function createFlyProvisioner({
   }
 }
 
-/** Fly advises suspending up to 2 GB only (fly.md §4.5). */
+/** Fly advises suspending up to 2 GB only (docs/facts/fly.md §4.5). */
 const MAX_SUSPEND_MB = 2048
 
-/** Shared CPUs with 256 MB each, plus memory beyond that; list prices of 2026 in US dollars (fly.md §9). */
+/** Shared CPUs with 256 MB each, plus memory beyond that; list prices of 2026 in US dollars (docs/facts/fly.md §9). */
 function monthlyPrice({ cpus, memoryMb }: { cpus: number; memoryMb: number }): number {
   return cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6
 }
@@ -250,7 +250,7 @@ async function attempt<Result>(call: () => Promise<Result>): Promise<Result> {
 }
 
 function phaseOf(machine: FlyMachine): MachinePhase {
-  // The host does not answer: the state is only the last one known (fly.md §3).
+  // The host does not answer: the state is only the last one known (docs/facts/fly.md §3).
   if (machine.host_status === 'unreachable' || machine.host_status === 'unknown') return 'unknown'
   return PHASES[machine.state] ?? 'busy'
 }
@@ -276,7 +276,7 @@ function toMachine(app: string, machine: FlyMachine): Machine {
   }
 }
 
-// Events are newest first. An exit before the newest start says nothing about the guest that runs now (fly.md §2.9).
+// Events are newest first. An exit before the newest start says nothing about the guest that runs now (docs/facts/fly.md §2.9).
 function exitOf(events: MachineEvent[]): MachineExit | undefined {
   for (const event of events) {
     if (event.type === 'start' && event.status === 'started') return undefined
@@ -294,7 +294,7 @@ function exitOf(events: MachineEvent[]): MachineExit | undefined {
   return undefined
 }
 
-// Fly says what kept a machine from starting in an event's free text (fly.md §8.4).
+// Fly says what kept a machine from starting in an event's free text (docs/facts/fly.md §8.4).
 function troubleOf(machine: FlyMachine): string | undefined {
   if (phaseOf(machine) !== 'failed') return undefined
   const text = JSON.stringify(machine.events ?? [])

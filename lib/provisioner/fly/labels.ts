@@ -1,5 +1,5 @@
 // How a machine of ours is marked at Fly: metadata, which can be listed by and survives everything but destruction. The
-// keys avoid Fly's own `fly` prefix (fly.md §4.2).
+// keys avoid Fly's own `fly` prefix (docs/facts/fly.md §4.2).
 import type { MachineLabels } from '../../machines/machine-spec.ts'
 
 export const CONTROL_PLANE_KEY = 'control_plane'

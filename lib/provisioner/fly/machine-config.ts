@@ -29,7 +29,7 @@ export function flyConfig(
         ([guest_path, text]) => ({
           guest_path,
           raw_value: encodeBase64(new TextEncoder().encode(text)),
-          // Agents drop to an unprivileged user and have to read their token (molecule.md §8.5).
+          // Agents drop to an unprivileged user and have to read their token (docs/facts/molecule.md §8.5).
           mode: 0o644,
         }),
       ),
@@ -42,7 +42,7 @@ export function flyConfig(
         protocol: 'tcp',
         internal_port: spec.port,
         // This control plane decides when a machine sleeps. Fly's own autostop treats all machines of an app as one pool,
-        // and autostart would let any stray request undo a pause (fly.md §4.3, §11.12).
+        // and autostart would let any stray request undo a pause (docs/facts/fly.md §4.3, §11.12).
         autostart: false,
         autostop: 'off',
         // No `min_machines_running`: it counts machines of a region, and ours are not interchangeable.
@@ -50,7 +50,7 @@ export function flyConfig(
           {
             port,
             handlers: [...handlers],
-            // Fly ends connections that are silent for 60 s; agents think for longer (fly.md §7.5).
+            // Fly ends connections that are silent for 60 s; agents think for longer (docs/facts/fly.md §7.5).
             http_options: { idle_timeout: 3600, response: { pristine: true } },
           },
         ],
@@ -65,11 +65,11 @@ export function flyConfig(
         interval: '30s',
         timeout: '5s',
         grace_period: '10s',
-        // Shown, and not acted upon: a failing check must not cut a busy agent off from its callers (fly.md §4.4).
+        // Shown, and not acted upon: a failing check must not cut a busy agent off from its callers (docs/facts/fly.md §4.4).
         kind: 'informational',
       },
     },
-    // A clean exit stays stopped, so that an agent can end itself; a crash is tried again a few times (fly.md §4.2).
+    // A clean exit stays stopped, so that an agent can end itself; a crash is tried again a few times (docs/facts/fly.md §4.2).
     restart: { policy: 'on-failure', max_retries: MAX_RESTARTS },
     stop_config: { signal: 'SIGTERM', timeout: '30s' },
     auto_destroy: false,

@@ -1,5 +1,5 @@
 // What a Fly error means to a workspace: a code, a sentence and a way out. Fly's own text is not passed on: it may name
-// things of the operator's, and people need to know what to do (molecule.md §5.16).
+// things of the operator's, and people need to know what to do (docs/facts/molecule.md §5.16).
 import { FlyError, type FlyErrorCode } from '../../fly/errors.ts'
 import type { MachineSpec } from '../../machines/machine-spec.ts'
 import { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from '../provisioner.ts'

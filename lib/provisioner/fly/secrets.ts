@@ -21,7 +21,7 @@ const variableName = (labels: MachineLabels, variable: string) => `${prefixOf(la
 const fileName = (labels: MachineLabels, path: string) =>
   `${prefixOf(labels)}_F_${path.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()}`
 
-/** What has to be set in the app before the machine is made. A file's value is base64 by itself (fly.md §4.2). */
+/** What has to be set in the app before the machine is made. A file's value is base64 by itself (docs/facts/fly.md §4.2). */
 export function appSecrets({ labels, secretFiles, secrets }: MachineSpec): Record<string, string> {
   const variables = Object.entries(secrets).map(([name, value]) => [variableName(labels, name), value])
   const files = Object.entries(secretFiles).map(([path, text]) => [
