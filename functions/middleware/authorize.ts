@@ -7,6 +7,7 @@ import { mayCommunicate } from '../../lib/a2a/peer-access.ts'
 import { authorize, type RouteAccess } from '../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'
 import { DomainError, workspaceNotFound } from '../../lib/platform/errors.ts'
+import { isUuid } from '../../lib/platform/uuid.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
 import type { Authenticate, RequestInfo } from '../http/authenticate.ts'
@@ -52,9 +53,6 @@ export function authorizeRequests(services: Services, identify: Authenticate) {
     }
   })
 }
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const isUuid = (id: string | undefined): id is string => id !== undefined && UUID.test(id)
 
 const WHO_IS_FOUND = 'A workspace finds itself, its siblings, and whoever is above or below it.'
 

@@ -6,6 +6,7 @@ import { listAudit, outcomeOf, recordAudit } from '../../lib/audit/audit.ts'
 import { callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText, toPostgresText } from '../../lib/platform/postgres-text.ts'
+import { isUuid } from '../../lib/platform/uuid.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
 import { requestInfo } from '../http/request-info.ts'
@@ -24,8 +25,6 @@ const CHATTER = new Set([
 const SENSITIVE = new Set(['GET /workspaces/:id/secrets/values', 'GET /admin/workspaces/:id/test-token'])
 
 const isAudited = (door: string) => SENSITIVE.has(door) || (!door.startsWith('GET ') && !CHATTER.has(door))
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Stands before the guard, and looks at what has become of the request when it is answered. */
 export function createAudit(services: Services) {
@@ -47,7 +46,7 @@ export function createAudit(services: Services) {
       request_id: c.get('requestId'),
       user_agent: toPostgresText(c.req.header('user-agent')?.slice(0, 200) ?? '') || null,
     }
-    const written = recordAudit(services, UUID.test(id) ? id : null, entry).catch((error: unknown) =>
+    const written = recordAudit(services, isUuid(id) ? id : null, entry).catch((error: unknown) =>
       services.log('error', 'an audit entry could not be written', { ...entry, error }),
     )
     c.executionCtx.waitUntil(written)

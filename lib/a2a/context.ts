@@ -1,4 +1,4 @@
-// The surroundings of the A2A proxy: everything that reconciling needs, and what forwarding messages needs.
+// What the A2A proxy needs: everything that reconciling needs, and what forwarding messages needs.
 import type { ActivityLog } from '../activity/activity-log.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'

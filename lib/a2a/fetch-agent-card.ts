@@ -1,43 +1,43 @@
-// A workspace's card for its callers: asked of the agent where it is awake, else the last one it was known by, because
-// looking at a card should not start a machine (a2a.md §3.2).
-import type { ProxyContext } from './context.ts'
-import { AgentCard } from '../reconcile/probe-agent.ts'
-import { workspaceNotFound } from '../platform/errors.ts'
+// The card of a workspace as its callers see it: requested from the agent while it is awake, else the last stored card, because
+// reading a card should not start a machine (docs/facts/a2a.md §3.2).
 import { AGENT_CARD_PATH } from '../machines/machine-spec.ts'
-import { rewriteCard } from './wire/agent-card.ts'
-import { collectResponse } from './response/collect-response.ts'
-import { exchange } from './exchange.ts'
-import { reasonNoRoute, readRoute, type Route } from './route.ts'
+import { workspaceNotFound } from '../platform/errors.ts'
+import { AgentCard } from '../reconcile/probe-agent.ts'
+import type { ProxyContext } from './context.ts'
 import { jsonRpcErrors } from './errors/error-encoder.ts'
+import { exchange } from './exchange.ts'
+import { collectResponse } from './response/collect-response.ts'
+import { noRouteError, readRoute, type Route } from './route.ts'
+import { rewriteCard } from './wire/agent-card.ts'
 import { NO_ENVELOPE } from './wire/json-rpc.ts'
 
-/** How long an agent has for its card, in milliseconds: there is another one to give. */
-const PATIENCE_MS = 5_000
+/** Longest silence of an agent that is asked for its card, in milliseconds. Short, because the stored card can be served. */
+const CARD_SILENCE_MS = 5_000
 
 const MAX_CARD_BYTES = 1024 * 1024
 
-/** Where agents keep their card: the second place is that of A2A 0.2. */
-const PLACES = [AGENT_CARD_PATH, '/.well-known/agent.json']
+/** Where agents serve their card: A2A 0.2 used the second path. */
+const CARD_PATHS = [AGENT_CARD_PATH, '/.well-known/agent.json']
 
 export type ServedCard = {
   card: Record<string, unknown>
-  /** The agent did not answer; this is what it said before. */
+  /** The agent does not answer; this is its last known card. */
   isStored: boolean
 }
 
 /**
- * @param version the caller's `A2A-Version`: agents of both lines have a card for each
- * @throws ProxyError for a workspace that is removed or has never shown a card; DomainError `not_found`
+ * @param version the caller's `A2A-Version`: an agent may have a card for each protocol line
+ * @throws ProxyError for a workspace that has no card yet; DomainError `not_found`, also for one that is removed
  */
 export async function fetchAgentCard(
-  services: ProxyContext,
+  services: Pick<ProxyContext, 'config' | 'db' | 'now' | 'provisioner' | 'transport'>,
   input: { id: string; version: string | undefined; publicUrl: string },
 ): Promise<ServedCard> {
   const { row, route } = await readRoute(services, input.id, 'look')
   if (row.status === 'removed') throw workspaceNotFound()
-  const live = route === undefined ? undefined : await askForCard(services, route, input.version)
+  const live = route === undefined ? undefined : await requestCard(services, route, input.version)
   const card = live ?? row.agentCard
-  if (card === null) throw reasonNoRoute(row)
+  if (card === null) throw noRouteError(row)
   const options = {
     url: `${input.publicUrl}/workspaces/${row.id}/a2a`,
     secured: services.config.adminTokens.length > 0,
@@ -45,15 +45,15 @@ export async function fetchAgentCard(
   return { card: rewriteCard(card, options), isStored: live === undefined }
 }
 
-async function askForCard(
-  services: ProxyContext,
+async function requestCard(
+  { transport }: Pick<ProxyContext, 'transport'>,
   route: Route,
   version: string | undefined,
 ): Promise<Record<string, unknown> | undefined> {
-  for (const path of PLACES) {
+  for (const path of CARD_PATHS) {
     const { answer, reply } = collectResponse(MAX_CARD_BYTES)
     const outcome = await exchange({
-      transport: services.transport,
+      transport,
       request: {
         origin: route.origin,
         path,
@@ -65,10 +65,10 @@ async function askForCard(
           ...(version === undefined ? {} : { 'a2a-version': version }),
         },
         body: undefined,
-        silenceMs: PATIENCE_MS,
+        silenceMs: CARD_SILENCE_MS,
       },
       reply,
-      voice: jsonRpcErrors(NO_ENVELOPE),
+      errors: jsonRpcErrors(NO_ENVELOPE),
     })
     if (outcome.kind === 'answered' && outcome.status === 200) return parseCard(answer().body)
   }

@@ -1,12 +1,13 @@
-// How much one caller may ask and one workspace is asked at once. Counted in this process (lib/platform/rate-limit.ts).
+// How many requests a caller may send, and how many a workspace serves at the same time. Counted in this process
+// (lib/platform/rate-limit.ts).
 import { createRateCounter } from '../platform/rate-limit.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 
-/** One of a workspace's places, for as long as a request is under way. */
+/** One of a workspace's concurrent requests, from its start to `release`. */
 export type RequestSlot = {
-  /** Says that the request lives. */
+  /** Reports activity on the request. */
   touch(): void
-  /** Says that its answer is a stream. */
+  /** Reports that its answer is a stream. */
   markStreaming(): void
   release(): void
 }
@@ -18,38 +19,38 @@ export type Limits = {
    * @throws ProxyError RATE_LIMITED
    */
   countRequest(caller: string): Record<string, string>
-  /** Takes a place at a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
+  /** Takes a slot of a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   acquire(workspaceId: string): RequestSlot
-  /** Workspaces at which places are taken. */
+  /** Workspaces with requests in flight. */
   busyWorkspaces(): string[]
-  /** Places taken, at all workspaces together, and those of them whose answer is a stream. */
+  /** Requests in flight at all workspaces together, and how many of them are streams. */
   inFlight(): { requests: number; streams: number }
 }
 
-/** When it was heard of last, and what its answer is. */
-type Taken = { seenAt: number; isStream: boolean }
+type SlotState = { lastActivityAt: number; isStream: boolean }
 
 type Options = {
   /** 0 for no limit. */
   perMinute: number
   maxInFlight: number
   /**
-   * For how long a request may be unheard of, in milliseconds. A Worker whose caller hangs up is ended without being told, in the
-   * middle of whatever it does: its place has to come free by itself.
+   * After how many milliseconds without activity a slot may be taken by another request. A Worker whose caller disconnects is
+   * ended without notice, so its slot is never released.
    */
   forgetMs: number
   now: () => number
 }
 
 export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options): Limits {
-  const inFlight = new Map<string, Map<RequestSlot, Taken>>()
+  const inFlight = new Map<string, Map<RequestSlot, SlotState>>()
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
-  function placesAt(workspaceId: string): Map<RequestSlot, Taken> {
-    const places = inFlight.get(workspaceId) ?? new Map<RequestSlot, Taken>()
-    if (places.size < maxInFlight) return places
-    for (const [place, { seenAt }] of places) if (seenAt + forgetMs <= now()) places.delete(place)
-    return places
+  function slotsOf(workspaceId: string): Map<RequestSlot, SlotState> {
+    const slots = inFlight.get(workspaceId) ?? new Map<RequestSlot, SlotState>()
+    if (slots.size < maxInFlight) return slots
+    for (const [slot, { lastActivityAt }] of slots)
+      if (lastActivityAt + forgetMs <= now()) slots.delete(slot)
+    return slots
   }
 
   return {
@@ -64,27 +65,27 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
     busyWorkspaces: () => [...inFlight.keys()],
 
     inFlight() {
-      const taken = [...inFlight.values()].flatMap((places) => [...places.values()])
-      return { requests: taken.length, streams: taken.filter(({ isStream }) => isStream).length }
+      const states = [...inFlight.values()].flatMap((slots) => [...slots.values()])
+      return { requests: states.length, streams: states.filter(({ isStream }) => isStream).length }
     },
 
     acquire(workspaceId) {
-      const places = placesAt(workspaceId)
-      if (places.size >= maxInFlight) {
-        const message = `the workspace is busy with ${places.size} requests: wait for one to end`
+      const slots = slotsOf(workspaceId)
+      if (slots.size >= maxInFlight) {
+        const message = `the workspace is busy with ${slots.size} requests: wait for one to end`
         throw new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
       }
-      const taken: Taken = { seenAt: now(), isStream: false }
-      const place: RequestSlot = {
-        touch: () => void (taken.seenAt = now()),
-        markStreaming: () => void (taken.isStream = true),
+      const state: SlotState = { lastActivityAt: now(), isStream: false }
+      const slot: RequestSlot = {
+        touch: () => void (state.lastActivityAt = now()),
+        markStreaming: () => void (state.isStream = true),
         release() {
-          places.delete(place)
-          if (places.size === 0 && inFlight.get(workspaceId) === places) inFlight.delete(workspaceId)
+          slots.delete(slot)
+          if (slots.size === 0 && inFlight.get(workspaceId) === slots) inFlight.delete(workspaceId)
         },
       }
-      inFlight.set(workspaceId, places.set(place, taken))
-      return place
+      inFlight.set(workspaceId, slots.set(slot, state))
+      return slot
     },
   }
 }

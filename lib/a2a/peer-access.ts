@@ -1,9 +1,13 @@
-// Which workspaces an agent may send to: those that the tree allows. Kept for seconds.
-import type { ProxyContext } from './context.ts'
+// Which workspaces an agent may send messages to, as the workspace tree allows it. Answers are cached for seconds.
 import { canCommunicate } from '../registry/can-communicate.ts'
+import type { ProxyContext } from './context.ts'
 
-/** Quick where the answer is known. */
-export function mayCommunicate(services: ProxyContext, from: string, to: string): boolean | Promise<boolean> {
+/** Synchronous where the answer is cached, so that a message costs no extra turn of the event loop. */
+export function mayCommunicate(
+  services: Pick<ProxyContext, 'db' | 'peerAccess'>,
+  from: string,
+  to: string,
+): boolean | Promise<boolean> {
   const key = `${from} ${to}`
   return services.peerAccess.peek(key) ?? read()
 

@@ -1,313 +1,193 @@
-// The road of one A2A request: wait for the workspace, send to its machine, hand the answer on, and try again only where
-// nothing can have been delivered or nothing is changed by it. Writes nothing before the answer, and reads nothing that was
-// read a few seconds ago.
-import type { Core } from '../platform/context.ts'
-import type { ProxyContext } from './context.ts'
+// Carries one A2A request: waits for the workspace, sends to its machine, passes the answer on, and repeats only what cannot have been
+// delivered or changes nothing. Before the answer it writes nothing, and it reads nothing that was read a few seconds ago.
 import { withRequestBudget } from '../platform/subrequest-budget.ts'
-import { type Caller, callerKey } from '../auth/caller.ts'
 import { scheduleRecheck } from '../reconcile/schedule-recheck.ts'
-import { keepWorkspaceAwake, resolveRoute } from './resolve-route.ts'
-import { rewriteExtendedCard } from './wire/agent-card.ts'
-import { normalizeMessage } from './wire/normalize-message.ts'
-import { beginKeepaliveStream } from './response/keepalive-stream.ts'
-import { exchange, type Outcome } from './exchange.ts'
-import { type HeaderPairs, requestHeaders } from './wire/headers.ts'
-import { type Envelope, isExtendedCard, isRead, isStream } from './wire/json-rpc.ts'
-import type { RequestSlot } from './limits.ts'
+import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
+import type { ExchangeOutcome } from './exchange.ts'
+import type { RequestSlot } from './limits.ts'
+import { logFailure, recordActivity, traceAttempt } from './record-exchange.ts'
+import { type A2aRequest, bindingOf, errorEncoderOf, isReadOnly, wantsStream } from './request.ts'
+import { resolveRoute } from './resolve-route.ts'
+import { beginKeepaliveStream } from './response/keepalive-stream.ts'
 import { type ResponseWriter, sendResponse, toBytes } from './response/response-writer.ts'
 import type { Route } from './route.ts'
-import { jsonRpcErrors, restErrors, type ErrorEncoder } from './errors/error-encoder.ts'
-
-export type A2aRequest = {
-  workspaceId: string
-  caller: Caller
-  requestId: string
-  /** The HTTP method. */
-  method: string
-  /** Path below the workspace's A2A door: empty for JSON-RPC, `/message:send` and the like for HTTP+JSON. As it came. */
-  tail: string
-  /** `?…`, or empty. */
-  query: string
-  headers: HeaderPairs
-  /** The `Connection` header, whose names stay behind. */
-  connection: string | undefined
-  body: Uint8Array | undefined
-  /** The body as text, where it is JSON by its type and may be completed. */
-  text: string | undefined
-  envelope: Envelope
-  /** Where callers reach us, without a trailing slash. */
-  publicUrl: string
-  /** How long the caller waits for a workspace that is on its way, in milliseconds; undefined: as long as is usual. */
-  waitMs: number | undefined
-}
+import { sendToAgent } from './send-to-agent.ts'
+import { normalizeMessage } from './wire/normalize-message.ts'
 
 export type ProxyOptions = {
   reply: ResponseWriter
-  /** Work that goes on after the answer. */
+  /** Registers work that continues after the answer. */
   waitUntil: (work: Promise<unknown>) => void
 }
 
-/** How long a caller is kept waiting for a workspace that is on its way: proxies on the way give up at about 100 s. */
-const WAIT_MS = 60_000
+/** How long a caller waits for a workspace that is starting: intermediaries close idle connections at about 100 s. */
+const DEFAULT_WAIT_MS = 60_000
 
-/** A caller of a stream is told that it waits, after this long: what wakes up sooner can still answer with its own status. */
-const EARLY_MS = 1_000
+/** A stream gets its first comment after this time. A workspace that wakes sooner still answers with its own status. */
+const KEEPALIVE_AFTER_MS = 1_000
 
-/** Requests that are not spent on trying again. */
-const KEPT = 4
+/** Subrequests that are kept for the end of a request rather than spent on another attempt. */
+const RESERVED_SUBREQUESTS = 4
 
-/** For how long a connection that did not come about is tried again. */
+/** How long attempts are repeated after the first failure. */
 const RETRY_MS = 5_000
 
-export const errorEncoderOf = (request: Pick<A2aRequest, 'tail' | 'envelope'>): ErrorEncoder =>
-  request.tail === '' ? jsonRpcErrors(request.envelope) : restErrors
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1_000
 
 /**
- * Carries one request to its workspace's agent. Says everything there is to say to the caller.
- * @returns how it ended; `failed` was told to the caller too
+ * Carries one request to its workspace's agent and writes the whole answer to the caller.
+ * @returns how it ended; a `failed` outcome has also been written to the caller
  */
 export async function proxyRequest(
   services: ProxyContext,
   request: A2aRequest,
-  travel: ProxyOptions,
-): Promise<Outcome> {
-  const { workspaceId } = request
-  const started = performance.now()
-  const place = services.limits.acquire(workspaceId)
-  let outcome: Outcome
+  options: ProxyOptions,
+): Promise<ExchangeOutcome> {
+  const startedAt = performance.now()
+  const slot = services.limits.acquire(request.workspaceId)
+  let outcome: ExchangeOutcome
   try {
-    outcome = await attemptUntilAnswered(services, request, travel, place)
+    outcome = await new ProxiedCall(services, request, options, slot).run()
   } finally {
-    place.release()
+    slot.release()
   }
-  logTrouble(services, request, outcome)
-  noteActivity(services, request, outcome, Math.round(performance.now() - started), travel)
+  logFailure(services, request, outcome)
+  const durationMs = Math.round(performance.now() - startedAt)
+  const written = recordActivity(services, request, outcome, durationMs)
+  if (written !== undefined) options.waitUntil(written)
   return outcome
 }
 
-async function attemptUntilAnswered(
-  services: ProxyContext,
-  request: A2aRequest,
-  { reply: first, waitUntil }: ProxyOptions,
-  place: RequestSlot,
-): Promise<Outcome> {
-  const { workspaceId } = request
-  const left = new AbortController()
-  // Once for all attempts: what is sent again has the id that it had.
-  const body = bodyOf(request)
-  let reply = first
-  const patience = {
-    ms: request.waitMs ?? (wantsStream(request) ? services.config.a2a.silenceMs : WAIT_MS),
-    signal: left.signal,
-    waitUntil,
-    onWait() {
-      if (!wantsStream(request) || request.waitMs === 0) return
-      void begin()
-    },
+/** The attempts of one request. */
+class ProxiedCall {
+  readonly #services: ProxyContext
+  readonly #request: A2aRequest
+  readonly #waitUntil: ProxyOptions['waitUntil']
+  readonly #slot: RequestSlot
+  readonly #disconnected = new AbortController()
+  /** Where the runtime writes to. */
+  readonly #caller: ResponseWriter
+  /** Where the answer is written: the caller, or a stream that began while the workspace was starting. */
+  #reply: ResponseWriter
+  #isWaiting = false
+  #budgeted: ProxyContext | undefined
+
+  constructor(
+    services: ProxyContext,
+    request: A2aRequest,
+    { reply, waitUntil }: ProxyOptions,
+    slot: RequestSlot,
+  ) {
+    this.#services = services
+    this.#request = request
+    this.#waitUntil = waitUntil
+    this.#slot = slot
+    this.#caller = reply
+    this.#reply = reply
   }
-  let arrived = false
-  async function begin(): Promise<void> {
-    await services.sleep(EARLY_MS, left.signal)
-    if (left.signal.aborted || arrived || reply !== first) return
-    reply = beginKeepaliveStream(first)
-    reply.onDisconnect = () => left.abort()
+
+  async run(): Promise<ExchangeOutcome> {
+    const services = this.#services
+    const request = this.#request
+    // Completed once, so that every attempt has the same message id.
+    const body = completeBody(request)
+    let retryUntil: number | undefined
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      this.#watchCaller()
+      const route = await this.#findRoute()
+      if (route instanceof ProxyError) return this.#sendError(route)
+      if (this.#isGone) return { kind: 'gone' }
+      const attempt = { request, body, route, reply: this.#reply, slot: this.#slot }
+      const outcome = await traceAttempt(services, request, () =>
+        sendToAgent(this.#budgeted ?? services, attempt),
+      )
+      if (outcome.kind !== 'failed') return outcome
+      // The cached route may be the cause.
+      services.routes.delete(request.workspaceId)
+      const now = services.now().getTime()
+      retryUntil ??= now + RETRY_MS
+      if (now >= retryUntil || !this.#mayRepeat(outcome.error)) {
+        if (mayBeMachineFault(outcome.error))
+          this.#waitUntil(scheduleRecheck(this.#withBudget(), request.workspaceId, route.generation))
+        return this.#sendError(outcome.error)
+      }
+      this.#watchCaller()
+      await services.sleep(pauseMs, this.#disconnected.signal)
+      if (this.#isGone) return { kind: 'gone' }
+    }
   }
-  let counted: ProxyContext | undefined
-  // Most messages need none of it, and are not to pay for it.
-  const own = () => (counted ??= withRequestBudget(services))
-  let retryUntil: number | undefined
-  for (let pause = 50; ; pause = Math.min(pause * 2, 1_000)) {
-    arrived = false
-    first.onDisconnect = () => left.abort()
-    let route: Route
+
+  /** Most requests need no budget of their own, so it is made at first use. */
+  #withBudget(): ProxyContext {
+    return (this.#budgeted ??= withRequestBudget(this.#services))
+  }
+
+  /** While no exchange watches for it, a disconnect ends waiting. */
+  #watchCaller(): void {
+    this.#caller.onDisconnect = () => this.#disconnected.abort()
+  }
+
+  get #isGone(): boolean {
+    return this.#disconnected.signal.aborted
+  }
+
+  /** @returns the error that the caller gets when there is no route */
+  async #findRoute(): Promise<Route | ProxyError> {
+    const request = this.#request
+    const cached = this.#services.routes.peek(request.workspaceId)
+    if (cached !== undefined) return cached
+    const isStream = wantsStream(request)
+    this.#isWaiting = true
     try {
-      route = services.routes.peek(workspaceId) ?? (await resolveRoute(own(), workspaceId, patience))
+      return await resolveRoute(this.#withBudget(), request.workspaceId, {
+        ms: request.waitMs ?? (isStream ? this.#services.config.a2a.silenceMs : DEFAULT_WAIT_MS),
+        signal: this.#disconnected.signal,
+        waitUntil: this.#waitUntil,
+        onWait: () => {
+          if (isStream && request.waitMs !== 0) void this.#beginKeepalive()
+        },
+      })
     } catch (error) {
-      // Once the stream has begun, nobody else can tell the caller.
-      if (!(error instanceof ProxyError) && reply === first) throw error
-      return tell(reply, errorEncoderOf(request), error instanceof ProxyError ? error : unavailable(error))
+      if (error instanceof ProxyError) return error
+      // Once a stream has begun, the error can only be written here.
+      if (this.#reply === this.#caller) throw error
+      return new ProxyError('UNAVAILABLE', 'the workspace cannot be read from the database now', {
+        cause: error,
+      })
     } finally {
-      arrived = true
+      this.#isWaiting = false
     }
-    if (left.signal.aborted) return { kind: 'gone' }
-    const outcome = await traced(services, request, () =>
-      sendOnce(counted ?? services, request, body, route, reply, place),
-    )
-    if (outcome.kind !== 'failed') return outcome
-    // Whatever we knew of its machine may be what was wrong.
-    services.routes.delete(workspaceId)
-    const now = services.now().getTime()
-    retryUntil ??= now + RETRY_MS
-    if (now >= retryUntil || !mayRepeat(request, outcome.error) || own().budget.left() < KEPT) {
-      if (isTrouble(outcome.error)) waitUntil(scheduleRecheck(own(), workspaceId, route.generation))
-      return tell(reply, errorEncoderOf(request), outcome.error)
-    }
-    first.onDisconnect = () => left.abort()
-    await services.sleep(pause, left.signal)
-    if (left.signal.aborted) return { kind: 'gone' }
+  }
+
+  async #beginKeepalive(): Promise<void> {
+    await this.#services.sleep(KEEPALIVE_AFTER_MS, this.#disconnected.signal)
+    if (this.#isGone || !this.#isWaiting || this.#reply !== this.#caller) return
+    this.#reply = beginKeepaliveStream(this.#caller)
+    this.#reply.onDisconnect = () => this.#disconnected.abort()
+  }
+
+  // What may have been delivered is sent again only if it changes nothing (docs/facts/a2a.md §3.7).
+  #mayRepeat(error: ProxyError): boolean {
+    if (!mayBeMachineFault(error)) return false
+    if (error.delivered !== 'no' && !isReadOnly(this.#request)) return false
+    return this.#withBudget().budget.left() >= RESERVED_SUBREQUESTS
+  }
+
+  #sendError(error: ProxyError): ExchangeOutcome {
+    const { body, headers, status } = errorEncoderOf(this.#request).answer(error)
+    sendResponse(this.#reply, status, headers, body)
+    return { kind: 'failed', error }
   }
 }
 
-/** Says to a caller who was not told anything yet why there is no answer. */
-function tell(reply: ResponseWriter, voice: ErrorEncoder, error: ProxyError): Outcome {
-  const { body, headers, status } = voice.answer(error)
-  sendResponse(reply, status, headers, body)
-  return { kind: 'failed', error }
-}
-
-const unavailable = (cause: unknown) =>
-  new ProxyError('UNAVAILABLE', 'the control plane cannot look the workspace up now', { cause })
-
-const wantsStream = ({ envelope, tail }: A2aRequest): boolean =>
-  tail === '' ? isStream(envelope.method) : /:(stream|subscribe)$/.test(tail)
-
-/** It may be the machine's fault, not the agent's. */
-const isTrouble = ({ reason }: ProxyError) =>
+const mayBeMachineFault = ({ reason }: ProxyError): boolean =>
   reason === 'AGENT_UNREACHABLE' || reason === 'AGENT_CONNECTION_LOST'
 
-// Nothing that may have been delivered is ever sent twice, unless it only reads (a2a.md §3.7).
-function mayRepeat(request: A2aRequest, error: ProxyError): boolean {
-  if (!isTrouble(error)) return false
-  if (error.delivered === 'no') return true
-  return request.tail === '' ? isRead(request.envelope.method) : request.method === 'GET'
-}
-
-/** One attempt as a span; the agent's own spans become its children. */
-function traced(services: Core, request: A2aRequest, send: () => Promise<Outcome>): Promise<Outcome> {
-  const { envelope, method, requestId, tail, workspaceId } = request
-  const attributes = {
-    'molecule.workspace_id': workspaceId,
-    'molecule.request_id': requestId,
-    'rpc.method': tail === '' ? envelope.method : undefined,
-    'http.request.method': method,
-  }
-  return services.tracer.span('A2A exchange', { kind: 'client', attributes }, async (span) => {
-    const outcome = await send()
-    if (outcome.kind === 'answered') span.set({ 'http.response.status_code': outcome.status })
-    else if (outcome.kind === 'gone') span.set({ 'molecule.outcome': 'gone' })
-    else {
-      span.set({ 'molecule.outcome': outcome.kind, 'molecule.delivered': outcome.error.delivered })
-      span.fail(outcome.error.reason)
-    }
-    return outcome
-  })
-}
-
-async function sendOnce(
-  services: ProxyContext,
-  request: A2aRequest,
-  body: Uint8Array | undefined,
-  route: Route,
-  reply: ResponseWriter,
-  place: RequestSlot,
-): Promise<Outcome> {
-  const { caller, envelope, requestId, tail, workspaceId } = request
-  const binding = tail === '' ? 'json-rpc' : 'rest'
-  const base = binding === 'rest' ? route.paths.rest : route.paths.jsonRpc
-  if (base === undefined) {
-    const message = 'the agent does not offer HTTP+JSON: post JSON-RPC to the address in its card'
-    return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', message) }
-  }
-  const traceparent = services.tracer.traceparent()
-  const tracing = traceparent === undefined ? {} : { traceparent }
-  const isCard = binding === 'rest' ? EXTENDED_CARD_PATH.test(tail) : isExtendedCard(envelope.method)
-  const rest = route.hasIdlePolicy ? keepWorkspaceAwake(services, workspaceId) : undefined
-  try {
-    return await exchange({
-      transport: (sent, receiver) =>
-        services.transport(sent, {
-          ...receiver,
-          head(status, headers, connection) {
-            if (isEventStream(headers)) place.markStreaming()
-            receiver.head(status, headers, connection)
-          },
-          data(chunk) {
-            place.touch()
-            receiver.data(chunk)
-          },
-        }),
-      request: {
-        origin: route.origin,
-        path: `${base}${tail}${request.query}`,
-        method: request.method,
-        headers: requestHeaders(request.headers, request.connection, {
-          ...route.headers,
-          'x-request-id': requestId,
-          ...tracing,
-          ...(caller.kind === 'workspace' ? { 'x-workspace-id': caller.workspaceId } : {}),
-        }),
-        body,
-        silenceMs: services.config.a2a.silenceMs,
-      },
-      reply,
-      voice: errorEncoderOf(request),
-      rewrite: isCard
-        ? (answer) =>
-            rewriteExtendedCard(answer, binding, {
-              url: `${request.publicUrl}/workspaces/${workspaceId}/a2a`,
-              secured: services.config.adminTokens.length > 0,
-            })
-        : undefined,
-    })
-  } finally {
-    rest?.()
-  }
-}
-
-const isEventStream = (headers: HeaderPairs) =>
-  headerOf(headers, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true
-
-/** `/v1/card` in 0.3, `/extendedAgentCard` in 1.0, either below a tenant (a2a.md §2.9). */
-const EXTENDED_CARD_PATH = /\/(v1\/card|extendedAgentCard)$/
-
-function bodyOf({ body, envelope, tail, text }: A2aRequest): Uint8Array | undefined {
-  if (tail !== '' || text === undefined || body === undefined) return body
+function completeBody(request: A2aRequest): Uint8Array | undefined {
+  const { body, envelope, text } = request
+  if (bindingOf(request) !== 'json-rpc' || text === undefined || body === undefined) return body
   const completed = normalizeMessage(text, envelope)
   return completed === text ? body : toBytes(completed)
-}
-
-/** Why a message found no answer; one line, with what its caller was told. */
-function logTrouble({ log, tracer }: Core, request: A2aRequest, outcome: Outcome): void {
-  if (!('error' in outcome)) return
-  const { delivered, message, reason } = outcome.error
-  log('info', 'an A2A request got no answer', {
-    request_id: request.requestId,
-    workspace_id: request.workspaceId,
-    reason,
-    delivered,
-    detail: message,
-    traceparent: tracer.traceparent() ?? headerOf(request.headers, 'traceparent'),
-  })
-}
-
-function headerOf(headers: HeaderPairs, wanted: string): string | undefined {
-  for (const [name, value] of headers) if (name === wanted) return value
-  return undefined
-}
-
-// Bodies are the agents' and their callers' own: what is kept is that there was a message, from whom, and how it went.
-function noteActivity(
-  services: ProxyContext,
-  request: A2aRequest,
-  outcome: Outcome,
-  durationMs: number,
-  { waitUntil }: ProxyOptions,
-): void {
-  const { caller, envelope, tail, workspaceId } = request
-  const error = 'error' in outcome ? outcome.error : undefined
-  const method = tail === '' ? (envelope.method ?? null) : `${request.method} ${tail}`
-  const written = services.activity.record({
-    workspaceId,
-    type: 'a2a_receive',
-    sourceId: caller.kind === 'workspace' ? caller.workspaceId : null,
-    targetId: workspaceId,
-    method,
-    summary: `${method ?? 'a request'} from ${callerKey(caller)}`,
-    durationMs,
-    status: outcome.kind === 'answered' && outcome.status < 400 ? 'ok' : 'error',
-    errorDetail: error?.message ?? (outcome.kind === 'gone' ? 'the caller hung up' : null),
-    at: services.now(),
-  })
-  if (written !== undefined) waitUntil(written)
 }

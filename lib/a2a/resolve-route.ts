@@ -1,84 +1,79 @@
-// Messages and sleep: a message waits for a workspace that is on its way, wakes one that is hibernated, and while its answer
-// takes, the idle policy leaves the workspace alone.
-import type { Core } from '../platform/context.ts'
-import type { ProxyContext } from './context.ts'
-import { isStopping } from '../platform/context.ts'
-import { reconcileNow } from '../reconcile/reconcile-now.ts'
-import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
+// Finds the route of a message: waits for a workspace that is starting, wakes one that is hibernated, and keeps a workspace with an idle
+// policy awake while an answer takes long.
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
-import { COMING, readRoute, reasonNoRoute, type Route } from './route.ts'
+import { type Core, isStopping } from '../platform/context.ts'
+import { reconcileNow } from '../reconcile/reconcile-now.ts'
+import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
+import type { ProxyContext } from './context.ts'
+import { LEADS_TO_READY, noRouteError, readRoute, type Route } from './route.ts'
 
-/** An exchange that goes on counts as work this often, in milliseconds: well within the shortest idle time of a minute. */
-const TOUCH_MS = 20_000
+/** How often a long exchange marks its workspace as active, in milliseconds: well within the shortest idle time of a minute. */
+const TOUCH_INTERVAL_MS = 20_000
 
-/** Requests that are not spent on waiting, but on what comes after. */
-const KEPT = 8
+/** Subrequests that are kept for what follows the wait. */
+const RESERVED_SUBREQUESTS = 8
 
 export type WaitOptions = {
   /** Longest wait for the workspace, in milliseconds. */
   ms: number
-  /** Aborted when nobody waits any more. */
+  /** Aborted when the route is not needed any more. */
   signal: AbortSignal | undefined
-  /** Work that goes on after the answer. */
+  /** Registers work that continues after the answer. */
   waitUntil: (work: Promise<unknown>) => void
   /** Called once, before the first wait. */
   onWait?: () => void
 }
 
 /**
- * The way to a workspace's agent, awake if it can be.
- * @throws ProxyError saying why there is none; DomainError `not_found`
+ * The route to a workspace's agent. Wakes the workspace if needed.
+ * @throws ProxyError with the reason when there is none; DomainError `not_found`
  */
-export async function resolveRoute(
-  services: ProxyContext,
-  id: string,
-  patience: WaitOptions,
-): Promise<Route> {
-  const until = services.now().getTime() + patience.ms
-  for (let waited = false; ; waited = true) {
-    const found = await read(services, id)
+export async function resolveRoute(services: ProxyContext, id: string, wait: WaitOptions): Promise<Route> {
+  const until = services.now().getTime() + wait.ms
+  for (let hasWaited = false; ; hasWaited = true) {
+    const found = await readCached(services, id)
     if ('origin' in found) return found
-    if (!COMING.includes(found.status)) throw reasonNoRoute(found)
+    if (!LEADS_TO_READY.includes(found.status)) throw noRouteError(found)
     if (found.status === 'hibernated') {
       await wakeWorkspace(services, found)
-      patience.waitUntil(reconcileNow(services, id))
+      wait.waitUntil(reconcileNow(services, id))
     }
     const leftMs = until - services.now().getTime()
-    const isOver = leftMs <= 0 || services.budget.left() < KEPT || isStopping(services)
-    if (isOver || patience.signal?.aborted === true) throw reasonNoRoute(found)
-    if (!waited) patience.onWait?.()
-    // Settled, and yet without a machine to send to: the next sweep makes one.
-    if (!isTransient(found.status) && found.status !== 'hibernated')
-      await services.sleep(250, patience.signal)
-    else await waitUntilSettled(services, id, leftMs / 1000, patience.signal)
+    const mustStop = leftMs <= 0 || services.budget.left() < RESERVED_SUBREQUESTS || isStopping(services)
+    if (mustStop || wait.signal?.aborted === true) throw noRouteError(found)
+    if (!hasWaited) wait.onWait?.()
+    // At rest and without a machine: the next sweep makes one.
+    if (!isTransient(found.status) && found.status !== 'hibernated') await services.sleep(250, wait.signal)
+    else await waitUntilSettled(services, id, leftMs / 1000, wait.signal)
   }
 }
 
-async function read(services: ProxyContext, id: string) {
-  const routes = services.routes
-  const known = routes.peek(id)
-  if (known !== undefined) return known
+/** @returns the route, or the workspace's row where it is not awake */
+async function readCached(services: ProxyContext, id: string) {
+  const { routes } = services
+  const cached = routes.peek(id)
+  if (cached !== undefined) return cached
   let row: Awaited<ReturnType<typeof readRoute>>['row'] | undefined
   const route = await routes.load(id, async () => {
     const found = await readRoute(services, id, 'use')
     row = found.row
     return found.route
   })
-  // Somebody else's read found it not awake: what it is, is read again.
+  // If another request's read found no route, this one has no row yet.
   return route ?? row ?? (await readRoute(services, id, 'use')).row
 }
 
-/** Keeps a workspace with an idle policy awake until the returned function is called, however long that is. */
+/** Keeps a workspace with an idle policy awake until the returned function is called. */
 export function keepWorkspaceAwake(services: Core, id: string): () => void {
-  const over = new AbortController()
-  const touch = async () => {
+  const ended = new AbortController()
+  const touchRepeatedly = async () => {
     for (;;) {
-      await services.sleep(TOUCH_MS, over.signal)
-      if (over.signal.aborted) return
+      await services.sleep(TOUCH_INTERVAL_MS, ended.signal)
+      if (ended.signal.aborted) return
       await touchWorkspace(services, id).catch(() => false)
     }
   }
-  void touch()
-  return () => over.abort()
+  void touchRepeatedly()
+  return () => ended.abort()
 }

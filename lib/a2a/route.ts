@@ -1,10 +1,10 @@
-// Where a workspace's messages go: its machine, if it is there to answer; otherwise the reason why not. Routes are kept for
-// seconds, and reading one marks a workspace with an idle policy as in use.
-import type { ReconcileContext } from '../reconcile/context.ts'
+// Where a workspace's messages are sent: the address of its machine, or the reason why there is none. Routes are cached for seconds, and
+// reading one marks a workspace with an idle policy as active.
 import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
+import type { ReconcileContext } from '../reconcile/context.ts'
 import { statusesWanting, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { interfacePaths, type InterfacePaths } from './wire/agent-card.ts'
@@ -12,13 +12,13 @@ import { ProxyError, type ProxyReason } from './errors/proxy-error.ts'
 
 export type Route = {
   workspaceId: string
-  /** Of the workspace when the route was read: news of an older one cannot end a newer route. */
+  /** The workspace's generation when the route was read: a failure of an older one does not end a newer route. */
   generation: number
   origin: string
-  /** What picks the machine, and our credential at its agent. */
+  /** Headers that select the machine, and the proxy's credential at its agent. */
   headers: Record<string, string>
   paths: InterfacePaths
-  /** It has an idle policy, so that long exchanges have to keep it awake. */
+  /** The workspace has an idle policy, so long exchanges must keep it awake. */
   hasIdlePolicy: boolean
 }
 
@@ -30,13 +30,13 @@ const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
 const isAwake = (row: Workspace) => AWAKE.includes(row.status)
 
 /**
- * Reads a workspace for a message. One statement both reads it and, for one that is to be used and has an idle policy, marks
- * it as in use: the policy compares the same column in the statement that puts it to sleep, so a message and a hibernation cannot both win.
- * @returns its route while it is awake, and the row
+ * Reads a workspace for a message. For the purpose `use` the same statement marks a workspace with an idle policy as active. The policy
+ * compares that column in the statement that hibernates, so a message and a hibernation cannot both succeed.
+ * @returns the row, and its route while it is awake
  * @throws DomainError `not_found`
  */
 export async function readRoute(
-  services: ReconcileContext,
+  services: Pick<ReconcileContext, 'db' | 'now' | 'provisioner'>,
   id: string,
   purpose: 'use' | 'look',
 ): Promise<{ row: Workspace; route: Route | undefined }> {
@@ -66,20 +66,20 @@ export async function readRoute(
     .where(eq(workspaces.id, id))
   if (found === undefined) throw workspaceNotFound()
   const { agentKey, touched: isTouched, ...row } = found
-  // It fell asleep between the two halves of the statement.
+  // It was hibernated between the two halves of the statement.
   if (purpose === 'use' && isAwake(row) && row.idleMinutes !== null && !isTouched)
     return { row: { ...row, status: 'hibernated' }, route: undefined }
   return { row, route: isAwake(row) ? await routeTo(services, row, agentKey) : undefined }
 }
 
 async function routeTo(
-  services: ReconcileContext,
+  { provisioner }: Pick<ReconcileContext, 'provisioner'>,
   row: Workspace,
   agentKey: string,
 ): Promise<Route | undefined> {
   const { app, generation, machineGeneration, machineId } = row
   if (app === null || machineId === null) return undefined
-  const { headers, url } = services.provisioner.endpoint({ app, machineId })
+  const { headers, url } = provisioner.endpoint({ app, machineId })
   const secret = await inboundSecret(agentKey, row.id, machineGeneration ?? generation)
   return {
     workspaceId: row.id,
@@ -91,7 +91,7 @@ async function routeTo(
   }
 }
 
-const REFUSALS: Record<WorkspaceStatus, [ProxyReason, string]> = {
+const NO_ROUTE: Record<WorkspaceStatus, [ProxyReason, string]> = {
   ready: ['WORKSPACE_STARTING', 'the workspace has no machine yet; ask again shortly'],
   degraded: ['WORKSPACE_STARTING', 'the workspace has no machine yet; ask again shortly'],
   provisioning: ['WORKSPACE_STARTING', 'the workspace is being provisioned; ask again shortly'],
@@ -102,13 +102,13 @@ const REFUSALS: Record<WorkspaceStatus, [ProxyReason, string]> = {
   removed: ['WORKSPACE_REMOVED', 'the workspace was removed'],
 }
 
-/** Why no message can be delivered to a workspace now. */
-export function reasonNoRoute({ reason, status }: Workspace): ProxyError {
-  const [code, message] = REFUSALS[status]
+/** The error for a workspace to which no message can be delivered now. */
+export function noRouteError({ reason, status }: Workspace): ProxyError {
+  const [code, message] = NO_ROUTE[status]
   return new ProxyError(code, message, {
     facts: { status, ...(reason === null ? {} : { cause: reason.code, detail: reason.message }) },
   })
 }
 
-/** Statuses that a message can wait for: they lead to an agent that answers. */
-export const COMING: readonly WorkspaceStatus[] = [...statusesWanting('started'), 'hibernated']
+/** Statuses that a message can wait for, because `ready` follows. */
+export const LEADS_TO_READY: readonly WorkspaceStatus[] = [...statusesWanting('started'), 'hibernated']

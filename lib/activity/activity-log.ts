@@ -1,5 +1,5 @@
-// Activity on its way to the database. The A2A road notes what it did after its answers, thousands of times a second, and
-// must neither wait for that nor fail by it: rows gather here for a moment and are written many at a time.
+// A buffer of activity that is not yet in the database. The A2A proxy records activity after its answers, thousands of times a second,
+// and must neither wait for the database nor fail with it: rows are collected here for a moment and written in bulk.
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from '../platform/log.ts'
 import { type ActivityEntry, toActivityRow } from './activity-row.ts'
@@ -7,38 +7,38 @@ import { insertActivities } from './insert-activities.ts'
 
 export type ActivityLog = {
   /**
-   * Takes an entry, at once.
-   * @returns work to be handed to `waitUntil`, which never fails; undefined when somebody else has promised to write
+   * Adds an entry without waiting.
+   * @returns the write to hand to `waitUntil`, which never rejects; undefined when an earlier caller has promised to write
    */
   record(entry: ActivityEntry): Promise<void> | undefined
-  /** Writes down what is there now, after whatever is being written. Never fails. */
+  /** Writes all buffered rows, after any write in progress. Never rejects. */
   flush(): Promise<void>
 }
 
-/** How long rows gather. */
-const GATHER_MS = 250
+/** How long rows are collected before they are written, in milliseconds. */
+const COLLECT_MS = 250
 
-/** Rows, and UTF-16 units of JSON in them, that may wait; beyond that the oldest are dropped. */
-const MOST_ROWS = 10_000
-const MOST_TEXT = 16_000_000
+/** Most rows in the buffer, and UTF-16 units of JSON in them; beyond that the oldest are dropped. */
+const MAX_ROWS = 10_000
+const MAX_LENGTH = 16_000_000
 
-/** Rows in one statement: the embedded database works in this thread, where a message must not wait long for them. */
-const CHUNK = 200
+/** Rows in one statement. The embedded database runs in this thread, so a longer statement would delay messages. */
+const ROWS_PER_STATEMENT = 200
 
 /**
- * How long a promise to write counts. A Worker may end a request in the middle of its `waitUntil`, and nobody is told:
- * then the next one who has something to note promises again.
+ * How long a promise to write is relied on, in milliseconds. A Worker may end a request in the middle of its `waitUntil` without notice;
+ * after this time the next entry promises again.
  */
-const PATIENCE_MS = 60_000
+const PROMISE_MS = 60_000
 
-type Outside = {
+type Options = {
   db: Database
   log: Log
   now: () => Date
   sleep: (ms: number) => Promise<void>
 }
 
-export function createActivityLog({ db, log, now, sleep }: Outside): ActivityLog {
+export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog {
   let waiting: string[] = []
   let length = 0
   let dropped = 0
@@ -47,10 +47,10 @@ export function createActivityLog({ db, log, now, sleep }: Outside): ActivityLog
 
   const clock = () => now().getTime()
 
-  function keep(row: string): void {
+  function append(row: string): void {
     waiting.push(row)
     length += row.length
-    while (waiting.length > MOST_ROWS || length > MOST_TEXT) {
+    while (waiting.length > MAX_ROWS || length > MAX_LENGTH) {
       length -= waiting.shift()?.length ?? length
       dropped++
     }
@@ -61,12 +61,12 @@ export function createActivityLog({ db, log, now, sleep }: Outside): ActivityLog
     waiting = []
     length = dropped = promisedUntil = 0
     if (lost > 0)
-      log('warn', 'activity came faster than it could be written; the oldest was dropped', { rows: lost })
-    for (let from = 0; from < rows.length; from += CHUNK) {
+      log('warn', 'activity arrived faster than it could be written; the oldest rows were dropped', { rows: lost })
+    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
       try {
-        await insertActivities(db, rows.slice(from, from + CHUNK))
+        await insertActivities(db, rows.slice(from, from + ROWS_PER_STATEMENT))
       } catch (error) {
-        log('error', 'activity could not be written and is dropped', { rows: rows.length - from, error })
+        log('error', 'activity could not be written; the rows are lost', { rows: rows.length - from, error })
         return
       }
     }
@@ -79,16 +79,16 @@ export function createActivityLog({ db, log, now, sleep }: Outside): ActivityLog
 
   function flush(): Promise<void> {
     const done = writeAfter(last)
-    last = { done, until: clock() + PATIENCE_MS }
+    last = { done, until: clock() + PROMISE_MS }
     return done
   }
 
   return {
     record(entry) {
-      keep(toActivityRow(entry))
+      append(toActivityRow(entry))
       if (clock() < promisedUntil) return undefined
-      promisedUntil = clock() + PATIENCE_MS
-      return sleep(GATHER_MS).then(flush)
+      promisedUntil = clock() + PROMISE_MS
+      return sleep(COLLECT_MS).then(flush)
     },
     flush,
   }

@@ -1,9 +1,10 @@
-// One thing that an agent did or was asked, and how it is written down: as JSON text that Postgres is sure to take, because
-// one bad character would lose every row that is written with it.
+// One activity of a workspace, and its row as JSON text that Postgres always accepts: one invalid character would lose every row of the
+// same statement.
 import { z } from 'zod'
 import { boundedJson, toPostgresText } from '../platform/postgres-text.ts'
+import { isUuid } from '../platform/uuid.ts'
 
-/** What agents may report (molecule.md §2.8). */
+/** Types that agents may report (docs/facts/molecule.md §2.8). */
 export const ACTIVITY_TYPES = [
   'a2a_send',
   'a2a_receive',
@@ -14,20 +15,22 @@ export const ACTIVITY_TYPES = [
   'error',
 ] as const
 
-/** Longest texts, in UTF-16 units, and bodies, in bytes as JSON. Doors refuse what is longer; here it is cut or left out. */
+/**
+ * Longest texts, in UTF-16 units, and bodies, in bytes as JSON. Routes refuse longer ones; here texts are cut and bodies left out.
+ */
 export const ACTIVITY_LIMITS = { method: 200, summary: 4_000, errorDetail: 8_000, body: 65_536 } as const
 
 export type ActivityEntry = {
   workspaceId: string
   /** One of {@link ACTIVITY_TYPES}. */
   type: string
-  /** The workspace that began it; null: a person. */
+  /** The workspace that started it; null for a person. */
   sourceId: string | null
   targetId: string | null
   method: string | null
   summary: string
   durationMs: number | null
-  /** Agents may have words of their own for it. */
+  /** Agents may report other texts. */
   status: 'ok' | 'error' | (string & {})
   errorDetail: string | null
   at: Date
@@ -36,8 +39,7 @@ export type ActivityEntry = {
   toolTrace?: unknown
 }
 
-const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
-const idOf = (id: string | null) => (id !== null && UUID.test(id) ? id : null)
+const uuidOrNull = (id: string | null) => (isUuid(id) ? id : null)
 
 const text = (value: string, max: number) => toPostgresText(value.slice(0, max))
 const textOrNull = (value: string | null, max: number) => (value === null ? null : text(value, max))
@@ -49,7 +51,7 @@ const body = (value: unknown) =>
 const duration = (ms: number | null) =>
   ms === null ? null : Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)
 
-/** The columns of a row as `jsonb_to_recordset` reads them; `toActivityRow` writes the same names. */
+/** The columns of a row for `jsonb_to_recordset`; `toActivityRow` writes the same names. */
 export const ACTIVITY_COLUMNS = {
   id: 'uuid',
   workspace_id: 'uuid',
@@ -67,14 +69,14 @@ export const ACTIVITY_COLUMNS = {
   created_at: 'timestamptz',
 } as const
 
-/** @returns a JSON object with a new id; its length is what a waiting row costs */
+/** @returns a JSON object with a new id */
 export function toActivityRow(entry: ActivityEntry): string {
   const row: { [Column in keyof typeof ACTIVITY_COLUMNS]: unknown } = {
     id: crypto.randomUUID(),
     workspace_id: entry.workspaceId,
     activity_type: text(entry.type, ACTIVITY_LIMITS.method),
-    source_id: idOf(entry.sourceId),
-    target_id: idOf(entry.targetId),
+    source_id: uuidOrNull(entry.sourceId),
+    target_id: uuidOrNull(entry.targetId),
     method: textOrNull(entry.method, ACTIVITY_LIMITS.method),
     summary: text(entry.summary, ACTIVITY_LIMITS.summary),
     request_body: body(entry.requestBody),

@@ -1,12 +1,12 @@
-// The one statement that writes activity, whether one row or a thousand.
+// The statement that writes activity, one row or many.
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { activities, workspaces } from '../../drizzle/schema/index.ts'
 import { ACTIVITY_COLUMNS } from './activity-row.ts'
 
-// Numbers are taken in turn but become visible in the order of commits. Whoever reads on after the last number seen would
-// miss a lower one that came later, so writers take their numbers one after the other. The lock ends with the statement.
-const TURN = sql.raw('(select pg_advisory_xact_lock(4241861)) as turn')
+// Sequence numbers are assigned in order but become visible in the order of commits. A reader that continues after the last number seen
+// would miss a lower one that is committed later, so writers hold a lock until the statement ends.
+const LOCK = sql.raw('(select pg_advisory_xact_lock(4241861)) as locked')
 
 const columns = Object.keys(ACTIVITY_COLUMNS).join(', ')
 const typed = Object.entries(ACTIVITY_COLUMNS)
@@ -14,15 +14,15 @@ const typed = Object.entries(ACTIVITY_COLUMNS)
   .join(', ')
 
 /**
- * @param rows as `toActivityRow` writes them
- * @param only `living`: rows of workspaces that are unknown or removed are left out
- * @returns how many were written
+ * @param rows from `toActivityRow`
+ * @param only `living` leaves out rows of workspaces that are unknown or removed
+ * @returns the number of rows written
  */
 export async function insertActivities(db: Database, rows: string[], only?: 'living'): Promise<number> {
   const living = sql`exists (select from ${workspaces} where ${workspaces.id} = row.workspace_id and ${workspaces.status} <> 'removed')`
   const written = db.$with('written', { id: activities.id }).as(sql`
     insert into ${activities} (${sql.raw(columns)})
-    select ${sql.raw(columns)} from ${TURN}, jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row(${sql.raw(typed)})
+    select ${sql.raw(columns)} from ${LOCK}, jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row(${sql.raw(typed)})
     where ${only === 'living' ? living : sql`true`}
     returning id`)
   const [count] = await db

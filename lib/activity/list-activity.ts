@@ -1,5 +1,5 @@
-// Reads what a workspace did: the newest first for people, or onwards from a row that the reader has seen, for agents that
-// poll (molecule.md §2.8, §8.1).
+// Reads the activity of a workspace: the newest first for people, or the rows after a given one for agents that poll
+// (docs/facts/molecule.md §2.8, §8.1).
 import { and, asc, desc, eq, gt, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { activities } from '../../drizzle/schema/index.ts'
@@ -11,22 +11,22 @@ export type Activity = typeof activities.$inferSelect
 export type ActivityQuery = {
   limit: number
   type?: string | undefined
-  /** `canvas`: begun by people; `agent`: by workspaces. */
+  /** `canvas`: started by people; `agent`: by workspaces. */
   source?: 'canvas' | 'agent' | undefined
-  /** The last row seen: what follows it, in order. */
+  /** The last row that the reader has seen: the rows after it are returned, the oldest first. */
   sinceId?: string | undefined
 }
 
-/** A page ends early once its rows come to this: molecule-cli reads one MiB of an answer and no more. */
+/** A page ends once its rows reach this size: molecule-cli reads at most one MiB of an answer. */
 const PAGE_BYTES = 750_000
 
-/** @throws DomainError `not_found`; `gone` when there is no such row to read on from (any more) */
+/** @throws DomainError `not_found`; `gone` when the row of `sinceId` does not exist (any more) */
 export async function listActivity(
   db: Database,
   workspaceId: string,
   query: ActivityQuery,
 ): Promise<Activity[]> {
-  const after = query.sinceId === undefined ? undefined : await placeOf(db, workspaceId, query.sinceId)
+  const after = query.sinceId === undefined ? undefined : await seqOf(db, workspaceId, query.sinceId)
   const direction = after === undefined ? desc : asc
   const page = db
     .select()
@@ -65,13 +65,13 @@ export async function listActivity(
   return rows
 }
 
-// Drivers parse JSON, and drizzle parses once more what came out as text: the text "42" would become a number.
+// Drivers parse JSON, and drizzle parses a resulting text once more: the text "42" would become a number.
 const asStored = (body: SQLWrapper) =>
   sql<unknown>`${body}::text`.mapWith((text: string) => JSON.parse(text) as unknown)
 
 const SOURCES = { canvas: isNull(activities.sourceId), agent: isNotNull(activities.sourceId) }
 
-async function placeOf(db: Database, workspaceId: string, id: string): Promise<number> {
+async function seqOf(db: Database, workspaceId: string, id: string): Promise<number> {
   const [row] = await db
     .select({ seq: activities.seq })
     .from(activities)
@@ -80,6 +80,6 @@ async function placeOf(db: Database, workspaceId: string, id: string): Promise<n
   await getWorkspace(db, workspaceId)
   throw new DomainError(
     'gone',
-    'since_id: there is no such activity here (any more); leave it out to start anew',
+    'since_id: this activity does not exist (any more); omit it to start from the newest',
   )
 }

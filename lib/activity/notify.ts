@@ -1,7 +1,7 @@
-// An agent's message to its people, without having been asked. It is kept among the agent's activity, in the form in which
-// Molecule's chat reads it back (molecule.md §2.8).
-import type { Store } from '../platform/context.ts'
+// A message that an agent sends to its users by itself. It is stored as an activity, in the form that Molecule's chat reads
+// (docs/facts/molecule.md §2.8).
 import { z } from 'zod'
+import type { Store } from '../platform/context.ts'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { ACTIVITY_LIMITS, toActivityRow } from './activity-row.ts'
@@ -14,7 +14,7 @@ const Attachment = z.object({
   size: z.int().min(0).nullish(),
 })
 
-/** Room for what is added to the message when it is stored. */
+/** Bytes that storing adds to the message. */
 const ENVELOPE_BYTES = 4_096
 
 /** The body of POST /workspaces/:id/notify. */
@@ -41,7 +41,7 @@ export async function notify(
   const row = toActivityRow({
     workspaceId,
     type: 'a2a_receive',
-    // As if a person had asked: chats show what has no source (molecule.md §3.6).
+    // As if a person had asked: chats show activities without a source (docs/facts/molecule.md §3.6).
     sourceId: null,
     targetId: null,
     method: 'notify',

@@ -1,8 +1,9 @@
-// Agents tell what they do (molecule.md §2.8). Their word is kept as it is; only whose word it is gets checked.
-import type { Store } from '../platform/context.ts'
+// Stores the activity that agents report (docs/facts/molecule.md §2.8). Its content is not checked, only whose it is.
 import { z } from 'zod'
+import type { Store } from '../platform/context.ts'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
+import { isUuid } from '../platform/uuid.ts'
 import { ACTIVITY_LIMITS, ACTIVITY_TYPES, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
@@ -11,11 +12,11 @@ const type = z
   .nullish()
   .meta({ examples: [...ACTIVITY_TYPES] })
 
-// Agents send "" for "nobody" (molecule.md §2.8).
+// Agents send "" for none (docs/facts/molecule.md §2.8).
 const idOrEmpty = z
   .string()
   .nullish()
-  .refine((id) => !id || z.uuid().safeParse(id).success, 'must be a UUID')
+  .refine((id) => !id || isUuid(id), 'must be a UUID')
 
 const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
 
@@ -37,8 +38,8 @@ export const ReportActivityInput = z.object({
 })
 
 /**
- * @throws DomainError `invalid_input` for an unknown type; `forbidden` when it speaks for another workspace; `not_found`,
- *   also when the workspace is removed
+ * @throws DomainError `invalid_input` for an unknown type; `forbidden` for an activity of another workspace; `not_found`, also when the
+ *   workspace is removed
  */
 export async function reportActivity(
   { db, now }: Store,

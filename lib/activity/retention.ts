@@ -1,10 +1,10 @@
-// Activity is a log for people and is forgotten after some days (ACTIVITY_RETENTION_DAYS).
-import type { Context } from '../config/context.ts'
+// Deletes activity after ACTIVITY_RETENTION_DAYS: it is a log for people.
 import { asc, inArray, lt } from 'drizzle-orm'
 import { activities } from '../../drizzle/schema/index.ts'
+import type { Context } from '../config/context.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
 
-/** Deletes what is older than it is kept, the oldest first. What is left over waits for the next time. */
+/** Deletes the oldest first. What one run does not delete, the next one does. */
 export async function deleteExpiredActivity({ config, db, now }: Context): Promise<void> {
   const before = new Date(now().getTime() - config.activity.retentionDays * 86_400_000)
   await deleteInBatches((limit) => {

@@ -1,7 +1,8 @@
 // Everything that was promised to be delivered later, in one pass: messages to agents, and events to webhook endpoints. Run beside
 // the sweep, which does not wait for those who answer slowly; several passes at once share the work through leases.
 import type { Database } from '../../drizzle/database.ts'
-import { deliverMessages, releaseMessages } from '../messages/deliver.ts'
+import { releaseMessages } from '../messages/claim.ts'
+import { deliverMessages } from '../messages/deliver.ts'
 import type { Services } from './services.ts'
 import { releaseAllEndpoints } from '../webhooks/claim.ts'
 import { deliverWebhooks } from '../webhooks/deliver.ts'

@@ -1,18 +1,18 @@
-// One agent gives a task to another and does not wait for it (molecule.md §3.6): a stored message that is delivered once, and
-// a row that says what became of it, in one statement.
-import type { ProxyContext } from '../a2a/context.ts'
-import type { Store } from '../platform/context.ts'
+// An agent delegates a task to another without waiting for the answer (docs/facts/molecule.md §3.6): one statement stores the message,
+// which is delivered once, and a row with the state of the delegation.
 import { and, eq, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
-import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import type { ProxyContext } from '../a2a/context.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
-import { canCommunicate } from '../registry/can-communicate.ts'
-import { isUniqueViolation } from '../platform/database-errors.ts'
-import { DomainError, invalidField } from '../platform/errors.ts'
+import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import { acceptMessage } from '../messages/accept.ts'
 import { deliverSoon } from '../messages/deliver.ts'
-import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import type { Store } from '../platform/context.ts'
+import { isUniqueViolation } from '../platform/database-errors.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
+import { canCommunicate } from '../registry/can-communicate.ts'
 import { Assignment, Name, recordDelegationActivity, type WaitUntil } from './task.ts'
 
 /** The body of POST /workspaces/:id/delegate. */
@@ -23,14 +23,14 @@ export type Delegated = {
   /** `delegated`, then `completed` or `failed`. */
   status: string
   targetId: string
-  /** The same source used the same key before: this is what came of that, and nothing was sent now. */
+  /** The source has used this idempotency key before: this is that delegation, and nothing was sent now. */
   isRepeat: boolean
 }
 
 /**
- * @throws DomainError `invalid_input` for a task to itself; `not_found` when the source is unknown or removed, or may not talk
- *   to the target; `too_large`
- * @throws ProxyError WORKSPACE_… when the task could never arrive; TOO_MANY_MESSAGES_WAITING
+ * @throws DomainError `invalid_input` for a delegation to itself; `not_found` when the source is unknown or removed, or may not
+ *   communicate with the target; `too_large`
+ * @throws ProxyError WORKSPACE_… when the task can never be delivered; TOO_MANY_MESSAGES_WAITING
  */
 export async function delegate(
   services: ProxyContext,
@@ -40,13 +40,13 @@ export async function delegate(
 ): Promise<Delegated> {
   const { config, db } = services
   const { id: sourceId } = await getLivingWorkspace(db, workspaceId)
-  const targetId = input.target_id.toLowerCase()
+  const { target_id: targetId } = input
   if (targetId === sourceId)
     throw invalidField('target_id', 'is the workspace itself: it cannot delegate to itself')
   const key = input.idempotency_key || null
   const first = await findByKey(services, sourceId, key)
   if (first !== undefined) return first
-  if (!(await canCommunicate(db, sourceId, targetId))) throw noSuchPeer(sourceId)
+  if (!(await canCommunicate(db, sourceId, targetId))) throw unknownPeer(sourceId)
 
   const id = crypto.randomUUID()
   const text = messageOf(id, input.task)
@@ -54,7 +54,7 @@ export async function delegate(
   if (body.length > config.a2a.maxBodyBytes) {
     throw new DomainError(
       'too_large',
-      `the task makes a message of more than ${config.a2a.maxBodyBytes} bytes`,
+      `the message for this task would be larger than ${config.a2a.maxBodyBytes} bytes`,
     )
   }
   const row = { id, sourceId, targetId, task: input.task, key }
@@ -72,11 +72,11 @@ export async function delegate(
         envelope: parseEnvelope(body).envelope,
         text,
       },
-      insertOf(services, row),
+      insertDelegation(services, row),
     )
   } catch (error) {
     if (key === null || !isUniqueViolation(error)) throw error
-    // Another request with this key was quicker. It is there, unless it has failed since and its key is free again.
+    // A concurrent request used the key first. If its delegation has failed since, the key is free again.
     return (await findByKey(services, sourceId, key)) ?? delegate(services, workspaceId, input, waitUntil)
   }
   waitUntil(deliverSoon(services, targetId))
@@ -84,8 +84,8 @@ export async function delegate(
   return { id, status: 'delegated', targetId, isRepeat: false }
 }
 
-const noSuchPeer = (sourceId: string) =>
-  new DomainError('not_found', 'there is no such workspace among those that it may talk to', {
+const unknownPeer = (sourceId: string) =>
+  new DomainError('not_found', 'the target is not a workspace that this one may communicate with', {
     details: { hint: `GET /registry/${sourceId}/peers lists them.` },
   })
 
@@ -102,7 +102,7 @@ async function findByKey(
   return row && { ...row, isRepeat: true }
 }
 
-/** A2A 0.3, which all of Molecule's runtimes speak; they find the delegation's id in its metadata (molecule.md §1.7, §3.6). */
+/** A2A 0.3, which all of Molecule's runtimes speak. They read the delegation's id from the metadata (docs/facts/molecule.md §1.7, §3.6). */
 const messageOf = (id: string, task: string) =>
   JSON.stringify({
     jsonrpc: '2.0',
@@ -119,8 +119,8 @@ const messageOf = (id: string, task: string) =>
     },
   })
 
-/** The delegation's row, made with its message or not at all. */
-function insertOf({ db }: Store, row: { id: string; sourceId: string; task: string; key: string | null }) {
+/** Inserts the delegation's row in the statement that stores its message. */
+function insertDelegation({ db }: Store, row: { id: string; sourceId: string; task: string; key: string | null }) {
   return db.$with('delegated', { id: delegations.id }).as(sql`
     insert into ${delegations} (source_id, id, target_id, task, idempotency_key, message, status, created_at, updated_at)
     select ${row.sourceId}::uuid, ${row.id}::text, workspace_id, ${row.task}::text, ${row.key}::text, id, 'delegated', created_at, created_at

@@ -1,36 +1,36 @@
-// An agent that sends a task to another by itself tells us so, and later what came of it, so that its list of delegations is
-// the whole (molecule.md §3.6). What we carry ourselves is not the agent's to tell.
-import type { ProxyContext } from '../a2a/context.ts'
-import type { Store } from '../platform/context.ts'
+// Records delegations that an agent sends by itself, and their results as the agent reports them, so that its list of delegations is
+// complete (docs/facts/molecule.md §3.6). The agent cannot change delegations that the control plane delivers.
 import { and, eq, isNull } from 'drizzle-orm'
 import { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
+import type { ProxyContext } from '../a2a/context.ts'
 import { PREVIEW_LENGTH } from '../a2a/wire/read-answer.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import type { Store } from '../platform/context.ts'
 import { DomainError } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
-import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import { Assignment, Name, recordDelegationActivity, type WaitUntil } from './task.ts'
 
 /** The body of POST /workspaces/:id/delegations/record. */
 export const RecordDelegationInput = Assignment.extend({ delegation_id: Name })
 
-// Agents send "" for nothing, and whatever an exception says.
-const Words = boundedText().max(100_000).nullish()
+// Agents send "" for none, or the text of an exception.
+const ReportedText = boundedText().max(100_000).nullish()
 
 /** The body of POST /workspaces/:id/delegations/:delegation_id/update. */
 export const UpdateDelegationInput = z.object({
   status: z.enum(['completed', 'failed']),
-  error: Words,
-  response_preview: Words,
+  error: ReportedText,
+  response_preview: ReportedText,
 })
 
 /**
- * Keeps a delegation, once: the same id again changes nothing.
+ * Stores a delegation once: the same id again changes nothing.
  * @returns its id
- * @throws DomainError `not_found`, also when the source is removed; `conflict` when the id is that of one which we carry
+ * @throws DomainError `not_found`, also when the source is removed; `conflict` for the id of one that the control plane delivers
  */
 export async function recordDelegation(
-  services: ProxyContext,
+  services: Store & Pick<ProxyContext, 'activity'>,
   workspaceId: string,
   input: z.infer<typeof RecordDelegationInput>,
   waitUntil: WaitUntil,
@@ -51,8 +51,8 @@ export async function recordDelegation(
 }
 
 /**
- * Keeps how a recorded delegation ended. Texts are cut to what is shown of them.
- * @throws DomainError `not_found`; `conflict` when we carry it, and know better
+ * Stores the result of a recorded delegation. Texts are cut to the length of a preview.
+ * @throws DomainError `not_found`; `conflict` for one that the control plane delivers
  */
 export async function updateDelegation(
   services: Store,
@@ -86,7 +86,7 @@ async function assertRecorded({ db }: Store, sourceId: string, id: string): Prom
   if (row.message !== null) {
     throw new DomainError(
       'conflict',
-      'this delegation is carried by the control plane, which knows what became of it',
+      'the control plane delivers this delegation and records its result itself',
     )
   }
 }

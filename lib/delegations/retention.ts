@@ -1,10 +1,10 @@
-// Delegations are forgotten with the activity of their time (ACTIVITY_RETENTION_DAYS), but none whose message is on its way.
-import type { Context } from '../config/context.ts'
+// Deletes delegations after ACTIVITY_RETENTION_DAYS, like activity, except those whose message is not finished.
 import { and, eq, inArray, isNull, lt, notExists, sql } from 'drizzle-orm'
 import { delegations, messages } from '../../drizzle/schema/index.ts'
+import type { Context } from '../config/context.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
 
-/** Deletes what is older than it is kept. What has just ended stays, so that its source is told. */
+/** A delegation that has just ended is kept, so that its source can read the result. */
 export async function deleteExpiredDelegations({ config, db, now }: Context): Promise<void> {
   const before = new Date(now().getTime() - config.activity.retentionDays * 86_400_000)
   const open = db

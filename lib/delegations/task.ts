@@ -1,31 +1,31 @@
-// What is asked of another agent: how long it may be, how lists show it, and the trace it leaves among the source's activity.
-import type { ProxyContext } from '../a2a/context.ts'
+// The task of a delegation: its limits, its summary in lists, and the activity that is recorded for its source.
 import { z } from 'zod'
+import type { ProxyContext } from '../a2a/context.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 
 /** Longest task, in UTF-16 units. */
-const MOST_TEXT = 1_000_000
+const MAX_TASK_LENGTH = 1_000_000
 
-/** Characters of a task that lists show. */
+/** Length of a task's summary in lists, in UTF-16 units. */
 export const SUMMARY_LENGTH = 200
 
-/** A name that agents give to a delegation: its id, or the key by which they ask once. Empty counts as none. */
+/** A name that agents give to a delegation: its id or its idempotency key. Empty counts as none. */
 export const Name = boundedText().max(200).nullish()
 
-/** What POST …/delegate and …/delegations/record have in common. */
+/** The members that POST …/delegate and …/delegations/record share. */
 export const Assignment = z.object({
-  target_id: z.uuid('must be a UUID'),
+  target_id: z.uuid('must be a UUID').toLowerCase(),
   task: boundedText()
-    .max(MOST_TEXT)
+    .max(MAX_TASK_LENGTH)
     .refine((task) => task.trim() !== '', 'must not be empty'),
 })
 
-/** A promise that goes on after the answer. */
+/** Registers work that continues after the answer. */
 export type WaitUntil = (work: Promise<unknown>) => void
 
-/** Notes that a workspace has given a task to another. */
+/** Records that a workspace delegated a task. */
 export function recordDelegationActivity(
-  { activity, now }: ProxyContext,
+  { activity, now }: Pick<ProxyContext, 'activity' | 'now'>,
   { sourceId, targetId, task }: { sourceId: string; targetId: string; task: string },
   waitUntil: WaitUntil,
 ): void {

@@ -1,8 +1,6 @@
-// Takes a message to be delivered later: from the moment it is stored, it is delivered once or its row says why not, across
-// any restart of ours. The same message id again is the same message.
-import type { Context } from '../config/context.ts'
-import { and, eq, sql } from 'drizzle-orm'
-import type { WithSubquery } from 'drizzle-orm'
+// Accepts a message for later delivery. Once it is stored, it is delivered once or its row records why not, across restarts of the
+// control plane. The same message id from the same caller is the same message.
+import { and, eq, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
 import { normalizeMessage } from '../a2a/wire/normalize-message.ts'
@@ -11,16 +9,17 @@ import type { HeaderPairs } from '../a2a/wire/headers.ts'
 import { type Envelope, parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
-import type { A2aRequest } from '../a2a/proxy.ts'
-import { COMING, reasonNoRoute } from '../a2a/route.ts'
+import type { A2aRequest } from '../a2a/request.ts'
+import { LEADS_TO_READY, noRouteError } from '../a2a/route.ts'
 import { callerKey } from '../auth/caller.ts'
+import type { Context } from '../config/context.ts'
 import { encodeBase64, encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
-/** Headers that mean something to the agent later on too. None of them is a credential (a2a.md §3.4). */
-const KEPT_HEADERS = new Set([
+/** Request headers that are stored with a message. None of them is a credential (docs/facts/a2a.md §3.4). */
+const STORED_HEADERS = new Set([
   'accept',
   'accept-language',
   'a2a-version',
@@ -34,7 +33,7 @@ const KEPT_HEADERS = new Set([
 
 export type Acceptance = Pick<A2aRequest, 'workspaceId' | 'caller' | 'headers' | 'query' | 'envelope'> & {
   text: string | undefined
-  /** What makes it the same message again, where its sender says so by other means than what it asks. */
+  /** Identifies the message where its sender identifies it by other means than its content. */
   fingerprint?: string
 }
 
@@ -42,20 +41,20 @@ export type Accepted = {
   message: Message
   /** Messages of this workspace that are not finished, this one included. */
   depth: number
-  /** It was accepted before. */
+  /** The message had been accepted before. */
   isRepeat: boolean
 }
 
 /**
- * About what may wait for one workspace, so that an agent that takes nothing does not fill the database: those who come at the
- * same time do not see each other. Bytes as they are stored, in base64.
+ * The most that waits for one workspace, so that an agent that does not answer cannot fill the database. Approximate: requests that
+ * arrive at the same time do not see each other. Bytes are counted as stored, in base64.
  */
-const MOST_WAITING = 10_000
-const MOST_WAITING_BYTES = 100_000_000
+const MAX_WAITING = 10_000
+const MAX_WAITING_BYTES = 100_000_000
 
 /**
- * @param also a further insert in the same statement, as a CTE over the CTE `stored`: both are stored or neither
- * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it could never arrive;
+ * @param also a further insert in the same statement, as a CTE that reads the CTE `stored`: both are stored or neither
+ * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it can never be delivered;
  *   TOO_MANY_MESSAGES_WAITING
  */
 export async function acceptMessage(
@@ -69,11 +68,11 @@ export async function acceptMessage(
     getWorkspace(db, row.workspaceId),
     waitingFor(db, row.workspaceId),
   ])
-  const isComing = COMING.includes(workspace.status)
+  const canArrive = LEADS_TO_READY.includes(workspace.status)
   const isFull =
-    waiting.count >= MOST_WAITING ||
-    (waiting.count > 0 && waiting.bytes + row.request.length > MOST_WAITING_BYTES)
-  if (isComing && !isFull) {
+    waiting.count >= MAX_WAITING ||
+    (waiting.count > 0 && waiting.bytes + row.request.length > MAX_WAITING_BYTES)
+  if (canArrive && !isFull) {
     const stored = db.$with('stored').as(db.insert(messages).values(row).onConflictDoNothing().returning())
     const logged = appendEvent(db, 'stored', {
       event: 'message_accepted',
@@ -87,7 +86,7 @@ export async function acceptMessage(
       .from(stored)
     if (message !== undefined) return { message, depth: waiting.count + 1, isRepeat: false }
   }
-  const [known] = await db
+  const [earlier] = await db
     .select()
     .from(messages)
     .where(
@@ -97,17 +96,17 @@ export async function acceptMessage(
         eq(messages.messageId, row.messageId),
       ),
     )
-  if (known === undefined) {
-    if (!isComing || !isFull) throw reasonNoRoute(workspace)
+  if (earlier === undefined) {
+    if (!canArrive || !isFull) throw noRouteError(workspace)
     throw new ProxyError(
       'TOO_MANY_MESSAGES_WAITING',
-      `${waiting.count} messages wait for this workspace already, with ${Math.round(waiting.bytes / 1_000_000)} MB`,
+      `${waiting.count} messages with ${Math.round(waiting.bytes / 1_000_000)} MB already wait for this workspace`,
     )
   }
-  if (known.fingerprint !== row.fingerprint) {
+  if (earlier.fingerprint !== row.fingerprint) {
     throw new ProxyError('MESSAGE_ID_REUSED', 'this messageId was used for another message: use a new one')
   }
-  return { message: known, depth: waiting.count, isRepeat: true }
+  return { message: earlier, depth: waiting.count, isRepeat: true }
 }
 
 async function newMessage(
@@ -116,7 +115,7 @@ async function newMessage(
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()
   const at = now()
-  // Completed now, so that it has the id that it will be delivered with.
+  // Completed now, so that the row has the message id that is delivered.
   const completed = normalizeMessage(text, envelope)
   const { messageId, contextId } = idsOf(completed)
   const traceparent = tracer.traceparent()
@@ -129,7 +128,7 @@ async function newMessage(
     contextId: contextId ?? null,
     method: envelope.method ?? '',
     request: encodeBase64(toBytes(completed)),
-    requestHeaders: { ...keptOf(headers, query), ...(traceparent === undefined ? {} : { traceparent }) },
+    requestHeaders: { ...storedHeaders(headers, query), ...(traceparent === undefined ? {} : { traceparent }) },
     fingerprint: fingerprint ?? (await fingerprintOf(text, envelope)),
     state: 'queued',
     attempts: 0,
@@ -146,30 +145,30 @@ async function newMessage(
   }
 }
 
-/** Versions look like `1.0`; whatever else stands in the query could not be sent as a header (a2a.md §1.3). */
+/** Versions look like `1.0`. Other values in the query could not be sent as a header (docs/facts/a2a.md §1.3). */
 const VERSION = /^[\w.-]{1,32}$/
 
-function keptOf(headers: HeaderPairs, query: string): Record<string, string> {
-  const kept: Record<string, string> = {}
+function storedHeaders(headers: HeaderPairs, query: string): Record<string, string> {
+  const stored: Record<string, string> = {}
   const version = new URLSearchParams(query).get('A2A-Version')
-  if (version !== null && VERSION.test(version)) kept['a2a-version'] = version
-  for (const [name, value] of headers) if (KEPT_HEADERS.has(name)) kept[name] = value
-  return kept
+  if (version !== null && VERSION.test(version)) stored['a2a-version'] = version
+  for (const [name, value] of headers) if (STORED_HEADERS.has(name)) stored[name] = value
+  return stored
 }
 
 /**
- * What makes it the same message again: what it asks, and not the frame, whose id a client may renew for a second attempt, nor
- * anything that we completed.
+ * Identifies a message by its method and params. The envelope is left out, because a client may use a new id for a second attempt, and
+ * so are the members that were added here.
  */
 async function fingerprintOf(text: string, { body, method }: Envelope): Promise<string> {
-  const bytes = toBytes(asked())
+  const bytes = toBytes(content())
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as BufferSource)))
 
-  function asked(): string {
+  function content(): string {
     try {
       return JSON.stringify([method, body?.['params']])
     } catch (error) {
-      // Nested too deeply to be written down again.
+      // Nested too deeply to be printed.
       if (error instanceof RangeError) return text
       throw error
     }
@@ -194,7 +193,7 @@ async function waitingFor(db: Database, workspaceId: string): Promise<{ count: n
   const [waiting] = await db
     .select({
       count: sql<number>`count(*)::int`,
-      // Says how long a text is without reading it.
+      // Postgres knows the length without reading the text.
       bytes: sql<string>`coalesce(sum(octet_length(${messages.request})), 0)`,
     })
     .from(messages)

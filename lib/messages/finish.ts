@@ -1,50 +1,49 @@
-// The end of a stored message: its answer, or why there is none. One statement stores it and tells the delegation that the
-// message carried, if there was one.
-import type { Context } from '../config/context.ts'
-import type { Store } from '../platform/context.ts'
+// Finishes a stored message: its answer, or why there is none. The same statement updates the delegation that the message carried.
 import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
 import { delegations, messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import type { CollectedAnswer } from '../a2a/response/collect-response.ts'
 import { PREVIEW_LENGTH, readAnswer } from '../a2a/wire/read-answer.ts'
-import { isDatabaseUnavailable } from '../platform/database-errors.ts'
-import { encodeBase64 } from '../platform/encoding.ts'
+import type { Context } from '../config/context.ts'
 import { appendEvent } from '../events/append-event.ts'
+import type { Store } from '../platform/context.ts'
+import { isDatabaseUnavailable } from '../platform/database-errors.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
+import { encodeBase64 } from '../platform/encoding.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
-export type Ending =
+export type MessageResult =
   | { state: 'answered'; answer: CollectedAnswer }
   | { state: 'failed' | 'unknown'; failure: StoredFailure }
 
-/** Within the lease, so that an answer is not lost because the database was away for a moment. */
-const TRIES = 5
-const TRY_AGAIN_MS = 5_000
+/** Repeated within the lease, so that an answer is not lost to a short outage of the database. */
+const ATTEMPTS = 5
+const PAUSE_MS = 5_000
 
-/** @returns false when it was not being sent any more, and nothing was changed */
-export async function finishMessage(services: Context, message: Message, ending: Ending): Promise<boolean> {
-  for (let tries = 1; ; tries++) {
+/** @returns false when the message was not being sent any more; nothing was changed then */
+export async function finishMessage(services: Context, message: Message, result: MessageResult): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      return await storeEnding(services, message, ending)
+      return await storeResult(services, message, result)
     } catch (error) {
-      if (tries === TRIES || !isDatabaseUnavailable(error)) throw error
-      await services.sleep(TRY_AGAIN_MS)
+      if (attempt === ATTEMPTS || !isDatabaseUnavailable(error)) throw error
+      await services.sleep(PAUSE_MS)
     }
   }
 }
 
-async function storeEnding(services: Context, message: Message, ending: Ending): Promise<boolean> {
+async function storeResult(services: Context, message: Message, result: MessageResult): Promise<boolean> {
   const { config, db } = services
   const now = services.now()
-  const answer = 'answer' in ending ? ending.answer : undefined
+  const answer = 'answer' in result ? result.answer : undefined
   const finished = db.$with('finished').as(
     db
       .update(messages)
       .set({
-        state: ending.state,
+        state: result.state,
         responseStatus: answer?.status ?? null,
         responseType: answer?.type ?? null,
         response: answer === undefined ? null : encodeBase64(answer.body),
-        failure: 'failure' in ending ? ending.failure : null,
+        failure: 'failure' in result ? result.failure : null,
         finishedAt: now,
         leasedUntil: null,
         expiresAt: new Date(now.getTime() + retentionMs(config.a2a.messageRetentionHours)),
@@ -56,50 +55,50 @@ async function storeEnding(services: Context, message: Message, ending: Ending):
           eq(messages.attempts, message.attempts),
         ),
       )
-      .returning(TOLD),
+      .returning(EVENT_COLUMNS),
   )
-  const told = db.$with('told').as(
+  const delegated = db.$with('delegated').as(
     db
       .update(delegations)
-      .set({ ...delegationAfter(ending), updatedAt: now })
+      .set({ ...delegationAfter(result), updatedAt: now })
       .where(sql`${delegations.message} in (select id from finished)`)
       .returning({ id: delegations.id }),
   )
-  const logged = appendEnds(db, 'finished', now)
-  const rows = await db.with(finished, told, logged).select({ id: finished.id }).from(finished)
+  const logged = appendResults(db, 'finished', now)
+  const rows = await db.with(finished, delegated, logged).select({ id: finished.id }).from(finished)
   return rows.length > 0
 }
 
 /**
- * What an ending means for the delegation that the message carried. One that failed for certain gives its idempotency key
- * back, as Molecule's does (core: handlers/delegation.go); one that may have arrived keeps it, so that nothing is sent twice.
+ * The delegation that the message carried. If it certainly failed, its idempotency key is free again, as in Molecule (core:
+ * handlers/delegation.go); if it may have arrived, it keeps the key, so that nothing is sent twice.
  */
-function delegationAfter(ending: Ending): Partial<typeof delegations.$inferInsert> {
-  const said = 'answer' in ending ? wordsOf(ending.answer) : { error: ending.failure.message }
-  // Cutting may part a surrogate pair, which not every driver can send.
+function delegationAfter(result: MessageResult): Partial<typeof delegations.$inferInsert> {
+  const preview = 'answer' in result ? textOrError(result.answer) : { error: result.failure.message }
+  // A cut may split a surrogate pair, which not every driver can send.
   const cut = (text: string) => text.slice(0, PREVIEW_LENGTH).toWellFormed()
-  if ('text' in said) return { status: 'completed', error: null, responsePreview: cut(said.text) }
-  const freed = ending.state === 'unknown' ? {} : { idempotencyKey: null }
-  return { status: 'failed', error: cut(said.error), responsePreview: null, ...freed }
+  if ('text' in preview) return { status: 'completed', error: null, responsePreview: cut(preview.text) }
+  const freed = result.state === 'unknown' ? {} : { idempotencyKey: null }
+  return { status: 'failed', error: cut(preview.error), responsePreview: null, ...freed }
 }
 
-function wordsOf({ body, status }: CollectedAnswer): { text: string } | { error: string } {
-  const said = readAnswer(body)
-  return 'text' in said && status >= 400 ? { error: `the agent answered with HTTP ${status}` } : said
+function textOrError({ body, status }: CollectedAnswer): { text: string } | { error: string } {
+  const read = readAnswer(body)
+  return 'text' in read && status >= 400 ? { error: `the agent answered with HTTP ${status}` } : read
 }
 
 /**
- * Ends what will never be delivered: messages whose time is over or whose workspace is gone, and those that somebody was
- * sending who is no longer there.
+ * Finishes messages that will never be delivered: they have expired, their workspace was removed, or the process that was sending
+ * them is gone.
  */
-export async function settleMessages({ db, ...services }: Context): Promise<void> {
+export async function finishUndeliverable({ db, ...services }: Context): Promise<void> {
   const now = services.now()
   const at = now.toISOString()
   const failure = sql`case
-      when ${messages.state} = 'sending' then ${json('AGENT_CONNECTION_LOST', 'the control plane went away while it was being sent', 'unknown')}
+      when ${messages.state} = 'sending' then ${json('AGENT_CONNECTION_LOST', 'the control plane stopped while it was being sent', 'unknown')}
       when ${messages.expiresAt} <= ${at}::timestamptz then ${json('MESSAGE_EXPIRED', 'it could not be delivered in time', 'no')}
       else ${json('WORKSPACE_REMOVED', 'the workspace was removed', 'no')} end`
-  const settled = db.$with('settled').as(
+  const finished = db.$with('finished').as(
     db
       .update(messages)
       .set({
@@ -115,29 +114,29 @@ export async function settleMessages({ db, ...services }: Context): Promise<void
             and (${messages.expiresAt} <= ${at}::timestamptz
               or exists (select from ${workspaces} where ${workspaces.id} = ${messages.workspaceId} and ${workspaces.status} = 'removed'))`,
       )
-      .returning(TOLD),
+      .returning(EVENT_COLUMNS),
   )
-  const told = db.$with('told').as(
+  const delegated = db.$with('delegated').as(
     db
       .update(delegations)
       .set({
         status: 'failed',
-        error: sql`(select failure ->> 'message' from settled where settled.id = ${delegations.message})`,
-        idempotencyKey: sql`case when ${delegations.message} in (select id from settled where state = 'unknown')
+        error: sql`(select failure ->> 'message' from finished where finished.id = ${delegations.message})`,
+        idempotencyKey: sql`case when ${delegations.message} in (select id from finished where state = 'unknown')
           then ${delegations.idempotencyKey} end`,
         updatedAt: now,
       })
-      .where(sql`${delegations.message} in (select id from settled)`)
+      .where(sql`${delegations.message} in (select id from finished)`)
       .returning({ id: delegations.id }),
   )
   await db
-    .with(settled, told, appendEnds(db, 'settled', now))
-    .select({ id: settled.id })
-    .from(settled)
+    .with(finished, delegated, appendResults(db, 'finished', now))
+    .select({ id: finished.id })
+    .from(finished)
 }
 
-/** What events tell of a message that has ended. */
-const TOLD = {
+/** Columns that the event of a finished message needs. */
+const EVENT_COLUMNS = {
   id: messages.id,
   workspaceId: messages.workspaceId,
   messageId: messages.messageId,
@@ -148,7 +147,7 @@ const TOLD = {
   failure: messages.failure,
 }
 
-const appendEnds = (db: Store['db'], source: string, now: Date) =>
+const appendResults = (db: Store['db'], source: string, now: Date) =>
   appendEvent(db, source, {
     event: sql`case when state = 'answered' then 'message_answered' else 'message_failed' end`,
     now,
@@ -161,7 +160,7 @@ const appendEnds = (db: Store['db'], source: string, now: Date) =>
 const json = (reason: string, message: string, delivered: StoredFailure['delivered']) =>
   sql`${JSON.stringify({ reason, message, delivered } satisfies StoredFailure)}::jsonb`
 
-/** Forgets messages that were finished long enough ago. */
+/** Deletes finished messages after their retention. */
 export async function deleteExpiredMessages({ db, now }: Store): Promise<void> {
   await deleteInBatches((limit) => {
     const old = db

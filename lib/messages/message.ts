@@ -1,14 +1,14 @@
-// A stored message, as every verb about it passes it around.
+// A stored message: its type, and what events record of it.
 import { sql } from 'drizzle-orm'
 import type { messages } from '../../drizzle/schema/index.ts'
 
 export type Message = typeof messages.$inferSelect
 
-/** What events say of a message, from the columns of its row. Nothing of what was said in it. */
+/** What events record of a message, from the columns of its row. Nothing of its content. */
 export const MESSAGE_FACTS = sql`jsonb_build_object(
   'message', id, 'message_id', message_id, 'context_id', context_id, 'sender', caller)`
 
 export type MessageState = Message['state']
 
-/** How long what was said lasts after a message is finished, and how long delivery is tried, in milliseconds. */
+/** How long a message is kept after it is finished, and how long its delivery is tried, in milliseconds. */
 export const retentionMs = (hours: number) => hours * 3_600_000

@@ -1,10 +1,10 @@
 // Reads of stored messages.
-import type { Core } from '../platform/context.ts'
 import { and, desc, eq, getTableColumns } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
-import { pollUntil } from '../platform/poll.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
+import type { Core } from '../platform/context.ts'
+import { pollUntil } from '../platform/poll.ts'
 import type { Message, MessageState } from './message.ts'
 
 export async function findMessage(
@@ -44,7 +44,7 @@ export async function listMessages(
   return rows
 }
 
-/** Reads a message until it is finished, the time is over, the caller has left or we must; then returns what it is now. */
+/** Waits until a message is finished, the time has passed, or the caller or the process is about to leave. @returns its latest row */
 export async function waitUntilFinished(
   services: Core,
   message: Message,

@@ -3,8 +3,8 @@
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Whether a text is a UUID of any version, in either case. */
-export const isUuid = (text: string): boolean => UUID.test(text)
+export const isUuid = (text: string | null | undefined): text is string => text != null && UUID.test(text)
 
 /** @returns the UUID in lower case, or undefined for a text that is none */
-export const normalizeUuid = (text: string): string | undefined =>
+export const normalizeUuid = (text: string | null | undefined): string | undefined =>
   isUuid(text) ? text.toLowerCase() : undefined

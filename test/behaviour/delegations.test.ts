@@ -313,7 +313,7 @@ describe('an idempotency key', () => {
     await h.deliver()
     for (const key of [cut, died])
       expect(await delegate(key)).toMatchObject({ status: 200, body: { status: 'failed' } })
-    expect((await rowOf(id))?.['error']).toContain('the control plane went away')
+    expect((await rowOf(id))?.['error']).toContain('the control plane stopped')
     expect(puppet.arrivals).toHaveLength(1)
   })
 })

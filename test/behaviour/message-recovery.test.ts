@@ -1,7 +1,7 @@
 // Stored messages after a crash of the control plane: leases decide what is sent again and what is reported as unknown.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema/index.ts'
-import { releaseMessages } from '../../lib/messages/deliver.ts'
+import { releaseMessages } from '../../lib/messages/claim.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
 import { ADMIN_TOKEN, messageClient } from '../support/stored-messages.ts'

@@ -5,12 +5,14 @@ import type { HeaderPairs } from '../../../lib/a2a/wire/headers.ts'
 import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../../../lib/a2a/wire/json-rpc.ts'
 import { ProxyError, type ProxyReason } from '../../../lib/a2a/errors/proxy-error.ts'
 import { type ResponseWriter, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
-import { type A2aRequest, proxyRequest, errorEncoderOf } from '../../../lib/a2a/proxy.ts'
+import { proxyRequest } from '../../../lib/a2a/proxy.ts'
+import { type A2aRequest, errorEncoderOf } from '../../../lib/a2a/request.ts'
 import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
 import type { DomainError, ErrorCode } from '../../../lib/platform/errors.ts'
 import { acceptMessage } from '../../../lib/messages/accept.ts'
 import { deliverSoon } from '../../../lib/messages/deliver.ts'
+import { normalizeUuid } from '../../../lib/platform/uuid.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { createAuthenticator, type RequestInfo, type Exposure } from '../../http/authenticate.ts'
 import { corsHeaders } from '../../middleware/cors.ts'
@@ -20,8 +22,6 @@ import { toMessageView } from '../messages/view.ts'
 import { parsePrefer, type Preferences } from '../../http/prefer.ts'
 import { toDomainError } from '../../http/problem.ts'
 import { baseUrlFor } from '../../http/public-url.ts'
-
-const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 export type A2aPath = { workspaceId: string; tail: string }
 
@@ -136,8 +136,9 @@ async function readBody(
 
 /** @returns the workspace's id, as it is stored. @throws ProxyError WORKSPACE_NOT_FOUND, for what is not theirs to know too */
 async function checkAccess(services: Services, caller: Caller, id: string): Promise<string> {
-  if (!UUID.test(id)) throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found: its id is a UUID')
-  const workspaceId = id.toLowerCase()
+  const workspaceId = normalizeUuid(id)
+  if (workspaceId === undefined)
+    throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found: its id is a UUID')
   const verdict = authorize(A2A_POLICY, caller, workspaceId)
   if (verdict === 'allowed') return workspaceId
   if (verdict === 'forbidden') throw new ProxyError('FORBIDDEN', 'this needs a token with the scope operate')

@@ -1,5 +1,5 @@
-// How an answer of ours sounds to the caller: as a JSON-RPC error in the caller's dialect and with its id, or, on the
-// HTTP+JSON binding, as that binding's error object (a2a.md §3.8).
+// How the proxy's own errors are written: as a JSON-RPC error in the caller's dialect with its id, or, on the HTTP+JSON binding, as the
+// error object of that binding (docs/facts/a2a.md §3.8).
 import { type Envelope, isV1Method } from '../wire/json-rpc.ts'
 import type { ProxyError } from './proxy-error.ts'
 
@@ -10,13 +10,13 @@ export type EncodedError = { status: number; headers: Record<string, string>; bo
 export type ErrorEncoder = {
   /** The whole answer. */
   answer(error: ProxyError): EncodedError
-  /** One event, for a stream that has begun: a plain `data:` frame is what all clients understand (a2a.md §2.5). */
+  /** One event, for a stream that has begun: all clients understand a plain `data:` frame (docs/facts/a2a.md §2.5). */
   frame(error: ProxyError): string
 }
 
 /** For JSON-RPC: `data` is an object for 0.3 and unknown methods, a list of `ErrorInfo` for 1.0. */
 export function jsonRpcErrors({ id, method }: Pick<Envelope, 'id' | 'method'>): ErrorEncoder {
-  return voiceOf((error) => {
+  return encoderOf((error) => {
     const { code, message } = error
     const data = isV1Method(method) ? [errorInfo(error)] : { reason: error.reason, ...factsOf(error) }
     return { jsonrpc: '2.0', id, error: { code, message, data } }
@@ -24,7 +24,7 @@ export function jsonRpcErrors({ id, method }: Pick<Envelope, 'id' | 'method'>): 
 }
 
 /** For HTTP+JSON, both lines: a `google.rpc.Status`. */
-export const restErrors: ErrorEncoder = voiceOf((error) => ({
+export const restErrors: ErrorEncoder = encoderOf((error) => ({
   error: {
     code: error.status,
     status: rpcStatusOf(error.status),
@@ -33,7 +33,7 @@ export const restErrors: ErrorEncoder = voiceOf((error) => ({
   },
 }))
 
-function voiceOf(bodyOf: (error: ProxyError) => object): ErrorEncoder {
+function encoderOf(bodyOf: (error: ProxyError) => object): ErrorEncoder {
   return {
     answer(error) {
       const headers: Record<string, string> = {
@@ -63,7 +63,7 @@ const errorInfo = (error: ProxyError) => ({
   metadata: Object.fromEntries(Object.entries(factsOf(error)).map(([name, value]) => [name, String(value)])),
 })
 
-// The names that gRPC gives to what HTTP calls by number (google.rpc.Code).
+// The gRPC status names of HTTP status codes (google.rpc.Code).
 const RPC_STATUS: Record<number, string> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',

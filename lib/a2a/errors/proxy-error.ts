@@ -1,7 +1,7 @@
-// Answers of our own, where the agent gave none: why, with which status, and whether the agent may have got the message.
-// One table; a new reason without a row does not compile.
+// The proxy's own errors, for requests that the agent did not answer: reason, HTTP status, and whether the agent may have received the
+// message. A reason without a row in the table does not compile.
 
-/** Why we answered instead of the agent (a2a.md §3.8). */
+/** Why the proxy answered instead of the agent (docs/facts/a2a.md §3.8). */
 export type ProxyReason =
   | 'CONTENT_TYPE'
   | 'BODY_TOO_LARGE'
@@ -31,8 +31,8 @@ export type ProxyReason =
 type ProxyAnswer = { status: number; code: number; retryAfterSeconds?: number }
 
 /**
- * HTTP status and JSON-RPC code of each reason: a true status with a JSON-RPC body. -32001 … -32099 belong to A2A; of those
- * only -32006, which says what it says, is used.
+ * HTTP status and JSON-RPC code of each reason: an accurate status with a JSON-RPC body. A2A reserves -32001 … -32099; of those
+ * only -32006 (invalid agent response) is used.
  */
 export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
   CONTENT_TYPE: { status: 415, code: -32600 },
@@ -61,20 +61,20 @@ export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
   INTERNAL: { status: 500, code: -32603 },
 }
 
-/** Whether the agent got the message: the only question that decides if it may be sent again. */
+/** Whether the agent received the message. This alone decides whether it may be sent again. */
 export type Delivered = 'yes' | 'no' | 'unknown'
 
 type ProxyErrorOptions = {
   delivered?: Delivered
-  /** Where the agent's own status says more than the table's. */
+  /** Replaces the table's status where the agent's own is more exact. */
   status?: number
   retryAfterSeconds?: number
-  /** Further facts for the caller's eyes. Never upstream text: it may hold paths and addresses. */
+  /** Further facts for the caller. Never text from upstream, which may contain paths and addresses. */
   facts?: Record<string, string>
   cause?: unknown
 }
 
-/** A request that ends with an answer of ours. */
+/** Ends a request with an answer of the proxy's own. */
 export class ProxyError extends Error {
   override name = 'ProxyError'
   readonly reason: ProxyReason

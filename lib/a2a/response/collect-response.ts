@@ -1,10 +1,10 @@
-// The caller's end where nobody listens: an answer is gathered as a whole, to be stored.
+// A response writer without a caller: it collects a whole answer, to be stored or parsed.
 import { concatBytes } from '../../platform/encoding.ts'
 import type { ResponseWriter } from './response-writer.ts'
 
 export type CollectedAnswer = { status: number; type: string | null; body: Uint8Array }
 
-/** @param maxBytes an answer that is longer counts as a caller who hangs up */
+/** @param maxBytes a longer answer ends the exchange as if the caller had disconnected */
 export function collectResponse(maxBytes: number): { reply: ResponseWriter; answer: () => CollectedAnswer } {
   let status = 0
   let type: string | null = null
@@ -16,7 +16,7 @@ export function collectResponse(maxBytes: number): { reply: ResponseWriter; answ
     else reply.onDisconnect?.()
   }
   const reply: ResponseWriter = {
-    // Nobody has heard anything until it is stored.
+    // Nothing has been written to a caller, so another attempt may begin a new answer.
     begun: false,
     onDrain: undefined,
     onDisconnect: undefined,

@@ -1,10 +1,10 @@
-// An event stream that begins before its agent is there: comments while the workspace wakes up, so that nobody on the way
-// gives up, then whatever the agent says. Its status is lost by this, so it is done only for callers who asked for a stream
-// and would else wait in silence (a2a.md §3.10).
+// An event stream that starts before its agent is reachable: SSE comments while the workspace wakes up, so that no intermediary closes
+// the connection, then the agent's answer. The agent's status is lost by this, so it is done only for callers that asked for
+// a stream (docs/facts/a2a.md §3.10).
 import { type ResponseWriter, toBytes } from './response-writer.ts'
 
-/** Between two comments, in milliseconds. */
-const COMMENT_EVERY_MS = 10_000
+/** Time between two comments, in milliseconds. */
+const COMMENT_INTERVAL_MS = 10_000
 
 const HEADERS = {
   'content-type': 'text/event-stream',
@@ -13,40 +13,40 @@ const HEADERS = {
 }
 
 /**
- * Begins the stream on the caller's reply.
- * @returns the reply to go on with: an event stream passes through it, any other answer is wrapped into one event
+ * Starts the stream on the caller's response.
+ * @returns the writer to continue with: an event stream passes through it, any other answer is wrapped into one event
  */
 export function beginKeepaliveStream(reply: ResponseWriter): ResponseWriter {
   reply.head(200, HEADERS, true)
   const comment = () => void reply.write(toBytes(': waiting for the workspace\n\n'))
   comment()
-  const timer = setInterval(comment, COMMENT_EVERY_MS)
-  const quiet = () => clearInterval(timer)
-  /** Parts of an answer that is no event stream. */
+  const timer = setInterval(comment, COMMENT_INTERVAL_MS)
+  const stopComments = () => clearInterval(timer)
+  /** Parts of an answer that is not an event stream. */
   let parts: string[] | undefined
   const decoder = new TextDecoder()
   return {
     begun: false,
     head(_status, answered) {
-      quiet()
+      stopComments()
       const type = [answered['content-type'] ?? ''].flat().join()
       if (!type.toLowerCase().startsWith('text/event-stream')) parts = []
     },
     write(chunk) {
-      quiet()
+      stopComments()
       if (parts === undefined) return reply.write(chunk)
       parts.push(decoder.decode(chunk, { stream: true }))
       return true
     },
     end(last) {
-      quiet()
+      stopComments()
       if (parts === undefined) return reply.end(last)
       if (last !== undefined) parts.push(decoder.decode(last, { stream: true }))
       const lines = parts.join('').split(/\r\n|\r|\n/)
       reply.end(toBytes(`${lines.map((line) => `data: ${line}\n`).join('')}\n`))
     },
     destroy() {
-      quiet()
+      stopComments()
       reply.destroy()
     },
     set onDrain(listener) {
@@ -60,7 +60,7 @@ export function beginKeepaliveStream(reply: ResponseWriter): ResponseWriter {
         listener === undefined
           ? undefined
           : () => {
-              quiet()
+              stopComments()
               listener()
             }
     },

@@ -1,19 +1,19 @@
-// The caller's end of an exchange: where an answer is written to, as it comes. Doors make one from whatever their runtime
-// answers with (functions/http/web-response-writer.ts, functions/node/response-writer.ts).
+// The caller's side of an exchange: where an answer is written as it comes. Each runtime makes its own
+// (functions/http/web-response-writer.ts, functions/node/response-writer.ts).
 import type { HeaderRecord } from '../wire/headers.ts'
 
 export type ResponseWriter = {
-  /** Whether the head is out: from then on nothing can be said by a status any more. */
+  /** Whether the head has been written. The status cannot change after that. */
   readonly begun: boolean
-  /** `flush`: send it now, although nothing is to be written yet. */
+  /** @param flush send the head now, although no body follows yet */
   head(status: number, headers: HeaderRecord, flush: boolean): void
   /** @returns false when the caller reads more slowly than this is written; `onDrain` is called when it has caught up */
   write(chunk: Uint8Array): boolean
   end(last?: Uint8Array): void
-  /** Cuts the connection: what was written is not the whole, and must not look like it. */
+  /** Cuts the connection, so that a caller does not take a part of an answer for the whole. */
   destroy(): void
   onDrain: (() => void) | undefined
-  /** Called once when the caller hangs up before the end; at once when it has already. */
+  /** Called once when the caller disconnects before the end; at once when it already has. */
   onDisconnect: (() => void) | undefined
 }
 
@@ -21,7 +21,7 @@ const encoder = new TextEncoder()
 
 export const toBytes = (text: string): Uint8Array => encoder.encode(text)
 
-/** A whole answer of ours. */
+/** Writes a complete answer of the proxy's own. */
 export function sendResponse(
   reply: ResponseWriter,
   status: number,

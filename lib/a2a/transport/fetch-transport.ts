@@ -1,54 +1,54 @@
-// The transport over fetch: Workers have no other. Chunks are handed on as they are read; the next one is not read while
-// the caller is behind, and so the agent is held back too.
+// The transport over fetch, the only HTTP client of Workers. The next chunk is not read while the caller is behind, so that flow control
+// holds the agent back too.
 import type { HeaderPairs, HeaderRecord } from '../wire/headers.ts'
 import { type AgentRequest, neverConnected, type Receiver, type Transport } from './transport.ts'
 
 export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {
   return (request, receiver) => {
     const controller = new AbortController()
-    let resumed: PromiseWithResolvers<void> | undefined
-    const exchange = new Exchange(request, receiver, controller, () => resumed?.promise)
-    void exchange.run(fetch)
+    let paused: PromiseWithResolvers<void> | undefined
+    const call = new FetchCall(request, receiver, controller, () => paused?.promise)
+    void call.run(fetch)
     return {
-      pause: () => void (resumed ??= Promise.withResolvers()),
+      pause: () => void (paused ??= Promise.withResolvers()),
       resume() {
-        resumed?.resolve()
-        resumed = undefined
+        paused?.resolve()
+        paused = undefined
       },
       abort() {
-        exchange.over = true
+        call.isOver = true
         controller.abort()
       },
     }
   }
 }
 
-class Exchange {
+class FetchCall {
   readonly #request: AgentRequest
   readonly #receiver: Receiver
   readonly #controller: AbortController
-  readonly #held: () => Promise<void> | undefined
+  readonly #whenResumed: () => Promise<void> | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
-  #silent = false
-  /** Nothing is reported any more. */
-  over = false
+  #isSilent = false
+  /** The receiver is not called any more. */
+  isOver = false
 
   constructor(
     request: AgentRequest,
     receiver: Receiver,
     controller: AbortController,
-    held: () => Promise<void> | undefined,
+    whenResumed: () => Promise<void> | undefined,
   ) {
     this.#request = request
     this.#receiver = receiver
     this.#controller = controller
-    this.#held = held
+    this.#whenResumed = whenResumed
   }
 
   async run(fetch: typeof globalThis.fetch): Promise<void> {
     const { body, headers, method, origin, path } = this.#request
     try {
-      this.#listen()
+      this.#restartTimer()
       const response = await fetch(`${origin}${path}`, {
         method,
         headers: toHeaders(headers),
@@ -56,13 +56,13 @@ class Exchange {
         redirect: 'manual',
         signal: this.#controller.signal,
       })
-      if (this.over) return
-      this.#receiver.head(response.status, withoutCoding(response.headers), undefined)
+      if (this.isOver) return
+      this.#receiver.head(response.status, decodedHeaders(response.headers), undefined)
       if (response.body !== null) await this.#pass(response.body)
-      if (!this.over) this.#receiver.end()
+      if (!this.isOver) this.#receiver.end()
     } catch (cause) {
-      if (this.over) return
-      const kind = this.#silent ? 'silent' : neverConnected(cause) ? 'refused' : 'lost'
+      if (this.isOver) return
+      const kind = this.#isSilent ? 'silent' : neverConnected(cause) ? 'refused' : 'lost'
       this.#receiver.failed({ kind, cause })
     } finally {
       clearTimeout(this.#timer)
@@ -72,20 +72,20 @@ class Exchange {
   async #pass(body: ReadableStream<Uint8Array>): Promise<void> {
     const reader = body.getReader()
     for (;;) {
-      this.#listen()
+      this.#restartTimer()
       const { done, value } = await reader.read()
       clearTimeout(this.#timer)
-      if (done || this.over) return
+      if (done || this.isOver) return
       this.#receiver.data(value)
-      // A caller that is behind is not the agent's silence.
-      await this.#held()
+      // While the caller is behind, the agent is not silent: the timer stands still.
+      await this.#whenResumed()
     }
   }
 
-  #listen(): void {
+  #restartTimer(): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#silent = true
+      this.#isSilent = true
       this.#controller.abort(new DOMException('silent for too long', 'TimeoutError'))
     }, this.#request.silenceMs)
   }
@@ -98,8 +98,8 @@ function toHeaders(record: HeaderRecord): Headers {
   return headers
 }
 
-// What came encoded is decoded by now, and these two would describe other bytes.
-function withoutCoding(headers: Headers): HeaderPairs {
+// fetch has decoded the body, so these two headers would describe other bytes.
+function decodedHeaders(headers: Headers): HeaderPairs {
   if (!headers.has('content-encoding')) return headers
   return [...headers].filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
 }

@@ -1,4 +1,4 @@
-// Limits a transport to the origins that this service may call, so that a wrong route or a redirect never leads elsewhere.
+// Limits a transport to the origins that this service may call, so that a wrong route cannot lead a request elsewhere.
 import { ForbiddenTarget } from '../../egress/egress-policy.ts'
 import type { Transport } from './transport.ts'
 
@@ -6,7 +6,7 @@ import type { Transport } from './transport.ts'
 export function restrictTransport(isAllowed: (origin: string) => boolean, transport: Transport): Transport {
   return (request, receiver) => {
     if (!isAllowed(request.origin)) {
-      throw new ForbiddenTarget(`${request.origin} is none of the places this service calls`)
+      throw new ForbiddenTarget(`${request.origin} is not an origin that this service may call`)
     }
     return transport(request, receiver)
   }

@@ -1,5 +1,5 @@
-// One HTTP exchange with an agent, as events: the seam between the road, which is the same everywhere, and what speaks
-// HTTP, which is fetch on Workers (fetch-transport.ts) and undici on Node (functions/node/undici-transport.ts).
+// One HTTP exchange with an agent, as events. It separates the proxy, which is the same on every runtime, from the HTTP client: fetch
+// on Workers (fetch-transport.ts), undici on Node (functions/node/undici-transport.ts).
 import type { HeaderPairs, HeaderRecord } from '../wire/headers.ts'
 
 export type AgentRequest = {
@@ -10,18 +10,18 @@ export type AgentRequest = {
   method: string
   headers: HeaderRecord
   body: Uint8Array | undefined
-  /** Longest silence before the headers and between two chunks, in milliseconds; there is no limit on the total. */
+  /** Longest silence before the headers and between two chunks, in milliseconds; the total has no limit. */
   silenceMs: number
 }
 
 /**
- * - `refused`: there never was a connection, so nothing was delivered
- * - `lost`: it broke; what was sent may have arrived
- * - `silent`: nothing came for longer than allowed
+ * - `refused`: no connection was made, so nothing was delivered
+ * - `lost`: the connection broke; what was sent may have arrived
+ * - `silent`: nothing arrived for longer than `silenceMs`
  */
 export type TransportFailure = { kind: 'refused' | 'lost' | 'silent'; cause: unknown }
 
-/** What comes back, in this order: `head` once, `data` any number of times, `end`; `failed` instead of any of them, and last. */
+/** Receives, in this order: `head` once, `data` any number of times, `end`. `failed` replaces the rest at any point. */
 export type Receiver = {
   head(status: number, headers: HeaderPairs, connection: string | undefined): void
   data(chunk: Uint8Array): void
@@ -29,19 +29,19 @@ export type Receiver = {
   failed(failure: TransportFailure): void
 }
 
-/** The sender's hand on the exchange. */
-export type Flow = {
-  /** Holds further data back; the connection's own flow control then holds the agent back. */
+/** Controls a request that has been sent. */
+export type RequestControl = {
+  /** Holds further data back; the flow control of the connection then holds the agent back. */
   pause(): void
   resume(): void
-  /** Closes the connection. Nothing is received after it. */
+  /** Closes the connection. The receiver is not called after it. */
   abort(): void
 }
 
-/** Sends a request. Redirects are not followed, nothing is decoded, and nothing is ever sent twice. */
-export type Transport = (request: AgentRequest, receiver: Receiver) => Flow
+/** Sends a request. It follows no redirects and never sends anything twice. */
+export type Transport = (request: AgentRequest, receiver: Receiver) => RequestControl
 
-// Failures before a connection exists (a2a.md §3.7). A certificate is judged before a request is written, too.
+// Failures before a connection exists (docs/facts/a2a.md §3.7). A certificate is checked before a request is written, too.
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -54,11 +54,11 @@ const NEVER_CONNECTED = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   'ERR_TLS_CERT_ALTNAME_INVALID',
-  // It was not even tried (lib/platform/subrequest-budget.ts).
+  // The request was not sent at all (lib/platform/subrequest-budget.ts).
   'TOO_MANY_SUBREQUESTS',
 ])
 
-/** Whether an error, or its cause, says that no connection came about. */
+/** Whether an error, or its cause, proves that no connection was made. */
 export function neverConnected(error: unknown): boolean {
   const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown }
   if (typeof code === 'string') return NEVER_CONNECTED.has(code)

@@ -1,33 +1,33 @@
-// Agent cards as callers see them: every address is ours, bindings that we do not carry are left out, and the credential
-// asked for is the one our door wants (a2a.md §3.2). Pure, and on plain JSON: typed codecs would drop what they don't know.
+// Agent cards as callers see them: every address is the proxy's, bindings that it does not carry are left out, and the required
+// credential is the proxy's (docs/facts/a2a.md §3.2). Pure functions on plain JSON: typed codecs would drop unknown members.
 import { changeJson, isObject, type JsonObject } from './lossless-json.ts'
 
 export type CardOptions = {
-  /** The address of the workspace's A2A door: `<public base>/workspaces/<id>/a2a`. */
+  /** The workspace's A2A address: `<public base>/workspaces/<id>/a2a`. */
   url: string
-  /** Whether our door demands a bearer token. */
+  /** Whether the proxy requires a bearer token. */
   secured: boolean
-  /** How 0.3 writes a credential: its HTTP+JSON binding has the words of its protobuf, which are those of 1.0 too. */
+  /** How a 0.3 card writes a credential: its HTTP+JSON binding uses the names of its protobuf, which 1.0 shares. */
   shape?: 'json' | 'proto'
 }
 
-/** Both bindings that the proxy carries; gRPC cannot pass through HTTP/1.1 and Workers. */
+/** The bindings that the proxy carries. gRPC cannot pass through HTTP/1.1 and Workers. */
 const CARRIED = new Set(['JSONRPC', 'HTTP+JSON'])
 
 const SCHEME = 'workspaces'
 
 /**
- * The card with our addresses. Cards of both lines and hybrids of them are understood; what is not an address or a
- * credential stays. A signature covers the whole card, so it goes when anything has changed.
+ * The card with the proxy's addresses. It may be of either protocol line or of both. What is not an address or a credential stays.
+ * A signature covers the whole card, so it is removed when anything has changed.
  */
 export function rewriteCard(card: JsonObject, options: CardOptions): JsonObject {
   const { signatures, ...unsigned } = card
-  const rewritten = withOurCredential(withOurAddresses(unsigned, options.url), options)
+  const rewritten = withProxyCredential(withProxyAddresses(unsigned, options.url), options)
   const isIntact = JSON.stringify(rewritten) === JSON.stringify(unsigned)
   return isIntact && signatures !== undefined ? { ...rewritten, signatures } : rewritten
 }
 
-function withOurAddresses(card: JsonObject, url: string): JsonObject {
+function withProxyAddresses(card: JsonObject, url: string): JsonObject {
   const rewritten = { ...card }
   if (Object.hasOwn(card, 'url')) rewritten['url'] = url
   const preferred = card['preferredTransport']
@@ -42,7 +42,7 @@ function withOurAddresses(card: JsonObject, url: string): JsonObject {
   return rewritten
 }
 
-/** Where each line keeps its further addresses, and what it calls the binding. */
+/** The list of further addresses in each protocol line, and its name for the binding. */
 const INTERFACE_LISTS = [
   ['additionalInterfaces', 'transport'],
   ['supportedInterfaces', 'protocolBinding'],
@@ -50,8 +50,8 @@ const INTERFACE_LISTS = [
 
 const CREDENTIALS = ['securitySchemes', 'security', 'securityRequirements'] as const
 
-// Callers prove themselves to us and we to the agent, so what the agent would ask of them does not concern them.
-function withOurCredential(card: JsonObject, { secured, shape = 'json' }: CardOptions): JsonObject {
+// Callers authenticate at the proxy, and the proxy at the agent, so the agent's own requirements do not apply to them.
+function withProxyCredential(card: JsonObject, { secured, shape = 'json' }: CardOptions): JsonObject {
   const rewritten = { ...card }
   for (const name of CREDENTIALS) delete rewritten[name]
   if (Array.isArray(card['skills'])) {
@@ -78,7 +78,7 @@ function withOurCredential(card: JsonObject, { secured, shape = 'json' }: CardOp
   }
 }
 
-/** The extended card inside a JSON-RPC result or as a whole body; anything that holds no card is left as it is. */
+/** Rewrites the extended card in a JSON-RPC result or a whole body. A body without a card is returned unchanged. */
 export function rewriteExtendedCard(
   body: string,
   binding: 'json-rpc' | 'rest',
@@ -104,8 +104,8 @@ export type InterfacePaths = {
 }
 
 /**
- * The paths below which an agent serves its bindings. Only paths are taken from a card: where the machine is, we know from
- * having made it (a2a.md §3.2). An address of ours, which Molecule's agents advertise, stands for the agent's root.
+ * The paths below which an agent serves its bindings. Only paths are taken from a card: the machine's address is known since it was
+ * created (docs/facts/a2a.md §3.2). The proxy's own address, which Molecule's agents advertise, stands for the agent's root.
  */
 export function interfacePaths(card: JsonObject | null): InterfacePaths {
   if (card === null) return { jsonRpc: '/', rest: undefined }
@@ -125,9 +125,9 @@ export function interfacePaths(card: JsonObject | null): InterfacePaths {
   return { jsonRpc: found.get('JSONRPC') || '/', rest: found.get('HTTP+JSON') }
 }
 
-const OUR_DOOR = /^.*\/workspaces\/[0-9a-f-]{36}\/a2a/i
+const PROXY_PATH = /^.*\/workspaces\/[0-9a-f-]{36}\/a2a/i
 
 function pathOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined
-  return new URL(url).pathname.replace(OUR_DOOR, '').replace(/\/+$/, '')
+  return new URL(url).pathname.replace(PROXY_PATH, '').replace(/\/+$/, '')
 }

@@ -1,7 +1,7 @@
-// Which headers cross the proxy. The caller's credential and everything that steers a proxy stop here; what A2A, tracing
-// and content need goes through (a2a.md §3.4). Plain pairs, so that every runtime can hand over its own without a copy.
+// Which headers pass the proxy. The caller's credential and every header that steers a proxy are removed; what A2A, tracing and content
+// need is forwarded (docs/facts/a2a.md §3.4). Headers are plain pairs, so that each runtime can pass its own without a copy.
 
-/** Names in lower case. May be walked more than once, so never a generator. */
+/** Names in lower case. Iterated more than once, so never a generator. */
 export type HeaderPairs = Iterable<readonly [name: string, value: string]>
 
 /** Headers as they are sent; a list where a name came more than once. */
@@ -34,7 +34,7 @@ const NOT_RETURNED = new Set([
   'alt-svc',
   'strict-transport-security',
   'x-request-id',
-  // Ours to say: the limits are the proxy's.
+  // The proxy sets these itself: the limits are its own.
   'ratelimit',
   'ratelimit-policy',
 ])
@@ -42,9 +42,9 @@ const NOT_RETURNED = new Set([
 // `fly-force-instance-id` from a caller would pick another tenant's machine; `fly-replay` from an agent moves the request.
 const STEERING = ['fly-', 'proxy-', 'cf-', 'x-forwarded-', 'sec-', 'access-control-']
 
-const steers = (name: string) => STEERING.some((prefix) => name.startsWith(prefix))
+const isSteering = (name: string) => STEERING.some((prefix) => name.startsWith(prefix))
 
-// Names listed in `Connection` belong to one hop, whatever they are.
+// Every header that `Connection` names belongs to one hop.
 function hopsOf(connection: string | undefined): readonly string[] {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return []
   return connection.split(',').map((name) => name.trim().toLowerCase())
@@ -54,29 +54,29 @@ function copy(from: HeaderPairs, connection: string | undefined, dropped: Readon
   const hops = hopsOf(connection)
   const kept: HeaderRecord = {}
   for (const [name, value] of from) {
-    if (dropped.has(name) || steers(name) || hops.includes(name)) continue
-    const before = kept[name]
-    kept[name] = before === undefined ? value : [before, value].flat()
+    if (dropped.has(name) || isSteering(name) || hops.includes(name)) continue
+    const earlier = kept[name]
+    kept[name] = earlier === undefined ? value : [earlier, value].flat()
   }
   return kept
 }
 
 /**
  * Headers of the request to the agent.
- * @param own what only the proxy may say: which machine, the agent's inbound secret, the proven caller
+ * @param added headers that only the proxy may set: which machine, the agent's inbound secret, the authenticated caller
  */
 export function requestHeaders(
   from: HeaderPairs,
   connection: string | undefined,
-  own: Record<string, string>,
+  added: Record<string, string>,
 ): HeaderRecord {
   const headers = copy(from, connection, NOT_FORWARDED)
-  // A compressed stream would sit in somebody's compressor (a2a.md §3.4).
+  // A compressed stream would be buffered in a compressor (docs/facts/a2a.md §3.4).
   headers['accept-encoding'] = 'identity'
-  return Object.assign(headers, own)
+  return Object.assign(headers, added)
 }
 
-/** Headers of the answer to the caller. `isStream`: nobody on the way may keep or reshape it. */
+/** Headers of the answer to the caller. @param isStream intermediaries must not buffer or transform it */
 export function responseHeaders(
   from: HeaderPairs,
   connection: string | undefined,
@@ -88,4 +88,9 @@ export function responseHeaders(
     headers['x-accel-buffering'] = 'no'
   }
   return headers
+}
+
+export function findHeader(headers: HeaderPairs, wanted: string): string | undefined {
+  for (const [name, value] of headers) if (name === wanted) return value
+  return undefined
 }

@@ -1,14 +1,14 @@
-// The JSON-RPC frame around A2A, as far as a proxy needs it: who is answered (the id), which dialect the method belongs
-// to, and what may be sent twice. A leaf: knows nothing of workspaces, and judges nothing that is the agent's to judge.
+// The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and which methods may be
+// sent twice. It does not validate: the agent does.
 import { parseLossless, type RawNumber } from './lossless-json.ts'
 
 /**
- * A request id as it came: 0, "", null, "1" and 1 are all different (a2a.md §2.4). A number that JavaScript cannot hold is kept
- * as its text.
+ * A request id, unchanged: 0, "", null, "1" and 1 are all different (docs/facts/a2a.md §2.4). A number that JavaScript cannot represent
+ * is kept as its text.
  */
 export type RequestId = string | number | RawNumber | null
 
-/** What could be learned of a request body without judging it. */
+/** What could be read of a request body without validating it. */
 export type Envelope = {
   id: RequestId
   method: string | undefined
@@ -21,8 +21,8 @@ export const NO_ENVELOPE: Envelope = { id: null, method: undefined, body: undefi
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Reads a body's frame. Anything that is not one JSON object in plain UTF-8 is left for the agent to refuse (a2a.md §3.8).
- * @returns the frame and the body as text; `text` is undefined for bytes that are no text
+ * Reads the envelope of a body. The agent refuses what is not one JSON object in plain UTF-8 (docs/facts/a2a.md §3.8).
+ * @returns the envelope, and the body as text; `text` is undefined for bytes that are not UTF-8
  */
 export function parseEnvelope(bytes: Uint8Array): { envelope: Envelope; text: string | undefined } {
   let text: string | undefined
@@ -43,19 +43,19 @@ export function parseEnvelope(bytes: Uint8Array): { envelope: Envelope; text: st
   }
 }
 
-/** The `id` of a body as it was written, where it is not one of the numbers that are the same in JavaScript. */
+/** The numeric `id` of a body: as a number if that is exact, else as its text. */
 function exactNumber(id: number, text: string): RequestId {
   if (Number.isSafeInteger(id)) return id
   return (parseLossless(text) as { id: RawNumber }).id
 }
 
-/** 1.0 methods are PascalCase, 0.3 methods contain a slash; nothing else tells them apart (a2a.md §1.3). */
+/** 1.0 methods are PascalCase, 0.3 methods contain a slash; nothing else distinguishes them (docs/facts/a2a.md §1.3). */
 export const isV1Method = (method: string | undefined) =>
   method !== undefined && /^[A-Z][A-Za-z]*$/.test(method)
 
 const SENDS = new Set(['message/send', 'SendMessage'])
 
-/** Methods that hand over a message and answer once. */
+/** Methods that send a message and are answered once. */
 export const isSend = (method: string | undefined) => method !== undefined && SENDS.has(method)
 
 const STREAMS = new Set(['message/stream', 'SendStreamingMessage', 'tasks/resubscribe', 'SubscribeToTask'])
@@ -63,7 +63,7 @@ const STREAMS = new Set(['message/stream', 'SendStreamingMessage', 'tasks/resubs
 /** Methods that are answered by an event stream, unless the agent refuses. */
 export const isStream = (method: string | undefined) => method !== undefined && STREAMS.has(method)
 
-// a2a.md §2.1. A method we do not know may do anything, so it is not among them.
+// docs/facts/a2a.md §2.1. An unknown method may do anything, so it is not among them.
 const READS = new Set([
   'tasks/get',
   'GetTask',
@@ -78,11 +78,11 @@ const READS = new Set([
   'GetExtendedAgentCard',
 ])
 
-/** Methods that change nothing, and may be sent again where a send may not. */
+/** Methods that change nothing, so they may be sent again. */
 export const isRead = (method: string | undefined) => method !== undefined && READS.has(method)
 
 const EXTENDED_CARDS = new Set(['agent/getAuthenticatedExtendedCard', 'GetExtendedAgentCard'])
 
-/** Methods whose result is an agent card, with addresses in it (a2a.md §2.8). */
+/** Methods whose result is an agent card, which contains addresses (docs/facts/a2a.md §2.8). */
 export const isExtendedCard = (method: string | undefined) =>
   method !== undefined && EXTENDED_CARDS.has(method)

@@ -1,21 +1,21 @@
-// JSON that is changed in one place and stays what it was in all others: numbers that JavaScript would read as other
-// numbers (1.0, 9007199254740993) keep their text.
+// JSON that is parsed and printed without a loss: numbers that JavaScript would print differently (1.0, 9007199254740993) keep their
+// text.
 
 /**
- * @returns the changed text, or the same text when `change` returns undefined or the text is nested too deeply to be walked
+ * @returns the changed text, or the same text when `change` returns undefined or the text is nested too deeply
  */
 export function changeJson(text: string, change: (value: unknown) => unknown): string {
   try {
     const changed = change(parseLossless(text))
     return changed === undefined ? text : JSON.stringify(changed)
   } catch (error) {
-    // Far deeper than any message: left as it is, for the agent to judge.
+    // Nested far deeper than any message: it is left unchanged.
     if (error instanceof RangeError || error instanceof SyntaxError) return text
     throw error
   }
 }
 
-/** What `JSON.rawJSON` makes: written down, it is the text it was made of. */
+/** The result of `JSON.rawJSON`: it is printed as the text that it was made of. */
 export type RawNumber = { readonly rawJSON: string }
 
 /** @throws SyntaxError; RangeError for text that is nested too deeply */

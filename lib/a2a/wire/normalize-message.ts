@@ -1,5 +1,5 @@
-// Adds what a message lacks and nothing else. The tutorial's message has neither `messageId` nor `kind`; 0.3 servers refuse
-// the first and need the second (a2a.md §1.4). A complete message is not touched, down to its bytes.
+// Adds the members that a 0.3 message lacks. The tutorial's message has neither `messageId` nor `kind`, and 0.3 servers need both
+// (docs/facts/a2a.md §1.4). The bytes of a complete message are not changed.
 import { changeJson, isObject, type JsonObject } from './lossless-json.ts'
 import type { Envelope } from './json-rpc.ts'
 
@@ -8,15 +8,15 @@ const SENDS_0_3 = new Set(['message/send', 'message/stream'])
 /** @returns the body to send: the original text where nothing was missing */
 export function normalizeMessage(text: string, { body, method }: Envelope): string {
   if (body === undefined) return text
-  // What Molecule's own callers send has no frame at all; a body that has one is never given an id (a2a.md §1.4).
-  const bare = !Object.hasOwn(body, 'jsonrpc') && method !== undefined
+  // Molecule's own callers send a body without an envelope. A body that has one is never given an id (docs/facts/a2a.md §1.4).
+  const lacksEnvelope = !Object.hasOwn(body, 'jsonrpc') && method !== undefined
   const is0_3 = SENDS_0_3.has(method ?? '')
-  if (!bare && !(is0_3 && isIncomplete(body['params']))) return text
+  if (!lacksEnvelope && !(is0_3 && isIncomplete(body['params']))) return text
   return changeJson(text, (exact) => {
     if (!isObject(exact)) return undefined
     const params = is0_3 ? completeParams(exact['params']) : undefined
     return {
-      ...(bare ? { jsonrpc: '2.0', ...(Object.hasOwn(exact, 'id') ? {} : { id: crypto.randomUUID() }) } : {}),
+      ...(lacksEnvelope ? { jsonrpc: '2.0', ...(Object.hasOwn(exact, 'id') ? {} : { id: crypto.randomUUID() }) } : {}),
       ...exact,
       ...(params === undefined ? {} : { params }),
     }
@@ -25,7 +25,7 @@ export function normalizeMessage(text: string, { body, method }: Envelope): stri
 
 const isIncomplete = (params: unknown) => completeParams(params) !== undefined
 
-// Only what is absent is added: a wrong value is the agent's to refuse. Undefined: nothing was missing.
+// Adds only what is absent: the agent refuses a wrong value. Undefined if nothing is missing.
 function completeParams(params: unknown): JsonObject | undefined {
   if (!isObject(params) || !isObject(params['message'])) return undefined
   const message = params['message']
@@ -54,7 +54,7 @@ function completeParts(parts: unknown): unknown[] | undefined {
   return changed ? completed : undefined
 }
 
-// Molecule's own callers write `type` for `kind` (molecule.md §1.7).
+// Molecule's own callers write `type` for `kind` (docs/facts/molecule.md §1.7).
 function kindOf(part: JsonObject): string | undefined {
   if (typeof part['type'] === 'string' && PART_KINDS.has(part['type'])) return part['type']
   return !Object.hasOwn(part, 'type') && typeof part['text'] === 'string' ? 'text' : undefined

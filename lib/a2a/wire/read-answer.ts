@@ -1,4 +1,4 @@
-// What an agent's answer says, in words: for lists and previews, never for the answer itself (a2a.md §1.5).
+// The text of an agent's answer, for lists and previews (docs/facts/a2a.md §1.5). The answer itself is never changed.
 import { toPostgresText } from '../../platform/postgres-text.ts'
 import { isObject, type JsonObject } from './lossless-json.ts'
 
@@ -17,17 +17,17 @@ export function readAnswer(body: Uint8Array): { text: string } | { error: string
   const { error, result } = answer
   if (isObject(error)) return { error: toPostgresText(messageOf(error)) }
   if (!isObject(result)) return { text: '' }
-  const said = isObject(result['task'])
+  const payload = isObject(result['task'])
     ? result['task']
     : isObject(result['message'])
       ? result['message']
       : result
-  const text = toPostgresText(textOf(said))
-  const state = stateOf(said)
+  const text = toPostgresText(textOf(payload))
+  const state = stateOf(payload)
   return FAILED.test(state) ? { error: text === '' ? `the task is ${state}` : text } : { text }
 }
 
-/** States of a task that ended without having been done, in both lines (a2a.md §1.2). */
+/** States of a task that ended without success, in both protocol lines (docs/facts/a2a.md §1.2). */
 const FAILED = /^(failed|rejected|canceled|TASK_STATE_(FAILED|REJECTED|CANCELED))$/
 
 const stateOf = ({ status }: JsonObject): string =>
@@ -36,12 +36,12 @@ const stateOf = ({ status }: JsonObject): string =>
 const messageOf = ({ message }: JsonObject): string =>
   typeof message === 'string' ? message : 'an error without a message'
 
-function textOf(said: JsonObject): string {
-  const status = isObject(said['status']) ? said['status'] : {}
+function textOf(payload: JsonObject): string {
+  const status = isObject(payload['status']) ? payload['status'] : {}
   const message = isObject(status['message']) ? status['message'] : {}
-  const artifacts = Array.isArray(said['artifacts']) ? said['artifacts'].filter(isObject) : []
-  const spoken = [said, ...artifacts, message].map((place) => textOfParts(place['parts'])).filter(Boolean)
-  return spoken.join('\n')
+  const artifacts = Array.isArray(payload['artifacts']) ? payload['artifacts'].filter(isObject) : []
+  const texts = [payload, ...artifacts, message].map(({ parts }) => textOfParts(parts)).filter(Boolean)
+  return texts.join('\n')
 }
 
 const textOfParts = (parts: unknown): string =>

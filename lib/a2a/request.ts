@@ -1,0 +1,46 @@
+// One A2A request as the proxy sees it, whatever runtime received it.
+import type { Caller } from '../auth/caller.ts'
+import { type ErrorEncoder, jsonRpcErrors, restErrors } from './errors/error-encoder.ts'
+import type { HeaderPairs } from './wire/headers.ts'
+import { type Envelope, isRead, isStream } from './wire/json-rpc.ts'
+
+export type A2aRequest = {
+  workspaceId: string
+  caller: Caller
+  requestId: string
+  /** The HTTP method. */
+  method: string
+  /** Path below the workspace's A2A address, unchanged: empty for JSON-RPC, `/message:send` and the like for HTTP+JSON. */
+  tail: string
+  /** `?…`, or empty. */
+  query: string
+  headers: HeaderPairs
+  /** The `Connection` header; the headers that it names are not forwarded. */
+  connection: string | undefined
+  body: Uint8Array | undefined
+  /** The body as text, if its type is JSON and missing members may be added. */
+  text: string | undefined
+  envelope: Envelope
+  /** The public base URL of this service, without a trailing slash. */
+  publicUrl: string
+  /** How long the caller waits for a workspace that is starting, in milliseconds; undefined for the default. */
+  waitMs: number | undefined
+}
+
+export type Binding = 'json-rpc' | 'rest'
+
+export const bindingOf = ({ tail }: Pick<A2aRequest, 'tail'>): Binding => (tail === '' ? 'json-rpc' : 'rest')
+
+/** How errors are written for the caller of a request. */
+export const errorEncoderOf = (request: Pick<A2aRequest, 'tail' | 'envelope'>): ErrorEncoder =>
+  bindingOf(request) === 'json-rpc' ? jsonRpcErrors(request.envelope) : restErrors
+
+/** Whether the caller expects an event stream. */
+export const wantsStream = (request: A2aRequest): boolean =>
+  bindingOf(request) === 'json-rpc'
+    ? isStream(request.envelope.method)
+    : request.tail.endsWith(':stream') || request.tail.endsWith(':subscribe')
+
+/** Whether the request changes nothing, so that it may be sent again even if it may have arrived. */
+export const isReadOnly = (request: A2aRequest): boolean =>
+  bindingOf(request) === 'json-rpc' ? isRead(request.envelope.method) : request.method === 'GET'

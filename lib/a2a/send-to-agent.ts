@@ -1,0 +1,94 @@
+// One attempt to send a request to a known machine: its path and headers, and what is counted while it lasts.
+import { exchange, type ExchangeOutcome } from './exchange.ts'
+import type { ProxyContext } from './context.ts'
+import { ProxyError } from './errors/proxy-error.ts'
+import type { RequestSlot } from './limits.ts'
+import { type A2aRequest, bindingOf, errorEncoderOf } from './request.ts'
+import { keepWorkspaceAwake } from './resolve-route.ts'
+import type { ResponseWriter } from './response/response-writer.ts'
+import type { Route } from './route.ts'
+import type { Transport } from './transport/transport.ts'
+import { rewriteExtendedCard } from './wire/agent-card.ts'
+import { findHeader, requestHeaders } from './wire/headers.ts'
+import { isExtendedCard } from './wire/json-rpc.ts'
+
+export type Attempt = {
+  request: A2aRequest
+  /** The body to send, complete; the same for every attempt. */
+  body: Uint8Array | undefined
+  route: Route
+  reply: ResponseWriter
+  slot: RequestSlot
+}
+
+export async function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<ExchangeOutcome> {
+  const { body, reply, request, route, slot } = attempt
+  const binding = bindingOf(request)
+  const base = binding === 'rest' ? route.paths.rest : route.paths.jsonRpc
+  if (base === undefined) {
+    const message = 'the agent does not offer HTTP+JSON: post JSON-RPC to the address in its card'
+    return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', message) }
+  }
+  const cardOptions = {
+    url: `${request.publicUrl}/workspaces/${request.workspaceId}/a2a`,
+    secured: services.config.adminTokens.length > 0,
+  }
+  const allowSleep = route.hasIdlePolicy ? keepWorkspaceAwake(services, request.workspaceId) : undefined
+  try {
+    return await exchange({
+      transport: countActivity(services.transport, slot),
+      request: {
+        origin: route.origin,
+        path: `${base}${request.tail}${request.query}`,
+        method: request.method,
+        headers: requestHeaders(request.headers, request.connection, proxyHeaders(services, request, route)),
+        body,
+        silenceMs: services.config.a2a.silenceMs,
+      },
+      reply,
+      errors: errorEncoderOf(request),
+      rewrite: answersWithCard(request)
+        ? (answer) => rewriteExtendedCard(answer, binding, cardOptions)
+        : undefined,
+    })
+  } finally {
+    allowSleep?.()
+  }
+}
+
+/** The headers that only the proxy may set: which machine, its credential there, and the authenticated caller. */
+function proxyHeaders(
+  { tracer }: Pick<ProxyContext, 'tracer'>,
+  { caller, requestId }: A2aRequest,
+  route: Route,
+): Record<string, string> {
+  const traceparent = tracer.traceparent()
+  return {
+    ...route.headers,
+    'x-request-id': requestId,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(caller.kind === 'workspace' ? { 'x-workspace-id': caller.workspaceId } : {}),
+  }
+}
+
+const countActivity =
+  (transport: Transport, slot: RequestSlot): Transport =>
+  (request, receiver) =>
+    transport(request, {
+      ...receiver,
+      head(status, headers, connection) {
+        const type = findHeader(headers, 'content-type')?.toLowerCase()
+        if (type?.startsWith('text/event-stream') === true) slot.markStreaming()
+        receiver.head(status, headers, connection)
+      },
+      data(chunk) {
+        slot.touch()
+        receiver.data(chunk)
+      },
+    })
+
+/** `/v1/card` in 0.3, `/extendedAgentCard` in 1.0, either below a tenant (docs/facts/a2a.md §2.9). */
+const answersWithCard = (request: A2aRequest): boolean =>
+  bindingOf(request) === 'json-rpc'
+    ? isExtendedCard(request.envelope.method)
+    : request.tail.endsWith('/v1/card') || request.tail.endsWith('/extendedAgentCard')

@@ -1,0 +1,103 @@
+// The state of a stored message before it is finished: claimed, leased, being sent, returned to the queue. A row is `sending` before its
+// first byte is sent, so a row that is `sending` without a live lease may have arrived and is never sent again.
+import { and, eq, isNotNull, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
+import { LEADS_TO_READY } from '../a2a/route.ts'
+import type { Core, Store } from '../platform/context.ts'
+import type { Message } from './message.ts'
+
+/** How long a claim lasts, in milliseconds; it is renewed for as long as the answer takes. */
+const LEASE_MS = 90_000
+
+const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
+
+/**
+ * Claims due messages in order. A message waits while an earlier one of its context is unfinished.
+ * @param workspaceId limits the claim to one workspace
+ */
+export async function claimMessages(
+  { db, now }: Store,
+  limit: number,
+  workspaceId: string | undefined,
+): Promise<Message[]> {
+  const at = now().toISOString()
+  const leadsToReady = sql.join(
+    LEADS_TO_READY.map((status) => sql`${status}`),
+    sql`, `,
+  )
+  // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
+  const due = sql`array(
+    select message.id from ${messages} message join ${workspaces} on ${workspaces.id} = message.workspace_id
+    where message.state = 'queued' and message.next_attempt_at <= ${at}::timestamptz
+      and message.expires_at > ${at}::timestamptz
+      and (message.leased_until is null or message.leased_until <= ${at}::timestamptz)
+      and ${workspaces.status} in (${leadsToReady})
+      ${workspaceId === undefined ? sql`` : sql`and message.workspace_id = ${workspaceId}::uuid`}
+      and not exists (
+        select from ${messages} earlier
+        where earlier.workspace_id = message.workspace_id and earlier.context_id = message.context_id
+          and earlier.state in ('queued', 'sending') and earlier.seq < message.seq)
+    order by message.seq limit ${limit} for update of message skip locked)`
+  return db
+    .update(messages)
+    .set({ leasedUntil: leaseFrom(now()), attempts: sql`${messages.attempts} + 1` })
+    .where(sql`${messages.id} = any(${due})`)
+    .returning()
+}
+
+/** A later claim counts one more attempt, so the number identifies a claim. */
+const isThisClaim = ({ attempts, id }: Message) => and(eq(messages.id, id), eq(messages.attempts, attempts))
+
+/** @returns false when another process has claimed the message */
+export async function markSending({ db, now }: Store, message: Message): Promise<boolean> {
+  const marked = await db
+    .update(messages)
+    .set({ state: 'sending', sentAt: now(), leasedUntil: leaseFrom(now()) })
+    .where(and(isThisClaim(message), eq(messages.state, 'queued')))
+    .returning({ id: messages.id })
+  return marked.length > 0
+}
+
+/** Returns a message that was not delivered to the queue, with the reason. The pause doubles up to a minute. */
+export async function requeueMessage(
+  { db, now }: Store,
+  message: Message,
+  failure: StoredFailure,
+): Promise<void> {
+  const pauseMs = Math.min(60_000, 1_000 * 2 ** Math.min(message.attempts, 6))
+  await db
+    .update(messages)
+    .set({
+      state: 'queued',
+      sentAt: null,
+      leasedUntil: null,
+      nextAttemptAt: new Date(now().getTime() + pauseMs),
+      failure,
+    })
+    .where(and(isThisClaim(message), sql`${messages.state} in ('queued', 'sending')`))
+}
+
+/** Renews the lease of a claimed message until the returned function is called. */
+export function renewLease(services: Pick<Core, 'db' | 'now' | 'sleep'>, message: Message): () => void {
+  const ended = new AbortController()
+  const renewRepeatedly = async () => {
+    while (!ended.signal.aborted) {
+      await services.sleep(LEASE_MS / 3, ended.signal)
+      if (ended.signal.aborted) return
+      await services.db
+        .update(messages)
+        .set({ leasedUntil: leaseFrom(services.now()) })
+        // A message without a lease is finished or was returned to the queue.
+        .where(and(isThisClaim(message), isNotNull(messages.leasedUntil)))
+        .catch(() => {})
+    }
+  }
+  void renewRepeatedly()
+  return () => ended.abort()
+}
+
+/** Ends all leases. Only for a process that is alone with its database, where every sender is gone at the start. */
+export async function releaseMessages(db: Database, now: Date): Promise<void> {
+  await db.update(messages).set({ leasedUntil: now }).where(isNotNull(messages.leasedUntil))
+}
