@@ -14,7 +14,7 @@ import {
 import {
   createWorkspaceToken,
   listWorkspaceTokens,
-  MOST_TOKENS,
+  MAX_TOKENS,
   revokeWorkspaceToken,
 } from '../../lib/tokens/workspace-tokens.ts'
 import {
@@ -88,7 +88,7 @@ const createOwnRoute = createRoute({
       'A token of this workspace, which lasts until it is revoked. Shown this once.',
     ),
     404: problem('No such workspace.'),
-    429: problem(`It has ${MOST_TOKENS} already.`),
+    429: problem(`It has ${MAX_TOKENS} already.`),
   },
 })
 

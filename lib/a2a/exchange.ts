@@ -1,5 +1,5 @@
-// Sends one request to one machine and passes its answer on as it comes, without reading it. The proxy's own errors are written only
-// where the agent gave no answer or its answer broke off.
+// Sends one request to one machine and passes its answer on as it comes, without reading it. The proxy's own errors
+// are written only where the agent gave no answer or its answer broke off.
 import { concatBytes } from '../platform/encoding.ts'
 import { errorOfAnswer, errorOfFailure, isAgentAnswer } from './errors/classify-answer.ts'
 import type { ErrorEncoder } from './errors/error-encoder.ts'
@@ -14,7 +14,10 @@ export type ExchangeInput = {
   request: AgentRequest
   reply: ResponseWriter
   errors: ErrorEncoder
-  /** Changes the whole body of an answer that contains addresses. Applied to JSON of at most {@link MAX_REWRITTEN_BYTES}. */
+  /**
+   * Changes the whole body of an answer that contains addresses. Applied to JSON of at most {@link
+   * MAX_REWRITTEN_BYTES}.
+   */
   rewrite?: ((body: string) => string) | undefined
 }
 
@@ -168,7 +171,8 @@ class AnswerRelay {
     const rewritten = rewrite?.(text) ?? text
     const headers = responseHeaders(this.#headers, this.#connection, false)
     // These describe the original bytes.
-    if (rewritten !== text) for (const name of ['content-length', 'etag', 'last-modified']) delete headers[name]
+    if (rewritten !== text)
+      for (const name of ['content-length', 'etag', 'last-modified']) delete headers[name]
     reply.head(this.#status, headers, false)
     reply.end(rewritten === text ? original : toBytes(rewritten))
   }

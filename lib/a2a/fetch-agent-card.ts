@@ -1,5 +1,5 @@
-// The card of a workspace as its callers see it: requested from the agent while it is awake, else the last stored card, because
-// reading a card should not start a machine (docs/facts/a2a.md §3.2).
+// The card of a workspace as its callers see it: requested from the agent while it is awake, else the last stored
+// card, because reading a card should not start a machine (docs/facts/a2a.md §3.2).
 import { AGENT_CARD_PATH } from '../machines/machine-spec.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
@@ -11,7 +11,10 @@ import { noRouteError, readRoute, type Route } from './route.ts'
 import { rewriteCard } from './wire/agent-card.ts'
 import { NO_ENVELOPE } from './wire/json-rpc.ts'
 
-/** Longest silence of an agent that is asked for its card, in milliseconds. Short, because the stored card can be served. */
+/**
+ * Longest silence of an agent that is asked for its card, in milliseconds. Short, because the stored card can be
+ * served.
+ */
 const CARD_SILENCE_MS = 5_000
 
 const MAX_CARD_BYTES = 1024 * 1024

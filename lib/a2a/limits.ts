@@ -15,7 +15,8 @@ export type RequestSlot = {
 export type Limits = {
   /**
    * Counts one request of a caller.
-   * @returns the `RateLimit` headers of the answer (draft-ietf-httpapi-ratelimit-headers); none when there is no limit
+   * @returns the `RateLimit` headers of the answer (draft-ietf-httpapi-ratelimit-headers); none when there is no
+   *   limit
    * @throws ProxyError RATE_LIMITED
    */
   countRequest(caller: string): Record<string, string>
@@ -34,8 +35,8 @@ type Options = {
   perMinute: number
   maxInFlight: number
   /**
-   * After how many milliseconds without activity a slot may be taken by another request. A Worker whose caller disconnects is
-   * ended without notice, so its slot is never released.
+   * After how many milliseconds without activity a slot may be taken by another request. A Worker whose caller
+   * disconnects is ended without notice, so its slot is never released.
    */
   forgetMs: number
   now: () => number
@@ -48,8 +49,7 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
   function slotsOf(workspaceId: string): Map<RequestSlot, SlotState> {
     const slots = inFlight.get(workspaceId) ?? new Map<RequestSlot, SlotState>()
     if (slots.size < maxInFlight) return slots
-    for (const [slot, { lastActivityAt }] of slots)
-      if (lastActivityAt + forgetMs <= now()) slots.delete(slot)
+    for (const [slot, { lastActivityAt }] of slots) if (lastActivityAt + forgetMs <= now()) slots.delete(slot)
     return slots
   }
 

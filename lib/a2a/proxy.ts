@@ -1,5 +1,6 @@
-// Carries one A2A request: waits for the workspace, sends to its machine, passes the answer on, and repeats only what cannot have been
-// delivered or changes nothing. Before the answer it writes nothing, and it reads nothing that was read a few seconds ago.
+// Carries one A2A request: waits for the workspace, sends to its machine, passes the answer on, and repeats only what
+// cannot have been delivered or changes nothing. Before the answer it writes nothing, and it reads nothing that was
+// read a few seconds ago.
 import { withRequestBudget } from '../platform/subrequest-budget.ts'
 import { scheduleRecheck } from '../reconcile/schedule-recheck.ts'
 import type { ProxyContext } from './context.ts'
@@ -24,7 +25,9 @@ export type ProxyOptions = {
 /** How long a caller waits for a workspace that is starting: intermediaries close idle connections at about 100 s. */
 const DEFAULT_WAIT_MS = 60_000
 
-/** A stream gets its first comment after this time. A workspace that wakes sooner still answers with its own status. */
+/**
+ * A stream gets its first comment after this time. A workspace that wakes sooner still answers with its own status.
+ */
 const KEEPALIVE_AFTER_MS = 1_000
 
 /** Subrequests that are kept for the end of a request rather than spent on another attempt. */

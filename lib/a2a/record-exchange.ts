@@ -1,5 +1,5 @@
-// What is recorded of a proxied request: a span for each attempt, a log line when there is no answer, and an activity of the workspace.
-// Messages themselves are never recorded.
+// What is recorded of a proxied request: a span for each attempt, a log line when there is no answer, and an activity
+// of the workspace. Messages themselves are never recorded.
 import { callerKey } from '../auth/caller.ts'
 import type { Core } from '../platform/context.ts'
 import type { ProxyContext } from './context.ts'

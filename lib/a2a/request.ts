@@ -10,7 +10,10 @@ export type A2aRequest = {
   requestId: string
   /** The HTTP method. */
   method: string
-  /** Path below the workspace's A2A address, unchanged: empty for JSON-RPC, `/message:send` and the like for HTTP+JSON. */
+  /**
+   * Path below the workspace's A2A address, unchanged: empty for JSON-RPC, `/message:send` and the like for
+   * HTTP+JSON.
+   */
   tail: string
   /** `?…`, or empty. */
   query: string

@@ -1,5 +1,5 @@
-// Finds the route of a message: waits for a workspace that is starting, wakes one that is hibernated, and keeps a workspace with an idle
-// policy awake while an answer takes long.
+// Finds the route of a message: waits for a workspace that is starting, wakes one that is hibernated, and keeps a
+// workspace with an idle policy awake while an answer takes long.
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
 import { type Core, isStopping } from '../platform/context.ts'
@@ -8,7 +8,10 @@ import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
 import type { ProxyContext } from './context.ts'
 import { LEADS_TO_READY, noRouteError, readRoute, type Route } from './route.ts'
 
-/** How often a long exchange marks its workspace as active, in milliseconds: well within the shortest idle time of a minute. */
+/**
+ * How often a long exchange marks its workspace as active, in milliseconds: well within the shortest idle time of a
+ * minute.
+ */
 const TOUCH_INTERVAL_MS = 20_000
 
 /** Subrequests that are kept for what follows the wait. */

@@ -1,5 +1,5 @@
-// Where a workspace's messages are sent: the address of its machine, or the reason why there is none. Routes are cached for seconds, and
-// reading one marks a workspace with an idle policy as active.
+// Where a workspace's messages are sent: the address of its machine, or the reason why there is none. Routes are
+// cached for seconds, and reading one marks a workspace with an idle policy as active.
 import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
@@ -30,8 +30,9 @@ const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
 const isAwake = (row: Workspace) => AWAKE.includes(row.status)
 
 /**
- * Reads a workspace for a message. For the purpose `use` the same statement marks a workspace with an idle policy as active. The policy
- * compares that column in the statement that hibernates, so a message and a hibernation cannot both succeed.
+ * Reads a workspace for a message. For the purpose `use` the same statement marks a workspace with an idle policy as
+ * active. The policy compares that column in the statement that hibernates, so a message and a hibernation cannot
+ * both succeed.
  * @returns the row, and its route while it is awake
  * @throws DomainError `not_found`
  */

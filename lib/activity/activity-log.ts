@@ -1,5 +1,6 @@
-// A buffer of activity that is not yet in the database. The A2A proxy records activity after its answers, thousands of times a second,
-// and must neither wait for the database nor fail with it: rows are collected here for a moment and written in bulk.
+// A buffer of activity that is not yet in the database. The A2A proxy records activity after its answers, thousands
+// of times a second, and must neither wait for the database nor fail with it: rows are collected here for a moment
+// and written in bulk.
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from '../platform/log.ts'
 import { type ActivityEntry, toActivityRow } from './activity-row.ts'
@@ -8,7 +9,8 @@ import { insertActivities } from './insert-activities.ts'
 export type ActivityLog = {
   /**
    * Adds an entry without waiting.
-   * @returns the write to hand to `waitUntil`, which never rejects; undefined when an earlier caller has promised to write
+   * @returns the write to hand to `waitUntil`, which never rejects; undefined when an earlier caller has promised to
+   *   write
    */
   record(entry: ActivityEntry): Promise<void> | undefined
   /** Writes all buffered rows, after any write in progress. Never rejects. */
@@ -26,8 +28,8 @@ const MAX_LENGTH = 16_000_000
 const ROWS_PER_STATEMENT = 200
 
 /**
- * How long a promise to write is relied on, in milliseconds. A Worker may end a request in the middle of its `waitUntil` without notice;
- * after this time the next entry promises again.
+ * How long a promise to write is relied on, in milliseconds. A Worker may end a request in the middle of its
+ * `waitUntil` without notice; after this time the next entry promises again.
  */
 const PROMISE_MS = 60_000
 
@@ -61,7 +63,9 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
     waiting = []
     length = dropped = promisedUntil = 0
     if (lost > 0)
-      log('warn', 'activity arrived faster than it could be written; the oldest rows were dropped', { rows: lost })
+      log('warn', 'activity arrived faster than it could be written; the oldest rows were dropped', {
+        rows: lost,
+      })
     for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
       try {
         await insertActivities(db, rows.slice(from, from + ROWS_PER_STATEMENT))

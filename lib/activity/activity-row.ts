@@ -1,5 +1,5 @@
-// One activity of a workspace, and its row as JSON text that Postgres always accepts: one invalid character would lose every row of the
-// same statement.
+// One activity of a workspace, and its row as JSON text that Postgres always accepts: one invalid character would
+// lose every row of the same statement.
 import { z } from 'zod'
 import { boundedJson, toPostgresText } from '../platform/postgres-text.ts'
 import { isUuid } from '../platform/uuid.ts'
@@ -16,7 +16,8 @@ export const ACTIVITY_TYPES = [
 ] as const
 
 /**
- * Longest texts, in UTF-16 units, and bodies, in bytes as JSON. Routes refuse longer ones; here texts are cut and bodies left out.
+ * Longest texts, in UTF-16 units, and bodies, in bytes as JSON. Routes refuse longer ones; here texts are cut and
+ * bodies left out.
  */
 export const ACTIVITY_LIMITS = { method: 200, summary: 4_000, errorDetail: 8_000, body: 65_536 } as const
 

@@ -4,8 +4,9 @@ import type { Database } from '../../drizzle/database.ts'
 import { activities, workspaces } from '../../drizzle/schema/index.ts'
 import { ACTIVITY_COLUMNS } from './activity-row.ts'
 
-// Sequence numbers are assigned in order but become visible in the order of commits. A reader that continues after the last number seen
-// would miss a lower one that is committed later, so writers hold a lock until the statement ends.
+// Sequence numbers are assigned in order but become visible in the order of commits. A reader that continues after
+// the last number seen would miss a lower one that is committed later, so writers hold a lock until the statement
+// ends.
 const LOCK = sql.raw('(select pg_advisory_xact_lock(4241861)) as locked')
 
 const columns = Object.keys(ACTIVITY_COLUMNS).join(', ')

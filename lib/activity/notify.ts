@@ -1,5 +1,5 @@
-// A message that an agent sends to its users by itself. It is stored as an activity, in the form that Molecule's chat reads
-// (docs/facts/molecule.md §2.8).
+// A message that an agent sends to its users by itself. It is stored as an activity, in the form that Molecule's chat
+// reads (docs/facts/molecule.md §2.8).
 import { z } from 'zod'
 import type { Store } from '../platform/context.ts'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'

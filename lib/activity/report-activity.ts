@@ -20,7 +20,9 @@ const idOrEmpty = z
 
 const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
 
-/** The body of POST /workspaces/:id/activity. `type` is another name of `activity_type`, `metadata` of `request_body`. */
+/**
+ * The body of POST /workspaces/:id/activity. `type` is another name of `activity_type`, `metadata` of `request_body`.
+ */
 export const ReportActivityInput = z.object({
   activity_type: type,
   type,
@@ -38,8 +40,8 @@ export const ReportActivityInput = z.object({
 })
 
 /**
- * @throws DomainError `invalid_input` for an unknown type; `forbidden` for an activity of another workspace; `not_found`, also when the
- *   workspace is removed
+ * @throws DomainError `invalid_input` for an unknown type; `forbidden` for an activity of another workspace;
+ *   `not_found`, also when the workspace is removed
  */
 export async function reportActivity(
   { db, now }: Store,

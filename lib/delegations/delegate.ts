@@ -1,5 +1,5 @@
-// An agent delegates a task to another without waiting for the answer (docs/facts/molecule.md §3.6): one statement stores the message,
-// which is delivered once, and a row with the state of the delegation.
+// An agent delegates a task to another without waiting for the answer (docs/facts/molecule.md §3.6): one statement
+// stores the message, which is delivered once, and a row with the state of the delegation.
 import { and, eq, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
@@ -28,8 +28,8 @@ export type Delegated = {
 }
 
 /**
- * @throws DomainError `invalid_input` for a delegation to itself; `not_found` when the source is unknown or removed, or may not
- *   communicate with the target; `too_large`
+ * @throws DomainError `invalid_input` for a delegation to itself; `not_found` when the source is unknown or removed,
+ *   or may not communicate with the target; `too_large`
  * @throws ProxyError WORKSPACE_… when the task can never be delivered; TOO_MANY_MESSAGES_WAITING
  */
 export async function delegate(
@@ -102,7 +102,10 @@ async function findByKey(
   return row && { ...row, isRepeat: true }
 }
 
-/** A2A 0.3, which all of Molecule's runtimes speak. They read the delegation's id from the metadata (docs/facts/molecule.md §1.7, §3.6). */
+/**
+ * A2A 0.3, which all of Molecule's runtimes speak. They read the delegation's id from the metadata
+ * (docs/facts/molecule.md §1.7, §3.6).
+ */
 const messageOf = (id: string, task: string) =>
   JSON.stringify({
     jsonrpc: '2.0',
@@ -120,7 +123,10 @@ const messageOf = (id: string, task: string) =>
   })
 
 /** Inserts the delegation's row in the statement that stores its message. */
-function insertDelegation({ db }: Store, row: { id: string; sourceId: string; task: string; key: string | null }) {
+function insertDelegation(
+  { db }: Store,
+  row: { id: string; sourceId: string; task: string; key: string | null },
+) {
   return db.$with('delegated', { id: delegations.id }).as(sql`
     insert into ${delegations} (source_id, id, target_id, task, idempotency_key, message, status, created_at, updated_at)
     select ${row.sourceId}::uuid, ${row.id}::text, workspace_id, ${row.task}::text, ${row.key}::text, id, 'delegated', created_at, created_at

@@ -1,4 +1,5 @@
-// The delegations of a workspace and their results. Agents read them after every heartbeat (docs/facts/molecule.md §1.5).
+// The delegations of a workspace and their results. Agents read them after every heartbeat (docs/facts/molecule.md
+// §1.5).
 import { desc, eq, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { delegations } from '../../drizzle/schema/index.ts'

@@ -1,5 +1,6 @@
-// Records delegations that an agent sends by itself, and their results as the agent reports them, so that its list of delegations is
-// complete (docs/facts/molecule.md §3.6). The agent cannot change delegations that the control plane delivers.
+// Records delegations that an agent sends by itself, and their results as the agent reports them, so that its list of
+// delegations is complete (docs/facts/molecule.md §3.6). The agent cannot change delegations that the control plane
+// delivers.
 import { and, eq, isNull } from 'drizzle-orm'
 import { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
@@ -27,7 +28,8 @@ export const UpdateDelegationInput = z.object({
 /**
  * Stores a delegation once: the same id again changes nothing.
  * @returns its id
- * @throws DomainError `not_found`, also when the source is removed; `conflict` for the id of one that the control plane delivers
+ * @throws DomainError `not_found`, also when the source is removed; `conflict` for the id of one that the control
+ *   plane delivers
  */
 export async function recordDelegation(
   services: Store & Pick<ProxyContext, 'activity'>,

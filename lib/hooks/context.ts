@@ -1,4 +1,4 @@
-// The surroundings of inbound webhooks: a delivery becomes a message, so it needs what the proxy needs.
+// What inbound webhooks need: a delivery becomes a message, so everything that the proxy needs, and a limit per hook.
 import type { ProxyContext } from '../a2a/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
 

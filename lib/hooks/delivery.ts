@@ -1,20 +1,20 @@
-// What a sender calls a delivery and what it is about, by scheme: so that a repeated one is known, and a hook can take some and
-// not others. Pure.
+// The sender's id of a delivery and the names of its event, for each scheme: repeated deliveries are recognised by
+// the id, and hooks filter by the event. Pure.
 import { isObject } from '../a2a/wire/lossless-json.ts'
-import type { Incoming, Scheme } from './verify.ts'
+import type { IncomingWebhook, Scheme } from './verify.ts'
 
 export type Delivery = {
-  /** The same again is the same delivery; undefined when its sender has no name for it. */
+  /** A repeated delivery has the same id. Undefined when the sender gives none. */
   id: string | undefined
-  /** What it is about, the most exact name first: `pull_request.opened`, `pull_request`. */
+  /** The names of the event, the most exact first: `pull_request.opened`, `pull_request`. */
   events: string[]
 }
 
-type Header = Incoming['header']
+type Header = IncomingWebhook['header']
 
 /**
  * @param value the payload
- * @param deliveryHeader where a sender with a bearer token puts the id; otherwise `Idempotency-Key`
+ * @param deliveryHeader the header with the id for the scheme `bearer`; null for `Idempotency-Key`
  */
 export function deliveryOf(
   scheme: Scheme,
@@ -25,7 +25,7 @@ export function deliveryOf(
   const at = (key: string) => textAt(value, key)
   switch (scheme) {
     case 'standard':
-      return { id: header('webhook-id') ?? header('svix-id'), events: known(at('type')) }
+      return { id: header('webhook-id') ?? header('svix-id'), events: listOf(at('type')) }
     case 'github':
       return { id: header('x-github-delivery'), events: withAction(header('x-github-event'), at('action')) }
     case 'gitea':
@@ -33,18 +33,18 @@ export function deliveryOf(
     case 'slack': {
       // An event, a button or shortcut, or a command (docs.slack.dev: Events API, Interactivity, Slash commands).
       const inner = isObject(value) ? textAt(value['event'], 'type') : undefined
-      return { id: at('event_id') ?? at('trigger_id'), events: known(inner ?? at('type') ?? at('command')) }
+      return { id: at('event_id') ?? at('trigger_id'), events: listOf(inner ?? at('type') ?? at('command')) }
     }
     case 'stripe':
-      return { id: at('id'), events: known(at('type')) }
+      return { id: at('id'), events: listOf(at('type')) }
     case 'bearer':
-      return { id: header(deliveryHeader ?? 'idempotency-key'), events: known(at('type') ?? at('event')) }
+      return { id: header(deliveryHeader ?? 'idempotency-key'), events: listOf(at('type') ?? at('event')) }
   }
 }
 
 /**
- * Whether a hook wants a delivery.
- * @param wanted names, or beginnings such as `invoice.*`; null: everything
+ * Whether a hook accepts a delivery.
+ * @param wanted names, or prefixes such as `invoice.*`; null for all
  */
 export function isWanted(wanted: readonly string[] | null, events: readonly string[]): boolean {
   if (wanted === null) return true
@@ -58,7 +58,7 @@ function textAt(value: unknown, key: string): string | undefined {
   return typeof found === 'string' && found !== '' ? found : undefined
 }
 
-const known = (event: string | undefined) => (event === undefined ? [] : [event])
+const listOf = (event: string | undefined) => (event === undefined ? [] : [event])
 
 const withAction = (event: string | undefined, action: string | undefined) =>
   event === undefined ? [] : [...(action === undefined ? [] : [`${event}.${action}`]), event]

@@ -1,10 +1,10 @@
-// What may be said of a hook: its place, how senders prove themselves, and what becomes of what they send.
+// The input of hook routes: the hook's name, how senders authenticate, and what message a delivery becomes.
 import { z } from 'zod'
 import { boundedText } from '../platform/postgres-text.ts'
 import { templateProblem } from './template.ts'
 import { type Scheme, SCHEMES, standardKey } from './verify.ts'
 
-/** A part of the hook's address. */
+/** The last segment of the hook's address. */
 export const HookName = z
   .string()
   .regex(
@@ -12,13 +12,13 @@ export const HookName = z
     'must be 1 to 64 lower-case letters, digits and dashes, such as github-issues',
   )
 
-/** Where a secret comes from that only its sender can issue. */
+/** Schemes whose secret only the sender can issue, and where it is shown. */
 const ISSUED: Partial<Record<Scheme, string>> = {
   slack: "is issued by Slack: the app's Basic Information → Signing Secret",
   stripe: "is issued by Stripe: the endpoint's Signing secret, whsec_…",
 }
 
-/** Characters of a secret: what is shorter could be guessed. */
+/** Shortest secret in characters, because a shorter one could be guessed. */
 const SHORTEST_SECRET = 16
 
 const Secret = boundedText()
@@ -35,7 +35,7 @@ const Template = boundedText()
 
 const Events = z
   .array(boundedText().min(1).max(200))
-  .min(1, 'must name at least one: null takes all')
+  .min(1, 'must contain at least one name; null accepts all events')
   .max(100)
 
 const DeliveryHeader = z
@@ -62,7 +62,7 @@ export const CreateHookInput = z
     refuse('delivery_header', deliveryHeaderProblem(scheme, delivery_header ?? null))
   })
 
-/** The body of PATCH …/hooks/:hook. Members that it does not have stay as they are. */
+/** The body of PATCH …/hooks/:hook. Absent members stay unchanged. */
 export const UpdateHookInput = z.strictObject({
   template: Template.optional(),
   events: Events.nullish(),
@@ -70,21 +70,23 @@ export const UpdateHookInput = z.strictObject({
   enabled: z.boolean().optional(),
 })
 
-/** The body of POST …/hooks/:hook/rotate, which may be left out. */
+/** The body of POST …/hooks/:hook/rotate, which is optional. */
 export const RotateHookInput = z.strictObject({
   secret: Secret.nullish(),
   overlap_hours: z.number().min(0).max(168).default(24),
 })
 
-/** Why a secret does not go with a scheme. @param secret undefined: one is to be made */
+/** Why a secret is not valid for a scheme. @param secret undefined if the control plane generates one */
 export function secretProblem(scheme: Scheme, secret: string | undefined): string | undefined {
   if (secret === undefined) return ISSUED[scheme]
   if (scheme === 'standard' && (standardKey(secret)?.length ?? 0) < SHORTEST_SECRET)
     return `must be whsec_ and the base64 of at least ${SHORTEST_SECRET} bytes`
   if (scheme === 'bearer' && !/^[\x21-\x7e]+$/.test(secret))
-    return 'must be letters, digits and signs without spaces: it travels in a header'
+    return 'must be printable ASCII without spaces, because it is sent in a header'
   return undefined
 }
 
 export const deliveryHeaderProblem = (scheme: Scheme, name: string | null): string | undefined =>
-  name === null || scheme === 'bearer' ? undefined : `is for bearer hooks: ${scheme} has its own`
+  name === null || scheme === 'bearer'
+    ? undefined
+    : `applies only to the scheme bearer: ${scheme} has its own header`

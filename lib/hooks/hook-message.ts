@@ -1,19 +1,19 @@
-// A webhook as the A2A message that its workspace gets. Pure.
+// The A2A message that a webhook delivery becomes. Pure.
 import type { Payload } from './payload.ts'
 import { fillTemplate } from './template.ts'
 
 export type HookMessage = {
   hook: string
-  /** Empty: the payload itself. */
+  /** Empty for the payload itself. */
   template: string
-  /** The same delivery has the same one. */
+  /** A repeated delivery has the same id. */
   messageId: string
   delivery: string
   event: string | undefined
   payload: Payload
 }
 
-/** A2A 0.3, which all of Molecule's runtimes speak (molecule.md §1.7). */
+/** A2A 0.3, which all of Molecule's runtimes speak (docs/facts/molecule.md §1.7). */
 export function toMessageText(message: HookMessage): string {
   const { delivery, event, hook, messageId } = message
   return JSON.stringify({
@@ -35,9 +35,10 @@ export function toMessageText(message: HookMessage): string {
 function partsOf({ delivery, event, hook, payload, template }: HookMessage): unknown[] {
   if (template !== '') return [{ kind: 'text', text: fillTemplate(template, { payload, event, delivery }) }]
   const { text, value } = payload
-  if (text.trim() === '') return [{ kind: 'text', text: `The hook ${hook} was called, without a body.` }]
+  if (text.trim() === '')
+    return [{ kind: 'text', text: `The hook ${hook} received a request without a body.` }]
   if (typeof value === 'string') return [{ kind: 'text', text: value }]
-  // The data of a part is an object (a2a.md §1.4).
+  // The data of a part must be an object (docs/facts/a2a.md §1.4).
   const isRecord = text.trimStart().startsWith('{')
   return [
     { kind: 'text', text },

@@ -1,15 +1,15 @@
-// Hooks of a workspace: made, listed, changed, deleted, and their secrets changed without a gap. Secrets are sealed where they
-// are stored and shown once, if they were made here.
-import type { Context } from '../config/context.ts'
-import type { Store } from '../platform/context.ts'
+// Creates, lists, changes and deletes the hooks of a workspace, and rotates their secrets without an interruption.
+// Secrets are stored sealed; a generated one is shown once.
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
+import type { Context } from '../config/context.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import type { Store } from '../platform/context.ts'
 import { encodeBase64, encodeBase64Url } from '../platform/encoding.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
-import { sealingKey } from '../secrets/sealing-key.ts'
 import { placeOfHook, seal } from '../secrets/seal.ts'
-import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import { sealingKey } from '../secrets/sealing-key.ts'
 import {
   type CreateHookInput,
   deliveryHeaderProblem,
@@ -19,24 +19,24 @@ import {
 } from './hook-input.ts'
 import { type Scheme, SCHEMES } from './verify.ts'
 
-/** Hooks of one workspace, at most. */
-export const MOST_HOOKS = 50
+/** Most hooks of one workspace. */
+export const MAX_HOOKS = 50
 
 export type Hook = Omit<typeof hooks.$inferSelect, 'scheme'> & {
   scheme: Scheme
-  /** When its secret was set; null: it has none that could be read, and takes nothing until one is set. */
+  /** When its secret was set; null if it has none that can be read, and then no delivery is accepted. */
   secretSetAt: Date | null
-  /** Until when the secret before that is good; null: it is not. */
+  /** Until when the previous secret is valid; null if it is not. */
   previousSecretUntil: Date | null
 }
 
-/** With the secret, when it was made here: shown this once. */
+/** With the secret if it was generated now; it is shown only once. */
 export type HookWithSecret = { hook: Hook; secret: string | undefined }
 
 /**
  * @param createdBy a caller's key
- * @throws DomainError `misconfigured` without a key to seal with; `not_found`; `conflict` when its name is taken or there are too
- *   many
+ * @throws DomainError `misconfigured` without a sealing key; `not_found`; `conflict` when the name is taken or there
+ *   are too many
  */
 export async function createHook(
   services: Context,
@@ -47,25 +47,29 @@ export async function createHook(
   const { db } = services
   const key = sealingKey(services)
   const { name, scheme, template } = input
-  const made = input.secret == null ? makeSecret(scheme) : undefined
-  const { keyId, sealed } = await seal(key, placeOfHook({ name, workspaceId }), made ?? input.secret ?? '')
+  const generated = input.secret == null ? generateSecret(scheme) : undefined
+  const { keyId, sealed } = await seal(
+    key,
+    placeOfHook({ name, workspaceId }),
+    generated ?? input.secret ?? '',
+  )
   const now = services.now().toISOString()
   const events = input.events == null ? null : JSON.stringify(input.events)
   const stored = db.$with('stored', { id: hooks.id }).as(sql`
     insert into ${hooks} (id, workspace_id, name, scheme, template, events, delivery_header, enabled, created_by, created_at, updated_at)
     select ${crypto.randomUUID()}::uuid, id, ${name}, ${scheme}, ${template}, ${events}::jsonb, ${input.delivery_header ?? null}, ${input.enabled}, ${createdBy}, ${now}::timestamptz, ${now}::timestamptz
     from ${workspaces} where id = ${workspaceId}::uuid and status <> 'removed'
-      and (select count(*) from ${hooks} where workspace_id = ${workspaceId}::uuid) < ${MOST_HOOKS}
+      and (select count(*) from ${hooks} where workspace_id = ${workspaceId}::uuid) < ${MAX_HOOKS}
     on conflict on constraint hooks_once do nothing returning id`)
-  const locked = db.$with('locked', {}).as(sql`
+  const secretStored = db.$with('secret_stored', {}).as(sql`
     insert into ${hookSecrets} (id, hook_id, key_id, sealed, created_at)
     select ${crypto.randomUUID()}::uuid, id, ${keyId}, ${sealed}, ${now}::timestamptz from stored returning id`)
-  const rows = await db.with(stored, locked).select().from(stored)
-  if (rows.length === 0) throw await refusal(services, workspaceId, name)
-  return { hook: await getHook(services, workspaceId, name), secret: made }
+  const rows = await db.with(stored, secretStored).select().from(stored)
+  if (rows.length === 0) throw await whyNotCreated(services, workspaceId, name)
+  return { hook: await getHook(services, workspaceId, name), secret: generated }
 }
 
-/** By name. @throws DomainError `not_found` */
+/** Sorted by name. @throws DomainError `not_found` */
 export async function listHooks(services: Store, workspaceId: string): Promise<Hook[]> {
   await getLivingWorkspace(services.db, workspaceId)
   return readHooks(services, workspaceId)
@@ -75,10 +79,10 @@ export async function listHooks(services: Store, workspaceId: string): Promise<H
 export async function getHook(services: Store, workspaceId: string, name: string): Promise<Hook> {
   const [hook] = await readHooks(services, workspaceId, name)
   if (hook !== undefined) return hook
-  throw await absence(services, workspaceId, name)
+  throw await hookNotFound(services, workspaceId, name)
 }
 
-/** @throws DomainError `not_found`; `invalid_input` for a header that its scheme does not ask for */
+/** @throws DomainError `not_found`; `invalid_input` for a delivery header of another scheme */
 export async function updateHook(
   services: Store,
   workspaceId: string,
@@ -102,12 +106,13 @@ export async function updateHook(
 /** @throws DomainError `not_found` */
 export async function deleteHook(services: Store, workspaceId: string, name: string): Promise<void> {
   const rows = await services.db.delete(hooks).where(isThis(workspaceId, name)).returning({ id: hooks.id })
-  if (rows.length === 0) throw await absence(services, workspaceId, name)
+  if (rows.length === 0) throw await hookNotFound(services, workspaceId, name)
 }
 
 /**
- * Sets another secret. The one before is good for a while, so that nothing is refused while its sender is told.
- * @throws DomainError `not_found`; `invalid_input` where its sender must issue it; `misconfigured`
+ * Sets a new secret. The previous one stays valid for a while, so that no delivery is refused until the sender uses
+ * the new one.
+ * @throws DomainError `not_found`; `invalid_input` where the sender must issue the secret; `misconfigured`
  */
 export async function rotateHook(
   services: Context,
@@ -120,8 +125,8 @@ export async function rotateHook(
   const { id, scheme } = await getHook(services, workspaceId, name)
   const problem = secretProblem(scheme, input.secret ?? undefined)
   if (problem !== undefined) throw invalidField('secret', problem)
-  const made = input.secret == null ? makeSecret(scheme) : undefined
-  const sealed = await seal(key, placeOfHook({ name, workspaceId }), made ?? input.secret ?? '')
+  const generated = input.secret == null ? generateSecret(scheme) : undefined
+  const sealed = await seal(key, placeOfHook({ name, workspaceId }), generated ?? input.secret ?? '')
   const now = services.now()
   const ended = db
     .$with('ended', {})
@@ -138,8 +143,8 @@ export async function rotateHook(
     select ${crypto.randomUUID()}::uuid, id, ${sealed.keyId}, ${sealed.sealed}, ${now.toISOString()}::timestamptz
     from ${hooks} where id = ${id}::uuid returning id`)
   const rows = await db.with(ended, kept, added).select().from(added)
-  if (rows.length === 0) throw await absence(services, workspaceId, name)
-  return { hook: await getHook(services, workspaceId, name), secret: made }
+  if (rows.length === 0) throw await hookNotFound(services, workspaceId, name)
+  return { hook: await getHook(services, workspaceId, name), secret: generated }
 }
 
 const isThis = (workspaceId: string, name: string) =>
@@ -149,7 +154,7 @@ async function readHooks({ db, now }: Store, workspaceId: string, name?: string)
   const rows = await db
     .select({
       hook: hooks,
-      // Their latest times; null where there is none.
+      // The latest times; null where there is none.
       setAt: sql`max(${hookSecrets.createdAt}) filter (where ${hookSecrets.expiresAt} is null)`.mapWith(
         hookSecrets.createdAt,
       ),
@@ -175,33 +180,33 @@ async function readHooks({ db, now }: Store, workspaceId: string, name?: string)
   }))
 }
 
-/** @throws Error for what no version of ours has stored */
+/** @throws Error for a scheme that this version does not know */
 export function toScheme(text: string): Scheme {
   const scheme = SCHEMES.find((one) => one === text)
-  if (scheme === undefined) throw new Error(`no such scheme: ${text}`)
+  if (scheme === undefined) throw new Error(`unknown webhook scheme: ${text}`)
   return scheme
 }
 
-/** 256 random bits, in the form that the scheme's senders take. */
-function makeSecret(scheme: Scheme): string {
+/** 256 random bits, in the form that the scheme's senders accept. */
+function generateSecret(scheme: Scheme): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32))
   return scheme === 'standard' ? `whsec_${encodeBase64(bytes)}` : encodeBase64Url(bytes)
 }
 
-/** Why it is not there: the workspace is not either, or it has no such hook. */
-async function absence({ db }: Store, workspaceId: string, name: string): Promise<DomainError> {
+/** The error for an unknown hook. @throws DomainError `not_found` for an unknown workspace */
+async function hookNotFound({ db }: Store, workspaceId: string, name: string): Promise<DomainError> {
   await getLivingWorkspace(db, workspaceId)
-  return new DomainError('not_found', `there is no hook ${name} here`)
+  return new DomainError('not_found', `the workspace has no hook ${name}`)
 }
 
-/** Why nothing was stored. */
-async function refusal(services: Store, workspaceId: string, name: string): Promise<Error> {
+/** The error when nothing was stored. */
+async function whyNotCreated(services: Store, workspaceId: string, name: string): Promise<Error> {
   await getLivingWorkspace(services.db, workspaceId)
   const taken = await readHooks(services, workspaceId, name)
   return new DomainError(
     'conflict',
     taken.length > 0
-      ? `there is a hook ${name} already: change it, or choose another name`
-      : `there are ${MOST_HOOKS} hooks already: delete one first`,
+      ? `the hook ${name} already exists: change it, or choose another name`
+      : `the workspace already has ${MAX_HOOKS} hooks: delete one first`,
   )
 }

@@ -1,34 +1,38 @@
-// Whether a webhook was sent by somebody who has the hook's secret. Whatever is wrong (no such workspace, no such hook, disabled,
-// signature), the answer is the same and has taken about the same work: one read, one secret, one HMAC over the body.
-import type { Context } from '../config/context.ts'
-import type { Core } from '../platform/context.ts'
+// Authenticates the sender of an inbound webhook by the hook's secret. Every refusal (unknown workspace, unknown
+// hook, disabled, wrong signature) has the same answer and costs about the same: one read, one secret, one HMAC over
+// the body.
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
+import type { Context } from '../config/context.ts'
+import type { Core } from '../platform/context.ts'
 import { DomainError } from '../platform/errors.ts'
-import { placeOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
 import { toPostgresText } from '../platform/postgres-text.ts'
+import { isUuid } from '../platform/uuid.ts'
+import { placeOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
 import { toScheme } from './hooks.ts'
-import { type Incoming, type Scheme, verifySignature } from './verify.ts'
+import { type IncomingWebhook, type Scheme, verifySignature } from './verify.ts'
 
 export type ProvenHook = Omit<typeof hooks.$inferSelect, 'scheme'> & { scheme: Scheme }
 
+/** The workspace, in lower case, and the hook that an address names. */
+export type HookAddress = { workspaceId: string; hook: string }
+
 /**
- * @param place the workspace, in lower case, and the hook, as the address names them
  * @throws DomainError `unauthenticated`
  */
 export async function proveHook(
   services: Context,
-  place: { workspaceId: string; hook: string },
-  incoming: Incoming,
+  address: HookAddress,
+  incoming: IncomingWebhook,
 ): Promise<ProvenHook> {
-  const found = await findHook(services, place)
+  const found = await findHook(services, address)
   const secrets = found === undefined || found.secrets.length === 0 ? [await decoy(services)] : found.secrets
   const isGood = await verifySignature(found?.hook.scheme ?? 'github', secrets, incoming, services.now())
   if (isGood && found?.hook.enabled === true) return found.hook
-  refuse(services, place, found)
+  refuse(services, address, found)
 }
 
-/** Where there is nothing to compare with, it is compared with what nobody knows. Sealing it costs what opening another does. */
+/** A random secret for a hook that does not exist. Sealing it costs as much as opening a stored one. */
 async function decoy({ config }: Context): Promise<string> {
   const secret = crypto.randomUUID()
   const [key] = config.secretKeys
@@ -38,11 +42,7 @@ async function decoy({ config }: Context): Promise<string> {
 
 type Found = { hook: ProvenHook; secrets: string[] }
 
-function refuse(
-  { log, metrics }: Core,
-  place: { workspaceId: string; hook: string },
-  found: Found | undefined,
-): never {
+function refuse({ log, metrics }: Core, address: HookAddress, found: Found | undefined): never {
   const scheme = found?.hook.scheme ?? 'unknown'
   const why =
     found === undefined
@@ -52,23 +52,22 @@ function refuse(
         : found.secrets.length === 0
           ? 'no secret'
           : 'signature'
-  // Strangers may try addresses all day; somebody who knows one has a mistake that its owner looks for.
+  // A refusal at an unknown address is routine; one at a known address is a mistake that its owner looks for.
   log(found === undefined ? 'info' : 'warn', 'a webhook was refused', {
-    workspace_id: place.workspaceId,
-    hook: place.hook,
+    workspace_id: address.workspaceId,
+    hook: address.hook,
     scheme,
     why,
   })
   metrics.count('molecule_webhooks_total', { scheme, outcome: 'refused' })
-  throw new DomainError('unauthenticated', 'there is no such hook, or the signature is not right')
+  throw new DomainError('unauthenticated', 'the hook does not exist, or the signature is wrong')
 }
 
 const NO_WORKSPACE = '00000000-0000-0000-0000-000000000000'
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 async function findHook(
   services: Context,
-  { hook: name, workspaceId }: { workspaceId: string; hook: string },
+  { hook: name, workspaceId }: HookAddress,
 ): Promise<Found | undefined> {
   const rows = await services.db
     .select({ hook: hooks, secret: hookSecrets })
@@ -83,7 +82,7 @@ async function findHook(
     )
     .where(
       and(
-        eq(hooks.workspaceId, UUID.test(workspaceId) ? workspaceId : NO_WORKSPACE),
+        eq(hooks.workspaceId, isUuid(workspaceId) ? workspaceId : NO_WORKSPACE),
         eq(hooks.name, toPostgresText(name)),
         sql`${workspaces.status} <> 'removed'`,
       ),

@@ -1,46 +1,45 @@
-// A webhook for a workspace: proven, known by its delivery, and stored as a message that wakes the workspace and arrives once
-// (lib/messages/accept.ts).
-import type { HookContext } from './context.ts'
-import type { Store } from '../platform/context.ts'
+// Receives a webhook for a workspace: authenticates it, recognises repeated deliveries, and stores it as a message
+// that wakes the workspace and is delivered once (lib/messages/accept.ts).
 import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
-import { isObject } from '../a2a/wire/lossless-json.ts'
-import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
+import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { isObject } from '../a2a/wire/lossless-json.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
+import { type Accepted, acceptMessage } from '../messages/accept.ts'
+import type { Store } from '../platform/context.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError } from '../platform/errors.ts'
-import { type Accepted, acceptMessage } from '../messages/accept.ts'
+import type { HookContext } from './context.ts'
 import { deliveryOf, isWanted } from './delivery.ts'
 import { toMessageText } from './hook-message.ts'
 import { parsePayload } from './payload.ts'
-import { type ProvenHook, proveHook } from './prove-hook.ts'
-import type { Incoming, Scheme } from './verify.ts'
+import { type HookAddress, type ProvenHook, proveHook } from './prove-hook.ts'
+import type { IncomingWebhook, Scheme } from './verify.ts'
 
 export type Received =
   | { kind: 'stored'; accepted: Accepted; scheme: Scheme }
   | { kind: 'ignored'; events: string[] }
-  /** GitHub asks whether anybody is there. */
+  /** The answer to GitHub's ping event. */
   | { kind: 'pong' }
-  /** Slack asks for this back. */
+  /** Slack expects this text as the answer. */
   | { kind: 'challenge'; challenge: string }
 
 /**
- * @param place the workspace and the hook as the address names them
- * @throws DomainError `unauthenticated` for everything that is wrong with the sender or the address; `rate_limited`;
- *   `invalid_input`, `too_large`
- * @throws ProxyError WORKSPACE_… when it could never arrive; TOO_MANY_MESSAGES_WAITING
+ * @throws DomainError `unauthenticated` for a wrong address or signature; `rate_limited`; `invalid_input`;
+ *   `too_large`
+ * @throws ProxyError WORKSPACE_… when the message can never be delivered; TOO_MANY_MESSAGES_WAITING
  */
 export async function receiveWebhook(
   services: HookContext,
-  place: { workspaceId: string; hook: string },
-  incoming: Incoming,
+  address: HookAddress,
+  incoming: IncomingWebhook,
 ): Promise<Received> {
-  const hook = await proveHook(services, place, incoming)
+  const hook = await proveHook(services, address, incoming)
   const { scheme } = hook
   const count = (outcome: string) => services.metrics.count('molecule_webhooks_total', { scheme, outcome })
   try {
-    const received = await take(services, hook, incoming)
+    const received = await receiveAuthenticated(services, hook, incoming)
     count(received.kind === 'stored' && received.accepted.isRepeat ? 'repeated' : received.kind)
     return received
   } catch (error) {
@@ -49,7 +48,11 @@ export async function receiveWebhook(
   }
 }
 
-async function take(services: HookContext, hook: ProvenHook, { body, header }: Incoming): Promise<Received> {
+async function receiveAuthenticated(
+  services: HookContext,
+  hook: ProvenHook,
+  { body, header }: IncomingWebhook,
+): Promise<Received> {
   const { name, scheme, workspaceId } = hook
   const caller: Caller = { kind: 'hook', workspaceId, hook: name }
   const { retryAfterSeconds } = services.countDelivery(callerKey(caller))
@@ -64,7 +67,7 @@ async function take(services: HookContext, hook: ProvenHook, { body, header }: I
   if (scheme === 'github' && events.includes('ping')) return { kind: 'pong' }
   if (!isWanted(hook.events, events)) return { kind: 'ignored', events }
 
-  const delivery = await deliveryName(services, caller, id, body)
+  const delivery = await deliveryId(services, caller, id, body)
   const text = toMessageText({
     hook: name,
     template: hook.template,
@@ -76,7 +79,10 @@ async function take(services: HookContext, hook: ProvenHook, { body, header }: I
   const bytes = toBytes(text)
   const { maxBodyBytes } = services.config.a2a
   if (bytes.length > maxBodyBytes)
-    throw new DomainError('too_large', `it makes a message of more than ${maxBodyBytes} bytes`)
+    throw new DomainError(
+      'too_large',
+      `the message for this delivery would be larger than ${maxBodyBytes} bytes`,
+    )
   const accepted = await acceptMessage(services, {
     workspaceId,
     caller,
@@ -87,13 +93,13 @@ async function take(services: HookContext, hook: ProvenHook, { body, header }: I
     query: '',
     envelope: parseEnvelope(bytes).envelope,
     text,
-    // Its sender may send it again with other words, as Stripe counts the attempts in it: it is the same delivery.
+    // A repeated delivery may have another body: Stripe counts the attempts in it.
     fingerprint: delivery,
   })
   return { kind: 'stored', accepted, scheme }
 }
 
-/** Answered once the signature was right (docs.slack.dev, url_verification). */
+/** Answered only after the signature was verified (docs.slack.dev, url_verification). */
 function challengeOf(value: unknown): string | undefined {
   if (!isObject(value) || value['type'] !== 'url_verification') return undefined
   return typeof value['challenge'] === 'string' ? value['challenge'].slice(0, 1_000) : undefined
@@ -101,11 +107,11 @@ function challengeOf(value: unknown): string | undefined {
 
 const messageIdOf = (hook: string, delivery: string) => `${hook}:${delivery}`
 
-/** How long the same body is the same delivery, where its sender has no name for it, in milliseconds. */
+/** How long the same body counts as the same delivery, where the sender gives no id, in milliseconds. */
 const SAME_BODY_MS = 300_000
 
-/** What the delivery is known by; the same for the same one. */
-async function deliveryName(
+/** The id of a delivery; the same for a repeated one. */
+async function deliveryId(
   services: Store,
   caller: Caller & { kind: 'hook' },
   id: string | undefined,
@@ -116,7 +122,7 @@ async function deliveryName(
   const hash = await digest(body)
   const now = services.now().getTime()
   const period = Math.floor(now / SAME_BODY_MS)
-  // Periods have borders; what came shortly before one is the same after it.
+  // A delivery shortly before the end of a period is still the same shortly after it.
   const before = `sha256-${hash}-${period - 1}`
   const [recent] = await services.db
     .select({ id: messages.id })

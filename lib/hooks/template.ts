@@ -1,26 +1,26 @@
-// Templates of hooks: text with placeholders such as {{pull_request.title}}, filled from the payload in one pass. Nothing else
-// can be said in them, so that what a stranger sends is only ever put in, never carried out.
+// Templates of hooks: text with placeholders such as {{pull_request.title}}, filled from the payload in one pass.
+// There is no other syntax, so that a payload is only inserted, never evaluated.
 import type { Payload } from './payload.ts'
 
-/** Characters of a filled template, at most: what a model reads in one go. */
-export const MOST_OUTPUT = 20_000
+/** Longest filled template, in UTF-16 units. */
+export const MAX_OUTPUT = 20_000
 
 const PLACEHOLDER = /\{\{([^{}]*)\}\}/g
 
-/** Keys, indexes of lists, or their `length`, with dots between. */
+/** Keys, indexes of lists, or `length`, separated by dots. */
 const PATH = /^[^\s.{}]+(\.[^\s.{}]+)*$/
 
-/** What a template can say beside the payload's members. */
-const OURS = ['$payload', '$event', '$delivery'] as const
+/** Placeholders beside the payload's members. */
+const VARIABLES = ['$payload', '$event', '$delivery'] as const
 
-/** Why a text is no template; undefined when it is one. */
+/** Why a text is not a valid template; undefined when it is one. */
 export function templateProblem(template: string): string | undefined {
   if (template.includes('{{{')) return 'has {{{: two braces are enough, nothing is escaped'
   for (const [whole, path = ''] of template.matchAll(PLACEHOLDER)) {
     const name = path.trim()
     if (!PATH.test(name)) return `${whole} is not a path such as {{pull_request.title}}`
-    if (name.startsWith('$') && !OURS.some((own) => own === name))
-      return `${whole} is not known: it can be ${OURS.join(', ')}`
+    if (name.startsWith('$') && !VARIABLES.some((variable) => variable === name))
+      return `${whole} is unknown: the variables are ${VARIABLES.join(', ')}`
   }
   return template.replaceAll(PLACEHOLDER, '').includes('{{')
     ? 'has {{ without }}, or one within another'
@@ -29,18 +29,18 @@ export function templateProblem(template: string): string | undefined {
 
 export type Facts = { payload: Payload; event: string | undefined; delivery: string }
 
-/** Strings go in as they are, what is not there as nothing, everything else as JSON. */
+/** Inserts strings unchanged, nothing for what is absent, and JSON for everything else. */
 export function fillTemplate(template: string, facts: Facts): string {
   let filled = ''
   let at = 0
   for (const match of template.matchAll(PLACEHOLDER)) {
-    filled += template.slice(at, match.index) + read((match[1] ?? '').trim(), facts).slice(0, MOST_OUTPUT)
-    if (filled.length > MOST_OUTPUT) break
+    filled += template.slice(at, match.index) + read((match[1] ?? '').trim(), facts).slice(0, MAX_OUTPUT)
+    if (filled.length > MAX_OUTPUT) break
     at = match.index + match[0].length
   }
-  if (filled.length <= MOST_OUTPUT) filled += template.slice(at)
-  // Cutting may part a surrogate pair.
-  return (filled.length <= MOST_OUTPUT ? filled : `${filled.slice(0, MOST_OUTPUT)}…`).toWellFormed()
+  if (filled.length <= MAX_OUTPUT) filled += template.slice(at)
+  // A cut may split a surrogate pair.
+  return (filled.length <= MAX_OUTPUT ? filled : `${filled.slice(0, MAX_OUTPUT)}…`).toWellFormed()
 }
 
 function read(path: string, { delivery, event, payload }: Facts): string {

@@ -1,5 +1,5 @@
-// Accepts a message for later delivery. Once it is stored, it is delivered once or its row records why not, across restarts of the
-// control plane. The same message id from the same caller is the same message.
+// Accepts a message for later delivery. Once it is stored, it is delivered once or its row records why not, across
+// restarts of the control plane. The same message id from the same caller is the same message.
 import { and, eq, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
@@ -46,16 +46,17 @@ export type Accepted = {
 }
 
 /**
- * The most that waits for one workspace, so that an agent that does not answer cannot fill the database. Approximate: requests that
- * arrive at the same time do not see each other. Bytes are counted as stored, in base64.
+ * The most that waits for one workspace, so that an agent that does not answer cannot fill the database. Approximate:
+ * requests that arrive at the same time do not see each other. Bytes are counted as stored, in base64.
  */
 const MAX_WAITING = 10_000
 const MAX_WAITING_BYTES = 100_000_000
 
 /**
- * @param also a further insert in the same statement, as a CTE that reads the CTE `stored`: both are stored or neither
- * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it can never be delivered;
- *   TOO_MANY_MESSAGES_WAITING
+ * @param also a further insert in the same statement, as a CTE that reads the CTE `stored`: both are stored or
+ *   neither
+ * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it can never be
+ *   delivered; TOO_MANY_MESSAGES_WAITING
  */
 export async function acceptMessage(
   services: Context,
@@ -128,7 +129,10 @@ async function newMessage(
     contextId: contextId ?? null,
     method: envelope.method ?? '',
     request: encodeBase64(toBytes(completed)),
-    requestHeaders: { ...storedHeaders(headers, query), ...(traceparent === undefined ? {} : { traceparent }) },
+    requestHeaders: {
+      ...storedHeaders(headers, query),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    },
     fingerprint: fingerprint ?? (await fingerprintOf(text, envelope)),
     state: 'queued',
     attempts: 0,
@@ -157,8 +161,8 @@ function storedHeaders(headers: HeaderPairs, query: string): Record<string, stri
 }
 
 /**
- * Identifies a message by its method and params. The envelope is left out, because a client may use a new id for a second attempt, and
- * so are the members that were added here.
+ * Identifies a message by its method and params. The envelope is left out, because a client may use a new id for a
+ * second attempt, and so are the members that were added here.
  */
 async function fingerprintOf(text: string, { body, method }: Envelope): Promise<string> {
   const bytes = toBytes(content())

@@ -1,5 +1,6 @@
-// The state of a stored message before it is finished: claimed, leased, being sent, returned to the queue. A row is `sending` before its
-// first byte is sent, so a row that is `sending` without a live lease may have arrived and is never sent again.
+// The state of a stored message before it is finished: claimed, leased, being sent, returned to the queue. A row is
+// `sending` before its first byte is sent, so a row that is `sending` without a live lease may have arrived and is
+// never sent again.
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'

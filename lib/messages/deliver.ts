@@ -22,23 +22,26 @@ const WAIT_MS = 60_000
 
 /** Subrequests of one delivery: find the route, mark, send, perhaps repeat, renew the lease. */
 const DELIVERY_COST = 12
-/** Those of them that are kept for its end: to store the answer, and to schedule a check of a machine that did not answer. */
+/**
+ * Those of them that are kept for its end: to store the answer, and to schedule a check of a machine that did not
+ * answer.
+ */
 const FINISH_COST = 3
 const CLAIM_COST = 1
 
 type WaitUntil = (work: Promise<unknown>) => void
 
 /**
- * Delivers the messages of one workspace, if this process may work for long after an answer. A Worker may not, and leaves them to its
- * cron trigger.
+ * Delivers the messages of one workspace, if this process may work for long after an answer. A Worker may not, and
+ * leaves them to its cron trigger.
  */
 export async function deliverSoon(services: ProxyContext, workspaceId: string): Promise<void> {
   if (services.canRunInBackground) await deliverDue(services, workspaceId)
 }
 
 /**
- * Delivers all messages that are due, and finishes those that cannot be delivered. Several processes share the work. Where subrequests
- * are counted, no more deliveries begin than can be finished.
+ * Delivers all messages that are due, and finishes those that cannot be delivered. Several processes share the work.
+ * Where subrequests are counted, no more deliveries begin than can be finished.
  */
 export async function deliverMessages(services: ProxyContext): Promise<void> {
   await finishUndeliverable(services)
@@ -60,7 +63,7 @@ async function deliverDue(services: ProxyContext, workspaceId?: string): Promise
   const claimed = first.map((message) => ({ message, share: takeShare() }))
 
   await forEachConcurrently(claimed, claimed.length, async ({ message, share }) => {
-    for (let next: Message | undefined = message; next !== undefined && share !== undefined; ) {
+    for (let next: Message | undefined = message; next !== undefined && share !== undefined;) {
       const work: Promise<unknown>[] = []
       await deliverSafely(withBudget(services, share), next, (promise) => void work.push(promise))
       const ended = endShare(share, work)

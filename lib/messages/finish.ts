@@ -1,4 +1,5 @@
-// Finishes a stored message: its answer, or why there is none. The same statement updates the delegation that the message carried.
+// Finishes a stored message: its answer, or why there is none. The same statement updates the delegation that the
+// message carried.
 import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
 import { delegations, messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import type { CollectedAnswer } from '../a2a/response/collect-response.ts'
@@ -20,7 +21,11 @@ const ATTEMPTS = 5
 const PAUSE_MS = 5_000
 
 /** @returns false when the message was not being sent any more; nothing was changed then */
-export async function finishMessage(services: Context, message: Message, result: MessageResult): Promise<boolean> {
+export async function finishMessage(
+  services: Context,
+  message: Message,
+  result: MessageResult,
+): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await storeResult(services, message, result)
@@ -70,8 +75,8 @@ async function storeResult(services: Context, message: Message, result: MessageR
 }
 
 /**
- * The delegation that the message carried. If it certainly failed, its idempotency key is free again, as in Molecule (core:
- * handlers/delegation.go); if it may have arrived, it keeps the key, so that nothing is sent twice.
+ * The delegation that the message carried. If it certainly failed, its idempotency key is free again, as in Molecule
+ * (core: handlers/delegation.go); if it may have arrived, it keeps the key, so that nothing is sent twice.
  */
 function delegationAfter(result: MessageResult): Partial<typeof delegations.$inferInsert> {
   const preview = 'answer' in result ? textOrError(result.answer) : { error: result.failure.message }
@@ -88,8 +93,8 @@ function textOrError({ body, status }: CollectedAnswer): { text: string } | { er
 }
 
 /**
- * Finishes messages that will never be delivered: they have expired, their workspace was removed, or the process that was sending
- * them is gone.
+ * Finishes messages that will never be delivered: they have expired, their workspace was removed, or the process that
+ * was sending them is gone.
  */
 export async function finishUndeliverable({ db, ...services }: Context): Promise<void> {
   const now = services.now()

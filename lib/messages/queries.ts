@@ -44,7 +44,10 @@ export async function listMessages(
   return rows
 }
 
-/** Waits until a message is finished, the time has passed, or the caller or the process is about to leave. @returns its latest row */
+/**
+ * Waits until a message is finished, the time has passed, or the caller or the process is about to leave.
+ * @returns its latest row
+ */
 export async function waitUntilFinished(
   services: Core,
   message: Message,

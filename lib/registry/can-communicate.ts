@@ -1,4 +1,4 @@
-// Who may talk to whom: the shape of the tree decides (molecule.md §2.6, CanCommunicate).
+// Which workspaces may communicate, decided by the workspace tree (docs/facts/molecule.md §2.6, CanCommunicate).
 import { sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
@@ -6,8 +6,8 @@ import { workspaces } from '../../drizzle/schema/index.ts'
 import { MAX_DEPTH } from '../lifecycle/family.ts'
 
 /**
- * Whether two workspaces may talk: to itself, with the same parent, both without one, or one above the other at any depth. Walks
- * {@link MAX_DEPTH} steps at most and so ends on cycles. Nobody talks to or from a workspace that is unknown or removed.
+ * Whether two workspaces may communicate: the same one, siblings, two roots, or an ancestor and its descendant. Walks
+ * at most {@link MAX_DEPTH} steps, so it ends on cycles. False for a workspace that is unknown or removed.
  */
 export async function canCommunicate(db: Database, callerId: string, targetId: string): Promise<boolean> {
   const [caller, target] = [alias(workspaces, 'caller'), alias(workspaces, 'target')]

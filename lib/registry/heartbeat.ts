@@ -1,15 +1,15 @@
-// An agent's repeated sign of life. A beat with a valid token is proof of life even where register was never called
-// (molecule.md §7.7); members that are missing mean "no change" (molecule.md §1.5).
-import type { Core, Store } from '../platform/context.ts'
+// Records heartbeats of agents. A heartbeat with a valid token proves that the agent lives even if it never
+// registered (docs/facts/molecule.md §7.7); absent members mean "no change" (docs/facts/molecule.md §1.5).
 import { and, eq, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { boundedText } from '../platform/postgres-text.ts'
-import { isTransient } from '../lifecycle/lifecycle.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
-import { transition } from '../lifecycle/transition.ts'
 import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
+import { transition } from '../lifecycle/transition.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import type { Core, Store } from '../platform/context.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 
 const count = z
   .number()
@@ -17,7 +17,7 @@ const count = z
   .min(0)
   .transform((value) => Math.min(Math.trunc(value), 2_147_483_647))
 
-/** The body of POST /registry/heartbeat (molecule.md §1.5). Members that newer agents add are ignored. */
+/** The body of POST /registry/heartbeat (docs/facts/molecule.md §1.5). Unknown members are ignored. */
 export const HeartbeatInput = z.object({
   workspace_id: z.uuid(),
   error_rate: z.number().min(0).max(1).nullish(),
@@ -31,7 +31,8 @@ export const HeartbeatInput = z.object({
 type HeartbeatInput = z.infer<typeof HeartbeatInput>
 
 /**
- * @returns the row, undefined when the agent belongs to a generation that is over; and the secret by which that agent knows us
+ * @returns the row, undefined when the agent belongs to an earlier generation; and the secret by which the agent
+ *   authenticates the proxy
  * @throws DomainError `unauthenticated`
  */
 export async function recordHeartbeat(
@@ -41,16 +42,19 @@ export async function recordHeartbeat(
 ): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
   if (token === undefined) throw noToken()
   const now = services.now()
-  const { identity, row } = await noteBeat(services, input, token, now)
+  const { identity, row } = await storeHeartbeat(services, input, token, now)
   const { agentKey, generation } = identity
   return {
-    row: row === undefined ? undefined : await noteHealth(services, input, row, now),
+    row: row === undefined ? undefined : await updateHealth(services, input, row, now),
     inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation),
   }
 }
 
-/** Agents beat all day, so the token is checked in the statement that notes it. @throws DomainError `unauthenticated` */
-async function noteBeat(
+/**
+ * Heartbeats are frequent, so one statement checks the token and stores the heartbeat.
+ * @throws DomainError `unauthenticated`
+ */
+async function storeHeartbeat(
   { db }: Store,
   input: HeartbeatInput,
   token: string,
@@ -61,13 +65,13 @@ async function noteBeat(
     .update(workspaces)
     .set({
       lastHeartbeatAt: now,
-      // Work in flight keeps a workspace awake.
+      // A workspace with active tasks is not idle.
       ...(input.active_tasks != null && input.active_tasks > 0 ? { lastActiveAt: now } : {}),
       ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
       ...(input.sample_error == null ? {} : { sampleError: input.sample_error.slice(0, 4096) }),
       ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),
       ...(input.current_task == null ? {} : { currentTask: input.current_task.slice(0, 4096) }),
-      // Partial beats report 0 (molecule.md §1.5): an agent's uptime never falls within one generation.
+      // Partial heartbeats report 0 (docs/facts/molecule.md §1.5): the uptime never falls within one generation.
       ...(input.uptime_seconds == null
         ? {}
         : { uptimeSeconds: sql`greatest(${workspaces.uptimeSeconds}, ${input.uptime_seconds}::bigint)` }),
@@ -82,17 +86,17 @@ async function noteBeat(
       ),
     )
     .returning()
-  const noted = db.$with('beat').as(beat)
+  const stored = db.$with('beat').as(beat)
   const [found] = await db
-    .with(used, older, noted)
+    .with(used, older, stored)
     .select()
     .from(used)
-    .leftJoin(noted, sql`true`)
+    .leftJoin(stored, sql`true`)
   if (found?.used.workspaceId !== input.workspace_id) throw wrongToken()
   return { identity: identityOf(found.used), row: found.beat ?? undefined }
 }
 
-async function noteHealth(
+async function updateHealth(
   services: Core,
   input: HeartbeatInput,
   row: Workspace,
@@ -100,7 +104,7 @@ async function noteHealth(
 ): Promise<Workspace> {
   const event = healthEvent(row, input)
   if (event === undefined) return row
-  const reason = event === 'trouble_reported' ? troubleOf(input) : null
+  const reason = event === 'trouble_reported' ? reasonOf(input) : null
   const moved = await transition(services, {
     id: row.id,
     event,
@@ -116,10 +120,13 @@ async function noteHealth(
   return moved ?? row
 }
 
-/** Whether a status that this beat found can move on without waiting for the next sweep. */
+/**
+ * Whether the workspace's status waits for its agent, so that it can be reconciled now instead of at the next sweep.
+ */
 export const isWaitingForAgent = (row: Workspace) => isTransient(row.status)
 
-// The thresholds are Molecule's (molecule.md §2.7). `ok` is what its CLI sends for "nothing special" (molecule.md §8.1).
+// The thresholds are Molecule's (docs/facts/molecule.md §2.7). Its CLI sends `ok` when nothing is wrong
+// (docs/facts/molecule.md §8.1).
 function healthEvent(
   row: Workspace,
   input: HeartbeatInput,
@@ -131,7 +138,7 @@ function healthEvent(
   return undefined
 }
 
-const troubleOf = (input: HeartbeatInput) =>
+const reasonOf = (input: HeartbeatInput) =>
   input.runtime_state === 'wedged'
     ? { code: 'wedged', message: 'The agent reports that it is wedged.', hint: 'Restart the workspace.' }
     : {

@@ -1,12 +1,12 @@
-// Whom an agent finds around it: its siblings, its children and its parent (molecule.md §2.6).
+// The peers of a workspace: its siblings, its children and its parent (docs/facts/molecule.md §2.6).
 import { and, asc, eq, ne, or, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 
-/** Peers in an answer, at most: a root has all other roots for siblings. */
-const MOST = 1_000
+/** Most peers in an answer: all roots are siblings. */
+const MAX_PEERS = 1_000
 
 const columns = {
   id: workspaces.id,
@@ -22,8 +22,8 @@ const columns = {
 export type Peer = Pick<Workspace, keyof typeof columns>
 
 /**
- * Living peers, the oldest first.
- * @param search a part of the name, the role or the card's description, in any case
+ * Peers that are not removed, the oldest first.
+ * @param search a part of the name, the role or the card's description; upper and lower case are equal
  * @throws DomainError `not_found`, also for a workspace that is removed
  */
 export async function listPeers(db: Database, id: string, search: string): Promise<Peer[]> {
@@ -46,5 +46,5 @@ export async function listPeers(db: Database, id: string, search: string): Promi
       ),
     )
     .orderBy(asc(workspaces.createdAt), asc(workspaces.id))
-    .limit(MOST)
+    .limit(MAX_PEERS)
 }

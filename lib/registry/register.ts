@@ -1,18 +1,19 @@
-// An agent calls home: once at boot with its card and, later, when the card changes. The address it reports is kept for
-// people to read and never dialled: we decided where it lives when we made its machine (molecule.md §0.3).
-import type { Core } from '../platform/context.ts'
+// Registers an agent: once at boot with its card, and again when the card changes. The address that it reports is
+// stored for people to read and never called: the control plane knows the address of the machine that it created
+// (docs/facts/molecule.md §0.3).
 import { and, eq, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { workspaceNotFound } from '../platform/errors.ts'
-import { boundedText } from '../platform/postgres-text.ts'
-import { changeWorkspace } from '../lifecycle/transition.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
-import { AgentCard } from '../reconcile/probe-agent.ts'
 import { authenticateAgent } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
+import { changeWorkspace } from '../lifecycle/transition.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import type { Core } from '../platform/context.ts'
+import { workspaceNotFound } from '../platform/errors.ts'
+import { boundedText } from '../platform/postgres-text.ts'
+import { AgentCard } from '../reconcile/probe-agent.ts'
 
-/** The body of POST /registry/register (molecule.md §1.4). Members that newer agents add are ignored. */
+/** The body of POST /registry/register (docs/facts/molecule.md §1.4). Unknown members are ignored. */
 export const RegisterInput = z.object({
   id: z.uuid(),
   url: boundedText().max(2048).nullish(),
@@ -23,10 +24,10 @@ export const RegisterInput = z.object({
 export const UpdateCardInput = z.object({ workspace_id: z.uuid(), agent_card: AgentCard })
 
 /**
- * Stores the card. Becoming ready is left to the reconcile that follows: agents register before they listen
- * (molecule.md §1.3), and `ready` means that a message will be answered.
- * @returns the row, undefined when the agent belongs to a generation that is over and its word changes nothing; and the
- *   secret by which that agent knows us
+ * Stores the card. The reconcile that follows makes the workspace ready: agents register before they listen
+ * (docs/facts/molecule.md §1.3), and `ready` means that a message will be answered.
+ * @returns the row, undefined when the agent belongs to an earlier generation and nothing was changed; and the secret
+ *   by which the agent authenticates the proxy
  * @throws DomainError `unauthenticated`
  */
 export async function registerAgent(

@@ -1,23 +1,23 @@
-// Tokens of people and programs: made once and shown once, limited in what they may do, where, and for how long.
-import type { Store } from '../platform/context.ts'
-import type { TtlCache } from '../platform/ttl-cache.ts'
+// API tokens of people and programs: shown once, and limited by scope, workspaces and time.
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { apiTokens, workspaces } from '../../drizzle/schema/index.ts'
+import type { Caller } from '../auth/caller.ts'
 import { SCOPES, type Scope } from '../auth/scopes.ts'
 import { hashToken, mintToken } from '../auth/token.ts'
-import type { Caller } from '../auth/caller.ts'
-import { DomainError, invalidField } from '../platform/errors.ts'
 import { appendEvent } from '../events/append-event.ts'
 import type { EventPayload } from '../events/event-types.ts'
+import type { Store } from '../platform/context.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
+import type { TtlCache } from '../platform/ttl-cache.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
-/** Before 43 characters of base64url: what finds lost keys can tell ours. */
+/** Precedes 43 characters of base64url, so that secret scanners recognise these tokens. */
 const PREFIX = 'mol_'
 
-/** Whether a token says of itself that it is one of these. */
+/** Whether a token has the form of an API token. */
 export const isApiToken = (token: string) => token.startsWith(PREFIX)
 
 /** The body of POST /tokens. */
@@ -29,14 +29,14 @@ export const CreateTokenInput = z.strictObject({
     .max(SCOPES.length),
   workspaces: z
     .array(z.uuid('must be a UUID'))
-    .min(1, 'must name at least one: leave it out for all')
+    .min(1, 'must contain at least one id; omit it for all workspaces')
     .max(1_000)
     .nullish(),
   expires_in_days: z.int().min(1).max(3_650).nullish(),
 })
 
 /**
- * @returns the row, and the token that is shown this once
+ * @returns the row, and the token, which is shown only once
  * @throws DomainError `invalid_input` for workspaces that do not exist
  */
 export async function createApiToken(
@@ -48,13 +48,14 @@ export async function createApiToken(
   const limitedTo =
     input.workspaces == null ? null : [...new Set(input.workspaces.map((id) => id.toLowerCase()))]
   if (limitedTo !== null) {
-    const [known] = await db
+    const [existing] = await db
       .select({ count: sql<number>`count(*)::int` })
       .from(workspaces)
       .where(
         sql`${workspaces.id} = any(array[${sql.join(limitedTo, sql`, `)}]::uuid[]) and ${workspaces.status} <> 'removed'`,
       )
-    if (known?.count !== limitedTo.length) throw invalidField('workspaces', 'one of them does not exist')
+    if (existing?.count !== limitedTo.length)
+      throw invalidField('workspaces', 'one of the workspaces does not exist')
   }
   const token = `${PREFIX}${(await mintToken()).token}`
   const row: ApiToken = {
@@ -71,7 +72,7 @@ export async function createApiToken(
     lastUsedAt: null,
     revokedAt: null,
   }
-  const made = db.$with('made').as(db.insert(apiTokens).values(row).returning({ id: apiTokens.id }))
+  const created = db.$with('created').as(db.insert(apiTokens).values(row).returning({ id: apiTokens.id }))
   const payload: EventPayload<'api_token_created'> = {
     token_id: row.id,
     name: row.name,
@@ -80,22 +81,22 @@ export async function createApiToken(
     expires_at: row.expiresAt?.toISOString() ?? null,
     by: createdBy,
   }
-  const logged = appendEvent(db, 'made', {
+  const logged = appendEvent(db, 'created', {
     event: 'api_token_created',
     now: at,
     workspaceId: sql`null::uuid`,
     payload: sql`${JSON.stringify(payload)}::jsonb`,
   })
-  await db.with(made, logged).select().from(made)
+  await db.with(created, logged).select().from(created)
   return { row, token }
 }
 
-/** Those that are not revoked, the oldest first. */
+/** Tokens that are not revoked, the oldest first. */
 export function listApiTokens({ db }: Store): Promise<ApiToken[]> {
   return db.select().from(apiTokens).where(isNull(apiTokens.revokedAt)).orderBy(asc(apiTokens.createdAt))
 }
 
-/** @throws DomainError `not_found`, also for one that is revoked already */
+/** @throws DomainError `not_found`, also for a token that is already revoked */
 export async function revokeApiToken(
   services: Store & { callers: TtlCache<Caller> },
   id: string,
@@ -117,15 +118,15 @@ export async function revokeApiToken(
   })
   const rows = await db.with(revoked, logged).select({ id: revoked.id }).from(revoked)
   if (rows.length === 0)
-    throw new DomainError('not_found', 'there is no such token, or it is revoked already')
-  // Other replicas remember it for a few seconds more.
+    throw new DomainError('not_found', 'the token does not exist, or it is already revoked')
+  // Other replicas accept the token for a few seconds more.
   callers.clear()
 }
 
 /**
- * Whose token it is. Its use is noted once a minute, in the same statement.
- * @returns undefined for one that is unknown
- * @throws DomainError `unauthenticated` for one that is expired or revoked: whoever has it may know
+ * Identifies the caller by its token. The same statement records the use, at most once a minute.
+ * @returns undefined for an unknown token
+ * @throws DomainError `unauthenticated` for a token that is expired or revoked, with the reason
  */
 export async function identifyApiToken({ db, now }: Store, token: string): Promise<Caller | undefined> {
   const at = now()
@@ -150,8 +151,14 @@ export async function identifyApiToken({ db, now }: Store, token: string): Promi
   if (row.expiresAt !== null && row.expiresAt <= at) {
     throw new DomainError('unauthenticated', `this token expired at ${row.expiresAt.toISOString()}`)
   }
-  return { kind: 'token', id: row.id, name: row.name, scope: highest(row.scopes), workspaces: row.workspaces }
+  return {
+    kind: 'token',
+    id: row.id,
+    name: row.name,
+    scope: highestScope(row.scopes),
+    workspaces: row.workspaces,
+  }
 }
 
-const highest = (scopes: readonly string[]): Scope =>
+const highestScope = (scopes: readonly string[]): Scope =>
   SCOPES.toReversed().find((scope) => scopes.includes(scope)) ?? 'read'

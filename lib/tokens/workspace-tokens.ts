@@ -1,15 +1,15 @@
-// Tokens of a workspace that somebody asked for, beside the one its machine was launched with: they last until they are
-// revoked, and neither end older tokens nor are ended by newer ones (molecule.md §2.2).
-import type { Core, Store } from '../platform/context.ts'
+// Workspace tokens that were requested, beside the one of the workspace's machine: they are valid until they are
+// revoked, and neither revoke older tokens nor are revoked by newer ones (docs/facts/molecule.md §2.2).
 import { and, desc, eq, isNull, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { mintToken } from '../auth/token.ts'
-import { DomainError } from '../platform/errors.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import type { Core, Store } from '../platform/context.ts'
+import { DomainError } from '../platform/errors.ts'
 
-/** Living tokens of one workspace, at most (molecule.md §2.2). */
-export const MOST_TOKENS = 50
+/** Most tokens of one workspace that are not revoked (docs/facts/molecule.md §2.2). */
+export const MAX_TOKENS = 50
 
 export type WorkspaceToken = typeof workspaceTokens.$inferSelect
 
@@ -19,22 +19,22 @@ export async function createWorkspaceToken(services: Store, workspaceId: string)
   const now = services.now()
   await getLivingWorkspace(db, workspaceId)
   const { hash, prefix, token } = await mintToken()
-  const made = db.$with('made', { hash: workspaceTokens.hash }).as(
+  const created = db.$with('created', { hash: workspaceTokens.hash }).as(
     sql`insert into ${workspaceTokens} (hash, workspace_id, prefix, created_at)
         select ${hash}, id, ${prefix}, ${now.toISOString()}::timestamptz from ${workspaces}
         where id = ${workspaceId}::uuid and status <> 'removed'
-          and (select count(*) from ${workspaceTokens} where workspace_id = ${workspaceId}::uuid and revoked_at is null) < ${MOST_TOKENS}
+          and (select count(*) from ${workspaceTokens} where workspace_id = ${workspaceId}::uuid and revoked_at is null) < ${MAX_TOKENS}
         returning hash, id, workspace_id`,
   )
-  const logged = appendToken(services, 'made', 'workspace_token_created', now)
-  const rows = await db.with(made, logged).select({ hash: made.hash }).from(made)
+  const logged = appendTokenEvent(services, 'created', 'workspace_token_created', now)
+  const rows = await db.with(created, logged).select({ hash: created.hash }).from(created)
   if (rows.length === 0) {
-    throw new DomainError('rate_limited', `there are ${MOST_TOKENS} tokens already: revoke one first`)
+    throw new DomainError('rate_limited', `the workspace already has ${MAX_TOKENS} tokens: revoke one first`)
   }
   return token
 }
 
-/** Living ones, the newest first. @throws DomainError `not_found` */
+/** Tokens that are not revoked, the newest first. @throws DomainError `not_found` */
 export async function listWorkspaceTokens(
   { db }: Store,
   workspaceId: string,
@@ -51,7 +51,11 @@ export async function listWorkspaceTokens(
 }
 
 /** @throws DomainError `not_found` */
-export async function revokeWorkspaceToken(services: Core, workspaceId: string, id: string): Promise<void> {
+export async function revokeWorkspaceToken(
+  services: Store & Pick<Core, 'invalidate'>,
+  workspaceId: string,
+  id: string,
+): Promise<void> {
   const { invalidate, db } = services
   const now = services.now()
   const revoked = db.$with('revoked').as(
@@ -67,14 +71,14 @@ export async function revokeWorkspaceToken(services: Core, workspaceId: string, 
       )
       .returning({ id: workspaceTokens.id, workspaceId: workspaceTokens.workspaceId }),
   )
-  const logged = appendToken(services, 'revoked', 'workspace_token_revoked', now)
+  const logged = appendTokenEvent(services, 'revoked', 'workspace_token_revoked', now)
   const rows = await db.with(revoked, logged).select({ id: revoked.id }).from(revoked)
   if (rows.length === 0)
-    throw new DomainError('not_found', 'there is no such token, or it is revoked already')
+    throw new DomainError('not_found', 'the token does not exist, or it is already revoked')
   invalidate(workspaceId)
 }
 
-const appendToken = (
+const appendTokenEvent = (
   { by, db }: Store,
   source: string,
   event: 'workspace_token_created' | 'workspace_token_revoked',

@@ -255,7 +255,7 @@ describe('we call', () => {
       body: undefined,
       silenceMs: 1,
     }
-    expect(() => transport(request, {} as never)).toThrow(/none of the places/)
+    expect(() => transport(request, {} as never)).toThrow(/not an origin that this service may call/)
   })
 
   test('no address that a caller or an agent has written anywhere', async () => {

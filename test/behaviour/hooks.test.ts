@@ -427,7 +427,7 @@ describe('forms', () => {
     }
     await h.untilIdle()
     expect(puppet.textsAt(agent).toSorted()).toEqual(
-      ['{"a":1}', 'hello', `The hook ${hook.name} was called, without a body.`].toSorted(),
+      ['{"a":1}', 'hello', `The hook ${hook.name} received a request without a body.`].toSorted(),
     )
   })
 })
@@ -520,7 +520,7 @@ describe('hooks', () => {
     expect((await call('DELETE', `${path}/builds`)).body).toEqual({ status: 'deleted', name: 'builds' })
     for (const method of ['GET', 'DELETE']) {
       expect((await call(method, `${path}/builds`)).body).toMatchObject({
-        error: 'there is no hook builds here',
+        error: 'the workspace has no hook builds',
       })
     }
     // A secret that was given is known already.

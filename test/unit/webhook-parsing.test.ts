@@ -6,7 +6,7 @@ import { DomainError } from '../../lib/platform/errors.ts'
 import { deliveryOf, isWanted } from '../../lib/hooks/delivery.ts'
 import { toMessageText } from '../../lib/hooks/hook-message.ts'
 import { parsePayload } from '../../lib/hooks/payload.ts'
-import { fillTemplate, MOST_OUTPUT, templateProblem } from '../../lib/hooks/template.ts'
+import { fillTemplate, MAX_OUTPUT, templateProblem } from '../../lib/hooks/template.ts'
 import { SCHEMES } from '../../lib/hooks/verify.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -98,9 +98,9 @@ describe('a template', () => {
   test("a template's text is bounded and takes bounded time", () => {
     const large = 'x'.repeat(1_000_000)
     const said = fill('{{a}}{{$payload}}'.repeat(400), { a: large })
-    expect(said).toHaveLength(MOST_OUTPUT + 1)
+    expect(said).toHaveLength(MAX_OUTPUT + 1)
     expect(said.endsWith('…')).toBe(true)
-    expect(fill(`{{a}}`, { a: `${'x'.repeat(MOST_OUTPUT - 1)}😀` }).isWellFormed()).toBe(true)
+    expect(fill(`{{a}}`, { a: `${'x'.repeat(MAX_OUTPUT - 1)}😀` }).isWellFormed()).toBe(true)
   })
 
   test('a template inserts values unchanged', () => {

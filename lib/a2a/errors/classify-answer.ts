@@ -3,8 +3,9 @@ import type { TransportFailure } from '../transport/transport.ts'
 import { ProxyError } from './proxy-error.ts'
 
 /**
- * Whether an answer comes from the agent and is passed on: JSON and event streams at any status (docs/facts/a2a.md §2.3), and
- * an empty 202 or 204 after a notification. An agent's 401 concerns the credential that the proxy sent; the caller cannot fix it.
+ * Whether an answer comes from the agent and is passed on: JSON and event streams at any status (docs/facts/a2a.md
+ * §2.3), and an empty 202 or 204 after a notification. An agent's 401 concerns the credential that the proxy sent;
+ * the caller cannot fix it.
  * @param type the `Content-Type` in lower case
  */
 export function isAgentAnswer(status: number, type: string | undefined): boolean {

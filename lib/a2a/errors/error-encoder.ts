@@ -1,5 +1,5 @@
-// How the proxy's own errors are written: as a JSON-RPC error in the caller's dialect with its id, or, on the HTTP+JSON binding, as the
-// error object of that binding (docs/facts/a2a.md §3.8).
+// How the proxy's own errors are written: as a JSON-RPC error in the caller's dialect with its id, or, on the
+// HTTP+JSON binding, as the error object of that binding (docs/facts/a2a.md §3.8).
 import { type Envelope, isV1Method } from '../wire/json-rpc.ts'
 import type { ProxyError } from './proxy-error.ts'
 
@@ -10,7 +10,9 @@ export type EncodedError = { status: number; headers: Record<string, string>; bo
 export type ErrorEncoder = {
   /** The whole answer. */
   answer(error: ProxyError): EncodedError
-  /** One event, for a stream that has begun: all clients understand a plain `data:` frame (docs/facts/a2a.md §2.5). */
+  /**
+   * One event, for a stream that has begun: all clients understand a plain `data:` frame (docs/facts/a2a.md §2.5).
+   */
   frame(error: ProxyError): string
 }
 

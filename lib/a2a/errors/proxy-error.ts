@@ -1,5 +1,5 @@
-// The proxy's own errors, for requests that the agent did not answer: reason, HTTP status, and whether the agent may have received the
-// message. A reason without a row in the table does not compile.
+// The proxy's own errors, for requests that the agent did not answer: reason, HTTP status, and whether the agent may
+// have received the message. A reason without a row in the table does not compile.
 
 /** Why the proxy answered instead of the agent (docs/facts/a2a.md §3.8). */
 export type ProxyReason =
@@ -31,8 +31,8 @@ export type ProxyReason =
 type ProxyAnswer = { status: number; code: number; retryAfterSeconds?: number }
 
 /**
- * HTTP status and JSON-RPC code of each reason: an accurate status with a JSON-RPC body. A2A reserves -32001 … -32099; of those
- * only -32006 (invalid agent response) is used.
+ * HTTP status and JSON-RPC code of each reason: an accurate status with a JSON-RPC body. A2A reserves -32001 …
+ * -32099; of those only -32006 (invalid agent response) is used.
  */
 export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
   CONTENT_TYPE: { status: 415, code: -32600 },

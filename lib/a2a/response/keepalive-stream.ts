@@ -1,6 +1,6 @@
-// An event stream that starts before its agent is reachable: SSE comments while the workspace wakes up, so that no intermediary closes
-// the connection, then the agent's answer. The agent's status is lost by this, so it is done only for callers that asked for
-// a stream (docs/facts/a2a.md §3.10).
+// An event stream that starts before its agent is reachable: SSE comments while the workspace wakes up, so that no
+// intermediary closes the connection, then the agent's answer. The agent's status is lost by this, so it is done only
+// for callers that asked for a stream (docs/facts/a2a.md §3.10).
 import { type ResponseWriter, toBytes } from './response-writer.ts'
 
 /** Time between two comments, in milliseconds. */

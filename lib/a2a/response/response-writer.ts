@@ -7,7 +7,9 @@ export type ResponseWriter = {
   readonly begun: boolean
   /** @param flush send the head now, although no body follows yet */
   head(status: number, headers: HeaderRecord, flush: boolean): void
-  /** @returns false when the caller reads more slowly than this is written; `onDrain` is called when it has caught up */
+  /**
+   * @returns false when the caller reads more slowly than this is written; `onDrain` is called when it has caught up
+   */
   write(chunk: Uint8Array): boolean
   end(last?: Uint8Array): void
   /** Cuts the connection, so that a caller does not take a part of an answer for the whole. */

@@ -1,5 +1,5 @@
-// The transport over fetch, the only HTTP client of Workers. The next chunk is not read while the caller is behind, so that flow control
-// holds the agent back too.
+// The transport over fetch, the only HTTP client of Workers. The next chunk is not read while the caller is behind,
+// so that flow control holds the agent back too.
 import type { HeaderPairs, HeaderRecord } from '../wire/headers.ts'
 import { type AgentRequest, neverConnected, type Receiver, type Transport } from './transport.ts'
 

@@ -1,4 +1,5 @@
-// Limits a transport to the origins that this service may call, so that a wrong route cannot lead a request elsewhere.
+// Limits a transport to the origins that this service may call, so that a wrong route cannot lead a request
+// elsewhere.
 import { ForbiddenTarget } from '../../egress/egress-policy.ts'
 import type { Transport } from './transport.ts'
 

@@ -1,5 +1,5 @@
-// One HTTP exchange with an agent, as events. It separates the proxy, which is the same on every runtime, from the HTTP client: fetch
-// on Workers (fetch-transport.ts), undici on Node (functions/node/undici-transport.ts).
+// One HTTP exchange with an agent, as events. It separates the proxy, which is the same on every runtime, from the
+// HTTP client: fetch on Workers (fetch-transport.ts), undici on Node (functions/node/undici-transport.ts).
 import type { HeaderPairs, HeaderRecord } from '../wire/headers.ts'
 
 export type AgentRequest = {
@@ -21,7 +21,9 @@ export type AgentRequest = {
  */
 export type TransportFailure = { kind: 'refused' | 'lost' | 'silent'; cause: unknown }
 
-/** Receives, in this order: `head` once, `data` any number of times, `end`. `failed` replaces the rest at any point. */
+/**
+ * Receives, in this order: `head` once, `data` any number of times, `end`. `failed` replaces the rest at any point.
+ */
 export type Receiver = {
   head(status: number, headers: HeaderPairs, connection: string | undefined): void
   data(chunk: Uint8Array): void
@@ -41,7 +43,8 @@ export type RequestControl = {
 /** Sends a request. It follows no redirects and never sends anything twice. */
 export type Transport = (request: AgentRequest, receiver: Receiver) => RequestControl
 
-// Failures before a connection exists (docs/facts/a2a.md §3.7). A certificate is checked before a request is written, too.
+// Failures before a connection exists (docs/facts/a2a.md §3.7). A certificate is checked before a request is written,
+// too.
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',

@@ -1,5 +1,6 @@
-// Agent cards as callers see them: every address is the proxy's, bindings that it does not carry are left out, and the required
-// credential is the proxy's (docs/facts/a2a.md §3.2). Pure functions on plain JSON: typed codecs would drop unknown members.
+// Agent cards as callers see them: every address is the proxy's, bindings that it does not carry are left out, and
+// the required credential is the proxy's (docs/facts/a2a.md §3.2). Pure functions on plain JSON: typed codecs would
+// drop unknown members.
 import { changeJson, isObject, type JsonObject } from './lossless-json.ts'
 
 export type CardOptions = {
@@ -17,8 +18,8 @@ const CARRIED = new Set(['JSONRPC', 'HTTP+JSON'])
 const SCHEME = 'workspaces'
 
 /**
- * The card with the proxy's addresses. It may be of either protocol line or of both. What is not an address or a credential stays.
- * A signature covers the whole card, so it is removed when anything has changed.
+ * The card with the proxy's addresses. It may be of either protocol line or of both. What is not an address or a
+ * credential stays. A signature covers the whole card, so it is removed when anything has changed.
  */
 export function rewriteCard(card: JsonObject, options: CardOptions): JsonObject {
   const { signatures, ...unsigned } = card
@@ -50,7 +51,8 @@ const INTERFACE_LISTS = [
 
 const CREDENTIALS = ['securitySchemes', 'security', 'securityRequirements'] as const
 
-// Callers authenticate at the proxy, and the proxy at the agent, so the agent's own requirements do not apply to them.
+// Callers authenticate at the proxy, and the proxy at the agent, so the agent's own requirements do not apply to
+// them.
 function withProxyCredential(card: JsonObject, { secured, shape = 'json' }: CardOptions): JsonObject {
   const rewritten = { ...card }
   for (const name of CREDENTIALS) delete rewritten[name]
@@ -104,8 +106,9 @@ export type InterfacePaths = {
 }
 
 /**
- * The paths below which an agent serves its bindings. Only paths are taken from a card: the machine's address is known since it was
- * created (docs/facts/a2a.md §3.2). The proxy's own address, which Molecule's agents advertise, stands for the agent's root.
+ * The paths below which an agent serves its bindings. Only paths are taken from a card: the machine's address is
+ * known since it was created (docs/facts/a2a.md §3.2). The proxy's own address, which Molecule's agents advertise,
+ * stands for the agent's root.
  */
 export function interfacePaths(card: JsonObject | null): InterfacePaths {
   if (card === null) return { jsonRpc: '/', rest: undefined }

@@ -1,6 +1,9 @@
 // Where the events of a byte stream end, without parsing it.
 
-/** Follows a `text/event-stream` and knows whether the last byte ended an event: a blank line, in any of three line endings. */
+/**
+ * Follows a `text/event-stream` and knows whether the last byte ended an event: a blank line, in any of three line
+ * endings.
+ */
 export class EventBoundary {
   /** The last four bytes, the newest in the lowest byte. A stream that has not begun is between two events. */
   #lastBytes = 0x0a0a

@@ -1,5 +1,6 @@
-// Which headers pass the proxy. The caller's credential and every header that steers a proxy are removed; what A2A, tracing and content
-// need is forwarded (docs/facts/a2a.md §3.4). Headers are plain pairs, so that each runtime can pass its own without a copy.
+// Which headers pass the proxy. The caller's credential and every header that steers a proxy are removed; what A2A,
+// tracing and content need is forwarded (docs/facts/a2a.md §3.4). Headers are plain pairs, so that each runtime can
+// pass its own without a copy.
 
 /** Names in lower case. Iterated more than once, so never a generator. */
 export type HeaderPairs = Iterable<readonly [name: string, value: string]>
@@ -39,7 +40,8 @@ const NOT_RETURNED = new Set([
   'ratelimit-policy',
 ])
 
-// `fly-force-instance-id` from a caller would pick another tenant's machine; `fly-replay` from an agent moves the request.
+// `fly-force-instance-id` from a caller would pick another tenant's machine; `fly-replay` from an agent moves the
+// request.
 const STEERING = ['fly-', 'proxy-', 'cf-', 'x-forwarded-', 'sec-', 'access-control-']
 
 const isSteering = (name: string) => STEERING.some((prefix) => name.startsWith(prefix))
@@ -63,7 +65,8 @@ function copy(from: HeaderPairs, connection: string | undefined, dropped: Readon
 
 /**
  * Headers of the request to the agent.
- * @param added headers that only the proxy may set: which machine, the agent's inbound secret, the authenticated caller
+ * @param added headers that only the proxy may set: which machine, the agent's inbound secret, the authenticated
+ *   caller
  */
 export function requestHeaders(
   from: HeaderPairs,

@@ -1,10 +1,10 @@
-// The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and which methods may be
-// sent twice. It does not validate: the agent does.
+// The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and
+// which methods may be sent twice. It does not validate: the agent does.
 import { parseLossless, type RawNumber } from './lossless-json.ts'
 
 /**
- * A request id, unchanged: 0, "", null, "1" and 1 are all different (docs/facts/a2a.md §2.4). A number that JavaScript cannot represent
- * is kept as its text.
+ * A request id, unchanged: 0, "", null, "1" and 1 are all different (docs/facts/a2a.md §2.4). A number that
+ * JavaScript cannot represent is kept as its text.
  */
 export type RequestId = string | number | RawNumber | null
 
@@ -21,7 +21,8 @@ export const NO_ENVELOPE: Envelope = { id: null, method: undefined, body: undefi
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Reads the envelope of a body. The agent refuses what is not one JSON object in plain UTF-8 (docs/facts/a2a.md §3.8).
+ * Reads the envelope of a body. The agent refuses what is not one JSON object in plain UTF-8 (docs/facts/a2a.md
+ * §3.8).
  * @returns the envelope, and the body as text; `text` is undefined for bytes that are not UTF-8
  */
 export function parseEnvelope(bytes: Uint8Array): { envelope: Envelope; text: string | undefined } {
@@ -49,7 +50,9 @@ function exactNumber(id: number, text: string): RequestId {
   return (parseLossless(text) as { id: RawNumber }).id
 }
 
-/** 1.0 methods are PascalCase, 0.3 methods contain a slash; nothing else distinguishes them (docs/facts/a2a.md §1.3). */
+/**
+ * 1.0 methods are PascalCase, 0.3 methods contain a slash; nothing else distinguishes them (docs/facts/a2a.md §1.3).
+ */
 export const isV1Method = (method: string | undefined) =>
   method !== undefined && /^[A-Z][A-Za-z]*$/.test(method)
 

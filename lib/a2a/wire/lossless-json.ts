@@ -1,5 +1,5 @@
-// JSON that is parsed and printed without a loss: numbers that JavaScript would print differently (1.0, 9007199254740993) keep their
-// text.
+// JSON that is parsed and printed without a loss: numbers that JavaScript would print differently (1.0,
+// 9007199254740993) keep their text.
 
 /**
  * @returns the changed text, or the same text when `change` returns undefined or the text is nested too deeply

@@ -1,5 +1,5 @@
-// Adds the members that a 0.3 message lacks. The tutorial's message has neither `messageId` nor `kind`, and 0.3 servers need both
-// (docs/facts/a2a.md §1.4). The bytes of a complete message are not changed.
+// Adds the members that a 0.3 message lacks. The tutorial's message has neither `messageId` nor `kind`, and 0.3
+// servers need both (docs/facts/a2a.md §1.4). The bytes of a complete message are not changed.
 import { changeJson, isObject, type JsonObject } from './lossless-json.ts'
 import type { Envelope } from './json-rpc.ts'
 
@@ -8,7 +8,8 @@ const SENDS_0_3 = new Set(['message/send', 'message/stream'])
 /** @returns the body to send: the original text where nothing was missing */
 export function normalizeMessage(text: string, { body, method }: Envelope): string {
   if (body === undefined) return text
-  // Molecule's own callers send a body without an envelope. A body that has one is never given an id (docs/facts/a2a.md §1.4).
+  // Molecule's own callers send a body without an envelope. A body that has one is never given an id
+  // (docs/facts/a2a.md §1.4).
   const lacksEnvelope = !Object.hasOwn(body, 'jsonrpc') && method !== undefined
   const is0_3 = SENDS_0_3.has(method ?? '')
   if (!lacksEnvelope && !(is0_3 && isIncomplete(body['params']))) return text
@@ -16,7 +17,9 @@ export function normalizeMessage(text: string, { body, method }: Envelope): stri
     if (!isObject(exact)) return undefined
     const params = is0_3 ? completeParams(exact['params']) : undefined
     return {
-      ...(lacksEnvelope ? { jsonrpc: '2.0', ...(Object.hasOwn(exact, 'id') ? {} : { id: crypto.randomUUID() }) } : {}),
+      ...(lacksEnvelope
+        ? { jsonrpc: '2.0', ...(Object.hasOwn(exact, 'id') ? {} : { id: crypto.randomUUID() }) }
+        : {}),
       ...exact,
       ...(params === undefined ? {} : { params }),
     }
