@@ -1,17 +1,11 @@
 // Bounded concurrency that can stop early. p-map has no way to say which items were not begun, and those must be given back.
 
 /**
-<<<<<<< HEAD
  * Calls `work` for each item in order, at most `limit` at a time.
  *
  * @param mayBegin asked before each item, in the same tick in which its work begins; once it is false, no further item begins
  * @returns the items that were not begun, when all work that was begun has ended
  * @throws the first error of `work`, at once; no further item begins, and other work may still be running
-=======
- * Runs `work` for each item, in the order of the items, at most `limit` at the same time. An iterator that yields
- * lazily is advanced only when a worker is free. The first failure rejects; work that has begun continues, and no
- * more begins.
->>>>>>> f94c10f (refactor: plain English in a2a, messages, delegations, activity, hooks, tokens, registry)
  */
 export async function forEachConcurrently<Item>(
   items: readonly Item[],
