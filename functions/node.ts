@@ -208,7 +208,7 @@ function banner(config: Config, url: string, driver: string): string {
     open
       ? '  Access     open to this computer; set ADMIN_TOKEN to require a token'
       : config.adminTokens.length === 0
-        ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32)'
+        ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32), or ANONYMOUS_LOOPBACK=true for this computer alone'
         : '  Access     with ADMIN_TOKEN as a bearer token, or tokens made with POST /tokens',
     ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: status online, test tokens'] : []),
     '',

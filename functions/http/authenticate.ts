@@ -17,19 +17,22 @@ const bearer = (authorization: string | undefined) =>
 /** The token of an `Authorization: Bearer` header; schemes are case-insensitive. */
 export const bearerOf = (c: Context): string | undefined => bearer(c.req.header('authorization'))
 
+const CLOSED =
+  'this server is closed until ADMIN_TOKEN is set (openssl rand -base64 32), or, on loopback only, ANONYMOUS_LOOPBACK=true, which lets every program on this computer use the Fly token'
+
 export type Exposure = {
   /** The server listens on loopback only, so that whoever reaches it directly sits at this computer. */
   loopback: boolean
 }
 
 /**
- * Whether no credential is asked for: nobody has set ADMIN_TOKEN, nobody but this computer can knock, and there is nothing to lose
- * but the emulator, unless MOLECULE_COMPAT says that Molecule's own clients are to be let in.
+ * Whether requests without a token are allowed: ADMIN_TOKEN is not set, the server listens on loopback only, and either Fly is
+ * the emulator, so that nothing costs money, or a setting allows it by name.
  */
 export const allowsAnonymous = (
-  { adminTokens, fly, moleculeCompat }: Config,
+  { adminTokens, anonymousLoopback, fly, moleculeCompat }: Config,
   { loopback }: Exposure,
-): boolean => adminTokens.length === 0 && loopback && (fly.emulator || moleculeCompat)
+): boolean => adminTokens.length === 0 && loopback && (fly.emulator || anonymousLoopback || moleculeCompat)
 
 /** What a request tells of who sent it, on any runtime. */
 export type RequestInfo = {
@@ -64,10 +67,7 @@ export function createAuthenticator(services: Services, openness: Exposure): Aut
 
   return (knock) => {
     if (adminTokens.length === 0 && !open) {
-      throw new DomainError(
-        'misconfigured',
-        'ADMIN_TOKEN is not set: this server is closed until it is (openssl rand -base64 32)',
-      )
+      throw new DomainError('misconfigured', CLOSED)
     }
     const authorization = knock.header('authorization')
     if (bearer(authorization) === undefined || authorization === undefined) {

@@ -22,7 +22,7 @@ export function findContradictions(settings: Settings): string[] {
   ]
 }
 
-function weakAccess({ adminTokens, fly, listen, moleculeCompat }: Settings): string[] {
+function weakAccess({ adminTokens, anonymousLoopback, fly, listen, moleculeCompat }: Settings): string[] {
   const problems: string[] = []
   const isExposed = fly.backend !== undefined || !isLoopback(listen.host)
   if (isExposed && adminTokens.some((token) => token.length < ADMIN_TOKEN_LENGTH)) {
@@ -30,10 +30,10 @@ function weakAccess({ adminTokens, fly, listen, moleculeCompat }: Settings): str
       `ADMIN_TOKEN must have at least ${ADMIN_TOKEN_LENGTH} characters where it protects more than the emulator on this computer: openssl rand -base64 32`,
     )
   }
-  if (moleculeCompat && !isLoopback(listen.host)) {
-    problems.push(
-      `MOLECULE_COMPAT allows requests without a token, so HOST must be 127.0.0.1, not ${listen.host}`,
-    )
+  const openings = [anonymousLoopback && 'ANONYMOUS_LOOPBACK', moleculeCompat && 'MOLECULE_COMPAT']
+  for (const name of openings.filter((opening) => opening !== false)) {
+    if (isLoopback(listen.host)) continue
+    problems.push(`${name} allows requests without a token, so HOST must be 127.0.0.1, not ${listen.host}`)
   }
   return problems
 }

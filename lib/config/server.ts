@@ -37,6 +37,16 @@ export const SERVER = {
   platformUrl: setting('PLATFORM_URL', httpUrl.optional()),
   /** Bearer tokens with every permission. Empty: anonymous access on loopback, no access elsewhere. */
   adminTokens: setting('ADMIN_TOKEN', list.default([])),
+  /**
+   * Whether requests without a token are allowed from this computer although Fly is real, as the commands of Molecule's
+   * tutorial need. Loopback only.
+   */
+  anonymousLoopback: setting(
+    'ANONYMOUS_LOOPBACK',
+    oneOf(['true', 'false'])
+      .default('false')
+      .transform((word) => word === 'true'),
+  ),
   /** The proxy whose header names the client's address. */
   trustedProxy: setting('TRUSTED_PROXY', oneOf(['none', 'cloudflare', 'fly']).default('none')),
   /** Origins of web pages that may call the API. */

@@ -8,9 +8,21 @@ import type { Workspace } from './workspace.ts'
 /** Longest wait that is granted, in seconds: proxies between us and the caller give up at about a hundred. */
 export const MAX_WAIT_SECONDS = 60
 
-/** Whether a workspace has come to rest: its status is not transient, and a removed one's machine is known to be gone. */
-const isSettled = (row: Workspace) =>
-  !isTransient(row.status) && (row.status !== 'removed' || row.launchId === null)
+/** Machine states in which nothing runs (docs/facts/fly.md §3). */
+const STOPPED = new Set(['stopped', 'suspended'])
+
+/**
+ * Whether a workspace has come to rest: its status is not transient, and its machine is where the status wants it. A paused or
+ * hibernated one is stopped or suspended, and that of a removed one is gone.
+ */
+function isSettled({ launchId, machineState, status }: Workspace): boolean {
+  if (isTransient(status)) return false
+  if (status === 'removed') return launchId === null
+  if (status === 'paused' || status === 'hibernated') {
+    return launchId === null || STOPPED.has(machineState ?? '')
+  }
+  return true
+}
 
 /** Reads the workspace until it is settled, the time is over, the caller has left or we must; then returns what it is now. */
 export async function waitUntilSettled(

@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listen } from '../../functions/node/http-server.ts'
+import { startLoopbackFly } from '../support/loopback-fly.ts'
 import { freePorts } from '../support/ports.ts'
 import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
 
@@ -46,10 +47,14 @@ afterAll(async () => {
   rmSync(home, { recursive: true })
 })
 
-function runInBash(script: string, path: string): Promise<{ code: number | null; output: string }> {
+function runInBash(
+  script: string,
+  path: string,
+  curlHome = home,
+): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
-      env: { PATH: path, CURL_HOME: home, HOME: home },
+      env: { PATH: path, CURL_HOME: curlHome, HOME: curlHome },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
@@ -78,6 +83,66 @@ describe('steps 3, 4, 6 and 7 as printed', () => {
     },
     60_000,
   )
+})
+
+/** The settings that the tutorial prints, against an emulator in place of Fly. */
+async function startWithTutorialSettings(fly: Awaited<ReturnType<typeof startLoopbackFly>>, more = {}) {
+  const { settings, remove } = await createServerFixture()
+  const { DATA_DIR, PORT } = settings
+  const started = await startServer({ DATA_DIR, PORT, ...fly.settings, ...more })
+  const curlHome = mkdtempSync(join(tmpdir(), 'tutorial-fly-'))
+  writeFileSync(join(curlHome, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${PORT}"\n`)
+  return {
+    server: started,
+    curlHome,
+    async end() {
+      await started.end('SIGTERM')
+      remove()
+      rmSync(curlHome, { recursive: true })
+    },
+  }
+}
+
+describe("the tutorial's own settings", () => {
+  let fly: Awaited<ReturnType<typeof startLoopbackFly>>
+  beforeAll(async () => {
+    fly = await startLoopbackFly()
+  })
+  afterAll(() => fly.close())
+
+  test('the printed commands work with the tutorial’s settings and ANONYMOUS_LOOPBACK', async () => {
+    const running = await startWithTutorialSettings(fly, { ANONYMOUS_LOOPBACK: 'true' })
+    try {
+      const folder = join(running.curlHome, 'bin')
+      writeStandIns(
+        folder,
+        ['curl', 'jq'].filter((tool) => !isInstalled(tool)),
+      )
+      const steps = printedSteps()
+      const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
+      const path = `${folder}${delimiter}${process.env['PATH'] ?? ''}`
+      const { code, output } = await runInBash(script, path, running.curlHome)
+      expect(output.trim().split('\n').at(-1)).toBe('"ord"')
+      expect(code).toBe(0)
+    } finally {
+      await running.end()
+    }
+  }, 60_000)
+
+  test('without ANONYMOUS_LOOPBACK the banner and the 503 name it', async () => {
+    const running = await startWithTutorialSettings(fly)
+    try {
+      expect(running.server.printed.stdout).toContain('ANONYMOUS_LOOPBACK=true')
+      const refused = await running.server.call<{ detail: string }>('/workspaces', {
+        method: 'POST',
+        json: {},
+      })
+      expect(refused).toMatchObject({ status: 503, body: { code: 'misconfigured' } })
+      expect(refused.body.detail).toContain('ANONYMOUS_LOOPBACK=true')
+    } finally {
+      await running.end()
+    }
+  })
 })
 
 describe('npm run tutorial', () => {

@@ -122,10 +122,14 @@ describe('configuration', () => {
     expect(() => parseConfig({ ADMIN_TOKEN: 'short', HOST: '0.0.0.0' })).toThrow(/openssl rand/)
   })
 
-  test('MOLECULE_COMPAT is refused unless the server listens on loopback', () => {
-    expect(parseConfig({ MOLECULE_COMPAT: 'true' }).moleculeCompat).toBe(true)
-    expect(() => parseConfig({ MOLECULE_COMPAT: 'true', HOST: '0.0.0.0' })).toThrow(/HOST must be 127.0.0.1/)
-  })
+  test.each(['ANONYMOUS_LOOPBACK', 'MOLECULE_COMPAT'])(
+    '%s is refused unless the server listens on loopback',
+    (name) => {
+      expect(() => parseConfig({ [name]: 'true' })).not.toThrow()
+      expect(() => parseConfig({ [name]: 'true', HOST: '0.0.0.0' })).toThrow(`${name} allows requests`)
+      expect(() => parseConfig({ [name]: 'true', HOST: '0.0.0.0' })).toThrow(/HOST must be 127.0.0.1/)
+    },
+  )
 
   test('no error contains the value of a setting', () => {
     fc.assert(

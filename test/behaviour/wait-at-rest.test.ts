@@ -1,0 +1,22 @@
+// `Prefer: wait` answers when the workspace is at rest: its machine is where the new status wants it, not only asked to go there.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHarness, type Harness } from '../support/harness.ts'
+
+let h: Harness
+beforeAll(async () => {
+  h = await createHarness()
+})
+afterAll(() => h.close())
+
+test.each([
+  ['pause', 'paused', 'stopped'],
+  ['hibernate', 'hibernated', 'suspended'],
+])('%s with Prefer: wait answers when the machine is at rest', async (command, status, state) => {
+  const { id } = await h.createWorkspace()
+  const { body } = await h.request(`/workspaces/${id}/${command}`, {
+    method: 'POST',
+    headers: { prefer: 'wait=20' },
+  })
+  expect(body).toMatchObject({ status })
+  expect((await h.request(`/workspaces/${id}`)).body).toMatchObject({ status, machine_state: state })
+})
