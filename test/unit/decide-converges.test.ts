@@ -1,0 +1,182 @@
+// `decide` repeated on a model of Fly until the workspace rests: it always ends with the machine that the status wants.
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  allows,
+  isTransient,
+  STATUSES,
+  TRANSITIONS,
+  WANTED_MACHINE,
+  type WorkspaceEvent,
+} from '../../lib/lifecycle/lifecycle.ts'
+import type { Workspace } from '../../lib/lifecycle/workspace.ts'
+import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.ts'
+import { decide, MAX_RECOVERIES, recoveriesOf, SILENCE_MS, type Step } from '../../lib/reconcile/decide.ts'
+import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
+import { later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
+
+// A small model of the outside: a provider with machines of unique names, and the writes that each step makes.
+type Model = {
+  row: Workspace
+  machine: { phase: MachinePhase; generation: number; id: string; crashed: boolean } | undefined
+  /** Whether the agent ever answers. */
+  alive: boolean
+  /** How many starts still end in a crash. */
+  crashes: number
+  at: number
+  made: number
+}
+
+const arbitraryModel: fc.Arbitrary<Model> = fc
+  .record({
+    status: fc.constantFrom(...STATUSES),
+    generation: fc.integer({ min: 1, max: 3 }),
+    recoveries: fc.integer({ min: 0, max: MAX_RECOVERIES }),
+    known: fc.constantFrom('nothing', 'launched', 'stored' as const),
+    phase: fc.option(fc.constantFrom(...PHASES.filter((phase) => phase !== 'unknown')), { nil: undefined }),
+    behind: fc.boolean(),
+    alive: fc.boolean(),
+    crashes: fc.integer({ min: 0, max: 8 }),
+    silent: fc.boolean(),
+  })
+  .map(({ status, generation, recoveries, known, phase, behind, alive, crashes, silent }) => {
+    const machineGeneration = behind && generation > 1 ? generation - 1 : generation
+    const exists = known !== 'nothing' && phase !== undefined
+    return {
+      row: workspace({
+        status,
+        generation,
+        recoveries,
+        deadlineAt: isTransient(status) ? later(600_000) : null,
+        lastHeartbeatAt: silent ? later(-SILENCE_MS) : null,
+        ...(known === 'nothing' ? {} : { launchId: 'l', launchedAt: NOW, app: 'app' }),
+        ...(known === 'stored' ? { machineId: 'm0', machineGeneration } : {}),
+      }),
+      machine: exists ? { phase, generation: machineGeneration, id: 'm0', crashed: false } : undefined,
+      alive,
+      crashes,
+      at: 0,
+      made: exists ? 1 : 0,
+    }
+  })
+
+/** Applies a step as act.ts would. Returns false when the workspace rests. */
+function apply(model: Model, step: Step): boolean {
+  const { row } = model
+  const move = (event: WorkspaceEvent, over: Partial<Workspace> = {}) => {
+    if (!allows(row.status, event)) throw new Error(`${event} has no meaning for ${row.status}`)
+    Object.assign(row, over, { status: TRANSITIONS[event].to, statusChangedAt: later(model.at) })
+  }
+  const recovering = () => ({
+    recoveries: recoveriesOf(row, later(model.at)) + 1,
+    deadlineAt: later(model.at + 600_000),
+  })
+  switch (step.do) {
+    case 'rest':
+      return false
+    case 'wait':
+    case 'settle':
+      model.at += step.ms
+      if (model.machine?.phase === 'busy') model.machine.phase = 'started'
+      return true
+    case 'launch':
+      if (model.machine !== undefined && model.machine.phase !== 'gone') throw new Error('a second machine')
+      model.made++
+      model.machine = { phase: 'busy', generation: row.generation, id: `m${model.made}`, crashed: false }
+      Object.assign(row, {
+        launchId: 'l',
+        launchedAt: later(model.at),
+        app: 'app',
+        machineId: model.machine.id,
+        machineGeneration: row.generation,
+        absentSince: null,
+      })
+      return true
+    case 'adopt':
+      Object.assign(row, {
+        machineId: step.machine.id,
+        machineGeneration: step.machine.labels?.generation,
+        absentSince: null,
+      })
+      return true
+    case 'update':
+      if (model.machine === undefined) throw new Error('an update of nothing')
+      Object.assign(model.machine, { phase: 'busy', generation: row.generation, crashed: false })
+      row.machineGeneration = row.generation
+      return true
+    case 'start':
+      if (model.machine === undefined) throw new Error('nothing to start')
+      if (row.status === 'offline') row.recoveries++
+      model.machine.phase = model.crashes-- > 0 ? 'stopped' : 'started'
+      model.machine.crashed = model.machine.phase === 'stopped'
+      return true
+    case 'stop':
+    case 'suspend':
+      if (model.machine === undefined) throw new Error('nothing to stop')
+      model.machine.phase = step.do === 'stop' ? 'stopped' : 'suspended'
+      return true
+    case 'destroy':
+      if (model.machine !== undefined) model.machine.phase = 'gone'
+      return true
+    case 'check_agent':
+      if (model.alive) return false
+      move('agent_silent', { deadlineAt: later(model.at + 120_000) })
+      return true
+    case 'reboot':
+      move('agent_lost', { ...recovering(), generation: row.generation + 1, lastHeartbeatAt: null })
+      return true
+    case 'probe':
+      if (!model.alive) {
+        model.at += 30_000
+        return true
+      }
+      move('agent_answered', { readyAt: later(model.at), deadlineAt: null })
+      return true
+    case 'suspect_absent':
+      row.absentSince ??= later(model.at)
+      model.at += step.ms
+      return true
+    case 'forget_machine':
+      Object.assign(row, NO_MACHINE)
+      model.machine = undefined
+      return true
+    case 'replace':
+      move('machine_lost', { ...NO_MACHINE, ...recovering(), generation: row.generation + 1 })
+      model.machine = undefined
+      return true
+    case 'go_offline':
+      move('machine_stopped', {
+        recoveries: recoveriesOf(row, later(model.at)),
+        deadlineAt: later(model.at + 600_000),
+      })
+      return true
+    case 'give_up':
+      move('gave_up', { deadlineAt: null })
+      return true
+  }
+}
+
+test('repeated decisions from any row and machine come to rest with the machine that the status wants', () => {
+  fc.assert(
+    fc.property(arbitraryModel, (model) => {
+      let moving = true
+      for (let steps = 0; moving && steps < 400; steps++) {
+        const { machine } = model
+        const observed: Observed =
+          machine === undefined || model.row.launchId === null
+            ? { presence: 'absent' }
+            : present(machine.phase, machine)
+        moving = apply(model, decide(model.row, observed, later(model.at)))
+      }
+      expect(moving).toBe(false)
+      expect(isTransient(model.row.status)).toBe(false)
+      const wanted = WANTED_MACHINE[model.row.status]
+      const { machine } = model
+      if (wanted === 'none') expect(machine === undefined || machine.phase === 'gone').toBe(true)
+      if (wanted === 'started') expect(machine?.phase).toBe('started')
+      if (wanted === 'stopped')
+        expect(['stopped', 'suspended', 'failed', undefined]).toContain(machine?.phase)
+    }),
+    { numRuns: 2000 },
+  )
+})

@@ -1,0 +1,81 @@
+// Rows and observations for the unit tests of `decide`.
+import type { Workspace } from '../../lib/lifecycle/workspace.ts'
+import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.ts'
+import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
+
+export const NOW = new Date('2026-01-01T00:00:00Z')
+export const later = (ms: number) => new Date(NOW.getTime() + ms)
+
+export function workspace(over: Partial<Workspace> = {}): Workspace {
+  return {
+    id: 'w',
+    name: 'w',
+    role: null,
+    runtime: 'hermes',
+    tier: 2,
+    regions: ['ord'],
+    model: null,
+    parentId: null,
+    env: {},
+    config: {},
+    image: null,
+    idleMinutes: null,
+    specVersion: 1,
+    status: 'provisioning',
+    statusChangedAt: NOW,
+    reason: null,
+    generation: 1,
+    deadlineAt: later(600_000),
+    ...NO_MACHINE,
+    machineState: null,
+    machineRegion: null,
+    machineImage: null,
+    machineSeenAt: null,
+    recoveries: 0,
+    agentCard: null,
+    agentUrl: null,
+    registeredAt: null,
+    lastHeartbeatAt: null,
+    activeTasks: 0,
+    currentTask: '',
+    errorRate: 0,
+    sampleError: '',
+    uptimeSeconds: 0,
+    lastActiveAt: null,
+    lastFailure: null,
+    idempotencyKey: null,
+    idempotencyFingerprint: null,
+    idempotencyAnswer: null,
+    nextCheckAt: NOW,
+    leaseId: null,
+    leasedUntil: null,
+    attempts: 0,
+    createdAt: NOW,
+    updatedAt: NOW,
+    readyAt: null,
+    removedAt: null,
+    ...over,
+  }
+}
+
+export const PHASES: MachinePhase[] = ['busy', 'started', 'stopped', 'suspended', 'failed', 'gone', 'unknown']
+
+export function present(
+  phase: MachinePhase,
+  over: { id?: string; generation?: number; crashed?: boolean } = {},
+): Observed {
+  return {
+    presence: 'present',
+    machine: {
+      id: over.id ?? 'm1',
+      app: 'app',
+      phase,
+      state: phase === 'gone' ? 'destroyed' : phase,
+      region: 'ord',
+      image: 'image',
+      labels: { workspaceId: 'w', generation: over.generation ?? 1, launchId: 'l', controlPlane: 'c' },
+      exit: over.crashed === true ? { exitCode: 1, oomKilled: false, requested: false, at: NOW } : undefined,
+      trouble: undefined,
+    },
+  }
+}
