@@ -1,4 +1,49 @@
-// The form in which tables store reasons.
+// The form in which tables store reasons, and the closed sets of their codes.
+
+/** Reason codes of workspaces. lib/platform/reasons.ts says what each is about. */
+export type WorkspaceReasonCode =
+  | 'provider_unreachable'
+  | 'rate_limited'
+  | 'unauthorized'
+  | 'app_not_found'
+  | 'no_capacity'
+  | 'quota'
+  | 'image_unpullable'
+  | 'invalid_machine'
+  | 'name_taken'
+  | 'machine_gone'
+  | 'secrets_unreadable'
+  | 'secrets_refused'
+  | 'busy'
+  | 'out_of_memory'
+  | 'crashed'
+  | 'machine_failed'
+  | 'stopped_outside'
+  | 'never_launched'
+  | 'host_unreachable'
+  | 'never_started'
+  | 'never_updated'
+  | 'never_registered'
+  | 'never_listened'
+  | 'agent_silent'
+  | 'wedged'
+  | 'high_error_rate'
+
+/** Reason codes of rollouts; `not_ready_in_time` is that of one workspace in a rollout. */
+export type RolloutReasonCode =
+  | 'trial_over'
+  | 'not_ready'
+  | 'deaths'
+  | 'halted'
+  | 'rolled_back'
+  | 'not_ready_in_time'
 
 /** Why something is in its state: a stable code, a sentence, and the next step. Kept after the machine is gone. */
-export type StoredReason = { code: string; message: string; hint: string; fly_request_id?: string }
+export type StoredReason<Code extends string = WorkspaceReasonCode> = {
+  code: Code
+  message: string
+  hint: string
+  fly_request_id?: string
+}
+
+export type RolloutReason = StoredReason<RolloutReasonCode>

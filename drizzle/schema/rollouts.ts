@@ -14,7 +14,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
-import type { StoredReason } from './reason.ts'
+import type { RolloutReason, StoredReason } from './reason.ts'
 import { workspaces } from './workspaces.ts'
 
 export const rolloutState = pgEnum('rollout_state', [
@@ -60,7 +60,7 @@ export const rollouts = pgTable(
 
     state: rolloutState('state').notNull().default('running'),
     /** Why it was halted or rolled back. */
-    reason: jsonb('reason').$type<StoredReason>(),
+    reason: jsonb('reason').$type<RolloutReason>(),
     tranche: integer('tranche').notNull().default(0),
     trancheSince: timestamp('tranche_since').notNull(),
     /** Since when all workspaces of the tranche have been ready. */
@@ -93,7 +93,7 @@ export const rolloutWorkspaces = pgTable(
     state: text('state')
       .$type<'updating' | 'ready' | 'failed' | 'left' | 'restoring' | 'restored'>()
       .notNull(),
-    reason: jsonb('reason').$type<StoredReason>(),
+    reason: jsonb('reason').$type<StoredReason | RolloutReason>(),
     startedAt: timestamp('started_at').notNull(),
     readyAt: timestamp('ready_at'),
   },

@@ -18,7 +18,7 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { RUNTIMES } from '../../lib/machines/runtimes.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { withCaller, createRouter, reconcileAfterResponse, json, jsonBody, problem } from '../http/openapi.ts'
-import { Reason } from './workspaces/view.ts'
+import { RolloutReason } from './workspaces/view.ts'
 
 const RolloutView = z
   .object({
@@ -27,7 +27,7 @@ const RolloutView = z
     image: z.string(),
     previous_image: z.string(),
     state: z.enum(['running', 'halted', 'rolling_back', 'rolled_back', 'completed']),
-    reason: Reason.nullable(),
+    reason: RolloutReason.nullable(),
     tranche: z.int().describe('The one under way, counted from 1.'),
     tranches: z
       .array(z.union([z.int(), z.literal('all')]))
@@ -64,7 +64,7 @@ const ProgressView = RolloutView.extend({
       status: z.string(),
       tranche: z.int(),
       state: z.enum(['updating', 'ready', 'failed', 'left', 'restoring', 'restored']),
-      reason: Reason.nullable(),
+      reason: RolloutReason.nullable(),
       started_at: z.iso.datetime(),
       ready_at: z.iso.datetime().nullable(),
     }),

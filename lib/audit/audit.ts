@@ -3,6 +3,7 @@
 import type { Store } from '../platform/context.ts'
 import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'
+import { insertEvent } from '../events/append-event.ts'
 
 const AUDIT = 'audit'
 
@@ -33,7 +34,7 @@ export async function recordAudit(
   workspaceId: string | null,
   entry: AuditEntry,
 ): Promise<void> {
-  await db.insert(events).values({ type: AUDIT, workspaceId, payload: entry, at: now() })
+  await insertEvent(db, { event: AUDIT, workspaceId, payload: entry, at: now() })
 }
 
 export type AuditQuery = {

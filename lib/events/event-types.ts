@@ -1,6 +1,7 @@
 // Every type of event in the log, with what it says, the shape of its payload and, where Molecule has one, Molecule's name for
 // it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description is made from it.
 import { z } from 'zod'
+import { REASON_CODES, ROLLOUT_REASON_CODES } from '../platform/reasons.ts'
 import { rolloutState, workspaceStatus } from '../../drizzle/schema/index.ts'
 
 type EventKind = {
@@ -20,9 +21,9 @@ const ofWorkspace = <Shape extends z.ZodRawShape>(shape: Shape) =>
 
 const machineId = z.string().nullable()
 
-/** Why, with a next step. Kept as it was told then. */
+/** Why, with a next step, as it was at the time of the event. */
 const reason = z.strictObject({
-  code: z.string(),
+  code: z.enum([...REASON_CODES, ...ROLLOUT_REASON_CODES]),
   message: z.string(),
   hint: z.string(),
   fly_request_id: z.string().optional(),

@@ -6,7 +6,7 @@ import type { Store } from '../platform/context.ts'
 import { and, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { type FleetEntry, ProvisionError } from '../provisioner/provisioner.ts'
-import { SILENCE_MS } from '../reconcile/decide.ts'
+import { SILENCE_MS } from '../reconcile/observation.ts'
 import { statusesWanting } from '../lifecycle/lifecycle.ts'
 
 /** The inventory of one app. */

@@ -3,7 +3,8 @@
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, asc, eq, gte, isNull, lte, sql } from 'drizzle-orm'
-import { events, orphans, workspaces } from '../../drizzle/schema/index.ts'
+import { orphans, workspaces } from '../../drizzle/schema/index.ts'
+import { insertEvent } from '../events/append-event.ts'
 import { type AppFleet, fleetRelation } from './drift.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 
@@ -97,9 +98,9 @@ async function destroyOrphan(
       })
       return false
     }
-    await db.insert(events).values({
+    await insertEvent(db, {
+      event: 'orphan_destroyed',
       workspaceId: labels.workspaceId,
-      type: 'orphan_destroyed',
       generation: labels.generation,
       payload: { app, machine_id: machineId, region: observed.machine.region },
       at: now,

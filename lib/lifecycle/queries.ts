@@ -1,17 +1,15 @@
 // The reads and leases that more than one verb shares. A lease is a claim on a row that runs out by itself, so a process
 // that dies holding one delays its workspace and never blocks it.
-import { and, asc, eq, getTableColumns, gt, inArray, isNotNull, isNull, lte, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, inArray, isNotNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
+import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
 import type { Workspace } from './workspace.ts'
 
 /** A claimed row, with the lease that later writes must still hold, the identity our machines are labelled with,
  * and the key of our agents' inbound secrets. */
 export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string; agentKey: string }
-
-/** Longer than the longest single provider call (a create may block 40 s), so a live holder never loses its lease. */
-export const LEASE_MS = 90_000
 
 /** @throws DomainError `not_found` */
 export async function getWorkspace(db: Database, id: string): Promise<Workspace> {
@@ -66,13 +64,6 @@ const claimColumns = {
   agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }
 
-const isFree = (now: Date) => or(isNull(workspaces.leasedUntil), lte(workspaces.leasedUntil, now))
-
-const lease = (now: Date) => ({
-  leaseId: crypto.randomUUID(),
-  leasedUntil: new Date(now.getTime() + LEASE_MS),
-})
-
 /** Takes the lease of one workspace; undefined when somebody else holds it or there is no such row. */
 export async function claimWorkspace(
   db: Database,
@@ -81,8 +72,8 @@ export async function claimWorkspace(
 ): Promise<ClaimedWorkspace | undefined> {
   const [row] = await db
     .update(workspaces)
-    .set(lease(now))
-    .where(and(eq(workspaces.id, id), isFree(now)))
+    .set(newLease(now))
+    .where(and(eq(workspaces.id, id), isFree(workspaces, now)))
     .returning(claimColumns)
   return row as ClaimedWorkspace | undefined
 }
@@ -99,13 +90,13 @@ export async function claimDue(
   const due = db
     .select({ id: workspaces.id })
     .from(workspaces)
-    .where(and(lte(workspaces.nextCheckAt, dueAt), isFree(now)))
+    .where(and(lte(workspaces.nextCheckAt, dueAt), isFree(workspaces, now)))
     .orderBy(asc(workspaces.nextCheckAt))
     .limit(limit)
     .for('update', { skipLocked: true })
   const rows = await db
     .update(workspaces)
-    .set(lease(now))
+    .set(newLease(now))
     .where(sql`${workspaces.id} in ${due}`)
     .returning(claimColumns)
   return rows as ClaimedWorkspace[]
@@ -119,8 +110,8 @@ export async function renewLease(
 ): Promise<ClaimedWorkspace | undefined> {
   const [renewed] = await db
     .update(workspaces)
-    .set({ leasedUntil: new Date(now.getTime() + LEASE_MS) })
-    .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+    .set({ leasedUntil: leaseEnd(now) })
+    .where(holdsLease(workspaces, row))
     .returning(claimColumns)
   return renewed as ClaimedWorkspace | undefined
 }
@@ -141,12 +132,11 @@ export async function releaseWorkspace(
   const [released] = await db
     .update(workspaces)
     .set({
-      leaseId: null,
-      leasedUntil: null,
+      ...NO_LEASE,
       attempts: next.attempts,
       nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${seen} then ${wanted} else ${workspaces.nextCheckAt} end`,
     })
-    .where(and(eq(workspaces.id, row.id), eq(workspaces.leaseId, row.leaseId)))
+    .where(holdsLease(workspaces, row))
     .returning({ asked: sql<boolean>`${workspaces.nextCheckAt} is distinct from ${wanted}` })
   return released?.asked === true
 }
@@ -155,10 +145,7 @@ export async function releaseWorkspace(
 export async function releaseUnstarted(db: Database, rows: readonly ClaimedWorkspace[]): Promise<void> {
   if (rows.length === 0) return
   const leases = rows.map(({ leaseId }) => leaseId)
-  await db
-    .update(workspaces)
-    .set({ leaseId: null, leasedUntil: null })
-    .where(inArray(workspaces.leaseId, leases))
+  await db.update(workspaces).set(NO_LEASE).where(inArray(workspaces.leaseId, leases))
 }
 
 /**
@@ -168,6 +155,6 @@ export async function releaseUnstarted(db: Database, rows: readonly ClaimedWorks
 export async function releaseAllLeases(db: Database, now: Date): Promise<void> {
   await db
     .update(workspaces)
-    .set({ leaseId: null, leasedUntil: null, nextCheckAt: now })
+    .set({ ...NO_LEASE, nextCheckAt: now })
     .where(isNotNull(workspaces.leasedUntil))
 }

@@ -2,16 +2,13 @@
 // `sending` before its first byte is sent, so a row that is `sending` without a live lease may have arrived and is
 // never sent again.
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
 import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import { LEADS_TO_READY } from '../a2a/route.ts'
 import type { Core, Store } from '../platform/context.ts'
+import { isFree, LEASE_MS, leaseEnd } from '../platform/lease.ts'
 import type { Message } from './message.ts'
-
-/** How long a claim lasts, in milliseconds; it is renewed for as long as the answer takes. */
-const LEASE_MS = 90_000
-
-const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
 
 /**
  * Claims due messages in order. A message waits while an earlier one of its context is unfinished.
@@ -27,12 +24,13 @@ export async function claimMessages(
     LEADS_TO_READY.map((status) => sql`${status}`),
     sql`, `,
   )
+  const message = alias(messages, 'message')
   // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
   const due = sql`array(
     select message.id from ${messages} message join ${workspaces} on ${workspaces.id} = message.workspace_id
     where message.state = 'queued' and message.next_attempt_at <= ${at}::timestamptz
       and message.expires_at > ${at}::timestamptz
-      and (message.leased_until is null or message.leased_until <= ${at}::timestamptz)
+      and ${isFree(message, now())}
       and ${workspaces.status} in (${leadsToReady})
       ${workspaceId === undefined ? sql`` : sql`and message.workspace_id = ${workspaceId}::uuid`}
       and not exists (
@@ -42,7 +40,7 @@ export async function claimMessages(
     order by message.seq limit ${limit} for update of message skip locked)`
   return db
     .update(messages)
-    .set({ leasedUntil: leaseFrom(now()), attempts: sql`${messages.attempts} + 1` })
+    .set({ leasedUntil: leaseEnd(now()), attempts: sql`${messages.attempts} + 1` })
     .where(sql`${messages.id} = any(${due})`)
     .returning()
 }
@@ -54,7 +52,7 @@ const isThisClaim = ({ attempts, id }: Message) => and(eq(messages.id, id), eq(m
 export async function markSending({ db, now }: Store, message: Message): Promise<boolean> {
   const marked = await db
     .update(messages)
-    .set({ state: 'sending', sentAt: now(), leasedUntil: leaseFrom(now()) })
+    .set({ state: 'sending', sentAt: now(), leasedUntil: leaseEnd(now()) })
     .where(and(isThisClaim(message), eq(messages.state, 'queued')))
     .returning({ id: messages.id })
   return marked.length > 0
@@ -88,7 +86,7 @@ export function renewLease(services: Pick<Core, 'db' | 'now' | 'sleep'>, message
       if (ended.signal.aborted) return
       await services.db
         .update(messages)
-        .set({ leasedUntil: leaseFrom(services.now()) })
+        .set({ leasedUntil: leaseEnd(services.now()) })
         // A message without a lease is finished or was returned to the queue.
         .where(and(isThisClaim(message), isNotNull(messages.leasedUntil)))
         .catch(() => {})

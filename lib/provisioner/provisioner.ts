@@ -112,7 +112,7 @@ export type Provisioner = {
   /** The machine by its id or, while that is not known, by its labels. Never throws for a backend's failure: see {@link Observed}. */
   observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
   /** Waits until the machine rests, `seconds` (1–60) have passed or the signal aborts. May return early; never a proof of anything. */
-  settle(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<void>
+  waitUntilSettled(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<void>
   /** All machines of a control plane in one app, as the backend's inventory has them: may lag, and says little of each. */
   fleet(app: string, controlPlane: string): Promise<FleetEntry[]>
   /** Everything in one app, ours or not, with what it costs. */

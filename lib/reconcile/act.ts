@@ -1,36 +1,42 @@
 // Carries out one decided step for one workspace: a call to the provider, a change of the row, or a question to the agent.
-import type { Context } from '../config/context.ts'
-import type { Core, Store } from '../platform/context.ts'
-import type { ReconcileContext } from './context.ts'
-import { and, eq, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
-import { probeAgent } from './probe-agent.ts'
-import { type MachineRef, ProvisionError, type ProvisionProblem } from '../provisioner/provisioner.ts'
+import type { Context } from '../config/context.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
-import { problemReason, recoveriesOf, type Step } from './decide.ts'
-import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
-import { isTransient, WANTED_MACHINE, type WorkspaceEvent } from '../lifecycle/lifecycle.ts'
-import { CONTINUE, type Outcome } from './outcome.ts'
+import type { WorkspaceEvent } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace, type Fence, transition } from '../lifecycle/transition.ts'
+import type { Core } from '../platform/context.ts'
+import type { MachineRef } from '../provisioner/provisioner.ts'
+import type { ReconcileContext } from './context.ts'
+import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
+import { probeAgent } from './probe-agent.ts'
+import { recoveriesOf } from './recoveries.ts'
+import { recordFailure } from './refusal.ts'
+import { reasonFor } from '../platform/reasons.ts'
+import { CONTINUE, type StepResult } from './step-result.ts'
+import type { Step } from './step.ts'
 
-/** @throws ProvisionError when the provider refuses or does not answer: see {@link refused} */
+/** How long a machine may take from one state to the next, per wait. */
+const STATE_CHANGE: StepResult = { next: 'wait', ms: 25_000, forMachine: true }
+
+/** @throws ProvisionError when the provider refuses or does not answer: see refusal.ts */
 export async function act(
   services: ReconcileContext,
   row: ClaimedWorkspace,
   step: Step,
   steps: number,
-): Promise<Outcome> {
+): Promise<StepResult> {
   const { provisioner } = services
   const machine: MachineRef = { app: row.app ?? '', machineId: row.machineId ?? '' }
   switch (step.do) {
     case 'rest':
       return { next: 'rest' }
     case 'wait':
-      if (step.reason !== undefined) await noteFailure(services, row, step.reason)
+      if (step.reason !== undefined) await recordFailure(services, row, step.reason)
       return { next: 'wait', ms: step.ms, failed: step.reason !== undefined }
-    case 'settle':
-      return { next: 'wait', ms: step.ms, settle: true }
+    case 'wait_for_machine':
+      return { next: 'wait', ms: step.ms, forMachine: true }
     case 'launch':
       return launchMachine(services, row)
     case 'update':
@@ -42,13 +48,13 @@ export async function act(
     case 'start':
       await provisioner.start(machine)
       if (row.status === 'offline') await countRecovery(services, row)
-      return { next: 'wait', ms: 25_000, settle: true }
+      return STATE_CHANGE
     case 'stop':
       await provisioner.stop(machine)
-      return { next: 'wait', ms: 25_000, settle: true }
+      return STATE_CHANGE
     case 'suspend':
       await provisioner.suspend(machine)
-      return { next: 'wait', ms: 25_000, settle: true }
+      return STATE_CHANGE
     case 'destroy':
       await provisioner.destroy(machine)
       return { next: 'wait', ms: 500 }
@@ -57,22 +63,10 @@ export async function act(
     case 'check_agent':
       return checkAgent(services, row, machine)
     case 'suspect_absent':
-      await services.db
-        .update(workspaces)
-        .set({
-          absentSince: sql`coalesce(${workspaces.absentSince}, ${services.now().toISOString()}::timestamptz)`,
-        })
-        .where(eq(workspaces.id, row.id))
+      await recordAbsence(services, row)
       return { next: 'wait', ms: step.ms }
     case 'forget_machine':
-      await changeWorkspace(services, {
-        id: row.id,
-        event: 'machine_gone',
-        now: services.now(),
-        where: sql`${workspaces.launchId} = ${row.launchId}`,
-        changes: { ...NO_MACHINE, machineState: 'destroyed' },
-        payload: { machine_id: row.machineId },
-      })
+      await forgetMachine(services, row)
       return CONTINUE
     case 'replace':
       return move(services, row, 'machine_lost', step.reason, {
@@ -107,14 +101,14 @@ const offline = ({ config, now }: Context, row: ClaimedWorkspace) => ({
 
 type MoveChanges = NonNullable<Parameters<typeof transition>[1]['changes']>
 
-/** Moves the status by what was observed of this very machine and generation. */
+/** Changes the status because of an observation of exactly this machine and generation. */
 async function move(
   services: Core,
   row: ClaimedWorkspace,
   event: WorkspaceEvent,
   reason: StoredReason,
   changes: MoveChanges,
-): Promise<Outcome> {
+): Promise<StepResult> {
   const payload = { machine_id: row.machineId, reason }
   await transition(services, {
     id: row.id,
@@ -127,7 +121,7 @@ async function move(
   return CONTINUE
 }
 
-const giveUp = (services: Core, row: ClaimedWorkspace, reason: StoredReason) =>
+export const giveUp = (services: Core, row: ClaimedWorkspace, reason: StoredReason) =>
   move(services, row, 'gave_up', reason, { deadlineAt: null })
 
 async function countRecovery(services: Core, row: ClaimedWorkspace): Promise<void> {
@@ -141,59 +135,22 @@ async function countRecovery(services: Core, row: ClaimedWorkspace): Promise<voi
   })
 }
 
-/**
- * What to do about a provider that refused or did not answer. What may pass is tried again; what cannot is a failure of
- * the workspace that is being started, and a reason to keep trying, ever slower, to get rid of a machine.
- */
-export async function refused(
-  services: ReconcileContext,
-  row: ClaimedWorkspace,
-  step: Step,
-  error: ProvisionError,
-): Promise<Outcome> {
-  const { problem } = error
-  const { code, message, requestId } = problem
-  services.log('warn', 'the provider refused a step', {
-    workspace_id: row.id,
-    step: step.do,
-    code,
-    detail: message,
-    fly_request_id: requestId,
-  })
-  await noteFailure(services, row, problemReason(problem))
-  const starting = WANTED_MACHINE[row.status] === 'started' && isTransient(row.status)
-  if (!problem.retryable && starting) return giveUp(services, row, problemReason(problem))
-  if (
-    code === 'no_capacity' &&
-    (step.do === 'start' || step.do === 'update') &&
-    row.app !== null &&
-    row.machineId !== null
-  ) {
-    // Its host is full. Nothing of value is on it (its root file system starts anew anyway), so it is made elsewhere.
-    await services.provisioner.destroy({ app: row.app, machineId: row.machineId }).catch(tryAgainLater)
-  }
-  return { next: 'wait', ms: backoff(row, problem), failed: true }
-}
-
-// The next attempt meets the same full host, and comes by here again.
-function tryAgainLater(error: unknown): void {
-  if (!(error instanceof ProvisionError)) throw error
-}
-
-/** Milliseconds until the next attempt; half of it is chance, so that many who failed together do not return together. */
-function backoff(row: ClaimedWorkspace, problem: ProvisionProblem): number {
-  const most = problem.retryable ? 30_000 : 300_000
-  const ms = Math.min(most, 1_000 * 2 ** Math.min(row.attempts, 9))
-  return Math.max(ms / 2 + (Math.random() * ms) / 2, problem.retryAfterMs ?? 0)
-}
-
-// Why a workspace is not getting on is shown while it is not, and not only once it has failed.
-async function noteFailure({ db, now }: Store, row: ClaimedWorkspace, reason: StoredReason): Promise<void> {
-  const lastFailure = { ...reason, at: now().toISOString() }
+async function recordAbsence({ db, now }: Core, row: ClaimedWorkspace): Promise<void> {
   await db
     .update(workspaces)
-    .set({ lastFailure, ...(isTransient(row.status) ? { reason } : {}) })
-    .where(and(eq(workspaces.id, row.id), eq(workspaces.status, row.status)))
+    .set({ absentSince: sql`coalesce(${workspaces.absentSince}, ${now().toISOString()}::timestamptz)` })
+    .where(eq(workspaces.id, row.id))
+}
+
+async function forgetMachine(services: Core, row: ClaimedWorkspace): Promise<void> {
+  await changeWorkspace(services, {
+    id: row.id,
+    event: 'machine_gone',
+    now: services.now(),
+    where: sql`${workspaces.launchId} = ${row.launchId}`,
+    changes: { ...NO_MACHINE, machineState: 'destroyed' },
+    payload: { machine_id: row.machineId },
+  })
 }
 
 async function probe(
@@ -201,9 +158,10 @@ async function probe(
   row: ClaimedWorkspace,
   machine: MachineRef,
   steps: number,
-): Promise<Outcome> {
+): Promise<StepResult> {
   const answer = await probeAgent(services, machine)
-  // Eager at first, because most agents are quick; then slower, because a slow one takes minutes (molecule.md §1.3).
+  // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
+  // (docs/facts/molecule.md §1.3).
   if (!answer.answered) return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
   const now = services.now()
   await transition(services, {
@@ -217,33 +175,24 @@ async function probe(
   return CONTINUE
 }
 
-/** How long an agent that fell silent has to come back before its machine is booted anew. */
+/** How long an agent that no longer answers has to come back before its machine is rebooted. */
 const COMEBACK_MS = 120_000
 
 async function checkAgent(
   services: ReconcileContext,
   row: ClaimedWorkspace,
   machine: MachineRef,
-): Promise<Outcome> {
+): Promise<StepResult> {
   const answer = await probeAgent(services, machine)
   const now = services.now()
   if (answer.answered) {
     await services.db.update(workspaces).set({ machineSeenAt: now }).where(eq(workspaces.id, row.id))
     return { next: 'rest' }
   }
-  return move(
-    services,
-    row,
-    'agent_silent',
-    {
-      code: 'agent_silent',
-      message: `The machine runs, but its agent sent no heartbeat and does not answer (${answer.why}).`,
-      hint: `It is booted anew if it stays silent. Read its log: fly logs --machine ${machine.machineId}`,
-    },
-    {
-      recoveries: recoveriesOf(row, now),
-      deadlineAt: new Date(now.getTime() + COMEBACK_MS),
-      registeredAt: null,
-    },
-  )
+  const details = { app: machine.app, machine: machine.machineId, detail: answer.why }
+  return move(services, row, 'agent_silent', reasonFor('agent_silent', details), {
+    recoveries: recoveriesOf(row, now),
+    deadlineAt: new Date(now.getTime() + COMEBACK_MS),
+    registeredAt: null,
+  })
 }

@@ -11,7 +11,7 @@ import { type Machine, type MachineRef, ProvisionError } from '../provisioner/pr
 import { readSecrets, SecretsUnreadable, UNREADABLE_HINT } from '../secrets/read-secrets.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { type MachineSpec, machineSpec, type Tier } from '../machines/machine-spec.ts'
-import { CONTINUE, type Outcome } from './outcome.ts'
+import { CONTINUE, type StepResult } from './step-result.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { chooseRegion, recordNoCapacity, recordCapacity } from './region-health.ts'
 import { isRuntime, type Runtime } from '../machines/runtimes.ts'
@@ -33,7 +33,7 @@ export const NO_MACHINE = {
 } as const
 
 /** Makes the workspace's machine, when its turn has come and a region has room. @throws ProvisionError */
-export async function launchMachine(services: ReconcileContext, row: ClaimedWorkspace): Promise<Outcome> {
+export async function launchMachine(services: ReconcileContext, row: ClaimedWorkspace): Promise<StepResult> {
   const now = services.now()
   const turn = await takeTurn(services, row)
   if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }

@@ -1,53 +1,51 @@
-// Observe → decide → act, for one workspace that this process holds the lease of. Everything that ever happens to a machine
-// happens on this road, whoever asked: a request's reconcileNow and the sweep run the same loop.
-import type { ReconcileContext } from './context.ts'
-import type { Store } from '../platform/context.ts'
+// Observe, decide, act: the loop for one workspace whose lease this process holds. Everything that happens to a machine
+// happens here: a request's reconcileNow and the sweep run the same loop.
 import { and, eq } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
-import { isStopping } from '../platform/context.ts'
-import { act, refused } from './act.ts'
-import { decide, type Step } from './decide.ts'
-import type { Outcome } from './outcome.ts'
 import { type ClaimedWorkspace, releaseWorkspace, renewLease } from '../lifecycle/queries.ts'
+import { isStopping, type Store } from '../platform/context.ts'
+import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
+import { act, giveUp } from './act.ts'
+import type { ReconcileContext } from './context.ts'
+import { decide } from './decide.ts'
+import { onRefusal } from './refusal.ts'
+import type { StepResult } from './step-result.ts'
+import type { Step } from './step.ts'
 
-/** How long a reconcile may stay with its workspace. Past `until` (ms since the epoch) it lets go and leaves the row due; and
- * as soon as the process is to end, so that another finds it free. */
-export type Patience = { until: number }
-
-/** Steps taken in one go: more than any path needs, so that a decision that runs in circles cannot keep a process busy. */
+/** Steps taken in one run: more than any path needs, so that a decision that loops cannot keep a process busy. */
 const MAX_STEPS = 100
 
 /**
- * Follows one workspace until it rests or patience is over, then releases its lease.
- * @returns whether somebody asked for another look meanwhile, which nobody has taken yet
+ * Follows one workspace until it rests, `until` (ms since the epoch) has passed or the process is shutting down, then
+ * releases its lease. A workspace that does not rest yet stays due.
+ * @returns whether another look was requested meanwhile and has not been taken yet
  */
 export async function reconcileWorkspace(
   services: ReconcileContext,
   claimed: ClaimedWorkspace,
-  patience: Patience,
+  { until }: { until: number },
 ): Promise<boolean> {
   const { db } = services
   let row = claimed
   let attempts = row.attempts
   for (let steps = 0; steps < MAX_STEPS; steps++) {
-    const outcome = await takeStep(services, row, steps)
-    // What one invocation may ask for is used up: whoever comes next goes on from here.
-    if (outcome === 'let_go') return releaseWorkspace(db, row, { at: services.now(), attempts })
-    if (outcome.next === 'rest') {
+    const result = await takeStep(services, row, steps)
+    // The invocation's budget is used up: the next reconcile continues from here.
+    if (result === 'out_of_budget') return releaseWorkspace(db, row, { at: services.now(), attempts })
+    if (result.next === 'rest') {
       return releaseWorkspace(db, row, { at: null, attempts: 0 })
     }
-    if (outcome.next === 'wait') {
-      attempts = outcome.failed === true ? attempts + 1 : 0
-      const left = isStopping(services) ? 0 : patience.until - services.now().getTime()
-      if (left <= 0 || (outcome.settle !== true && outcome.ms > left)) {
-        const ms = outcome.settle === true ? 1_000 : outcome.ms
+    if (result.next === 'wait') {
+      attempts = result.failed === true ? attempts + 1 : 0
+      const left = isStopping(services) ? 0 : until - services.now().getTime()
+      if (left <= 0 || (result.forMachine !== true && result.ms > left)) {
+        const ms = result.forMachine === true ? 1_000 : result.ms
         return releaseWorkspace(db, row, { at: new Date(services.now().getTime() + ms), attempts })
       }
-      await pause(services, row, outcome, left)
+      await pause(services, row, result, left)
     }
     const renewed = await renewLease(db, row, services.now())
-    // Somebody else has it by now, and does what is to be done.
+    // Another process has the lease by now, and does what remains.
     if (renewed === undefined) return false
     row = { ...renewed, attempts }
   }
@@ -57,45 +55,46 @@ export async function reconcileWorkspace(
 async function pause(
   services: ReconcileContext,
   row: ClaimedWorkspace,
-  outcome: { ms: number; settle?: boolean },
+  result: { ms: number; forMachine?: boolean },
   left: number,
 ) {
-  const seconds = Math.floor(Math.min(outcome.ms, left) / 1000)
-  if (outcome.settle !== true || row.machineId === null || seconds < 1)
-    return services.sleep(Math.min(outcome.ms, left), services.stopping)
+  const seconds = Math.floor(Math.min(result.ms, left) / 1000)
+  if (result.forMachine !== true || row.machineId === null || seconds < 1)
+    return services.sleep(Math.min(result.ms, left), services.stopping)
   const machine = { app: row.app ?? '', machineId: row.machineId }
-  await services.provisioner.settle(machine, seconds, services.stopping)
+  await services.provisioner.waitUntilSettled(machine, seconds, services.stopping)
 }
 
-/** Requests that a step may need, with the lease's before and after it. A delivery is several statements and calls. */
-const LOOK = 6
-const COST: Partial<Record<Step['do'], number>> = { launch: 12, update: 9 }
+/** Requests of one observation, with the lease's before and after it; and of steps that need more than that. */
+const OBSERVE_COST = 6
+const STEP_COST: Partial<Record<Step['do'], number>> = { launch: 12, update: 9 }
 
-/** What a workspace needs for any of its steps: to be claimed, observed and released too. */
+/** Requests that a workspace needs for any of its steps, with its claim, observation and release. */
 export const RECONCILE_COST = 16
 
 async function takeStep(
   services: ReconcileContext,
   row: ClaimedWorkspace,
   steps: number,
-): Promise<Outcome | 'let_go'> {
-  if (services.budget.left() < LOOK) return 'let_go'
+): Promise<StepResult | 'out_of_budget'> {
+  if (services.budget.left() < OBSERVE_COST) return 'out_of_budget'
   const observed: Observed =
     row.launchId === null
       ? { presence: 'absent' }
       : await services.provisioner.observe(row.id, row.app ?? '', row.machineId)
-  await noteMachine(services, row, observed)
+  await recordMachine(services, row, observed)
   const step = decide(row, observed, services.now())
-  if (services.budget.left() < (COST[step.do] ?? 0)) return 'let_go'
+  if (services.budget.left() < (STEP_COST[step.do] ?? 0)) return 'out_of_budget'
   try {
     return await act(services, row, step, steps)
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
-    return refused(services, row, step, error)
+    const result = await onRefusal(services, row, step, error)
+    return 'giveUp' in result ? giveUp(services, row, result.giveUp) : result
   }
 }
 
-async function noteMachine({ db, now }: Store, row: ClaimedWorkspace, observed: Observed): Promise<void> {
+async function recordMachine({ db, now }: Store, row: ClaimedWorkspace, observed: Observed): Promise<void> {
   if (observed.presence !== 'present') return
   const { machine } = observed
   if (machine.id !== row.machineId) return

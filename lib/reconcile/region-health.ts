@@ -4,7 +4,7 @@ import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { regionHealth } from '../../drizzle/schema/index.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
-import { problemReason } from './decide.ts'
+import { problemReason } from './machine-reasons.ts'
 
 export type RegionHealth = typeof regionHealth.$inferSelect
 

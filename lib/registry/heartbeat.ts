@@ -10,6 +10,7 @@ import { transition } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { boundedText } from '../platform/postgres-text.ts'
+import { reasonFor } from '../platform/reasons.ts'
 
 const count = z
   .number()
@@ -140,9 +141,5 @@ function healthEvent(
 
 const reasonOf = (input: HeartbeatInput) =>
   input.runtime_state === 'wedged'
-    ? { code: 'wedged', message: 'The agent reports that it is wedged.', hint: 'Restart the workspace.' }
-    : {
-        code: 'high_error_rate',
-        message: `The agent reports that ${Math.round((input.error_rate ?? 1) * 100)}% of its calls fail.`,
-        hint: 'See last_sample_error for one of them.',
-      }
+    ? reasonFor('wedged')
+    : reasonFor('high_error_rate', { detail: `${Math.round((input.error_rate ?? 1) * 100)}%` })

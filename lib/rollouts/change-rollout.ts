@@ -1,7 +1,9 @@
 // The only writer of a rollout's state: one conditional UPDATE with its event, in one statement.
 import type { Core } from '../platform/context.ts'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
-import { events, rollouts } from '../../drizzle/schema/index.ts'
+import type { Database } from '../../drizzle/database.ts'
+import { rollouts } from '../../drizzle/schema/index.ts'
+import { appendEvent } from '../events/append-event.ts'
 import type { EventType } from '../events/event-types.ts'
 import type { Rollout } from './rollout.ts'
 
@@ -34,9 +36,7 @@ export async function changeRollout(services: Core, input: RolloutChange): Promi
   const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
   const payload = { ...input.payload, ...(by === undefined ? {} : { by }) }
   const logged =
-    input.event === undefined
-      ? []
-      : [db.$with('logged', {}).as(appendRolloutEvent('changed', input.event, now, payload))]
+    input.event === undefined ? [] : [appendRolloutEvent(db, 'changed', input.event, now, payload)]
   const [row] = await db
     .with(changed, ...also, ...logged)
     .select()
@@ -48,14 +48,18 @@ export async function changeRollout(services: Core, input: RolloutChange): Promi
 export const countEvent = ({ metrics }: Core, type: EventType) =>
   metrics.count('molecule_rollout_events_total', { type })
 
-/** The statement that appends an event for each rollout that another CTE returns. */
+/** The CTE that appends an event for each rollout that another CTE returns. */
 export const appendRolloutEvent = (
+  db: Database,
   source: string,
-  type: EventType,
+  event: EventType,
   now: Date,
   payload: Record<string, unknown>,
-): SQL => sql`insert into ${events} (workspace_id, type, payload, at)
-  select null, ${type}, jsonb_build_object('rollout_id', id, 'runtime', runtime, 'image', image,
-    'previous_image', previous_image, 'state', state, 'tranche', tranche, 'tranches', jsonb_array_length(plan -> 'targets') + 1,
-    'reason', reason) || ${JSON.stringify(payload)}::jsonb, ${now.toISOString()}::timestamptz
-  from ${sql.identifier(source)}`
+) =>
+  appendEvent(db, source, {
+    event,
+    now,
+    payload: sql`jsonb_build_object('rollout_id', id, 'runtime', runtime, 'image', image,
+      'previous_image', previous_image, 'state', state, 'tranche', tranche, 'tranches', jsonb_array_length(plan -> 'targets') + 1,
+      'reason', reason) || ${JSON.stringify(payload)}::jsonb`,
+  })

@@ -51,7 +51,7 @@ export async function completeRollout(services: RolloutContext, rollout: Rollout
   )
   const restarted = appendEvents(services, 'latecomers', { event: 'restart_requested', now })
   const payload = services.by === undefined ? {} : { by: services.by }
-  const logged = db.$with('logged', {}).as(appendRolloutEvent('completed', 'rollout_completed', now, payload))
+  const logged = appendRolloutEvent(db, 'completed', 'rollout_completed', now, payload)
   const rows = await db
     .with(completed, chosen, latecomers, restarted, logged)
     .select({ completed: completed.id, latecomer: latecomers.id })

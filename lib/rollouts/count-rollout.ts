@@ -3,30 +3,19 @@
 import type { Context } from '../config/context.ts'
 import type { RolloutContext } from './context.ts'
 import { sql } from 'drizzle-orm'
-import { events, rolloutWorkspaces, type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
+import {
+  events,
+  type RolloutReason,
+  rolloutWorkspaces,
+  type StoredReason,
+  workspaces,
+} from '../../drizzle/schema/index.ts'
 import { PROVISION_TIMEOUT_SECONDS, isRuntime } from '../machines/runtimes.ts'
+import { NOT_ABOUT_THE_IMAGE } from '../platform/reasons.ts'
 import { countFailures, mayTellOfDeath } from './count-failures.ts'
 import type { Counted } from './decide-rollout.ts'
 import { isBusy, isCandidate, isToRestore } from './selectors.ts'
 import type { Rollout } from './rollout.ts'
-
-/** Reasons for which a workspace is given up that say nothing of its image. */
-const NOT_THE_IMAGE = [
-  'provider_unreachable',
-  'rate_limited',
-  'unauthorized',
-  'app_not_found',
-  'no_capacity',
-  'quota',
-  'name_taken',
-  'busy',
-  'secrets_unreadable',
-  'secrets_refused',
-  'never_launched',
-  'never_updated',
-  'machine_gone',
-  'host_unreachable',
-]
 
 /** Brings the states of the workspaces that a rollout has reached up to date. */
 export async function noteProgress({ config, db, now }: Context, rollout: Rollout): Promise<void> {
@@ -36,7 +25,7 @@ export async function noteProgress({ config, db, now }: Context, rollout: Rollou
     plan.ready_seconds ??
     config.provisionTimeoutSeconds ??
     (isRuntime(runtime) ? PROVISION_TIMEOUT_SECONDS[runtime] : 600)
-  const late: StoredReason = {
+  const late: RolloutReason = {
     code: 'not_ready_in_time',
     message: `It did not become ready within ${seconds} s.`,
     hint: 'GET /workspaces/:id/explain says what it waits for.',
@@ -49,7 +38,7 @@ export async function noteProgress({ config, db, now }: Context, rollout: Rollou
           when ${workspaces.status} in ('paused', 'hibernated', 'removed', 'failed') then 'left'
           else 'restoring' end
         when ${workspaces.status} = 'failed' then case
-          when ${workspaces.reason} ->> 'code' in ${NOT_THE_IMAGE} then 'left' else 'failed' end
+          when ${workspaces.reason} ->> 'code' in ${NOT_ABOUT_THE_IMAGE} then 'left' else 'failed' end
         when member.state = 'ready' then 'ready'
         when ${workspaces.status} in ('paused', 'hibernated', 'removed') then 'left'
         when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'ready'
@@ -79,7 +68,9 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       failed: of('failed'),
       restoring: of('restoring'),
       unwell: sql<number>`(count(*) filter (where member.state = 'ready' and ${workspaces.status} in ('provisioning', 'offline')))::int`,
-      failure: sql<StoredReason | null>`(array_agg(member.reason order by member.started_at) filter (where member.state = 'failed'))[1]`,
+      failure: sql<
+        StoredReason | RolloutReason | null
+      >`(array_agg(member.reason order by member.started_at) filter (where member.state = 'failed'))[1]`,
       exposure: sql<number>`coalesce(sum(extract(epoch from ${moment} - member.ready_at)) filter (where member.state = 'ready'), 0)::float8`,
       deaths:
         countFailures(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation

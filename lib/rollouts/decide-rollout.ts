@@ -1,5 +1,5 @@
 // The one decision of a rollout: given how it stands and what was counted, the next single step. Pure: no clock, no I/O.
-import type { RolloutPlan, StoredReason } from '../../drizzle/schema/index.ts'
+import type { RolloutPlan, RolloutReason, StoredReason } from '../../drizzle/schema/index.ts'
 
 export type Standing = {
   state: 'running' | 'rolling_back'
@@ -22,7 +22,7 @@ export type Counted = {
   /** Reached, and not ready in time or given up. */
   failed: number
   /** Why the first of them failed. */
-  failure: StoredReason | null
+  failure: StoredReason | RolloutReason | null
   /** Times that one of those not failed died since it was given the image (lib/rollouts/count-failures.ts). */
   deaths: number
   /** As many deaths would be usual by now. */
@@ -45,8 +45,8 @@ export type RolloutStep =
   | { do: 'watch' }
   | { do: 'advance' }
   /** Those who were named have proven it: wait for a word. */
-  | { do: 'halt'; reason: StoredReason }
-  | { do: 'roll_back'; reason: StoredReason }
+  | { do: 'halt'; reason: RolloutReason }
+  | { do: 'roll_back'; reason: RolloutReason }
   | { do: 'complete' }
   /** Give so many of them the image before. */
   | { do: 'restore'; count: number; busyToo: boolean }
@@ -128,7 +128,7 @@ function onward({ isTrial, plan, tranche }: Standing): RolloutStep {
 }
 
 /** Why the image is bad, if it is: more failures, and deaths beyond what was usual before, than are allowed. */
-function judge(plan: RolloutPlan, counted: Counted): StoredReason | undefined {
+function judge(plan: RolloutPlan, counted: Counted): RolloutReason | undefined {
   const { deaths, expectedDeaths, failed, failure } = counted
   const unusual = Math.max(0, deaths - Math.floor(expectedDeaths))
   if (failed + unusual <= plan.max_failures) return undefined

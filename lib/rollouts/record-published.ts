@@ -3,7 +3,8 @@
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
-import { events, runtimeImages } from '../../drizzle/schema/index.ts'
+import { runtimeImages } from '../../drizzle/schema/index.ts'
+import { appendEvent } from '../events/append-event.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import { repositoryOf, type Runtime, RUNTIMES, runtimeImage, tagOf } from '../machines/runtimes.ts'
 import type { Published } from './published-image.ts'
@@ -26,11 +27,11 @@ export async function recordPublished(
   const runtimes = named.filter((runtime) => tagOf(runtimeImage(runtime, config.images)) === tag)
   if (runtimes.length === 0) return { ignored: 'a tag that no runtime uses here (RUNTIME_IMAGES)' }
   const image = digest === null ? `${repository}:${tag}` : `${repository}@${digest}`
-  const at = sql`${now().toISOString()}::timestamptz`
+  const at = now()
   // A delivery that is repeated, and one that tells the same under another id, find their rows there.
   const recorded = db.$with('recorded', {}).as(
     sql`insert into ${runtimeImages} (id, runtime, image, digest, tag, version, source, delivery_id, seen_at)
-      select gen_random_uuid(), runtime, ${image}, ${digest}::text, ${tag}, ${version}, ${delivery.source}, ${delivery.id}, ${at}
+      select gen_random_uuid(), runtime, ${image}, ${digest}::text, ${tag}, ${version}, ${delivery.source}, ${delivery.id}, ${at.toISOString()}::timestamptz
       from jsonb_array_elements_text(${JSON.stringify(runtimes)}::jsonb) as named(runtime)
       where not exists (select from ${runtimeImages}
         where ${runtimeImages.source} = ${delivery.source} and ${runtimeImages.deliveryId} = ${delivery.id})
@@ -38,11 +39,11 @@ export async function recordPublished(
       returning runtime`,
   )
   const facts = { image, digest, tag, source: delivery.source, delivery_id: delivery.id }
-  const logged = db.$with('logged', {}).as(
-    sql`insert into ${events} (workspace_id, type, payload, at)
-      select null, 'image_published', ${JSON.stringify(facts)}::jsonb || jsonb_build_object('runtime', runtime, 'by', ${`webhook:${delivery.source}`}::text), ${at}
-      from recorded`,
-  )
+  const logged = appendEvent(db, 'recorded', {
+    event: 'image_published',
+    now: at,
+    payload: sql`${JSON.stringify(facts)}::jsonb || jsonb_build_object('runtime', runtime, 'by', ${`webhook:${delivery.source}`}::text)`,
+  })
   const rows = await db
     .with(recorded, logged)
     .select({ runtime: sql<Runtime>`runtime` })

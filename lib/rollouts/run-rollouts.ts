@@ -2,16 +2,14 @@
 // rollout's lease takes its steps until it has to wait; one that dies is continued by the next pass.
 import type { RolloutContext } from './context.ts'
 import type { Store } from '../platform/context.ts'
-import { and, eq, inArray, isNull, lte, or, type SQL } from 'drizzle-orm'
+import { and, inArray } from 'drizzle-orm'
 import { rollouts } from '../../drizzle/schema/index.ts'
+import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
 import { executeStep } from './execute-step.ts'
 import { countRollout, noteProgress } from './count-rollout.ts'
 import { decideRollout } from './decide-rollout.ts'
 import type { Rollout } from './rollout.ts'
 import { startPublished } from './start-published.ts'
-
-/** Longer than the statements of one step take; the lease is prolonged with each. */
-const LEASE_MS = 60_000
 
 /** Steps of one rollout in one pass, at most: a Worker's pass has a budget of statements. */
 const MAX_STEPS = 6
@@ -61,32 +59,25 @@ async function advance(services: RolloutContext, first: Rollout): Promise<string
 const isMoving = (rollout: Rollout): rollout is Rollout & { state: 'running' | 'rolling_back' } =>
   rollout.state === 'running' || rollout.state === 'rolling_back'
 
-const leasedUntil = (now: Date) => new Date(now.getTime() + LEASE_MS)
-
 /** Takes the leases of all that are under way and that nobody holds. Two passes at once never get the same one. */
 function claim({ db, now }: Store): Promise<Rollout[]> {
-  const at = now()
-  const isFree = or(isNull(rollouts.leasedUntil), lte(rollouts.leasedUntil, at)) as SQL
   return db
     .update(rollouts)
-    .set({ leaseId: crypto.randomUUID(), leasedUntil: leasedUntil(at) })
-    .where(and(inArray(rollouts.state, ['running', 'rolling_back']), isFree))
+    .set(newLease(now()))
+    .where(and(inArray(rollouts.state, ['running', 'rolling_back']), isFree(rollouts, now())))
     .returning()
 }
 
 /** The rollout as it is now; undefined when its lease ran out and is somebody else's. */
-async function renew({ db, now }: Store, { id, leaseId }: Rollout): Promise<Rollout | undefined> {
+async function renew({ db, now }: Store, rollout: Rollout): Promise<Rollout | undefined> {
   const [row] = await db
     .update(rollouts)
-    .set({ leasedUntil: leasedUntil(now()) })
-    .where(and(eq(rollouts.id, id), eq(rollouts.leaseId, leaseId ?? '')))
+    .set({ leasedUntil: leaseEnd(now()) })
+    .where(holdsLease(rollouts, rollout))
     .returning()
   return row
 }
 
-async function release({ db }: Store, { id, leaseId }: Rollout): Promise<void> {
-  await db
-    .update(rollouts)
-    .set({ leaseId: null, leasedUntil: null })
-    .where(and(eq(rollouts.id, id), eq(rollouts.leaseId, leaseId ?? '')))
+async function release({ db }: Store, rollout: Rollout): Promise<void> {
+  await db.update(rollouts).set(NO_LEASE).where(holdsLease(rollouts, rollout))
 }

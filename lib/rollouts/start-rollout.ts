@@ -59,9 +59,8 @@ export async function startRollout(
       select runtime, previous_image, id, created_at from started
       on conflict (runtime) do update set image = excluded.image, rollout_id = excluded.rollout_id, updated_at = excluded.updated_at`,
   )
-  const logged = db
-    .$with('logged', {})
-    .as(appendRolloutEvent('started', 'rollout_started', now, services.by === undefined ? {} : { by }))
+  const payload = services.by === undefined ? {} : { by }
+  const logged = appendRolloutEvent(db, 'started', 'rollout_started', now, payload)
   const [stored] = await db.with(started, kept, logged).select().from(started)
   if (stored === undefined) throw await alreadyOne(services, runtime)
   countEvent(services, 'rollout_started')

@@ -4,6 +4,7 @@ import type { Context } from '../config/context.ts'
 import { and, asc, eq, isNull, or } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { secrets } from '../../drizzle/schema/index.ts'
+import { REASONS } from '../platform/reasons.ts'
 import { Unreadable, unseal } from './seal.ts'
 
 export type Secret = typeof secrets.$inferSelect
@@ -19,9 +20,8 @@ export class SecretsUnreadable extends Error {
   }
 }
 
-/** What to do about it. */
-export const UNREADABLE_HINT =
-  'set SECRETS_ENCRYPTION_KEY back, or add the key they were sealed with to SECRETS_PREVIOUS_KEYS; if that key is lost: npm run secrets:rotate -- --delete-unreadable'
+/** What to do about secrets that cannot be decrypted. */
+export const UNREADABLE_HINT = REASONS.secrets_unreadable.hint
 
 /**
  * What a workspace gets, by key, in the order of the alphabet: its own, and those for all that it has no own for.

@@ -2,15 +2,11 @@
 // how the endpoint does. Only for whoever still has the lease: what others report is dropped, and told again.
 import type { Store } from '../platform/context.ts'
 import { and, eq, gt, sql } from 'drizzle-orm'
-import {
-  events,
-  type StoredAttempt,
-  webhookDeliveries,
-  webhookEndpoints,
-} from '../../drizzle/schema/index.ts'
-import type { EventType } from '../events/event-types.ts'
+import { type StoredAttempt, webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
+import { appendEvent } from '../events/append-event.ts'
+import { holdsLease, leaseEnd } from '../platform/lease.ts'
 import type { BatchResult } from './batch.ts'
-import { type Claimed, leaseFrom } from './claim.ts'
+import type { Claimed } from './claim.ts'
 
 /** How an endpoint does, as seen over a batch. */
 export type Health = {
@@ -40,7 +36,7 @@ export async function applyResults(
       .set({
         ...seen,
         afterSeq: after,
-        leasedUntil: leaseFrom(at),
+        leasedUntil: leaseEnd(at),
         ...(disable === undefined
           ? {}
           : {
@@ -48,7 +44,7 @@ export async function applyResults(
               disabledReason: sql`coalesce(${webhookEndpoints.disabledReason}, ${disable})`,
             }),
       })
-      .where(and(eq(webhookEndpoints.id, id), eq(webhookEndpoints.leaseId, leaseId)))
+      .where(holdsLease(webhookEndpoints, { id, leaseId }))
       .returning(),
   )
   const isOurs = sql`exists (select from ours)`
@@ -97,14 +93,13 @@ export async function applyResults(
       )
       .returning({ seq: webhookDeliveries.seq }),
   )
-  const noted = db.$with('noted', { seq: events.seq }).as(
-    sql`insert into ${events} (type, payload, at)
-      select ${'webhook_endpoint_disabled' satisfies EventType},
-        jsonb_build_object('endpoint_id', id, 'url', url, 'reason', disabled_reason, 'last_failure', last_failure),
-        ${at.toISOString()}::timestamptz
-      from ours where ${disable !== undefined}::boolean and disabled_at = ${at.toISOString()}::timestamptz returning seq`,
-  )
-  const [row] = await db.with(ours, told, stored, recalled, noted).select().from(ours)
+  const logged = appendEvent(db, 'ours', {
+    event: 'webhook_endpoint_disabled',
+    now: at,
+    payload: sql`jsonb_build_object('endpoint_id', id, 'url', url, 'reason', disabled_reason, 'last_failure', last_failure)`,
+    where: sql`${disable !== undefined}::boolean and disabled_at = ${at.toISOString()}::timestamptz`,
+  })
+  const [row] = await db.with(ours, told, stored, recalled, logged).select().from(ours)
   return row === undefined ? undefined : { ...row, leaseId }
 }
 
@@ -120,20 +115,20 @@ export async function skipExpiredEvents(
   { afterSeq, id, leaseId }: Claimed,
   to: number,
 ): Promise<Claimed | undefined> {
-  const at = now().toISOString()
+  const at = now()
   const gap = { from: afterSeq + 1, to }
   const ours = db.$with('ours').as(
     db
       .update(webhookEndpoints)
-      .set({ afterSeq: gap.to, missed: { ...gap, at } })
-      .where(and(eq(webhookEndpoints.id, id), eq(webhookEndpoints.leaseId, leaseId)))
+      .set({ afterSeq: gap.to, missed: { ...gap, at: at.toISOString() } })
+      .where(holdsLease(webhookEndpoints, { id, leaseId }))
       .returning(),
   )
-  const noted = db.$with('noted', { seq: events.seq }).as(
-    sql`insert into ${events} (type, payload, at)
-      select ${'webhook_events_missed' satisfies EventType},
-        ${JSON.stringify({ endpoint_id: id, ...gap })}::jsonb, ${at}::timestamptz from ours returning seq`,
-  )
-  const [row] = await db.with(ours, noted).select().from(ours)
+  const logged = appendEvent(db, 'ours', {
+    event: 'webhook_events_missed',
+    now: at,
+    payload: sql`${JSON.stringify({ endpoint_id: id, ...gap })}::jsonb`,
+  })
+  const [row] = await db.with(ours, logged).select().from(ours)
   return row === undefined ? undefined : { ...row, leaseId }
 }

@@ -1,18 +1,15 @@
 // Who delivers to which endpoint: one at a time, by a lease that is taken, kept and given back in single statements. So nothing
 // is told twice by two replicas, and the order of events needs no further thought.
 import type { Store } from '../platform/context.ts'
-import { and, eq, isNotNull, sql } from 'drizzle-orm'
+import { isNotNull, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
 import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
+import { holdsLease, isFree, newLease, NO_LEASE } from '../platform/lease.ts'
 import { lastSeq, type WebhookEndpoint } from './endpoints.ts'
-
-/** How long an endpoint is ours alone. A batch begins nothing after two thirds of it, and no attempt takes the rest. */
-export const LEASE_MS = 90_000
 
 /** Endpoint that is ours, with the lease that says so. */
 export type Claimed = WebhookEndpoint & { leaseId: string }
-
-export const leaseFrom = (now: Date) => new Date(now.getTime() + LEASE_MS)
 
 /**
  * Takes endpoints that have something to be told, and that nobody is at.
@@ -24,12 +21,13 @@ export async function claimEndpoints(
   except: readonly string[],
 ): Promise<Claimed[]> {
   const at = now().toISOString()
-  const leaseId = crypto.randomUUID()
+  const lease = newLease(now())
+  const endpoint = alias(webhookEndpoints, 'endpoint')
   // An array is made once; a subquery might be run again for every row, and claim more than it was asked for.
   const due = sql`array(
     select endpoint.id from ${webhookEndpoints} endpoint
     where endpoint.disabled_at is null
-      and (endpoint.leased_until is null or endpoint.leased_until <= ${at}::timestamptz)
+      and ${isFree(endpoint, now())}
       and (endpoint.rests_until is null or endpoint.rests_until <= ${at}::timestamptz)
       and (endpoint.due_at <= ${at}::timestamptz or endpoint.after_seq < ${lastSeq})
       and not (endpoint.id = any(string_to_array(${except.join(',')}, ',')::uuid[]))
@@ -37,30 +35,26 @@ export async function claimEndpoints(
   const rows = await db
     .update(webhookEndpoints)
     // Due until it is given back: whoever dies on the way leaves it so.
-    .set({ leaseId, leasedUntil: leaseFrom(now()), dueAt: now() })
+    .set({ ...lease, dueAt: now() })
     .where(sql`${webhookEndpoints.id} = any(${due})`)
     .returning()
-  return rows.map((row) => ({ ...row, leaseId }))
+  return rows.map((row) => ({ ...row, leaseId: lease.leaseId }))
 }
 
 /** Gives an endpoint back, due when the first of its lanes is. */
-export async function releaseEndpoint({ db, now }: Store, { id, leaseId }: Claimed): Promise<void> {
+export async function releaseEndpoint({ db, now }: Store, claimed: Claimed): Promise<void> {
   const heads = sql`select distinct on (d.lane) d.next_attempt_at from ${webhookDeliveries} d
-    where d.endpoint_id = ${id}::uuid and d.state = 'pending' order by d.lane, d.seq`
+    where d.endpoint_id = ${claimed.id}::uuid and d.state = 'pending' order by d.lane, d.seq`
   await db
     .update(webhookEndpoints)
     .set({
-      leaseId: null,
-      leasedUntil: null,
+      ...NO_LEASE,
       dueAt: sql`(select min(coalesce(head.next_attempt_at, ${now().toISOString()}::timestamptz)) from (${heads}) head)`,
     })
-    .where(and(eq(webhookEndpoints.id, id), eq(webhookEndpoints.leaseId, leaseId)))
+    .where(holdsLease(webhookEndpoints, claimed))
 }
 
 /** Ends every lease there is. Only for a process that is alone with its database: whoever had one is dead. */
 export async function releaseAllEndpoints(db: Database): Promise<void> {
-  await db
-    .update(webhookEndpoints)
-    .set({ leaseId: null, leasedUntil: null })
-    .where(isNotNull(webhookEndpoints.leasedUntil))
+  await db.update(webhookEndpoints).set(NO_LEASE).where(isNotNull(webhookEndpoints.leasedUntil))
 }

@@ -8,7 +8,8 @@ import { toEventView } from '../events/event-view.ts'
 import { Unreadable } from '../secrets/seal.ts'
 import { isStopping } from '../platform/context.ts'
 import { type Batch, readBatch, commitBatch } from './batch.ts'
-import { claimEndpoints, type Claimed, LEASE_MS, releaseEndpoint } from './claim.ts'
+import { claimEndpoints, type Claimed, releaseEndpoint } from './claim.ts'
+import { LEASE_MS } from '../platform/lease.ts'
 import { DOWN_AFTER, isGivenUp, restUntil } from './retry.ts'
 import { type AttemptOutcome, send } from './send.ts'
 import { type Health, applyResults, skipExpiredEvents } from './apply-results.ts'
@@ -153,6 +154,7 @@ async function tellBatch(
   { budget, lanes, secrets, watch }: Telling,
 ): Promise<Map<number, AttemptOutcome>> {
   const outcomes = new Map<number, AttemptOutcome>()
+  // A batch begins nothing after two thirds of its lease; no attempt takes longer than the rest.
   const until = services.now().getTime() + (LEASE_MS * 2) / 3
   const isOver = () =>
     budget.left <= 0 ||

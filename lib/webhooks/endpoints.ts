@@ -1,15 +1,16 @@
 // Webhook endpoints as their owners see and change them: made, listed, changed, removed.
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
-import { asc, eq, type SQL, sql } from 'drizzle-orm'
+import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import {
-  events,
   webhookDeliveries,
   webhookEndpoints,
   webhookSecrets,
   workspaces,
 } from '../../drizzle/schema/index.ts'
+import { appendEvent } from '../events/append-event.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
+import { NO_LEASE } from '../platform/lease.ts'
 import { rejectTarget, targetPolicy } from '../egress/egress-policy.ts'
 import type { CreateEndpoint, UpdateEndpoint } from './endpoint-input.ts'
 import { mintSigningSecret } from './signing-secrets.ts'
@@ -41,19 +42,15 @@ export async function createEndpoint(
   const id = crypto.randomUUID()
   const { row, secret } = await mintSigningSecret(services, id)
   const at = now().toISOString()
-  const made = db.$with('made').as(
-    db
-      .insert(webhookEndpoints)
-      .select(
-        sql`select ${id}::uuid, ${input.url}, ${JSON.stringify(unique(input.types))}::jsonb, ${input.workspace_id}::uuid,
-          ${input.description}, ${input.ordered}::boolean, ${createdBy}, ${at}::timestamptz, ${at}::timestamptz,
-          case when ${input.enabled}::boolean then null else ${at}::timestamptz end,
-          case when ${input.enabled}::boolean then null else 'asked' end,
-          coalesce(${input.after ?? null}::bigint, ${lastSeq}), null::jsonb, 0, null::timestamptz, null::timestamptz, null::timestamptz,
-          null::jsonb, null::timestamptz, null::uuid, null::timestamptz
-        where (select count(*) from ${webhookEndpoints}) < ${MOST_ENDPOINTS}`,
-      )
-      .returning(),
+  const made = db.$with('made', getTableColumns(webhookEndpoints)).as(
+    sql`insert into ${webhookEndpoints}
+        (id, url, types, workspace_id, description, ordered, created_by, created_at, updated_at, disabled_at, disabled_reason, after_seq)
+      select ${id}::uuid, ${input.url}, ${JSON.stringify(unique(input.types))}::jsonb, ${input.workspace_id}::uuid,
+        ${input.description}, ${input.ordered}::boolean, ${createdBy}, ${at}::timestamptz, ${at}::timestamptz,
+        ${input.enabled ? null : at}::timestamptz, ${input.enabled ? null : 'asked'}::text,
+        coalesce(${input.after ?? null}::bigint, ${lastSeq})
+      where (select count(*) from ${webhookEndpoints}) < ${MOST_ENDPOINTS}
+      returning *`,
   )
   const sealed = db.$with('sealed', { id: webhookSecrets.id }).as(
     sql`insert into ${webhookSecrets} (id, endpoint_id, key_id, sealed, created_at, updated_at)
@@ -124,7 +121,7 @@ export async function updateEndpoint(
         ...(input.description === undefined ? {} : { description: input.description }),
         ...(input.ordered === undefined ? {} : { ordered: input.ordered }),
         ...(input.after === undefined ? {} : { afterSeq: input.after, missed: null }),
-        ...(interrupts ? { leaseId: null, leasedUntil: null, dueAt: at } : {}),
+        ...(interrupts ? { ...NO_LEASE, dueAt: at } : {}),
         ...(toggles && input.enabled === false ? { disabledAt: at, disabledReason: 'asked' as const } : {}),
         ...(toggles && input.enabled === true ? { disabledAt: null, disabledReason: null } : {}),
         ...(startsAnew ? { failures: 0, failingSince: null, restsUntil: null, dueAt: at } : {}),
@@ -134,17 +131,18 @@ export async function updateEndpoint(
       )
       .returning(),
   )
-  const told = db.$with('told', { seq: events.seq }).as(
-    sql`insert into ${events} (type, payload, at)
-      select ${input.enabled === true ? 'webhook_endpoint_enabled' : 'webhook_endpoint_disabled'}, ${JSON.stringify(
-        {
-          endpoint_id: id,
-          url: input.url ?? before.url,
-          ...(input.enabled === true ? {} : { reason: 'asked' }),
-          ...(services.by === undefined ? {} : { by: services.by }),
-        },
-      )}::jsonb, ${at.toISOString()}::timestamptz from changed where ${toggles}::boolean returning seq`,
-  )
+  const payload = {
+    endpoint_id: id,
+    url: input.url ?? before.url,
+    ...(input.enabled === true ? {} : { reason: 'asked' }),
+    ...(services.by === undefined ? {} : { by: services.by }),
+  }
+  const logged = appendEvent(db, 'changed', {
+    event: input.enabled === true ? 'webhook_endpoint_enabled' : 'webhook_endpoint_disabled',
+    now: at,
+    payload: sql`${JSON.stringify(payload)}::jsonb`,
+    where: sql`${toggles}::boolean`,
+  })
   const recalled = db.$with('recalled').as(
     db
       .update(webhookDeliveries)
@@ -154,7 +152,7 @@ export async function updateEndpoint(
       )
       .returning({ seq: webhookDeliveries.seq }),
   )
-  const rows = await db.with(changed, recalled, told).select({ id: changed.id }).from(changed)
+  const rows = await db.with(changed, recalled, logged).select({ id: changed.id }).from(changed)
   if (rows.length === 0) {
     await getEndpoint(services, id)
     throw new DomainError('conflict', 'it was enabled or disabled meanwhile: read it again')

@@ -3,7 +3,9 @@
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { events, type StoredReason } from '../../drizzle/schema/index.ts'
-import { decide, MAX_RECOVERIES, type Step } from '../reconcile/decide.ts'
+import { decide } from '../reconcile/decide.ts'
+import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
+import type { Step } from '../reconcile/step.ts'
 import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
@@ -58,7 +60,7 @@ const SENTENCES: Record<Step['do'], string> = {
   reboot: 'Boot the machine anew, because its agent does not come back.',
   go_offline: 'Note that the machine stopped, and bring it back.',
   give_up: 'Give up, and let go of the machine.',
-  settle: 'Wait for the machine, which is between two states.',
+  wait_for_machine: 'Wait for the machine, which is between two states.',
   wait: 'Wait, then look again.',
   rest: 'Nothing: all is as wanted.',
 }

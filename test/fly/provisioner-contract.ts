@@ -69,7 +69,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       for (let tries = 0; tries < 100; tries++) {
         const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], machineId)
         if (observed.presence !== 'present' || observed.machine.phase !== 'busy') return observed
-        await backend.settle(refOf(observed.machine.id), 1)
+        await backend.waitUntilSettled(refOf(observed.machine.id), 1)
       }
       throw new Error('the machine never came to rest')
     }
@@ -196,7 +196,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
           (observed.presence === 'present' && observed.machine.phase === 'gone')
         )
           break
-        await backend.settle(refOf(id), 1)
+        await backend.waitUntilSettled(refOf(id), 1)
       }
       await backend.destroy(refOf(id))
       await backend.destroy(refOf('00000000000000'))
@@ -260,7 +260,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         ]) {
           await expect(verb()).rejects.toBeInstanceOf(ProvisionError)
         }
-        await backend.settle(refOf(id), 1)
+        await backend.waitUntilSettled(refOf(id), 1)
       } finally {
         repair()
       }

@@ -11,7 +11,10 @@ import {
 } from '../../lib/lifecycle/lifecycle.ts'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.ts'
-import { decide, MAX_RECOVERIES, recoveriesOf, SILENCE_MS, type Step } from '../../lib/reconcile/decide.ts'
+import { decide } from '../../lib/reconcile/decide.ts'
+import { SILENCE_MS } from '../../lib/reconcile/observation.ts'
+import { MAX_RECOVERIES, recoveriesOf } from '../../lib/reconcile/recoveries.ts'
+import type { Step } from '../../lib/reconcile/step.ts'
 import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
 import { later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
 
@@ -75,7 +78,7 @@ function apply(model: Model, step: Step): boolean {
     case 'rest':
       return false
     case 'wait':
-    case 'settle':
+    case 'wait_for_machine':
       model.at += step.ms
       if (model.machine?.phase === 'busy') model.machine.phase = 'started'
       return true

@@ -2,7 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { Observed } from '../../lib/provisioner/provisioner.ts'
-import { ABSENCE_MS, decide, MAX_RECOVERIES, SILENCE_MS, type Step } from '../../lib/reconcile/decide.ts'
+import { decide } from '../../lib/reconcile/decide.ts'
+import { ABSENCE_MS, SILENCE_MS } from '../../lib/reconcile/observation.ts'
+import { MAX_RECOVERIES } from '../../lib/reconcile/recoveries.ts'
+import type { Step } from '../../lib/reconcile/step.ts'
 import { later, NOW, present, workspace } from './decide-fixtures.ts'
 
 const UNKNOWN: Observed = {
@@ -21,7 +24,7 @@ describe('one decision', () => {
       'suspect_absent',
     ],
     ['a machine that was found is adopted', { launchId: 'l', launchedAt: NOW }, present('busy'), 'adopt'],
-    ['a machine between states is waited for', launched, present('busy'), 'settle'],
+    ['a machine between states is waited for', launched, present('busy'), 'wait_for_machine'],
     ['a machine that runs is asked for its agent', launched, present('started'), 'probe'],
     [
       'a machine of an older generation is updated',
@@ -160,7 +163,7 @@ describe('one decision', () => {
     expect(decide(workspace(over), observed, NOW).do).toBe(expected)
   })
 
-  const REFUSED = { code: 'rate_limited', message: 'Fly limits it.', hint: 'wait' }
+  const REFUSED = { code: 'rate_limited' as const, message: 'Fly limits it.', hint: 'wait' }
   test.each<[string, Observed, Partial<Workspace>, string]>([
     ['that is not there', { presence: 'absent' }, {}, 'never_launched'],
     ['that Fly refused to make', { presence: 'absent' }, { reason: REFUSED }, 'rate_limited'],

@@ -2,13 +2,25 @@
 // Values of env never leave; their names do.
 import { z } from '@hono/zod-openapi'
 import type { Config } from '../../../lib/config/config.ts'
+import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
+const reasonShape = {
+  message: z.string(),
+  hint: z.string().describe('What to do next.'),
+  fly_request_id: z.string().optional(),
+}
+
 export const Reason = z
-  .object({ code: z.string(), message: z.string(), hint: z.string(), fly_request_id: z.string().optional() })
+  .object({ code: z.enum(REASON_CODES).describe('Stable; docs/reasons.md lists them.'), ...reasonShape })
   .openapi('Reason')
+
+/** Why a rollout stands still, or why a workspace does not count as updated by it. */
+export const RolloutReason = z
+  .object({ code: z.enum([...ROLLOUT_REASON_CODES, ...REASON_CODES]), ...reasonShape })
+  .openapi('RolloutReason')
 
 export const WorkspaceView = z
   .object({

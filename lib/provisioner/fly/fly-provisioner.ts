@@ -1,8 +1,9 @@
 // Fly Machines as a backend: translates the provisioner's verbs to Machines API calls, and Fly's answers to its
-// vocabulary. All machines live in one app and are told apart by name and metadata.
+// vocabulary. Machines of all workspaces share the configured apps; name and metadata identify them.
 import { type FlyClient, type Machine as FlyMachine, type MachineEvent } from '../../fly/client.ts'
 import { FlyError } from '../../fly/errors.ts'
 import { machineName, type MachineSpec } from '../../machines/machine-spec.ts'
+import type { ReasonDetails } from '../../platform/reasons.ts'
 import { flyConfig, type SecretsDelivery } from './machine-config.ts'
 import { type FlyEndpoint, proxyOf } from './endpoint.ts'
 import { appSecrets, ownerOf } from './secrets.ts'
@@ -99,65 +100,80 @@ export function createFlyProvisioner({
     launchRate: LAUNCH_RATE,
     monthlyPrice,
 
-    check: () =>
-      attempt(async () => {
-        await Promise.all(apps.map((app) => fly.getApp(app)))
-      }),
+    async check() {
+      await Promise.all(apps.map((app) => attempt(() => fly.getApp(app), { app })))
+    },
 
     async launch(app, spec) {
+      const details = { app, image: spec.image }
       try {
         const place = { name: spec.name, region: spec.region }
         const input = { ...place, ...(await deliver(app, spec)) }
         return toMachine(app, await fly.createMachine(app, input))
       } catch (error) {
         if (!(error instanceof FlyError) || error.existingMachineId === undefined)
-          throw toProvisionError(error, spec)
+          throw toProvisionError(error, details)
         return adopt(error.existingMachineId, error)
       }
 
       // The name is taken, by an earlier create of ours whose answer was lost or by a stranger.
       async function adopt(machineId: string, cause: FlyError): Promise<Machine> {
-        const machine = await attempt(() => fly.getMachine(app, machineId))
+        const machine = await attempt(() => fly.getMachine(app, machineId), {
+          ...details,
+          machine: machineId,
+        })
         const labels = fromMetadata(machine.config?.metadata)
         if (
           labels?.workspaceId !== spec.labels.workspaceId ||
           labels.controlPlane !== spec.labels.controlPlane
         ) {
-          throw toProvisionError(cause, spec)
+          throw toProvisionError(cause, details)
         }
         return toMachine(app, machine)
       }
     },
 
     update: ({ app, machineId }, spec) =>
-      attempt(async () => {
-        const machine = await fly.updateMachine(app, machineId, await deliver(app, spec))
-        return toMachine(app, machine)
-      }),
+      attempt(
+        async () => {
+          const machine = await fly.updateMachine(app, machineId, await deliver(app, spec))
+          return toMachine(app, machine)
+        },
+        { app, machine: machineId, image: spec.image },
+      ),
 
     start: ({ app, machineId }) =>
-      attempt(async () => {
-        await fly.startMachine(app, machineId)
-      }),
+      attempt(
+        async () => {
+          await fly.startMachine(app, machineId)
+        },
+        { app, machine: machineId },
+      ),
 
-    stop: ({ app, machineId }) => attempt(() => fly.stopMachine(app, machineId)),
+    stop: ({ app, machineId }) => attempt(() => fly.stopMachine(app, machineId), { app, machine: machineId }),
 
     suspend: ({ app, machineId }) =>
-      attempt(async () => {
-        const { config } = await fly.getMachine(app, machineId)
-        // Larger ones take long, and swap or a schedule forbid it (docs/facts/fly.md §4.5).
-        const fits =
-          (config?.guest?.memory_mb ?? 0) <= MAX_SUSPEND_MB &&
-          !config?.init?.swap_size_mb &&
-          !config?.schedule
-        if (fits) await fly.suspendMachine(app, machineId)
-        else await fly.stopMachine(app, machineId)
-      }),
+      attempt(
+        async () => {
+          const { config } = await fly.getMachine(app, machineId)
+          // Larger ones take long, and swap or a schedule forbid it (docs/facts/fly.md §4.5).
+          const fits =
+            (config?.guest?.memory_mb ?? 0) <= MAX_SUSPEND_MB &&
+            !config?.init?.swap_size_mb &&
+            !config?.schedule
+          if (fits) await fly.suspendMachine(app, machineId)
+          else await fly.stopMachine(app, machineId)
+        },
+        { app, machine: machineId },
+      ),
 
     destroy: ({ app, machineId }) =>
-      attempt(async () => {
-        await fly.destroyMachine(app, machineId, { force: true })
-      }),
+      attempt(
+        async () => {
+          await fly.destroyMachine(app, machineId, { force: true })
+        },
+        { app, machine: machineId },
+      ),
 
     async observe(workspaceId, app, machineId): Promise<Observed> {
       try {
@@ -170,11 +186,11 @@ export function createFlyProvisioner({
         if (error instanceof FlyError && (error.code === 'machine_not_found' || error.code === 'not_found')) {
           return { presence: 'absent' }
         }
-        return { presence: 'unknown', problem: toProvisionError(error).problem }
+        return { presence: 'unknown', problem: toProvisionError(error, { app, machine: machineId }).problem }
       }
     },
 
-    async settle({ app, machineId }, seconds, signal) {
+    async waitUntilSettled({ app, machineId }, seconds, signal) {
       try {
         const timeoutSeconds = Math.max(1, Math.min(60, Math.floor(seconds)))
         await fly.waitForMachine(app, machineId, { states: ['settled'], timeoutSeconds }, { signal })
@@ -185,46 +201,58 @@ export function createFlyProvisioner({
     },
 
     fleet: (app, controlPlane) =>
-      attempt(async () => {
-        const machines = await fly.listMachines(app, {
-          metadata: { [CONTROL_PLANE_KEY]: controlPlane },
-          summary: true,
-        })
-        return machines.map(({ id, state }): FleetEntry => ({
-          machineId: id,
-          state,
-          phase: PHASES[state] ?? 'busy',
-        }))
-      }),
+      attempt(
+        async () => {
+          const machines = await fly.listMachines(app, {
+            metadata: { [CONTROL_PLANE_KEY]: controlPlane },
+            summary: true,
+          })
+          return machines.map(({ id, state }): FleetEntry => ({
+            machineId: id,
+            state,
+            phase: PHASES[state] ?? 'busy',
+          }))
+        },
+        { app },
+      ),
 
     inventory: (app) =>
-      attempt(async () => {
-        const machines = await fly.listMachines(app)
-        return machines.map((machine): InventoryEntry => {
-          const guest = (machine.config ?? machine.incomplete_config)?.guest
-          return {
-            ...toMachine(app, machine),
-            name: machine.name ?? '',
-            createdAt: machine.created_at === undefined ? undefined : new Date(machine.created_at),
-            cpus: guest?.cpus ?? 1,
-            memoryMb: guest?.memory_mb ?? 256,
-          }
-        })
-      }),
+      attempt(
+        async () => {
+          const machines = await fly.listMachines(app)
+          return machines.map((machine): InventoryEntry => {
+            const guest = (machine.config ?? machine.incomplete_config)?.guest
+            return {
+              ...toMachine(app, machine),
+              name: machine.name ?? '',
+              createdAt: machine.created_at === undefined ? undefined : new Date(machine.created_at),
+              cpus: guest?.cpus ?? 1,
+              memoryMb: guest?.memory_mb ?? 256,
+            }
+          })
+        },
+        { app },
+      ),
 
     listSecrets: (app, controlPlane) =>
-      attempt(async () => {
-        const names = await fly.listSecretNames(app).catch(noneIfPlain)
-        return names.flatMap((name) => {
-          const owner = ownerOf(name, controlPlane)
-          return owner === undefined ? [] : [{ name, ...owner }]
-        })
-      }),
+      attempt(
+        async () => {
+          const names = await fly.listSecretNames(app).catch(noneIfPlain)
+          return names.flatMap((name) => {
+            const owner = ownerOf(name, controlPlane)
+            return owner === undefined ? [] : [{ name, ...owner }]
+          })
+        },
+        { app },
+      ),
 
     forgetSecrets: (app, names) =>
-      attempt(async () => {
-        await fly.updateSecrets(app, Object.fromEntries(names.map((name) => [name, null])))
-      }),
+      attempt(
+        async () => {
+          await fly.updateSecrets(app, Object.fromEntries(names.map((name) => [name, null])))
+        },
+        { app },
+      ),
 
     endpoint: (machine) => ({
       url: proxyUrl ?? proxyOf(endpoint, machine.app),
@@ -241,11 +269,11 @@ function monthlyPrice({ cpus, memoryMb }: { cpus: number; memoryMb: number }): n
   return cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6
 }
 
-async function attempt<Result>(call: () => Promise<Result>): Promise<Result> {
+async function attempt<Result>(call: () => Promise<Result>, details: ReasonDetails): Promise<Result> {
   try {
     return await call()
   } catch (error) {
-    throw toProvisionError(error)
+    throw toProvisionError(error, details)
   }
 }
 

@@ -1,0 +1,26 @@
+// Leases: a claim on a row that ends by itself. A process that dies while it holds one delays its row and never blocks it.
+// The four tables with leases (workspaces, messages, webhook endpoints, rollouts) take, extend and release them with these.
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
+
+/** Milliseconds. Longer than the longest single provider call (a create may block for 40 s), so a live holder never loses its lease. */
+export const LEASE_MS = 90_000
+
+/** Columns of a new lease. */
+export const newLease = (now: Date) => ({ leaseId: crypto.randomUUID(), leasedUntil: leaseEnd(now) })
+
+/** When a lease that is taken or extended at `now` ends. */
+export const leaseEnd = (now: Date): Date => new Date(now.getTime() + LEASE_MS)
+
+/** Columns of a row without a lease. */
+export const NO_LEASE = { leaseId: null, leasedUntil: null } as const
+
+/** Whether nobody holds the row's lease: a condition of the statement that takes it. */
+export const isFree = ({ leasedUntil }: { leasedUntil: PgColumn }, now: Date): SQL =>
+  sql`(${leasedUntil} is null or ${leasedUntil} <= ${now.toISOString()}::timestamptz)`
+
+/** Whether the row's lease is still this one: a condition of every write by its holder. */
+export const holdsLease = (
+  table: { id: PgColumn; leaseId: PgColumn },
+  { id, leaseId }: { id: string; leaseId: string | null },
+): SQL => and(eq(table.id, id), sql`${table.leaseId} = ${leaseId}::uuid`) as SQL

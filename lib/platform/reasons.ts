@@ -1,0 +1,188 @@
+// Every reason code of a workspace: what it is about, its sentence and the next step. The API shows a reason on each
+// workspace that is not ready; rollouts read `about` to decide whether an image is to blame. docs/reasons.md lists them.
+import type { RolloutReasonCode, StoredReason, WorkspaceReasonCode } from '../../drizzle/schema/index.ts'
+
+export type ReasonCode = WorkspaceReasonCode
+
+/**
+ * What a reason blames. `image`: the image or its configuration. `agent`: the program in the machine. `platform`: Fly or its
+ * account. `outside`: a change made at Fly by others. `operator`: settings of this control plane.
+ */
+export type About = 'image' | 'agent' | 'platform' | 'outside' | 'operator'
+
+/** `message` and `hint` are templates: `<app>`, `<machine>`, `<image>` and others are filled in by {@link reasonFor}. */
+type Entry = { about: About; message: string; hint: string }
+
+const READ_LOG = 'Read its log: fly logs -a <app> --machine <machine>'
+const RESTART = 'Restart the workspace to try again.'
+
+export const REASONS: Record<ReasonCode, Entry> = {
+  provider_unreachable: {
+    about: 'platform',
+    message: 'Fly did not answer.',
+    hint: 'The request is repeated automatically. Check https://status.flyio.net.',
+  },
+  rate_limited: {
+    about: 'platform',
+    message: 'Fly limits how fast machines are created.',
+    hint: 'The request is repeated automatically.',
+  },
+  unauthorized: {
+    about: 'operator',
+    message: 'Fly refused FLY_API_TOKEN.',
+    hint: 'Create a token with `fly tokens create deploy -a <app>`, set FLY_API_TOKEN and restart the workspace.',
+  },
+  app_not_found: {
+    about: 'operator',
+    message: 'The app <app> (FLY_WORKSPACE_APP) does not exist.',
+    hint: 'Create it with `fly apps create <app>`, allocate addresses with `fly ips allocate-v6 -a <app>` and `fly ips allocate-v4 --shared -a <app>`, and restart the workspace.',
+  },
+  no_capacity: {
+    about: 'platform',
+    message: 'Fly has no capacity for this machine in its region.',
+    hint: 'The request is repeated until the deadline. Another region or a lower tier may be available sooner.',
+  },
+  quota: {
+    about: 'platform',
+    message: "The Fly organization's quota is used up.",
+    hint: 'Remove workspaces, use another region, or ask Fly to raise the quota; then restart the workspace.',
+  },
+  image_unpullable: {
+    about: 'image',
+    message: 'Fly cannot pull the image <image>.',
+    hint: 'Check that the image exists and is public, or mirror it to registry.fly.io: Fly cannot log in to other registries.',
+  },
+  invalid_machine: {
+    about: 'image',
+    message: 'Fly refused the machine.',
+    hint: 'Check image, region and tier. Fly support can look up the request id.',
+  },
+  name_taken: {
+    about: 'outside',
+    message: 'Another machine in the app <app> has the name of this workspace and belongs to something else.',
+    hint: 'Find it with `fly machine list -a <app>`, destroy it, and restart the workspace.',
+  },
+  machine_gone: {
+    about: 'outside',
+    message: 'Machine <machine> no longer exists.',
+    hint: 'It was destroyed outside this control plane, or its host was lost.',
+  },
+  secrets_unreadable: {
+    about: 'operator',
+    message: 'The secrets of this workspace cannot be decrypted.',
+    hint: 'Restore SECRETS_ENCRYPTION_KEY, or add the key that sealed them to SECRETS_PREVIOUS_KEYS. If that key is lost: npm run secrets:rotate -- --delete-unreadable',
+  },
+  secrets_refused: {
+    about: 'operator',
+    message: 'Fly did not let FLY_API_TOKEN set or list secrets of the app <app>.',
+    hint: 'Create a token with `fly tokens create deploy -a <app>`, or set SECRETS_DELIVERY=env after reading in SECURITY.md what that exposes.',
+  },
+  busy: {
+    about: 'platform',
+    message: 'Fly refused because the machine is locked or changing state.',
+    hint: 'The request is repeated automatically. A forgotten lease is cleared with `fly machine leases clear <machine> -a <app>`.',
+  },
+  out_of_memory: {
+    about: 'agent',
+    message: 'The agent ran out of memory and was killed.',
+    hint: 'Use a higher tier.',
+  },
+  crashed: {
+    about: 'agent',
+    message: "The agent's process ended by itself (exit <exit>).",
+    hint: READ_LOG,
+  },
+  machine_failed: {
+    about: 'image',
+    message: 'The machine failed to start.',
+    hint: 'Look at its events: fly machine status <machine> -a <app>',
+  },
+  stopped_outside: {
+    about: 'outside',
+    message: 'Machine <machine> is <state>, and this control plane did not request it.',
+    hint: 'To keep a machine stopped, pause its workspace.',
+  },
+  never_launched: {
+    about: 'platform',
+    message: 'No machine was created in time.',
+    hint: RESTART,
+  },
+  host_unreachable: {
+    about: 'platform',
+    message: 'The host of machine <machine> does not answer.',
+    hint: 'It is checked again automatically. If this lasts, restart the workspace in another region.',
+  },
+  never_started: {
+    about: 'image',
+    message: 'Machine <machine> was still <state> at the deadline.',
+    hint: 'Restart the workspace to try again. An image that takes this long to pull needs a higher PROVISION_TIMEOUT_SECONDS.',
+  },
+  never_updated: {
+    about: 'platform',
+    message: 'Machine <machine> did not receive its new configuration in time.',
+    hint: RESTART,
+  },
+  never_registered: {
+    about: 'agent',
+    message: 'The machine runs, but its agent neither registered nor answered on port 8000 in time.',
+    hint: READ_LOG,
+  },
+  never_listened: {
+    about: 'agent',
+    message: 'The agent registered, but did not answer on port 8000 in time.',
+    hint: 'Check that it binds 0.0.0.0:8000: fly logs -a <app> --machine <machine>',
+  },
+  agent_silent: {
+    about: 'agent',
+    message: 'The machine runs, but its agent sends no heartbeat and does not answer (<detail>).',
+    hint: 'The machine is rebooted if this lasts. Read its log: fly logs -a <app> --machine <machine>',
+  },
+  wedged: {
+    about: 'agent',
+    message: 'The agent reports that it is wedged.',
+    hint: 'Restart the workspace.',
+  },
+  high_error_rate: {
+    about: 'agent',
+    message: 'The agent reports that <detail> of its calls fail.',
+    hint: 'See last_sample_error for one of them.',
+  },
+}
+
+export const REASON_CODES = Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]
+
+/** Codes of a rollout itself. Their sentences depend on its counts (lib/rollouts/decide-rollout.ts). */
+const ROLLOUT_REASONS: Record<RolloutReasonCode, true> = {
+  trial_over: true,
+  not_ready: true,
+  deaths: true,
+  halted: true,
+  rolled_back: true,
+  not_ready_in_time: true,
+}
+
+export const ROLLOUT_REASON_CODES = Object.keys(ROLLOUT_REASONS) as [
+  RolloutReasonCode,
+  ...RolloutReasonCode[],
+]
+
+/** Codes for which a rollout does not blame the image of a workspace that failed. */
+export const NOT_ABOUT_THE_IMAGE = REASON_CODES.filter(
+  (code) => REASONS[code].about !== 'image' && REASONS[code].about !== 'agent',
+)
+
+export type ReasonDetails = Partial<
+  Record<'app' | 'machine' | 'image' | 'state' | 'exit' | 'detail', string | null>
+>
+
+/** The reason of a code, with its placeholders filled in. A detail that is unknown leaves its placeholder. */
+export function reasonFor(code: ReasonCode, details: ReasonDetails = {}): StoredReason {
+  const { hint, message } = REASONS[code]
+  return { code, message: fill(message, details), hint: fill(hint, details) }
+}
+
+const fill = (template: string, details: ReasonDetails): string =>
+  template.replaceAll(/<(\w+)>/g, (placeholder, name: string) => {
+    const value = Object.hasOwn(details, name) ? details[name as keyof ReasonDetails] : undefined
+    return value == null || value === '' ? placeholder : value
+  })

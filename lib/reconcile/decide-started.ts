@@ -1,0 +1,81 @@
+// The decision for a workspace whose machine should run. Pure; decide.ts chooses between this and the other cases.
+import { isTransient } from '../lifecycle/lifecycle.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
+import { afterRecoveries, deadlineReason, goneReason, problemReason, stopReason } from './machine-reasons.ts'
+import { isAbsent, isOutdated, isSilent, isUnrecorded } from './observation.ts'
+import { isExhausted, recoveryPause } from './recoveries.ts'
+import type { Step } from './step.ts'
+
+export function decideStarted(workspace: Workspace, observed: Observed, now: Date): Step {
+  if (workspace.launchId === null) return { do: 'launch' }
+  if (observed.presence === 'unknown') return waitForProvider(workspace, observed.problem)
+  if (observed.presence === 'absent') return onAbsent(workspace, now)
+  const { machine } = observed
+  if (isUnrecorded(workspace, machine) && machine.phase !== 'gone') return { do: 'adopt', machine }
+  switch (machine.phase) {
+    case 'gone':
+      return onGone(workspace, now)
+    case 'unknown':
+      return { do: 'wait', ms: 10_000 }
+    case 'busy':
+      return { do: 'wait_for_machine', ms: 25_000 }
+    case 'failed':
+    case 'stopped':
+    case 'suspended':
+      return isOutdated(workspace) ? onOutdated(workspace, machine) : onStopped(workspace, machine, now)
+    case 'started':
+      if (isOutdated(workspace)) return onOutdated(workspace, machine)
+      if (isTransient(workspace.status)) return { do: 'probe' }
+      return isSilent(workspace, now) ? { do: 'check_agent' } : { do: 'rest' }
+  }
+}
+
+/** The deadline of a transient status has passed. */
+export function onDeadline(workspace: Workspace, observed: Observed, now: Date): Step {
+  const reason = deadlineReason(workspace, observed)
+  const isRunning = observed.presence === 'present' && observed.machine.phase === 'started'
+  // An agent that was ready once may come back after a reboot; one that never was would fail again.
+  if (workspace.status === 'offline' && isRunning && !isExhausted(workspace, now))
+    return { do: 'reboot', reason }
+  return { do: 'give_up', reason }
+}
+
+function onAbsent(workspace: Workspace, now: Date): Step {
+  if (!isAbsent(workspace, now)) return { do: 'suspect_absent', ms: 2_000 }
+  // A launch that left nothing behind is repeated: the derived name lets only one machine exist.
+  return workspace.machineId === null ? { do: 'launch' } : onGone(workspace, now)
+}
+
+function onGone(workspace: Workspace, now: Date): Step {
+  // An older generation's machine went away, as when a failed workspace is restarted: nothing was lost.
+  if (isOutdated(workspace)) return { do: 'forget_machine' }
+  const reason = goneReason(workspace)
+  if (isTransient(workspace.status) && isExhausted(workspace, now))
+    return { do: 'give_up', reason: afterRecoveries(reason) }
+  return { do: 'replace', reason }
+}
+
+// A machine keeps its region for life: another region means another machine.
+function onOutdated(workspace: Workspace, machine: Machine): Step {
+  return workspace.regions.includes(machine.region) ? { do: 'update' } : { do: 'destroy' }
+}
+
+function onStopped(workspace: Workspace, machine: Machine, now: Date): Step {
+  const reason = stopReason(machine)
+  if (!isTransient(workspace.status)) return { do: 'go_offline', reason }
+  const isCrashed = machine.exit !== undefined && !machine.exit.requested
+  // Fly has restarted it as often as its policy allows; once more would end the same way.
+  if (machine.phase === 'failed' || (isCrashed && workspace.status === 'provisioning')) {
+    return { do: 'give_up', reason }
+  }
+  if (isExhausted(workspace, now)) return { do: 'give_up', reason: afterRecoveries(reason) }
+  const pause = recoveryPause(workspace) - (now.getTime() - workspace.statusChangedAt.getTime())
+  return isCrashed && pause > 0 ? { do: 'wait', ms: pause } : { do: 'start' }
+}
+
+/** The provider did not say anything: wait, longer after each failed attempt. */
+export function waitForProvider(workspace: Workspace, problem: ProvisionProblem): Step {
+  const backoff = Math.min(60_000, 2_000 * 2 ** Math.min(workspace.attempts, 5))
+  return { do: 'wait', ms: Math.max(backoff, problem.retryAfterMs ?? 0), reason: problemReason(problem) }
+}

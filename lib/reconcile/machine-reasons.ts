@@ -1,0 +1,58 @@
+// Why a machine does not run, from what the provider shows of it: the reasons that decisions carry. Pure.
+import type { StoredReason } from '../../drizzle/schema/index.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import { reasonFor } from '../platform/reasons.ts'
+import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
+import { isOutdated } from './observation.ts'
+import { MAX_RECOVERIES } from './recoveries.ts'
+
+/** A provider's problem as the reason of a workspace. */
+export const problemReason = (problem: ProvisionProblem): StoredReason => ({
+  code: problem.code,
+  message: problem.message,
+  hint: problem.hint,
+  ...(problem.requestId === undefined ? {} : { fly_request_id: problem.requestId }),
+})
+
+export const goneReason = ({ app, machineId }: Workspace) =>
+  reasonFor('machine_gone', { app, machine: machineId })
+
+export const afterRecoveries = (last: StoredReason): StoredReason => ({
+  ...last,
+  message: `Given up after ${MAX_RECOVERIES} recoveries. ${last.message}`,
+})
+
+const detailsOf = ({ app, id, image, state }: Machine) => ({ app, machine: id, image, state })
+
+/** Why a machine that should run does not, as far as the provider's events show. */
+export function stopReason(machine: Machine): StoredReason {
+  const details = detailsOf(machine)
+  if (machine.trouble !== undefined) {
+    const reason = reasonFor('image_unpullable', details)
+    return { ...reason, message: `${reason.message} Fly: ${machine.trouble}` }
+  }
+  const { exit } = machine
+  if (exit?.oomKilled === true) return reasonFor('out_of_memory', details)
+  if (exit !== undefined && !exit.requested) {
+    return reasonFor('crashed', { ...details, exit: String(exit.exitCode ?? 'unknown') })
+  }
+  return reasonFor(machine.phase === 'failed' ? 'machine_failed' : 'stopped_outside', details)
+}
+
+/** Why a workspace is not ready at its deadline. */
+export function deadlineReason(workspace: Workspace, observed: Observed): StoredReason {
+  if (observed.presence === 'unknown') return problemReason(observed.problem)
+  // What kept it from being created was stored when it happened, and says more than the deadline does.
+  if (observed.presence === 'absent') return workspace.reason ?? reasonFor('never_launched')
+  const { machine } = observed
+  const details = detailsOf(machine)
+  const isCrashed = machine.exit !== undefined && !machine.exit.requested
+  if (machine.phase === 'gone') return reasonFor('machine_gone', details)
+  if (machine.phase === 'unknown') return reasonFor('host_unreachable', details)
+  if (machine.phase === 'failed' || isCrashed) return stopReason(machine)
+  // A stored reason says more than the state that it left the machine in; one that is being created is past it.
+  const stored = machine.phase === 'busy' && workspace.status === 'provisioning' ? null : workspace.reason
+  if (machine.phase !== 'started') return stored ?? reasonFor('never_started', details)
+  if (isOutdated(workspace)) return stored ?? reasonFor('never_updated', details)
+  return reasonFor(workspace.registeredAt === null ? 'never_registered' : 'never_listened', details)
+}

@@ -1,0 +1,35 @@
+// The steps that a reconcile can take. decide.ts chooses one; act.ts carries it out; explain describes it.
+import type { StoredReason } from '../../drizzle/schema/index.ts'
+import type { Machine } from '../provisioner/provisioner.ts'
+
+export type Step =
+  /** Create the machine. */
+  | { do: 'launch' }
+  /** The machine was created or updated, but the answer was lost: store what is known of it. */
+  | { do: 'adopt'; machine: Machine }
+  /** Give the machine the newest generation's spec and boot it. */
+  | { do: 'update' }
+  | { do: 'start' }
+  | { do: 'stop' }
+  | { do: 'suspend' }
+  | { do: 'destroy' }
+  /** Request the agent card; an answer makes the workspace ready. */
+  | { do: 'probe' }
+  /** The agent sends no heartbeat: request its card before anything is concluded. */
+  | { do: 'check_agent' }
+  /** The provider does not show the machine: store since when, and look again in `ms` milliseconds. */
+  | { do: 'suspect_absent'; ms: number }
+  /** The machine is certainly gone: clear its columns. */
+  | { do: 'forget_machine' }
+  /** A machine that should run is certainly gone: begin a new generation. */
+  | { do: 'replace'; reason: StoredReason }
+  /** The agent does not come back in its machine: boot the machine with a new generation. */
+  | { do: 'reboot'; reason: StoredReason }
+  | { do: 'go_offline'; reason: StoredReason }
+  | { do: 'give_up'; reason: StoredReason }
+  /** The machine is changing state: wait for it, `ms` milliseconds at most. */
+  | { do: 'wait_for_machine'; ms: number }
+  /** Nothing can be done now: look again in `ms` milliseconds. */
+  | { do: 'wait'; ms: number; reason?: StoredReason }
+  /** Everything is as wanted. */
+  | { do: 'rest' }

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import {
+  NOT_ABOUT_THE_IMAGE,
+  REASON_CODES,
+  REASONS,
+  reasonFor,
+  ROLLOUT_REASON_CODES,
+} from '../../lib/platform/reasons.ts'
+
+const document = readFileSync(new URL('../../docs/reasons.md', import.meta.url), 'utf8')
+
+const rowsOf = (heading: string) =>
+  document
+    .split(`## ${heading}\n`)[1]
+    ?.split('\n## ')[0]
+    ?.split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.slice(2, -2).split(' | ')) ?? []
+
+test('docs/reasons.md lists every reason code with its sentence and its next step', () => {
+  expect(rowsOf('Workspaces')).toEqual(
+    REASON_CODES.map((code) => {
+      const { about, hint, message } = REASONS[code]
+      return [`\`${code}\``, about, message, hint]
+    }),
+  )
+  expect(rowsOf('Rollouts').map(([code]) => code)).toEqual(ROLLOUT_REASON_CODES.map((code) => `\`${code}\``))
+})
+
+describe('a reason', () => {
+  test('has its placeholders filled in where the details are known', () => {
+    expect(reasonFor('crashed', { app: 'agents', machine: 'm1', exit: '3' })).toEqual({
+      code: 'crashed',
+      message: "The agent's process ended by itself (exit 3).",
+      hint: 'Read its log: fly logs -a agents --machine m1',
+    })
+    expect(reasonFor('crashed', { machine: 'm1' }).hint).toContain('fly logs -a <app> --machine m1')
+  })
+
+  test('of the platform, the operator or an outside change does not blame the image of a rollout', () => {
+    expect(NOT_ABOUT_THE_IMAGE).toContain('no_capacity')
+    expect(NOT_ABOUT_THE_IMAGE).toContain('secrets_unreadable')
+    expect(NOT_ABOUT_THE_IMAGE).not.toContain('image_unpullable')
+    expect(NOT_ABOUT_THE_IMAGE).not.toContain('crashed')
+  })
+})
