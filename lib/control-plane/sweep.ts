@@ -1,7 +1,7 @@
 // The one loop that outlives every request: notices what is not as it should be, then reconciles what is due. Run by cron
 // on Workers and by a timer on Node; several at once share the work through leases.
 import { controlPlane as controlPlanes } from '../../drizzle/schema/index.ts'
-import { withBudget } from '../platform/subrequest-budget.ts'
+import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { listFleet, markDrifted } from '../fleet/drift.ts'
 import { runRetention } from './retention.ts'
 import { runRollouts } from '../rollouts/run-rollouts.ts'
@@ -10,6 +10,7 @@ import { isStopping } from '../platform/context.ts'
 import type { Services } from './services.ts'
 import { hibernateIdle } from '../workspaces/hibernate.ts'
 import { claimDue, type ClaimedWorkspace, releaseUnstarted } from '../lifecycle/queries.ts'
+import { forEachConcurrently } from '../platform/concurrency.ts'
 import { LEASE_MS } from '../platform/lease.ts'
 import { RECONCILE_COST } from '../reconcile/reconcile.ts'
 import { RELEASE_COST, reconcileSafely } from '../reconcile/reconcile-now.ts'
@@ -96,33 +97,39 @@ async function rollOut(services: Services): Promise<void> {
   share.end()
 }
 
-/** Works through claimed workspaces, for as long as there is a budget for one more. Those that are not begun are given back. */
+/** Reconciles claimed workspaces while the budget lasts. The leases of those that were not begun are released. */
 async function reconcileAll(
   services: Services,
   rows: ClaimedWorkspace[],
   { concurrency, until }: { concurrency: number; until: number },
 ): Promise<{ reconciled: number; failed: number }> {
   const { budget, now } = services
-  const queue = [...rows]
   const beginBefore = now().getTime() + BEGIN_WITHIN_MS
-  // All at once may have as much as one of them alone would need for all its patience; few requests go to few.
+  // All at once may have as much as one of them alone would need for all its steps; few requests go to few workspaces.
   const most = budget.left() / Math.max(1, Math.min(concurrency, rows.length))
+  let share: SubrequestBudget | undefined
+  const mayBegin = () => {
+    if (now().getTime() >= beginBefore || isStopping(services)) return false
+    share = budget.share(RECONCILE_COST, { most, reserve: RELEASE_COST })
+    return share !== undefined
+  }
   let failed = 0
-  const work = async () => {
-    while (queue.length > 0 && now().getTime() < beginBefore && !isStopping(services)) {
-      const share = budget.share(RECONCILE_COST, { most, reserve: RELEASE_COST })
-      const row = share === undefined ? undefined : queue.shift()
-      if (share === undefined || row === undefined) return
-      if (!(await reconcileSafely(withBudget(services, share), row, until))) failed++
-      share.end()
-    }
-  }
-  await Promise.all(Array.from({ length: concurrency }, work))
-  if (queue.length > 0) {
+  const unstarted = await forEachConcurrently(
+    rows,
+    concurrency,
+    async (row) => {
+      // Taken by `mayBegin` in this same tick.
+      const own = share as SubrequestBudget
+      if (!(await reconcileSafely(withBudget(services, own), row, until))) failed++
+      own.end()
+    },
+    mayBegin,
+  )
+  if (unstarted.length > 0) {
     budget.close()
-    await releaseUnstarted(services.db, queue)
+    await releaseUnstarted(services.db, unstarted)
   }
-  return { reconciled: rows.length - queue.length, failed }
+  return { reconciled: rows.length - unstarted.length, failed }
 }
 
 async function takeInventory(services: Services): Promise<{ drifted: number; orphans: number }> {

@@ -50,7 +50,7 @@ export const REASONS: Record<ReasonCode, Entry> = {
   image_unpullable: {
     about: 'image',
     message: 'Fly cannot pull the image <image>.',
-    hint: 'Check that the image exists and is public, or mirror it to registry.fly.io: Fly cannot log in to other registries.',
+    hint: 'Check that <image> exists and is public, or mirror it to registry.fly.io: Fly cannot log in to other registries.',
   },
   invalid_machine: {
     about: 'image',

@@ -2,24 +2,12 @@
 // how the endpoint does. Only for whoever still has the lease: what others report is dropped, and told again.
 import type { Store } from '../platform/context.ts'
 import { and, eq, gt, sql } from 'drizzle-orm'
-import { type StoredAttempt, webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
+import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { holdsLease, leaseEnd } from '../platform/lease.ts'
 import type { BatchResult } from './batch.ts'
 import type { Claimed } from './claim.ts'
-
-/** How an endpoint does, as seen over a batch. */
-export type Health = {
-  failures: number
-  failingSince: Date | null
-  restsUntil: Date | null
-  lastSuccessAt: Date | null
-  lastFailure: StoredAttempt | null
-  /** Why it is to be told nothing any more. */
-  disable: 'gone' | 'failing' | undefined
-  /** It was down, and is not any more: what waits for its time need not. */
-  recovered: boolean
-}
+import type { Health } from './health.ts'
 
 /** @returns the endpoint, ours for another lease; undefined when somebody else has it, or it is gone */
 export async function applyResults(
