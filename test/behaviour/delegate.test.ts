@@ -134,7 +134,7 @@ describe('delegating', () => {
         expect([status, body]).toMatchObject([
           404,
           {
-            error: 'there is no such workspace among those that it may talk to',
+            error: 'the target is not a workspace that this one may communicate with',
             hint: `GET /registry/${peer}/peers lists them.`,
           },
         ])
