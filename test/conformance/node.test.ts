@@ -1,5 +1,5 @@
-// A2A through the Node server, over real sockets, held against what the same agents say directly.
-import { openNodePlace } from './support/place.ts'
-import { everything } from './suites/all.ts'
+// A2A through the Node server, over real sockets, compared with the direct answers of the same agents.
+import { startNode } from './support/control-plane.ts'
+import { describeConformance } from './suites/all.ts'
 
-everything(openNodePlace)
+describeConformance(startNode)

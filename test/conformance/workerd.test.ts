@@ -1,5 +1,5 @@
-// A2A through the Worker in workerd, held against what the same agents say directly.
-import { openWorkerPlace } from './support/place.ts'
-import { everything } from './suites/all.ts'
+// A2A through the Worker in workerd, compared with the direct answers of the same agents.
+import { startWorker } from './support/control-plane.ts'
+import { describeConformance } from './suites/all.ts'
 
-everything(openWorkerPlace)
+describeConformance(startWorker)

@@ -1,4 +1,4 @@
-// An agent as the official SDK 0.3 makes one: the line that most deployed agents speak, JSON-RPC at the root, no HTTP+JSON.
+// An agent made with the official SDK 0.3: most deployed agents speak 0.3. JSON-RPC at the root, no HTTP+JSON.
 import type { AgentCard, Message, TaskArtifactUpdateEvent, TaskStatusUpdateEvent } from 'a2a-sdk-0-3'
 import {
   type AgentExecutor,
@@ -11,10 +11,10 @@ import {
 import { agentCardHandler, jsonRpcHandler, UserBuilder } from 'a2a-sdk-0-3/server/express'
 import express from 'express'
 import { EXTENSION } from './agent-1-0.ts'
-import { behave, Holds, type Voice } from './behaviour.ts'
+import { behave, Holds, type Publisher } from './behaviour.ts'
 import { type ConformanceAgent, serveAgent } from './conformance-agent.ts'
 
-/** @param capable whether it streams, pushes and has an extended card, or refuses all three */
+/** @param capable true: it streams, pushes and has an extended card. False: it refuses all three. */
 export async function startAgent0_3(capable: boolean): Promise<ConformanceAgent> {
   const holds = new Holds()
   const socket = await serveAgent((authority) => {
@@ -85,7 +85,7 @@ function createExecutor(holds: Holds): AgentExecutor {
       await behave({
         text,
         isFollowUp: task !== undefined,
-        voice: voiceOf(call, bus),
+        publisher: publisherOf(call, bus),
         held: holds.hold(taskId),
       })
       bus.finished()
@@ -97,7 +97,7 @@ function createExecutor(holds: Holds): AgentExecutor {
   }
 }
 
-function voiceOf({ contextId, taskId, userMessage }: RequestContext, bus: ExecutionEventBus): Voice {
+function publisherOf({ contextId, taskId, userMessage }: RequestContext, bus: ExecutionEventBus): Publisher {
   const message = (text: string, ids: Partial<Message>): Message => ({
     kind: 'message',
     messageId: crypto.randomUUID(),

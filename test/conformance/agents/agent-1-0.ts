@@ -1,5 +1,5 @@
-// An agent as the official SDK 1.3 makes one, with its compatibility layer: both lines on one address, JSON-RPC and
-// HTTP+JSON, each at a path of its own, as the SDK's own conformance agent has them (a2a.md §4.4).
+// An agent made with the official SDK 1.3 and its compatibility layer: it speaks 1.0 and 0.3 at one address. JSON-RPC and
+// HTTP+JSON have separate paths, as in the SDK's own conformance agent (docs/facts/a2a.md §4.4).
 import { AgentCard, Message, Task, TaskArtifactUpdateEvent, TaskStatusUpdateEvent } from '@a2a-js/sdk'
 import {
   AgentEvent,
@@ -12,7 +12,7 @@ import {
 } from '@a2a-js/sdk/server'
 import { agentCardHandler, jsonRpcHandler, restHandler, UserBuilder } from '@a2a-js/sdk/server/express'
 import express from 'express'
-import { behave, Holds, type State, type Voice } from './behaviour.ts'
+import { behave, Holds, type State, type Publisher } from './behaviour.ts'
 import { type ConformanceAgent, serveAgent } from './conformance-agent.ts'
 
 export const EXTENSION = 'https://example.com/extensions/conformance/v1'
@@ -20,7 +20,7 @@ export const EXTENSION = 'https://example.com/extensions/conformance/v1'
 const JSON_RPC = '/a2a/jsonrpc'
 const REST = '/a2a/rest'
 
-/** @param capable whether it streams, pushes and has an extended card, or refuses all three */
+/** @param capable true: it streams, pushes and has an extended card. False: it refuses all three. */
 export async function startAgent1_0(capable: boolean): Promise<ConformanceAgent> {
   const holds = new Holds()
   const socket = await serveAgent((authority) => {
@@ -67,7 +67,7 @@ function buildCard(authority: string, capable: boolean): AgentCard {
       ...at(`http://${authority}${REST}`, 'HTTP+JSON'),
       ...at(authority, 'GRPC'),
     ],
-    provider: { organization: 'somebody', url: 'https://example.com/somebody' },
+    provider: { organization: 'Example', url: 'https://example.com/provider' },
     documentationUrl: 'https://example.com/docs',
     iconUrl: 'https://example.com/icon.png',
     securitySchemes: { key: { apiKeySecurityScheme: { location: 'header', name: 'x-agent-key' } } },
@@ -103,11 +103,11 @@ function createExecutor(holds: Holds): AgentExecutor {
       return behave({
         text: texts.join(''),
         isFollowUp: call.task !== undefined,
-        voice: voiceOf(call, bus),
+        publisher: publisherOf(call, bus),
         held: holds.hold(call.taskId),
       })
     },
-    // The work itself publishes the end, so that a task has one voice.
+    // `behave` publishes the last status, so that a task has one publisher.
     cancelTask(taskId) {
       holds.end(taskId, 'canceled')
       return Promise.resolve()
@@ -117,7 +117,7 @@ function createExecutor(holds: Holds): AgentExecutor {
 
 const stateOf = (state: State) => `TASK_STATE_${state.toUpperCase().replace('-', '_')}`
 
-function voiceOf({ contextId, taskId, userMessage }: RequestContext, bus: ExecutionEventBus): Voice {
+function publisherOf({ contextId, taskId, userMessage }: RequestContext, bus: ExecutionEventBus): Publisher {
   const message = (text: string, ids: object) =>
     Message.fromJSON({ ...ids, messageId: crypto.randomUUID(), role: 'ROLE_AGENT', parts: [{ text }] })
   const status = (state: State) => ({ state: stateOf(state), timestamp: new Date().toISOString() })
@@ -131,8 +131,8 @@ function voiceOf({ contextId, taskId, userMessage }: RequestContext, bus: Execut
         }),
       ),
     status(state, text) {
-      const said = Message.toJSON(message(text, { taskId, contextId }))
-      const update = { taskId, contextId, status: { ...status(state), message: said } }
+      const json = Message.toJSON(message(text, { taskId, contextId }))
+      const update = { taskId, contextId, status: { ...status(state), message: json } }
       bus.publish(AgentEvent.statusUpdate(TaskStatusUpdateEvent.fromJSON(update)))
     },
     artifact({ text, append, last }) {

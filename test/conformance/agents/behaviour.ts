@@ -1,11 +1,11 @@
-// What the conformance agents do with a message, by its text and whatever SDK they are written with: each of A2A's ways to
-// answer, without a clock, so that the same message has the same answer directly and through us.
+// What the conformance agents do with a message. It depends on the text of the message only, not on the SDK or a clock, so
+// that the same message gets the same answer directly and through the proxy.
 import { setImmediate as nextTick } from 'node:timers/promises'
 
 export type State = 'submitted' | 'working' | 'input-required' | 'completed' | 'canceled' | 'failed'
 
-/** How an SDK says things. Ids of tasks and contexts are its own affair. */
-export type Voice = {
+/** Publishes results with an SDK. The SDK chooses the ids of tasks and contexts. */
+export type Publisher = {
   message(text: string): void
   task(state: State): void
   status(state: State, text: string): void
@@ -14,10 +14,10 @@ export type Voice = {
 
 export type Turn = {
   text: string
-  /** The message continues a task that is there already. */
+  /** The message continues an existing task. */
   isFollowUp: boolean
-  voice: Voice
-  /** Settles when the task is let go on or canceled. */
+  publisher: Publisher
+  /** Resolves when the task is released or canceled. */
   held: Promise<'released' | 'canceled'>
 }
 
@@ -30,41 +30,41 @@ export type Turn = {
  * - `hold`: a task that works until it is released or canceled
  * - anything else: a Message
  */
-export async function behave({ text, isFollowUp, voice, held }: Turn): Promise<void> {
-  if (isFollowUp) return voice.status('completed', `Thank you for: ${text}`)
+export async function behave({ text, isFollowUp, publisher, held }: Turn): Promise<void> {
+  if (isFollowUp) return publisher.status('completed', `Thank you for: ${text}`)
   switch (text) {
     case 'make':
-      voice.task('submitted')
-      voice.status('working', 'at it')
-      voice.artifact({ text: 'the whole result: ü, 漢字, 🛰️, \u2028', append: false, last: true })
-      return voice.status('completed', 'done')
+      publisher.task('submitted')
+      publisher.status('working', 'at it')
+      publisher.artifact({ text: 'the whole result: ü, 漢字, 🛰️, \u2028', append: false, last: true })
+      return publisher.status('completed', 'done')
     case 'chunks':
-      voice.task('working')
+      publisher.task('working')
       for (const [at, piece] of ['first ', 'sécond ', 'third 🎈'].entries()) {
         await nextTick()
-        voice.artifact({ text: piece, append: at > 0, last: at === 2 })
+        publisher.artifact({ text: piece, append: at > 0, last: at === 2 })
       }
-      return voice.status('completed', 'done')
+      return publisher.status('completed', 'done')
     case 'ask':
-      voice.task('submitted')
-      return voice.status('input-required', 'which one?')
+      publisher.task('submitted')
+      return publisher.status('input-required', 'which one?')
     case 'fail':
-      voice.task('submitted')
-      return voice.status('failed', 'it cannot be done')
+      publisher.task('submitted')
+      return publisher.status('failed', 'it cannot be done')
     case 'throw':
       throw new Error('the agent has a bug')
     case 'hold': {
-      voice.task('working')
-      if ((await held) === 'canceled') return voice.status('canceled', 'as you wish')
-      voice.artifact({ text: 'worth the wait', append: false, last: true })
-      return voice.status('completed', 'done')
+      publisher.task('working')
+      if ((await held) === 'canceled') return publisher.status('canceled', 'as you wish')
+      publisher.artifact({ text: 'worth the wait', append: false, last: true })
+      return publisher.status('completed', 'done')
     }
     default:
-      return voice.message(`You said: ${text}`)
+      return publisher.message(`You said: ${text}`)
   }
 }
 
-/** The tasks that are held, by id. */
+/** The tasks that wait for `end`, by id. */
 export class Holds {
   readonly #ends = new Map<string, (end: 'released' | 'canceled') => void>()
 

@@ -1,19 +1,19 @@
-// What the tests know of an agent, and the loopback socket that each of them has.
+// The interface of the agents in these tests, and the loopback socket of each.
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export type ConformanceAgent = {
-  /** Host and port, which must never show through us. */
+  /** Host and port. They must not appear in an answer through the proxy. */
   authority: string
   port: number
-  /** Where its bindings are, as its card says. */
+  /** The paths of its bindings, as in its card. */
   paths: { jsonRpc: string; rest: string | undefined }
-  /** Lets a task that is held go on. */
+  /** Lets a held task continue. */
   release(taskId: string): void
   close(): Promise<void>
 }
 
-/** Serves on a loopback port of its own. The listener is made when the port is known, because cards hold addresses. */
+/** Serves on a free loopback port. The listener is created after the port is known, because cards contain addresses. */
 export async function serveAgent(
   createListener: (authority: string) => RequestListener,
 ): Promise<Pick<ConformanceAgent, 'authority' | 'port' | 'close'>> {

@@ -1,37 +1,42 @@
-// An agent without an SDK that says the bytes a test gives it, or tells the bytes that reached it: the measure for what the
-// SDK's agents would never say, and for what they would not tell.
+// An agent without an SDK. It answers with the bytes that a test gives it, or with a description of the request that it
+// received. The agents of the SDK can do neither.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { type ConformanceAgent, serveAgent } from './conformance-agent.ts'
 
-/** Names the answer that a request is to get. Any header that is neither ours nor anybody's would do. */
+/** The header that selects the answer of a request. Neither the proxy nor the SDKs use it. */
 export const CASE = 'x-case'
 
 export type Script = {
   status: number
   headers: Record<string, string>
-  /** Written one by one, with a turn of the event loop between them. */
+  /** Written one by one, with a turn of the event loop after each. */
   chunks: readonly Uint8Array[]
   /** Breaks the connection after the last chunk instead of ending the answer. */
   breaks?: boolean
 }
 
-/** A request as it reached the agent. */
-export type Heard = { method: string; path: string; headers: [name: string, value: string][]; body: string }
+/** A request as the agent received it. */
+export type ReceivedRequest = {
+  method: string
+  path: string
+  headers: [name: string, value: string][]
+  body: string
+}
 
-export type Puppet = ConformanceAgent & {
-  /** Answers the request whose `x-case` is this by the script. */
+export type ScriptedAgent = ConformanceAgent & {
+  /** Answers requests whose `x-case` is `name` with the script. */
   play(name: string, script: Script): void
 }
 
-/** Answers without a script are a JSON-RPC result that tells the request: method, path, headers, body in base64. */
-export async function startPuppet(): Promise<Puppet> {
+/** Without a script the answer is a JSON-RPC result with the request: method, path, headers, and the body in base64. */
+export async function startScriptedAgent(): Promise<ScriptedAgent> {
   const scripts = new Map<string, Script>()
   const paths = { jsonRpc: '/rpc', rest: '/rest' }
   const socket = await serveAgent((authority) => {
     const card = {
-      name: 'puppet',
+      name: 'scripted',
       protocolVersion: '0.3.0',
       url: `http://${authority}${paths.jsonRpc}`,
       additionalInterfaces: [{ url: `http://${authority}${paths.rest}/`, transport: 'HTTP+JSON' }],
@@ -60,15 +65,20 @@ async function answer(
   const body = await buffer(request)
   const script = scripts.get(String(request.headers[CASE]))
   if (script === undefined) {
-    const heard: Heard = { method, path: url, headers: headersOf(request), body: body.toString('base64') }
+    const received: ReceivedRequest = {
+      method,
+      path: url,
+      headers: headersOf(request),
+      body: body.toString('base64'),
+    }
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify({ jsonrpc: '2.0', id: null, result: heard }))
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: null, result: received }))
     return
   }
   response.writeHead(script.status, script.headers)
   for (const chunk of script.chunks) {
     response.write(chunk)
-    // A chunk of its own on the wire, too.
+    // Sends this chunk separately from the next.
     await nextTick()
   }
   if (script.breaks === true) response.destroy()

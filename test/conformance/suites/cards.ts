@@ -1,8 +1,8 @@
-// Agent cards, the plain ones and those that hide in answers: every address is ours, nothing shows where the agent is, and
-// everything else is as the agent says it (a2a.md §3.2).
+// Agent cards, as documents and in results: every address is the proxy's, none is the agent's, and the rest is unchanged
+// (docs/facts/a2a.md §3.2).
 import { describe, expect, test } from 'vitest'
 import { request, V0_3, V1_0 } from '../support/dialect.ts'
-import type { Role, Stage } from '../support/fixture.ts'
+import type { Role, Fixture } from '../support/fixture.ts'
 import { type Answer, call, headerOf, jsonOf } from '../support/raw-http.ts'
 
 type Entry = { url: string; transport?: string; protocolBinding?: string; protocolVersion?: string }
@@ -21,8 +21,8 @@ const VERSIONS: Record<string, Record<string, string>> = {
   'version 1.0': { 'a2a-version': '1.0' },
 }
 
-/** What a rewritten card may say differently. */
-const OURS = [
+/** The members that the proxy rewrites. */
+const REWRITTEN = [
   'url',
   'additionalInterfaces',
   'supportedInterfaces',
@@ -32,27 +32,27 @@ const OURS = [
   'securityRequirements',
 ]
 
-export function cards(stage: Stage): void {
+export function cards(fixture: Fixture): void {
   const roles: Role[] = ['v1.0', 'v0.3']
-  const addressOf = (role: Role) => `${stage.place.url}${stage.workspace(role)}/a2a`
+  const addressOf = (role: Role) => `${fixture.controlPlane.url}${fixture.workspace(role)}/a2a`
 
   const fetchCard = (role: Role, path: string, headers: Record<string, string> = {}): Promise<Answer> => {
-    const { place } = stage
-    const sent = { authorization: `Bearer ${place.token}`, ...headers }
-    return call(place.url, `${stage.workspace(role)}${path}`, { headers: sent })
+    const { controlPlane } = fixture
+    const sent = { authorization: `Bearer ${controlPlane.token}`, ...headers }
+    return call(controlPlane.url, `${fixture.workspace(role)}${path}`, { headers: sent })
   }
 
   const fetchDirectly = async (role: Role, headers: Record<string, string>): Promise<Card> => {
-    const { authority } = stage.agent(role)
+    const { authority } = fixture.agent(role)
     return jsonOf(await call(`http://${authority}`, '/.well-known/agent-card.json', { headers })) as Card
   }
 
-  /** Holds a card against the one that the agent gives directly. */
-  function expectOurs(role: Role, card: Card, direct: Card): void {
+  /** Compares a card with the one that the agent gives directly. */
+  function expectRewritten(role: Role, card: Card, direct: Card): void {
     const text = JSON.stringify(card)
-    expect(text).not.toContain(stage.agent(role).authority)
+    expect(text).not.toContain(fixture.agent(role).authority)
     expect(text).not.toMatch(/a2a\/jsonrpc|a2a\/rest|\/a2a\/a2a|GRPC/)
-    expect(JSON.stringify(direct)).toContain(stage.agent(role).authority)
+    expect(JSON.stringify(direct)).toContain(fixture.agent(role).authority)
     const address = addressOf(role)
     expect('url' in card).toBe('url' in direct)
     if ('url' in card) expect(card.url).toBe(address)
@@ -66,18 +66,18 @@ export function cards(stage: Stage): void {
     expect(without(card)).toEqual(without(direct))
   }
 
-  describe.each(roles)('of %s', (role) => {
-    describe.each(Object.entries(VERSIONS))('asked for with %s', (_, headers) => {
+  describe.each(roles)('the agent %s', (role) => {
+    describe.each(Object.entries(VERSIONS))('requested with %s', (_, headers) => {
       test.each(
         ['/a2a/.well-known', '/.well-known'].flatMap((base) => NAMES.map((name) => `${base}/${name}`)),
-      )('%s tells our addresses only', async (path) => {
+      )('the card at %s contains only addresses of the proxy', async (path) => {
         const answer = await fetchCard(role, path, headers)
         expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
           200,
           expect.stringMatching(/^application\/json/),
         ])
         expect(headerOf(answer, 'vary')?.toLowerCase()).toContain('a2a-version')
-        expectOurs(role, jsonOf(answer) as Card, await fetchDirectly(role, headers))
+        expectRewritten(role, jsonOf(answer) as Card, await fetchDirectly(role, headers))
       })
 
       test("a proxied card asks for the platform's credential, not for the agent's", async () => {
@@ -105,7 +105,7 @@ export function cards(stage: Stage): void {
           'if-none-match': '"other"',
         })
         expect(changed.status).toBe(200)
-        // What needs a credential is for no shared cache.
+        // Shared caches must not store a document that needs a credential.
         expect(headerOf(first, 'cache-control')).toContain('private')
       })
     })
@@ -131,68 +131,74 @@ export function cards(stage: Stage): void {
     expect(newer && String(newer.body)).not.toContain('additionalInterfaces')
   })
 
-  test.each(['v1.0', 'v0.3'] as const)('a card of %s needs our credential', async (role) => {
-    const answer = await call(stage.place.url, `${stage.workspace(role)}/.well-known/agent-card.json`)
+  test.each(['v1.0', 'v0.3'] as const)("the card of %s requires the platform's credential", async (role) => {
+    const answer = await call(
+      fixture.controlPlane.url,
+      `${fixture.workspace(role)}/.well-known/agent-card.json`,
+    )
     expect(answer.status).toBe(401)
   })
 
-  describe('extended cards:', () => {
+  describe('extended cards', () => {
     const EXTENDED = { description: 'known to friends only' }
 
     test.each([
       { role: 'v1.0' as const, dialect: V1_0, params: {} },
       { role: 'v1.0' as const, dialect: V0_3, params: undefined },
       { role: 'v0.3' as const, dialect: V0_3, params: undefined },
-    ])('the extended card of $role in JSON-RPC $dialect.name', async ({ role, dialect, params }) => {
-      const [direct, proxied] = stage.roads(role)
-      const body = request(dialect, 'extendedCard', params, '☎')
-      const [measure, answer] = await Promise.all(
-        [direct, proxied].map((road) => road.rpc(body, dialect.headers)),
-      )
-      if (measure === undefined || answer === undefined) throw new Error('no answer')
-      expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
-        measure.status,
-        headerOf(measure, 'content-type'),
-      ])
-      const { result, ...frame } = jsonOf(answer) as { result: Card }
-      expect(frame).toEqual({ jsonrpc: '2.0', id: '☎' })
-      expect(result).toMatchObject(EXTENDED)
-      expectOurs(role, result, (jsonOf(measure) as { result: Card }).result)
-      expectNewBytes(measure, answer)
-    })
+    ])(
+      'the extended card of $role is rewritten in JSON-RPC $dialect.name',
+      async ({ role, dialect, params }) => {
+        const [direct, proxied] = fixture.targets(role)
+        const body = request(dialect, 'extendedCard', params, '☎')
+        const [expected, answer] = await Promise.all(
+          [direct, proxied].map((target) => target.rpc(body, dialect.headers)),
+        )
+        if (expected === undefined || answer === undefined) throw new Error('no answer')
+        expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
+          expected.status,
+          headerOf(expected, 'content-type'),
+        ])
+        const { result, ...frame } = jsonOf(answer) as { result: Card }
+        expect(frame).toEqual({ jsonrpc: '2.0', id: '☎' })
+        expect(result).toMatchObject(EXTENDED)
+        expectRewritten(role, result, (jsonOf(expected) as { result: Card }).result)
+        expectNewBytes(expected, answer)
+      },
+    )
 
     test.each([
       { call: 'GET /extendedAgentCard', headers: V1_0.headers },
       { call: 'GET /acme/extendedAgentCard?x=1', headers: V1_0.headers },
       { call: 'GET /v1/card', headers: V0_3.headers },
-    ])('the extended card over HTTP+JSON: $call', async ({ call: asked, headers }) => {
-      const [direct, proxied] = stage.roads('v1.0')
-      const [measure, answer] = await Promise.all(
-        [direct, proxied].map((road) => road.rest(asked, { headers })),
+    ])('the extended card is rewritten over HTTP+JSON: $call', async ({ call: asked, headers }) => {
+      const [direct, proxied] = fixture.targets('v1.0')
+      const [expected, answer] = await Promise.all(
+        [direct, proxied].map((target) => target.rest(asked, { headers })),
       )
-      if (measure === undefined || answer === undefined) throw new Error('no answer')
+      if (expected === undefined || answer === undefined) throw new Error('no answer')
       expect([answer.status, headerOf(answer, 'content-type')]).toEqual([
-        measure.status,
-        headerOf(measure, 'content-type'),
+        expected.status,
+        headerOf(expected, 'content-type'),
       ])
       const card = jsonOf(answer) as Card
       expect(card).toMatchObject(EXTENDED)
-      expectOurs('v1.0', card, jsonOf(measure) as Card)
-      expectNewBytes(measure, answer)
+      expectRewritten('v1.0', card, jsonOf(expected) as Card)
+      expectNewBytes(expected, answer)
     })
   })
 }
 
-/** What the agent said of its bytes is not said of ours. */
-function expectNewBytes(measure: Answer, answer: Answer): void {
-  expect(headerOf(answer, 'etag')).not.toBe(headerOf(measure, 'etag'))
+/** The agent's validators describe other bytes than those that the proxy sends. */
+function expectNewBytes(expected: Answer, answer: Answer): void {
+  expect(headerOf(answer, 'etag')).not.toBe(headerOf(expected, 'etag'))
   const length = headerOf(answer, 'content-length')
   if (length !== undefined) expect(Number(length)).toBe(answer.body.length)
 }
 
-/** What of a card is the agent's own, down to its skills. */
+/** The members of a card that the proxy does not change, including those of its skills. */
 function without(card: object): object {
-  const own = Object.entries(card).filter(([name]) => !OURS.includes(name))
+  const kept = Object.entries(card).filter(([name]) => !REWRITTEN.includes(name))
   const skills = (value: unknown) => (value as object[]).map(without)
-  return Object.fromEntries(own.map(([name, value]) => [name, name === 'skills' ? skills(value) : value]))
+  return Object.fromEntries(kept.map(([name, value]) => [name, name === 'skills' ? skills(value) : value]))
 }

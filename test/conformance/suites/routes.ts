@@ -1,36 +1,36 @@
-// What is different by design at the door itself (a2a.md §3.1, §3.11): its spellings, the methods that are ours to answer,
-// and what an agent cannot say through us.
+// Differences from a direct connection that are intended (docs/facts/a2a.md §3.1, §3.11): the spellings of the route, the
+// methods that the proxy answers itself, and the headers that it removes.
 import { describe, expect, test } from 'vitest'
-import { CASE, type Heard, type Script } from '../agents/scripted-agent.ts'
+import { CASE, type ReceivedRequest, type Script } from '../agents/scripted-agent.ts'
 import { expectSame, show } from '../support/compare.ts'
 import { request, V0_3, V1_0 } from '../support/dialect.ts'
-import type { Stage } from '../support/fixture.ts'
+import type { Fixture } from '../support/fixture.ts'
 import { type Answer, call, headerOf, jsonOf } from '../support/raw-http.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-export function doors(stage: Stage): void {
+export function routes(fixture: Fixture): void {
   test.each(['v1.0', 'v0.3'] as const)(
-    'both spellings of the address of %s answer the same',
+    'the address of %s works with and without a trailing slash',
     async (role) => {
-      const [, road] = stage.roads(role)
-      const body = request(V0_3, 'get', { id: 'nobody' })
-      const sent = { method: 'POST', headers: { ...road.headers, 'content-type': 'application/json' } }
-      const ask = (path: string) => call(road.origin, path, { ...sent, body: JSON.stringify(body) })
-      const [with_, without] = [await ask(`${road.paths.jsonRpc}/`), await ask(road.paths.jsonRpc)]
-      expect(show(road, [with_])).toEqual(show(road, [without]))
+      const [, target] = fixture.targets(role)
+      const body = request(V0_3, 'get', { id: 'unknown' })
+      const sent = { method: 'POST', headers: { ...target.headers, 'content-type': 'application/json' } }
+      const ask = (path: string) => call(target.origin, path, { ...sent, body: JSON.stringify(body) })
+      const [with_, without] = [await ask(`${target.paths.jsonRpc}/`), await ask(target.paths.jsonRpc)]
+      expect(show(target, [with_])).toEqual(show(target, [without]))
       expect(jsonOf(with_)).toMatchObject({ error: { code: -32001 } })
     },
   )
 
   test('GET on the JSON-RPC route answers 405 and allows POST', async () => {
-    const [, { headers, origin, paths }] = stage.roads('v1.0')
+    const [, { headers, origin, paths }] = fixture.targets('v1.0')
     const answer = await call(origin, paths.jsonRpc, { headers })
     expect([answer.status, headerOf(answer, 'allow')]).toEqual([405, 'POST'])
   })
 
   test('a caller without a credential gets an error with its id, in its protocol version', async () => {
-    const [, { origin, paths }] = stage.roads('v1.0')
+    const [, { origin, paths }] = fixture.targets('v1.0')
     const ask = async (body: object) => {
       const headers = { 'content-type': 'application/json' }
       return call(origin, paths.jsonRpc, { method: 'POST', headers, body: JSON.stringify(body) })
@@ -49,24 +49,24 @@ export function doors(stage: Stage): void {
   })
 
   test.each(['0', '-1', '""', '"1"', 'null', '9007199254740993', '"\\u00e9\\/"'])(
-    'an error of ours carries the id %s',
+    'an error of the proxy carries the id %s',
     async (id) => {
-      const [, { origin, paths }] = stage.roads('v1.0')
+      const [, { origin, paths }] = fixture.targets('v1.0')
       const headers = { 'content-type': 'application/json' }
       const body = `{"jsonrpc":"2.0","id":${id},"method":"tasks/get","params":{}}`
       const answer = await call(origin, paths.jsonRpc, { method: 'POST', headers, body })
       expect(answer.status).toBe(401)
       const [, carried] = /"id":(.*?),"error"/.exec(String(answer.body)) ?? []
-      // Strings may be spelled in other ways.
+      // A string may be escaped differently.
       if (id.startsWith('"')) expect(JSON.parse(carried ?? '')).toBe(JSON.parse(id))
       else expect(carried).toBe(id)
     },
   )
 
   test.each(['', '{', '[]', '{"jsonrpc":"2.0","method":"tasks/get"}', '{"id":{"a":1},"method":"x"}'])(
-    'an error of ours about %j has no id to carry',
+    'an error of the proxy for the body %j has the id null',
     async (body) => {
-      const [, { origin, paths }] = stage.roads('v1.0')
+      const [, { origin, paths }] = fixture.targets('v1.0')
       const headers = { 'content-type': 'application/json' }
       const answer = await call(origin, paths.jsonRpc, { method: 'POST', headers, body })
       expect(answer.status).toBe(401)
@@ -76,8 +76,8 @@ export function doors(stage: Stage): void {
 
   describe('an agent behind the proxy', () => {
     const play = async (name: string, script: Omit<Script, 'chunks'> & { body: string }): Promise<Answer> => {
-      stage.puppet.play(name, { ...script, chunks: [bytes(script.body)] })
-      const [, proxied] = stage.roads('puppet')
+      fixture.scripted.play(name, { ...script, chunks: [bytes(script.body)] })
+      const [, proxied] = fixture.targets('scripted')
       return proxied.rpc(request(V0_3, 'get', { id: 'x' }, name), { [CASE]: name })
     }
     const json = { 'content-type': 'application/json' }
@@ -110,13 +110,16 @@ export function doors(stage: Stage): void {
       [404, 404, 'AGENT_HTTP_ERROR'],
       [429, 429, 'AGENT_HTTP_ERROR'],
       [500, 502, 'AGENT_HTTP_ERROR'],
-    ])('that shows a web page with %i is spoken for with %i', async (status, ours, reason) => {
-      const headers = { 'content-type': 'text/html' }
-      const answer = await play(`page ${status}`, { status, headers, body: '<h1>at /secret/path</h1>' })
-      expect([answer.status, headerOf(answer, 'content-type')]).toEqual([ours, 'application/json'])
-      expect(jsonOf(answer)).toMatchObject({ id: `page ${status}`, error: { data: { reason } } })
-      expect(String(answer.body)).not.toContain('secret')
-    })
+    ])(
+      'a web page with status %i from the agent becomes a JSON-RPC error with status %i',
+      async (status, ours, reason) => {
+        const headers = { 'content-type': 'text/html' }
+        const answer = await play(`page ${status}`, { status, headers, body: '<h1>at /secret/path</h1>' })
+        expect([answer.status, headerOf(answer, 'content-type')]).toEqual([ours, 'application/json'])
+        expect(jsonOf(answer)).toMatchObject({ id: `page ${status}`, error: { data: { reason } } })
+        expect(String(answer.body)).not.toContain('secret')
+      },
+    )
 
     test('an agent cannot set cookies, steer the Fly Proxy or allow web origins', async () => {
       const headers = {
@@ -141,7 +144,7 @@ export function doors(stage: Stage): void {
 
   describe('a caller of the proxy', () => {
     test("a caller's headers reach the agent, without credentials and without the platform's own", async () => {
-      const [direct, proxied] = stage.roads('puppet')
+      const [direct, proxied] = fixture.targets('scripted')
       const words = {
         accept: 'application/json, text/event-stream;q=0.5',
         'accept-language': 'de, en;q=0.3',
@@ -157,39 +160,43 @@ export function doors(stage: Stage): void {
         'user-agent': 'conformance',
         'x-anything': 'of the caller',
       }
-      const kept = async (road: typeof direct) => {
-        const heard = jsonOf(await road.rpc(request(V1_0, 'get', {}), words)) as { result: Heard }
-        return heard.result.headers.filter(([name]) => Object.hasOwn(words, name))
+      const kept = async (target: typeof direct) => {
+        const received = jsonOf(await target.rpc(request(V1_0, 'get', {}), words)) as {
+          result: ReceivedRequest
+        }
+        return received.result.headers.filter(([name]) => Object.hasOwn(words, name))
       }
       expect(await kept(direct)).toHaveLength(Object.keys(words).length)
       expect(await kept(proxied)).toEqual(await kept(direct))
     })
 
     test.each([
-      ['text/plain', 'what is no JSON by its own account'],
-      ['application/json', 'what is no message of 0.3'],
-    ])('of %s finds %s untouched', async (type) => {
+      ['text/plain', 'its content type is not JSON'],
+      ['application/json', 'its method is not of version 0.3'],
+    ])('a body of type %s reaches the agent unchanged: %s', async (type) => {
       const body =
         type === 'text/plain'
           ? '{"method":"message/send","params":{"message":{}}}'
           : '{ "jsonrpc":"2.0", "method":"SendMessage","params":{"message":{"parts":[{"text":"x"}]}}}'
-      const [, proxied] = stage.roads('puppet')
-      const { result } = jsonOf(await proxied.rpc(body, { 'content-type': type })) as { result: Heard }
+      const [, proxied] = fixture.targets('scripted')
+      const { result } = jsonOf(await proxied.rpc(body, { 'content-type': type })) as {
+        result: ReceivedRequest
+      }
       expect(Buffer.from(result.body, 'base64').toString()).toBe(body)
     })
 
     test('a deeply nested message passes', async () => {
       const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
       const body = `{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{"metadata":${deep}}}}`
-      const [direct, proxied] = stage.roads('puppet')
-      const [measure, answer] = [await direct.rpc(body), await proxied.rpc(body)]
-      const bodyOf = (heard: Answer) => (jsonOf(heard) as { result: Heard }).result.body
+      const [direct, proxied] = fixture.targets('scripted')
+      const [expected, answer] = [await direct.rpc(body), await proxied.rpc(body)]
+      const bodyOf = (received: Answer) => (jsonOf(received) as { result: ReceivedRequest }).result.body
       expect(answer.status).toBe(200)
-      expect(bodyOf(answer) === bodyOf(measure)).toBe(true)
+      expect(bodyOf(answer) === bodyOf(expected)).toBe(true)
     })
 
     test('a caller cannot choose a machine, impersonate another caller or pass its credential on', async () => {
-      const [, proxied] = stage.roads('puppet')
+      const [, proxied] = fixture.targets('scripted')
       const answer = await proxied.rpc(request(V1_0, 'get', {}), {
         cookie: 'session=1',
         'fly-prefer-instance-id': 'other',
@@ -202,7 +209,7 @@ export function doors(stage: Stage): void {
         'x-hop': 'of this connection only',
         te: 'trailers',
       })
-      const { result } = jsonOf(answer) as { result: Heard }
+      const { result } = jsonOf(answer) as { result: ReceivedRequest }
       const names = result.headers.map(([name]) => name)
       for (const name of ['cookie', 'fly-prefer-instance-id', 'fly-replay-src', 'cf-connecting-ip']) {
         expect(names).not.toContain(name)
@@ -210,15 +217,15 @@ export function doors(stage: Stage): void {
       for (const name of ['x-forwarded-host', 'forwarded', 'proxy-authorization', 'x-hop', 'te']) {
         expect(names).not.toContain(name)
       }
-      expect(JSON.stringify(result.headers)).not.toContain(stage.place.token)
+      expect(JSON.stringify(result.headers)).not.toContain(fixture.controlPlane.token)
     })
 
     test('a notification gets an empty answer', async () => {
       for (const status of [202, 204]) {
         const name = `silent ${status}`
-        stage.puppet.play(name, { status, headers: {}, chunks: [] })
-        const answers = await expectSame(stage.roads('puppet'), async (road) => [
-          await road.rpc({ jsonrpc: '2.0', method: 'notify' }, { [CASE]: name }),
+        fixture.scripted.play(name, { status, headers: {}, chunks: [] })
+        const answers = await expectSame(fixture.targets('scripted'), async (target) => [
+          await target.rpc({ jsonrpc: '2.0', method: 'notify' }, { [CASE]: name }),
         ])
         expect(answers.map((answer) => answer.status)).toEqual([status])
       }

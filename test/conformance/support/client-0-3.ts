@@ -1,4 +1,4 @@
-// The official client of the SDK 0.3 on its errands: every method it has, and what it got.
+// The official client of SDK 0.3: calls every method it has, and collects the results.
 import type { MessageSendParams, Task } from 'a2a-sdk-0-3'
 import {
   A2AClient,
@@ -10,7 +10,7 @@ import {
 } from 'a2a-sdk-0-3/client'
 import { all, caught } from './sdk-scenarios.ts'
 
-/** @param base the address below which a card is looked for */
+/** @param base the client looks for the card below this URL */
 export async function createClient(
   fetchImpl: typeof fetch,
   base: string,
@@ -27,20 +27,20 @@ export async function createClient(
   return { factory, client: await factory.createFromUrl(base) }
 }
 
-/** The client that came before, which many programs still use. */
-export async function sayWithOldest(
+/** The deprecated client class, which many programs still use. */
+export async function sendWithOldestClient(
   fetchImpl: typeof fetch,
   cardUrl: string,
   text: string,
 ): Promise<unknown> {
   const client = await A2AClient.fromCardUrl(cardUrl, { fetchImpl })
-  return [await client.sendMessage(say(text)), await all(client.sendMessageStream(say('chunks')))]
+  return [await client.sendMessage(paramsOf(text)), await all(client.sendMessageStream(paramsOf('chunks')))]
 }
 
-const say = (text: string, extra: object = {}, wait = true): MessageSendParams => ({
+const paramsOf = (text: string, extra: object = {}, wait = true): MessageSendParams => ({
   message: {
     kind: 'message',
-    messageId: `said-${text}`,
+    messageId: `message-${text}`,
     role: 'user',
     parts: [
       { kind: 'text', text },
@@ -52,13 +52,13 @@ const say = (text: string, extra: object = {}, wait = true): MessageSendParams =
 })
 
 async function task(client: Client, text: string, wait = true): Promise<Task> {
-  const result = await client.sendMessage(say(text, {}, wait))
+  const result = await client.sendMessage(paramsOf(text, {}, wait))
   if (result.kind !== 'task') throw new Error(`no task for ${text}`)
   return result
 }
 
-/** Everything that a client can ask, and what it was told. */
-export async function runErrands({ client, factory }: { client: Client; factory: ClientFactory }) {
+/** Calls every method, and returns the results and the card. */
+export async function runScenario({ client, factory }: { client: Client; factory: ClientFactory }) {
   const made = await task(client, 'make')
   const asked = await task(client, 'ask')
   const held = await task(client, 'hold', false)
@@ -68,11 +68,11 @@ export async function runErrands({ client, factory }: { client: Client; factory:
     pushNotificationConfig: { id: 'one', url: 'https://example.com/hook', token: 'secret' },
   }
   let canceled: unknown
-  const told = {
-    said: await client.sendMessage(say('hello')),
+  const result = {
+    sent: await client.sendMessage(paramsOf('hello')),
     made,
     read: await client.getTask({ id: made.id, historyLength: 1 }),
-    streamed: await all(client.sendMessageStream(say('chunks'))),
+    streamed: await all(client.sendMessageStream(paramsOf('chunks'))),
     config: await client.setTaskPushNotificationConfig(hook),
     configs: [
       await client.getTaskPushNotificationConfig(config),
@@ -80,29 +80,29 @@ export async function runErrands({ client, factory }: { client: Client; factory:
       await client.deleteTaskPushNotificationConfig(config),
       await caught(client.getTaskPushNotificationConfig(config)),
     ],
-    answered: await client.sendMessage(say('this one', { taskId: asked.id })),
+    answered: await client.sendMessage(paramsOf('this one', { taskId: asked.id })),
     followed: await all(client.resubscribeTask({ id: held.id }), async () => {
       canceled = await client.cancelTask({ id: held.id })
     }),
     refused: [
-      await caught(client.getTask({ id: 'nobody' })),
+      await caught(client.getTask({ id: 'unknown' })),
       await caught(client.cancelTask({ id: made.id })),
-      await caught(client.sendMessage(say('on', { taskId: 'nobody' }))),
-      await caught(all(client.sendMessageStream(say('on', { taskId: 'nobody' })))),
-      await caught(all(client.resubscribeTask({ id: 'nobody' }))),
-      await caught(client.setTaskPushNotificationConfig({ ...hook, taskId: 'nobody' })),
+      await caught(client.sendMessage(paramsOf('on', { taskId: 'unknown' }))),
+      await caught(all(client.sendMessageStream(paramsOf('on', { taskId: 'unknown' })))),
+      await caught(all(client.resubscribeTask({ id: 'unknown' }))),
+      await caught(client.setTaskPushNotificationConfig({ ...hook, taskId: 'unknown' })),
     ],
   }
-  // From now on the client believes the extended card, addresses included.
+  // The factory now uses the extended card, including its addresses.
   const card = await client.getAgentCard()
-  const friend = await factory.createFromAgentCard(card)
+  const second = await factory.createFromAgentCard(card)
   const { defaultInputModes, description, name, version } = card
   return {
-    told: {
-      ...told,
+    result: {
+      ...result,
       canceled,
       card: { defaultInputModes, description, name, version },
-      friend: await friend.sendMessage(say('again')),
+      second: await second.sendMessage(paramsOf('again')),
     },
     card: JSON.stringify(card),
   }

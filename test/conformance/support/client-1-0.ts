@@ -1,4 +1,4 @@
-// The official client of the SDK 1.3 on its errands: every method it has, and what it got.
+// The official client of SDK 1.3: calls every method it has, and collects the results.
 import { SendMessageRequest } from '@a2a-js/sdk'
 import {
   type Client,
@@ -11,11 +11,11 @@ import { all, caught } from './sdk-scenarios.ts'
 
 export type Kind = {
   transport: 'JSONRPC' | 'HTTP+JSON'
-  /** Only what a card says of 0.3 is looked at. */
+  /** Uses only the 0.3 entries of the card. */
   older?: boolean
 }
 
-/** @param base the address below which a card is looked for */
+/** @param base the client looks for the card below this URL */
 export async function createClient(fetchImpl: typeof fetch, base: string, kind: Kind) {
   const legacyCompat = { enabled: true }
   const resolver = new DefaultAgentCardResolver({ fetchImpl, legacyCompat })
@@ -35,10 +35,10 @@ export async function createClient(fetchImpl: typeof fetch, base: string, kind: 
   return { factory, client: await factory.createFromAgentCard({ ...card, supportedInterfaces }) }
 }
 
-const say = (text: string, extra: object = {}, wait = true) =>
+const paramsOf = (text: string, extra: object = {}, wait = true) =>
   SendMessageRequest.fromJSON({
     message: {
-      messageId: `said-${text}`,
+      messageId: `message-${text}`,
       role: 'ROLE_USER',
       parts: [{ text }, { data: { n: 1.5, list: [null, 'ü'] } }],
       ...extra,
@@ -47,21 +47,21 @@ const say = (text: string, extra: object = {}, wait = true) =>
   })
 
 async function task(client: Client, text: string, wait = true) {
-  const result = await client.sendMessage(say(text, {}, wait))
+  const result = await client.sendMessage(paramsOf(text, {}, wait))
   if (!('artifacts' in result)) throw new Error(`no task for ${text}`)
   return result
 }
 
-/** Everything that a client can ask, and what it was told. */
-export async function runErrands({ client, factory }: { client: Client; factory: ClientFactory }) {
+/** Calls every method, and returns the results and the card. */
+export async function runScenario({ client, factory }: { client: Client; factory: ClientFactory }) {
   const made = await task(client, 'make')
   const asked = await task(client, 'ask')
   const held = await task(client, 'hold', false)
   const config = { tenant: '', taskId: asked.id, id: 'one' }
   const hook = { ...config, url: 'https://example.com/hook', token: 'secret', authentication: undefined }
   let canceled: unknown
-  const told = {
-    said: await client.sendMessage(say('hello')),
+  const result = {
+    sent: await client.sendMessage(paramsOf('hello')),
     made,
     read: await client.getTask({ tenant: '', id: made.id, historyLength: 1 }),
     listed: await caught(
@@ -73,7 +73,7 @@ export async function runErrands({ client, factory }: { client: Client; factory:
         statusTimestampAfter: undefined,
       }),
     ),
-    streamed: await all(client.sendMessageStream(say('chunks'))),
+    streamed: await all(client.sendMessageStream(paramsOf('chunks'))),
     config: await client.createTaskPushNotificationConfig(hook),
     configs: [
       await client.getTaskPushNotificationConfig(config),
@@ -86,29 +86,29 @@ export async function runErrands({ client, factory }: { client: Client; factory:
       await client.deleteTaskPushNotificationConfig(config),
       await caught(client.getTaskPushNotificationConfig(config)),
     ],
-    answered: await client.sendMessage(say('this one', { taskId: asked.id })),
+    answered: await client.sendMessage(paramsOf('this one', { taskId: asked.id })),
     followed: await all(client.resubscribeTask({ tenant: '', id: held.id }), async () => {
       canceled = await client.cancelTask({ tenant: '', id: held.id, metadata: undefined })
     }),
     refused: [
-      await caught(client.getTask({ tenant: '', id: 'nobody' })),
+      await caught(client.getTask({ tenant: '', id: 'unknown' })),
       await caught(client.cancelTask({ tenant: '', id: made.id, metadata: undefined })),
-      await caught(client.sendMessage(say('on', { taskId: 'nobody' }))),
-      await caught(all(client.sendMessageStream(say('on', { taskId: 'nobody' })))),
-      await caught(all(client.resubscribeTask({ tenant: '', id: 'nobody' }))),
-      await caught(client.createTaskPushNotificationConfig({ ...hook, taskId: 'nobody' })),
+      await caught(client.sendMessage(paramsOf('on', { taskId: 'unknown' }))),
+      await caught(all(client.sendMessageStream(paramsOf('on', { taskId: 'unknown' })))),
+      await caught(all(client.resubscribeTask({ tenant: '', id: 'unknown' }))),
+      await caught(client.createTaskPushNotificationConfig({ ...hook, taskId: 'unknown' })),
     ],
   }
-  // From now on the client believes the extended card, addresses included.
+  // The factory now uses the extended card, including its addresses.
   const card = await client.getAgentCard()
-  const friend = await factory.createFromAgentCard(card)
+  const second = await factory.createFromAgentCard(card)
   const { defaultInputModes, description, name, version } = card
   return {
-    told: {
-      ...told,
+    result: {
+      ...result,
       canceled,
       card: { defaultInputModes, description, name, version },
-      friend: await friend.sendMessage(say('again')),
+      second: await second.sendMessage(paramsOf('again')),
     },
     card: JSON.stringify(card),
   }

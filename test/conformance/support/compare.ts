@@ -1,10 +1,10 @@
-// What "the same answer" means: status, headers and bytes, except what the agent itself makes anew each time and what a2a.md
-// §3.4 and §3.11 let a proxy change. Everything that is not listed here is a difference.
+// The comparison of two answers: status, headers and bytes, except for generated values and what docs/facts/a2a.md §3.4 and
+// §3.11 allow a proxy to change. Any other difference fails.
 import { expect } from 'vitest'
 import { type Answer, headerOf } from './raw-http.ts'
-import type { Road } from './targets.ts'
+import type { Target } from './targets.ts'
 
-/** Of one connection, of the moment, or of the transfer; and the agent's words that end at us. */
+/** Headers of one connection, of the time, or of the transfer, and headers that the proxy removes. */
 const NOT_COMPARED = new Set([
   'connection',
   'keep-alive',
@@ -15,17 +15,17 @@ const NOT_COMPARED = new Set([
   'via',
 ])
 
-/** Ours, beside the agent's. */
-const OURS = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'])
+/** Headers that the proxy adds. */
+const REWRITTEN = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'])
 
 const FRESH = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g
 
-/** Names for what an agent makes anew, in the order in which it is first seen: the same in two tellings of one talk. */
+/** Replaces generated ids and times by names, numbered in order of appearance, so that two runs can be compared. */
 export function createNaming(): (text: string) => string {
   const names = new Map<string, string>()
   return (text) =>
     text.replace(FRESH, (found) => {
-      if (found.includes('T')) return '<moment>'
+      if (found.includes('T')) return '<time>'
       const name = names.get(found) ?? `<id ${names.size + 1}>`
       names.set(found, name)
       return name
@@ -34,8 +34,8 @@ export function createNaming(): (text: string) => string {
 
 export type Shown = { status: number; headers: string[]; body: string }
 
-/** Answers as they are compared. Bodies that are no UTF-8 are shown byte by byte. */
-export function show(road: Pick<Road, 'kind'>, answers: readonly Answer[]): Shown[] {
+/** Answers in the form that is compared. A body that is not UTF-8 is shown byte by byte. */
+export function show(target: Pick<Target, 'kind'>, answers: readonly Answer[]): Shown[] {
   const name = createNaming()
   return answers.map((answer) => {
     const text = textOf(answer.body)
@@ -43,10 +43,10 @@ export function show(road: Pick<Road, 'kind'>, answers: readonly Answer[]): Show
     const isStream = headerOf(answer, 'content-type')?.startsWith('text/event-stream') === true
     const headers = answer.headers.filter(([header]) => {
       if (NOT_COMPARED.has(header)) return false
-      if (road.kind === 'proxied' && OURS.has(header)) return false
-      // Its value covers what is new in the body.
+      if (target.kind === 'proxied' && REWRITTEN.has(header)) return false
+      // Its value depends on generated parts of the body.
       if (header === 'etag' && body !== text) return false
-      // Nobody on the way may keep or reshape a stream: said by us whatever the agent says.
+      // The proxy always sets these two for a stream: no cache or proxy may store or buffer it.
       return !(isStream && (header === 'cache-control' || header === 'x-accel-buffering'))
     })
     return { status: answer.status, headers: headers.map((pair) => pair.join(': ')).toSorted(), body }
@@ -58,26 +58,26 @@ function textOf(bytes: Buffer): string {
   return Buffer.from(text).equals(bytes) ? text : bytes.toString('latin1')
 }
 
-/** Something to say to an agent, the same on each road, and what it answered. */
-export type Talk = (road: Road) => Promise<Answer[]>
+/** Sends the same requests to a target and returns its answers. */
+export type Exchange = (target: Target) => Promise<Answer[]>
 
 /**
- * Holds a talk directly and through us.
- * @returns the direct answers, for the test to say what they should be
+ * Runs an exchange directly and through the proxy, and expects the same answers.
+ * @returns the direct answers, for further assertions
  */
 export async function expectSame(
-  roads: readonly [direct: Road, proxied: Road],
-  talk: Talk,
+  targets: readonly [direct: Target, proxied: Target],
+  exchange: Exchange,
 ): Promise<Answer[]> {
-  const [direct, proxied] = roads
-  const measure = await talk(direct)
-  const answers = await talk(proxied)
-  expect(show(proxied, answers)).toEqual(show(direct, measure))
-  for (const answer of answers) expectNotToBeHeldUp(answer)
-  return measure
+  const [direct, proxied] = targets
+  const expected = await exchange(direct)
+  const answers = await exchange(proxied)
+  expect(show(proxied, answers)).toEqual(show(direct, expected))
+  for (const answer of answers) expectUnbufferedStream(answer)
+  return expected
 }
 
-function expectNotToBeHeldUp(answer: Answer): void {
+function expectUnbufferedStream(answer: Answer): void {
   if (headerOf(answer, 'content-type')?.startsWith('text/event-stream') !== true) return
   expect(headerOf(answer, 'cache-control')).toBe('no-cache, no-transform')
   expect(headerOf(answer, 'x-accel-buffering')).toBe('no')

@@ -1,14 +1,14 @@
-// The two lines of A2A as callers write them: the same talk in either, by a2a.md §1.2.
+// The JSON-RPC of A2A 0.3 and 1.0: the same requests in either version (docs/facts/a2a.md §1.2).
 export type Dialect = {
   name: '0.3' | '1.0'
-  /** What a caller of this line says of itself. */
+  /** Headers that announce the version. */
   headers: Record<string, string>
   methods: Record<Method, string>
   message(text: string, extra?: object): object
-  /** Parameters of a send. `wait` false: the task is answered as soon as there is one. */
+  /** Parameters of a send. `wait` false: the agent answers as soon as the task exists. */
   send(message: object, options?: { wait?: boolean }): object
   pushConfig(taskId: string, id: string): object
-  /** Parameters that name a task's push config; without `id` all of them. */
+  /** Parameters that name a push config of a task; without `id` all of them. */
   pushConfigOf(taskId: string, id?: string): object
 }
 
@@ -41,7 +41,7 @@ export const V0_3: Dialect = {
   },
   message: (text, extra = {}) => ({
     kind: 'message',
-    messageId: `said-${text}`,
+    messageId: `message-${text}`,
     role: 'user',
     parts: [
       { kind: 'text', text },
@@ -77,7 +77,7 @@ export const V1_0: Dialect = {
     extendedCard: 'GetExtendedAgentCard',
   },
   message: (text, extra = {}) => ({
-    messageId: `said-${text}`,
+    messageId: `message-${text}`,
     role: 'ROLE_USER',
     parts: [
       { text },

@@ -1,5 +1,5 @@
-// What we are documented to add to a request (a2a.md §1.4), worked out here a second time and from the words: the judge of what
-// the proxy adds, and of what it leaves alone.
+// A second implementation of what the proxy adds to a request (docs/facts/a2a.md §1.4), written from the documentation: it
+// checks what the proxy adds, and that it changes nothing else.
 import { expect } from 'vitest'
 import type { RandomRequest } from './random-requests.ts'
 
@@ -10,8 +10,8 @@ const isObject = (value: unknown): value is Json =>
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/
 
-/** @returns the request as it was sent, when something is missing in it that we add; else undefined */
-export function incomplete({ body, headers }: RandomRequest): Json | undefined {
+/** @returns the parsed request if the proxy must add something to it, else undefined */
+export function lacksMembers({ body, headers }: RandomRequest): Json | undefined {
   if (!/^application\/([\w.-]+\+)?json\b/.test(headers['content-type'] ?? '')) return undefined
   const sent = read(body)
   if (!isObject(sent) || typeof sent['method'] !== 'string') return undefined
@@ -19,15 +19,15 @@ export function incomplete({ body, headers }: RandomRequest): Json | undefined {
   return messageOf(sent) !== undefined && lacksSomething(messageOf(sent) ?? {}) ? sent : undefined
 }
 
-/** Holds what arrived against what was sent: everything is there, and only what was missing was added. */
+/** Compares the request that arrived with the one that was sent: only missing members may have been added. */
 export function expectCompleted(sent: Json, arrived: Uint8Array): void {
   const received = read(arrived)
   if (!isObject(received)) throw new Error(`not an object: ${Buffer.from(arrived).toString()}`)
   const params = sent['params'] as Json
   const [before, after] = [messageOf(sent), messageOf(received)]
   if (before !== undefined && after !== undefined) {
-    takeBack(before, after, 'kind', (kind) => expect(kind).toBe('message'))
-    takeBack(before, after, 'messageId', (added) => {
+    removeAdded(before, after, 'kind', (kind) => expect(kind).toBe('message'))
+    removeAdded(before, after, 'messageId', (added) => {
       if (params['messageId'] == null) expect(added).toMatch(UUID)
       else expect(added).toEqual(params['messageId'])
     })
@@ -36,20 +36,20 @@ export function expectCompleted(sent: Json, arrived: Uint8Array): void {
       for (const [at, part] of parts.entries()) {
         const arrivedPart = (after['parts'] as unknown[])[at]
         if (!isObject(part) || !isObject(arrivedPart)) continue
-        takeBack(part, arrivedPart, 'kind', (kind) => expect(kind).toBe(kindOf(part)))
+        removeAdded(part, arrivedPart, 'kind', (kind) => expect(kind).toBe(kindOf(part)))
       }
     }
   }
   const isBare = !Object.hasOwn(sent, 'jsonrpc')
   if (isBare) {
-    takeBack(sent, received, 'jsonrpc', (added) => expect(added).toBe('2.0'))
-    takeBack(sent, received, 'id', (added) => expect(added).toMatch(UUID))
+    removeAdded(sent, received, 'jsonrpc', (added) => expect(added).toBe('2.0'))
+    removeAdded(sent, received, 'id', (added) => expect(added).toMatch(UUID))
   }
   expect(received).toEqual(sent)
 }
 
-/** Removes from what arrived a member that was not sent. */
-function takeBack(sent: Json, received: Json, name: string, check: (added: unknown) => void): void {
+/** Checks a member that was added, and removes it from the request that arrived. */
+function removeAdded(sent: Json, received: Json, name: string, check: (added: unknown) => void): void {
   if (Object.hasOwn(sent, name) || !Object.hasOwn(received, name)) return
   check(received[name])
   delete received[name]
@@ -65,14 +65,14 @@ const lacksSomething = (message: Json): boolean =>
   !Object.hasOwn(message, 'messageId') ||
   (Array.isArray(message['parts']) && message['parts'].some((part) => kindOf(part) !== undefined))
 
-/** The kind that we say a part has; undefined when we say nothing. */
+/** The `kind` that the proxy adds to a part; undefined if it adds none. */
 function kindOf(part: unknown): unknown {
   if (!isObject(part) || Object.hasOwn(part, 'kind')) return undefined
   if (!Object.hasOwn(part, 'type')) return typeof part['text'] === 'string' ? 'text' : undefined
   return ['text', 'file', 'data'].includes(String(part['type'])) ? part['type'] : undefined
 }
 
-/** Plain UTF-8 JSON, numbers as they are spelled. Anything else is undefined: not for us to complete. */
+/** Parses JSON in UTF-8, with numbers as written. Undefined for anything else, which the proxy does not complete. */
 function read(bytes: Uint8Array): unknown {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

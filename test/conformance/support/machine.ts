@@ -1,4 +1,4 @@
-// An agent's machine: its port 8000 is the agent's real socket.
+// A machine program that forwards port 8000 to the socket of an agent.
 import { forwardToPort } from '../../../lib/emulator/node/forward.ts'
 import type { Program } from '../../../lib/emulator/guests/host.ts'
 

@@ -1,9 +1,9 @@
-// Random answers of an agent: bytes under every JSON type and status, event streams with all that SSE allows, and paths with
-// all that a path may hold.
+// Random answers of an agent: bytes with every JSON type and status, event streams with everything that SSE allows, and
+// paths with every character that a path may contain.
 import fc from 'fast-check'
 import type { Script } from '../agents/scripted-agent.ts'
 
-/** Those that may have a body and are not about the connection between us and the agent. */
+/** Statuses that allow a body and do not concern the connection between proxy and agent. */
 const STATUSES = [
   200, 201, 202, 400, 402, 403, 404, 405, 409, 410, 415, 418, 422, 429, 500, 501, 502, 503, 504,
 ]
@@ -16,7 +16,7 @@ const TYPES = [
   'application/problem+json;x="y"',
 ]
 
-/** Cut at random places, in the middle of characters too. */
+/** Split at random offsets, also within a character. */
 const inChunks = (bytes: Uint8Array): fc.Arbitrary<Uint8Array[]> =>
   fc.array(fc.nat(Math.max(0, bytes.length - 1)), { maxLength: 8 }).map((places) => {
     const borders = [...new Set([0, ...places, bytes.length])].toSorted((a, b) => a - b)
@@ -68,7 +68,7 @@ const line = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('event: error', 'event: x', 'retry: 10', 'nonsense', 'data') },
 )
 
-/** Events of several lines, in any of the three line endings, the last one perhaps cut short. */
+/** Events of several lines, with any of the three line endings. The last event may be truncated. */
 export const randomStream: fc.Arbitrary<Uint8Array[]> = fc
   .record({
     events: fc.array(fc.array(line, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 }),
@@ -84,8 +84,8 @@ export const randomStream: fc.Arbitrary<Uint8Array[]> = fc
 
 const segment = fc.stringMatching(/^([A-Za-z0-9_~!$&'()*+,;=:@|-]|%[0-9A-F]{2}){1,12}$/)
 
-/** A path and a query as they are on the wire. Dots alone and an empty query are left out: URL
- * parsers on the way resolve the one and forget the other. */
+/** A path and a query as on the wire. Dot segments and an empty query are left out, because URL
+ * parsers on the way remove them. */
 export const randomTail: fc.Arbitrary<string> = fc
   .tuple(
     fc.array(segment, { minLength: 1, maxLength: 4 }),

@@ -1,12 +1,12 @@
-// Random JSON-RPC requests, right and wrong in every way in which bytes can be: written as text, because most of what matters
-// is lost when a value is printed.
+// Random JSON-RPC requests, valid and invalid. They are generated as text, because printing a parsed value would lose
+// duplicates, number spellings and invalid bytes.
 import fc from 'fast-check'
 import { V0_3, V1_0 } from './dialect.ts'
 
 export type RandomRequest = {
   body: Uint8Array
   headers: Record<string, string>
-  /** How fast-check shows a counterexample. */
+  /** How fast-check prints a counterexample. */
   [fc.toStringMethod]?: () => string
 }
 
@@ -49,8 +49,8 @@ const method = fc.oneof(
 
 type Members = Record<string, fc.Arbitrary<string>>
 
-/** A part, a message or parameters with holes in them: every member is there, absent, or nonsense. */
-const holey = (members: Members, isMostlyWhole = false): fc.Arbitrary<string> =>
+/** A part, a message or parameters in which any member may be present, absent or invalid. */
+const withGaps = (members: Members, isMostlyWhole = false): fc.Arbitrary<string> =>
   objectOf(
     Object.entries(members).map(([name, value]) => [
       name,
@@ -75,7 +75,7 @@ function objectOf(members: [name: string, value: fc.Arbitrary<string | undefined
 const word = (...words: string[]) => fc.constantFrom(...words.map((text) => JSON.stringify(text)))
 
 const message = (isMostlyWhole: boolean): fc.Arbitrary<string> => {
-  const part = holey(
+  const part = withGaps(
     {
       kind: word('text'),
       type: word('text', 'file', 'data', 'image'),
@@ -90,18 +90,18 @@ const message = (isMostlyWhole: boolean): fc.Arbitrary<string> => {
     role: word('user', 'ROLE_USER'),
     parts: fc.array(part, { maxLength: 3 }).map((parts) => `[${parts.join(',')}]`),
   }
-  return holey(isMostlyWhole ? members : { ...members, taskId: word('nobody') }, isMostlyWhole)
+  return withGaps(isMostlyWhole ? members : { ...members, taskId: word('unknown') }, isMostlyWhole)
 }
 
 const send: Members = { configuration: fc.constant('{}'), messageId: word('beside') }
 
 const params = fc.oneof(
-  { weight: 3, arbitrary: holey({ message: message(false), ...send }) },
+  { weight: 3, arbitrary: withGaps({ message: message(false), ...send }) },
   {
     weight: 3,
-    arbitrary: holey({
-      id: word('nobody', ''),
-      taskId: word('nobody'),
+    arbitrary: withGaps({
+      id: word('unknown', ''),
+      taskId: word('unknown'),
       historyLength: fc.integer().map(String),
     }),
   },
@@ -112,19 +112,19 @@ type Call = { method: string; params: string }
 
 const call: fc.Arbitrary<Call> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ method, params }) },
-  // What callers mostly send, and mostly right.
+  // The most frequent calls, mostly valid.
   {
     weight: 1,
     arbitrary: fc.record({
       method: word('message/send', 'message/stream', 'SendMessage', 'SendStreamingMessage'),
-      params: holey({ message: message(true), ...send }, true),
+      params: withGaps({ message: message(true), ...send }, true),
     }),
   },
 )
 
 const jsonrpc = fc.oneof({ weight: 8, arbitrary: fc.constant('"2.0"') }, { weight: 1, arbitrary: json })
 
-// Mostly whole; sometimes members are missing, doubled, strange or in another order.
+// Mostly complete. Some lack members, repeat them, have unknown ones or another order.
 const frame = fc
   .record({
     values: fc.record({ call, jsonrpc, id, again: id }),
@@ -145,7 +145,7 @@ const frame = fc
 
 const encoder = new TextEncoder()
 
-/** What can happen to a text on its way to becoming a body. */
+/** What can happen to a text before it is a body. */
 const body: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 10, arbitrary: frame.map((text) => encoder.encode(text)) },
   {
@@ -171,15 +171,15 @@ const body: fc.Arbitrary<Uint8Array> = fc.oneof(
   },
 )
 
-const saidVersion = fc.constantFrom({}, { 'a2a-version': '0.3' }, { 'a2a-version': '1.0' })
+const versionHeader = fc.constantFrom({}, { 'a2a-version': '0.3' }, { 'a2a-version': '1.0' })
 
 /** @param types the content types that are sent */
 export const randomRequest = (types: readonly string[]): fc.Arbitrary<RandomRequest> =>
   fc
-    .record({ body, said: saidVersion, type: fc.constantFrom(...types) })
-    .map(({ body: bytes, said, type }) => ({
+    .record({ body, version: versionHeader, type: fc.constantFrom(...types) })
+    .map(({ body: bytes, version, type }) => ({
       body: bytes,
-      headers: { ...said, 'content-type': type },
+      headers: { ...version, 'content-type': type },
       [fc.toStringMethod]: () =>
-        `${JSON.stringify(Buffer.from(bytes).toString())} as ${type}, ${JSON.stringify(said)}`,
+        `${JSON.stringify(Buffer.from(bytes).toString())} as ${type}, ${JSON.stringify(version)}`,
     }))

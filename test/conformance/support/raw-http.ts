@@ -1,5 +1,5 @@
-// HTTP as it is on the wire: paths that nothing has normalised, headers as they came, bodies as bytes. `fetch` would tidy all
-// of them, and a test of a proxy must not.
+// HTTP without normalisation: paths, headers and bodies as they are on the wire. `fetch` would change all three, and a test
+// of a proxy must see them unchanged.
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 
@@ -11,20 +11,20 @@ export type Sent = {
 
 export type Answer = { status: number; headers: [name: string, value: string][]; body: Buffer }
 
-/** An answer whose body is read by the test. */
+/** An answer whose body the test reads. */
 export type OpenAnswer = Omit<Answer, 'body'> & {
-  /** The body so far, once it holds an event. */
+  /** The body so far, once it contains an event. */
   firstEvent(): Promise<string>
   /** The whole body, once it has ended. */
   whole(): Promise<Buffer>
-  hangUp(): void
+  disconnect(): void
 }
 
 const connections = new Agent({ keepAlive: true })
 
 export const closeConnections = () => connections.destroy()
 
-/** @param path with its query, sent as it is */
+/** @param path with its query, sent unchanged */
 export async function call(origin: string, path: string, sent: Sent = {}): Promise<Answer> {
   const incoming = await begin(origin, path, sent)
   return { status: incoming.statusCode ?? 0, headers: pairsOf(incoming), body: await buffer(incoming) }
@@ -33,25 +33,25 @@ export async function call(origin: string, path: string, sent: Sent = {}): Promi
 export async function open(origin: string, path: string, sent: Sent = {}): Promise<OpenAnswer> {
   const incoming = await begin(origin, path, sent)
   const chunks = incoming[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>
-  const heard: Buffer[] = []
+  const received: Buffer[] = []
   const listen = async (): Promise<boolean> => {
     const { done, value } = await chunks.next()
-    if (value !== undefined) heard.push(value)
+    if (value !== undefined) received.push(value)
     return done !== true
   }
   return {
     status: incoming.statusCode ?? 0,
     headers: pairsOf(incoming),
     async firstEvent() {
-      // Where the chunks end is the road's own affair.
-      while (!Buffer.concat(heard).includes('\n\n') && (await listen()));
-      return Buffer.concat(heard).toString()
+      // The boundaries of chunks may differ between targets.
+      while (!Buffer.concat(received).includes('\n\n') && (await listen()));
+      return Buffer.concat(received).toString()
     },
     async whole() {
       while (await listen());
-      return Buffer.concat(heard)
+      return Buffer.concat(received)
     },
-    hangUp: () => void incoming.destroy(),
+    disconnect: () => void incoming.destroy(),
   }
 }
 

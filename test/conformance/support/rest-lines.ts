@@ -1,11 +1,11 @@
-// HTTP+JSON as callers of the two lines write it: 0.3 below /v1 and in the names of its protocol buffers.
+// HTTP+JSON requests of A2A 1.0 and 0.3. 0.3 has the prefix /v1 and the names of its protocol buffers.
 export type RestLine = {
   name: string
   base: string
   headers: Record<string, string>
   send(text: string, options?: { wait?: boolean | undefined }): object
   pushConfig(taskId: string, id: string): object
-  /** What the official SDK says to the same mistakes. */
+  /** The errors of the official SDK for the same mistakes. */
   errors: { notFound: string; notCancelable: string; invalid: string }
   shapes: { config: string; canceled: string }
 }
@@ -15,7 +15,7 @@ export const REST_1_0: RestLine = {
   base: '',
   headers: { 'a2a-version': '1.0' },
   send: (text, { wait = true } = {}) => ({
-    message: { messageId: `said-${text}`, role: 'ROLE_USER', parts: [{ text }] },
+    message: { messageId: `message-${text}`, role: 'ROLE_USER', parts: [{ text }] },
     configuration: { returnImmediately: !wait },
   }),
   pushConfig: (taskId, id) => ({ taskId, id, url: 'https://example.com/hook', token: 'of the hook' }),
@@ -32,7 +32,7 @@ export const REST_0_3: RestLine = {
   base: '/v1',
   headers: {},
   send: (text, { wait = true } = {}) => ({
-    message: { messageId: `said-${text}`, role: 'ROLE_USER', content: [{ text }] },
+    message: { messageId: `message-${text}`, role: 'ROLE_USER', content: [{ text }] },
     configuration: { blocking: wait },
   }),
   pushConfig: (taskId, id) => ({
@@ -40,6 +40,6 @@ export const REST_0_3: RestLine = {
     pushNotificationConfig: { id, url: 'https://example.com/hook', token: 'of the hook' },
   }),
   errors: { notFound: '-32001', notCancelable: '-32002', invalid: '-32602' },
-  // The older protocol buffers spell it so.
+  // The spelling of the older protocol buffers.
   shapes: { config: 'name pushNotificationConfig', canceled: 'task cancelled' },
 }

@@ -1,16 +1,16 @@
-// What errands of either client need: a stream read to its end, and an error as part of the story.
+// Helpers for the scenarios of both clients: read a stream to its end, and return an error as a value.
 
-/** @param atFirst done once, when the first event is there */
+/** @param atFirst called once, after the first event */
 export async function all<Event>(
   events: AsyncIterable<Event>,
   atFirst?: () => Promise<void>,
 ): Promise<Event[]> {
-  const heard: Event[] = []
+  const received: Event[] = []
   for await (const event of events) {
-    heard.push(event)
-    if (heard.length === 1) await atFirst?.()
+    received.push(event)
+    if (received.length === 1) await atFirst?.()
   }
-  return heard
+  return received
 }
 
 export async function caught(promise: Promise<unknown>): Promise<unknown> {

@@ -1,16 +1,16 @@
-// The two roads to one agent, straight to its socket and through the control plane, with one way to walk both.
+// Two ways to reach an agent: directly at its socket, and through the control plane. Both have the same interface.
 import type { ConformanceAgent } from '../agents/conformance-agent.ts'
 import { type Answer, call, open, type OpenAnswer, type Sent } from './raw-http.ts'
 
-export type Road = {
+export type Target = {
   kind: 'direct' | 'proxied'
   agent: ConformanceAgent
   origin: string
-  /** Where JSON-RPC is posted; HTTP+JSON paths are appended to `rest`. */
+  /** JSON-RPC is posted to `jsonRpc`; paths of HTTP+JSON are appended to `rest`. */
   paths: { jsonRpc: string; rest: string }
-  /** What this road's keeper asks for. */
+  /** Headers that every request to this target needs. */
   headers: Record<string, string>
-  /** A JSON-RPC call: an object, or a body as it is. */
+  /** A JSON-RPC call: an object, or a raw body. */
   rpc(body: object | string | Uint8Array, headers?: Record<string, string>): Promise<Answer>
   openRpc(body: object, headers?: Record<string, string>): Promise<OpenAnswer>
   /** An HTTP+JSON call: `POST /message:send`. */
@@ -20,9 +20,9 @@ export type Road = {
 
 export type RestSent = { json?: unknown; body?: string | Uint8Array; headers?: Record<string, string> }
 
-export function directRoad(agent: ConformanceAgent): Road {
+export function directTarget(agent: ConformanceAgent): Target {
   const { authority, paths } = agent
-  return createRoad({
+  return createTarget({
     kind: 'direct',
     agent,
     origin: `http://${authority}`,
@@ -31,28 +31,28 @@ export function directRoad(agent: ConformanceAgent): Road {
   })
 }
 
-export function proxiedRoad(agent: ConformanceAgent, origin: string, door: string, token: string): Road {
-  return createRoad({
+export function proxiedTarget(agent: ConformanceAgent, origin: string, path: string, token: string): Target {
+  return createTarget({
     kind: 'proxied',
     agent,
     origin,
-    paths: { jsonRpc: door, rest: door },
+    paths: { jsonRpc: path, rest: path },
     headers: { authorization: `Bearer ${token}` },
   })
 }
 
-function createRoad(given: Pick<Road, 'kind' | 'agent' | 'origin' | 'paths' | 'headers'>): Road {
-  const { headers: own, origin, paths } = given
+function createTarget(given: Pick<Target, 'kind' | 'agent' | 'origin' | 'paths' | 'headers'>): Target {
+  const { headers: required, origin, paths } = given
   const rpcSent = (body: object | string | Uint8Array, headers: Record<string, string> = {}): Sent => ({
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers, ...own },
+    headers: { 'content-type': 'application/json', ...headers, ...required },
     body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
   })
   const restSent = (restCall: string, { json, body, headers }: RestSent = {}): [string, Sent] => {
     const [method = '', tail = ''] = restCall.split(' ')
     const sent = json === undefined ? body : JSON.stringify(json)
     const type: Record<string, string> = sent === undefined ? {} : { 'content-type': 'application/json' }
-    return [`${paths.rest}${tail}`, { method, headers: { ...type, ...headers, ...own }, body: sent }]
+    return [`${paths.rest}${tail}`, { method, headers: { ...type, ...headers, ...required }, body: sent }]
   }
   return {
     ...given,

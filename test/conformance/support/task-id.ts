@@ -1,4 +1,4 @@
-// The id of the task that an answer is about, in either line and binding.
+// The task id in an answer, for either version and binding.
 import { type Answer, jsonOf } from './raw-http.ts'
 
 type Tree = { [name: string]: Tree | undefined } & { id?: string }

@@ -1,5 +1,5 @@
-// Where the control plane runs: as the Node server in a process of its own, or as the Worker in workerd. Both over real
-// sockets, a real Postgres and the same emulated Fly.
+// Starts the control plane: as the Node server in its own process, or as the Worker in workerd. Both over real sockets, a
+// real Postgres and the same emulated Fly.
 import type { Program } from '../../../lib/emulator/guests/host.ts'
 import { createPostgresDatabase } from '../../support/database.ts'
 import { startLoopbackFly } from '../../support/loopback-fly.ts'
@@ -8,14 +8,14 @@ import { startServer } from '../../support/server.ts'
 import { ADMIN_TOKEN, startWorkerFixture } from '../../support/worker.ts'
 import { bundleWorker } from '../../support/worker-bundle.ts'
 
-export type Place = { url: string; token: string; close(): Promise<void> }
+export type ControlPlane = { url: string; token: string; close(): Promise<void> }
 
-export type OpenPlace = (programs: Record<string, Program>) => Promise<Place>
+export type StartControlPlane = (programs: Record<string, Program>) => Promise<ControlPlane>
 
-/** Long runs ask more than anybody should be allowed to. */
+/** No rate limit: a long run sends more than a caller may. */
 const SETTINGS = { A2A_RATE_PER_MINUTE: '0' }
 
-export const openNodePlace: OpenPlace = async (programs) => {
+export const startNode: StartControlPlane = async (programs) => {
   const fly = await startLoopbackFly(programs)
   const [port = 0] = await freePorts(1)
   const url = `http://127.0.0.1:${port}`
@@ -34,14 +34,14 @@ export const openNodePlace: OpenPlace = async (programs) => {
     async close() {
       await server.end('SIGTERM')
       await fly.close()
-      // What a process of ours wrote to stderr is of interest, whatever the tests say.
+      // Errors that the server logged are shown even if the tests pass.
       if (server.printed.stderr !== '') console.log(server.printed.stderr)
     },
   }
 }
 
-export const openWorkerPlace: OpenPlace = async (programs) => {
+export const startWorker: StartControlPlane = async (programs) => {
   const bundle = await bundleWorker({ minify: true })
-  const place = await startWorkerFixture(bundle.code, programs, SETTINGS)
-  return { url: place.url, token: ADMIN_TOKEN, close: () => place.close() }
+  const controlPlane = await startWorkerFixture(bundle.code, programs, SETTINGS)
+  return { url: controlPlane.url, token: ADMIN_TOKEN, close: () => controlPlane.close() }
 }

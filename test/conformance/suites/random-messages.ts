@@ -1,22 +1,22 @@
-// Random requests, answers, streams and paths: whatever the bytes, they come out of us as they went in. The one exception is
-// what we are documented to add to a message that lacks it.
+// Random requests, answers, streams and paths pass through the proxy unchanged. The one exception: the proxy adds the
+// documented members to a message that lacks them.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CASE, type Heard } from '../agents/scripted-agent.ts'
+import { CASE, type ReceivedRequest } from '../agents/scripted-agent.ts'
 import { show } from '../support/compare.ts'
-import { expectCompleted, incomplete } from '../support/injection.ts'
+import { expectCompleted, lacksMembers } from '../support/injection.ts'
 import { randomRequest, type RandomRequest } from '../support/random-requests.ts'
 import { randomAnswer, randomStream, randomTail } from '../support/random-answers.ts'
-import type { Road } from '../support/targets.ts'
-import { patience, runs } from '../support/property-config.ts'
-import type { Stage } from '../support/fixture.ts'
+import type { Target } from '../support/targets.ts'
+import { timeoutMs, propertyOptions } from '../support/property-config.ts'
+import type { Fixture } from '../support/fixture.ts'
 import { type Answer, headerOf, jsonOf } from '../support/raw-http.ts'
 
 const TYPES = ['application/json', 'application/json; charset=utf-8', 'application/a2a+json', 'text/plain']
 
-export function random(stage: Stage): void {
-  const heard = async (road: Road, { body, headers }: RandomRequest): Promise<Heard> => {
-    const { result } = jsonOf(await road.rpc(body, headers)) as { result: Heard }
+export function random(fixture: Fixture): void {
+  const received = async (target: Target, { body, headers }: RandomRequest): Promise<ReceivedRequest> => {
+    const { result } = jsonOf(await target.rpc(body, headers)) as { result: ReceivedRequest }
     const kept = result.headers.filter(([name]) => Object.hasOwn(headers, name))
     return { ...result, headers: kept }
   }
@@ -24,71 +24,71 @@ export function random(stage: Stage): void {
   test(
     'random requests reach the agent as they are, or completed as documented',
     async () => {
-      const [direct, proxied] = stage.roads('puppet')
+      const [direct, proxied] = fixture.targets('scripted')
       await fc.assert(
         fc.asyncProperty(randomRequest(TYPES), async (request) => {
-          const [measure, arrived] = [await heard(direct, request), await heard(proxied, request)]
-          const sent = incomplete(request)
-          expect({ ...arrived, body: '' }).toEqual({ ...measure, body: '' })
-          if (sent === undefined) expect(arrived.body).toBe(measure.body)
+          const [expected, arrived] = [await received(direct, request), await received(proxied, request)]
+          const sent = lacksMembers(request)
+          expect({ ...arrived, body: '' }).toEqual({ ...expected, body: '' })
+          if (sent === undefined) expect(arrived.body).toBe(expected.body)
           else expectCompleted(sent, Buffer.from(arrived.body, 'base64'))
         }),
-        runs,
+        propertyOptions,
       )
     },
-    patience,
+    timeoutMs,
   )
 
   test.each(['v1.0', 'v0.3'] as const)(
     'random requests are answered by %s as they would be directly',
     async (role) => {
-      const [direct, proxied] = stage.roads(role)
+      const [direct, proxied] = fixture.targets(role)
       await fc.assert(
         fc.asyncProperty(randomRequest(['application/json']), async (request) => {
-          // What we complete, the agent would have refused.
-          if (incomplete(request) !== undefined) return
+          // The agent refuses what the proxy completes, so the answers differ.
+          if (lacksMembers(request) !== undefined) return
           const { body, headers } = request
-          const [measure, answer] = [await direct.rpc(body, headers), await proxied.rpc(body, headers)]
-          if (isPage(measure)) expectSpokenFor(answer, measure)
-          else if (holdsCard(measure)) expect(answer.status).toBe(measure.status)
-          else expect(show(proxied, [answer])).toEqual(show(direct, [measure]))
+          const [expected, answer] = [await direct.rpc(body, headers), await proxied.rpc(body, headers)]
+          if (isPage(expected)) expectReplacementError(answer, expected)
+          else if (holdsCard(expected)) expect(answer.status).toBe(expected.status)
+          else expect(show(proxied, [answer])).toEqual(show(direct, [expected]))
         }),
-        runs,
+        propertyOptions,
       )
     },
-    patience,
+    timeoutMs,
   )
 
   test(
     'random answers come back as they are',
     async () => {
-      const [direct, proxied] = stage.roads('puppet')
+      const [direct, proxied] = fixture.targets('scripted')
       let count = 0
       await fc.assert(
         fc.asyncProperty(randomAnswer, async (script) => {
           const name = `random ${count++}`
-          stage.puppet.play(name, script)
-          const ask = (road: Road) => road.rpc({ jsonrpc: '2.0', id: 1, method: 'x' }, { [CASE]: name })
-          const [measure, answer] = [await ask(direct), await ask(proxied)]
-          expect(measure.body.equals(Buffer.concat(script.chunks))).toBe(true)
-          expect(show(proxied, [answer])).toEqual(show(direct, [measure]))
+          fixture.scripted.play(name, script)
+          const ask = (target: Target) => target.rpc({ jsonrpc: '2.0', id: 1, method: 'x' }, { [CASE]: name })
+          const [expected, answer] = [await ask(direct), await ask(proxied)]
+          expect(expected.body.equals(Buffer.concat(script.chunks))).toBe(true)
+          expect(show(proxied, [answer])).toEqual(show(direct, [expected]))
         }),
-        runs,
+        propertyOptions,
       )
     },
-    patience,
+    timeoutMs,
   )
 
   test(
     'random streams, cut into random chunks, come back as they are',
     async () => {
-      const [, proxied] = stage.roads('puppet')
+      const [, proxied] = fixture.targets('scripted')
       let count = 0
       await fc.assert(
         fc.asyncProperty(randomStream, async (chunks) => {
           const name = `stream ${count++}`
           const headers = { 'content-type': 'text/event-stream; charset=utf-8' }
-          stage.puppet.play(name, { status: 200, headers, chunks })
+          fixture.scripted.play(name, { status: 200, headers, chunks })
           const answer = await proxied.rpc(
             { jsonrpc: '2.0', id: 1, method: 'message/stream' },
             { [CASE]: name },
@@ -97,16 +97,16 @@ export function random(stage: Stage): void {
           expect(answer.body.equals(Buffer.concat(chunks))).toBe(true)
           expect(headerOf(answer, 'content-type')).toBe(headers['content-type'])
         }),
-        runs,
+        propertyOptions,
       )
     },
-    patience,
+    timeoutMs,
   )
 
   test(
     'random HTTP+JSON calls reach the agent with their raw path, query and body',
     async () => {
-      const [direct, proxied] = stage.roads('puppet')
+      const [direct, proxied] = fixture.targets('scripted')
       const anything = fc.record({
         method: fc.constantFrom('GET', 'POST', 'DELETE'),
         tail: randomTail,
@@ -115,28 +115,28 @@ export function random(stage: Stage): void {
       await fc.assert(
         fc.asyncProperty(anything, async ({ bytes, method, tail }) => {
           const sent = method === 'POST' ? { body: bytes } : {}
-          const ask = async (road: Road) =>
-            (jsonOf(await road.rest(`${method} ${tail}`, sent)) as { result: Heard }).result
-          const [measure, arrived] = [await ask(direct), await ask(proxied)]
+          const ask = async (target: Target) =>
+            (jsonOf(await target.rest(`${method} ${tail}`, sent)) as { result: ReceivedRequest }).result
+          const [expected, arrived] = [await ask(direct), await ask(proxied)]
           expect([arrived.method, arrived.path, arrived.body]).toEqual([
-            measure.method,
-            measure.path,
-            measure.body,
+            expected.method,
+            expected.path,
+            expected.body,
           ])
         }),
-        runs,
+        propertyOptions,
       )
     },
-    patience,
+    timeoutMs,
   )
 }
 
 const isPage = (answer: Answer) => !/json|event-stream/.test(headerOf(answer, 'content-type') ?? '')
 
-/** The one result that we change. */
+/** The only result that the proxy changes. */
 const holdsCard = (answer: Answer) => answer.body.includes('"defaultInputModes"')
 
-function expectSpokenFor(answer: Answer, page: Answer): void {
+function expectReplacementError(answer: Answer, page: Answer): void {
   expect(answer.status).toBe(page.status >= 500 || page.status === 401 ? 502 : page.status)
   expect(jsonOf(answer)).toMatchObject({ jsonrpc: '2.0', error: { code: -32603 } })
 }
