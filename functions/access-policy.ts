@@ -1,13 +1,13 @@
-// Every door and what it asks of its callers: the one table of who may do what. A door that is not in it is closed
-// (functions/middleware/authorize.ts), and a test walks it with every kind of caller.
+// The access policy: every route with the permission that it requires. A route without a row is refused
+// (functions/middleware/authorize.ts), and test/behaviour/access.test.ts calls every route as every kind of caller.
 import type { RouteAccess } from '../lib/auth/authorize.ts'
 import type { Scope } from '../lib/auth/scopes.ts'
 
 /**
- * `anybody` needs no credential. `agent`: a workspace's own token, which the verb checks together with what it allows. `signed`:
- * the signature of another system, which the verb checks over the body.
+ * `public`: no credential. `agent`: a workspace's own token, which the handler's verb checks in the statement that it permits.
+ * `signed`: another system's signature over the body, which the verb checks.
  */
-export type RoutePolicy = RouteAccess | 'anybody' | 'agent' | 'signed'
+export type RoutePolicy = RouteAccess | 'public' | 'agent' | 'signed'
 
 const workspace = (scope: Scope | 'none', agent: RouteAccess['agent']): RouteAccess => ({
   scope,
@@ -16,20 +16,20 @@ const workspace = (scope: Scope | 'none', agent: RouteAccess['agent']): RouteAcc
 })
 const all = (scope: Scope): RouteAccess => ({ scope, about: 'all', agent: 'none' })
 
-/** A2A over JSON-RPC and HTTP+JSON, whatever the HTTP method (functions/routes/a2a/handler.ts). */
+/** A2A over JSON-RPC and HTTP+JSON, for every HTTP method (functions/routes/a2a/handler.ts). */
 export const A2A_POLICY = workspace('operate', 'peer')
 
-/** Who passes here may also be told of it in events. */
+/** Also required for events that only administrators may see. */
 export const AUDIT_POLICY = all('admin')
 
 export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
-  'GET /': 'anybody',
-  'GET /docs': 'anybody',
-  'GET /openapi.json': 'anybody',
-  'GET /health': 'anybody',
-  'GET /healthz': 'anybody',
-  'GET /livez': 'anybody',
-  'GET /readyz': 'anybody',
+  'GET /': 'public',
+  'GET /docs': 'public',
+  'GET /openapi.json': 'public',
+  'GET /health': 'public',
+  'GET /healthz': 'public',
+  'GET /livez': 'public',
+  'GET /readyz': 'public',
 
   'POST /registry/register': 'agent',
   'POST /registry/heartbeat': 'agent',
@@ -55,7 +55,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /workspaces/:id/.well-known/agent-card.json': workspace('read', 'peer'),
   'GET /workspaces/:id/.well-known/agent.json': workspace('read', 'peer'),
   'GET /workspaces/:id/messages': workspace('read', 'self'),
-  // Also whoever sent it.
+  // The verb decides: the sender of a message may read it too.
   'GET /workspaces/:id/messages/:message': workspace('read', 'verb'),
   'GET /workspaces/:id/messages/:message/response': workspace('read', 'verb'),
 
@@ -86,7 +86,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /workspaces/:id/hooks/:hook/rotate': workspace('operate', 'none'),
   'POST /webhooks/workspaces/:id/:hook': 'signed',
 
-  // Whoever has a workspace's token may read its secrets: making one is more than operating it.
+  // A workspace token can read the workspace's secrets, so making one requires more than `operate`.
   'GET /workspaces/:id/tokens': workspace('operate', 'self'),
   'POST /workspaces/:id/tokens': workspace('admin', 'self'),
   'DELETE /workspaces/:id/tokens/:token': workspace('operate', 'self'),
@@ -95,11 +95,11 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /tokens': all('admin'),
   'DELETE /tokens/:id': all('admin'),
 
-  // Of what is for admins only (lib/events/event-types.ts), nothing to those who may not read the audit.
+  // Events for administrators only (lib/events/event-types.ts) require AUDIT_POLICY as well.
   'GET /events': { scope: 'read', about: 'list', agent: 'none' },
   'GET /events/:id': workspace('read', 'self'),
 
-  // What an endpoint is told is about all workspaces.
+  // An endpoint receives events of all workspaces.
   'POST /webhook-endpoints': all('admin'),
   'GET /webhook-endpoints': all('admin'),
   'GET /webhook-endpoints/:endpoint': all('admin'),
@@ -123,7 +123,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /rollouts/:id/resume': all('operate'),
   'POST /rollouts/:id/rollback': all('operate'),
 
-  // Signed by who sends it, over the body (functions/routes/registry-webhooks.ts).
+  // The forge signs the body (functions/routes/registry-webhooks.ts).
   'POST /webhooks/github': 'signed',
   'POST /webhooks/gitea': 'signed',
 }

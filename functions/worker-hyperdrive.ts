@@ -1,10 +1,10 @@
-// Cloudflare entry, with any Postgres through Hyperdrive as the database: wrangler.toml's environment `hyperdrive`. Node-postgres
-// needs Node's API, which is why this is an entry of its own.
+// The Cloudflare entry with any Postgres through Hyperdrive as its database: wrangler.toml's environment `hyperdrive`. It is a
+// separate entry because node-postgres needs Node's API.
 import { connectHyperdrive, onConnection } from '../drizzle/drivers/hyperdrive.ts'
 import { ConfigError } from '../lib/config/config.ts'
 import { createWorker } from './worker/create-worker.ts'
 
-/** What Cloudflare binds: https://developers.cloudflare.com/hyperdrive/. */
+/** The Hyperdrive binding: https://developers.cloudflare.com/hyperdrive/. */
 type Binding = { connectionString: string }
 
 export default createWorker({

@@ -1,4 +1,4 @@
-// Cloudflare entry, with Neon over HTTP as the database: the Worker that wrangler.toml deploys.
+// The Cloudflare entry with Neon over HTTP as its database: what wrangler.toml deploys.
 import { connectNeon } from '../drizzle/drivers/neon.ts'
 import { createWorker } from './worker/create-worker.ts'
 

@@ -1,7 +1,7 @@
-// What middleware hands to routes. Services are not here: routes are made with them.
+// Variables that middleware sets on Hono's context for handlers. Services are not among them: routes are created with them.
 import type { Caller } from '../../lib/auth/caller.ts'
 
-/** The door that a request is for, as the table of doors names it, and the workspace in its path. */
+/** The route that a request matches, by its name in the access policy, and the workspace id in its path. */
 export type RequestedRoute = { name: string; workspaceId: string | undefined }
 
-export type AppEnv = { Variables: { requestId: string; caller: Caller; door?: RequestedRoute } }
+export type AppEnv = { Variables: { requestId: string; caller: Caller; route?: RequestedRoute | undefined } }

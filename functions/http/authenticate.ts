@@ -1,27 +1,27 @@
-// Bearer → caller. Closed unless a token matches, with one exception that the entry has to ask for: a server that listens
-// on loopback alone, has no ADMIN_TOKEN and no Fly but the emulator is open to this computer, and to nothing that a browser or
-// a tunnel relays.
+// Authentication: from the bearer token of a request to its caller. Every request needs a valid token, except on a server that
+// listens on loopback only, without ADMIN_TOKEN and with the embedded emulator: programs on the same computer need none.
 import type { Context } from 'hono'
 import { identifyAgent } from '../../lib/auth/authenticate-agent.ts'
-import { hashToken, matchesAny } from '../../lib/auth/token.ts'
 import type { Caller } from '../../lib/auth/caller.ts'
+import { hashToken, matchesAny } from '../../lib/auth/token.ts'
 import type { Config } from '../../lib/config/config.ts'
-import { DomainError } from '../../lib/platform/errors.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
+import { DomainError } from '../../lib/platform/errors.ts'
 import { identifyApiToken, isApiToken } from '../../lib/tokens/api-tokens.ts'
-import { recordInvalidToken, invalidToken, throttleInvalidTokens } from './invalid-tokens.ts'
+import { invalidToken, recordInvalidToken, throttleInvalidTokens } from './invalid-tokens.ts'
+import type { RequestInfo } from './request-info.ts'
 
-const bearer = (authorization: string | undefined) =>
+const tokenOf = (authorization: string | undefined) =>
   /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
 
-/** The token of an `Authorization: Bearer` header; schemes are case-insensitive. */
-export const bearerOf = (c: Context): string | undefined => bearer(c.req.header('authorization'))
+/** The token of an `Authorization: Bearer` header. The scheme is case-insensitive. */
+export const bearerOf = (c: Context): string | undefined => tokenOf(c.req.header('authorization'))
 
-const CLOSED =
-  'this server is closed until ADMIN_TOKEN is set (openssl rand -base64 32), or, on loopback only, ANONYMOUS_LOOPBACK=true, which lets every program on this computer use the Fly token'
+const NOT_CONFIGURED =
+  'this server refuses all requests until ADMIN_TOKEN is set (openssl rand -base64 32), or, on loopback only, ANONYMOUS_LOOPBACK=true, which lets every program on this computer use the Fly token'
 
 export type Exposure = {
-  /** The server listens on loopback only, so that whoever reaches it directly sits at this computer. */
+  /** The server listens on loopback only, so every direct client runs on this computer. */
   loopback: boolean
 }
 
@@ -34,30 +34,18 @@ export const allowsAnonymous = (
   { loopback }: Exposure,
 ): boolean => adminTokens.length === 0 && loopback && (fly.emulator || anonymousLoopback || moleculeCompat)
 
-/** What a request tells of who sent it, on any runtime. */
-export type RequestInfo = {
-  header: (name: string) => string | undefined
-  /** The host name that was asked for, without a port. */
-  hostname: () => string
-  /** Where it comes from (functions/http/client-address.ts). */
-  address: () => string
-}
-
-export type Authenticate = (knock: RequestInfo) => Caller | Promise<Caller>
+export type Authenticate = (request: RequestInfo) => Caller | Promise<Caller>
 
 /**
- * How a server identifies its callers. What was found is kept for seconds, under the whole header: to find an entry a hash
- * of all of it must fit, so the time it takes tells nothing about a token.
+ * Identified callers are cached for seconds by their whole `Authorization` header.
  * @throws DomainError `misconfigured`, `unauthenticated`, `forbidden`, `rate_limited`
  */
-export function createAuthenticator(services: Services, openness: Exposure): Authenticate {
+export function createAuthenticator(services: Services, exposure: Exposure): Authenticate {
   const { config } = services
   const { adminTokens } = config
-  const open = allowsAnonymous(config, openness)
+  const isAnonymousAllowed = allowsAnonymous(config, exposure)
 
-  async function read(authorization: string): Promise<Caller | undefined> {
-    const token = bearer(authorization)
-    if (token === undefined) return undefined
+  async function identify(token: string): Promise<Caller | undefined> {
     const [digest = '', ...accepted] = await Promise.all([token, ...adminTokens].map(hashToken))
     if (matchesAny(digest, accepted)) return { kind: 'admin' }
     if (isApiToken(token)) return identifyApiToken(services, token)
@@ -65,22 +53,9 @@ export function createAuthenticator(services: Services, openness: Exposure): Aut
     return agent === undefined ? undefined : { kind: 'workspace', workspaceId: agent.workspaceId }
   }
 
-  return (knock) => {
-    if (adminTokens.length === 0 && !open) {
-      throw new DomainError('misconfigured', CLOSED)
-    }
-    const authorization = knock.header('authorization')
-    if (bearer(authorization) === undefined || authorization === undefined) {
-      if (!open) throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
-      refuseRelayed(knock)
-      return ANYBODY_HERE
-    }
-    return services.callers.peek(authorization) ?? known(authorization, knock.address())
-  }
-
-  async function known(authorization: string, address: string): Promise<Caller> {
+  async function lookUp(authorization: string, token: string, address: string): Promise<Caller> {
     throttleInvalidTokens(services, authorization, address)
-    const caller = await services.callers.load(authorization, () => read(authorization))
+    const caller = await services.callers.load(authorization, () => identify(token))
     if (caller !== undefined) {
       services.failedAttempts.recordValid(authorization)
       return caller
@@ -88,17 +63,32 @@ export function createAuthenticator(services: Services, openness: Exposure): Aut
     recordInvalidToken(services, authorization, address)
     throw invalidToken()
   }
+
+  return (request) => {
+    if (adminTokens.length === 0 && !isAnonymousAllowed) {
+      throw new DomainError('misconfigured', NOT_CONFIGURED)
+    }
+    const authorization = request.header('authorization')
+    const token = tokenOf(authorization)
+    if (token === undefined || authorization === undefined) {
+      if (!isAnonymousAllowed)
+        throw new DomainError('unauthenticated', "send 'Authorization: Bearer <token>'")
+      rejectRelayed(request)
+      return ANONYMOUS
+    }
+    return services.callers.peek(authorization) ?? lookUp(authorization, token, request.address())
+  }
 }
 
-const ANYBODY_HERE: Caller = { kind: 'admin' }
+const ANONYMOUS: Caller = { kind: 'admin' }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 /**
- * An open door is for programs on this computer. A tunnel or a rebound DNS name shows in the host name, a web page in the
- * headers that browsers add to what other sites send.
+ * Anonymous access is for programs on this computer. The host name reveals a tunnel or DNS rebinding; `Origin` and
+ * `Sec-Fetch-Site` reveal a web page of another site.
  */
-function refuseRelayed({ header, hostname }: RequestInfo): void {
+function rejectRelayed({ header, hostname }: RequestInfo): void {
   if (!LOOPBACK.test(hostname())) {
     throw new DomainError(
       'unauthenticated',
@@ -106,8 +96,8 @@ function refuseRelayed({ header, hostname }: RequestInfo): void {
     )
   }
   const origin = header('origin')
-  const foreign = origin !== undefined && !LOOPBACK.test(hostOf(origin))
-  if (header('sec-fetch-site') === 'cross-site' || foreign) {
+  const isForeign = origin !== undefined && !LOOPBACK.test(hostOf(origin))
+  if (header('sec-fetch-site') === 'cross-site' || isForeign) {
     throw new DomainError('forbidden', 'requests from web pages need ADMIN_TOKEN')
   }
 }

@@ -1,12 +1,12 @@
-// Callers whose token was wrong, at every door that asks for one: told from memory, slowed down by address, and logged now and
-// then (lib/auth/failed-attempts.ts).
-import { DomainError } from '../../lib/platform/errors.ts'
+// Invalid tokens, on every route that takes one: answered from memory, throttled by client address, and logged at intervals
+// (lib/auth/failed-attempts.ts).
 import type { Services } from '../../lib/control-plane/services.ts'
+import { DomainError } from '../../lib/platform/errors.ts'
 
-/** How often an address's wrong tokens are logged: the first, and each so-many-th. */
+/** Invalid tokens of one address are logged at the first one and at each multiple of this number. */
 const LOG_EVERY = 30
 
-/** @throws DomainError `unauthenticated` for a credential that was wrong a moment ago; `rate_limited` */
+/** @throws DomainError `unauthenticated` for a credential that was invalid seconds ago; `rate_limited` */
 export function throttleInvalidTokens(services: Services, credential: string, address: string): void {
   if (services.failedAttempts.isKnownWrong(credential)) throw invalidToken()
   waitAfterGuesses(services, credential, address)
@@ -16,7 +16,7 @@ export function throttleInvalidTokens(services: Services, credential: string, ad
 export function waitAfterGuesses({ failedAttempts }: Services, credential: string, address: string): void {
   const seconds = failedAttempts.mustWait(address, credential)
   if (seconds === undefined) return
-  throw new DomainError('rate_limited', 'too many wrong tokens from this address: wait', {
+  throw new DomainError('rate_limited', 'too many invalid tokens from this address: wait', {
     retryAfterSeconds: seconds,
   })
 }
@@ -27,7 +27,7 @@ export function recordInvalidToken(
   address: string,
 ): void {
   const count = failedAttempts.note(address, credential)
-  if (count === 1 || count % LOG_EVERY === 0) log('warn', 'wrong tokens', { address, count })
+  if (count === 1 || count % LOG_EVERY === 0) log('warn', 'invalid tokens', { address, count })
 }
 
 export const invalidToken = () => new DomainError('unauthenticated', 'this token is not valid')

@@ -1,5 +1,5 @@
-// The one mapping from failures to HTTP: RFC 9457 problem documents. A new ErrorCode without a row does not compile.
-// Molecule's clients read `error`, a string, on failures, so it stands beside the standard members (molecule.md §2.1).
+// The mapping from failures to HTTP: RFC 9457 problem documents. A new ErrorCode without a row does not compile.
+// Molecule's clients read the string `error` on failures, so it is added to the standard members (docs/facts/molecule.md §2.1).
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from '@hono/zod-openapi'
@@ -12,24 +12,24 @@ const PROBLEMS: Record<
   ErrorCode,
   { status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 405 | 415 | 422 | 429 | 500 | 503; title: string }
 > = {
-  invalid_input: { status: 400, title: 'The input is not valid' },
+  invalid_input: { status: 400, title: 'Invalid input' },
   too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'The body has the wrong type' },
+  unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   unauthenticated: { status: 401, title: 'No valid credential' },
   forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
-  gone: { status: 410, title: 'No longer there' },
-  conflict: { status: 409, title: 'Not possible now' },
+  gone: { status: 410, title: 'No longer available' },
+  conflict: { status: 409, title: 'Conflict with the current state' },
   confirmation_required: { status: 409, title: 'Confirmation required' },
-  idempotency_mismatch: { status: 422, title: 'The key belongs to another request' },
+  idempotency_mismatch: { status: 422, title: 'Idempotency key used for another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
-  method_not_allowed: { status: 405, title: 'Not a method of this address' },
-  unavailable: { status: 503, title: 'Not available now' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  unavailable: { status: 503, title: 'Temporarily unavailable' },
   misconfigured: { status: 503, title: 'The server is not configured' },
-  internal: { status: 500, title: 'A mistake of ours' },
+  internal: { status: 500, title: 'Internal server error' },
 }
 
-/** The schema of every failure's body, for the API description. */
+/** The body of every failure. */
 export const Problem = z
   .object({
     type: z.string(),
@@ -43,12 +43,12 @@ export const Problem = z
   })
   .openapi('Problem')
 
-/** Any thrown value as a DomainError; what is not one of ours is `internal`, and its cause goes to the log only. */
+/** Any thrown value as a DomainError. An unknown one becomes `internal`; its cause goes to the log only. */
 export function toDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error
   if (error instanceof HTTPException) return fromHttpException(error)
-  const refused = error instanceof ProxyError ? fromProxyError(error) : undefined
-  if (refused !== undefined) return refused
+  const proxied = error instanceof ProxyError ? fromProxyError(error) : undefined
+  if (proxied !== undefined) return proxied
   const stale = staleReadsOf(error)
   if (stale !== undefined) return new DomainError('misconfigured', stale.message)
   if (isDatabaseUnavailable(error)) {
@@ -57,7 +57,7 @@ export function toDomainError(error: unknown): DomainError {
       retryAfterSeconds: 5,
     })
   }
-  return new DomainError('internal', 'an unexpected error; the log has its cause under this request id', {
+  return new DomainError('internal', 'unexpected error; the server log has its cause under this request id', {
     cause: error,
   })
 }
@@ -70,7 +70,7 @@ const CODES: Partial<Record<ProxyReason, ErrorCode>> = {
   TOO_MANY_MESSAGES_WAITING: 'rate_limited',
 }
 
-// A message that could not be taken for its workspace, at a door that is not A2A's.
+// Routes other than A2A accept messages too (delegations, hooks), and answer as the rest of the API does.
 function fromProxyError(error: ProxyError): DomainError | undefined {
   const { facts, message, reason, retryAfterSeconds } = error
   const code = CODES[reason]
@@ -81,7 +81,7 @@ function fromProxyError(error: ProxyError): DomainError | undefined {
   })
 }
 
-// Hono refuses malformed JSON and wrong media types itself.
+// Hono itself refuses malformed JSON (400) and wrong media types (415).
 function fromHttpException(error: HTTPException): DomainError {
   if (error.status === 415) {
     return new DomainError(
@@ -113,7 +113,7 @@ export function toProblem(c: Context<AppEnv>, error: DomainError): Response {
       type: 'about:blank',
       title,
       ...error.details,
-      // Molecule's clients know `status: "confirmation_required"` on this one answer (molecule.md §2.5).
+      // Molecule's clients expect `status: "confirmation_required"` in this one answer (docs/facts/molecule.md §2.5).
       ...('status' in error.details ? {} : { status }),
       detail: error.message,
       code: error.code,
@@ -128,11 +128,11 @@ export function toProblem(c: Context<AppEnv>, error: DomainError): Response {
 
 type Issue = { path: PropertyKey[]; message: string; issues?: { message: string }[] }
 
-/** A refused body, query or path: each field by its path, in words. */
+/** Invalid input in a body, query or path, with one entry for each field. */
 export function toInvalidInput(error: { issues: Issue[] }): DomainError {
   const errors = error.issues.map((issue) => ({
     field: issue.path.map(String).join('.') || 'body',
-    // What is wrong with the name of a member is said one level deeper.
+    // zod reports an invalid member name one level deeper.
     message: issue.issues?.[0]?.message ?? issue.message,
   }))
   const [first = { field: 'body', message: 'is not valid' }] = errors

@@ -1,5 +1,5 @@
-// The base of every address we hand out. Agents may have a way of their own to us (PLATFORM_URL); everybody else is told
-// PUBLIC_URL, and where that is not set the address that this caller used.
+// The base of every URL in responses. Agents get PLATFORM_URL where it is set; other callers get PUBLIC_URL, or the origin of
+// their own request where it is not set.
 import type { Context } from 'hono'
 import type { Caller } from '../../lib/auth/caller.ts'
 import type { Config } from '../../lib/config/config.ts'
@@ -12,7 +12,7 @@ export const baseUrlFor = (
 ): string => (caller?.kind === 'workspace' ? platformUrl : undefined) ?? publicUrl ?? origin()
 
 export function publicUrlOf(config: Config, c: Context<AppEnv>): string {
-  // At a door that asks for a signature there is none.
+  // Signed routes have no caller.
   const caller: Caller | undefined = c.get('caller')
   return baseUrlFor(config, caller, () => new URL(c.req.url).origin)
 }

@@ -1,4 +1,4 @@
-// Reads a request body without ever holding more of it than is allowed.
+// Reads a request body, and never holds more of it than the limit.
 
 /** @returns the bytes, or undefined when there are more than `maxBytes` */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {

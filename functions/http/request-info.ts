@@ -1,10 +1,17 @@
-// What a request tells of who sent it, for Hono's requests on any runtime.
+// What a request reveals about its sender: headers, host name and client address, on any runtime.
 import type { Context } from 'hono'
 import type { Config } from '../../lib/config/config.ts'
 import { addressOf } from './client-address.ts'
-import type { RequestInfo } from './authenticate.ts'
 
-/** What @hono/node-server gives; Workers give nothing like it. */
+export type RequestInfo = {
+  header: (name: string) => string | undefined
+  /** The host name in the URL, without a port. */
+  hostname: () => string
+  /** The client's IP address (functions/http/client-address.ts). */
+  address: () => string
+}
+
+/** The environment of @hono/node-server. Workers provide no connection. */
 type NodeEnv = { incoming?: { socket?: { remoteAddress?: string } } } | undefined
 
 export function requestInfo({ trustedProxy }: Config, c: Context): RequestInfo {

@@ -1,14 +1,14 @@
-// X-Workspace-ID: who a caller says it is. Its token says who it is; a header that says otherwise is a forgery
-// (molecule.md §3.1).
+// X-Workspace-ID: the workspace that a caller claims to be. A header that contradicts the caller's token is refused
+// (docs/facts/molecule.md §3.1).
 import { createMiddleware } from 'hono/factory'
 import type { Caller } from '../../lib/auth/caller.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import type { AppEnv } from './app-env.ts'
 
-/** Names under which Molecule's platform calls agents from inside. Nobody may use them from outside. */
+/** Caller names that Molecule's platform uses internally. Requests from outside may not use them. */
 const RESERVED = /^(webhook|system|test|channel):/i
 
-/** @throws DomainError `forbidden` when the header names somebody that the caller has not proven to be */
+/** @throws DomainError `forbidden` when the header names another caller than the token does */
 export function verifyCallerHeader(caller: Caller, claimed: string | undefined): void {
   if (claimed === undefined) return
   if (RESERVED.test(claimed)) throw new DomainError('forbidden', 'invalid caller ID')
@@ -17,7 +17,7 @@ export function verifyCallerHeader(caller: Caller, claimed: string | undefined):
   }
 }
 
-/** The same for doors behind `authenticate`. */
+/** The same check as middleware, for routes behind the authorization. */
 export const rejectForgedCaller = createMiddleware<AppEnv>(async (c, next) => {
   verifyCallerHeader(c.get('caller'), c.req.header('x-workspace-id'))
   await next()

@@ -1,2 +1,2 @@
-// The version in answers and logs; package.json has the same one, and a test compares them.
+// The version in responses and logs. A test compares it with package.json.
 export const VERSION = '0.1.0'

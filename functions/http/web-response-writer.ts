@@ -1,79 +1,81 @@
-// The caller's end as a web Response: for Workers, and wherever the app is called as a function.
-import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
+// Writes a response as a web `Response`: on Workers, and where the app is called as a function.
 import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
+import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
 
-/** What the runtime may hold for a caller that is slow to read, in bytes. */
-const HELD = 64 * 1024
+/** What the runtime may buffer for a client that reads slowly, in bytes. */
+const HIGH_WATER_MARK = 64 * 1024
 
 /**
- * @param own headers of ours, which every answer gets
- * @param left aborts when the caller hangs up before it has an answer
+ * @param extraHeaders added to every response
+ * @param disconnected aborts when the client closes its connection before the response has ended
  */
 export function createWebResponseWriter(
-  own: Record<string, string>,
-  left: AbortSignal,
-): { reply: ResponseWriter; response: Promise<Response> } {
+  extraHeaders: Record<string, string>,
+  disconnected: AbortSignal,
+): { writer: ResponseWriter; response: Promise<Response> } {
   const { promise: response, resolve } = Promise.withResolvers<Response>()
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  let over = false
-  let gone: (() => void) | undefined
+  let ended = false
+  let onDisconnect: (() => void) | undefined
 
-  function leave(): void {
-    if (over) return
-    over = true
-    gone?.()
+  function disconnect(): void {
+    if (ended) return
+    ended = true
+    onDisconnect?.()
   }
-  left.addEventListener('abort', leave, { once: true })
+  disconnected.addEventListener('abort', disconnect, { once: true })
 
-  const reply: ResponseWriter = {
+  const writer: ResponseWriter = {
     begun: false,
     onDrain: undefined,
     get onDisconnect() {
-      return gone
+      return onDisconnect
     },
     set onDisconnect(listener) {
-      gone = listener
-      if (left.aborted) listener?.()
+      onDisconnect = listener
+      if (disconnected.aborted) listener?.()
     },
     head(status, headers) {
       const body = new ReadableStream<Uint8Array>(
         {
           start: (started) => void (controller = started),
-          pull: () => reply.onDrain?.(),
-          cancel: leave,
+          pull: () => writer.onDrain?.(),
+          cancel: disconnect,
         },
-        { highWaterMark: HELD, size: (chunk) => chunk?.byteLength ?? 0 },
+        { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk?.byteLength ?? 0 },
       )
       const isEmpty = status === 204 || status === 304
-      if (isEmpty) over = true
-      const sent = isEmpty ? null : ofLength(body, Number(headers['content-length'] ?? Number.NaN))
-      resolve(new Response(sent, { status, headers: toHeaders({ ...headers, ...own }) }))
-      Object.assign(reply, { begun: true })
+      if (isEmpty) ended = true
+      const sent = isEmpty ? null : withLength(body, Number(headers['content-length'] ?? Number.NaN))
+      resolve(new Response(sent, { status, headers: toHeaders({ ...headers, ...extraHeaders }) }))
+      Object.assign(writer, { begun: true })
     },
     write(chunk) {
-      if (over || controller === undefined) return true
+      if (ended || controller === undefined) return true
       controller.enqueue(chunk)
       return (controller.desiredSize ?? 1) > 0
     },
     end(last) {
-      if (over) return
+      if (ended) return
       if (last !== undefined) controller?.enqueue(last)
-      over = true
+      ended = true
       controller?.close()
     },
     destroy() {
-      if (over) return
-      over = true
-      controller?.error(new TypeError('the agent broke off in the middle of its answer'))
+      if (ended) return
+      ended = true
+      controller?.error(new TypeError('the agent ended its response early'))
     },
   }
-  return { reply, response }
+  return { writer, response }
 }
 
 type LengthStream = new (length: number) => TransformStream<Uint8Array, Uint8Array>
 
-/** Workers send a length only for a stream that knows it, and a body that is cut is told from a whole one by nothing else. */
-function ofLength(body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
+/**
+ * Workers send `Content-Length` only for a FixedLengthStream, and a client recognises a truncated body by nothing else.
+ */
+function withLength(body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
   const { FixedLengthStream } = globalThis as { FixedLengthStream?: LengthStream }
   if (FixedLengthStream === undefined || Number.isNaN(length)) return body
   return body.pipeThrough(new FixedLengthStream(length))

@@ -1,72 +1,87 @@
-// Stands before every door behind it: finds out who is calling and whether the table lets them in (functions/access-policy.ts). A
-// door without a row is closed.
+// Identifies the caller of a request and checks the access policy, before the handler runs (functions/access-policy.ts).
+// A route without a policy is refused.
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
-import type { Context } from 'hono'
 import { mayCommunicate } from '../../lib/a2a/peer-access.ts'
 import { authorize, type RouteAccess } from '../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
 import { DomainError, workspaceNotFound } from '../../lib/platform/errors.ts'
 import { isUuid } from '../../lib/platform/uuid.ts'
-import type { Services } from '../../lib/control-plane/services.ts'
-import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
-import type { Authenticate, RequestInfo } from '../http/authenticate.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
-import { requestInfo } from '../http/request-info.ts'
+import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
+import type { Authenticate } from '../http/authenticate.ts'
 import { recordInvalidToken, throttleInvalidTokens } from '../http/invalid-tokens.ts'
+import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 
-export function authorizeRequests(services: Services, identify: Authenticate) {
-  return createMiddleware<AppEnv>(async (c, next) => {
-    const door = doorOf(c)
-    c.set('door', door)
-    // No door: the answer is 404, and it is nobody's secret that there is none.
-    if (door === undefined) return next()
-    const rule = ROUTE_POLICIES[door.name]
-    if (rule === undefined) throw new DomainError('forbidden', `${door.name} is closed`)
-    if (rule === 'anybody' || rule === 'signed') return next()
-    const knock = requestInfo(services.config, c)
-    if (rule === 'agent') return watchAgent(services, c, knock, next)
-    const caller = await identify(knock)
+export const authorizeRequests = (services: Services, authenticate: Authenticate) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const route = routeOf(c)
+    c.set('route', route)
+    if (route === undefined) return next()
+    const policy = ROUTE_POLICIES[route.name]
+    if (policy === undefined) throw new DomainError('forbidden', `${route.name} has no access policy`)
+    if (policy === 'public' || policy === 'signed') return next()
+    const request = requestInfo(services.config, c)
+    if (policy === 'agent') return throttleAgentTokens(services, c, request, next)
+    const caller = await authenticate(request)
     c.set('caller', caller)
-    const { headers, retryAfterSeconds } = services.countRequest(callerKey(caller))
-    for (const [name, value] of Object.entries(headers)) c.header(name, value)
-    if (retryAfterSeconds !== undefined) {
-      const message = `more than ${services.config.apiRatePerMinute} requests a minute: slow down`
-      throw new DomainError('rate_limited', message, { retryAfterSeconds })
-    }
-    const id = door.workspaceId?.toLowerCase()
-    switch (authorize(rule, caller, id)) {
-      case 'allowed':
-        return next()
-      case 'peer':
-        if (
-          caller.kind === 'workspace' &&
-          isUuid(id) &&
-          (await mayCommunicate(services, caller.workspaceId, id))
-        )
-          return next()
-        throw new DomainError('not_found', 'workspace not found', { details: { hint: WHO_IS_FOUND } })
-      case 'hidden':
-        throw workspaceNotFound()
-      case 'forbidden':
-        throw new DomainError('forbidden', refusal(caller, rule))
-    }
+    limitRate(services, c, caller)
+    await checkAccess(services, policy, caller, route.workspaceId?.toLowerCase())
+    return next()
   })
+
+/** @throws DomainError `rate_limited` */
+function limitRate(services: Services, c: Context<AppEnv>, caller: Caller): void {
+  const { headers, retryAfterSeconds } = services.countRequest(callerKey(caller))
+  for (const [name, value] of Object.entries(headers)) c.header(name, value)
+  if (retryAfterSeconds === undefined) return
+  const message = `more than ${services.config.apiRatePerMinute} requests a minute: slow down`
+  throw new DomainError('rate_limited', message, { retryAfterSeconds })
 }
 
-const WHO_IS_FOUND = 'A workspace finds itself, its siblings, and whoever is above or below it.'
+/**
+ * @param id of the workspace in the path, in lower case
+ * @throws DomainError `forbidden`, `not_found`
+ */
+async function checkAccess(
+  services: Services,
+  policy: RouteAccess,
+  caller: Caller,
+  id: string | undefined,
+): Promise<void> {
+  switch (authorize(policy, caller, id)) {
+    case 'allowed':
+      return
+    case 'peer':
+      if (
+        caller.kind === 'workspace' &&
+        isUuid(id) &&
+        (await mayCommunicate(services, caller.workspaceId, id))
+      )
+        return
+      throw new DomainError('not_found', 'workspace not found', { details: { hint: PEER_HINT } })
+    case 'hidden':
+      throw workspaceNotFound()
+    case 'forbidden':
+      throw new DomainError('forbidden', refusalOf(caller, policy))
+  }
+}
 
-function refusal(caller: Caller, { about, scope }: RouteAccess): string {
+const PEER_HINT = 'A workspace can find itself, its siblings, its ancestors and its descendants.'
+
+function refusalOf(caller: Caller, { about, scope }: RouteAccess): string {
   if (caller.kind === 'workspace') return 'a workspace token cannot do this'
   if (scope === 'none') return 'only the workspace itself may do this, with its own token'
   if (caller.kind === 'token' && caller.workspaces !== null && about === 'all') {
-    return 'this is about all workspaces, and the token is for some'
+    return 'this route is about all workspaces, and the token is limited to some'
   }
   return `this needs a token with the scope ${scope}`
 }
 
-/** The verb checks an agent's token; here is seen that nobody tries tokens out on it. */
-async function watchAgent(
+/** The verb checks the agent's token; this throttles callers that guess tokens. */
+async function throttleAgentTokens(
   services: Services,
   c: Context<AppEnv>,
   { address, header }: RequestInfo,
@@ -77,21 +92,21 @@ async function watchAgent(
   throttleInvalidTokens(services, credential, address())
   await next()
   if (c.res.ok) services.failedAttempts.recordValid(credential)
-  // A good one that speaks for another workspace is refused too, and is no guess.
+  // A valid token that is used for another workspace is refused too, and is not a guess.
   else if (c.res.status === 401 && !services.failedAttempts.isKnownGood(credential)) {
     recordInvalidToken(services, credential, address())
   }
 }
 
-/** The door that the request is for, by its method and its pattern; undefined when there is none. */
-function doorOf(c: Context): RequestedRoute | undefined {
+/** The route that matches the request, by its method and its pattern; undefined when none does. */
+function routeOf(c: Context): RequestedRoute | undefined {
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const route = matchedRoutes(c).findLast((one) => one.method === method)
   if (route === undefined) return undefined
   const name = `${method} ${route.path}`
-  const rule = ROUTE_POLICIES[name]
-  // Of a token or a rollout, an id is not that of a workspace.
-  const isOther = typeof rule === 'object' && rule.about === 'all'
+  const policy = ROUTE_POLICIES[name]
+  // In routes about all workspaces, `:id` is the id of a token or a rollout.
+  const isOther = typeof policy === 'object' && policy.about === 'all'
   const at = isOther ? -1 : route.path.split('/').indexOf(':id')
   return { name, workspaceId: at === -1 ? undefined : c.req.path.split('/')[at] }
 }

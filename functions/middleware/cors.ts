@@ -1,7 +1,9 @@
-// Web pages of other origins: those that CORS_ORIGINS names may call us, and no others. A credential is always a header that
-// the page sends itself; there are no cookies to be ridden on.
+// Cross-origin requests: pages of the origins in CORS_ORIGINS may call this API, all others may not. Credentials are always an
+// `Authorization` header that the page sends itself; the API sets no cookies.
+import { createMiddleware } from 'hono/factory'
+import { cors } from 'hono/cors'
 
-const EXPOSED = [
+const EXPOSED_HEADERS = [
   'Location',
   'Link',
   'RateLimit',
@@ -12,34 +14,32 @@ const EXPOSED = [
   'X-Agent-Card',
 ]
 
-const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-/** Headers of every answer to this origin; none for one that is not named. */
+/** How long a browser may cache the answer to a preflight, in seconds. */
+const MAX_AGE_SECONDS = 600
+
+export function allowOrigins(origins: readonly string[]) {
+  const answer = cors({
+    origin: [...origins],
+    allowMethods: METHODS,
+    exposeHeaders: EXPOSED_HEADERS,
+    maxAge: MAX_AGE_SECONDS,
+  })
+  return createMiddleware((c, next) => {
+    // hono/cors answers every OPTIONS request; only a preflight names the method that it asks for.
+    const isPreflight = c.req.header('access-control-request-method') !== undefined
+    return c.req.method === 'OPTIONS' && !isPreflight ? next() : answer(c, next)
+  })
+}
+
+/** The CORS headers of a response outside the app (functions/node/a2a-handler.ts). Preflights go to the app. */
 export function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
   if (origins.length === 0) return {}
   if (origin === undefined || !origins.includes(origin)) return { vary: 'Origin' }
   return {
     vary: 'Origin',
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': EXPOSED.join(', '),
-  }
-}
-
-/**
- * The answer to a browser that asks before it sends; no credential is needed for it.
- * @param asked its `Access-Control-Request-Headers`
- */
-export function preflightHeaders(
-  origins: readonly string[],
-  origin: string | undefined,
-  asked: string | undefined,
-): Record<string, string> {
-  const headers = corsHeaders(origins, origin)
-  if (headers['access-control-allow-origin'] === undefined) return headers
-  return {
-    ...headers,
-    'access-control-allow-methods': METHODS,
-    ...(asked === undefined ? {} : { 'access-control-allow-headers': asked }),
-    'access-control-max-age': '600',
+    'access-control-expose-headers': EXPOSED_HEADERS.join(', '),
   }
 }

@@ -1,71 +1,59 @@
-// The A2A door on Node's own request and response, beside the app that serves everything else: messages are most of what
-// comes, and through web streams each would cost several times as much.
+// A2A on Node's own request and response, before the Hono app: most requests are A2A messages, and through web streams each
+// would cost several times as much.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { addressOf } from '../http/client-address.ts'
-import { createA2aHandler, matchA2a } from '../routes/a2a/handler.ts'
-import { A2A, countRequest, finishSpan } from '../http/observe-request.ts'
 import type { Exposure } from '../http/authenticate.ts'
+import { addressOf } from '../http/client-address.ts'
+import { A2A, observeRequest } from '../http/observe-request.ts'
+import { corsHeaders } from '../middleware/cors.ts'
+import { createA2aHandler, matchA2a } from '../routes/a2a/handler.ts'
 import type { Background } from './http-server.ts'
 import { createNodeResponseWriter } from './response-writer.ts'
 
-/** @returns false for a request that is not for A2A, and untouched */
-export type NodeA2a = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
+/** @returns false, and leaves the request untouched, when it is not for A2A */
+export type NodeA2aHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
+
+/** The status that is logged when the client closed the connection before a response (nginx's 499). */
+const CLIENT_CLOSED_REQUEST = 499
 
 export function createNodeA2aHandler(
   services: Services,
-  openness: Exposure,
+  exposure: Exposure,
   background: Background,
-): NodeA2a {
-  const door = createA2aHandler(services, openness)
+): NodeA2aHandler {
+  const handle = createA2aHandler(services, exposure)
+  const { corsOrigins, trustedProxy } = services.config
 
   return (incoming, outgoing) => {
     const { method = 'GET', url = '/' } = incoming
-    // A browser that asks whether it may come is answered by the app.
+    // The app answers CORS preflights.
     if (method === 'OPTIONS') return false
-    const at = url.indexOf('?')
-    const pathname = at === -1 ? url : url.slice(0, at)
+    const queryAt = url.indexOf('?')
+    const pathname = queryAt === -1 ? url : url.slice(0, queryAt)
     const path = matchA2a(pathname)
     if (path === undefined) return false
-    const own: Record<string, string> = {}
+    const header = (name: string) => incoming.headers[name]?.toString()
+    const extraHeaders = corsHeaders(corsOrigins, header('origin'))
     const requestId = crypto.randomUUID()
-    const started = performance.now()
-    const parent = incoming.headers['traceparent']?.toString()
-    const attributes = { 'http.request.method': method, 'molecule.request_id': requestId }
-    void services.tracer.span(A2A, { kind: 'server', parent, attributes }, (span) => {
-      outgoing.on('finish', () => {
-        const seconds = (performance.now() - started) / 1000
-        countRequest(services.metrics, A2A, outgoing.statusCode, seconds)
-        services.log('info', 'request', {
-          request_id: requestId,
-          method,
-          path: pathname,
-          status: outgoing.statusCode,
-          ms: Math.round(seconds * 1000),
-          workspace_id: path.workspaceId,
-          traceparent: span.traceparent ?? parent,
-        })
-      })
-      return door({
+    const request = { method, path: pathname, requestId, traceparent: header('traceparent') }
+    void observeRequest(services, request, async () => {
+      await handle({
         path,
         method,
-        query: at === -1 ? '' : url.slice(at),
+        query: queryAt === -1 ? '' : url.slice(queryAt),
         headers: pairsOf(incoming),
         requestId,
-        header: (name) => incoming.headers[name]?.toString(),
-        address: () =>
-          addressOf(
-            services.config.trustedProxy,
-            (name) => incoming.headers[name]?.toString(),
-            incoming.socket.remoteAddress,
-          ),
+        header,
+        address: () => addressOf(trustedProxy, header, incoming.socket.remoteAddress),
         hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
         origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
         readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),
-        reply: createNodeResponseWriter(outgoing, own),
-        own,
+        writer: createNodeResponseWriter(outgoing, extraHeaders),
+        extraHeaders,
         waitUntil: (work) => background.waitUntil(work),
-      }).finally(() => finishSpan(span, A2A, outgoing.statusCode, path.workspaceId))
+      })
+      const status = outgoing.headersSent ? outgoing.statusCode : CLIENT_CLOSED_REQUEST
+      return { route: A2A, status, workspaceId: path.workspaceId }
     })
     return true
   }
@@ -89,7 +77,7 @@ function readBody(
     const chunks: Buffer[] = []
     let length = 0
     const refuse = () => {
-      // What is still on its way is not read: the connection ends with the answer.
+      // The rest of the body is not read, so the connection closes after the response.
       incoming.pause()
       outgoing.setHeader('connection', 'close')
       resolve(undefined)
@@ -106,8 +94,8 @@ function readBody(
     incoming.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)))
     incoming.on('error', reject)
     incoming.on('close', () => {
-      // It comes after every message; an error, with its stack, is made for the broken ones alone.
-      if (!incoming.readableEnded) reject(new Error('the caller left in the middle of its message'))
+      // `close` follows every request. An error, with its stack, is created only for a truncated one.
+      if (!incoming.readableEnded) reject(new Error('the client closed the connection within its request'))
     })
   })
 }

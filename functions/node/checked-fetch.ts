@@ -1,12 +1,12 @@
-// Fetch on Node for addresses that somebody wrote: a name is resolved once, every address that it leads to is looked at, and the
-// connection is made to one of these. A name that is resolved again, to another address, is never dialled.
+// Fetch on Node for URLs that users configure. A host name is resolved once, each of its addresses is checked, and the connection
+// goes to one of these. The name is never resolved again, so a second answer with another address has no effect.
 import { lookup as resolve, type LookupAddress } from 'node:dns'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { ForbiddenTarget } from '../../lib/egress/egress-policy.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
-/** As `dns.lookup` with `all`. */
+/** `dns.lookup` with the option `all`. */
 export type Resolve = (
   host: string,
   options: { all: true },
@@ -14,11 +14,11 @@ export type Resolve = (
 ) => void
 
 /**
- * Addresses that stand in a URL themselves are not resolved: they must be looked at before (lib/egress/egress-policy.ts).
- * @param refusal why an address that a name leads to may not be called
+ * Addresses that are part of a URL are not resolved; lib/egress/egress-policy.ts checks them before.
+ * @param rejectAddress says why an address of a name may not be called
  */
 export function createCheckedFetch(
-  refusal: (host: string, address: string) => string | undefined,
+  rejectAddress: (host: string, address: string) => string | undefined,
   resolveAll: Resolve = resolve,
 ): { fetch: typeof fetch; close(): Promise<void> } {
   const agent = new Agent({
@@ -26,7 +26,7 @@ export function createCheckedFetch(
       timeout: CONNECT_TIMEOUT_MS,
       lookup(host, { all }, callback) {
         resolveAll(host, { all: true }, (error, addresses) => {
-          const refused = error ?? firstRefusal(host, addresses)
+          const refused = error ?? firstForbidden(host, addresses)
           const [first] = addresses ?? []
           if (refused != null || first === undefined)
             callback(refused ?? new Error(`${host} has no address`), [])
@@ -36,15 +36,15 @@ export function createCheckedFetch(
       },
     },
   })
-  const firstRefusal = (host: string, addresses: LookupAddress[]): Error | undefined => {
+  const firstForbidden = (host: string, addresses: LookupAddress[]): Error | undefined => {
     for (const { address } of addresses) {
-      const why = refusal(host.replace(/\.$/, ''), address)
+      const why = rejectAddress(host.replace(/\.$/, ''), address)
       if (why !== undefined) return new ForbiddenTarget(`${host} ${why}`)
     }
     return undefined
   }
   return {
-    // The same interface; undici types its own copy of it.
+    // undici's fetch has the same interface with types of its own.
     fetch: ((input: string, init: RequestInit) =>
       undiciFetch(input, { ...init, dispatcher: agent } as never)) as unknown as typeof fetch,
     close: () => agent.destroy(),

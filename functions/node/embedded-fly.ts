@@ -1,5 +1,5 @@
-// The embedded Fly: starts the emulator's two listeners beside the server, with machines as processes of this computer.
-// From here on it is reached over HTTP only, like the real one.
+// The embedded Fly emulator: its API and its proxy listen on two loopback ports, and its machines are processes of this
+// computer. The control plane reaches it over HTTP only, as it would reach Fly.
 import type { Config } from '../../lib/config/config.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'
@@ -48,7 +48,7 @@ export async function startEmbeddedFly(config: Config, log: (line: string) => vo
   }
 }
 
-// Every runtime's image runs the sample agent, whatever its tag or digest. Any other image cannot be pulled.
+// Every runtime's image runs the sample agent, whatever its tag or digest. Other images cannot be pulled.
 function sampleAgentFor({ images }: Config): (image: string) => string | undefined {
   const known = new Set(RUNTIMES.map((runtime) => repositoryOf(runtimeImage(runtime, images))))
   return (image) => (known.has(repositoryOf(image)) ? SAMPLE_AGENT : undefined)

@@ -1,8 +1,8 @@
-// An HTTP listener on Node for any fetch handler, as a promise that says plainly why it could not listen.
+// An HTTP listener on Node for any fetch handler. It reports a port that is in use as an error of its own.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 
-/** What a request handler may leave running after its answer: Workers' `waitUntil`, kept by hand on Node. */
+/** Work that continues after a response: the counterpart of a Worker's execution context. */
 export type Background = {
   waitUntil(promise: Promise<unknown>): void
   passThroughOnException(): void
@@ -11,22 +11,22 @@ export type Background = {
 
 type Handler = (request: Request, env: unknown) => Response | Promise<Response>
 
-/** Sees every request before the handler, as Node has it; true when it has taken it. */
-export type First = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
+/** Receives every request before the handler, as Node's own objects; returns true when it answers the request. */
+export type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 
-/** How slow a request may be: its head, and all of it. Answers have no such limit. */
-const HEADERS_MS = 20_000
-const REQUEST_MS = 120_000
+/** Time limits of a request: for its headers, and for all of it. Responses have no such limit. */
+const HEADERS_TIMEOUT_MS = 20_000
+const REQUEST_TIMEOUT_MS = 120_000
 
-/** How long an idle connection is kept: longer than the proxies that keep one to us, or they would meet it closing. */
+/** Longer than proxies keep idle connections, so that none sends a request on a connection that is being closed. */
 const KEEP_ALIVE_MS = 75_000
 
-/** How often a listener that closes looks for connections that have become idle. */
-const IDLE_LOOK_MS = 50
+/** How often a closing listener closes connections that have become idle. */
+const CLOSE_IDLE_EVERY_MS = 50
 
 export type Listener = {
   port: number
-  /** Stops taking connections, gives open requests `graceMs` to end, each with its connection, then cuts them off. */
+  /** Accepts no more connections, waits up to `graceMs` for open requests, then closes all connections. */
   close(graceMs: number): Promise<void>
 }
 
@@ -34,27 +34,34 @@ export class PortInUse extends Error {
   override name = 'PortInUse'
 }
 
-/**
- * @param setting the variable that moves the port, for the message
- * @throws PortInUse
- */
-export function listen(
-  handler: Handler,
-  options: { host: string; port: number; setting: string; first?: First },
-): Promise<Listener> {
-  const { first, host, port, setting } = options
+export type ListenOptions = {
+  host: string
+  /** 0 for any free port. */
+  port: number
+  /** The environment variable that sets the port, for the error message. */
+  setting: string
+  beforeApp?: NodeHandler
+}
+
+/** @throws PortInUse */
+export function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
+  const { beforeApp, host, port, setting } = options
   return new Promise((resolve, reject) => {
-    // The listener's own way with what a handler leaves unread ends the connection half a second later, also when the next
-    // request has come on it by then: see readAway.
-    const pass = getRequestListener(handler, { hostname: host, autoCleanupIncoming: false })
+    // With autoCleanupIncoming, the listener closes a connection half a second after a response to a request that was not
+    // read to its end, even if the next request has arrived on it. drainRequest replaces it.
+    const handle = getRequestListener(handler, { hostname: host, autoCleanupIncoming: false })
     const server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
+      {
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+      },
       (incoming, outgoing) => {
-        // It came on a connection from before: its answer is the last one there.
+        // After close(), a response is the last one on its connection.
         if (!server.listening) outgoing.shouldKeepAlive = false
-        if (first?.(incoming, outgoing) === true) return
-        outgoing.once('finish', () => readAway(incoming))
-        void pass(incoming, outgoing)
+        if (beforeApp?.(incoming, outgoing) === true) return
+        outgoing.once('finish', () => drainRequest(incoming))
+        void handle(incoming, outgoing)
       },
     )
     server.listen(port, host, () => {
@@ -63,12 +70,12 @@ export function listen(
         port: typeof address === 'object' && address !== null ? address.port : port,
         close: (graceMs) =>
           new Promise((closed) => {
-            const cut = setTimeout(() => server.closeAllConnections(), graceMs)
-            // Those whose answer was under way are idle only after it.
-            const again = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
+            const deadline = setTimeout(() => server.closeAllConnections(), graceMs)
+            // Connections become idle when their responses end.
+            const interval = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
             server.close(() => {
-              clearTimeout(cut)
-              clearInterval(again)
+              clearTimeout(deadline)
+              clearInterval(interval)
               closed()
             })
           }),
@@ -78,7 +85,7 @@ export function listen(
       reject(
         error.code === 'EADDRINUSE'
           ? new PortInUse(
-              `port ${port} on ${host} is taken by another program: stop it, or set ${setting} to a free port`,
+              `port ${port} on ${host} is in use by another program: stop it, or set ${setting} to a free port`,
             )
           : error,
       )
@@ -87,12 +94,11 @@ export function listen(
 }
 
 /**
- * Reads the rest of a body that was answered before all of it had come, so that the connection can carry the next request. How
- * long that may take is limited by the request's time.
+ * Discards the rest of a body that was answered before it had arrived, so that the connection can carry the next request. The
+ * request timeout limits how long that takes.
  */
-function readAway(incoming: IncomingMessage): void {
+function drainRequest(incoming: IncomingMessage): void {
   if (incoming.readableEnded || incoming.destroyed) return
-  // Whoever read it has stopped, and must not gather what is left.
   incoming.removeAllListeners('data')
   incoming.resume()
 }

@@ -1,5 +1,5 @@
-// The data of a Node process: its database, and the keys that open the secrets in it. Without settings both are embedded, so
-// that one command is enough.
+// Opens the database of a Node process, and loads the keys of the secrets in it. Without settings both are embedded, so that the
+// server starts with one command.
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenDatabase, Statement } from '../../drizzle/database.ts'
@@ -10,16 +10,16 @@ import { decodeBase64, encodeBase64 } from '../../lib/platform/encoding.ts'
 import { KEY_BYTES } from '../../lib/secrets/seal.ts'
 import type { Tracer } from '../../lib/platform/trace.ts'
 
-export type Data = { database: OpenDatabase; secretKeys: Uint8Array[] }
+export type OpenData = { database: OpenDatabase; secretKeys: Uint8Array[] }
 
 /**
- * @param tracer is told of each statement
+ * @param tracer records each statement as a span
  * @throws DirectoryInUse when another process has the embedded database open
  */
 export async function openDatabase(
   { database, dataDirectory, secretKeys }: Config,
   tracer?: Tracer,
-): Promise<Data> {
+): Promise<OpenData> {
   const watch = tracer === undefined ? undefined : recordTo(tracer)
   if (database.url !== undefined) return { database: connectPostgres(database.url, { watch }), secretKeys }
   return {
@@ -29,13 +29,13 @@ export async function openDatabase(
 }
 
 /**
- * Made at the first start and kept beside the embedded database. It protects a copy of the database, and nobody from whoever
- * has the whole directory.
+ * Created at the first start and kept beside the embedded database. It protects a copy of the database, but not against a reader
+ * of the whole directory.
  */
 async function embeddedKey(dataDirectory: string): Promise<Uint8Array> {
   const path = join(dataDirectory, 'secrets.key')
   try {
-    // Never over one that is there: what it sealed would be lost.
+    // `wx` never overwrites a key: secrets that it has sealed would be lost.
     const file = await open(path, 'wx', 0o600)
     try {
       await file.write(encodeBase64(crypto.getRandomValues(new Uint8Array(KEY_BYTES))))
@@ -49,17 +49,17 @@ async function embeddedKey(dataDirectory: string): Promise<Uint8Array> {
   return decodeBase64((await readFile(path, 'utf8')).trim())
 }
 
-/** Characters of a statement that are told: more than most have. */
-const STATEMENT = 1_000
+/** The longest statement in a span, in characters. */
+const MAX_STATEMENT = 1_000
 
-/** Statements as spans. They have no values in them. */
+/** Records statements as spans. Their text has placeholders, not values. */
 const recordTo =
   (tracer: Tracer) =>
   ({ failed, ms, text }: Statement): void => {
     const verb = /^\s*(\w+)/.exec(text)?.[1]?.toLowerCase() ?? 'statement'
     tracer.record(`sql ${verb}`, ms, {
       kind: 'client',
-      attributes: { 'db.system.name': 'postgresql', 'db.query.text': text.slice(0, STATEMENT) },
+      attributes: { 'db.system.name': 'postgresql', 'db.query.text': text.slice(0, MAX_STATEMENT) },
       failed,
     })
   }

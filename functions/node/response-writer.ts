@@ -1,22 +1,21 @@
-// The caller's end as Node has it: what an agent says is written to the socket as it comes. An agent's events arrive many to a
-// read of its socket; those are written as one, because every write of a chunk costs Node four buffers.
+// Writes a response to Node's ServerResponse as the agent sends it. One read of the agent's socket often holds many events; they
+// are written as one chunk, because Node allocates four buffers for each.
 import type { ServerResponse } from 'node:http'
 import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 
-/** @param own headers of ours, which every answer gets */
+/** @param extraHeaders added to every response */
 export function createNodeResponseWriter(
   outgoing: ServerResponse,
-  own: Record<string, string>,
+  extraHeaders: Record<string, string>,
 ): ResponseWriter {
-  let gone: (() => void) | undefined
+  let onDisconnect: (() => void) | undefined
   outgoing.on('close', () => {
-    if (!outgoing.writableFinished) gone?.()
+    if (!outgoing.writableFinished) onDisconnect?.()
   })
-  /** Came in this turn of the event loop. */
+  /** Chunks of this turn of the event loop. */
   let gathered: Uint8Array[] = []
   let gatheredBytes = 0
-  /** The agent was told to wait, and not yet called on again. */
-  let waits = false
+  let isPaused = false
 
   function flush(): void {
     if (gatheredBytes === 0) return
@@ -26,40 +25,40 @@ export function createNodeResponseWriter(
     if (!outgoing.destroyed) outgoing.write(bytes)
   }
 
-  function flushInTurn(): void {
+  function flushGathered(): void {
     flush()
-    if (waits && !outgoing.writableNeedDrain) goOn()
+    if (isPaused && !outgoing.writableNeedDrain) resume()
   }
 
-  function goOn(): void {
-    waits = false
-    reply.onDrain?.()
+  function resume(): void {
+    isPaused = false
+    writer.onDrain?.()
   }
-  outgoing.on('drain', goOn)
+  outgoing.on('drain', resume)
 
-  const reply: ResponseWriter = {
+  const writer: ResponseWriter = {
     get begun() {
       return outgoing.headersSent
     },
     onDrain: undefined,
     get onDisconnect() {
-      return gone
+      return onDisconnect
     },
     set onDisconnect(listener) {
-      gone = listener
+      onDisconnect = listener
       if (listener !== undefined && outgoing.destroyed) listener()
     },
     head(status, headers, flush) {
-      outgoing.writeHead(status, Object.assign(headers, own))
+      outgoing.writeHead(status, Object.assign(headers, extraHeaders))
       if (flush) outgoing.flushHeaders()
     },
     write(chunk) {
       if (outgoing.destroyed) return true
-      if (gathered.length === 0) process.nextTick(flushInTurn)
+      if (gathered.length === 0) process.nextTick(flushGathered)
       gathered.push(chunk)
       gatheredBytes += chunk.length
-      waits ||= gatheredBytes + outgoing.writableLength >= outgoing.writableHighWaterMark
-      return !waits
+      isPaused ||= gatheredBytes + outgoing.writableLength >= outgoing.writableHighWaterMark
+      return !isPaused
     },
     end(last) {
       flush()
@@ -71,5 +70,5 @@ export function createNodeResponseWriter(
       outgoing.destroy()
     },
   }
-  return reply
+  return writer
 }

@@ -1,5 +1,5 @@
-// The transport on Node: undici's dispatcher, one connection pool per origin. It is several times as quick as fetch, decodes
-// nothing, and says whether a request ever had a connection (a2a.md §3.7).
+// The transport to agents on Node: undici's dispatcher, with one connection pool per origin. It is several times faster than
+// fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
 import { Agent, type Dispatcher, errors } from 'undici'
 import { neverConnected, type TransportFailure, type Transport } from '../../lib/a2a/transport/transport.ts'
 
@@ -11,7 +11,7 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
   const transport: Transport = (request, receiver) => {
     const { body, headers, method, origin, path, silenceMs } = request
     let controller: Dispatcher.DispatchController | undefined
-    let over = false
+    let ended = false
     agent.dispatch(
       {
         origin,
@@ -25,21 +25,21 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
       {
         onRequestStart(started) {
           controller = started
-          if (over) controller.abort(new Error('the caller has left'))
+          if (ended) controller.abort(new Error('the caller disconnected'))
         },
-        onResponseStart(_, status, answered) {
-          // Interim answers (100, 103) are between two hops.
-          if (over || status < 200) return
-          receiver.head(status, pairsOf(answered), answered['connection']?.toString())
+        onResponseStart(_, status, headers) {
+          // Interim responses (100, 103) are for the next hop only.
+          if (ended || status < 200) return
+          receiver.head(status, pairsOf(headers), headers['connection']?.toString())
         },
         onResponseData(_, chunk) {
-          if (!over) receiver.data(chunk)
+          if (!ended) receiver.data(chunk)
         },
         onResponseEnd() {
-          if (!over) receiver.end()
+          if (!ended) receiver.end()
         },
         onResponseError(_, error) {
-          if (!over) receiver.failed({ kind: kindOf(error), cause: error })
+          if (!ended) receiver.failed({ kind: kindOf(error), cause: error })
         },
       },
     )
@@ -47,8 +47,8 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
       pause: () => controller?.pause(),
       resume: () => controller?.resume(),
       abort() {
-        over = true
-        controller?.abort(new Error('the caller has left'))
+        ended = true
+        controller?.abort(new Error('the caller disconnected'))
       },
     }
   }

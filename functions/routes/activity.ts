@@ -1,5 +1,5 @@
-// …/activity and …/notify: what an agent did, and what it has to say (molecule.md §2.8). Doors of one workspace, for its own
-// agent and for admins.
+// /workspaces/:id/activity and /notify: what an agent did, and its messages to people (docs/facts/molecule.md §2.8). The
+// workspace's own agent and administrators use them.
 import { createRoute, z } from '@hono/zod-openapi'
 import { ACTIVITY_TYPES } from '../../lib/activity/activity-row.ts'
 import { type Activity, listActivity } from '../../lib/activity/list-activity.ts'
@@ -9,8 +9,8 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 
-/** Rows in an answer, at most. */
-const MOST = 500
+/** The largest number of rows in a response. */
+const MAX_ROWS = 500
 
 const ActivityView = z
   .object({
@@ -43,12 +43,12 @@ const listRoute = createRoute({
         .optional()
         .meta({ examples: [...ACTIVITY_TYPES] }),
       source: z.enum(['canvas', 'agent']).optional(),
-      // Molecule's clients may ask for more and get what there is to be had.
+      // Molecule's clients may ask for more; they get the maximum.
       limit: z.coerce
         .number()
         .int()
         .min(1)
-        .transform((limit) => Math.min(limit, MOST))
+        .transform((limit) => Math.min(limit, MAX_ROWS))
         .default(100),
       since_id: z.uuid('must be a UUID').optional(),
     }),
@@ -56,11 +56,11 @@ const listRoute = createRoute({
   responses: {
     200: json(
       z.array(ActivityView),
-      `The newest first, ${MOST} at most, and fewer where bodies are long; with \`since_id\` what followed that one, the oldest first. Source \`canvas\`: begun by people, \`agent\`: by workspaces.`,
+      `Newest first, at most ${MAX_ROWS}, and fewer when bodies are long; with \`since_id\` the rows after that one, oldest first. Source \`canvas\`: started by people; \`agent\`: by workspaces.`,
     ),
-    400: problem('A query parameter is not valid.'),
+    400: problem('A query parameter is invalid.'),
     404: problem('No such workspace.'),
-    410: problem('The activity of `since_id` is not there (any more): start anew without it.'),
+    410: problem('The activity of `since_id` does not exist, or is no longer kept: start again without it.'),
   },
 })
 
@@ -73,9 +73,9 @@ const reportRoute = createRoute({
     body: jsonBody(ReportActivityInput),
   },
   responses: {
-    200: json(z.object({ status: z.literal('logged') }), 'Kept.'),
-    400: problem('A field is not valid; nothing was kept.'),
-    403: problem('It names another workspace as its source.'),
+    200: json(z.object({ status: z.literal('logged') }), 'Recorded.'),
+    400: problem('A field is invalid; nothing was recorded.'),
+    403: problem('The body names another workspace as its source.'),
     404: problem('No such workspace, or it is removed.'),
   },
 })
@@ -89,8 +89,8 @@ const notifyRoute = createRoute({
     body: jsonBody(NotifyInput),
   },
   responses: {
-    200: json(z.object({ status: z.literal('sent') }), 'Kept, among the activity.'),
-    400: problem('There is no message, or a field is not valid.'),
+    200: json(z.object({ status: z.literal('sent') }), 'Recorded as activity.'),
+    400: problem('The message is missing, or a field is invalid.'),
     404: problem('No such workspace, or it is removed.'),
   },
 })
@@ -101,7 +101,7 @@ export function activityRoutes(services: Services) {
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')
     const { type, source, limit, since_id: sinceId } = c.req.valid('query')
-    // An empty type is how some clients say "all".
+    // Some clients send an empty type for all types.
     const rows = await listActivity(services.db, id, { type: type || undefined, source, limit, sinceId })
     return c.json(rows.map(toView), 200)
   })

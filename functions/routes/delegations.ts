@@ -1,5 +1,5 @@
-// …/delegate and …/delegations: what one agent asks of another without waiting for it (molecule.md §3.6). Doors of the
-// workspace that asks, for its own agent and for admins.
+// /workspaces/:id/delegate and /delegations: tasks that one agent sends to another without waiting (docs/facts/molecule.md §3.6).
+// The sending workspace's own agent and administrators use them.
 import { createRoute, z } from '@hono/zod-openapi'
 import { delegate, DelegateInput } from '../../lib/delegations/delegate.ts'
 import { listDelegations, type ListedDelegation } from '../../lib/delegations/list-delegations.ts'
@@ -23,14 +23,14 @@ const delegateRoute = createRoute({
   responses: {
     202: json(
       Delegated.extend({ status: z.literal('delegated') }),
-      'Stored, to be delivered once, also to one that sleeps. What comes of it is told by `…/delegations`.',
+      'Stored. The task is delivered once, also to a workspace that is asleep. `GET …/delegations` returns its outcome.',
     ),
     200: json(
       Delegated.extend({ idempotent_hit: z.literal(true) }),
-      'This `idempotency_key` was used before: nothing was sent, and this is what came of that. A key is free again once its delegation has failed for certain.',
+      'This `idempotency_key` was used before: nothing was sent, and this is the earlier delegation. A key is free again when its delegation has definitely failed.',
     ),
-    400: problem('A field is not valid, or the target is the workspace itself.'),
-    404: problem('No such workspace, or none that it may talk to.'),
+    400: problem('A field is invalid, or the target is the workspace itself.'),
+    404: problem('No such workspace, or the target is not a peer.'),
     409: problem('The target is paused.'),
     413: problem('The task is larger than a message may be.'),
     429: problem('Too many messages wait for the target.'),
@@ -38,7 +38,7 @@ const delegateRoute = createRoute({
   },
 })
 
-// Agents take texts out of these rows without looking, so there is one in every place (molecule.md §1.5).
+// Agents read these members without a check, so each of them is always a text (docs/facts/molecule.md §1.5).
 const DelegationView = z
   .object({
     id: z.string(),
@@ -65,9 +65,9 @@ const listRoute = createRoute({
   responses: {
     200: json(
       z.array(DelegationView),
-      'What it asked of others, the newest first. `delegated` or `recorded`, then `completed` or `failed`.',
+      'Delegations from this workspace, newest first. The status is `delegated` or `recorded`, then `completed` or `failed`.',
     ),
-    400: problem('A query parameter is not valid.'),
+    400: problem('A query parameter is invalid.'),
     404: problem('No such workspace.'),
   },
 })
@@ -80,11 +80,11 @@ const recordRoute = createRoute({
   responses: {
     202: json(
       z.object({ delegation_id: z.string(), status: z.literal('recorded') }),
-      'Kept: the agent sends this one itself. The same `delegation_id` again changes nothing.',
+      'Recorded: the agent sends this task itself. A repeated `delegation_id` changes nothing.',
     ),
-    400: problem('A field is not valid.'),
+    400: problem('A field is invalid.'),
     404: problem('No such workspace, or it is removed.'),
-    409: problem('We carry a delegation of this id.'),
+    409: problem('The control plane delivers a delegation with this id.'),
   },
 })
 
@@ -99,10 +99,10 @@ const updateRoute = createRoute({
     body: jsonBody(UpdateDelegationInput),
   },
   responses: {
-    200: json(z.object({ status: z.literal('updated') }), 'Kept: how one that was recorded has ended.'),
-    400: problem('A field is not valid.'),
+    200: json(z.object({ status: z.literal('updated') }), 'Recorded: the outcome of a recorded delegation.'),
+    400: problem('A field is invalid.'),
     404: problem('No such delegation, or the workspace is removed.'),
-    409: problem('We carry this delegation, and know what became of it.'),
+    409: problem('The control plane delivers this delegation, and records its outcome itself.'),
   },
 })
 

@@ -1,5 +1,5 @@
-// The API description as a page: rendered from /openapi.json's document without a script, so that it works offline, on every
-// runtime, and brings no stranger's code next to an API that may be open.
+// The API description as an HTML page without scripts. It works offline and on every runtime, and loads no third-party code
+// beside an API that may need no token.
 import { html, raw } from 'hono/html'
 
 type Schema = {
@@ -56,13 +56,13 @@ export function docsPage(document: ApiDocument) {
       </style>
       <h1>${document.info.title} <small>${document.info.version}</small></h1>
       <p>
-        Machines read <a href="/openapi.json">/openapi.json</a>. Failures are problem documents that name the
-        field; those of <code>/a2a</code> are JSON-RPC errors.
+        Programs read <a href="/openapi.json">/openapi.json</a>. Failures are problem documents that name the
+        field; failures of <code>/a2a</code> are JSON-RPC errors.
       </p>
       ${Object.entries(document.paths).flatMap(([path, methods]) =>
         Object.entries(methods).map(([method, operation]) => operationHtml(method, path, operation, schemas)),
       )}
-      <h2>Shapes</h2>
+      <h2>Schemas</h2>
       ${Object.entries(schemas).map(
         ([name, schema]) =>
           html`<details id="${name}">
@@ -96,7 +96,7 @@ function operationHtml(method: string, path: string, operation: Operation, schem
           : html`<h3>Body</h3>
               ${fieldsHtml(resolve(body, schemas))}`
       }
-      <h3>Answers</h3>
+      <h3>Responses</h3>
       <table>
         ${Object.entries(operation.responses ?? {}).map(
           ([status, response]) =>
@@ -136,7 +136,7 @@ const rowHtml = (name: string, schema: Schema | undefined, note: string) =>
     <td>${note}</td>
   </tr>`
 
-/** A type in a few words, with a link where it has a name of its own. */
+/** A short description of a type, with a link to a named schema. */
 function typeHtml(schema: Schema | undefined): unknown {
   if (schema === undefined) return ''
   if (schema.$ref !== undefined) return html`<a href="#${nameOf(schema.$ref)}">${nameOf(schema.$ref)}</a>`

@@ -1,4 +1,4 @@
-// /fleet and /regions: what there is at Fly, whose it is and what it costs; and where there is room.
+// /fleet and /regions: the machines at Fly with their owners and prices, and the regions with their capacity.
 import { createRoute, z } from '@hono/zod-openapi'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -36,7 +36,7 @@ const fleetRoute = createRoute({
   responses: {
     200: json(
       FleetView,
-      'Every machine in the apps we use: owned, drifted, orphan, foreign or missing. Prices are estimates for 30 days.',
+      'Every machine in the configured apps: owned, drifted, orphan, foreign or missing. Prices are estimates for 30 days.',
     ),
   },
 })
@@ -60,7 +60,7 @@ const regionsRoute = createRoute({
   responses: {
     200: json(
       z.array(RegionView),
-      '`open`: the last launch found room. `full`: passed over until `retry_at`. `trial`: the next launch may try it again.',
+      '`open`: the last launch found capacity. `full`: skipped until `retry_at`. `trial`: the next launch may try it again.',
     ),
   },
 })

@@ -1,5 +1,5 @@
-// Is it alive, can it work, and what is it: /livez asks nothing of anybody, /readyz asks everything, /metrics has the numbers,
-// /healthz is the tutorial's third step, /health is what Molecule's clients call.
+// Health and metrics: /livez checks the process only, /readyz checks everything it depends on, /healthz describes the server
+// (the tutorial calls it), /health is the same for Molecule's clients.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
@@ -21,10 +21,9 @@ const Health = z
     emulator: z.boolean(),
     database: z.string(),
     uptime: z.number(),
-    control_plane: z
-      .uuid()
-      .optional()
-      .openapi({ description: 'The id of the control plane that this database is; its machines carry it.' }),
+    control_plane: z.uuid().optional().openapi({
+      description: 'The id of the control plane with this database; its machines are labelled with it.',
+    }),
   })
   .openapi('Health')
 
@@ -33,7 +32,10 @@ const healthRoute = createRoute({
   path: '/healthz',
   operationId: 'getHealth',
   responses: {
-    200: { content: { 'application/json': { schema: Health } }, description: 'What this server is made of.' },
+    200: {
+      content: { 'application/json': { schema: Health } },
+      description: 'Version, provisioner, region and database of the server.',
+    },
     503: {
       content: { 'application/problem+json': { schema: Problem } },
       description: 'The database does not answer.',
@@ -66,10 +68,13 @@ const readyRoute = createRoute({
   path: '/readyz',
   operationId: 'getReadiness',
   responses: {
-    200: { content: { 'application/json': { schema: ReadinessView } }, description: 'It can do its work.' },
+    200: {
+      content: { 'application/json': { schema: ReadinessView } },
+      description: 'The server can do its work.',
+    },
     503: {
       content: { 'application/json': { schema: ReadinessView } },
-      description: 'Something it needs is not there. Fly is asked every 30 s at most.',
+      description: 'A dependency is not available. Fly is checked at most every 30 s.',
     },
   },
 })
@@ -81,13 +86,13 @@ const metricsRoute = createRoute({
   responses: {
     200: {
       content: { 'text/plain': { schema: z.string() } },
-      description: "Numbers of this process, and the stock in the database, in Prometheus' text format.",
+      description: "Metrics of this process, and counts from the database, in Prometheus' text format.",
     },
   },
 })
 
 /** What is there now, beside what was counted on the way. A database that is down takes none of the rest along. */
-async function measureStock(services: Services): Promise<void> {
+async function setGauges(services: Services): Promise<void> {
   const { config, driver, limits, log, metrics } = services
   const { requests, streams } = limits.inFlight()
   metrics.set('molecule_a2a_in_flight', requests)
@@ -99,7 +104,7 @@ async function measureStock(services: Services): Promise<void> {
   try {
     ;[stock, age] = await Promise.all([countStock(services), sweepAge(services), measureWebhooks(services)])
   } catch (error) {
-    log('warn', 'the stock could not be counted', { error })
+    log('warn', 'the gauges from the database could not be read', { error })
     metrics.set('molecule_database_up', 0)
     return
   }
@@ -143,7 +148,7 @@ export function healthRoutes(services: Services) {
     return c.json({ status: ok ? ('ok' as const) : ('failing' as const), checks }, ok ? 200 : 503)
   })
   app.openapi(metricsRoute, async (c) => {
-    await measureStock(services)
+    await setGauges(services)
     c.header('cache-control', 'no-store')
     return c.text(services.metrics.text(), 200)
   })

@@ -1,5 +1,5 @@
-// POST /webhooks/workspaces/:id/:hook: other systems knock here, with a signature instead of a token. The verb checks it, over the
-// bytes as they came.
+// POST /webhooks/workspaces/:id/:hook: deliveries from other systems, with a signature instead of a token. The verb checks it over
+// the unchanged bytes of the body.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { DomainError } from '../../lib/platform/errors.ts'
@@ -18,11 +18,11 @@ export function hookDeliveryRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
 
   app.post('/webhooks/workspaces/:id/:hook', async (c) => {
-    const place = { workspaceId: c.req.param('id').toLowerCase(), hook: c.req.param('hook') }
+    const address = { workspaceId: c.req.param('id').toLowerCase(), hook: c.req.param('hook') }
     const body = new Uint8Array(await c.req.arrayBuffer())
     const header = (name: string) => c.req.header(name)
-    const received = await watchBearer(services, c, place, () =>
-      receiveWebhook(services, place, { header, body }),
+    const received = await throttleBearer(services, c, address, () =>
+      receiveWebhook(services, address, { header, body }),
     )
     c.header('cache-control', 'no-store')
     switch (received.kind) {
@@ -35,10 +35,10 @@ export function hookDeliveryRoutes(services: Services) {
       case 'stored': {
         const { isRepeat, message } = received.accepted
         c.executionCtx.waitUntil(deliverSoon(services, message.workspaceId))
-        // Where it is, and not what came of it: its sender may send, and not read.
+        // The sender may send but not read, so the answer has the message's URL and not its state.
         const { id, message_id, url } = toMessageView(message, publicUrlOf(services.config, c))
         c.header('location', url)
-        // Slack shows people what it gets for a command or a button, and takes 200 alone (docs.slack.dev).
+        // Slack shows the response to a command or a button to its user, and accepts only 200 (docs.slack.dev).
         if (received.scheme === 'slack' && isForm(header('content-type'))) return c.body(null, 200)
         return c.json({ queued: true, duplicate: isRepeat, id, url, message_id }, 202)
       }
@@ -50,30 +50,30 @@ export function hookDeliveryRoutes(services: Services) {
     path: '/webhooks/workspaces/{id}/{hook}',
     operationId: 'receiveWebhook',
     description:
-      'What another system sends, signed as the hook says: stored as a message to the workspace, once per delivery. JSON, a form, or text, up to 1 MiB.',
+      'A delivery of another system, signed with the scheme of the hook. It is stored as a message to the workspace, once per delivery. The body is JSON, a form or text, up to 1 MiB.',
     request: {
       params: z.object({ id: z.uuid(), hook: z.string() }),
       body: jsonBody(z.looseObject({})),
     },
     responses: {
       200: {
-        description: "An answer to GitHub's ping, Slack's challenge, or a command or button of Slack's.",
+        description: "The answer to GitHub's ping, Slack's challenge, or a Slack command or button.",
       },
       202: json(
         z.looseObject({ queued: z.boolean() }),
-        'Stored, to be delivered once; `Location` is where its answer will be, for those who may read the workspace. `duplicate`: it was stored before. `queued` is false for events that the hook does not take.',
+        'Stored, to be delivered once. `Location` is the URL of the message, for callers who may read the workspace. `duplicate`: the delivery was stored before. `queued` is false for events that the hook does not accept.',
       ),
-      400: problem('It was signed rightly, and its JSON is none.'),
-      401: problem('No such workspace or hook, or it is disabled, or the signature is not right.'),
-      413: problem('It is too large.'),
-      429: problem('Too many, or too many that wait for the workspace.'),
+      400: problem('The signature is valid, and the body is not valid JSON.'),
+      401: problem('No such workspace or hook, the hook is disabled, or the signature is invalid.'),
+      413: problem('The body is too large.'),
+      429: problem('Too many deliveries, or too many messages wait for the workspace.'),
     },
   })
   return app
 }
 
-/** A bearer token could be guessed, where a signature cannot: different wrong ones are slowed down, as at every other door. */
-async function watchBearer<Result>(
+/** A bearer token can be guessed, unlike a signature. Invalid ones are throttled, as on every other route. */
+async function throttleBearer<Result>(
   services: Services,
   c: Context<AppEnv>,
   { hook, workspaceId }: { workspaceId: string; hook: string },

@@ -1,4 +1,4 @@
-// /workspaces/:id/hooks: doors for other systems, one per name. What comes in by them is in functions/routes/hook-deliveries.ts.
+// /workspaces/:id/hooks: inbound webhooks of a workspace, one for each name. hook-deliveries.ts receives their deliveries.
 import { createRoute, z } from '@hono/zod-openapi'
 import { callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -40,7 +40,7 @@ const HookWithSecretView = HookView.extend({ secret: z.string().optional() })
 const HookParam = IdParam.extend({ hook: HookName.openapi({ param: { name: 'hook', in: 'path' } }) })
 
 const path = '/workspaces/{id}/hooks'
-const noSuch = problem('No such workspace or hook.')
+const notFound = problem('No such workspace or hook.')
 const noKey = problem('SECRETS_ENCRYPTION_KEY is not set.')
 
 const createHookRoute = createRoute({
@@ -48,13 +48,16 @@ const createHookRoute = createRoute({
   path,
   operationId: 'createHook',
   description:
-    'A door for another system: what it posts to `url` becomes a message to the workspace. `scheme` says how it proves itself: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` makes the text, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without one the payload itself is sent. `events` names those it takes, exactly or as `invoice.*`.',
+    'An inbound webhook: what another system posts to `url` becomes a message to the workspace. `scheme` is how the sender authenticates: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` is the text of the message, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without it the message is the payload. `events` are the accepted event names, exact or as `invoice.*`.',
   request: { params: IdParam, body: jsonBody(CreateHookInput) },
   responses: {
-    201: json(HookWithSecretView, 'Made. `secret` is shown this once, and only if it was made here.'),
-    400: problem('A field is not valid.'),
+    201: json(
+      HookWithSecretView,
+      'Created. `secret` is shown only in this response, and only if it was generated here.',
+    ),
+    400: problem('A field is invalid.'),
     404: problem('No such workspace.'),
-    409: problem('The name is taken, or there are too many.'),
+    409: problem('The name is in use, or there are too many hooks.'),
     503: noKey,
   },
 })
@@ -64,7 +67,10 @@ const listHooksRoute = createRoute({
   path,
   operationId: 'listHooks',
   request: { params: IdParam },
-  responses: { 200: json(z.array(HookView), 'By name.'), 404: problem('No such workspace.') },
+  responses: {
+    200: json(z.array(HookView), 'All hooks of the workspace, by name.'),
+    404: problem('No such workspace.'),
+  },
 })
 
 const getHookRoute = createRoute({
@@ -72,7 +78,7 @@ const getHookRoute = createRoute({
   path: `${path}/{hook}`,
   operationId: 'getHook',
   request: { params: HookParam },
-  responses: { 200: json(HookView, 'The hook, without its secret.'), 404: noSuch },
+  responses: { 200: json(HookView, 'The hook, without its secret.'), 404: notFound },
 })
 
 const updateHookRoute = createRoute({
@@ -81,9 +87,9 @@ const updateHookRoute = createRoute({
   operationId: 'updateHook',
   request: { params: HookParam, body: jsonBody(UpdateHookInput) },
   responses: {
-    200: json(HookView, 'Changed, from the next delivery on.'),
-    400: problem('A field is not valid.'),
-    404: noSuch,
+    200: json(HookView, 'Changed, effective from the next delivery.'),
+    400: problem('A field is invalid.'),
+    404: notFound,
   },
 })
 
@@ -95,9 +101,9 @@ const deleteHookRoute = createRoute({
   responses: {
     200: json(
       z.object({ status: z.literal('deleted'), name: z.string() }),
-      'Gone. Messages that it brought are delivered.',
+      'Deleted. Messages that it received are still delivered.',
     ),
-    404: noSuch,
+    404: notFound,
   },
 })
 
@@ -106,12 +112,15 @@ const rotateHookRoute = createRoute({
   path: `${path}/{hook}/rotate`,
   operationId: 'rotateHookSecret',
   description:
-    'Another secret. The one before is good for `overlap_hours` more (24 unless it says otherwise; 0 ends it at once).',
+    'Replaces the secret. The previous one stays valid for `overlap_hours` (24 by default; 0 ends it at once).',
   request: { params: HookParam, body: jsonBody(RotateHookInput, false) },
   responses: {
-    200: json(HookWithSecretView, '`secret` is shown this once, and only if it was made here.'),
-    400: problem('A field is not valid.'),
-    404: noSuch,
+    200: json(
+      HookWithSecretView,
+      '`secret` is shown only in this response, and only if it was generated here.',
+    ),
+    400: problem('A field is invalid.'),
+    404: notFound,
     503: noKey,
   },
 })
@@ -121,11 +130,11 @@ export function hookRoutes(services: Services) {
 
   app.openapi(createHookRoute, async (c) => {
     const by = callerKey(c.get('caller'))
-    const made = await createHook(services, c.req.valid('param').id, c.req.valid('json'), by)
+    const created = await createHook(services, c.req.valid('param').id, c.req.valid('json'), by)
     const base = publicUrlOf(services.config, c)
-    c.header('location', `${base}/workspaces/${made.hook.workspaceId}/hooks/${made.hook.name}`)
+    c.header('location', `${base}/workspaces/${created.hook.workspaceId}/hooks/${created.hook.name}`)
     c.header('cache-control', 'no-store')
-    return c.json(withSecret(made, base), 201)
+    return c.json(withSecret(created, base), 201)
   })
   app.openapi(listHooksRoute, async (c) => {
     const found = await listHooks(services, c.req.valid('param').id)

@@ -1,5 +1,5 @@
-// /registry for agents that look for each other (molecule.md §2.6): every address given out is ours, so that an agent sends
-// its token to us and never to another agent (molecule.md §1.8).
+// /registry for agents that look for peers (docs/facts/molecule.md §2.6). Every URL in the answers is this control plane's, so an
+// agent sends its token here and never to another agent (docs/facts/molecule.md §1.8).
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rewriteCard } from '../../lib/a2a/wire/agent-card.ts'
@@ -24,10 +24,10 @@ const discoverRoute = createRoute({
   responses: {
     200: json(
       z.object({ id: z.uuid(), url: z.string(), name: z.string() }),
-      'Where to send A2A messages for it: to us.',
+      'The URL for A2A messages to the workspace, which this control plane proxies.',
     ),
-    403: problem('X-Workspace-ID is not whose token it is.'),
-    404: problem('No such workspace, or none that the caller may talk to.'),
+    403: problem('X-Workspace-ID is not the workspace of the token.'),
+    404: problem('No such workspace, or the caller may not communicate with it.'),
   },
 })
 
@@ -54,9 +54,9 @@ const peersRoute = createRoute({
   responses: {
     200: json(
       z.array(PeerView),
-      'Its siblings, children and parent; for a root, all other roots and its children. `q`: a part of the name, role or description.',
+      'Its siblings, children and parent; for a root, all other roots and its children. `q` filters by a part of the name, role or description.',
     ),
-    403: problem('X-Workspace-ID is not whose token it is.'),
+    403: problem('X-Workspace-ID is not the workspace of the token.'),
     404: problem('No such workspace.'),
   },
 })
@@ -73,10 +73,10 @@ const accessRoute = createRoute({
     },
   },
   responses: {
-    200: json(z.object({ allowed: z.boolean() }), 'Whether one may talk to the other.'),
-    400: problem('A field is not valid.'),
-    403: problem('X-Workspace-ID is not whose token it is.'),
-    404: problem('The caller is another workspace than whose token it is.'),
+    200: json(z.object({ allowed: z.boolean() }), 'Whether the caller may send messages to the target.'),
+    400: problem('A field is invalid.'),
+    403: problem('X-Workspace-ID is not the workspace of the token.'),
+    404: problem('`caller_id` is not the workspace of the token.'),
   },
 })
 

@@ -1,5 +1,5 @@
-// POST /webhooks/github and /webhooks/gitea: a forge tells that an image was published. The signature is all that is asked for, and
-// comes before everything else; a wrong one is told nothing, and without a secret there is no door.
+// POST /webhooks/github and /webhooks/gitea: a forge reports that an image was published. The signature is checked before anything
+// else. Without the secret of a forge, its route answers 404.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { DomainError, invalidField } from '../../lib/platform/errors.ts'
@@ -10,7 +10,7 @@ import { readGiteaEvent, readGithubEvent } from '../../lib/rollouts/published-im
 import { recordPublished } from '../../lib/rollouts/record-published.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
-import { carryOnRollouts } from './rollouts.ts'
+import { advanceRollouts } from './rollouts.ts'
 
 const FORGES = {
   github: {
@@ -29,7 +29,7 @@ const FORGES = {
 
 type Forge = keyof typeof FORGES
 
-const Told = z
+const WebhookAnswer = z
   .object({
     status: z.enum(['ignored', 'recorded', 'known', 'pong']),
     reason: z.string().optional(),
@@ -38,20 +38,20 @@ const Told = z
   })
   .openapi('WebhookAnswer')
 
-const hookRoute = (forge: Forge) =>
+const webhookRoute = (forge: Forge) =>
   createRoute({
     method: 'post',
     path: `/webhooks/${forge}`,
     operationId: forge === 'github' ? 'receiveGithubWebhook' : 'receiveGiteaWebhook',
     responses: {
-      200: json(Told, 'A ping, answered.'),
+      200: json(WebhookAnswer, 'The answer to a ping.'),
       202: json(
-        Told,
-        `Taken. \`recorded\`: a new image of the runtimes that are named. \`known\`: told before, and nothing was done again. \`ignored\`: nothing that concerns us, with a reason.`,
+        WebhookAnswer,
+        `Accepted. \`recorded\`: a new image of the named runtimes. \`known\`: reported before, so nothing was done. \`ignored\`: not about an image of a runtime, with a reason.`,
       ),
-      400: problem('It is signed, and not JSON, or says not what it is.'),
-      401: problem('The signature is not valid.'),
-      404: problem('There is no such door unless its secret is set.'),
+      400: problem('The signature is valid, but the body is not JSON or the event is not named.'),
+      401: problem('The signature is invalid.'),
+      404: problem('The secret of this forge is not set.'),
       413: problem('The body is too large.'),
     },
   })
@@ -59,21 +59,21 @@ const hookRoute = (forge: Forge) =>
 export function registryWebhookRoutes(services: Services) {
   const app = createRouter()
   for (const forge of ['github', 'gitea'] as const) {
-    app.openapi(hookRoute(forge), async (c) => {
+    app.openapi(webhookRoute(forge), async (c) => {
       const body = await readSigned(services, c, forge)
       const { delivery, event, name, read } = FORGES[forge]
       const type = c.req.header(event) ?? ''
       const id = c.req.header(delivery) ?? ''
       if (!/^\w{1,50}$/.test(type)) throw invalidField(event, `must name the event, as ${name} does`)
       if (!/^[\w-]{1,100}$/.test(id))
-        throw invalidField(delivery, `must be the delivery's id, as ${name} sends it`)
+        throw invalidField(delivery, `must be the id of the delivery, as ${name} sends it`)
       if (type === 'ping') return c.json({ status: 'pong' as const }, 200)
       const reading = read(type, body)
       if ('ignored' in reading) return c.json({ status: 'ignored' as const, reason: reading.ignored }, 202)
       const recorded = await recordPublished(services, reading.published, { source: forge, id })
       if ('ignored' in recorded) return c.json({ status: 'ignored' as const, reason: recorded.ignored }, 202)
       const { image, isNew, runtimes } = recorded
-      if (isNew) carryOnRollouts(services, c)
+      if (isNew) advanceRollouts(services, c)
       return c.json({ status: isNew ? ('recorded' as const) : ('known' as const), image, runtimes }, 202)
     })
   }

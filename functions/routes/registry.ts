@@ -1,5 +1,5 @@
-// /registry: agents calling home, with the wire of Molecule's runtimes (molecule.md §1.4, §1.5, §2.6). Their token is
-// checked in the verb, together with the change it allows.
+// /registry: registration and heartbeats of agents, in the format of Molecule's runtimes (docs/facts/molecule.md §1.4, §1.5,
+// §2.6). The verb checks the agent's token in the statement that it permits.
 import { createRoute, z } from '@hono/zod-openapi'
 import { HeartbeatInput, isWaitingForAgent, recordHeartbeat } from '../../lib/registry/heartbeat.ts'
 import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../../lib/registry/register.ts'
@@ -8,7 +8,7 @@ import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
 import { bearerOf } from '../http/authenticate.ts'
 import { createRouter, jsonBody, problem } from '../http/openapi.ts'
 
-const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
+const agentRoute = <Body extends z.ZodType, Answer extends z.ZodType>(
   name: string,
   operationId: string,
   body: Body,
@@ -22,34 +22,34 @@ const doorOf = <Body extends z.ZodType, Answer extends z.ZodType>(
     responses: {
       200: {
         content: { 'application/json': { schema: answer } },
-        description: 'Noted.',
+        description: 'Recorded.',
       },
-      400: problem('A field is not valid.'),
-      401: problem("Not this workspace's token."),
+      400: problem('A field is invalid.'),
+      401: problem('The token does not belong to this workspace.'),
     },
   })
 
-/** Newer agents keep the secret and ask for it in every message (molecule.md §1.4, §1.6); older ones ignore it. */
+/** Newer agents store the secret and require it in every message (docs/facts/molecule.md §1.4, §1.6); older ones ignore it. */
 const withSecret = <Status extends string>(status: Status) =>
   z.object({ status: z.literal(status), platform_inbound_secret: z.string() })
 
 export function registryRoutes(services: Services) {
   const app = createRouter()
 
-  app.openapi(doorOf('register', 'registerAgent', RegisterInput, withSecret('registered')), async (c) => {
+  app.openapi(agentRoute('register', 'registerAgent', RegisterInput, withSecret('registered')), async (c) => {
     const { row, inboundSecret } = await registerAgent(services, c.req.valid('json'), bearerOf(c))
     if (row !== undefined) c.executionCtx.waitUntil(reconcileNow(services, row.id))
     return c.json({ status: 'registered' as const, platform_inbound_secret: inboundSecret }, 200)
   })
 
-  app.openapi(doorOf('heartbeat', 'recordHeartbeat', HeartbeatInput, withSecret('ok')), async (c) => {
+  app.openapi(agentRoute('heartbeat', 'recordHeartbeat', HeartbeatInput, withSecret('ok')), async (c) => {
     const { row, inboundSecret } = await recordHeartbeat(services, c.req.valid('json'), bearerOf(c))
     if (row !== undefined && isWaitingForAgent(row)) c.executionCtx.waitUntil(reconcileNow(services, row.id))
     return c.json({ status: 'ok' as const, platform_inbound_secret: inboundSecret }, 200)
   })
 
   app.openapi(
-    doorOf('update-card', 'updateAgentCard', UpdateCardInput, z.object({ status: z.literal('updated') })),
+    agentRoute('update-card', 'updateAgentCard', UpdateCardInput, z.object({ status: z.literal('updated') })),
     async (c) => {
       await updateCard(services, c.req.valid('json'), bearerOf(c))
       return c.json({ status: 'updated' as const }, 200)

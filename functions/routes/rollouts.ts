@@ -1,4 +1,4 @@
-// /rollouts: another image for the workspaces of a runtime, a few at a time; how far it is, and what may be told to it.
+// /rollouts: a new image for the workspaces of a runtime, in tranches; its progress, and the commands halt, resume and roll back.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
@@ -17,7 +17,9 @@ import { haltRollout, resumeRollout, rollBackRollout } from '../../lib/rollouts/
 import type { Services } from '../../lib/control-plane/services.ts'
 import { RUNTIMES } from '../../lib/machines/runtimes.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { withCaller, createRouter, reconcileAfterResponse, json, jsonBody, problem } from '../http/openapi.ts'
+import { createRouter, json, jsonBody, problem } from '../http/openapi.ts'
+import { reconcileAfterResponse } from '../http/reconcile-after-response.ts'
+import { withCaller } from '../http/with-caller.ts'
 import { RolloutReason } from './workspaces/view.ts'
 
 const RolloutView = z
@@ -28,10 +30,10 @@ const RolloutView = z
     previous_image: z.string(),
     state: z.enum(['running', 'halted', 'rolling_back', 'rolled_back', 'completed']),
     reason: RolloutReason.nullable(),
-    tranche: z.int().describe('The one under way, counted from 1.'),
+    tranche: z.int().describe('The current tranche, counted from 1.'),
     tranches: z
       .array(z.union([z.int(), z.literal('all')]))
-      .describe('How many workspaces have the image at the end of each.'),
+      .describe('How many workspaces have the image at the end of each tranche.'),
     max_failures: z.int(),
     ready_seconds: z.int().nullable(),
     watch_seconds: z.int(),
@@ -85,7 +87,7 @@ const RuntimeView = z
 const WebhookView = z.object({
   path: z.string(),
   setting: z.string(),
-  is_set: z.boolean().describe('Without its setting a door answers 404.'),
+  is_set: z.boolean().describe('Without its setting a webhook answers 404.'),
 })
 
 const RolloutParam = z.object({
@@ -101,9 +103,9 @@ const startRoute = createRoute({
   operationId: 'startRollout',
   request: { body: jsonBody(RolloutInput) },
   responses: {
-    201: json(RolloutView, 'It has begun, with `image` or the `digest` of the image that is configured.'),
-    400: problem('A field is not valid, or the image may not be used.'),
-    409: problem('The runtime has a rollout under way, which is named.'),
+    201: json(RolloutView, 'Started, with `image` or with the `digest` of the configured image.'),
+    400: problem('A field is invalid, or the image is not allowed.'),
+    409: problem('The runtime has an active rollout, which the detail names.'),
   },
 })
 
@@ -124,9 +126,9 @@ const listRoute = createRoute({
         runtimes: z.array(RuntimeView),
         webhooks: z.array(WebhookView),
       }),
-      'The newest first, which image each runtime has, and who may tell of new ones.',
+      'Rollouts, newest first; the image of each runtime; and the webhooks that report new images.',
     ),
-    400: problem('A query parameter is not valid.'),
+    400: problem('A query parameter is invalid.'),
   },
 })
 
@@ -136,28 +138,28 @@ const readRoute = createRoute({
   operationId: 'getRollout',
   request: { params: RolloutParam },
   responses: {
-    200: json(ProgressView, 'How far it is, workspace by workspace.'),
+    200: json(ProgressView, 'The progress, for each workspace.'),
     404: problem('No such rollout.'),
   },
 })
 
-const verbRoute = (verb: 'halt' | 'resume' | 'rollback', description: string) =>
+const commandRoute = (command: 'halt' | 'resume' | 'rollback', description: string) =>
   createRoute({
     method: 'post',
-    path: `/rollouts/{id}/${verb}`,
-    operationId: `${verb}Rollout`,
+    path: `/rollouts/{id}/${command}`,
+    operationId: `${command}Rollout`,
     request: { params: RolloutParam },
     responses: {
       200: json(RolloutView, description),
       404: problem('No such rollout.'),
-      409: problem('Not possible in its state, which is named.'),
+      409: problem('Not possible in its current state, which the detail names.'),
     },
   })
 
-/** Has the pass over rollouts run after the answer, and what it restarted looked after. */
-export function carryOnRollouts(services: Services, c: Context<AppEnv>): void {
-  const own = withRequestBudget(services)
-  c.executionCtx.waitUntil(runRollouts(own).then((ids) => reconcileAfterResponse(own, c, ids)))
+/** Runs the rollouts after the response, and reconciles the workspaces that they restart. */
+export function advanceRollouts(services: Services, c: Context<AppEnv>): void {
+  const budgeted = withRequestBudget(services)
+  c.executionCtx.waitUntil(runRollouts(budgeted).then((ids) => reconcileAfterResponse(budgeted, c, ids)))
 }
 
 export function rolloutRoutes(services: Services) {
@@ -165,7 +167,7 @@ export function rolloutRoutes(services: Services) {
 
   app.openapi(startRoute, async (c) => {
     const rollout = await startRollout(withCaller(services, c), c.req.valid('json'))
-    carryOnRollouts(services, c)
+    advanceRollouts(services, c)
     c.header('location', `/rollouts/${rollout.id}`)
     return c.json(toView(rollout), 201)
   })
@@ -185,19 +187,25 @@ export function rolloutRoutes(services: Services) {
     c.json(toProgressView(await readRollout(services, c.req.valid('param').id)), 200),
   )
   app.openapi(
-    verbRoute('halt', 'No more workspaces are given the image; those that have it keep it.'),
+    commandRoute('halt', 'No more workspaces receive the image; those that have it keep it.'),
     async (c) => c.json(toView(await haltRollout(withCaller(services, c), c.req.valid('param').id)), 200),
   )
-  app.openapi(verbRoute('resume', 'It goes on; after a trial, with all others.'), async (c) => {
-    const rollout = await resumeRollout(withCaller(services, c), c.req.valid('param').id)
-    carryOnRollouts(services, c)
-    return c.json(toView(rollout), 200)
-  })
   app.openapi(
-    verbRoute('rollback', 'All that have the image are given the one before; also after it was completed.'),
+    commandRoute('resume', 'The rollout continues; after a trial, with all remaining workspaces.'),
+    async (c) => {
+      const rollout = await resumeRollout(withCaller(services, c), c.req.valid('param').id)
+      advanceRollouts(services, c)
+      return c.json(toView(rollout), 200)
+    },
+  )
+  app.openapi(
+    commandRoute(
+      'rollback',
+      'All workspaces with the image receive the previous one, also after the rollout has completed.',
+    ),
     async (c) => {
       const rollout = await rollBackRollout(withCaller(services, c), c.req.valid('param').id)
-      carryOnRollouts(services, c)
+      advanceRollouts(services, c)
       return c.json(toView(rollout), 200)
     },
   )

@@ -1,5 +1,5 @@
-// …/secrets and /settings/secrets: keys that agents live on (molecule.md §2.8). Values go in and are never shown again; the
-// workspace they are for may read them, and nobody else.
+// /workspaces/:id/secrets and /settings/secrets: encrypted secrets of one workspace or of all (docs/facts/molecule.md §2.8). Values
+// are write-only; only the workspace itself may read them.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
@@ -18,15 +18,9 @@ import { SaveSecretInput, SecretKey } from '../../lib/secrets/secret-input.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import {
-  withCaller,
-  createRouter,
-  reconcileAfterResponse,
-  IdParam,
-  json,
-  jsonBody,
-  problem,
-} from '../http/openapi.ts'
+import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+import { reconcileAfterResponse } from '../http/reconcile-after-response.ts'
+import { withCaller } from '../http/with-caller.ts'
 
 const SecretView = z
   .object({
@@ -42,7 +36,7 @@ const Restart = z.object({
   restart: z
     .enum(['true', 'false'])
     .optional()
-    .describe('`true` restarts the running workspaces whose machines lack what has changed, 20 at a time.'),
+    .describe('`true` restarts the running workspaces whose machines lack the change, 20 at a time.'),
 })
 
 const Changed = <Status extends 'saved' | 'deleted'>(status: Status) =>
@@ -55,9 +49,9 @@ const Changed = <Status extends 'saved' | 'deleted'>(status: Status) =>
   })
 
 const CHANGED =
-  'Machines get it at their next restart (`needs_restart`), or now with `?restart=true`; `more_to_restart`: ask again for the next ones.'
+  'Machines receive the change at their next restart (`needs_restart`), or now with `?restart=true`; `more_to_restart`: repeat the request for the next ones.'
 
-/** The doors to the secrets of one workspace, or to those for all; the same but for their path. */
+/** The routes for the secrets of one workspace or of all; they differ in their path only. */
 function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
   name: string,
   path: string,
@@ -76,10 +70,10 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
       },
       responses: {
         200: json(Changed('saved'), `Sealed and stored. ${CHANGED}`),
-        400: problem('A field is not valid; nothing was stored.'),
+        400: problem('A field is invalid; nothing was stored.'),
         404: problem('No such workspace.'),
-        409: problem('There are too many.'),
-        503: problem('SECRETS_ENCRYPTION_KEY is not set, or does not fit what is stored.'),
+        409: problem('There are too many secrets.'),
+        503: problem('SECRETS_ENCRYPTION_KEY is not set, or does not open the stored secrets.'),
       },
     })
   return {
@@ -89,7 +83,7 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
       operationId: `list${name}Secrets`,
       request: { params },
       responses: {
-        200: json(z.array(SecretView), 'Names, by the alphabet; never a value.'),
+        200: json(z.array(SecretView), 'Names in alphabetical order, never values.'),
         404: problem('No such workspace.'),
       },
     }),
@@ -101,7 +95,7 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
       operationId: `delete${name}Secret`,
       request: { params: keyParams, query: Restart },
       responses: {
-        200: json(Changed('deleted'), `Gone. ${CHANGED}`),
+        200: json(Changed('deleted'), `Deleted. ${CHANGED}`),
         404: problem('No such workspace or secret.'),
       },
     }),
@@ -114,56 +108,58 @@ const valuesRoute = createRoute({
   operationId: 'readSecretValues',
   request: { params: IdParam },
   responses: {
-    200: json(
-      z.record(z.string(), z.string()),
-      'All values, by name, for the workspace itself and nobody else.',
-    ),
+    200: json(z.record(z.string(), z.string()), 'All values by name, for the workspace itself only.'),
     403: problem('Only the workspace itself may read them, with its own token.'),
     404: problem('No such workspace.'),
-    503: problem('Some cannot be read; then none is given. `failed_keys` names them.'),
+    503: problem('Some values cannot be decrypted, so none is returned. `failed_keys` names them.'),
   },
 })
 
 export function secretRoutes(services: Services) {
   const app = createRouter()
 
-  const after = async (
+  const restartIfRequested = async (
     c: Context<AppEnv>,
     { key, workspaceId }: SecretPlace,
     restart: string | undefined,
   ) => {
-    const own = withRequestBudget(services)
+    const budgeted = withRequestBudget(services)
     const { restarted, more } =
       restart === 'true'
-        ? await restartForSecrets(withCaller(own, c), workspaceId)
+        ? await restartForSecrets(withCaller(budgeted, c), workspaceId)
         : { restarted: [], more: false }
-    await reconcileAfterResponse(own, c, restarted)
+    await reconcileAfterResponse(budgeted, c, restarted)
     return { key, scope: scopeOf({ workspaceId }), restarting: restarted, more_to_restart: more }
   }
 
-  const own = routesOf('Workspace', '/workspaces/{id}/secrets', IdParam, IdParam.extend({ key: SecretKey }))
-  app.openapi(own.list, async (c) => {
+  const workspace = routesOf(
+    'Workspace',
+    '/workspaces/{id}/secrets',
+    IdParam,
+    IdParam.extend({ key: SecretKey }),
+  )
+  app.openapi(workspace.list, async (c) => {
     const { id } = c.req.valid('param')
     await getLivingWorkspace(services.db, id)
     return c.json((await listSecrets(services.db, id)).map(toView), 200)
   })
-  for (const route of [own.put, own.post]) {
+  for (const route of [workspace.put, workspace.post]) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: c.req.valid('param').id, key }
       await saveSecret(withCaller(services, c), place, value)
       return c.json(
-        { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+        { status: 'saved' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
         200,
       )
     })
   }
-  app.openapi(own.delete, async (c) => {
+  app.openapi(workspace.delete, async (c) => {
     const { id, key } = c.req.valid('param')
     const place = { workspaceId: id, key }
     await deleteSecret(withCaller(services, c), place)
     return c.json(
-      { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+      { status: 'deleted' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
       200,
     )
   })
@@ -175,24 +171,24 @@ export function secretRoutes(services: Services) {
     return c.json(await valuesOf(services, id), 200)
   })
 
-  const shared = routesOf('Global', '/settings/secrets', z.object({}), z.object({ key: SecretKey }))
-  app.openapi(shared.list, async (c) => c.json((await listSecrets(services.db, null)).map(toView), 200))
-  for (const route of [shared.put, shared.post]) {
+  const global = routesOf('Global', '/settings/secrets', z.object({}), z.object({ key: SecretKey }))
+  app.openapi(global.list, async (c) => c.json((await listSecrets(services.db, null)).map(toView), 200))
+  for (const route of [global.put, global.post]) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: null, key }
       await saveSecret(withCaller(services, c), place, value)
       return c.json(
-        { status: 'saved' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+        { status: 'saved' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
         200,
       )
     })
   }
-  app.openapi(shared.delete, async (c) => {
+  app.openapi(global.delete, async (c) => {
     const place = { workspaceId: null, key: c.req.valid('param').key }
     await deleteSecret(withCaller(services, c), place)
     return c.json(
-      { status: 'deleted' as const, ...(await after(c, place, c.req.valid('query').restart)) },
+      { status: 'deleted' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
       200,
     )
   })

@@ -1,5 +1,5 @@
-// /tokens: credentials of people and programs; …/tokens of one workspace, with Molecule's shapes (molecule.md §2.2). A token
-// is shown once, in the answer that made it.
+// /tokens: API tokens of people and programs; /workspaces/:id/tokens: tokens of one workspace, in Molecule's format
+// (docs/facts/molecule.md §2.2). A token is shown once, in the response that creates it.
 import { createRoute, z } from '@hono/zod-openapi'
 import { SCOPES } from '../../lib/auth/scopes.ts'
 import { callerKey } from '../../lib/auth/caller.ts'
@@ -17,15 +17,8 @@ import {
   MAX_TOKENS,
   revokeWorkspaceToken,
 } from '../../lib/tokens/workspace-tokens.ts'
-import {
-  withCaller,
-  createRouter,
-  IdParam,
-  json,
-  jsonBody,
-  nullableTimestamp,
-  problem,
-} from '../http/openapi.ts'
+import { createRouter, IdParam, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
+import { withCaller } from '../http/with-caller.ts'
 
 const TokenView = z
   .object({
@@ -46,11 +39,11 @@ const createTokenRoute = createRoute({
   path: '/tokens',
   operationId: 'createToken',
   description:
-    'Scopes: `read` looks; `operate` also makes and changes workspaces and talks to them; `admin` may do everything. With `workspaces` it is for those alone. Unknown members are refused.',
+    'Scopes: `read` reads; `operate` also creates, changes and messages workspaces; `admin` may do everything. `workspaces` limits the token to some workspaces. Unknown members are refused.',
   request: { body: jsonBody(CreateTokenInput) },
   responses: {
-    201: json(TokenView.extend({ token: z.string() }), 'Made. `token` is shown this once.'),
-    400: problem('A field is not valid.'),
+    201: json(TokenView.extend({ token: z.string() }), 'Created. `token` is shown only in this response.'),
+    400: problem('A field is invalid.'),
   },
 })
 
@@ -58,7 +51,7 @@ const listTokensRoute = createRoute({
   method: 'get',
   path: '/tokens',
   operationId: 'listTokens',
-  responses: { 200: json(z.array(TokenView), 'Those that are not revoked, the oldest first.') },
+  responses: { 200: json(z.array(TokenView), 'Tokens that are not revoked, oldest first.') },
 })
 
 const revokeTokenRoute = createRoute({
@@ -69,32 +62,32 @@ const revokeTokenRoute = createRoute({
   responses: {
     200: json(
       z.object({ status: z.literal('revoked'), id: z.uuid() }),
-      'Over; other replicas know within five seconds.',
+      'Revoked. Other replicas refuse the token within five seconds.',
     ),
-    404: problem('No such token, or it is revoked already.'),
+    404: problem('No such token, or it is already revoked.'),
   },
 })
 
-const ownPath = '/workspaces/{id}/tokens'
+const workspacePath = '/workspaces/{id}/tokens'
 
-const createOwnRoute = createRoute({
+const createWorkspaceTokenRoute = createRoute({
   method: 'post',
-  path: ownPath,
+  path: workspacePath,
   operationId: 'createWorkspaceToken',
   request: { params: IdParam },
   responses: {
     201: json(
       z.object({ auth_token: z.string(), workspace_id: z.uuid(), message: z.string() }),
-      'A token of this workspace, which lasts until it is revoked. Shown this once.',
+      'A token of this workspace, valid until it is revoked. It is shown only in this response.',
     ),
     404: problem('No such workspace.'),
-    429: problem(`It has ${MAX_TOKENS} already.`),
+    429: problem(`The workspace already has ${MAX_TOKENS} tokens.`),
   },
 })
 
-const listOwnRoute = createRoute({
+const listWorkspaceTokensRoute = createRoute({
   method: 'get',
-  path: ownPath,
+  path: workspacePath,
   operationId: 'listWorkspaceTokens',
   request: {
     params: IdParam,
@@ -116,20 +109,20 @@ const listOwnRoute = createRoute({
         ),
         count: z.int(),
       }),
-      'Those that are not revoked, the newest first: the one its machine was launched with, and those that were asked for.',
+      'Tokens that are not revoked, newest first: the one that its machine was launched with, and those created with this API.',
     ),
     404: problem('No such workspace.'),
   },
 })
 
-const revokeOwnRoute = createRoute({
+const revokeWorkspaceTokenRoute = createRoute({
   method: 'delete',
-  path: `${ownPath}/{token}`,
+  path: `${workspacePath}/{token}`,
   operationId: 'revokeWorkspaceToken',
   request: { params: IdParam.extend({ token: z.uuid('must be a UUID') }) },
   responses: {
-    200: json(z.object({ status: z.literal('revoked') }), 'Over.'),
-    404: problem('No such token, or it is revoked already.'),
+    200: json(z.object({ status: z.literal('revoked') }), 'Revoked.'),
+    404: problem('No such token, or it is already revoked.'),
   },
 })
 
@@ -148,13 +141,16 @@ export function tokenRoutes(services: Services) {
     return c.json({ status: 'revoked' as const, id }, 200)
   })
 
-  app.openapi(createOwnRoute, async (c) => {
+  app.openapi(createWorkspaceTokenRoute, async (c) => {
     const { id } = c.req.valid('param')
     const token = await createWorkspaceToken(withCaller(services, c), id)
     c.header('cache-control', 'no-store')
-    return c.json({ auth_token: token, workspace_id: id, message: 'keep it: it is not shown again' }, 201)
+    return c.json(
+      { auth_token: token, workspace_id: id, message: 'store the token: it is not shown again' },
+      201,
+    )
   })
-  app.openapi(listOwnRoute, async (c) => {
+  app.openapi(listWorkspaceTokensRoute, async (c) => {
     const rows = await listWorkspaceTokens(services, c.req.valid('param').id, c.req.valid('query'))
     const tokens = rows.map((row) => ({
       id: row.id,
@@ -164,7 +160,7 @@ export function tokenRoutes(services: Services) {
     }))
     return c.json({ tokens, count: tokens.length }, 200)
   })
-  app.openapi(revokeOwnRoute, async (c) => {
+  app.openapi(revokeWorkspaceTokenRoute, async (c) => {
     const { id, token } = c.req.valid('param')
     await revokeWorkspaceToken(withCaller(services, c), id, token)
     return c.json({ status: 'revoked' as const }, 200)

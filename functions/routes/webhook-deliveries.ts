@@ -1,4 +1,4 @@
-// /webhook-endpoints/:endpoint/deliveries: what could not be delivered yet, or at all, and the way back for it.
+// /webhook-endpoints/:endpoint/deliveries: deliveries that failed or are pending, and their replay.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { webhookId } from '../../lib/webhooks/deliver.ts'
@@ -15,13 +15,16 @@ const DeliveryView = z
   .object({
     webhook_id: z.string(),
     seq: z.int().describe('The number of the event in the log.'),
-    type: z.string().nullable().describe('Null when the log has forgotten the event.'),
+    type: z.string().nullable().describe('Null when the log no longer keeps the event.'),
     workspace_id: z.uuid().nullable(),
     at: z.iso.datetime().nullable(),
     state: z.enum(DELIVERY_STATES),
-    attempts: z.int().describe('0: it waits for an earlier one of its workspace.'),
+    attempts: z.int().describe('0: the delivery waits for an earlier one of its workspace.'),
     first_attempt_at: z.iso.datetime().nullable(),
-    next_attempt_at: z.iso.datetime().nullable().describe('Null: as soon as it is its turn, or never more.'),
+    next_attempt_at: z.iso
+      .datetime()
+      .nullable()
+      .describe('Null: as soon as earlier deliveries are done, or never again.'),
     dead_at: z.iso.datetime().nullable(),
     last_failure: z
       .object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
@@ -35,7 +38,7 @@ const listRoute = createRoute({
   method: 'get',
   path,
   operationId: 'listWebhookDeliveries',
-  description: 'Deliveries that were made are not kept.',
+  description: 'Successful deliveries are not kept.',
   request: {
     params: EndpointParam,
     query: z.object({
@@ -47,7 +50,7 @@ const listRoute = createRoute({
   responses: {
     200: json(
       z.array(DeliveryView),
-      'In the order of their events. The next page: `after` the `seq` of the last.',
+      'In the order of their events. For the next page, set `after` to the last `seq`.',
     ),
     404: problem('No such endpoint.'),
   },
@@ -63,10 +66,10 @@ const replayOneRoute = createRoute({
     params: EndpointParam.extend({ seq: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),
   },
   responses: {
-    200: json(Replayed, 'It will be made again, under the same id.'),
-    404: problem('No such endpoint, or no such delivery is kept.'),
+    200: json(Replayed, 'The delivery is scheduled again, with the same id.'),
+    404: problem('No such endpoint or delivery.'),
     409: problem('The endpoint is disabled, or the delivery is pending.'),
-    410: problem('The log has forgotten the event.'),
+    410: problem('The log no longer keeps the event.'),
   },
 })
 
@@ -76,7 +79,7 @@ const replayAllRoute = createRoute({
   operationId: 'replayWebhookDeliveries',
   request: { params: EndpointParam },
   responses: {
-    200: json(Replayed, 'All that were given up, and whose events are still in the log, will be made again.'),
+    200: json(Replayed, 'All dead deliveries whose events the log still keeps are scheduled again.'),
     404: problem('No such endpoint.'),
     409: problem('The endpoint is disabled.'),
   },

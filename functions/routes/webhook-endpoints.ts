@@ -1,5 +1,5 @@
-// /webhook-endpoints: whom to tell what happens, and whether it arrives. Everything about them is for administrators: what they
-// are told is about all workspaces.
+// /webhook-endpoints: endpoints that receive events, and how their deliveries do. Only administrators manage them, because an
+// endpoint receives events of all workspaces.
 import { createRoute, z } from '@hono/zod-openapi'
 import { callerKey } from '../../lib/auth/caller.ts'
 import {
@@ -20,7 +20,8 @@ import {
 import { TIMEOUT_MS } from '../../lib/webhooks/send.ts'
 import { sendTestEvent } from '../../lib/webhooks/send-test.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { withCaller, createRouter, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
+import { createRouter, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
+import { withCaller } from '../http/with-caller.ts'
 
 const AttemptView = z.object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
 
@@ -37,21 +38,21 @@ const EndpointView = z
     disabled_reason: z
       .enum(['asked', 'gone', 'failing'])
       .nullable()
-      .describe('`gone`: it answered 410. `failing`: it took nothing for five days.'),
-    after: z.int().describe('The last number of the log that was taken up for it.'),
+      .describe('`gone`: the endpoint answered 410. `failing`: all deliveries failed for five days.'),
+    after: z.int().describe('The number of the last event that was read for the endpoint.'),
     behind: z
       .int()
-      .describe('How many numbers of the log were given out since, whether they are for it or not.'),
-    pending: z.int().describe('Deliveries that failed, or wait for one that did.'),
-    dead: z.int().describe('Deliveries that were given up, and can be replayed.'),
+      .describe('How many event numbers were assigned since, including those of events for others.'),
+    pending: z.int().describe('Deliveries that failed, or wait for a failed one.'),
+    dead: z.int().describe('Deliveries without further attempts, which can be replayed.'),
     missed: z
       .object({ from: z.int(), to: z.int(), at: z.iso.datetime() })
       .nullable()
-      .describe('Numbers that the log had forgotten before they could be taken up.'),
-    failures: z.int().describe('Failed attempts in a row.'),
+      .describe('Events that the log no longer kept when they were to be read.'),
+    failures: z.int().describe('Consecutive failed attempts.'),
     failing_since: nullableTimestamp,
     rests_until: nullableTimestamp.describe(
-      'Nothing is sent until then: it fails, or has asked for it by `Retry-After`.',
+      'Nothing is sent until then, after failures or because of `Retry-After`.',
     ),
     last_success_at: nullableTimestamp,
     last_failure: AttemptView.nullable(),
@@ -71,19 +72,22 @@ export const EndpointParam = z.object({
 const path = '/webhook-endpoints'
 const onePath = `${path}/{endpoint}`
 const notFound = problem('No such endpoint.')
-const noKey = problem('SECRETS_ENCRYPTION_KEY is not set, or does not fit what is stored.')
+const noKey = problem('SECRETS_ENCRYPTION_KEY is not set, or does not open the stored secrets.')
 
-const createRouteOfIt = createRoute({
+const createEndpointRoute = createRoute({
   method: 'post',
   path,
   operationId: 'createWebhookEndpoint',
   description:
-    'Tells an address what happens, by Standard Webhooks. Only https and the public Internet, unless WEBHOOK_PRIVATE_TARGETS says otherwise. Unknown members are refused.',
+    'Events are posted to `url` as Standard Webhooks. The URL must be https and public, unless WEBHOOK_PRIVATE_TARGETS allows others. Unknown members are refused.',
   request: { body: jsonBody(CreateEndpointInput) },
   responses: {
-    201: json(EndpointView.extend({ secret: z.string() }), 'Made. `secret` is shown this once.'),
-    400: problem('A field is not valid.'),
-    409: problem(`There are ${MOST_ENDPOINTS} already.`),
+    201: json(
+      EndpointView.extend({ secret: z.string() }),
+      'Created. `secret` is shown only in this response.',
+    ),
+    400: problem('A field is invalid.'),
+    409: problem(`There are already ${MOST_ENDPOINTS} endpoints.`),
     503: noKey,
   },
 })
@@ -92,7 +96,7 @@ const listRoute = createRoute({
   method: 'get',
   path,
   operationId: 'listWebhookEndpoints',
-  responses: { 200: json(z.array(EndpointView), 'All, the oldest first.') },
+  responses: { 200: json(z.array(EndpointView), 'All endpoints, oldest first.') },
 })
 
 const getRoute = createRoute({
@@ -100,7 +104,7 @@ const getRoute = createRoute({
   path: onePath,
   operationId: 'getWebhookEndpoint',
   request: { params: EndpointParam },
-  responses: { 200: json(EndpointView, 'The endpoint, and how it does.'), 404: notFound },
+  responses: { 200: json(EndpointView, 'The endpoint and the state of its deliveries.'), 404: notFound },
 })
 
 const updateRoute = createRoute({
@@ -108,13 +112,13 @@ const updateRoute = createRoute({
   path: onePath,
   operationId: 'updateWebhookEndpoint',
   description:
-    'What is left out stays. Once enabled again it is told what it was not, from `after` on; with `after` it is told from there.',
+    'Omitted members keep their values. An endpoint that is enabled again receives the events that it missed, or those after `after` if it is given.',
   request: { params: EndpointParam, body: jsonBody(UpdateEndpointInput) },
   responses: {
     200: json(EndpointView, 'Changed.'),
-    400: problem('A field is not valid.'),
+    400: problem('A field is invalid.'),
     404: notFound,
-    409: problem('Somebody else enabled or disabled it meanwhile.'),
+    409: problem('Another request enabled or disabled the endpoint at the same time.'),
   },
 })
 
@@ -124,10 +128,7 @@ const deleteRoute = createRoute({
   operationId: 'deleteWebhookEndpoint',
   request: { params: EndpointParam },
   responses: {
-    200: json(
-      z.object({ status: z.literal('deleted'), id: z.uuid() }),
-      'Gone, with everything that was kept for it.',
-    ),
+    200: json(z.object({ status: z.literal('deleted'), id: z.uuid() }), 'Deleted, with its deliveries.'),
     404: notFound,
   },
 })
@@ -136,7 +137,7 @@ const testRoute = createRoute({
   method: 'post',
   path: `${onePath}/test`,
   operationId: 'testWebhookEndpoint',
-  description: `Delivers one event of the type webhook_endpoint_test at once, and says what became of it, within ${TIMEOUT_MS / 1000} s.`,
+  description: `Delivers one event of the type webhook_endpoint_test at once, and returns the outcome within ${TIMEOUT_MS / 1000} s.`,
   request: { params: EndpointParam },
   responses: {
     200: json(
@@ -147,7 +148,7 @@ const testRoute = createRoute({
         message: z.string().nullable(),
         ms: z.int(),
       }),
-      'What became of it. `message` says why it was not taken.',
+      'The outcome. `message` is the reason of a failure.',
     ),
     404: notFound,
     503: noKey,
@@ -165,9 +166,9 @@ const rotateRoute = createRoute({
   responses: {
     200: json(
       z.object({ secret: z.string(), previous_valid_until: z.iso.datetime() }),
-      'The new secret, shown this once. Until then deliveries are signed with both.',
+      'The new secret, shown only in this response. Deliveries are signed with both secrets until `previous_valid_until`.',
     ),
-    400: problem('A field is not valid.'),
+    400: problem('A field is invalid.'),
     404: notFound,
     503: noKey,
   },
@@ -176,7 +177,7 @@ const rotateRoute = createRoute({
 export function webhookEndpointRoutes(services: Services) {
   const app = createRouter()
 
-  app.openapi(createRouteOfIt, async (c) => {
+  app.openapi(createEndpointRoute, async (c) => {
     const input = c.req.valid('json')
     const { listed, secret } = await createEndpoint(services, input, callerKey(c.get('caller')))
     c.header('cache-control', 'no-store')

@@ -1,34 +1,34 @@
-// A Worker's settings: those of everywhere, of which it cannot do without some. wrangler.toml asks for the same.
+// A Worker's settings: the same as on Node, of which some are required here. wrangler.toml names the same ones.
 import { type Config, ConfigError, parseConfig } from '../../lib/config/config.ts'
 
-/** What a Worker cannot do without, and why. */
+/** Required settings, each with the reason. */
 const REQUIRED = {
   DATABASE_URL: 'a Worker needs a Neon connection string',
   CONTAINER_BACKEND: 'the embedded emulator does not run on Workers; set it to flyio',
   FLY_API_TOKEN: 'a Worker needs a token for the Fly app',
-  FLY_WORKSPACE_APP: 'a Worker needs the Fly app that its machines are made in',
-  PUBLIC_URL: 'agents need to know where to call home',
-  ADMIN_TOKEN: 'a Worker is closed without it',
+  FLY_WORKSPACE_APP: 'a Worker needs the Fly app of its machines',
+  PUBLIC_URL: 'agents need the URL of this control plane',
+  ADMIN_TOKEN: 'a Worker refuses all requests without it',
 }
 
-/** @returns those that are missing, each with what it is for */
+/** @returns the required settings that are missing, each with the reason */
 export const missingSettings = (env: Record<string, unknown>): [name: string, why: string][] =>
   Object.entries(REQUIRED).filter(([name]) => env[name] === undefined || env[name] === '')
 
-/** @throws ConfigError with everything that is missing or wrong, not with the first of it */
+/** @throws ConfigError with all problems at once */
 export function readWorkerConfig(env: Record<string, unknown>): Config {
   const missing = missingSettings(env)
   const problems = missing.map(([name, why]) => `${name} is missing: ${why}`)
   if (env['FLY_ENDPOINT'] === 'internal') {
-    problems.push('FLY_ENDPOINT=internal is for inside of Fly, and a Worker is outside: unset it')
+    problems.push('FLY_ENDPOINT=internal works inside Fly only, and a Worker runs outside: unset it')
   }
   let config: Config | undefined
   try {
     config = parseConfig(env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const named = (problem: string) => missing.some(([name]) => problem.startsWith(`${name} `))
-    problems.push(...error.problems.filter((problem) => !named(problem)))
+    const isListed = (problem: string) => missing.some(([name]) => problem.startsWith(`${name} `))
+    problems.push(...error.problems.filter((problem) => !isListed(problem)))
   }
   if (config === undefined || problems.length > 0) throw new ConfigError(problems)
   return config

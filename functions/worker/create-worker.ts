@@ -1,5 +1,5 @@
-// A Worker of Cloudflare's: requests and the cron trigger over the same services. What differs between its entries is how they reach
-// the database.
+// A Cloudflare Worker: requests and the cron trigger, over the same services. Its entries differ in how they connect to the
+// database.
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type SubrequestBudget, SubrequestBudgetExceeded } from '../../lib/platform/subrequest-budget.ts'
 import { type Config, ConfigError, warnAboutSettings } from '../../lib/config/config.ts'
@@ -12,26 +12,26 @@ import { readWorkerConfig } from './config.ts'
 
 type Env = Record<string, unknown>
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
-type Place = { services: Services; app: ReturnType<typeof createApp> }
+type Isolate = { services: Services; app: ReturnType<typeof createApp> }
 
-export type Reach = {
-  /** Settings, with `DATABASE_URL` among them. @throws ConfigError */
+export type WorkerOptions = {
+  /** The settings, including `DATABASE_URL`. @throws ConfigError */
   settings: (env: Env) => Env
-  /** The database, for work whose statements count against a budget or for all other. */
+  /** Connects to the database. With a budget, statements count against it. */
   connect: (database: Config['database'] & { url: string }, budget?: SubrequestBudget) => OpenDatabase
-  /** What each invocation, with all that it leaves behind, is done in. */
+  /** Wraps each invocation and the work that it leaves behind. */
   during?: <Result>(env: Env, work: () => Promise<Result>) => Promise<Result>
 }
 
-export function createWorker({ connect, during = (_env, work) => work(), settings }: Reach) {
-  // Once per isolate, on first use: nothing in here belongs to one request.
-  let place: Place | undefined
+export function createWorker({ connect, during = (_env, work) => work(), settings }: WorkerOptions) {
+  // Created once per isolate, at the first request; it holds nothing of a single request.
+  let isolate: Isolate | undefined
 
-  function open(env: Env): Place {
+  function open(env: Env): Isolate {
     const config: Config = {
       ...readWorkerConfig(settings(env)),
       trustedProxy: 'cloudflare',
-      // As wrangler.toml has it.
+      // The cron trigger of wrangler.toml.
       sweepIntervalSeconds: 60,
     }
     const { neonEndpoint, url } = config.database
@@ -44,13 +44,13 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
       counted: (budget) => connect(database, budget).db,
       fetch: async (input, init) => {
         try {
-          // Called as a method of another object, the global fetch of Workers throws "Illegal invocation".
+          // As a method of another object, the Workers' global fetch throws "Illegal invocation".
           return await fetch(input, init)
         } catch (error) {
           if (!(error instanceof Error && /^too many subrequests/i.test(error.message))) throw error
           log(
             'error',
-            `fewer requests are allowed than ${config.subrequestLimit}: set SUBREQUEST_LIMIT (50 on the free plan)`,
+            `the plan allows fewer subrequests than ${config.subrequestLimit}: set SUBREQUEST_LIMIT (50 on the free plan)`,
           )
           throw new SubrequestBudgetExceeded({ cause: error })
         }
@@ -64,7 +64,7 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
   return {
     async fetch(request: Request, env: Env, context: Context): Promise<Response> {
       try {
-        place ??= open(env)
+        isolate ??= open(env)
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error
         return Response.json(
@@ -79,12 +79,12 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
           { status: 503, headers: { 'content-type': 'application/problem+json' } },
         )
       }
-      const { app } = place
+      const { app } = isolate
       return during(env, async () => app.fetch(request, env, context))
     },
 
     async scheduled(_event: unknown, env: Env): Promise<void> {
-      const { services } = (place ??= open(env))
+      const { services } = (isolate ??= open(env))
       await during(env, async () => services.log('info', 'sweep', await runCron(services)))
     },
   }

@@ -14,8 +14,8 @@ export type AuditEntry = {
   /** The caller's key (lib/auth/caller.ts), and a token's name. */
   caller: string
   caller_name: string | null
-  /** Method and pattern, as in the table of doors. */
-  door: string
+  /** Method and pattern, as in the access policy. */
+  route: string
   status: number
   outcome: AuditOutcome
   address: string

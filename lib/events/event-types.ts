@@ -256,7 +256,7 @@ export const EVENT_TYPES = {
     payload: z.strictObject({
       caller: z.string(),
       caller_name: z.string().nullable(),
-      door: z.string(),
+      route: z.string(),
       status: z.int(),
       outcome: z.enum(['ok', 'refused', 'failed']),
       address: z.string(),

@@ -3,8 +3,8 @@
 
 /** What there is to count, with its kind and help. Labels are listed where they are used, and never hold anything of callers. */
 const METRICS = {
-  molecule_requests_total: ['counter', 'Requests, by door and status.'],
-  molecule_request_seconds: ['histogram', 'Time until an answer had begun, by door.'],
+  molecule_requests_total: ['counter', 'Requests, by route and status.'],
+  molecule_request_seconds: ['histogram', 'Time until a response began, by route.'],
   molecule_fly_calls_total: ['counter', 'Calls to Fly, by action and outcome.'],
   molecule_fly_call_seconds: ['histogram', 'Time of calls to Fly, by action.'],
   molecule_sweeps_total: ['counter', 'Sweeps of this process, by outcome.'],

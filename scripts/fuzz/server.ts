@@ -84,7 +84,7 @@ export async function startPlane() {
   let app: ReturnType<typeof createApp> | undefined
   const listener = await listen(
     (request, env) => app?.fetch(request, env, background) ?? new Response(null, { status: 503 }),
-    { ...at, first: (incoming, outgoing) => a2a?.(incoming, outgoing) === true },
+    { ...at, beforeApp: (incoming, outgoing) => a2a?.(incoming, outgoing) === true },
   )
   platform = `http://127.0.0.1:${listener.port}`
   const created = createServices({ ...parsed, publicUrl: platform }, database, {

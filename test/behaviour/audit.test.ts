@@ -39,7 +39,7 @@ describe('the audit', () => {
       at: expect.any(String) as string,
       caller: 'admin',
       caller_name: null,
-      door: 'POST /workspaces',
+      route: 'POST /workspaces',
       workspace_id: id,
       status: 201,
       outcome: 'ok',
@@ -57,8 +57,8 @@ describe('the audit', () => {
     expect((await call('PATCH', `/workspaces/${id}`, { tier: 2 })).status).toBe(404)
     const rows = (await audit(`?workspace_id=${id}`)).audit
     expect(rows).toMatchObject([
-      { door: 'PATCH /workspaces/:id', status: 404, outcome: 'refused', caller: 'admin' },
-      { door: 'DELETE /workspaces/:id', status: 403, outcome: 'refused', caller_name: 'only looks' },
+      { route: 'PATCH /workspaces/:id', status: 404, outcome: 'refused', caller: 'admin' },
+      { route: 'DELETE /workspaces/:id', status: 403, outcome: 'refused', caller_name: 'only looks' },
     ])
     const ofToken = await audit(`?caller=token:${String(made['id'])}`)
     expect(ofToken.audit).toMatchObject([{ status: 403 }])
@@ -72,7 +72,7 @@ describe('the audit', () => {
     const id = String(made['id'])
     await call('POST', `/workspaces/${id}/activity`, { activity_type: 'agent_log' }, await h.tokenOf(id))
     const { audit: rows } = await audit(`?after=${before}`)
-    expect(rows).toMatchObject([{ door: 'POST /workspaces' }])
+    expect(rows).toMatchObject([{ route: 'POST /workspaces' }])
   })
 
   test('has it when a workspace reads its secrets', async () => {
@@ -81,7 +81,7 @@ describe('the audit', () => {
     await call('GET', `/workspaces/${id}/secrets/values`, undefined, await h.tokenOf(id))
     expect((await audit(`?workspace_id=${id}`)).audit[0]).toMatchObject({
       caller: `workspace:${id}`,
-      door: 'GET /workspaces/:id/secrets/values',
+      route: 'GET /workspaces/:id/secrets/values',
     })
   })
 
@@ -103,7 +103,7 @@ describe('the audit', () => {
     const { body: token } = await call('POST', '/tokens', { name: 'brief', scopes: ['read'] })
     await call('DELETE', `/tokens/${String(token['id'])}`)
     const [row] = (await audit()).audit
-    expect(row).toMatchObject({ door: 'DELETE /tokens/:id', status: 200, workspace_id: null })
+    expect(row).toMatchObject({ route: 'DELETE /tokens/:id', status: 200, workspace_id: null })
   })
 
   test('is forgotten after its time, and the story of workspaces is not', async () => {

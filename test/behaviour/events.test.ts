@@ -286,7 +286,7 @@ describe('listening to it', () => {
     const begun = Number(listener.lastEventId())
     await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'not for this one' } })
     h.advance(15_000)
-    await expect.poll(() => listener.comments, SOON).toEqual(['listening', 'still here'])
+    await expect.poll(() => listener.comments, SOON).toEqual(['listening', 'keepalive'])
     expect(Number(listener.lastEventId())).toBeGreaterThan(begun)
     expect(listener.received).toEqual([])
     await listener.close()

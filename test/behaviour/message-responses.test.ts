@@ -89,7 +89,7 @@ describe('responses', () => {
     const path = await sendUndelivered(agent)
     expect(await read(`${path}/response`)).toMatchObject({
       status: 404,
-      body: { error: 'the message is queued and has no answer' },
+      body: { error: 'the message is queued and has no response' },
     })
     expect((await read(path, { ...ADMIN, prefer: 'wait=0' })).body.state).toBe('queued')
     await h.deliver()

@@ -98,10 +98,10 @@ describe('/metrics', () => {
     await h.request('/nowhere', { headers })
     await h.sweep()
     const text = await metrics()
-    expect(text).toContain('molecule_requests_total{door="POST /workspaces",status="201"} 1\n')
-    expect(text).toContain('molecule_requests_total{door="A2A",status="200"} 1\n')
-    expect(text).toContain('molecule_requests_total{door="none",status="404"} 1\n')
-    expect(text).toContain('molecule_request_seconds_count{door="A2A"} 1\n')
+    expect(text).toContain('molecule_requests_total{route="POST /workspaces",status="201"} 1\n')
+    expect(text).toContain('molecule_requests_total{route="A2A",status="200"} 1\n')
+    expect(text).toContain('molecule_requests_total{route="none",status="404"} 1\n')
+    expect(text).toContain('molecule_request_seconds_count{route="A2A"} 1\n')
     expect(text).toContain('molecule_fly_calls_total{action="create_machine",outcome="ok"} 1\n')
     expect(text).toContain('molecule_workspaces{status="ready"} 1\n')
     expect(text).toContain('molecule_sweeps_total{outcome="ok"} 1\n')
@@ -178,7 +178,7 @@ describe('/metrics', () => {
     await h.db.execute(sql`alter table control_plane rename to nowhere`)
     const text = await metrics()
     expect(text).toContain('molecule_database_up 0\n')
-    expect(text).toContain('molecule_requests_total{door="GET /workspaces",status="200"} 1\n')
+    expect(text).toContain('molecule_requests_total{route="GET /workspaces",status="200"} 1\n')
   })
 
   test('count a Fly that refuses, and one that does not answer', async () => {
@@ -198,7 +198,7 @@ describe('/metrics', () => {
     }
     const types = text.match(/^# TYPE (\w+)/gm) ?? []
     expect(new Set(types).size).toBe(types.length)
-    const buckets = [...text.matchAll(/_bucket\{door="GET \/workspaces",le="([^"]+)"\} (\d+)/g)].map(
+    const buckets = [...text.matchAll(/_bucket\{route="GET \/workspaces",le="([^"]+)"\} (\d+)/g)].map(
       ([, , n]) => Number(n),
     )
     expect(buckets).toEqual(buckets.toSorted((a, b) => a - b))

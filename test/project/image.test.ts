@@ -95,7 +95,7 @@ test('fly.toml names existing settings that Fly accepts and leaves time for shut
     Object.keys(flyEnv).filter((name) => !(name in Environment.shape) || name.startsWith('FLY_')),
   ).toEqual([])
   const [, killTimeout] = /^kill_timeout = (\d+)$/m.exec(flyToml) ?? []
-  // What is left after the grace is written down, for which functions/node.ts takes four seconds at most.
+  // What is left after the grace is written down, for which functions/node/start-server.ts takes four seconds at most.
   expect(Number(killTimeout)).toBeGreaterThan(Number(flyEnv['SHUTDOWN_GRACE_SECONDS']) + 4)
 })
 

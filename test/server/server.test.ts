@@ -30,7 +30,7 @@ describe('starting', () => {
     expect(printed.stdout).toContain(place.settings.DATA_DIR)
     expect(printed.stdout).toContain(`the embedded emulator at ${place.emulatorUrl}`)
     expect(printed.stdout).toContain('CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP')
-    expect(printed.stdout).toContain('open to this computer')
+    expect(printed.stdout).toContain('open to programs on this computer')
     expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
     expect(printed.stderr).toBe('')
 
@@ -139,7 +139,7 @@ describe('refusing to start', () => {
       const { code, stderr } = await startAndExpectExit(place.settings)
       expect(code).toBe(2)
       expect(stderr.trim()).toBe(
-        `port ${port} on 127.0.0.1 is taken by another program: stop it, or set ${setting} to a free port`,
+        `port ${port} on 127.0.0.1 is in use by another program: stop it, or set ${setting} to a free port`,
       )
     } finally {
       squatter.close()

@@ -180,7 +180,7 @@ describe('a collector', () => {
     await vi.waitFor(() => expect(receiver.asked()).toBeGreaterThan(0), 30_000)
     expect((await server.call('/livez')).status).toBe(200)
     expect((await server.end('SIGTERM')).code).toBe(0)
-    expect(server.printed.stderr).toContain('traces were lost')
+    expect(server.printed.stderr).toContain('spans were not exported')
   })
 
   test('a refusing collector is logged once and gets the missed spans later', async () => {
@@ -192,12 +192,12 @@ describe('a collector', () => {
     if (tracer === undefined) throw new Error('no tracer')
     const span = (name: string) => tracer.span(name, {}, () => Promise.resolve())
     for (let times = 0; times < 600; times++) await span('one of many')
-    await vi.waitFor(() => expect(logged).toEqual(['traces are not taken']), 10_000)
+    await vi.waitFor(() => expect(logged).toEqual(['trace export fails']), 10_000)
     await span('one more')
     receiver.answer(200)
     await tracer.close(5_000)
     expect(receiver.spans()).toHaveLength(601)
-    expect(logged).toEqual(['traces are not taken', 'traces are taken again'])
+    expect(logged).toEqual(['trace export fails', 'trace export works again'])
   })
 
   test("a failed span carries only the error's name", async () => {

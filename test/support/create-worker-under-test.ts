@@ -1,7 +1,7 @@
 // The control plane as a Worker with commands for tests beside its API: they move its clock, run what the cron trigger runs and
 // receive the requests that it sends. It is bundled for workerd and must not import anything of Node.
 import { createApp } from '../../functions/app.ts'
-import type { Reach } from '../../functions/worker/create-worker.ts'
+import type { WorkerOptions } from '../../functions/worker/create-worker.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
@@ -28,7 +28,7 @@ let running = 0
 const logged: { level: string; message: string; fields: unknown }[] = []
 let controlPlane: { services: Services; app: ReturnType<typeof createApp> } | undefined
 
-function open(connect: Reach['connect'], { env, launchRate, loopback, network }: Settings) {
+function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, network }: Settings) {
   const parsed = parseConfig(env)
   const config = { ...parsed, fly: { ...parsed.fly, emulator: true } }
   const database = { neonEndpoint: config.database.neonEndpoint, url: config.database.url ?? '' }
@@ -95,7 +95,7 @@ async function control(services: Services, request: Request): Promise<unknown> {
 export const createWorkerUnderTest = ({
   connect,
   during = (_env, work) => work(),
-}: Omit<Reach, 'settings'>) => ({
+}: Omit<WorkerOptions, 'settings'>) => ({
   async fetch(request: Request, bindings: Bindings, context: Context): Promise<Response> {
     clockOffset = Number(request.headers.get(CLOCK_OFFSET_HEADER))
     const { app, services } = (controlPlane ??= open(connect, JSON.parse(bindings.SETTINGS) as Settings))

@@ -24,7 +24,7 @@ export async function startLoopbackFly(programs: Record<string, Program> = {}) {
   )
   const proxy = await listen(unreachable, {
     ...at,
-    first: verbatimHandler((request) => emulator.proxy(request)),
+    beforeApp: verbatimHandler((request) => emulator.proxy(request)),
   })
   return {
     emulator,

@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import type { First } from '../../functions/node/http-server.ts'
+import type { NodeHandler } from '../../functions/node/http-server.ts'
 import { ConnectionLost } from '../../lib/emulator/shared/connection-lost.ts'
 
 /** Handles every request. If the handler rejects with {@link ConnectionLost}, the socket is closed and nothing is written. */
 export const verbatimHandler =
-  (handler: (request: Request) => Promise<Response>): First =>
+  (handler: (request: Request) => Promise<Response>): NodeHandler =>
   (incoming, outgoing) => {
     void answer(handler, incoming, outgoing)
     return true

@@ -25,7 +25,7 @@ export async function startWorkerdControlPlane(options: ControlPlaneOptions): Pr
     host: '127.0.0.1',
     port: 0,
     setting: 'a test',
-    first: verbatimHandler((request) => sendOn(options.network, request)),
+    beforeApp: verbatimHandler((request) => sendOn(options.network, request)),
   })
   const worker = await startWorkerd(
     inject('workerUnderTest'),

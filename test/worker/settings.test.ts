@@ -43,7 +43,7 @@ test('a Worker without settings answers 503 and names all that are missing', asy
 test('a Worker with FLY_ENDPOINT=internal answers 503', async () => {
   const { status, text } = await answerWith({ ...SETTINGS, FLY_ENDPOINT: 'internal' })
   expect(status).toBe(503)
-  expect(text).toContain('FLY_ENDPOINT=internal is for inside of Fly')
+  expect(text).toContain('FLY_ENDPOINT=internal works inside Fly only')
 })
 
 test('a Worker without ADMIN_TOKEN answers 503 and names it', async () => {

@@ -1,4 +1,4 @@
-// Spans as OTLP has them in JSON (opentelemetry-proto, trace/v1): ids in hex, times as decimal strings of nanoseconds.
+// Encodes spans as OTLP/JSON (opentelemetry-proto, trace/v1): ids in hex, times as decimal strings of nanoseconds.
 import type { Attributes, SpanKind } from '../../../lib/platform/trace.ts'
 
 export type EndedSpan = {

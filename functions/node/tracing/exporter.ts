@@ -1,23 +1,23 @@
-// Hands ended spans to an OTLP receiver, many at a time and after the fact. Nobody ever waits for it: while the receiver is
-// away, spans are kept up to a number, and then lost and counted.
+// Sends ended spans to an OTLP collector in batches, in the background. While the collector is unavailable, spans are queued up
+// to a limit; beyond it they are dropped and counted.
 import type { Log } from '../../../lib/platform/log.ts'
 import { encodeSpans, type EndedSpan } from './encode.ts'
 import type { OtlpSettings } from './settings.ts'
 
-/** As OpenTelemetry's batch processor has them by default. */
-const QUEUE = 2_048
-const BATCH = 512
-const EVERY_MS = 5_000
+/** The defaults of OpenTelemetry's batch span processor. */
+const MAX_QUEUE = 2_048
+const MAX_BATCH = 512
+const EXPORT_EVERY_MS = 5_000
 
-/** What passes, by OTLP's specification; any other refusal will be repeated in vain. */
-const PASSING = new Set([429, 502, 503, 504])
+/** Statuses that OTLP's specification calls retryable. */
+const RETRYABLE = new Set([429, 502, 503, 504])
 
-/** The receiver is asked no sooner than this after it refused. */
-const REST_MS = 5_000
+/** The pause after a failed export. */
+const BACKOFF_MS = 5_000
 
 export type Exporter = {
   add(span: EndedSpan): void
-  /** Sends what there is, for so long at the most. */
+  /** Sends the queued spans, for at most `withinMs`. */
   close(withinMs: number): Promise<void>
 }
 
@@ -26,20 +26,20 @@ export function createExporter(
   { fetch, log, version }: { fetch: typeof globalThis.fetch; log: Log; version: string },
 ): Exporter {
   let queue: EndedSpan[] = []
-  let lost = 0
-  let troubled = false
-  let restUntil = 0
+  let dropped = 0
+  let isFailing = false
+  let retryAt = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let sending: Promise<void> | undefined
 
   function add(span: EndedSpan): void {
-    if (queue.length >= QUEUE) {
-      lost++
+    if (queue.length >= MAX_QUEUE) {
+      dropped++
       return
     }
     queue.push(span)
-    if (queue.length >= BATCH && Date.now() >= restUntil) void flush()
-    else timer ??= setTimeout(() => void flush(), EVERY_MS)
+    if (queue.length >= MAX_BATCH && Date.now() >= retryAt) void flush()
+    else timer ??= setTimeout(() => void flush(), EXPORT_EVERY_MS)
   }
 
   function flush(signal?: AbortSignal): Promise<void> {
@@ -47,68 +47,70 @@ export function createExporter(
     timer = undefined
     sending ??= sendAll(signal).finally(() => {
       sending = undefined
-      if (queue.length > 0) timer ??= setTimeout(() => void flush(), EVERY_MS)
+      if (queue.length > 0) timer ??= setTimeout(() => void flush(), EXPORT_EVERY_MS)
     })
     return sending
   }
 
   async function sendAll(signal: AbortSignal | undefined): Promise<void> {
     while (queue.length > 0) {
-      const batch = queue.slice(0, BATCH)
-      queue = queue.slice(BATCH)
-      const trouble = await send(batch, signal)
-      if (trouble === undefined) {
-        if (troubled) log('info', 'traces are taken again', { lost })
-        troubled = false
-        lost = 0
+      const batch = queue.slice(0, MAX_BATCH)
+      queue = queue.slice(MAX_BATCH)
+      const failure = await send(batch, signal)
+      if (failure === undefined) {
+        if (isFailing) log('info', 'trace export works again', { dropped })
+        isFailing = false
+        dropped = 0
         continue
       }
-      const room = trouble.passes ? QUEUE - queue.length : 0
+      const room = failure.isRetryable ? MAX_QUEUE - queue.length : 0
       queue = [...batch.slice(0, room), ...queue]
-      lost += batch.length - Math.min(room, batch.length)
-      restUntil = Date.now() + REST_MS
-      // Said once for as long as it lasts.
-      if (!troubled) log('warn', 'traces are not taken', { receiver: new URL(url).host, why: trouble.why })
-      troubled = true
-      if (trouble.passes) return
+      dropped += batch.length - Math.min(room, batch.length)
+      retryAt = Date.now() + BACKOFF_MS
+      // Logged once for each outage.
+      if (!isFailing)
+        log('warn', 'trace export fails', { collector: new URL(url).host, reason: failure.reason })
+      isFailing = true
+      if (failure.isRetryable) return
     }
   }
 
   async function send(
     batch: readonly EndedSpan[],
     closing: AbortSignal | undefined,
-  ): Promise<{ why: string; passes: boolean } | undefined> {
-    const patience = AbortSignal.timeout(timeoutMs)
+  ): Promise<{ reason: string; isRetryable: boolean } | undefined> {
+    const timeout = AbortSignal.timeout(timeoutMs)
     try {
       const response = await fetch(url, {
         method: 'POST',
         headers: { ...headers, 'content-type': 'application/json' },
         body: encodeSpans(batch, resource, version),
         redirect: 'manual',
-        signal: closing === undefined ? patience : AbortSignal.any([patience, closing]),
+        signal: closing === undefined ? timeout : AbortSignal.any([timeout, closing]),
       })
       await response.arrayBuffer()
       if (response.ok) return undefined
-      return { why: `status ${response.status}`, passes: PASSING.has(response.status) }
+      return { reason: `status ${response.status}`, isRetryable: RETRYABLE.has(response.status) }
     } catch (error) {
-      return { why: error instanceof Error ? error.name : 'no answer', passes: true }
+      return { reason: error instanceof Error ? error.name : 'no response', isRetryable: true }
     }
   }
 
   return {
     add,
     async close(withinMs) {
-      const over = AbortSignal.timeout(withinMs)
-      const late = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve()))
+      const deadline = AbortSignal.timeout(withinMs)
+      const late = new Promise<void>((resolve) => deadline.addEventListener('abort', () => resolve()))
       await Promise.race([
         late,
         (async () => {
           await sending
-          await flush(over)
+          await flush(deadline)
         })(),
       ])
       clearTimeout(timer)
-      if (queue.length + lost > 0) log('warn', 'traces were lost', { spans: queue.length + lost })
+      const lost = queue.length + dropped
+      if (lost > 0) log('warn', 'spans were not exported', { spans: lost })
     },
   }
 }

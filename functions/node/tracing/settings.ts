@@ -1,13 +1,13 @@
-// OpenTelemetry's own variables, as its specification has them. They are not ours, and may be set for other programs too: what
-// cannot be used is said and left aside, and never keeps the server from starting.
+// OpenTelemetry's own environment variables, as its specification defines them. They may be set for other programs too, so a
+// value that cannot be used is logged and ignored, and never stops the server from starting.
 import { createSampler, type Sampler } from './sampler.ts'
 
 export type OtlpSettings = {
-  /** Where spans are posted. */
+  /** The URL that spans are posted to. */
   url: string
   headers: Record<string, string>
   timeoutMs: number
-  /** What every span is of: `service.name` and whatever else was given. */
+  /** Attributes of every span: `service.name` and those of OTEL_RESOURCE_ATTRIBUTES. */
   resource: Record<string, string>
   sampler: Sampler
 }
@@ -16,12 +16,12 @@ const DEFAULT_NAME = 'molecule-fly'
 const DEFAULT_TIMEOUT_MS = 10_000
 
 /**
- * @param say hears what is wrong with them, without values
- * @returns undefined where no traces are wanted
+ * @param warn receives what is wrong with the variables, without their values
+ * @returns undefined when tracing is off
  */
 export function readOtlpSettings(
   env: Record<string, string | undefined>,
-  say: (problem: string) => void,
+  warn: (problem: string) => void,
 ): OtlpSettings | undefined {
   const read = (name: string) => env[name]?.trim() || undefined
   const either = (name: string) =>
@@ -31,30 +31,30 @@ export function readOtlpSettings(
   if (read('OTEL_TRACES_EXPORTER') === 'none') return undefined
   const url = urlOf(read('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'), read('OTEL_EXPORTER_OTLP_ENDPOINT'))
   if (url === undefined) {
-    say('OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address: no traces are sent')
+    warn('OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https URL: no traces are sent')
     return undefined
   }
   if (either('PROTOCOL') === 'grpc') {
-    say('OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which is not spoken here: no traces are sent. Use http/json')
+    warn('OTEL_EXPORTER_OTLP_PROTOCOL=grpc is not supported: no traces are sent. Use http/json')
     return undefined
   }
   const attributes = pairsOf(read('OTEL_RESOURCE_ATTRIBUTES'), () =>
-    say('OTEL_RESOURCE_ATTRIBUTES has an entry that is not name=value'),
+    warn('OTEL_RESOURCE_ATTRIBUTES has an entry that is not name=value'),
   )
   const name = read('OTEL_SERVICE_NAME') ?? attributes['service.name'] ?? DEFAULT_NAME
   const timeout = Number(either('TIMEOUT') ?? DEFAULT_TIMEOUT_MS)
   return {
     url,
     headers: pairsOf(either('HEADERS'), () =>
-      say('OTEL_EXPORTER_OTLP_HEADERS has an entry that is not name=value'),
+      warn('OTEL_EXPORTER_OTLP_HEADERS has an entry that is not name=value'),
     ),
     timeoutMs: timeout > 0 && timeout <= 600_000 ? timeout : DEFAULT_TIMEOUT_MS,
     resource: { ...attributes, 'service.name': name },
-    sampler: createSampler(read('OTEL_TRACES_SAMPLER'), read('OTEL_TRACES_SAMPLER_ARG'), say),
+    sampler: createSampler(read('OTEL_TRACES_SAMPLER'), read('OTEL_TRACES_SAMPLER_ARG'), warn),
   }
 }
 
-/** The address for traces is taken as it is; the one for everything is a base. */
+/** The endpoint for traces is the whole URL; the endpoint for all signals is a base. */
 function urlOf(traces: string | undefined, base: string | undefined): string | undefined {
   const text = traces ?? `${base?.replace(/\/+$/, '')}/v1/traces`
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined

@@ -1,5 +1,5 @@
-// Traces on Node: OpenTelemetry's model and protocol without its packages, because what is needed of them is small (a tree of
-// spans, one POST), and they are many. Which span is under way is known from the chain of awaits.
+// Tracing on Node: OpenTelemetry's model and protocol without its packages, which are many for the little that is needed (a tree
+// of spans, one POST). AsyncLocalStorage holds the current span.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Log } from '../../../lib/platform/log.ts'
 import { createExporter } from './exporter.ts'
@@ -17,7 +17,7 @@ import { VERSION } from '../../http/version.ts'
 
 export type NodeTracer = Tracer & { close(withinMs: number): Promise<void> }
 
-/** @returns undefined where the environment asks for no traces */
+/** @returns undefined when tracing is off */
 export function createNodeTracer(env: Record<string, string | undefined>, log: Log): NodeTracer | undefined {
   const settings = readOtlpSettings(env, (problem) => log('warn', problem))
   if (settings === undefined) return undefined
@@ -28,10 +28,14 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
   function begin(name: string, { attributes = {}, kind = 'internal', parent }: SpanOptions, agoMs = 0) {
     const startMs = Date.now() - agoMs
     const started = performance.now() - agoMs
-    const above = parseTraceparent(parent) ?? current.getStore()
-    const traceId = above?.traceId ?? randomId(16)
-    const context: TraceContext = { traceId, spanId: randomId(8), sampled: sampler(traceId, above?.sampled) }
-    let ended: { name: string; attributes: Attributes; failed: string | undefined } | undefined = {
+    const parentContext = parseTraceparent(parent) ?? current.getStore()
+    const traceId = parentContext?.traceId ?? randomId(16)
+    const context: TraceContext = {
+      traceId,
+      spanId: randomId(8),
+      sampled: sampler(traceId, parentContext?.sampled),
+    }
+    let open: { name: string; attributes: Attributes; failed: string | undefined } | undefined = {
       name,
       attributes: { ...attributes },
       failed: undefined,
@@ -39,22 +43,22 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
     const span: Span = {
       traceparent: formatTraceparent(context),
       rename(other) {
-        if (ended !== undefined) ended.name = other
+        if (open !== undefined) open.name = other
       },
       set(more) {
-        if (ended !== undefined) Object.assign(ended.attributes, more)
+        if (open !== undefined) Object.assign(open.attributes, more)
       },
       fail(why) {
-        if (ended !== undefined) ended.failed = why
+        if (open !== undefined) open.failed = why
       },
     }
     function end(): void {
-      if (ended === undefined || !context.sampled) return
+      if (open === undefined || !context.sampled) return
       const { spanId } = context
-      // The clock may be set meanwhile; a duration must not hear of it.
+      // A change of the system clock must not change a duration.
       const endMs = startMs + performance.now() - started
-      exporter.add({ traceId, spanId, parentSpanId: above?.spanId, kind, startMs, endMs, ...ended })
-      ended = undefined
+      exporter.add({ traceId, spanId, parentSpanId: parentContext?.spanId, kind, startMs, endMs, ...open })
+      open = undefined
     }
     return { context, span, end }
   }
@@ -65,7 +69,7 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
       try {
         return await current.run(context, () => work(span))
       } catch (error) {
-        // Messages may quote somebody's data.
+        // Error messages may quote callers' data; names do not.
         span.fail(error instanceof Error ? error.name : 'Error')
         throw error
       } finally {
@@ -73,7 +77,7 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
       }
     },
     record(name, ms, { failed, ...options }) {
-      // By itself it would be a trace of one span, and there are many such: what is looked for every second is not kept.
+      // Without a current span this would be a trace of one span, and periodic queries would create many.
       if (current.getStore() === undefined) return
       const { end, span } = begin(name, options, ms)
       if (failed !== undefined) span.fail(failed)
@@ -91,7 +95,7 @@ function randomId(bytes: number): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('hex')
 }
 
-/** Every line of the log says which span it belongs to, unless it says so itself. */
+/** A log that adds the current span's `traceparent` to each line, unless the line has one. */
 export const withTraceparent =
   (log: Log, tracer: Tracer): Log =>
   (level, message, fields = {}) => {

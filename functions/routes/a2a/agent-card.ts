@@ -1,5 +1,5 @@
-// The agent card of a workspace, below its A2A door and one level up, under its new and its old name: clients differ in how
-// they resolve the address (a2a.md §3.1).
+// The agent card of a workspace, below its A2A URL and one level up, with its new and its old name: clients resolve the URL of the
+// card differently (docs/facts/a2a.md §3.1).
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { fetchAgentCard } from '../../../lib/a2a/fetch-agent-card.ts'
@@ -13,8 +13,8 @@ import { IdParam, problem } from '../../http/openapi.ts'
 import { toInvalidInput } from '../../http/problem.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 
-/** How long callers may keep a card, in seconds. */
-const MAX_AGE = 60
+/** How long callers may cache a card. */
+const MAX_AGE_SECONDS = 60
 
 export function agentCardRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
@@ -32,7 +32,7 @@ export function agentCardRoutes(services: Services) {
     const etag = await etagOf(body)
     const headers = {
       'content-type': 'application/json',
-      'cache-control': `private, max-age=${MAX_AGE}`,
+      'cache-control': `private, max-age=${MAX_AGE_SECONDS}`,
       vary: 'A2A-Version, Authorization',
       etag,
       ...(isStored ? { 'x-agent-card': 'stored' } : {}),
@@ -50,17 +50,17 @@ export function agentCardRoutes(services: Services) {
     path: '/workspaces/{id}/a2a/.well-known/agent-card.json',
     operationId: 'getAgentCard',
     description:
-      'Also as `agent.json`, and both at `/workspaces/{id}/.well-known/`. Every address in it is this door; `A2A-Version` picks the shape, where the agent has more than one.',
+      'Also as `agent.json`, and both below `/workspaces/{id}/.well-known/`. Every URL in the card leads to this proxy. `A2A-Version` selects the format, where the agent offers more than one.',
     request: { params: IdParam },
     responses: {
       200: {
         description:
-          'The card. With `X-Agent-Card: stored` the agent does not answer now, and this is the last one it had.',
+          'The card. `X-Agent-Card: stored`: the agent does not answer now, and this is its last known card.',
         content: { 'application/json': { schema: z.looseObject({}) } },
       },
-      304: { description: 'It is the one you have.' },
+      304: { description: 'The card has not changed.' },
       404: problem('No such workspace.'),
-      503: problem('The agent has not shown a card yet.'),
+      503: problem('The agent has not provided a card yet.'),
     },
   })
   return app

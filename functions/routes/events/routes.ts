@@ -1,4 +1,4 @@
-// GET /events and /workspaces/:id/events: the log, in order; as pages to be asked for, or as a stream that goes on.
+// GET /events and GET /workspaces/:id/events: the event log in order, as pages or as a stream of server-sent events.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { authorize } from '../../../lib/auth/authorize.ts'
@@ -28,11 +28,11 @@ import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
 
 const Types = z
   .union([z.string(), z.array(z.string())])
-  .transform((given, context): EventType[] => {
-    const names = [given].flat().flatMap((some) => some.split(',').map((name) => name.trim()))
+  .transform((value, context): EventType[] => {
+    const names = [value].flat().flatMap((list) => list.split(',').map((name) => name.trim()))
     const unknown = names.find((name) => !isEventType(name))
     if (unknown !== undefined) {
-      const message = `there is no type '${unknown.slice(0, 100)}'; types are ${EVENT_TYPE_NAMES.join(', ')}`
+      const message = `'${unknown.slice(0, 100)}' is not an event type; types are ${EVENT_TYPE_NAMES.join(', ')}`
       context.addIssue({ code: 'custom', message })
     }
     return names.filter(isEventType)
@@ -46,13 +46,12 @@ const Query = z.object({
 })
 
 const Headers = z.object({
-  'last-event-id': z
-    .string()
-    .optional()
-    .openapi({ description: 'Of a stream: the last `id` that was seen. It wins over `after`.' }),
+  'last-event-id': z.string().optional().openapi({
+    description: 'For a stream: the last `id` that the client received. It takes precedence over `after`.',
+  }),
 })
 
-const ABOUT = `In order, from after the number \`after\`; without it from the oldest that is kept. \`types\` are separated by commas or repeated; ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} come only when they are named, and only to those who may read the audit. With \`Accept: text/event-stream\` a stream of server-sent events that goes on: each has its number as \`id\`, and whoever comes back with \`Last-Event-ID\` goes on from there; without it and without \`after\` it begins now.`
+const DESCRIPTION = `Events in order, after the number \`after\`; without it, from the oldest one that is kept. \`types\` is a list with commas, or repeated. Events of the types ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} are returned only when they are named, and only to callers who may read the audit. With \`Accept: text/event-stream\` the response is a stream of server-sent events with their numbers as \`id\`; a client that reconnects with \`Last-Event-ID\` continues there. Without it and without \`after\`, the stream begins with the next event.`
 
 const EventsView = z.object({ events: z.array(EventView), next: z.int() })
 
@@ -62,17 +61,20 @@ const responses = {
       'application/json': { schema: EventsView },
       'text/event-stream': { schema: z.string() },
     },
-    description: 'Events, and what `after` is to be next. `next` grows also where nothing matched.',
+    description:
+      'Events. `next` is the value of `after` for the next page; it grows also when no event matches.',
   },
-  400: problem('A parameter is not valid.'),
-  410: problem('What comes after `after` is no longer kept. `oldest_seq` is the first number that is.'),
+  400: problem('A parameter is invalid.'),
+  410: problem(
+    'Events after `after` are no longer kept. `oldest_seq` is the number of the oldest one that is.',
+  ),
 }
 
 const eventsRoute = createRoute({
   method: 'get',
   path: '/events',
   operationId: 'listEvents',
-  description: ABOUT,
+  description: DESCRIPTION,
   request: {
     query: Query.extend({ workspace_id: z.uuid('must be a UUID').toLowerCase().optional() }),
     headers: Headers,
@@ -84,7 +86,7 @@ const eventsRoute = createRoute({
         'application/json': { schema: z.union([EventsView, MoleculeEvents]) },
         'text/event-stream': { schema: z.string() },
       },
-      description: `${responses[200].description} With MOLECULE_COMPAT and without a parameter: Molecule's list.`,
+      description: `${responses[200].description} With MOLECULE_COMPAT and without a parameter, Molecule's list.`,
     },
     404: problem('No such workspace.'),
   },
@@ -94,20 +96,20 @@ const workspaceEventsRoute = createRoute({
   method: 'get',
   path: '/workspaces/{id}/events',
   operationId: 'listWorkspaceEvents',
-  description: ABOUT,
+  description: DESCRIPTION,
   request: { params: IdParam, query: Query, headers: Headers },
   responses: { ...responses, 404: problem('No such workspace.') },
 })
 
-type Asked = z.infer<typeof Query> & { workspaceId: string | undefined }
+type EventsRequest = z.infer<typeof Query> & { workspaceId: string | undefined }
 
-export function eventRoutes(services: Services, identify: Authenticate) {
+export function eventRoutes(services: Services, authenticate: Authenticate) {
   const app = createRouter()
 
-  async function answer(c: Context<AppEnv>, { after, limit, types, workspaceId }: Asked) {
+  async function answer(c: Context<AppEnv>, { after, limit, types, workspaceId }: EventsRequest) {
     const caller = c.get('caller')
-    refuseAdminsOnly(caller, types)
-    const among = amongOf(caller)
+    rejectAdminsOnly(caller, types)
+    const among = visibleWorkspaces(caller)
     if (workspaceId !== undefined) {
       if (among?.includes(workspaceId) === false) throw new DomainError('not_found', 'workspace not found')
       await getWorkspace(services.db, workspaceId)
@@ -118,15 +120,15 @@ export function eventRoutes(services: Services, identify: Authenticate) {
       const events = page.events.map(toEventView) as z.infer<typeof EventView>[]
       return c.json({ events, next: page.next }, 200)
     }
-    const from = lastEventId(c.req.header('last-event-id')) ?? after
-    const knock = requestInfo(services.config, c)
-    return eventStream(services, await startOf(services, query, from), () => identify(knock))
+    const from = parseLastEventId(c.req.header('last-event-id')) ?? after
+    const request = requestInfo(services.config, c)
+    return eventStream(services, await startOf(services, query, from), () => authenticate(request))
   }
 
   app.openapi(eventsRoute, async (c) => {
     const { workspace_id: workspaceId, ...query } = c.req.valid('query')
     if (services.config.moleculeCompat && new URL(c.req.url).search === '' && !wantsStream(c)) {
-      return c.json(await moleculeEvents(services, { among: amongOf(c.get('caller')) }), 200)
+      return c.json(await moleculeEvents(services, { among: visibleWorkspaces(c.get('caller')) }), 200)
     }
     return answer(c, { ...query, workspaceId })
   })
@@ -138,24 +140,25 @@ export function eventRoutes(services: Services, identify: Authenticate) {
 
 const wantsStream = (c: Context<AppEnv>) => /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
 
-/** The workspaces that a caller may see, where they are not all. */
-const amongOf = (caller: Caller) => (caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined)
+/** The workspaces that a caller may see; undefined for all of them. */
+const visibleWorkspaces = (caller: Caller) =>
+  caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined
 
-function refuseAdminsOnly(caller: Caller, types: EventType[] | undefined): void {
-  const asked = types?.find((type) => ADMINS_ONLY.includes(type))
-  if (asked === undefined || authorize(AUDIT_POLICY, caller, undefined) === 'allowed') return
-  throw new DomainError('forbidden', `events of the type ${asked} are for those who may read the audit`)
+function rejectAdminsOnly(caller: Caller, types: EventType[] | undefined): void {
+  const restricted = types?.find((type) => ADMINS_ONLY.includes(type))
+  if (restricted === undefined || authorize(AUDIT_POLICY, caller, undefined) === 'allowed') return
+  throw new DomainError('forbidden', `events of the type ${restricted} need a token that may read the audit`)
 }
 
 /** @throws DomainError `invalid_input` */
-function lastEventId(given: string | undefined): number | undefined {
-  if (given === undefined || given === '') return undefined
-  const seq = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN
+function parseLastEventId(header: string | undefined): number | undefined {
+  if (header === undefined || header === '') return undefined
+  const seq = /^\d{1,16}$/.test(header) ? Number(header) : Number.NaN
   if (Number.isSafeInteger(seq)) return seq
-  throw invalidField('Last-Event-ID', 'is not a number that a stream of this API gave out')
+  throw invalidField('Last-Event-ID', 'is not an id of a stream of this API')
 }
 
-/** @throws DomainError `gone`; `unavailable` when nobody can know where the log ends */
+/** @throws DomainError `gone`; `unavailable` when the end of the log cannot be determined */
 async function startOf(
   services: Services,
   query: Omit<EventsQuery, 'after' | 'limit'>,
@@ -164,11 +167,11 @@ async function startOf(
   if (after === undefined) {
     const settled = await settledSeq(services)
     if (settled !== undefined) return { ...query, after: settled }
-    throw new DomainError('unavailable', 'a change is being written that does not end; try again shortly', {
+    throw new DomainError('unavailable', 'a transaction that writes events does not end; try again shortly', {
       retryAfterSeconds: 5,
     })
   }
-  // Refused with a status rather than within a stream.
+  // A status tells more than the end of a stream.
   await rejectExpiredCursor(services, after, query.types)
   return { ...query, after }
 }

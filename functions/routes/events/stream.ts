@@ -1,35 +1,35 @@
-// Events as server-sent events. A stream is pulled: it holds no more than what its client has not taken yet, and whoever is
-// slow is behind in the log, not in our memory.
+// Events as server-sent events. The client's reads pull the log, so a slow client falls behind in the log and occupies no
+// memory.
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { followEvents } from '../../../lib/events/follow-events.ts'
 import type { EventsQuery, StoredEvent } from '../../../lib/events/read-events.ts'
 import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 
-/** When a client comes back after a stream has ended. */
+/** How long a client waits before it reconnects. */
 const RETRY_MS = 2_000
 
-/** How long it is taken for granted that a listener may still listen. */
-const TRUSTED_MS = 5_000
+/** How long a successful authentication of the client is valid. */
+const AUTHENTICATED_MS = 5_000
 
 /**
- * @param after what the client has had; it is told at once, so that it comes back to the same place even if nothing happens
- * @param prove throws when the caller is no longer let in: then the stream ends, and coming back tells why
+ * The stream first sends `query.after` as its id, so that a client reconnects there even if no event follows.
+ * @param authenticate throws when the caller's credential is no longer valid: the stream ends, and a reconnect gets the error
  */
 export function eventStream(
   services: Services,
   query: Omit<EventsQuery, 'limit'>,
-  prove: () => unknown,
+  authenticate: () => unknown,
 ): Response {
-  const left = new AbortController()
-  const pages = followEvents(services, query, left.signal)
+  const closed = new AbortController()
+  const pages = followEvents(services, query, closed.signal)
   const encoder = new TextEncoder()
-  let proven = services.now().getTime()
+  let authenticatedAt = services.now().getTime()
   let begun = false
 
-  function leave(): void {
-    left.abort()
-    // Also where it rests between two pages, and nobody would ask for the next one.
+  function close(): void {
+    closed.abort()
+    // Ends the generator also between two pages.
     pages.return(undefined).catch(() => {})
   }
 
@@ -41,13 +41,13 @@ export function eventStream(
     const { done, value } = await pages.next()
     if (done === true) return undefined
     const now = services.now().getTime()
-    // A Worker's streams end soon, and each of these may be a subrequest.
-    if (services.eventTail !== undefined && now - proven >= TRUSTED_MS) {
-      await prove()
-      proven = now
+    // On Workers a stream ends soon, and each check may cost a subrequest.
+    if (services.eventTail !== undefined && now - authenticatedAt >= AUTHENTICATED_MS) {
+      await authenticate()
+      authenticatedAt = now
     }
     return value.events.length === 0
-      ? `: still here\nid: ${value.next}\n\n`
+      ? `: keepalive\nid: ${value.next}\n\n`
       : value.events.map(frameOf).join('')
   }
 
@@ -58,33 +58,33 @@ export function eventStream(
         try {
           text = await next()
         } catch (error) {
-          if (!(error instanceof DomainError)) services.log('warn', 'a stream of events broke', { error })
+          if (!(error instanceof DomainError)) services.log('warn', 'an event stream failed', { error })
         }
         if (text !== undefined) return controller.enqueue(encoder.encode(text))
         controller.close()
-        leave()
+        close()
       },
-      cancel: leave,
+      cancel: close,
     },
-    // Nothing is read from the log before somebody reads here.
+    // The log is read only when the client reads.
     { highWaterMark: 0 },
   )
   return new Response(body, {
     headers: {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
-      // Proxies that gather answers would hold events back.
+      // Proxies that buffer responses would delay events.
       'x-accel-buffering': 'no',
     },
   })
 }
 
-/** What many listeners are told is written once. */
+/** An event that many clients receive is encoded once. */
 const frames = new WeakMap<StoredEvent, string>()
 
 function frameOf(event: StoredEvent): string {
-  const known = frames.get(event)
-  if (known !== undefined) return known
+  const cached = frames.get(event)
+  if (cached !== undefined) return cached
   const frame = `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(toEventView(event))}\n\n`
   frames.set(event, frame)
   return frame

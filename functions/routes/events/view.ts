@@ -1,4 +1,4 @@
-// Events in the API description: one schema for each type of the list, told apart by `type`.
+// Events in the API description: one schema for each event type, discriminated by `type`.
 import { z } from '@hono/zod-openapi'
 import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../../../lib/events/event-types.ts'
 

@@ -1,5 +1,5 @@
-// /workspaces/:id/messages: what became of messages that were accepted with `Prefer: respond-async`. For the operator, the
-// workspace itself, and whoever sent the message.
+// /workspaces/:id/messages: the state of messages that were accepted with `Prefer: respond-async`. Operators, the workspace
+// itself and the sender of a message may read it.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { callerKey } from '../../../lib/auth/caller.ts'
@@ -32,7 +32,7 @@ const listRoute = createRoute({
   responses: {
     200: json(
       z.array(MessageView.omit({ response: true })),
-      'Stored messages to this workspace, newest first, without their answers.',
+      'Stored messages to this workspace, newest first, without their responses.',
     ),
     404: problem('No such workspace.'),
   },
@@ -46,9 +46,9 @@ const readRoute = createRoute({
   responses: {
     200: json(
       MessageView,
-      'Where the message is, and its answer. `Prefer: wait=30` waits for it to be finished. `unknown`: it was sent, and nobody knows whether it arrived.',
+      'The state of the message, and its response. `Prefer: wait=30` waits until it is finished. `unknown`: it was sent, and it is not known whether it arrived.',
     ),
-    404: problem('No such message, or it is forgotten.'),
+    404: problem('No such message, or it is no longer kept.'),
   },
 })
 
@@ -59,10 +59,10 @@ const responseRoute = createRoute({
   request: { params: MessageParam },
   responses: {
     200: {
-      description: "The agent's own answer, byte for byte, with its status and type.",
+      description: "The agent's own response, byte for byte, with its status and type.",
       content: { 'application/json': { schema: z.looseObject({}) } },
     },
-    404: problem('No such message, or it has no answer.'),
+    404: problem('No such message, or it has no response.'),
   },
 })
 
@@ -75,10 +75,10 @@ export function messageRoutes(services: Services) {
   async function readMessage(c: Context<AppEnv>, id: string, message: string): Promise<Message> {
     const found = await findMessage(services.db, id, message)
     const caller = c.get('caller')
-    // An agent reads what reached it, and what it has sent.
-    const isTheirs =
+    // An agent may read messages to it and from it.
+    const isVisible =
       caller.kind !== 'workspace' || caller.workspaceId === id || found?.caller === callerKey(caller)
-    if (found === undefined || !isTheirs) throw new DomainError('not_found', 'message not found')
+    if (found === undefined || !isVisible) throw new DomainError('not_found', 'message not found')
     return found
   }
 
@@ -106,12 +106,12 @@ export function messageRoutes(services: Services) {
   app.openapi(responseRoute, async (c) => {
     const { id, message } = c.req.valid('param')
     const { response, responseStatus, responseType, state } = await readMessage(c, id, message)
-    if (response === null) throw new DomainError('not_found', `the message is ${state} and has no answer`)
+    if (response === null) throw new DomainError('not_found', `the message is ${state} and has no response`)
     const status = responseStatus ?? 200
     const headers = {
       'content-type': responseType ?? 'application/octet-stream',
       'cache-control': 'no-store',
-      // An agent's page, opened in a browser, must not act in the name of this address.
+      // A browser that opens an agent's page must not give it this origin.
       'content-security-policy': 'sandbox',
     }
     const body = BODILESS.has(status) ? null : decodeBase64(response)

@@ -1,4 +1,4 @@
-// A stored message as the API shows it.
+// A stored message in responses.
 import { z } from '@hono/zod-openapi'
 import { decodeBase64 } from '../../../lib/platform/encoding.ts'
 import type { Message } from '../../../lib/messages/message.ts'
@@ -28,7 +28,7 @@ export const MessageView = z
   })
   .openapi('Message')
 
-/** @param publicUrl base of the addresses that callers use, without a trailing slash */
+/** @param publicUrl base of the message's URL, without a trailing slash */
 export function toMessageView(row: Omit<Message, 'request'>, publicUrl: string): z.infer<typeof MessageView> {
   const at = (date: Date | null) => date?.toISOString() ?? null
   return {
@@ -52,8 +52,8 @@ export function toMessageView(row: Omit<Message, 'request'>, publicUrl: string):
 }
 
 /**
- * The answer as JSON; as a string where it is none (an event stream, say), or nested too deeply to be shown within another
- * answer. Its exact bytes are at `…/response`.
+ * The response as JSON; as a string where it is not JSON (an event stream, for example) or is nested too deeply to be part of
+ * another response. Its exact bytes are at `…/response`.
  */
 function responseOf({ response }: Pick<Message, 'response'>): unknown {
   if (response === null) return null

@@ -1,5 +1,5 @@
-// MOLECULE_COMPAT: events as Molecule's clients list them (molecule.md §2.8), at `GET /events/:id` of one workspace and, where
-// nothing is asked for that only we have, at `GET /events`.
+// MOLECULE_COMPAT: events as Molecule's clients list them (docs/facts/molecule.md §2.8). `GET /events/:id` lists those of one
+// workspace; `GET /events` without a query parameter lists those of all.
 import { createRoute, z } from '@hono/zod-openapi'
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { isEventType, moleculeNameOf } from '../../../lib/events/event-types.ts'
@@ -41,7 +41,7 @@ const moleculeEventsRoute = createRoute({
   operationId: 'listMoleculeEvents',
   request: { params: IdParam },
   responses: {
-    200: json(MoleculeEvents, "The newest hundred, with Molecule's names."),
+    200: json(MoleculeEvents, "The newest 100 events, with Molecule's names."),
     404: problem('No such workspace, or MOLECULE_COMPAT is not set.'),
   },
 })
@@ -51,7 +51,7 @@ export function moleculeEventRoutes(services: Services) {
   app.openapi(moleculeEventsRoute, async (c) => {
     const { id } = c.req.valid('param')
     if (!services.config.moleculeCompat) {
-      throw new DomainError('not_found', 'this is for MOLECULE_COMPAT: see GET /workspaces/:id/events')
+      throw new DomainError('not_found', 'this route needs MOLECULE_COMPAT: use GET /workspaces/:id/events')
     }
     await getWorkspace(services.db, id)
     return c.json(await moleculeEvents(services, { workspaceId: id }), 200)

@@ -1,5 +1,5 @@
-// What can be done to a workspace's machine: restart, pause, resume, hibernate; and why it is as it is. Every verb answers
-// at once with what is wanted; `Prefer: wait` holds the answer until it is so.
+// Commands for a workspace's machine (restart, pause, resume, hibernate), and an explanation of its state. A command answers as
+// soon as the change is stored; `Prefer: wait` delays the answer until the workspace has settled.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
@@ -9,33 +9,27 @@ import { pauseWorkspace, resumeWorkspace } from '../../../lib/workspaces/pause.t
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { RestartInput, restartWorkspace } from '../../../lib/workspaces/restart.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
-import {
-  withCaller,
-  createRouter,
-  reconcileAfterResponse,
-  IdParam,
-  json,
-  jsonBody,
-  problem,
-} from '../../http/openapi.ts'
+import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
+import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
+import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
-const verbRoute = <Answer extends z.ZodType>(
-  verb: string,
+const commandRoute = <Answer extends z.ZodType>(
+  command: string,
   answer: Answer,
   description: string,
   request: object = {},
 ) =>
   createRoute({
     method: 'post',
-    path: `/workspaces/{id}/${verb}`,
-    operationId: `${verb}Workspace`,
+    path: `/workspaces/{id}/${command}`,
+    operationId: `${command}Workspace`,
     request: { params: IdParam, ...request },
     responses: {
       200: json(answer, description),
       404: problem('No such workspace.'),
-      409: problem('Not possible in its status, which is named.'),
+      409: problem('Not possible in its current status, which the detail names.'),
     },
   })
 
@@ -47,9 +41,9 @@ const restartRoute = createRoute({
   responses: {
     200: json(
       WorkspaceView,
-      'A new generation is wanted: its machine gets the newest spec and boots, on another image if one is given.',
+      'A new generation is requested: the machine restarts with the newest specification, and with `image` if it is given.',
     ),
-    400: problem('The image may not be used.'),
+    400: problem('The image is not allowed.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed, or its parent is paused.'),
   },
@@ -62,7 +56,8 @@ const explainRoute = createRoute({
   request: { params: IdParam },
   responses: {
     200: {
-      description: 'What is wanted, what is, why, and what comes next. `Accept: text/plain` for people.',
+      description:
+        'The desired state, the observed state, the reason and the next step. `Accept: text/plain` returns prose.',
       content: {
         'application/json': { schema: z.looseObject({ status: z.string(), summary: z.string() }) },
         'text/plain': { schema: z.string() },
@@ -76,7 +71,7 @@ export function workspaceCommandRoutes(services: Services) {
   const app = createRouter()
   const view = (c: Context, row: Workspace) =>
     toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
-  /** The workspace that was named, after the verb: as it is, or as it has become if the caller waits. */
+  /** The workspace after the command: at once, or when it has settled if the caller waits. */
   const after = async (c: Context, ids: string[]) =>
     view(
       c,
@@ -94,7 +89,7 @@ export function workspaceCommandRoutes(services: Services) {
 
   const paused = WorkspaceView.extend({ paused_count: z.int() })
   app.openapi(
-    verbRoute('pause', paused, 'Its machine and those of its descendants are stopped.'),
+    commandRoute('pause', paused, 'Stops the machines of the workspace and of its descendants.'),
     async (c) => {
       const ids = await pauseWorkspace(withCaller(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), paused_count: ids.length }, 200)
@@ -103,7 +98,7 @@ export function workspaceCommandRoutes(services: Services) {
 
   const resumed = WorkspaceView.extend({ resumed_count: z.int() })
   app.openapi(
-    verbRoute('resume', resumed, 'Its machine and those of its descendants are started.'),
+    commandRoute('resume', resumed, 'Starts the machines of the workspace and of its descendants.'),
     async (c) => {
       const ids = await resumeWorkspace(withCaller(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)
@@ -112,7 +107,12 @@ export function workspaceCommandRoutes(services: Services) {
 
   const force = { query: z.object({ force: z.enum(['true', 'false']).optional() }) }
   app.openapi(
-    verbRoute('hibernate', WorkspaceView, 'Its machine sleeps until a message or a restart wakes it.', force),
+    commandRoute(
+      'hibernate',
+      WorkspaceView,
+      'Stops the machine until a message or a restart starts it again.',
+      force,
+    ),
     async (c) => {
       const row = await hibernateWorkspace(
         withCaller(services, c),

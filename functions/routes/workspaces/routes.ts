@@ -1,5 +1,5 @@
-// /workspaces: create, list, read, change, remove. Each door parses, calls one verb, and sets the reconcile road going
-// after the answer.
+// /workspaces: create, list, read, change, remove. A handler parses the request, calls one verb, and reconciles after the
+// response.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { invalidField } from '../../../lib/platform/errors.ts'
@@ -12,17 +12,11 @@ import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
 import { cursorOf, parseCursor } from '../../http/pagination.ts'
-import {
-  withCaller,
-  createRouter,
-  reconcileAfterResponse,
-  IdParam,
-  json,
-  jsonBody,
-  problem,
-} from '../../http/openapi.ts'
+import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
+import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
+import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
 const listRoute = createRoute({
@@ -38,9 +32,9 @@ const listRoute = createRoute({
   responses: {
     200: json(
       z.array(WorkspaceView),
-      'Living workspaces, oldest first. More pages: follow the Link header with rel="next".',
+      'Workspaces that are not removed, oldest first. The Link header with rel="next" leads to the next page.',
     ),
-    400: problem('A query parameter is not valid.'),
+    400: problem('A query parameter is invalid.'),
   },
 })
 
@@ -48,16 +42,16 @@ const createRouteDefinition = createRoute({
   method: 'post',
   path: '/workspaces',
   operationId: 'createWorkspace',
-  description: `With an \`Idempotency-Key\` header, the same body gets the same answer again for ${IDEMPOTENCY_HOURS} hours, and nothing is made twice.`,
+  description: `With an \`Idempotency-Key\` header, a repeated request with the same body returns the first answer for ${IDEMPOTENCY_HOURS} hours, and creates nothing.`,
   request: { body: jsonBody(CreateWorkspaceInput) },
   responses: {
     201: json(
       WorkspaceView,
-      'Stored, and being provisioned. `Prefer: wait=30` answers when it is ready or failed.',
+      'Stored; provisioning begins. `Prefer: wait=30` waits until the workspace is ready or failed.',
     ),
-    400: problem('A field is not valid; nothing was stored.'),
-    422: problem('The Idempotency-Key was used for another body.'),
-    429: problem('Too many were made in the last hour.'),
+    400: problem('A field is invalid; nothing was stored.'),
+    422: problem('The Idempotency-Key was used with another body.'),
+    429: problem('Too many workspaces were created in the last hour.'),
   },
 })
 
@@ -69,7 +63,7 @@ const readRoute = createRoute({
   responses: {
     200: json(
       WorkspaceView,
-      'The workspace, also when it is removed. `Prefer: wait=30` waits for it to come to rest.',
+      'The workspace, also after its removal. `Prefer: wait=30` waits until it has settled.',
     ),
     404: problem('No such workspace.'),
   },
@@ -86,9 +80,9 @@ const changeRoute = createRoute({
   responses: {
     200: json(
       z.object({ status: z.literal('updated'), needs_restart: z.boolean(), workspace: WorkspaceView }),
-      'Changed. `needs_restart`: the machine gets some of it at the next restart only.',
+      'Changed. `needs_restart`: part of the change takes effect at the next restart.',
     ),
-    400: problem('A field is not valid; nothing was changed.'),
+    400: problem('A field is invalid; nothing was changed.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed.'),
   },
@@ -105,10 +99,10 @@ const removeRoute = createRoute({
   responses: {
     200: json(
       z.object({ status: z.literal('removed'), cascade_deleted: z.int() }),
-      'Removed; its machine is destroyed and confirmed gone. `cascade_deleted` counts descendants.',
+      'Removed. The machine is destroyed, until Fly confirms it. `cascade_deleted` counts removed descendants.',
     ),
     404: problem('No such workspace.'),
-    409: problem('It has children, and `?confirm=true` was not given.'),
+    409: problem('The workspace has children, and `?confirm=true` is missing.'),
   },
 })
 

@@ -1,5 +1,5 @@
-// A workspace as the API shows it: Molecule's names where its clients read them (molecule.md §2.4), ours beside them.
-// Values of env never leave; their names do.
+// A workspace in responses: Molecule's member names where its clients read them (docs/facts/molecule.md §2.4), and others beside
+// them. Names of environment variables are shown, their values never.
 import { z } from '@hono/zod-openapi'
 import type { Config } from '../../../lib/config/config.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'
@@ -66,7 +66,7 @@ export const WorkspaceView = z
   })
   .openapi('Workspace')
 
-/** @param publicUrl base of the addresses that callers use, without a trailing slash */
+/** @param publicUrl base of the workspace's URLs, without a trailing slash */
 export function toWorkspaceView(
   config: Config,
   row: Workspace,

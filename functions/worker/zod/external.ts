@@ -1,5 +1,5 @@
-// What zod exports, but for `locales`, its error texts in fifty languages, and `core`, which has them too. The same lines
-// as in zod/v4/classic/external.js; test/worker/worker.test.ts holds them together.
+// The exports of zod, without `locales` (its error texts in fifty languages) and without `core`, which includes them. The lines
+// are those of zod/v4/classic/external.js; test/worker/worker.test.ts compares the two.
 export * from '../../../node_modules/zod/v4/classic/schemas.js'
 export * from '../../../node_modules/zod/v4/classic/checks.js'
 export * from '../../../node_modules/zod/v4/classic/errors.js'

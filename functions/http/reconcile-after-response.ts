@@ -1,0 +1,24 @@
+// Reconciles the workspaces that a request has changed, after its response. `Prefer: wait` delays the response until the first
+// of them has settled.
+import type { Context } from 'hono'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { waitUntilSettled } from '../../lib/lifecycle/wait.ts'
+import type { Workspace } from '../../lib/lifecycle/workspace.ts'
+import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
+import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
+import { preferredWait } from './prefer.ts'
+
+/** @returns the first workspace after the wait; undefined when the caller does not wait */
+export async function reconcileAfterResponse(
+  services: Services,
+  c: Context,
+  ids: string[],
+): Promise<Workspace | undefined> {
+  const budgeted = withRequestBudget(services)
+  for (const id of ids) c.executionCtx.waitUntil(reconcileNow(budgeted, id))
+  const seconds = preferredWait(c)
+  const [id] = ids
+  return seconds === undefined || id === undefined
+    ? undefined
+    : waitUntilSettled(budgeted, id, seconds, c.req.raw.signal)
+}

@@ -1,0 +1,41 @@
+// What the server prints when it has started: where it listens, what it uses, and a first command to try.
+import { resolve } from 'node:path'
+import { type Config, FLY_SETTINGS } from '../../lib/config/config.ts'
+import { isLoopback } from '../../lib/platform/ip-address.ts'
+import { allowsAnonymous } from '../http/authenticate.ts'
+import { VERSION } from '../http/version.ts'
+
+/** @param driver the database driver's name */
+export function startMessage(config: Config, url: string, driver: string): string {
+  const { fly } = config
+  const isOpen = allowsAnonymous(config, { loopback: isLoopback(config.listen.host) })
+  const lines = [
+    `Workspaces on Fly Machines ${VERSION}`,
+    '',
+    `  API        ${url}   (docs at ${url}/docs)`,
+    `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
+    fly.emulator
+      ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
+      : `  Fly        ${fly.apps.length === 1 ? 'app' : 'apps'} ${fly.apps.join(', ')}, region ${fly.region}, at ${fly.apiUrl}`,
+    ...(fly.emulator ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`] : []),
+    ...((config.platformUrl ?? config.publicUrl) === undefined
+      ? [
+          '  Agents     cannot reach this server: set PUBLIC_URL to a URL that machines can reach (readiness is polled instead)',
+        ]
+      : []),
+    isOpen
+      ? '  Access     open to programs on this computer; set ADMIN_TOKEN to require a token'
+      : config.adminTokens.length === 0
+        ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32), or ANONYMOUS_LOOPBACK=true for this computer only'
+        : '  Access     with ADMIN_TOKEN as a bearer token, or tokens made with POST /tokens',
+    ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: status online, test tokens'] : []),
+    '',
+    'Create a workspace, and wait until it is ready:',
+    '',
+    `  curl -s -X POST ${url}/workspaces -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\`,
+    ...(isOpen ? [] : [`    -H "Authorization: Bearer $ADMIN_TOKEN" \\`]),
+    `    -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}'`,
+    '',
+  ]
+  return lines.join('\n')
+}

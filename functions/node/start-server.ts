@@ -1,0 +1,148 @@
+// Composes the Node server: listener, database, the embedded emulator where Fly is not configured, the app and the sweep loop;
+// and shuts it down in the reverse order.
+import type { OpenDatabase } from '../../drizzle/database.ts'
+import { type Config, ConfigError, FLY_SETTINGS, warnAboutSettings } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { releaseDeliveries } from '../../lib/control-plane/deliveries.ts'
+import { rejectAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
+import { releaseAllLeases } from '../../lib/lifecycle/queries.ts'
+import { isLoopback } from '../../lib/platform/ip-address.ts'
+import { createLog, type Log } from '../../lib/platform/log.ts'
+import { UNREADABLE_HINT } from '../../lib/secrets/read-secrets.ts'
+import { strangeKeys } from '../../lib/secrets/rotate.ts'
+import { createApp } from '../app.ts'
+import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
+import { createBackground } from './background.ts'
+import { createCheckedFetch } from './checked-fetch.ts'
+import type { startEmbeddedFly } from './embedded-fly.ts'
+import { listen } from './http-server.ts'
+import { openDatabase } from './open-database.ts'
+import { startMessage } from './start-message.ts'
+import { startSweepLoop } from './sweep-loop.ts'
+import { createNodeTracer, withTraceparent } from './tracing/tracer.ts'
+import { createUndiciTransport } from './undici-transport.ts'
+
+/** The least time for background work when the grace period is over, before the process exits. */
+const LAST_WRITES_MS = 2_000
+
+/** How long the last spans may take to reach the collector. */
+const LAST_SPANS_MS = 2_000
+
+/**
+ * Starts the server, and stops it at SIGINT or SIGTERM.
+ * @param print receives the lines of the log
+ * @returns the message to show when it has started
+ * @throws ConfigError, PortInUse, DirectoryInUse
+ */
+export async function startServer(config: Config, print: (line: string) => void): Promise<string> {
+  const plainLog = createLog(config.logLevel, print)
+  for (const warning of warnAboutSettings(process.env)) plainLog('warn', warning)
+  const tracer = createNodeTracer(process.env, plainLog)
+  const log: Log = tracer === undefined ? plainLog : withTraceparent(plainLog, tracer)
+  const { host } = config.listen
+  const startFly = config.fly.emulator ? await loadEmbeddedFly() : undefined
+  const background = createBackground(log)
+
+  // The port comes first: if it is in use, nothing else has been touched. Early requests wait for the rest.
+  const opened = Promise.withResolvers<ReturnType<typeof createApp>>()
+  let a2a: NodeA2aHandler | undefined
+  const listener = await listen(
+    async (request, env) => (await opened.promise).fetch(request, env, background),
+    {
+      ...config.listen,
+      setting: 'PORT',
+      beforeApp: (incoming, outgoing) => a2a?.(incoming, outgoing) === true,
+    },
+  )
+  const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
+
+  const { database, secretKeys } = await openDatabase(config, tracer)
+  await rejectUnknownKeys(database, secretKeys, log)
+  if (database.driver === 'pglite') {
+    // Only this process uses PGlite's directory, so leases in it belong to a process that was killed.
+    await releaseAllLeases(database.db, new Date())
+    await releaseDeliveries(database.db, new Date())
+  }
+  const fly = await startFly?.(config, (line) => log('info', line))
+  const effective: Config = {
+    ...config,
+    secretKeys,
+    // Emulated agents run on this computer. Real ones need a URL that they can reach.
+    publicUrl: config.publicUrl ?? (fly === undefined ? undefined : localUrl),
+    fly: { ...config.fly, ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }) },
+  }
+  const agents = createUndiciTransport()
+  const policy = targetPolicy(effective)
+  const targets = createCheckedFetch((name, address) => rejectAddress(policy, name, address))
+  const stop = new AbortController()
+  const services = createServices(effective, database, {
+    fetch,
+    fetchTarget: targets.fetch,
+    log,
+    canRunInBackground: true,
+    stopping: stop.signal,
+    ...(tracer === undefined ? {} : { tracer }),
+    transport: agents.transport,
+  })
+  const exposure = { loopback: isLoopback(host) }
+  a2a = createNodeA2aHandler(services, exposure, background)
+  opened.resolve(createApp(services, exposure))
+  startSweepLoop(services, background)
+
+  async function shutDown(): Promise<void> {
+    // A second signal ends the process at once.
+    if (stop.signal.aborted) process.exit(1)
+    stop.abort()
+    const graceEnds = Date.now() + config.shutdownGraceMs
+    const overdue = setTimeout(() => process.exit(1), config.shutdownGraceMs + 2 * LAST_WRITES_MS)
+    await listener.close(config.shutdownGraceMs)
+    const tasks = await background.drain(Math.max(graceEnds - Date.now(), LAST_WRITES_MS))
+    if (tasks > 0) log('warn', 'background work was still running at exit', { tasks })
+    await services.activity.flush()
+    await tracer?.close(LAST_SPANS_MS)
+    await agents.close()
+    await targets.close()
+    await fly?.close()
+    await database.close()
+    clearTimeout(overdue)
+    process.exit(0)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown())
+  return startMessage(effective, localUrl, database.driver)
+}
+
+/**
+ * The emulator is for development: a production image or installation does not contain it, or not its agent.
+ * @throws ConfigError
+ */
+async function loadEmbeddedFly(): Promise<typeof startEmbeddedFly> {
+  try {
+    // The sample agent runs in processes of its own, which would report a missing package much later.
+    import.meta.resolve('@a2a-js/sdk')
+    return (await import('./embedded-fly.ts')).startEmbeddedFly
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new ConfigError([
+      `${FLY_SETTINGS.join(', ')} are missing: the embedded emulator is not part of this installation (npm ci installs it)`,
+    ])
+  }
+}
+
+/**
+ * Stored secrets that no key opens usually mean a wrong key, and agents would start without their secrets. A database that does
+ * not answer now does not stop the server.
+ * @throws ConfigError
+ */
+async function rejectUnknownKeys({ db }: OpenDatabase, secretKeys: Uint8Array[], log: Log): Promise<void> {
+  let unknown: string[]
+  try {
+    unknown = await strangeKeys(db, secretKeys)
+  } catch (error) {
+    log('warn', 'the keys of the stored secrets could not be checked', { error })
+    return
+  }
+  if (unknown.length === 0) return
+  throw new ConfigError([
+    `SECRETS_ENCRYPTION_KEY does not open the stored secrets, which were sealed with key ${unknown.join(', ')}: ${UNREADABLE_HINT}`,
+  ])
+}

@@ -1,0 +1,25 @@
+// The periodic work of a Node process: a sweep and deliveries, as a Worker's cron trigger runs them.
+import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { sweep } from '../../lib/control-plane/sweep.ts'
+import type { Background } from './http-server.ts'
+
+/** Runs until `services.stopping` aborts, every `sweepIntervalSeconds` after the end of the sweep before. */
+export function startSweepLoop(services: Services, background: Background): void {
+  const { config, log, stopping } = services
+  let timer: NodeJS.Timeout | undefined
+  stopping?.addEventListener('abort', () => clearTimeout(timer))
+
+  async function runOnce(): Promise<void> {
+    // Deliveries last as long as agents take, and sweeps do not wait for them.
+    background.waitUntil(runDeliveries(services))
+    try {
+      log('debug', 'sweep', await sweep(services))
+    } catch (error) {
+      log('error', 'the sweep failed', { error })
+    }
+    if (stopping?.aborted !== true)
+      timer = setTimeout(() => background.waitUntil(runOnce()), config.sweepIntervalSeconds * 1000)
+  }
+  background.waitUntil(runOnce())
+}
