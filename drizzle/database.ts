@@ -1,6 +1,6 @@
 // What all drivers can do, as one type. Interactive transactions are left out because Neon over HTTP has none: every
-// change here is one SQL statement. Relational queries are left out because their tables of relations take longer to make than
-// all else that a Worker needs to begin.
+// change here is one SQL statement. Relational queries are left out because their tables of relations take longer to
+// make than all else that a Worker needs to begin.
 import { DrizzleQueryError } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 
@@ -16,7 +16,9 @@ export type OpenDatabase = {
 /** Is told of each statement before it leaves, and may throw instead. */
 export type Counter = { spend(): void }
 
-/** A statement that is over. Its text has `$1` where values were. `failed` is an SQLSTATE, or the name of an error. */
+/**
+ * A statement that is over. Its text has `$1` where values were. `failed` is an SQLSTATE, or the name of an error.
+ */
 export type Statement = { text: string; ms: number; failed: string | undefined }
 
 /** What a driver's query takes first: the text, or what holds it. */
@@ -49,8 +51,9 @@ export class StaleReads extends Error {
   readonly code = 'XX000'
 }
 
-// SQLSTATE classes that mean "not now" rather than "not like this": connection, resources, operator intervention, and what a
-// database or a Hyperdrive before it cannot help (https://developers.cloudflare.com/hyperdrive/observability/troubleshooting/).
+// SQLSTATE classes that mean "not now" rather than "not like this": connection, resources, operator intervention, and
+// what a database or a Hyperdrive before it cannot help
+// (https://developers.cloudflare.com/hyperdrive/observability/troubleshooting/).
 const PASSING = /^(08|53|57|58)/
 
 /**

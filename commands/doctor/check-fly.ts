@@ -3,7 +3,7 @@ import type { Config } from '../../lib/config/config.ts'
 import { FlyError } from '../../lib/fly/errors.ts'
 import type { TokenInfo } from '../../lib/fly/client.ts'
 import { FLY_API } from '../../lib/provisioner/fly/endpoint.ts'
-import { FLY_REGIONS } from '../../lib/provisioner/fly/fly-provisioner.ts'
+import { FLY_REGIONS } from '../../lib/provisioner/fly/regions.ts'
 import { type Finding, ok, skipped, warning, wrong } from './finding.ts'
 import { type Place, QUICKLY } from './place.ts'
 

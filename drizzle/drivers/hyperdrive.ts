@@ -1,5 +1,6 @@
-// Cloudflare's Hyperdrive, for Workers: node-postgres through a pool that Cloudflare keeps beside the database. A connection belongs
-// to the invocation that opened it, so there is one for each, and statements find theirs by the invocation that they are made in.
+// Cloudflare's Hyperdrive, for Workers: node-postgres through a pool that Cloudflare keeps beside the database. A
+// connection belongs to the invocation that opened it, so there is one for each, and statements find theirs by the
+// invocation that they are made in.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
@@ -13,8 +14,9 @@ const invocations = new AsyncLocalStorage<Invocation>()
 const CONNECT_MS = 30_000
 
 /**
- * Runs the work of one invocation, what it leaves to `waitUntil` included, on a connection of its own, which is opened with the
- * first statement. Nobody closes it: the runtime does, when the invocation ends (Cloudflare, "Connection lifecycle").
+ * Runs the work of one invocation, what it leaves to `waitUntil` included, on a connection of its own, which is
+ * opened with the first statement. Nobody closes it: the runtime does, when the invocation ends (Cloudflare,
+ * "Connection lifecycle").
  * @param connectionString the binding's
  */
 export function onConnection<Result>(connectionString: string, work: () => Result): Result {
@@ -56,12 +58,14 @@ let isFresh = false
 const UNDEFINED_TABLE = '42P01'
 
 /**
- * Tries out whether what was just written is read. With its cache on, Hyperdrive answers a read that it has seen with what it
- * was answered then, for 75 s by default (Cloudflare, "Query caching"); with statuses and leases as they were.
+ * Tries out whether what was just written is read. With its cache on, Hyperdrive answers a read that it has seen with
+ * what it was answered then, for 75 s by default (Cloudflare, "Query caching"); with statuses and leases as they
+ * were.
  * @throws StaleReads
  */
 async function proveFresh(pool: Pool, counter: Counter | undefined): Promise<void> {
-  // A name that nobody has used, so that nothing is cached or written under it by others. It is forgotten with other limits.
+  // A name that nobody has used, so that nothing is cached or written under it by others. It is forgotten with other
+  // limits.
   const name = `a cache? ${crypto.randomUUID()}`
   const run = (text: string) => {
     counter?.spend()

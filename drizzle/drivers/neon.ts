@@ -5,8 +5,8 @@ import type { Counter, OpenDatabase } from '../database.ts'
 
 /**
  * @param url the Neon connection string
- * @param endpoint where the driver posts its statements instead of the address it derives from `url`: a local bridge to
- *   a plain Postgres, for development and tests
+ * @param endpoint where the driver posts its statements instead of the address it derives from `url`: a local bridge
+ *   to a plain Postgres, for development and tests
  * @param counter counts the statements of this connection
  */
 export function connectNeon(url: string, endpoint?: string, counter?: Counter): OpenDatabase {

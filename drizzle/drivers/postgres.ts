@@ -34,11 +34,15 @@ export type Migrated = {
   isNewer: boolean
 }
 
-/** Brings a Postgres server's schema up to date: all or nothing, and one process after the other when several try at once. */
+/**
+ * Brings a Postgres server's schema up to date: all or nothing, and one process after the other when several try at
+ * once.
+ */
 export async function migratePostgres(url: string): Promise<Migrated> {
   const pool = new Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5_000 })
   try {
-    // The lock is a transaction's and not a session's, so that it also holds behind a pooler, which shares its sessions.
+    // The lock is a transaction's and not a session's, so that it also holds behind a pooler, which shares its
+    // sessions.
     return await drizzle(pool).transaction(async (turn) => {
       await turn.execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`)
       const before = await newestOf(pool)

@@ -16,7 +16,10 @@ export const workspaceTokens = pgTable(
       .references(() => workspaces.id),
     /** First 8 characters, for display. */
     prefix: text('prefix').notNull(),
-    /** The generation that it was delivered to; its first use revokes tokens of older generations. Null: issued by the API. */
+    /**
+     * The generation that it was delivered to; its first use revokes tokens of older generations. Null: issued by the
+     * API.
+     */
     generation: integer('generation'),
     createdAt: timestamp('created_at').notNull(),
     lastUsedAt: timestamp('last_used_at'),

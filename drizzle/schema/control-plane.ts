@@ -10,7 +10,9 @@ export const controlPlane = pgTable(
     id: uuid('id').primaryKey().defaultRandom(),
     /** Always 1 and unique, so the database refuses a second row. */
     only: integer('only').notNull().default(1).unique(),
-    /** The key from which inbound secrets of agents are derived (lib/auth/inbound-secret.ts): 244 random bits, hex. */
+    /**
+     * The key from which inbound secrets of agents are derived (lib/auth/inbound-secret.ts): 244 random bits, hex.
+     */
     agentKey: text('agent_key')
       .notNull()
       .default(sql`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')`),
@@ -23,7 +25,9 @@ export const controlPlane = pgTable(
   (table) => [check('control_plane_is_one', sql`${table.only} = 1`)],
 )
 
-/** Rate limits that all replicas share, by the generic cell rate algorithm: `next_at` is the theoretical arrival time. */
+/**
+ * Rate limits that all replicas share, by the generic cell rate algorithm: `next_at` is the theoretical arrival time.
+ */
 export const rateLimits = pgTable(
   'rate_limits',
   {

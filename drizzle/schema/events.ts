@@ -3,8 +3,8 @@ import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/
 import { timestamp } from './columns.ts'
 
 /**
- * The ordered log. Every change of a workspace appends its event in the same statement. Rows of type `audit` record which
- * caller made which request, including refused requests and requests that concern no workspace.
+ * The ordered log. Every change of a workspace appends its event in the same statement. Rows of type `audit` record
+ * which caller made which request, including refused requests and requests that concern no workspace.
  */
 export const events = pgTable(
   'events',

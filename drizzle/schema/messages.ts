@@ -21,8 +21,8 @@ export const messageState = pgEnum('message_state', ['queued', 'sending', 'answe
 export type StoredFailure = { reason: string; message: string; delivered: 'yes' | 'no' | 'unknown' }
 
 /**
- * Messages that were accepted for later delivery, and their answers. A row leaves `queued` before its first byte is sent,
- * so a message that may have been delivered is never sent again. Bodies are base64 of the received bytes.
+ * Messages that were accepted for later delivery, and their answers. A row leaves `queued` before its first byte is
+ * sent, so a message that may have been delivered is never sent again. Bodies are base64 of the received bytes.
  */
 export const messages = pgTable(
   'messages',

@@ -17,7 +17,10 @@ import { timestamp } from './columns.ts'
 /** A failed attempt: when, the HTTP status (null: no answer), and a sentence. */
 export type StoredAttempt = { at: string; status: number | null; message: string }
 
-/** Receivers of events. Each has a cursor in the log; what could not be delivered then has a row in `webhook_deliveries`. */
+/**
+ * Receivers of events. Each has a cursor in the log; what could not be delivered then has a row in
+ * `webhook_deliveries`.
+ */
 export const webhookEndpoints = pgTable('webhook_endpoints', {
   id: uuid('id').primaryKey(),
   url: text('url').notNull(),
@@ -81,7 +84,9 @@ export const webhookDeliveries = pgTable(
       .notNull()
       .references(() => webhookEndpoints.id, { onDelete: 'cascade' }),
     seq: bigint('seq', { mode: 'number' }).notNull(),
-    /** Deliveries of one lane are made in order. A lane is a workspace where order matters, otherwise one delivery. */
+    /**
+     * Deliveries of one lane are made in order. A lane is a workspace where order matters, otherwise one delivery.
+     */
     lane: text('lane').notNull(),
     state: webhookDeliveryState('state').notNull(),
     attempts: integer('attempts').notNull(),

@@ -1,5 +1,5 @@
-// Workspaces. A row separates the desired state (status, generation, spec), the last observed state (machine_*, agent_*),
-// and the schedule of the next check (next_check_at, lease).
+// Workspaces. A row separates the desired state (status, generation, spec), the last observed state (machine_*,
+// agent_*), and the schedule of the next check (next_check_at, lease).
 import { sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,

@@ -1,5 +1,6 @@
-// An agent's proof: its workspace token. One statement checks it, notes its use and, when it is the newest, ends the older
-// ones: a restart's new token and the old one overlap until the new one is first used (docs/facts/molecule.md §7.4).
+// Authenticates agents by their workspace tokens. One statement checks a token, records its use, and revokes the
+// tokens of older generations: after a restart both tokens are valid until the new one is first used
+// (docs/facts/molecule.md §7.4).
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
@@ -8,15 +9,15 @@ import { hashToken } from './token.ts'
 
 export type AgentIdentity = {
   workspaceId: string
-  /** The one that the token was delivered with; for a token that was asked for, the newest. */
+  /** The generation to which the token was delivered; for a token issued by the API, the newest one. */
   generation: number
-  /** What our secret at this agent is derived from. */
+  /** The key from which the agent's inbound secret is derived. */
   agentKey: string
 }
 
 /**
- * The two parts of a statement that use a token: `used` has its row if it is good, and `older` ends those before it. To be put
- * before what the token is used for.
+ * The two parts of a statement that use a token: `used` has the token's row if it is valid, and `older` revokes the
+ * tokens of older generations. They come before the part that the token authorizes.
  */
 export async function tokenUse(db: Database, token: string, now: Date) {
   const hash = await hashToken(token)
@@ -48,7 +49,7 @@ export async function tokenUse(db: Database, token: string, now: Date) {
   return { used, older }
 }
 
-/** @returns whose token it is, or undefined for one that is unknown or revoked */
+/** @returns the token's agent; undefined for an unknown or revoked token */
 export async function identifyAgent(
   db: Database,
   token: string,
@@ -67,11 +68,11 @@ export const identityOf = ({ agentKey, generation, newest, workspaceId }: Used):
   agentKey,
 })
 
-/** With the texts that Molecule's clients know (docs/facts/molecule.md §2.6). */
+/** Molecule's clients recognize these texts (docs/facts/molecule.md §2.6). */
 export const noToken = () => new DomainError('unauthenticated', 'missing workspace auth token')
 export const wrongToken = () => new DomainError('unauthenticated', 'invalid workspace auth token')
 
-/** @throws DomainError `unauthenticated` when there is no token or it is not this workspace's */
+/** @throws DomainError `unauthenticated` without a token, or when it is not this workspace's */
 export async function authenticateAgent(
   db: Database,
   workspaceId: string,

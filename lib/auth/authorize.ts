@@ -1,28 +1,29 @@
-// Who may use which door. Doors say what they ask for in one table (functions/access-policy.ts); this decides whether a caller has it.
+// Decides whether a caller may use a route. functions/access-policy.ts has the requirements of all routes in one
+// table.
 import { includesScope, type Scope } from './scopes.ts'
 import type { Caller } from './caller.ts'
 
 export type RouteAccess = {
-  /** What a token needs at least; `none`: no token of people's opens it. */
+  /** The least scope of an admin's or API token; `none`: neither may use the route. */
   scope: Scope | 'none'
   /**
-   * What the door is about: one workspace, the one in its path; or all of them, so that a token for some may not use it; or a list,
-   * which is cut to what the caller may see.
+   * What the route concerns: the workspace in its path; all workspaces, so that a token limited to some may not use
+   * it; or a list, which contains only what the caller may see.
    */
   about: 'workspace' | 'all' | 'list'
   /**
-   * What a workspace's own token opens: nothing; the door of that workspace alone; also those of workspaces it may talk to; or
-   * as the verb decides by what it finds.
+   * Whether a workspace token may use the route: never; for its own workspace; also for workspaces it may communicate
+   * with; or as the verb decides.
    */
   agent: 'none' | 'self' | 'peer' | 'verb'
 }
 
-/** `hidden`: the workspace does not exist for this caller. `peer`: as the tree says. */
+/** `hidden`: answered like a missing workspace. `peer`: the tree of workspaces decides. */
 export type AccessDecision = 'allowed' | 'forbidden' | 'hidden' | 'peer'
 
-/** @param workspaceId in lower case; undefined where the door has none */
+/** @param workspaceId in lower case; undefined for a route without one */
 export function authorize(
-  door: RouteAccess,
+  route: RouteAccess,
   caller: Caller,
   workspaceId: string | undefined,
 ): AccessDecision {
@@ -30,19 +31,19 @@ export function authorize(
     case 'hook':
       return 'forbidden'
     case 'admin':
-      return door.scope === 'none' ? 'forbidden' : 'allowed'
+      return route.scope === 'none' ? 'forbidden' : 'allowed'
     case 'token':
       if (caller.workspaces !== null) {
-        if (door.about === 'all') return 'forbidden'
-        if (door.about === 'workspace' && !caller.workspaces.includes(workspaceId ?? '')) return 'hidden'
+        if (route.about === 'all') return 'forbidden'
+        if (route.about === 'workspace' && !caller.workspaces.includes(workspaceId ?? '')) return 'hidden'
       }
-      return door.scope !== 'none' && includesScope(caller.scope, door.scope) ? 'allowed' : 'forbidden'
+      return route.scope !== 'none' && includesScope(caller.scope, route.scope) ? 'allowed' : 'forbidden'
     case 'workspace': {
-      if (door.about !== 'workspace') return door.agent === 'verb' ? 'allowed' : 'forbidden'
+      if (route.about !== 'workspace') return route.agent === 'verb' ? 'allowed' : 'forbidden'
       const isSelf = caller.workspaceId === workspaceId
-      if (door.agent === 'none') return isSelf ? 'forbidden' : 'hidden'
-      if (isSelf || door.agent === 'verb') return 'allowed'
-      return door.agent === 'peer' ? 'peer' : 'hidden'
+      if (route.agent === 'none') return isSelf ? 'forbidden' : 'hidden'
+      if (isSelf || route.agent === 'verb') return 'allowed'
+      return route.agent === 'peer' ? 'peer' : 'hidden'
     }
   }
 }

@@ -1,9 +1,10 @@
-// Who is calling, once it has been proven.
+// The authenticated caller of a request.
 import type { Scope } from './scopes.ts'
 
 /**
- * `admin` may do everything; `token` what its scope says, where `workspaces` is null or names it; `workspace` is an agent with its
- * own token. `hook` is another system whose signature was checked; it may use its hook and nothing else.
+ * `admin` has every permission. `token` is an API token with a scope; `workspaces` is null or its limit. `workspace`
+ * is an agent with its workspace token. `hook` is a system whose signature was verified; it may use its hook and
+ * nothing else.
  */
 export type Caller =
   | { kind: 'admin' }
@@ -11,7 +12,7 @@ export type Caller =
   | { kind: 'workspace'; workspaceId: string }
   | { kind: 'hook'; workspaceId: string; hook: string }
 
-/** The caller as one word, to count and to store by. */
+/** The caller as one string, for rate limits and stored rows. */
 export function callerKey(caller: Caller): string {
   switch (caller.kind) {
     case 'admin':

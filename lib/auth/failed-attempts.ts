@@ -1,5 +1,6 @@
-// Slows down whoever tries tokens out. What is counted are different wrong tokens of one address: an agent that repeats one
-// that is no longer valid is told so from memory, and does not lock out the others behind the same address.
+// Slows down whoever tries tokens out. What is counted are different wrong tokens of one address: an agent that
+// repeats one that is no longer valid is told so from memory, and does not lock out the others behind the same
+// address.
 
 const WINDOW_MS = 60_000
 

@@ -1,10 +1,11 @@
-// What we prove ourselves with when we speak to an agent (docs/facts/molecule.md §1.6). Derived, not stored: one key in the database
-// makes the secret of every workspace and generation, so a restart renews it and there is nothing to keep in step.
+// The secret by which the proxy authenticates itself to an agent (docs/facts/molecule.md §1.6). It is derived from
+// one key in the database, the workspace and its generation: a restart renews it, and nothing is stored per
+// workspace.
 import { encodeBase64Url } from '../platform/encoding.ts'
 
 const encoder = new TextEncoder()
 
-/** @returns 43 characters, base64url: HMAC-SHA256 of the workspace and the generation its machine runs */
+/** @returns HMAC-SHA256 of the workspace and the generation of its machine: 43 characters, base64url */
 export async function inboundSecret(
   agentKey: string,
   workspaceId: string,

@@ -1,21 +1,22 @@
-// Workspace tokens: what an agent proves itself with when it calls home. Stored as a hash; the plaintext exists in the
-// machine it was delivered with and nowhere else.
+// Tokens of agents and API tokens. Only their hashes are stored.
 import { encodeBase64Url, encodeHex } from '../platform/encoding.ts'
 
 export type MintedToken = { token: string; hash: string; prefix: string }
 
-/** 32 random bytes, base64url (43 characters), the form Molecule's agents expect (docs/facts/molecule.md §2.2). */
+/**
+ * 32 random bytes as base64url (43 characters), the form that Molecule's agents expect (docs/facts/molecule.md §2.2).
+ */
 export async function mintToken(): Promise<MintedToken> {
   const token = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)))
   return { token, hash: await hashToken(token), prefix: token.slice(0, 8) }
 }
 
-/** SHA-256, hex. A token has 256 random bits, so a fast hash gives nothing away. */
+/** SHA-256, hex. A token has 256 random bits, so a slow hash would add nothing. */
 export async function hashToken(token: string): Promise<string> {
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))))
 }
 
-/** Whether a digest is among others. All of every one is looked at, so that how long it takes tells nothing of where they differ. */
+/** Whether a digest equals one of the others. Takes constant time, so that timing does not reveal a prefix. */
 export function matchesAny(digest: string, others: readonly string[]): boolean {
   let found = 0
   for (const other of others) {

@@ -1,5 +1,5 @@
-// The only reader of the environment. It parses all settings at once and reports all mistakes at once, by name and without
-// the value. Nothing here depends on a mode such as NODE_ENV.
+// The only reader of the environment. It parses all settings at once and reports all mistakes at once, by name and
+// without the value. Nothing here depends on a mode such as NODE_ENV.
 import { z } from 'zod'
 import { findContradictions, findMissingFlySettings } from './contradictions.ts'
 import { toSecretKeys } from './encryption.ts'

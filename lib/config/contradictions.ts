@@ -1,5 +1,5 @@
-// Settings that are valid one by one but cannot work together. Found here, they stop the start with a sentence; found later,
-// they would look like an agent that does not answer.
+// Settings that are valid one by one but cannot work together. Found here, they stop the start with a sentence; found
+// later, they would look like an agent that does not answer.
 import { isLoopback } from '../platform/ip-address.ts'
 import { FLY_SETTINGS, toFlyConfig } from './fly.ts'
 import type { Settings } from './settings.ts'
@@ -7,7 +7,10 @@ import type { Settings } from './settings.ts'
 /** The least length of an ADMIN_TOKEN that other computers could guess. */
 const ADMIN_TOKEN_LENGTH = 16
 
-/** Subrequests that a cron run needs beside one list call per app, so that it also reaches the workspaces that are due. */
+/**
+ * Subrequests that a cron run needs beside one list call per app, so that it also reaches the workspaces that are
+ * due.
+ */
 const BESIDE_LISTS = 45
 
 /** @returns a sentence for each contradiction between valid settings */

@@ -1,5 +1,5 @@
-// How settings are declared. A section is an object whose leaves are settings, so the type of the parsed configuration, the
-// list of names and the parser all derive from the one place in which a setting is written.
+// How settings are declared. A section is an object whose leaves are settings, so the type of the parsed
+// configuration, the list of names and the parser all derive from the one place in which a setting is written.
 import { z } from 'zod'
 
 /** One environment variable and how its text becomes a value. */

@@ -1,5 +1,5 @@
-// Variables whose names are close to a setting's. An unknown name is ignored, so a misspelled setting would have no effect
-// and no error.
+// Variables whose names are close to a setting's. An unknown name is ignored, so a misspelled setting would have no
+// effect and no error.
 
 /** Shorter names are close to too many others. */
 const MIN_LENGTH = 6

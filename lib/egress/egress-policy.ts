@@ -1,11 +1,11 @@
-// Where this service may call: Fly's API and the machines' own address, the public addresses that webhooks were asked for, and
-// nowhere else. What else callers and agents write (addresses in cards, images, variables) is kept and shown, and never dialled;
-// this holds even where a mistake of ours or a redirect of somebody else's would lead away.
+// Where this service may send requests: Fly's API, the Fly Proxy, and the addresses of webhook endpoints. Other
+// addresses that callers and agents send (in cards, images and variables) are stored and shown, and never called. The
+// check also holds against redirects and against mistakes of ours.
 import type { Config } from '../config/config.ts'
 import { proxyOf } from '../provisioner/fly/endpoint.ts'
 import { isAddress, isAddressRange, isInRange, isLoopback, isPublicAddress } from '../platform/ip-address.ts'
 
-/** @returns whether an origin (`https://host:port`) is one of Fly's API, or of the apps that our machines are in */
+/** @returns whether an origin (`https://host:port`) belongs to Fly's API or to one of our apps */
 export function createAllowedOrigins({ fly }: Pick<Config, 'fly'>): (origin: string) => boolean {
   const proxies =
     fly.proxyUrl === undefined ? fly.apps.map((app) => proxyOf(fly.endpoint, app)) : [fly.proxyUrl]
@@ -17,7 +17,7 @@ export class ForbiddenTarget extends Error {
   override name = 'ForbiddenTarget'
 }
 
-/** The same fetch for those origins alone. Redirects are answers, not orders. @throws ForbiddenTarget */
+/** The same fetch, limited to these origins. It does not follow redirects. @throws ForbiddenTarget */
 export function restrictFetch(
   isAllowed: (origin: string) => boolean,
   fetch: typeof globalThis.fetch,
@@ -42,12 +42,14 @@ export const targetPolicy = (config: Config): TargetPolicy => ({
   privateTargets: config.webhookPrivateTargets,
 })
 
-/** Names that are only known inside of a network: of clouds and Fly's 6PN (docs/facts/fly.md §1), of this computer, of homes and offices. */
-const INSIDE = /(^|\.)(localhost|internal|flycast|local|lan|intranet|corp|home|home\.arpa)$/
+/**
+ * Names in private networks: of clouds and Fly's 6PN (docs/facts/fly.md §1), of this computer, of homes and offices.
+ */
+const PRIVATE_NAME = /(^|\.)(localhost|internal|flycast|local|lan|intranet|corp|home|home\.arpa)$/
 
-const HINT = 'name it in WEBHOOK_PRIVATE_TARGETS if it may be called'
+const HINT = 'add it to WEBHOOK_PRIVATE_TARGETS to allow it'
 
-/** @returns why an address that somebody wrote may not be called, as a sentence about it; undefined when it may */
+/** @returns why a URL may not be called, as the end of a sentence about it; undefined when it may */
 export function rejectTarget(policy: TargetPolicy, url: URL): string | undefined {
   const host = hostOf(url)
   if (url.username !== '' || url.password !== '') return 'must not contain a user name or password'
@@ -59,13 +61,13 @@ export function rejectTarget(policy: TargetPolicy, url: URL): string | undefined
     return url.protocol === 'https:' || !isPublicAddress(host) ? undefined : 'must be an https address'
   }
   if (policy.loopback && host === 'localhost') return undefined
-  if (!host.includes('.') || INSIDE.test(host)) return `leads into a private network: ${HINT}`
+  if (!host.includes('.') || PRIVATE_NAME.test(host)) return `leads into a private network: ${HINT}`
   return url.protocol === 'https:' ? undefined : 'must be an https address'
 }
 
 /**
- * The same for an address that a name was resolved to, to be asked before the connection is made to just this address.
- * @param host as it stood in the URL, without brackets
+ * The same for the address to which a name was resolved. Checked before the connection, which then uses this address.
+ * @param host the URL's host, without brackets
  */
 export function rejectAddress(policy: TargetPolicy, host: string, address: string): string | undefined {
   if (isPublicAddress(address) || policy.privateTargets.includes(host)) return undefined
@@ -77,10 +79,12 @@ export function rejectAddress(policy: TargetPolicy, host: string, address: strin
     : `leads to ${address}, which is not a public address: ${HINT}`
 }
 
-/** The host of a URL in lower case, without brackets and without the dot of a complete name. */
+/** The host of a URL in lower case, without brackets and without a trailing dot. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
 
-/** The same fetch for addresses that somebody wrote and that may be called. Redirects are answers, not orders. @throws ForbiddenTarget */
+/**
+ * The same fetch, limited to targets that the policy allows. It does not follow redirects. @throws ForbiddenTarget
+ */
 export function restrictFetchToTargets(policy: TargetPolicy, fetch: typeof globalThis.fetch): typeof fetch {
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input)

@@ -50,6 +50,9 @@ export type FlyErrorFacts = {
   requestId?: string | undefined
   existingMachineId?: string | undefined
   retryAfterMs?: number | undefined
+  app?: string | undefined
+  machineId?: string | undefined
+  flyText?: string | undefined
 }
 
 export class FlyError extends Error {
@@ -71,6 +74,11 @@ export class FlyError extends Error {
   readonly existingMachineId: string | undefined
   /** The answer's Retry-After, in milliseconds from its arrival. */
   readonly retryAfterMs: number | undefined
+  /** The app and the machine of the call, if it was about one. */
+  readonly app: string | undefined
+  readonly machineId: string | undefined
+  /** Fly's own text, at most 300 characters, without our token; undefined when Fly sent none. */
+  readonly flyText: string | undefined
 
   constructor(message: string, facts: FlyErrorFacts, options?: ErrorOptions) {
     super(message, options)
@@ -83,6 +91,9 @@ export class FlyError extends Error {
     this.requestId = facts.requestId
     this.existingMachineId = facts.existingMachineId
     this.retryAfterMs = facts.retryAfterMs
+    this.app = facts.app
+    this.machineId = facts.machineId
+    this.flyText = facts.flyText
   }
 }
 

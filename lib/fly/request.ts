@@ -82,7 +82,10 @@ const DEFAULT_BASE_URL = 'https://api.machines.dev'
 const DEFAULT_TIMEOUT_MS = 15_000
 const MAX_MESSAGE_CHARS = 300
 
-type FailureFacts = Pick<FlyErrorFacts, 'code' | 'capacityScope' | 'existingMachineId' | 'retryAfterMs'> & {
+type FailureFacts = Pick<
+  FlyErrorFacts,
+  'code' | 'capacityScope' | 'existingMachineId' | 'retryAfterMs' | 'flyText'
+> & {
   maybeApplied: boolean
 }
 
@@ -113,6 +116,8 @@ export function createRequester(options: FlyClientOptions): Requester {
       withoutToken(`${request.action}: ${text}`).slice(0, MAX_MESSAGE_CHARS),
       {
         action: request.action,
+        app: request.app,
+        machineId: machineIdOf(request),
         status: attempt.status,
         requestId: attempt.requestId,
         retryable: isRetryable(facts.code, text),
@@ -141,6 +146,7 @@ export function createRequester(options: FlyClientOptions): Requester {
         capacityScope: capacityScope(refusal),
         existingMachineId: code === 'name_taken' ? existingMachineId(refusal.text) : undefined,
         retryAfterMs: retryAfterMs(retryAfter, now()),
+        flyText: refusal.text === '' ? undefined : withoutToken(refusal.text).slice(0, MAX_MESSAGE_CHARS),
       },
       text,
     )
@@ -231,6 +237,10 @@ export function createRequester(options: FlyClientOptions): Requester {
     }
   }
 }
+
+/** From a path such as `/v1/apps/{app}/machines/{id}/stop`. */
+const machineIdOf = ({ path }: FlyRequest<unknown>): string | undefined =>
+  path[3] === 'machines' ? path[4] : undefined
 
 /** Why no answer, or no complete answer, arrived. */
 function noAnswer(

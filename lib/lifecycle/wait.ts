@@ -33,7 +33,7 @@ export async function waitUntilSettled(
 ): Promise<Workspace> {
   let row = await getWorkspace(services.db, id)
   if (isSettled(row)) return row
-  await pollUntil(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+  await pollUntil(services, { timeoutMs: seconds * 1000, signal }, async ({ db }) => {
     row = await getWorkspace(db, id)
     return isSettled(row)
   })

@@ -1,4 +1,4 @@
-// The name of a variable, wherever callers give one.
+// The schema of environment variable names in requests.
 import { z } from 'zod'
 
 export const EnvName = z

@@ -1,8 +1,8 @@
-// The machine recipe: everything a machine is made with, from the workspace's row and the launch's one-time token.
-// Pure, and in the field's terms: a backend translates it (lib/provisioner/fly/fly-provisioner.ts).
+// The machine specification: everything a machine is created with, from the workspace's row and the token of its
+// launch. Pure and independent of the provider, which translates it (lib/provisioner/fly/machine-config.ts).
 import type { Runtime } from './runtimes.ts'
 
-/** What a tier buys. Memory in MB; shared CPUs (the tutorial's table of resource tiers). */
+/** Resources of each tier: shared CPUs, and memory in MB. */
 export const TIERS = {
   2: { cpus: 1, memoryMb: 512 },
   3: { cpus: 2, memoryMb: 2048 },
@@ -15,10 +15,10 @@ export const DEFAULT_TIER: Tier = 3
 
 export const isTier = (value: number): value is Tier => Object.hasOwn(TIERS, value)
 
-/** The port every Molecule runtime listens on, unless its config.yaml says otherwise (docs/facts/molecule.md §0.2). */
+/** The port of every Molecule runtime, unless its config.yaml sets another (docs/facts/molecule.md §0.2). */
 export const AGENT_PORT = 8000
 
-/** Where an agent says what it is; the only path that every generation serves and never gates (docs/facts/molecule.md §1.6). */
+/** The agent card, which every generation of agents serves without authentication (docs/facts/molecule.md §1.6). */
 export const AGENT_CARD_PATH = '/.well-known/agent-card.json'
 
 export type MachineSpec = {
@@ -28,15 +28,15 @@ export type MachineSpec = {
   cpus: number
   memoryMb: number
   env: Record<string, string>
-  /** Absolute guest path → text. */
+  /** Text by absolute path in the machine. */
   files: Record<string, string>
-  /** What nobody but the guest may read: variables, and files. No name is in both places. */
+  /** Variables and files that only the agent may read. No name is in both `env` and `secrets`. */
   secrets: Record<string, string>
   secretFiles: Record<string, string>
-  /** Marks the machine as this workspace's, of this generation, launched by this control plane. */
+  /** Identifies the machine's workspace, generation, launch and control plane. */
   labels: MachineLabels
   port: number
-  /** Where the agent answers once it listens. */
+  /** The path that answers once the agent listens. */
   healthPath: string
 }
 
@@ -47,7 +47,7 @@ export type MachineLabels = {
   controlPlane: string
 }
 
-/** Variables the platform owns. A caller who could set them could hijack a machine's identity (docs/facts/molecule.md §1.1). */
+/** Variables that callers may not set, because they define a machine's identity (docs/facts/molecule.md §1.1). */
 export const RESERVED_ENV = [
   'WORKSPACE_ID',
   'WORKSPACE_CONFIG_PATH',
@@ -63,7 +63,7 @@ export const RESERVED_ENV = [
   'PARENT_ID',
 ] as const
 
-/** Whether a variable may not be set by a caller: ours, or one that Fly sets itself (docs/facts/fly.md §5). */
+/** Whether callers may not set a variable: it is one of ours, or Fly sets it (docs/facts/fly.md §5). */
 export const isReservedEnv = (name: string) =>
   (RESERVED_ENV as readonly string[]).includes(name) || name.startsWith('FLY_')
 
@@ -84,20 +84,23 @@ export type MachineSpecInput = {
   image: string
   launchId: string
   controlPlane: string
-  /** The workspace's stored secrets, by variable. */
+  /** The workspace's secrets, by variable. */
   secrets: Record<string, string>
-  /** The workspace token in plain text: it travels with the machine and nowhere else. */
+  /** The workspace token in plain text, which exists only in the machine. */
   token: string
-  /** What we prove ourselves with to the agent (docs/facts/molecule.md §1.6). */
+  /** The secret by which the proxy authenticates itself to the agent (docs/facts/molecule.md §1.6). */
   inboundSecret: string
-  /** Where agents reach us; also the base of the address the agent advertises. */
+  /** The base URL of this control plane for agents; also the base of the URL that the agent advertises. */
   platformUrl: string
 }
 
-/** Name of a workspace's machine. Derived, and unique in the app, so a lost create is found again (docs/facts/fly.md §0.3). */
+/**
+ * The name of a workspace's machine. It is unique in the app, so a lost create is found by it (docs/facts/fly.md
+ * §2.2).
+ */
 export const machineName = (workspaceId: string) => `ws-${workspaceId}`
 
-/** The recipe. A secret wins over the caller's env of that name, and the platform's own names over both (docs/facts/molecule.md §8.5). */
+/** Secrets take precedence over `env`, and the platform's variables over both (docs/facts/molecule.md §8.5). */
 export function machineSpec(input: MachineSpecInput): MachineSpec {
   const { workspace } = input
   const secrets = { ...input.secrets, MOLECULE_WORKSPACE_TOKEN: input.token }
@@ -146,7 +149,7 @@ function withoutNames(env: Record<string, string>, names: string[]): Record<stri
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }
 
-// Hermes reads its model from its own variable rather than from config.yaml (docs/facts/molecule.md §1.2).
+// Hermes reads its model from a variable instead of config.yaml (docs/facts/molecule.md §1.2).
 function modelEnv(runtime: Runtime, model: string | null): Record<string, string> {
   if (model === null) return {}
   return runtime === 'hermes'
@@ -155,9 +158,9 @@ function modelEnv(runtime: Runtime, model: string | null): Record<string, string
 }
 
 /**
- * The agent's config.yaml: without it a Molecule runtime crash-loops (docs/facts/molecule.md §0.2). Values are written as JSON, which
- * is YAML, so no text of a caller's can become a key. The caller's `config` comes first; what the platform relies on
- * (identity, the port it dials) comes last and wins.
+ * The agent's config.yaml, without which a Molecule runtime crash-loops (docs/facts/molecule.md §0.2). Values are
+ * written as JSON, a subset of YAML, so no text of a caller can become a key. The caller's `config` comes first;
+ * values that the platform relies on (identity and port) come last and take precedence.
  */
 export function configYaml(workspace: MachineSpecInput['workspace']): string {
   const timeless = workspace.runtime !== 'langgraph' && workspace.runtime !== 'deepagents'
@@ -181,7 +184,7 @@ const asObject = (value: unknown): Record<string, unknown> =>
     ? (value as Record<string, unknown>)
     : {}
 
-// Block style for objects and JSON for everything else: the small part of YAML that every parser agrees on.
+// Block style for objects and JSON for everything else, which every YAML parser reads alike.
 function toYaml(value: Record<string, unknown>, indent = ''): string {
   return Object.entries(value)
     .filter(([, entry]) => entry !== undefined)

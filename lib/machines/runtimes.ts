@@ -1,6 +1,6 @@
-// What we know of each runtime Molecule publishes: its image and how long it may take to become ready.
+// The runtimes that Molecule publishes: their images, and how long each may take to become ready.
 
-/** The runtimes of Molecule's template manifest that run in a machine of ours (docs/facts/molecule.md §2.3). */
+/** The runtimes of Molecule's template manifest that run in a machine (docs/facts/molecule.md §2.3). */
 export const RUNTIMES = [
   'langgraph',
   'claude-code',
@@ -17,7 +17,9 @@ export type Runtime = (typeof RUNTIMES)[number]
 
 export const DEFAULT_RUNTIME: Runtime = 'langgraph'
 
-/** Seconds from creation to ready. Hermes waits for its own gateway and needs longer (docs/facts/molecule.md §2.7, §7.8). */
+/**
+ * Seconds from creation to ready. Hermes waits for its gateway and needs longer (docs/facts/molecule.md §2.7, §7.8).
+ */
 export const PROVISION_TIMEOUT_SECONDS: Record<Runtime, number> = {
   langgraph: 600,
   'claude-code': 600,
@@ -33,15 +35,15 @@ export const PROVISION_TIMEOUT_SECONDS: Record<Runtime, number> = {
 export const isRuntime = (name: string): name is Runtime => (RUNTIMES as readonly string[]).includes(name)
 
 export type ImagePolicy = {
-  /** Where runtime images are published, without a trailing slash. */
+  /** The registry and namespace of runtime images, without a trailing slash. */
   registry: string
-  /** Runtime → image, before the registry is asked. */
+  /** Configured images, by runtime; they take precedence over the registry's. */
   images: Partial<Record<Runtime, string>>
-  /** Prefixes an own image may start with. */
+  /** Registries and namespaces from which a workspace may name an image. */
   allowed: string[]
 }
 
-/** A runtime's image: `hermes` → `ghcr.io/molecule-ai/workspace-hermes:latest`, unless configured otherwise. */
+/** The image of a runtime, such as `ghcr.io/molecule-ai/workspace-hermes:latest`, unless one is configured. */
 export function runtimeImage(runtime: Runtime, policy: ImagePolicy): string {
   return policy.images[runtime] ?? `${policy.registry}/workspace-${runtime}:latest`
 }

@@ -55,7 +55,7 @@ export async function waitUntilFinished(
   signal?: AbortSignal,
 ): Promise<Message> {
   let row = message
-  await pollUntil(services, { ms: seconds * 1000, signal }, async ({ db }) => {
+  await pollUntil(services, { timeoutMs: seconds * 1000, signal }, async ({ db }) => {
     row = (await findMessage(db, message.workspaceId, message.id)) ?? row
     return row.finishedAt !== null
   })

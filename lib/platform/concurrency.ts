@@ -1,9 +1,11 @@
-// Bounded concurrency that can stop early. p-map has no way to say which items were not begun, and those must be given back.
+// Bounded concurrency that can stop early. p-map has no way to say which items were not begun, and those must be
+// given back.
 
 /**
  * Calls `work` for each item in order, at most `limit` at a time.
  *
- * @param mayBegin asked before each item, in the same tick in which its work begins; once it is false, no further item begins
+ * @param mayBegin asked before each item, in the same tick in which its work begins; once it is false, no further
+ *   item begins
  * @returns the items that were not begun, when all work that was begun has ended
  * @throws the first error of `work`, at once; no further item begins, and other work may still be running
  */

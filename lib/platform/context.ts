@@ -1,5 +1,5 @@
-// What nearly every function of lib needs from its surroundings, in two sizes. A signature names the smallest one that it can
-// work with; the entries compose the whole (lib/control-plane/services.ts).
+// The context of nearly every function of lib, in two sizes. A signature names the smallest one that it can work
+// with; the entries compose the whole (lib/control-plane/services.ts).
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -10,7 +10,10 @@ import type { Tracer } from './trace.ts'
 export type Store = {
   db: Database
   now: () => Date
-  /** The caller on whose behalf a change is made, as a key (lib/auth/caller.ts). Events record it. Absent: the control plane itself. */
+  /**
+   * The caller that requested a change, as a key (lib/auth/caller.ts), for its event. Absent: the control plane
+   * itself.
+   */
   by?: string
 }
 

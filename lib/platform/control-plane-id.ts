@@ -1,11 +1,11 @@
-// Who this control plane is: one per database, whichever process asks. Machines carry its id, and doctor knows by it whether
-// what answers at PUBLIC_URL is the server that it was asked about.
+// The control plane's id, one per database. It labels machines, and it lets `doctor` check that PUBLIC_URL leads to
+// this control plane.
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane } from '../../drizzle/schema/index.ts'
 import { isMissingTable } from './database-errors.ts'
 
 /**
- * @returns undefined where the migrations have not been run
+ * @returns undefined before the migrations have run
  * @throws the driver's error when the database does not answer
  */
 export async function readControlPlaneId(db: Database): Promise<string | undefined> {

@@ -1,5 +1,5 @@
-// Tells apart what a failed statement means, for those who know no driver: the database is down, somebody else was quicker, or
-// we made a mistake.
+// Tells apart what a failed statement means, for those who know no driver: the database is down, somebody else was
+// quicker, or we made a mistake.
 import { DrizzleQueryError } from 'drizzle-orm'
 import { StaleReads } from '../../drizzle/database.ts'
 

@@ -1,16 +1,18 @@
-// A limit that all replicas keep together, for what costs money: one statement takes a place or finds that there is none, by the
-// generic cell rate algorithm.
-import type { Store } from './context.ts'
+// A rate limit that all replicas share, for requests that cost money: the generic cell rate algorithm in one
+// statement. Limits that one process may count by itself are in rate-limit.ts.
 import { lt, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { rateLimits } from '../../drizzle/schema/index.ts'
+import type { Store } from './context.ts'
 
 const HOUR_MS = 3_600_000
 
 /**
- * @param key whose limit, and of what
- * @param perHour may come at once, and then evenly
- * @returns seconds until there is a place, where there is none now
+ * Consumes one request of a quota.
+ *
+ * @param key the caller and what is limited
+ * @param perHour requests per hour, which is also the burst
+ * @returns undefined when the request is allowed; otherwise the seconds until the next one is
  */
 export async function consumeQuota(
   db: Database,
@@ -18,22 +20,22 @@ export async function consumeQuota(
   perHour: number,
   now: Date,
 ): Promise<number | undefined> {
-  const everyMs = HOUR_MS / perHour
+  const intervalMs = HOUR_MS / perHour
   const at = (ms: number) => sql`${new Date(now.getTime() + ms).toISOString()}::timestamptz`
-  const next = sql`greatest(${rateLimits.nextAt}, ${at(0)}) + ${`${everyMs} milliseconds`}::interval`
-  const taken = await db
+  const next = sql`greatest(${rateLimits.nextAt}, ${at(0)}) + ${`${intervalMs} milliseconds`}::interval`
+  const allowed = await db
     .insert(rateLimits)
-    .values({ key, nextAt: new Date(now.getTime() + everyMs) })
+    .values({ key, nextAt: new Date(now.getTime() + intervalMs) })
     .onConflictDoUpdate({
       target: rateLimits.key,
       set: { nextAt: next },
       setWhere: sql`${next} <= ${at(HOUR_MS)}`,
     })
     .returning({ key: rateLimits.key })
-  return taken.length > 0 ? undefined : Math.ceil(everyMs / 1000)
+  return allowed.length > 0 ? undefined : Math.ceil(intervalMs / 1000)
 }
 
-/** Limits that nobody is near any more. */
+/** Deletes the state of quotas that are unused again. */
 export async function deleteExpiredQuotas({ db, now }: Store): Promise<void> {
   await db.delete(rateLimits).where(lt(rateLimits.nextAt, now()))
 }

@@ -1,6 +1,6 @@
-// Bytes as text, with web standards only.
+// Bytes to text and back, with web standards only.
 
-/** @param length of all of them together */
+/** @param length the sum of the chunks' lengths */
 export function concatBytes(chunks: Uint8Array[], length: number): Uint8Array {
   const whole = new Uint8Array(length)
   let at = 0
@@ -18,7 +18,7 @@ export const encodeHex = (bytes: Uint8Array): string =>
 export const decodeHex = (text: string): Uint8Array =>
   Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16))
 
-/** As many arguments as every engine takes in one call. */
+/** The number of arguments that every engine accepts in one call. */
 const SLICE = 0x8000
 
 export function encodeBase64(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
-// Failures by name, in the domain's terms. Doors map them to HTTP and JSON-RPC in one table each (functions/http/problem.ts,
-// lib/a2a/wire/json-rpc.ts); whatever is not one of these is our own mistake and shows only a request id.
+// Errors in terms of the domain. functions/http/problem.ts maps each code to an HTTP status and title. Any other
+// error is a bug of ours, and its answer contains only a request id.
 
 export type ErrorCode =
   | 'invalid_input'
@@ -18,15 +18,15 @@ export type ErrorCode =
   | 'misconfigured'
   | 'internal'
 
-/** One field of the input that was refused, by its path in the body, query or header. */
+/** A refused field of the input, by its path in the body, query or header. */
 export type FieldError = { field: string; message: string }
 
 export class DomainError extends Error {
   override name = 'DomainError'
   readonly code: ErrorCode
-  /** Fields that were refused, for `invalid_input`. */
+  /** The refused fields, for `invalid_input`. */
   readonly errors: FieldError[]
-  /** Further members of the answer, such as the children that block a removal. */
+  /** More members of the answer, such as the children that block a removal. */
   readonly details: Record<string, unknown>
   readonly retryAfterSeconds: number | undefined
 
@@ -48,7 +48,7 @@ export class DomainError extends Error {
   }
 }
 
-/** One refused field, as an error to throw. */
+/** An error for one refused field. */
 export const invalidField = (field: string, message: string) =>
   new DomainError('invalid_input', `${field}: ${message}`, { errors: [{ field, message }] })
 

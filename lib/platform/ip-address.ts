@@ -1,14 +1,14 @@
-// Which addresses are on the public Internet, and which lead into somebody's private network, to this computer or to a cloud's
-// metadata service.
+// Which IP addresses are on the public internet, and which lead to a private network, to this computer or to a
+// cloud's metadata service.
 import ipaddr from 'ipaddr.js'
 
-/** Global unicast is all of IPv6 that is given out; everything else has a meaning of its own (RFC 4291 §2.4). */
+/** All public IPv6 addresses are global unicast; other ranges have special meanings (RFC 4291 §2.4). */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3')
 
-/** Azure's metadata and DNS, which is in a public range. */
+/** Azure's metadata and DNS service, in a public range. */
 const AZURE_PLATFORM = '168.63.129.16'
 
-/** @param address in any notation, without brackets; IPv4 in IPv6 is looked at as IPv4 */
+/** @param address in any notation, without brackets; an IPv4-mapped IPv6 address counts as IPv4 */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false
   const parsed = ipaddr.process(address)
@@ -18,7 +18,7 @@ export function isPublicAddress(address: string): boolean {
 
 export const isAddress = (text: string): boolean => ipaddr.isValid(text)
 
-/** An address alone, or with the length of its prefix. */
+/** Whether a text is an address, or a network in CIDR notation. */
 export const isAddressRange = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
 
 /** @param range see {@link isAddressRange} */
@@ -29,5 +29,5 @@ export function isInRange(address: string, range: string): boolean {
   return network.kind() === parsed.kind() && parsed.match(network, bits)
 }
 
-/** Whether only programs on this computer can reach a server that listens there. */
+/** Whether a server that listens on this host can be reached from this computer only. */
 export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|::1|localhost)$/.test(host)

@@ -1,4 +1,4 @@
-// One JSON line per event, on whatever the runtime calls its console. Errors are flattened to what helps to find them.
+// The log: one JSON line for each entry. Errors become their name, message and the top of their stack.
 const LEVELS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const
 
 export type LogLevel = keyof typeof LEVELS
@@ -7,7 +7,7 @@ export type LogFields = Record<string, unknown>
 
 export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void
 
-/** @param write where lines go */
+/** @param write receives each line */
 export function createLog(threshold: LogLevel, write: (line: string) => void): Log {
   return (level, message, fields = {}) => {
     if (LEVELS[level] < LEVELS[threshold]) return
@@ -21,14 +21,14 @@ function flatten(fields: LogFields): LogFields {
   )
 }
 
-// The parameters of a failed query are somebody's data, and its message quotes them: only its cause is told.
+// The message of a failed query quotes its parameters, which are data of callers: only its cause is logged.
 function describe(error: Error): unknown {
   const cause = error.cause instanceof Error ? error.cause : undefined
-  const told = cause ?? error
+  const shown = cause ?? error
   return {
     name: error.name,
-    message: told.message,
-    stack: told.stack
+    message: shown.message,
+    stack: shown.stack
       ?.split('\n')
       .slice(1, 6)
       .map((line) => line.trim()),

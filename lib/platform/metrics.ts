@@ -1,53 +1,56 @@
-// Numbers for whoever watches, in Prometheus' text format. Counted in this process alone; a scraper adds replicas up. Kept by
-// hand, because the usual library needs Node and Workers have none of it.
+// Metrics of this process in Prometheus' text format; a scraper adds up replicas. The usual library (prom-client)
+// needs Node APIs that Workers lack.
 
-/** What there is to count, with its kind and help. Labels are listed where they are used, and never hold anything of callers. */
+/** Every metric with its type and help. Label values never contain data of callers. */
 const METRICS = {
   molecule_requests_total: ['counter', 'Requests, by route and status.'],
   molecule_request_seconds: ['histogram', 'Time until a response began, by route.'],
   molecule_fly_calls_total: ['counter', 'Calls to Fly, by action and outcome.'],
-  molecule_fly_call_seconds: ['histogram', 'Time of calls to Fly, by action.'],
+  molecule_fly_call_seconds: ['histogram', 'Duration of calls to Fly, by action.'],
   molecule_sweeps_total: ['counter', 'Sweeps of this process, by outcome.'],
   molecule_sweep_seconds: ['gauge', 'Duration of the last sweep of this process.'],
   molecule_sweep_age_seconds: [
     'gauge',
-    'Time since a sweep began, in whichever process; or since there was something to sweep, if none ever did.',
+    'Time since a sweep began in any process; before the first sweep, since the first workspace was created.',
   ],
   molecule_sweep_interval_seconds: [
     'gauge',
-    'How often there should be one: an age of three of these is trouble.',
+    'Expected time between sweeps. An age of more than three intervals means that sweeps fail.',
   ],
-  molecule_sweep_lag_seconds: ['gauge', 'For how long the workspace that has been due longest is due.'],
+  molecule_sweep_lag_seconds: ['gauge', 'How long the longest-due workspace has been due.'],
   molecule_workspaces: ['gauge', 'Workspaces, by status.'],
-  molecule_workspaces_due: ['gauge', 'Workspaces that are due to be looked at, and were not yet.'],
-  molecule_messages: ['gauge', 'Stored messages that have no answer yet, by state.'],
-  molecule_webhooks_total: ['counter', 'Webhooks that came in, by scheme and outcome.'],
-  molecule_event_listeners: ['gauge', 'Streams of events that this process has open.'],
+  molecule_workspaces_due: ['gauge', 'Workspaces that are due to be checked.'],
+  molecule_messages: ['gauge', 'Stored messages without an answer, by state.'],
+  molecule_webhooks_total: ['counter', 'Received webhooks, by scheme and outcome.'],
+  molecule_event_listeners: ['gauge', 'Open event streams of this process.'],
   molecule_webhook_deliveries_total: ['counter', 'Attempts to deliver an event to an endpoint, by outcome.'],
-  molecule_webhook_delivery_seconds: ['histogram', 'Time of such attempts.'],
-  molecule_webhook_endpoints: ['gauge', 'Webhook endpoints, by what is with them.'],
-  molecule_webhook_pending: ['gauge', 'Deliveries that failed or wait for one that did, over all endpoints.'],
-  molecule_webhook_dead: ['gauge', 'Deliveries that were given up, over all endpoints.'],
-  molecule_webhook_backlog: ['gauge', 'Events that enabled endpoints have not taken up, over all of them.'],
+  molecule_webhook_delivery_seconds: ['histogram', 'Duration of delivery attempts.'],
+  molecule_webhook_endpoints: ['gauge', 'Webhook endpoints, by state.'],
+  molecule_webhook_pending: [
+    'gauge',
+    'Deliveries that failed, or wait for one that failed, over all endpoints.',
+  ],
+  molecule_webhook_dead: ['gauge', 'Deliveries without further attempts, over all endpoints.'],
+  molecule_webhook_backlog: ['gauge', 'Events after the cursors of enabled endpoints, over all endpoints.'],
   molecule_webhook_oldest_seconds: [
     'gauge',
-    'Age of the oldest event that an enabled endpoint was not told.',
+    'Age of the oldest event that was not delivered to an enabled endpoint.',
   ],
-  molecule_rollouts: ['gauge', 'Rollouts that have not ended, by state.'],
-  molecule_rollout_events_total: ['counter', 'What rollouts came to in this process, by type of event.'],
-  molecule_a2a_in_flight: ['gauge', 'A2A requests of this process that are open, streams included.'],
-  molecule_a2a_streams: ['gauge', 'Those of them whose answer is a stream.'],
+  molecule_rollouts: ['gauge', 'Active rollouts, by state.'],
+  molecule_rollout_events_total: ['counter', 'Rollout events of this process, by type.'],
+  molecule_a2a_in_flight: ['gauge', 'Open A2A requests of this process, streams included.'],
+  molecule_a2a_streams: ['gauge', 'Open A2A requests whose answer is a stream.'],
   molecule_database_up: [
     'gauge',
-    'Whether the database answered when this was asked: what it counts is of earlier if not.',
+    '1 when the database answered this scrape; 0 when the values from the database are older.',
   ],
-  molecule_info: ['gauge', 'What this is: always 1.'],
+  molecule_info: ['gauge', 'Always 1; the labels identify the version.'],
 } as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string]>
 
 export type MetricName = keyof typeof METRICS
 export type Labels = Record<string, string | number>
 
-/** Upper bounds in seconds; the last one is without. */
+/** Upper bounds in seconds. The last bucket (+Inf) is added on output. */
 const BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 5, 30]
 
 export type Metrics = {

@@ -1,36 +1,40 @@
-// Looking again until something has come about: eagerly at first, then every second, and less often where each look is one of
-// few requests that an invocation has.
-import type { Core } from './context.ts'
+// Polling: short intervals at first, then one second, and longer ones where each poll is one of few requests that an
+// invocation may send.
+import { type Core, isStopping } from './context.ts'
 import { withRequestBudget } from './subrequest-budget.ts'
-import { isStopping } from './context.ts'
 
-/** Requests that are left to whoever waits, for what comes after. */
-const KEPT = 5
+/** Requests of the budget that remain for the work after the polling. */
+const RESERVED = 5
 
-/** Shortest pause and, where looks are free, the longest, in milliseconds. */
+/** The shortest interval and, where requests are not limited, the longest, in milliseconds. */
 const SHORTEST_MS = 100
 const LONGEST_MS = 1_000
 
 export type PollOptions = {
-  ms: number
-  /** Aborted when nobody waits any more. */
+  timeoutMs: number
+  /** Aborted when no caller waits any longer. */
   signal: AbortSignal | undefined
 }
 
-/** Looks after pauses until `look` says true, patience or the budget is over, the signal aborts, or the process is to end. A look is one statement. */
+/**
+ * Calls `isDone` at intervals until it is true, the timeout or the budget has ended, the signal aborts, or the
+ * process shuts down.
+ *
+ * @param isDone costs one request
+ */
 export async function pollUntil<Context extends Core>(
   services: Context,
-  { ms, signal }: PollOptions,
-  look: (services: Context) => Promise<boolean>,
+  { signal, timeoutMs }: PollOptions,
+  isDone: (services: Context) => Promise<boolean>,
 ): Promise<void> {
   const counted = withRequestBudget(services)
-  const until = services.now().getTime() + ms
+  const until = services.now().getTime() + timeoutMs
   for (let pause = SHORTEST_MS; ;) {
     const left = until - services.now().getTime()
-    const looks = counted.budget.left() - KEPT
-    if (left <= 0 || looks < 1 || signal?.aborted === true || isStopping(services)) return
+    const polls = counted.budget.left() - RESERVED
+    if (left <= 0 || polls < 1 || signal?.aborted === true || isStopping(services)) return
     await services.sleep(Math.min(pause, left), signal)
-    if (await look(counted)) return
-    pause = Math.min(pause * 1.5, Math.max(LONGEST_MS, left / looks))
+    if (await isDone(counted)) return
+    pause = Math.min(pause * 1.5, Math.max(LONGEST_MS, left / polls))
   }
 }

@@ -1,5 +1,5 @@
-// What Postgres can store as text and JSON: it refuses NUL and half surrogates, which JSON allows. Checked at the door, so
-// that such input is a 400 that names its field rather than a failed statement.
+// Text and JSON that Postgres can store. It refuses NUL and lone surrogates, which JSON allows. Input is checked
+// first, so that such input is a 400 that names its field instead of a failed statement.
 import { z } from 'zod'
 
 const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
@@ -9,13 +9,13 @@ const MESSAGE = 'contains characters that cannot be stored (NUL or a broken surr
 /** A string that can be stored. */
 export const boundedText = () => z.string().refine(isStorable, MESSAGE)
 
-/** The same text with every character that cannot be stored replaced by U+FFFD. */
+/** Replaces every character that cannot be stored by U+FFFD. */
 export const toPostgresText = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed()
 
-/** Levels of nesting, at most. Postgres parses JSON by recursion, as we walk it: either stack can be made to overflow. */
+/** Postgres parses JSON recursively, and so does this code, so deep nesting would overflow a stack. */
 export const MAX_NESTING = 100
 
-/** Whether it may be walked and written down. */
+/** Whether a value has at most so many levels of arrays and objects. */
 export const isNestedWithin = (levels: number, value: unknown): boolean =>
   typeof value !== 'object' ||
   value === null ||
@@ -28,7 +28,7 @@ function isStorableValue(value: unknown): boolean {
   return Object.entries(value).every(([key, entry]) => isStorable(key) && isStorableValue(entry))
 }
 
-/** JSON that can be stored, at most `maxBytes` when written down. */
+/** JSON that can be stored, of at most `maxBytes` characters when serialized. */
 export const boundedJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: number) =>
   schema
     .refine((value) => isNestedWithin(MAX_NESTING, value), {

@@ -1,4 +1,5 @@
-// The one pause. It has no other outcome than to end, so a caller that cares whether it was cut short asks the signal.
+// The one pause. It has no other outcome than to end, so a caller that cares whether it was cut short asks the
+// signal.
 
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {

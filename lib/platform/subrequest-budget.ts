@@ -1,44 +1,46 @@
-// What one invocation may still ask of others. A Worker may send so many requests and no more (50 on Cloudflare's free plan,
-// 10,000 on the paid one), each statement over HTTP being one; the next throws. Work looks here before it begins, so that what
-// was begun can be ended, and what is not begun stays due for the next one.
+// The number of requests that one invocation may still send. A Worker may send 50 (Cloudflare's free plan) or 10,000
+// (paid plan), each statement over HTTP included; the next one throws. Work checks the budget before it begins, so
+// that begun work can end, and other work stays due for the next invocation.
 import type { Database } from '../../drizzle/database.ts'
 
-/** Thrown instead of sending a request that is one too many. To whoever was at work it is as if the process had died. */
+/** Thrown instead of sending a request over the limit. For the running work it is like a crash of the process. */
 export class SubrequestBudgetExceeded extends Error {
-  override name = 'BudgetSpent'
-  /** As other reasons for which a request never left. */
+  override name = 'SubrequestBudgetExceeded'
+  /** Like the codes of other errors by which a request was never sent. */
   readonly code = 'TOO_MANY_SUBREQUESTS'
   constructor(options?: ErrorOptions) {
-    super('this invocation has used up its requests: see SUBREQUEST_LIMIT', options)
+    super('this invocation has sent as many requests as it may: see SUBREQUEST_LIMIT', options)
   }
 }
 
 export type Part = {
-  /** Requests; undefined: all there are. */
+  /** Requests at most; undefined: all that are left. */
   most?: number
-  /** Requests of it that are kept until {@link SubrequestBudget.close}. */
+  /** Requests of this share that only {@link SubrequestBudget.close} releases. */
   reserve?: number
-  /** When nothing new is to be begun any more, in milliseconds since 1970. */
+  /** When no new work may begin, in Unix milliseconds. */
   until?: number
-  /** When requests that are under way are given up, in milliseconds since 1970. */
+  /** When running requests are aborted, in Unix milliseconds. */
   cutAt?: number
 }
 
 export type SubrequestBudget = {
-  /** Requests that new work may count on: none once it is late. Infinity where nobody counts. */
+  /** Requests that new work may use: none once it is too late. Infinity where requests are not limited. */
   left(): number
-  /** Counts a request that is about to leave. Having refused one it refuses all, so that nobody draws conclusions from an
-   * answer that was never asked for. @throws BudgetSpent */
+  /**
+   * Counts a request before it is sent. After one refusal it refuses all, so that no code acts on a missing answer.
+   * @throws SubrequestBudgetExceeded
+   */
   spend(): void
   /** Whether a request was refused. */
   isExceeded(): boolean
-  /** Aborted when requests that are under way are to be given up. */
+  /** Aborted when running requests must end. */
   signal: AbortSignal | undefined
-  /** Takes requests out for one piece of work, at least `least`; undefined when there are not so many. */
+  /** Takes at least `least` requests for one piece of work; undefined when fewer are left. */
   share(least: number, part?: Part): SubrequestBudget | undefined
-  /** Gives what was not used back to where it was taken from. */
+  /** Returns unused requests to the budget from which they were taken. */
   end(): void
-  /** Work is over: opens the reserve for what must still be written. */
+  /** Ends the work: releases the reserve for what must still be written. */
   close(): void
 }
 
@@ -59,7 +61,7 @@ export function createBudget(
   giveBack: (rest: number) => void = () => {},
 ): SubrequestBudget {
   let open = requests - reserve
-  let kept = reserve
+  let reserved = reserve
   let refused = false
   const left = () => (refused || now().getTime() >= until ? 0 : open)
   return {
@@ -81,44 +83,44 @@ export function createBudget(
       return createBudget(size, now, { ...part, until: earlier }, (rest) => (open += rest))
     },
     end() {
-      giveBack(open + kept)
-      open = kept = 0
+      giveBack(open + reserved)
+      open = reserved = 0
     },
     close() {
-      open += kept
-      kept = 0
+      open += reserved
+      reserved = 0
       refused = false
     },
   }
 }
 
-/** How requests are counted where they leave. */
+/** Counts requests where they are sent. */
 export type SubrequestMeter = {
-  /** Requests of one invocation. */
+  /** Requests per invocation. */
   limit: number
-  /** What reaches the outside, such that each request counts against a budget. */
+  /** The database and budget of a context, bound so that each statement counts against the budget. */
   bindBudget(budget: SubrequestBudget): { budget: SubrequestBudget; db: Database }
 }
 
-/** The same services, for work that may ask for no more than that. */
+/** The same context, with its requests counted against a budget. */
 export const withBudget = <Metered extends Pick<Counted, 'meter'>>(
   services: Metered,
   budget: SubrequestBudget,
 ): Metered =>
   services.meter === undefined ? services : { ...services, ...services.meter.bindBudget(budget) }
 
-/** What counting needs of a context. */
+/** The part of a context that counting needs. */
 type Counted = { budget: SubrequestBudget; meter: SubrequestMeter | undefined; now: () => Date }
 
-/** Requests that a door may need by itself: who is it, the verb, the answer, the audit, activity. */
-const DOOR = 16
+/** Requests that a route itself may need: authentication, the verb, the answer, audit and activity. */
+const ROUTE_COST = 16
 
 /**
- * The same services, for what a request asks for beyond its door's few statements: waiting, and looking after workspaces. Where
- * such a budget is there already, that is the one.
+ * The same context, with a budget for what a request does beyond the few statements of its route: waiting and
+ * reconciling. An existing budget stays.
  */
 export function withRequestBudget<Metered extends Counted>(services: Metered): Metered {
   const { budget, meter, now } = services
   if (meter === undefined || budget !== UNLIMITED) return services
-  return withBudget(services, createBudget(meter.limit - DOOR, now))
+  return withBudget(services, createBudget(meter.limit - ROUTE_COST, now))
 }

@@ -1,20 +1,21 @@
-// What was read from the database, kept for seconds, so that a message costs no query. A value that was being read while it
-// was forgotten is never kept: it may be from before the change.
+// A cache of database reads for seconds, so that a message costs no query. A value whose read overlaps its deletion
+// is never cached, because it may be from before the change. lru-cache shares reads between callers, which Workers do
+// not allow.
 
 type Entry<Value> = { value: Value; until: number }
 
-/** A read that is under way. While it is the one that is noted for its key, what it finds may be kept. */
+/** A running read. Its result is cached only while it is the current read of its key. */
 type Reading<Value> = { found: Promise<Value | undefined> }
 
 export type TtlCacheOptions = {
   ttlMs: number
-  /** Entries kept, at most; beyond that the oldest go. */
+  /** Entries at most; the oldest are evicted. */
   limit: number
-  /** Milliseconds since 1970. */
+  /** Unix milliseconds. */
   now: () => number
   /**
-   * Whether readers at the same time may wait for one read. On Workers they may not: a request that ends takes its reads with
-   * it, and who waited for them in another request would wait for ever.
+   * Whether concurrent readers share one read. False on Workers: a read ends with its request, and readers in other
+   * requests would wait for ever.
    */
   sharesReads: boolean
 }
@@ -34,8 +35,8 @@ export class TtlCache<Value> {
   }
 
   /**
-   * The value, read anew.
-   * @param read its undefined is passed on and not kept, nor is anything kept of a read that throws
+   * Reads the value again and caches it.
+   * @param read its undefined is returned and not cached; an error is thrown and not cached
    */
   load(key: string, read: () => Promise<Value | undefined>): Promise<Value | undefined> {
     const running = this.#reading.get(key)

@@ -1,4 +1,5 @@
-// UUIDs as text. Hex digits may be in either case (RFC 9562 §4); Postgres and everything here compares the lower-case form.
+// UUIDs as text. Hex digits may be in either case (RFC 9562 §4); Postgres and everything here compares the lower-case
+// form.
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 

@@ -1,46 +1,46 @@
-// What a backend must do to run workspaces, in words that fit any of them. Fly Machines is the first; the contract every
-// backend must satisfy is test/fly/provisioner-contract.ts.
+// The interface of a provider of machines. Fly Machines is the first one; test/fly/provisioner-contract.ts is the
+// contract that every provider must satisfy.
 import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
 
 /**
- * Where a machine stands, reduced to what a decision needs. `busy` is any state that ends by itself, also one that we have
- * never heard of; `unknown` means that its host does not answer, and nothing may be concluded from it.
+ * The state of a machine, reduced to what decisions need. `busy` is any state that ends by itself, and any state that
+ * is not known to us. `unknown`: the host does not answer, and nothing may be concluded.
  */
 export type MachinePhase = 'busy' | 'started' | 'stopped' | 'suspended' | 'failed' | 'gone' | 'unknown'
 
-/** How the guest last ended, if the backend knows. */
+/** How the program last ended, if the provider knows. */
 export type MachineExit = { exitCode: number | null; oomKilled: boolean; requested: boolean; at: Date }
 
 export type Machine = {
   id: string
   app: string
   phase: MachinePhase
-  /** The backend's own word, shown and never decided upon. */
+  /** The provider's own word, for display only. */
   state: string
   region: string
-  /** As it runs, with a digest where the backend resolved one. */
+  /** The running image, with its digest if the provider resolved one. */
   image: string
-  /** What we wrote on it; undefined for a machine that is not ours. */
+  /** Our labels; undefined for a machine that is not ours. */
   labels: MachineLabels | undefined
-  /** The newest exit, if there was one. */
+  /** The newest exit, if any. */
   exit: MachineExit | undefined
-  /** A sentence from the backend on why it could not start (an image it could not pull, say). */
-  trouble: string | undefined
+  /** The provider's text on why the machine could not start, such as an image that it could not pull. */
+  startError: string | undefined
 }
 
-/** Unknown is a third answer: the backend did not say. It never means absent. */
+/** `unknown`: the provider did not answer. It never means absent. */
 export type Observed =
   | { presence: 'present'; machine: Machine }
   | { presence: 'absent' }
   | { presence: 'unknown'; problem: ProvisionProblem }
 
-/** What went wrong at the backend, classified once. */
+/** A failure of the provider, classified. */
 export type ProvisionProblem = {
   code: ProvisionProblemCode
   message: string
   hint: string
   requestId?: string
-  /** Whether the same call can succeed later without anybody changing anything. */
+  /** Whether the same call can succeed later without any change by people. */
   retryable: boolean
   retryAfterMs?: number
 }
@@ -60,11 +60,11 @@ export type ProvisionProblemCode =
   | 'secrets_refused'
   | 'busy'
 
-/** Thrown by every verb below when the backend refused or did not answer. */
+/** Thrown by every verb below when the provider refused or did not answer. */
 export class ProvisionError extends Error {
   override name = 'ProvisionError'
   readonly problem: ProvisionProblem
-  /** Whether the call may have been carried out all the same. */
+  /** `unknown`: the call may have been carried out. */
   readonly applied: 'no' | 'unknown'
 
   constructor(problem: ProvisionProblem, options: { applied: 'no' | 'unknown'; cause?: unknown }) {
@@ -74,15 +74,15 @@ export class ProvisionError extends Error {
   }
 }
 
-/** The name of a secret that a machine was given, and whose it is. */
+/** The name of a secret that was delivered to a machine, and its owner. */
 export type DeliveredSecret = { name: string; workspaceId: string; generation: number }
 
-/** Which machine: ids are only looked up within their app. */
+/** A machine's id within its app. */
 export type MachineRef = { app: string; machineId: string }
 
 export type FleetEntry = { machineId: string; phase: MachinePhase; state: string }
 
-/** A machine in the provider's full inventory, also one that is not ours. */
+/** A machine in the provider's inventory, including machines that are not ours. */
 export type InventoryEntry = Machine & {
   name: string
   createdAt: Date | undefined
@@ -92,37 +92,43 @@ export type InventoryEntry = Machine & {
 
 export type Provisioner = {
   readonly name: 'flyio'
-  /** The apps new machines are made in. The provider's limits are per app. */
+  /** The apps in which machines are created. The provider's limits are per app. */
   readonly apps: readonly [string, ...string[]]
   readonly regions: readonly string[]
-  /** Creates that an app takes per second, and how many at once after a rest. */
+  /** The limit of creates per app: requests per second, and the burst. */
   readonly launchRate: { perSecond: number; burst: number }
-  /** Whether we are let in to every app. @throws ProvisionError */
+  /** Checks that the token may use every app. @throws ProvisionError */
   check(): Promise<void>
-  /** Makes the one machine of a spec. If a machine of that name exists already and carries the same workspace, it is adopted. */
+  /** Creates the machine of a spec, or adopts the machine of that name if its labels name the same workspace. */
   launch(app: string, spec: MachineSpec): Promise<Machine>
-  /** Gives an existing machine a new spec and boots it with that. Region and name stay as they are. */
+  /** Replaces the spec of a machine and starts it. Region and name stay. */
   update(machine: MachineRef, spec: MachineSpec): Promise<Machine>
   start(machine: MachineRef): Promise<void>
   stop(machine: MachineRef): Promise<void>
-  /** Keeps the memory where the backend can; stops the machine where it cannot. */
+  /** Suspends the machine with its memory, or stops it where the provider cannot. */
   suspend(machine: MachineRef): Promise<void>
-  /** Asks for the machine's end, from any state. A machine that is already gone is success. */
+  /** Requests the machine's destruction, from any state. A machine that is gone already is a success. */
   destroy(machine: MachineRef): Promise<void>
-  /** The machine by its id or, while that is not known, by its labels. Never throws for a backend's failure: see {@link Observed}. */
+  /**
+   * The machine by its id or, while that is unknown, by its labels. Failures of the provider are a result, not an
+   * error.
+   */
   observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
-  /** Waits until the machine rests, `seconds` (1–60) have passed or the signal aborts. May return early; never a proof of anything. */
+  /**
+   * Waits until the machine is in a settled state, for `seconds` (1 to 60), or until the signal aborts. May return
+   * early.
+   */
   waitUntilSettled(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<void>
-  /** All machines of a control plane in one app, as the backend's inventory has them: may lag, and says little of each. */
+  /** All machines of a control plane in one app, from the provider's list, which may lag. */
   fleet(app: string, controlPlane: string): Promise<FleetEntry[]>
-  /** Everything in one app, ours or not, with what it costs. */
+  /** All machines in one app, including those that are not ours, with their sizes. */
   inventory(app: string): Promise<InventoryEntry[]>
-  /** The secrets that machines of a control plane were given in one app, as far as the backend keeps them. */
+  /** The secrets that were delivered to machines of a control plane in one app, if the provider stores them. */
   listSecrets(app: string, controlPlane: string): Promise<DeliveredSecret[]>
-  /** Takes them back, by name. */
-  forgetSecrets(app: string, names: string[]): Promise<void>
-  /** Where one machine's HTTP port is reached, and the headers that pick this machine and no other. */
+  /** Deletes delivered secrets, by name. */
+  deleteSecrets(app: string, names: string[]): Promise<void>
+  /** The URL of a machine's HTTP port, and the headers that route to this machine. */
   endpoint(machine: MachineRef): { url: string; headers: Record<string, string> }
-  /** Estimated US dollars per 30 days of a machine of this size while it runs. */
+  /** The estimated price of a running machine of this size, in US dollars per 30 days. */
   monthlyPrice(size: { cpus: number; memoryMb: number }): number
 }

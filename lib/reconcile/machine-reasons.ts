@@ -27,9 +27,9 @@ const detailsOf = ({ app, id, image, state }: Machine) => ({ app, machine: id, i
 /** Why a machine that should run does not, as far as the provider's events show. */
 export function stopReason(machine: Machine): StoredReason {
   const details = detailsOf(machine)
-  if (machine.trouble !== undefined) {
+  if (machine.startError !== undefined) {
     const reason = reasonFor('image_unpullable', details)
-    return { ...reason, message: `${reason.message} Fly: ${machine.trouble}` }
+    return { ...reason, message: `${reason.message} Fly: ${machine.startError}` }
   }
   const { exit } = machine
   if (exit?.oomKilled === true) return reasonFor('out_of_memory', details)

@@ -63,7 +63,7 @@ export async function deleteDeliveredSecrets({
       )
     }
     for (let from = 0; from < needless.length; from += BATCH) {
-      await provisioner.forgetSecrets(app, needless.slice(from, from + BATCH))
+      await provisioner.deleteSecrets(app, needless.slice(from, from + BATCH))
     }
   }
 }

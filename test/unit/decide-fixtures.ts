@@ -75,7 +75,7 @@ export function present(
       image: 'image',
       labels: { workspaceId: 'w', generation: over.generation ?? 1, launchId: 'l', controlPlane: 'c' },
       exit: over.crashed === true ? { exitCode: 1, oomKilled: false, requested: false, at: NOW } : undefined,
-      trouble: undefined,
+      startError: undefined,
     },
   }
 }

@@ -1,5 +1,5 @@
-// How a machine of ours is marked at Fly: metadata, which can be listed by and survives everything but destruction. The
-// keys avoid Fly's own `fly` prefix (docs/facts/fly.md §4.2).
+// Labels of machines are Fly metadata, by which lists can be filtered and which last until the machine is destroyed.
+// The keys avoid Fly's own `fly` prefix (docs/facts/fly.md §4.2).
 import type { MachineLabels } from '../../machines/machine-spec.ts'
 
 export const CONTROL_PLANE_KEY = 'control_plane'
@@ -12,7 +12,7 @@ export const toMetadata = (labels: MachineLabels): Record<string, string> => ({
   launch_id: labels.launchId,
 })
 
-/** Undefined unless all labels are there: then the machine is not one of ours. */
+/** Undefined unless all labels are present; such a machine is not ours. */
 export function fromMetadata(metadata: Record<string, unknown> | undefined): MachineLabels | undefined {
   if (metadata === undefined) return undefined
   const { generation, launch_id: launchId } = metadata

@@ -1,4 +1,5 @@
-// A machine spec as Fly's machine config. Everything that has a default at Fly and matters to us is said explicitly.
+// Translates a machine spec to Fly's machine config. Every option that matters is explicit, even where it is Fly's
+// default.
 import { encodeBase64 } from '../../platform/encoding.ts'
 import type { MachineConfig } from '../../fly/client.ts'
 import type { MachineSpec } from '../../machines/machine-spec.ts'
@@ -6,10 +7,10 @@ import { type FlyEndpoint, SERVICE_PORT } from './endpoint.ts'
 import { toMetadata } from './labels.ts'
 import { secretReferences } from './secrets.ts'
 
-/** Restarts of a crashing agent that Fly tries by itself before the machine stays stopped. */
+/** Fly restarts a crashed agent so many times before the machine stays stopped. */
 export const MAX_RESTARTS = 3
 
-/** `fly`: secret values as secrets of the app, named by the config; `env`: in the config, in plain text. */
+/** `fly`: secret values are app secrets that the config names; `env`: they are plain text in the config. */
 export type SecretsDelivery = 'fly' | 'env'
 
 export function flyConfig(
@@ -29,7 +30,7 @@ export function flyConfig(
         ([guest_path, text]) => ({
           guest_path,
           raw_value: encodeBase64(new TextEncoder().encode(text)),
-          // Agents drop to an unprivileged user and have to read their token (docs/facts/molecule.md §8.5).
+          // Agents switch to an unprivileged user and must read their token (docs/facts/molecule.md §8.5).
           mode: 0o644,
         }),
       ),
@@ -41,16 +42,16 @@ export function flyConfig(
       {
         protocol: 'tcp',
         internal_port: spec.port,
-        // This control plane decides when a machine sleeps. Fly's own autostop treats all machines of an app as one pool,
-        // and autostart would let any stray request undo a pause (docs/facts/fly.md §4.3, §11.12).
+        // This control plane decides when a machine hibernates. Fly's autostop treats all machines of an app as one
+        // pool, and with autostart any request would undo a pause (docs/facts/fly.md §4.3, §11.12).
         autostart: false,
         autostop: 'off',
-        // No `min_machines_running`: it counts machines of a region, and ours are not interchangeable.
+        // No `min_machines_running`: it counts machines per region, and ours are not interchangeable.
         ports: [
           {
             port,
             handlers: [...handlers],
-            // Fly ends connections that are silent for 60 s; agents think for longer (docs/facts/fly.md §7.5).
+            // Fly ends connections that are idle for 60 s; agents may be silent for longer (docs/facts/fly.md §7.5).
             http_options: { idle_timeout: 3600, response: { pristine: true } },
           },
         ],
@@ -65,11 +66,12 @@ export function flyConfig(
         interval: '30s',
         timeout: '5s',
         grace_period: '10s',
-        // Shown, and not acted upon: a failing check must not cut a busy agent off from its callers (docs/facts/fly.md §4.4).
+        // For display only: a failing check must not separate a busy agent from its callers (docs/facts/fly.md §4.4).
         kind: 'informational',
       },
     },
-    // A clean exit stays stopped, so that an agent can end itself; a crash is tried again a few times (docs/facts/fly.md §4.2).
+    // A clean exit stays stopped, so that an agent can end itself; a crash is restarted a few times
+    // (docs/facts/fly.md §4.2).
     restart: { policy: 'on-failure', max_retries: MAX_RESTARTS },
     stop_config: { signal: 'SIGTERM', timeout: '30s' },
     auto_destroy: false,

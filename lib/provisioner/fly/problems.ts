@@ -1,6 +1,8 @@
-// What a Fly error means to a workspace: one of the reasons in lib/platform/reasons.ts, and whether the same call can succeed later.
+// What a Fly error means for a workspace: a reason of lib/platform/reasons.ts, and whether the same call can succeed
+// later.
 import { FlyError, type FlyErrorCode } from '../../fly/errors.ts'
-import { type ReasonDetails, reasonFor } from '../../platform/reasons.ts'
+import { toPostgresText } from '../../platform/postgres-text.ts'
+import { reasonFor } from '../../platform/reasons.ts'
 import { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from '../provisioner.ts'
 
 const CODES: Record<FlyErrorCode, ProvisionProblemCode> = {
@@ -46,17 +48,22 @@ const codeOf = ({ action, code }: FlyError): ProvisionProblemCode =>
     : CODES[code]
 
 /**
- * Any error of the Fly client as a provisioner's. Errors of other kinds are ours and pass through.
- * @param details fill the placeholders of the reason
+ * Any error of the Fly client as a provisioner's error. Its message contains Fly's own words, because a sentence of
+ * ours says no more than the error proves.
+ *
+ * @param image the image of the call, for the reason's sentence
+ * @throws any other error, unchanged
  */
-export function toProvisionError(error: unknown, details: ReasonDetails = {}): ProvisionError {
+export function toProvisionError(error: unknown, image?: string): ProvisionError {
   if (error instanceof ProvisionError) return error
   if (!(error instanceof FlyError)) throw error
   const code = codeOf(error)
+  const details = { app: error.app ?? null, machine: error.machineId ?? null, image: image ?? null }
   const { hint, message } = reasonFor(code, details)
+  const sentence = error.code === 'malformed_answer' ? "Fly's answer could not be parsed." : message
   const problem: ProvisionProblem = {
     code,
-    message: error.code === 'malformed_answer' ? "Fly's answer could not be read." : message,
+    message: error.flyText === undefined ? sentence : `${sentence} ${quote(error.status, error.flyText)}`,
     hint,
     retryable: RETRYABLE.includes(code),
     ...(error.requestId === undefined ? {} : { requestId: error.requestId }),
@@ -64,3 +71,6 @@ export function toProvisionError(error: unknown, details: ReasonDetails = {}): P
   }
   return new ProvisionError(problem, { applied: error.applied, cause: error })
 }
+
+// The text comes from outside and is stored.
+const quote = (status: number, text: string) => `Fly's answer (${status}): ${toPostgresText(text)}`
