@@ -4,6 +4,7 @@
 import { createApi } from './api/api.ts'
 import { startAutostop } from './proxy/autostop.ts'
 import { createCloud } from './apps/cloud.ts'
+import { allocateIp } from './apps/ip-addresses.ts'
 import { createFaults } from './faults/faults.ts'
 import type { Faults } from './faults/faults.ts'
 import { createFlyProxy } from './proxy/fly-proxy.ts'
@@ -16,7 +17,7 @@ import { createMemoryStore } from './store/memory-store.ts'
 import type { EmulatorStore } from './store/memory-store.ts'
 import { DEFAULT_TIMINGS } from './shared/timings.ts'
 import type { Timings } from './shared/timings.ts'
-import { createWorld } from './machines/context.ts'
+import { createRuntime } from './machines/runtime.ts'
 
 export type EmulatorOptions = {
   /** What runs the guests. The emulator closes it with itself. */
@@ -80,7 +81,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
       return runner !== undefined
     },
   })
-  const world = createWorld({
+  const runtime = createRuntime({
     now,
     timings: { ...DEFAULT_TIMINGS, ...options.timings },
     host: options.host,
@@ -91,11 +92,11 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     rateLimits: options.rateLimits ?? true,
     log: options.log ?? (() => undefined),
   })
-  const cloud = createCloud(world, await store.load(), options.foreignApps ?? [])
+  const cloud = createCloud(runtime, await store.load(), options.foreignApps ?? [])
   const api = createApi(cloud, faults, options.tokens)
   const proxy = createFlyProxy(cloud, options.defaultApp)
   startAutostop(cloud)
-  cloud.recover().catch((error: unknown) => world.log(`recovery failed: ${String(error)}`))
+  cloud.recover().catch((error: unknown) => runtime.log(`recovery failed: ${String(error)}`))
 
   return {
     api: { fetch: async (request) => api.fetch(request) },
@@ -106,11 +107,11 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
       const app = cloud.findApp(name) ?? cloud.createApp(name, network)
       if (ips !== true) return
       for (const type of ['shared_v4', 'v6']) {
-        if (!app.ips.some((ip) => ip.type === type)) cloud.addIp(app, { type })
+        if (!app.ips.some((ip) => ip.type === type)) allocateIp(cloud, app, { type })
       }
     },
     async close() {
-      world.close()
+      runtime.close()
       for (const runner of cloud.allMachines()) runner.abandon()
       await options.host.close()
       await journal.flush()

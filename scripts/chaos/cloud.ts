@@ -50,7 +50,7 @@ export async function startCloud(options: {
       destroyMs: 100,
       restartMs: 300,
       // The only one that the emulator measures by a clock that cannot be quickened.
-      proxyPatienceMs: 2_000 / options.speed,
+      proxyTimeoutMs: 2_000 / options.speed,
     },
   })
   for (const app of options.apps) emulator.createApp(app, { ips: true })

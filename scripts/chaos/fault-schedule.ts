@@ -18,7 +18,7 @@ const WEIGHTS = {
   'host-unreachable': 3,
   'boot-crash': 2,
   'out-of-memory': 3,
-  deaf: 2,
+  'port-closed': 2,
   'stale-list': 2,
   'late-get': 2,
 }
@@ -110,7 +110,7 @@ function anyFault(
       return { kind, ms: chance.between(500, 8_000) }
     case 'host-unreachable':
     case 'out-of-memory':
-    case 'deaf':
+    case 'port-closed':
       return machine === undefined ? undefined : { kind, machine }
   }
 }

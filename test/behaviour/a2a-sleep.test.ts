@@ -52,7 +52,7 @@ describe('a message', () => {
   })
 
   test('waits as long as it is told to, and the answer confirms that', async () => {
-    h.emulator.faults.add({ kind: 'deaf', app: 'test-app' })
+    h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       json: { name: 'deaf' },
@@ -147,7 +147,7 @@ describe('a stream', () => {
   })
 
   test('whose workspace does not come ends with an error of the caller', async () => {
-    h.emulator.faults.add({ kind: 'deaf', app: 'test-app' })
+    h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       json: { name: 'deaf' },

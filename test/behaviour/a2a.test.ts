@@ -380,7 +380,7 @@ describe('when the agent cannot answer', () => {
   })
 
   test('a workspace that is being provisioned is 503 with a time to come back', async () => {
-    h.emulator.faults.add({ kind: 'deaf', app: 'test-app' })
+    h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       json: { name: 'slow' },

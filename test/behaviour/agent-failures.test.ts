@@ -53,7 +53,7 @@ describe('agents that fail', () => {
   })
 
   test('a workspace whose agent registers but never listens fails for that reason', async () => {
-    h.emulator.faults.add({ kind: 'deaf', app: 'test-app' })
+    h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const id = await create()
     await expect.poll(() => h.livingMachines()[0]?.state, { timeout: 10_000 }).toBe('started')
     const row = await until(id, 'failed', 60_000)

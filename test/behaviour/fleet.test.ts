@@ -208,7 +208,7 @@ describe('a silent agent', () => {
     h.advance(10 * 60_000)
     await h.sweep({ patienceMs: 1_000 })
     expect(await read()).toMatchObject({ status: 'ready' })
-    h.emulator.faults.add({ kind: 'deaf', app: 'test-app' })
+    h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     h.advance(10 * 60_000)
     await h.sweep({ patienceMs: 1_000 })
     expect(await read()).toMatchObject({ status: 'offline', reason: { code: 'agent_silent' } })

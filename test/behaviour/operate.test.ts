@@ -267,7 +267,7 @@ describe('the log', () => {
       headers: { ...headers, prefer: 'wait=20' },
       json: { name: 'deaf', runtime: 'hermes' },
     })
-    h.emulator.faults.add({ kind: 'deaf' })
+    h.emulator.faults.add({ kind: 'port-closed' })
     const failed = await h.request(`/workspaces/${body.id}/a2a`, {
       method: 'POST',
       headers: { ...headers, traceparent: TRACE, prefer: 'wait=0' },

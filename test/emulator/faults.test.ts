@@ -9,7 +9,7 @@ import { eventually, startFly, WEB_SERVICE } from '../support/emulator.ts'
 const body = { name: 'one', config: { image: 'web' } }
 
 describe('replies', () => {
-  test('a lost reply leaves the machine made', async () => {
+  test('after a lost reply to create the machine exists', async () => {
     const { emulator, call, machines } = await startFly()
     emulator.faults.add({ kind: 'lose-reply', action: 'machine.create', times: 1 })
     await expect(call('POST', machines, body)).rejects.toThrow(ConnectionLost)
@@ -17,7 +17,7 @@ describe('replies', () => {
     expect((await call('POST', machines, body)).status).toBe(409)
   })
 
-  test('behind a Node server a lost reply is a socket that is closed', async () => {
+  test('a lost reply closes the socket of a Node server', async () => {
     const { emulator } = await startFly()
     const server = serve({ fetch: withLostConnections(emulator.api.fetch), port: 0, hostname: '127.0.0.1' })
     onTestFinished(() => void server.close())
@@ -30,7 +30,7 @@ describe('replies', () => {
     expect((await post()).status).toBe(409)
   })
 
-  test('an ambiguous answer comes after the deed, a refusal in place of it', async () => {
+  test('an ambiguous answer comes after the action was done, and a refusal instead of it', async () => {
     const { emulator, call, machines } = await startFly()
     emulator.faults.add({ kind: 'ambiguous', action: 'machine.create', status: 408, times: 1 })
     emulator.faults.add({ kind: 'answer', action: 'machine.list', status: 503, times: 1 })
@@ -41,7 +41,7 @@ describe('replies', () => {
     expect((await call('GET', machines)).status).toBe(200)
   })
 
-  test('with a probability the same seed strikes the same calls', async () => {
+  test('a fault with a probability affects the same calls for the same seed', async () => {
     const run = async (seed: number): Promise<number[]> => {
       const { emulator, call, machines } = await startFly({ seed })
       emulator.faults.add({ kind: 'answer', status: 429, probability: 0.5 })
@@ -54,7 +54,7 @@ describe('replies', () => {
     expect(new Set(first)).toEqual(new Set([200, 429]))
   })
 
-  test('latency delays the one action', async () => {
+  test('a latency fault delays only its action', async () => {
     const { emulator, call, machines } = await startFly()
     emulator.faults.add({ kind: 'latency', action: 'machine.list', ms: 60 })
     const begin = performance.now()
@@ -64,11 +64,11 @@ describe('replies', () => {
     expect(performance.now() - begin).toBeGreaterThan(55)
   })
 
-  test('rate limits are switched on and off', async () => {
-    const { emulator, call, machines } = await startFly()
+  test('a fault switches rate limits on and off', async () => {
+    const { emulator, call } = await startFly()
     const id = emulator.faults.add({ kind: 'rate-limits', on: true })
     const statuses = async (): Promise<number[]> =>
-      Promise.all([1, 2, 3, 4].map(async () => (await call('GET', machines)).status))
+      Promise.all([1, 2, 3, 4].map(async () => (await call('GET', '/v1/apps/demo/secrets')).status))
     expect(await statuses()).toEqual([200, 200, 200, 429])
     expect(emulator.faults.remove(id)).toBe(true)
     expect(await statuses()).toEqual([200, 200, 200, 200])
@@ -82,7 +82,7 @@ describe('capacity', () => {
     ['volume', 412, /insufficient resources/],
     ['host', 409, /^aborted: could not reserve resource/],
     ['quota', 403, /over the allowed quota/],
-  ] as const)('%s is %i', async (as, status, text) => {
+  ] as const)('a capacity fault of kind %s answers %i to create', async (as, status, text) => {
     const { emulator, call, machines } = await startFly()
     emulator.faults.add({ kind: 'capacity', region: 'iad', as })
     const reply = await call('POST', machines, { ...body, region: 'iad' })
@@ -92,7 +92,7 @@ describe('capacity', () => {
     expect((await call('POST', machines, { ...body, region: 'iad,fra' })).body.region).toBe('fra')
   })
 
-  test('a full host refuses starts too', async () => {
+  test('a capacity fault of kind host refuses start too', async () => {
     const { emulator, call, machines, create, wait } = await startFly()
     const { id } = await create({}, { skip_launch: true })
     await wait(id, 'stopped')
@@ -103,8 +103,8 @@ describe('capacity', () => {
 })
 
 describe('machines', () => {
-  test('an unreachable host hides the config, times writes out, and lets nothing through', async () => {
-    const { emulator, call, machines, started, get } = await startFly({ timings: { proxyPatienceMs: 30 } })
+  test('an unreachable host hides the config, answers 408 to writes and 502 through the proxy', async () => {
+    const { emulator, call, machines, started, get } = await startFly({ timings: { proxyTimeoutMs: 30 } })
     const { id } = await started({ services: [WEB_SERVICE] })
     const fault = emulator.faults.add({ kind: 'host-unreachable', machine: id })
     expect(await get(id)).toMatchObject({
@@ -119,7 +119,7 @@ describe('machines', () => {
     expect((await get(id)).host_status).toBe('ok')
   })
 
-  test('a boot that crashes is restarted by the policy', async () => {
+  test('a machine that crashes at boot is restarted by its policy', async () => {
     const { emulator, create, wait, events } = await startFly()
     emulator.faults.add({ kind: 'boot-crash', machine: 'one', exitCode: 42, times: 2 })
     const { id } = await create({}, { name: 'one' })
@@ -129,7 +129,7 @@ describe('machines', () => {
     expect(exits.map(({ request }) => request.exit_event.exit_code)).toEqual([42, 42])
   })
 
-  test('want of memory kills the program, and says so', async () => {
+  test('an out-of-memory fault kills the program, and the exit event says so', async () => {
     const { emulator, started, wait, events } = await startFly()
     const { id } = await started({ restart: { policy: 'no' } })
     emulator.faults.add({ kind: 'out-of-memory', machine: id })
@@ -142,15 +142,24 @@ describe('machines', () => {
     expect(() => emulator.faults.add({ kind: 'out-of-memory', machine: id })).toThrow(/no started machine/)
   })
 
-  test('a deaf machine runs, and nothing listens', async () => {
-    const { emulator, call, machines, started } = await startFly({ timings: { proxyPatienceMs: 30 } })
+  test('a machine with a port-closed fault runs, and nothing listens', async () => {
+    const { emulator, call, machines, started } = await startFly({ timings: { proxyTimeoutMs: 30 } })
     const { id } = await started({ services: [WEB_SERVICE] })
-    emulator.faults.add({ kind: 'deaf', machine: id })
+    emulator.faults.add({ kind: 'port-closed', machine: id })
     expect((await emulator.proxy(new Request('https://demo.fly.dev/'))).status).toBe(502)
     expect((await call('GET', `${machines}/${id}/ps`)).body[0].listen_sockets).toEqual([])
   })
 
-  test('a young machine is missing from lists, or from gets, for a while', async () => {
+  test('a bare-wait fault leaves only ok in the answer of wait', async () => {
+    const { emulator, started, wait } = await startFly()
+    const { id, version } = await started()
+    expect((await wait(id, 'started')).body).toMatchObject({ ok: true, state: 'started', version })
+    emulator.faults.add({ kind: 'bare-wait' })
+    expect(await wait(id, 'started')).toMatchObject({ status: 200, body: { ok: true } })
+    expect(Object.keys((await wait(id, 'started')).body)).toEqual(['ok'])
+  })
+
+  test('stale-list and late-get faults hide a new machine for a while', async () => {
     let time = Date.now()
     const { emulator, call, machines, create } = await startFly({ now: () => time })
     emulator.faults.add({ kind: 'stale-list', ms: 1000 })
@@ -166,8 +175,8 @@ describe('machines', () => {
   })
 })
 
-describe("the emulator's own door", () => {
-  test('adds, lists and removes faults, and refuses what is none', async () => {
+describe('the admin API', () => {
+  test('the admin API adds, lists and removes faults, and refuses malformed ones', async () => {
     const { call, machines } = await startFly()
     const added = await call('POST', '/_emulator/faults', {
       kind: 'answer',
@@ -181,15 +190,15 @@ describe("the emulator's own door", () => {
     ])
     expect((await call('DELETE', `/_emulator/faults/${added.body.id}`)).status).toBe(204)
     expect((await call('GET', machines)).status).toBe(200)
-    await call('POST', '/_emulator/faults', { kind: 'deaf' })
+    await call('POST', '/_emulator/faults', { kind: 'port-closed' })
     expect((await call('DELETE', '/_emulator/faults')).status).toBe(204)
     expect((await call('GET', '/_emulator/faults')).body.faults).toEqual([])
-    for (const bad of [{ kind: 'nonsense' }, { kind: 'answer' }, { kind: 'deaf', typo: 1 }, '{']) {
+    for (const bad of [{ kind: 'nonsense' }, { kind: 'answer' }, { kind: 'port-closed', typo: 1 }, '{']) {
       expect((await call('POST', '/_emulator/faults', bad)).status).toBe(400)
     }
   })
 
-  test('shows machines without their secrets, and asks for a token when tokens are named', async () => {
+  test('the admin API shows machines without their env and requires a token when tokens are configured', async () => {
     const { call, create } = await startFly({ tokens: ['test'] })
     await create({ env: { SECRET: 'hush' } })
     const shown = await call('GET', '/_emulator/machines')

@@ -1,8 +1,7 @@
-// The emulated Fly Proxy: which machine a request reaches, what is added on the way, and how it fails.
+// How the emulated Fly Proxy passes requests and answers on, and how it fails.
 
 import { describe, expect, test } from 'vitest'
-import { ConnectionLost } from '../../lib/emulator/shared/connection-lost.ts'
-import { eventually, pause, seen, startFly, WEB_SERVICE } from '../support/emulator.ts'
+import { pause, seen, startFly, WEB_SERVICE } from '../support/emulator.ts'
 import type { Fly, Json } from '../support/emulator.ts'
 
 const ask = (
@@ -14,217 +13,9 @@ const ask = (
 
 const force = (machine: Json): Record<string, string> => ({ 'fly-force-instance-id': machine.id })
 
-describe('finding the app', () => {
-  test('by its name under any domain, or the default app on a bare loopback address', async () => {
-    const fly = await startFly({ defaultApp: 'demo' })
-    const { id } = await fly.started({ services: [WEB_SERVICE] })
-    for (const url of [
-      'https://demo.fly.dev/',
-      'http://demo.localhost:4281/',
-      'http://127.0.0.1:4281/',
-      'http://localhost:4281/',
-    ]) {
-      expect(await (await fly.emulator.proxy(new Request(url))).text(), url).toBe(id)
-    }
-  })
-
-  test('an unknown app, or one without an address, has no name to connect to', async () => {
-    const fly = await startFly()
-    await fly.call('POST', '/v1/apps', { name: 'bare', org_slug: 'personal' })
-    for (const url of ['https://nope.fly.dev/', 'https://bare.fly.dev/', 'http://localhost:1/']) {
-      await expect(fly.emulator.proxy(new Request(url))).rejects.toThrow(ConnectionLost)
-    }
-  })
-
-  test('a machine without a service, or without an http handler, is not there', async () => {
-    const fly = await startFly()
-    const plain = await fly.started()
-    const raw = await fly.started({
-      services: [{ ...WEB_SERVICE, ports: [{ port: 443, handlers: ['tls'] }] }],
-    })
-    for (const machine of [plain, raw]) expect((await ask(fly, '/', force(machine))).status).toBe(503)
-  })
-
-  test('port 80 with force_https redirects', async () => {
-    const fly = await startFly()
-    const ports = [...WEB_SERVICE.ports, { port: 80, handlers: ['http'], force_https: true }]
-    await fly.started({ services: [{ ...WEB_SERVICE, ports }] })
-    const reply = await fly.emulator.proxy(new Request('http://demo.fly.dev/a?b=c'))
-    expect(reply.status).toBe(301)
-    expect(reply.headers.get('location')).toBe('https://demo.fly.dev/a?b=c')
-  })
-})
-
-describe('flycast', () => {
-  const PLAIN = { ...WEB_SERVICE, ports: [{ port: 80, handlers: ['http'] }] }
-  const allocate = (fly: Fly) => fly.call('POST', '/v1/apps/demo/ip_assignments', { type: 'private_v6' })
-
-  test('needs a private address: public ones have no part in it', async () => {
-    const fly = await startFly()
-    const { id } = await fly.started({ services: [PLAIN] })
-    const ask80 = () => fly.emulator.proxy(new Request('http://demo.flycast/'))
-    await expect(ask80()).rejects.toThrow(ConnectionLost)
-    await allocate(fly)
-    expect(await (await ask80()).text()).toBe(id)
-  })
-
-  test('and a private address is no public one', async () => {
-    const fly = await startFly()
-    await fly.call('POST', '/v1/apps', { name: 'inner', org_slug: 'personal' })
-    await fly.call('POST', '/v1/apps/inner/ip_assignments', { type: 'private_v6' })
-    await expect(fly.emulator.proxy(new Request('https://inner.fly.dev/'))).rejects.toThrow(ConnectionLost)
-  })
-
-  test('is HTTP only, and tells the machine so', async () => {
-    const fly = await startFly()
-    await allocate(fly)
-    await fly.started({ services: [WEB_SERVICE] })
-    await expect(fly.emulator.proxy(new Request('https://demo.flycast/'))).rejects.toThrow(ConnectionLost)
-    expect((await fly.emulator.proxy(new Request('http://demo.flycast/'))).status).toBe(503)
-
-    await fly.started({ services: [PLAIN] })
-    await fly.emulator.proxy(new Request('http://demo.flycast/'))
-    expect(Object.fromEntries(seen.at(-1)?.request.headers ?? [])).toMatchObject({
-      host: 'demo.flycast',
-      'fly-forwarded-port': '80',
-      'x-forwarded-proto': 'http',
-    })
-  })
-})
-
-describe('routing', () => {
-  test('a forced request reaches that machine and never another', async () => {
-    const fly = await startFly()
-    const a = await fly.started({ services: [{ ...WEB_SERVICE, autostart: false }] })
-    const b = await fly.started({ services: [{ ...WEB_SERVICE, autostart: false }] })
-    for (const machine of [a, b]) expect(await (await ask(fly, '/', force(machine))).text()).toBe(machine.id)
-    await fly.call('POST', `${fly.machines}/${a.id}/stop`)
-    await fly.wait(a.id, 'stopped')
-    const refused = await ask(fly, '/', force(a))
-    expect(refused.status).toBe(503)
-    expect(await refused.text()).toBe('')
-    expect(refused.headers.get('content-type')).toBeNull()
-    expect(refused.headers.get('server')).toMatch(/^Fly\//)
-    expect(refused.headers.get('via')).toMatch(/fly\.io/)
-    expect(refused.headers.get('fly-request-id')).toBeTruthy()
-    expect((await ask(fly, '/', { 'fly-force-instance-id': '00000000000000' })).status).toBe(503)
-    expect(await (await ask(fly)).text()).toBe(b.id)
-  })
-
-  test('a preferred machine is taken when it can be, and told about when it cannot', async () => {
-    const fly = await startFly()
-    const a = await fly.started({ services: [WEB_SERVICE] })
-    const b = await fly.started({ services: [{ ...WEB_SERVICE, autostart: false }] })
-    expect(await (await ask(fly, '/', { 'fly-prefer-instance-id': b.id })).text()).toBe(b.id)
-    await fly.call('POST', `${fly.machines}/${b.id}/cordon`)
-    expect(await (await ask(fly, '/', { 'fly-prefer-instance-id': b.id })).text()).toBe(a.id)
-    expect(seen.at(-1)?.request.headers.get('fly-preferred-instance-unavailable')).toBe(b.id)
-  })
-
-  test('a cordoned machine gets nothing until it is uncordoned, and skip_service_registration is the same', async () => {
-    const fly = await startFly()
-    const machine = await fly.started({ services: [WEB_SERVICE] }, { skip_service_registration: true })
-    expect((await ask(fly)).status).toBe(503)
-    await fly.call('POST', `${fly.machines}/${machine.id}/uncordon`)
-    expect((await ask(fly)).status).toBe(200)
-    await fly.call('POST', `${fly.machines}/${machine.id}/cordon`)
-    expect((await ask(fly, '/', force(machine))).status).toBe(503)
-  })
-
-  test('a failing service check takes the machine out, an informational one does not', async () => {
-    const fly = await startFly({ timings: { proxyPatienceMs: 30 } })
-    const bad = { type: 'http', path: '/bad', port: 8080, interval: '15ms' }
-    const machine = await fly.started({ services: [WEB_SERVICE], checks: { bad } })
-    await eventually(async () => (await fly.get(machine.id)).checks[0]?.status === 'critical')
-    expect((await ask(fly)).status).toBe(200)
-    const other = await fly.started({ services: [{ ...WEB_SERVICE, checks: [bad] }] })
-    await eventually(async () => (await fly.get(other.id)).checks[0]?.status === 'critical')
-    expect((await ask(fly, '/', force(other))).status).toBe(503)
-  })
-
-  test('at the hard limit a request waits, then is refused', async () => {
-    const fly = await startFly({ timings: { proxyPatienceMs: 60 } })
-    await fly.started({
-      services: [{ ...WEB_SERVICE, concurrency: { type: 'requests', soft_limit: 1, hard_limit: 1 } }],
-    })
-    const held = await ask(fly, '/stream')
-    expect((await ask(fly)).status).toBe(503)
-    await held.body?.cancel()
-    expect((await ask(fly)).status).toBe(200)
-  })
-})
-
-describe('waking and sleeping', () => {
-  test('a stopped machine with autostart is woken, and the request held meanwhile, body and all', async () => {
-    const fly = await startFly()
-    const { id } = await fly.started({ services: [WEB_SERVICE] })
-    await fly.call('POST', `${fly.machines}/${id}/stop`)
-    await fly.wait(id, 'stopped')
-    const reply = await ask(fly, '/echo', { 'fly-force-instance-id': id }, { method: 'POST', body: 'hello' })
-    expect(await reply.text()).toBe('hello')
-    expect((await fly.events(id)).some(({ source, type }) => source === 'proxy' && type === 'start')).toBe(
-      true,
-    )
-  })
-
-  test('a lease prevents waking', async () => {
-    const fly = await startFly()
-    const { id } = await fly.started({ services: [WEB_SERVICE] })
-    await fly.call('POST', `${fly.machines}/${id}/stop`)
-    await fly.wait(id, 'stopped')
-    await fly.call('POST', `${fly.machines}/${id}/lease`, { ttl: 30 })
-    expect((await ask(fly)).status).toBe(503)
-    expect((await fly.get(id)).state).toBe('stopped')
-  })
-
-  test('a request to a suspended machine resumes the same program', async () => {
-    const fly = await startFly()
-    const { id } = await fly.started({ services: [WEB_SERVICE] })
-    await fly.call('POST', `${fly.machines}/${id}/suspend`)
-    await fly.wait(id, 'suspended')
-    expect(await (await ask(fly)).text()).toBe(id)
-  })
-
-  test('autostop stops or suspends what is idle, and not what is leased, busy, off or the minimum', async () => {
-    const fly = await startFly({ timings: { autostopMs: 60 } })
-    const with_ = (service: Json): Promise<Json> =>
-      fly.started({ services: [{ ...WEB_SERVICE, ...service }] })
-    const off = await with_({ autostop: 'off' })
-    const stops = await with_({ autostop: 'stop' })
-    const suspends = await with_({ autostop: 'suspend' })
-    const leased = await with_({ autostop: 'stop' })
-    await fly.call('POST', `${fly.machines}/${leased.id}/lease`, { ttl: 30 })
-    const busy = await with_({ autostop: 'stop' })
-    const stream = await ask(fly, '/stream', force(busy))
-    await fly.wait(stops.id, 'stopped')
-    await fly.wait(suspends.id, 'suspended')
-    await pause(100)
-    for (const machine of [off, leased, busy]) expect((await fly.get(machine.id)).state).toBe('started')
-    await stream.body?.cancel()
-    await fly.wait(busy.id, 'stopped')
-  })
-
-  test('a body nobody reads does not keep its machine busy for ever', async () => {
-    const fly = await startFly({ timings: { autostopMs: 60 } })
-    const ports = [{ port: 443, handlers: ['http'], http_options: { idle_timeout: 0.1 } }]
-    const { id } = await fly.started({ services: [{ ...WEB_SERVICE, ports, autostop: 'stop' }] })
-    expect((await ask(fly, '/stream')).status).toBe(200)
-    expect((await fly.wait(id, 'stopped')).status).toBe(200)
-  })
-
-  test('min_machines_running keeps the last ones up', async () => {
-    const fly = await startFly({ timings: { autostopMs: 30 } })
-    const { id } = await fly.started({
-      services: [{ ...WEB_SERVICE, autostop: 'stop', min_machines_running: 1 }],
-    })
-    await pause(120)
-    expect((await fly.get(id)).state).toBe('started')
-  })
-})
-
 describe('failures', () => {
-  test('a port nobody can reach is 502 after some patience', async () => {
-    const fly = await startFly({ timings: { proxyPatienceMs: 60 } })
+  test('a closed port answers 502 after the proxy timeout', async () => {
+    const fly = await startFly({ timings: { proxyTimeoutMs: 60 } })
     const loopback = await fly.started({ image: 'loopback', services: [WEB_SERVICE] })
     const closed = await fly.started({ services: [{ ...WEB_SERVICE, internal_port: 9999 }] })
     for (const machine of [loopback, closed]) {
@@ -234,7 +25,23 @@ describe('failures', () => {
     }
   })
 
-  test('a program that breaks the connection is 502', async () => {
+  test('a request without a candidate is held for the proxy timeout and answers an empty 502', async () => {
+    const fly = await startFly({ timings: { proxyTimeoutMs: 120 } })
+    const begin = performance.now()
+    const reply = await ask(fly)
+    expect(performance.now() - begin).toBeGreaterThan(100)
+    expect([reply.status, await reply.text()]).toEqual([502, ''])
+    expect(reply.headers.get('content-type')).toBeNull()
+  })
+
+  test('a request without a candidate is served when a machine becomes one meanwhile', async () => {
+    const fly = await startFly({ timings: { proxyTimeoutMs: 5000 } })
+    const reply = ask(fly)
+    await fly.started({ services: [WEB_SERVICE] })
+    expect((await reply).status).toBe(200)
+  })
+
+  test('a program that breaks the connection causes a 502', async () => {
     const fly = await startFly()
     const machine = await fly.started({ services: [WEB_SERVICE], restart: { policy: 'no' } })
     expect((await ask(fly, '/throw')).status).toBe(502)
@@ -244,7 +51,7 @@ describe('failures', () => {
     expect((await hanging).status).toBe(502)
   })
 
-  test('an error of the program itself is passed on as it is', async () => {
+  test('an error response of the program is passed on unchanged', async () => {
     const fly = await startFly()
     await fly.started({ services: [WEB_SERVICE] })
     const reply = await ask(fly, '/bad')
@@ -252,8 +59,8 @@ describe('failures', () => {
   })
 })
 
-describe('what passes through', () => {
-  test('headers are added for the program, and for the client', async () => {
+describe('forwarding', () => {
+  test('the proxy adds its headers to the request and to the response', async () => {
     const fly = await startFly()
     await fly.started({ services: [WEB_SERVICE] })
     const reply = await ask(fly, '/path?q=1', { 'x-mine': 'kept', connection: 'keep-alive' })
@@ -285,7 +92,7 @@ describe('what passes through', () => {
     ).rejects.toThrow()
   })
 
-  test('an exchange without bytes is cut after idle_timeout', async () => {
+  test('the proxy cuts a request on which no byte moves for idle_timeout', async () => {
     const fly = await startFly()
     const ports = [{ port: 443, handlers: ['tls', 'http'], http_options: { idle_timeout: 0.05 } }]
     await fly.started({ services: [{ ...WEB_SERVICE, ports }] })
@@ -295,7 +102,7 @@ describe('what passes through', () => {
     await reader.cancel()
   })
 
-  test('a slow reader gets nothing of what a dead program goes on to say', async () => {
+  test('a slow reader gets an error when the machine was destroyed meanwhile', async () => {
     const fly = await startFly()
     const machine = await fly.started({ services: [WEB_SERVICE] })
     const reply = await ask(fly, '/stream')
@@ -304,8 +111,8 @@ describe('what passes through', () => {
     await expect(reply.text()).rejects.toThrow()
   })
 
-  test('a held request is let go when the emulator closes', async () => {
-    const fly = await startFly({ timings: { bootMs: 10_000, proxyPatienceMs: 10_000 } })
+  test('a held request answers 503 when the emulator closes', async () => {
+    const fly = await startFly({ timings: { bootMs: 10_000, proxyTimeoutMs: 10_000 } })
     await fly.create({ services: [WEB_SERVICE] })
     const reply = ask(fly)
     await pause(20)
@@ -313,7 +120,7 @@ describe('what passes through', () => {
     expect((await reply).status).toBe(503)
   })
 
-  test('a client that goes away while held is let go', async () => {
+  test('a held request ends when its client disconnects', async () => {
     const fly = await startFly({ timings: { bootMs: 200 } })
     await fly.create({ services: [WEB_SERVICE] })
     const reply = ask(fly, '/', {}, { signal: AbortSignal.timeout(20) })

@@ -70,7 +70,7 @@ function faultsIn(value: unknown, schema: Json | undefined, path: string): strin
 const schemaOf = (method: string, path: string, status: number): Json | undefined =>
   document.paths[path]?.[method]?.responses?.[status]?.content?.['application/json']?.schema
 
-test('the replies of the main calls are of the published shapes', async () => {
+test('the replies of the main calls have the published shapes', async () => {
   const { call, started, create, machines } = await startFly()
   const { id } = await started({
     services: [{ ...WEB_SERVICE, checks: [{ type: 'tcp', interval: '10s' }] }],
@@ -118,7 +118,7 @@ test('the replies of the main calls are of the published shapes', async () => {
   expect((await call('GET', `${machines}/${id}`)).body.host_status).toBe('ok')
 })
 
-test('regions come in the PascalCase of the live service, with the published fields inside', async () => {
+test('regions come under PascalCase keys as on the live service, with the published fields', async () => {
   const { call } = await startFly()
   const { body } = await call('GET', '/v1/platform/regions')
   expect(Object.keys(body).toSorted()).toEqual(['Nearest', 'Regions'])

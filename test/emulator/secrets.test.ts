@@ -12,7 +12,7 @@ let emulator: Emulator
 let booted: Booted[]
 let store: EmulatorStore
 
-const open = async () => {
+const open = async (options: { now?: () => number } = {}) => {
   const next = await createEmulator({
     host: createInProcessHost({
       programs: {
@@ -27,6 +27,7 @@ const open = async () => {
     timings: TIMINGS,
     rateLimits: false,
     defaultApp: 'app',
+    ...options,
   })
   if (next.machines().length === 0) next.createApp('app', { ips: true })
   return next
@@ -58,7 +59,7 @@ const boot = async (config: Json, more: Json = {}) => {
 }
 
 describe('app secrets', () => {
-  test('are set and removed together, and count their changes', async () => {
+  test('one call sets and removes several secrets, and each change counts the version up', async () => {
     const first = await call('POST', '/secrets', { values: { A: 'one', B: 'two' } })
     expect(first).toMatchObject({ status: 200, body: { version: expect.any(Number) as number } })
     const second = await call('POST', '/secrets', { values: { A: null, C: 'three' } })
@@ -72,7 +73,7 @@ describe('app secrets', () => {
     ])
   })
 
-  test('one by one: 201, and 404 for one that is not there', async () => {
+  test('a single secret is set with 201, and an unknown one answers 404', async () => {
     expect(await call('POST', '/secrets/ONE', { value: 'v' })).toMatchObject({
       status: 201,
       body: { name: 'ONE', digest: expect.stringMatching(/^[0-9a-f]{16}$/) as string },
@@ -84,13 +85,13 @@ describe('app secrets', () => {
     expect((await call('POST', '/secrets', { values: { A: 1 } })).status).toBe(400)
   })
 
-  test('reach every machine of the app as variables, over env of the same name', async () => {
+  test('secrets are variables in every machine of the app and win over env of the same name', async () => {
     await call('POST', '/secrets', { values: { SHARED: 'secret' } })
     await boot({ env: { SHARED: 'plain', OWN: 'own' } })
     expect(booted.at(-1)?.env).toMatchObject({ SHARED: 'secret', OWN: 'own' })
   })
 
-  test('reach a process that names some as those, under the names it says, and no others', async () => {
+  test('a process that names secrets gets only those, under the names that it gives', async () => {
     await call('POST', '/secrets', { values: { MINE: 'mine', THEIRS: 'theirs', FILE: btoa('in a file') } })
     const made = await boot({
       processes: [{ ignore_app_secrets: true, secrets: [{ env_var: 'KEY', name: 'MINE' }] }],
@@ -103,13 +104,13 @@ describe('app secrets', () => {
     expect(JSON.stringify(shown.body)).not.toContain('"mine"')
   })
 
-  test('shut out leave nothing', async () => {
+  test('ignore_app_secrets without a list leaves no secret', async () => {
     await call('POST', '/secrets', { values: { SHARED: 'secret' } })
     await boot({ processes: [{ ignore_app_secrets: true }] })
     expect(booted.at(-1)?.env).not.toHaveProperty('SHARED')
   })
 
-  test('that change reach a machine when it boots again', async () => {
+  test('a changed secret reaches a machine at its next boot', async () => {
     await call('POST', '/secrets', { values: { KEY: 'old' } })
     const made = await boot({})
     await call('POST', '/secrets', { values: { KEY: 'new' } })
@@ -120,7 +121,7 @@ describe('app secrets', () => {
     expect(booted.at(-1)?.env).toMatchObject({ KEY: 'new' })
   })
 
-  test('of a version that nobody has are refused with 412', async () => {
+  test('a min_secrets_version that does not exist answers 412', async () => {
     const { body } = await call('POST', '/secrets', { values: { KEY: 'v' } })
     const version = Number(body['version'])
     expect(
@@ -131,7 +132,39 @@ describe('app secrets', () => {
     expect((await call('GET', `/secrets?min_version=${version + 1}`)).status).toBe(412)
   })
 
-  test('survive the emulator', async () => {
+  test('with a secrets-lag fault a new version answers 412 until it has reached the hosts', async () => {
+    await call('POST', '/secrets', { values: { KEY: 'old' } })
+    const fault = emulator.faults.add({ kind: 'secrets-lag', ms: 60_000 })
+    const { body } = await call('POST', '/secrets', { values: { KEY: 'new' } })
+    const version = Number(body['version'])
+    const refused = await boot({}, { min_secrets_version: version })
+    expect(refused).toMatchObject({
+      status: 412,
+      body: { error: 'failed_precondition: min_secrets_version not yet available' },
+    })
+    expect(await call('GET', '/secrets?show_secrets=true')).toMatchObject({
+      body: { secrets: [{ name: 'KEY', value: 'new' }] },
+    })
+    emulator.faults.remove(fault)
+    expect((await boot({}, { min_secrets_version: version })).status).toBe(200)
+    expect(booted.at(-1)?.env).toMatchObject({ KEY: 'new' })
+  })
+
+  test('with a secrets-lag fault a machine boots with the values that its host has', async () => {
+    let time = 1_000_000
+    emulator = await open({ now: () => time })
+    emulator.faults.add({ kind: 'secrets-lag', ms: 1000 })
+    await call('POST', '/secrets', { values: { KEY: 'old' } })
+    time += 2000
+    await call('POST', '/secrets', { values: { KEY: 'new' } })
+    await boot({})
+    expect(booted.at(-1)?.env).toMatchObject({ KEY: 'old' })
+    time += 2000
+    await boot({})
+    expect(booted.at(-1)?.env).toMatchObject({ KEY: 'new' })
+  })
+
+  test('secrets survive a restart of the emulator', async () => {
     await call('POST', '/secrets', { values: { LASTING: 'v' } })
     await emulator.close()
     emulator = await open()

@@ -74,7 +74,7 @@ export async function startFly(options: Partial<EmulatorOptions> = {}) {
     host: createInProcessHost({ programs: PROGRAMS }),
     rateLimits: false,
     ...options,
-    timings: { ...TIMINGS, proxyPatienceMs: 300, ...options.timings },
+    timings: { ...TIMINGS, proxyTimeoutMs: 300, ...options.timings },
   })
   onTestFinished(() => emulator.close())
   emulator.createApp('demo', { ips: true })

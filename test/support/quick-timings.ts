@@ -11,5 +11,5 @@ export const TIMINGS = {
   destroyMs: 5,
   restartMs: 5,
   killTimeoutMs: 50,
-  proxyPatienceMs: 150,
+  proxyTimeoutMs: 150,
 } as const

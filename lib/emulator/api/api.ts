@@ -14,30 +14,32 @@ import { ConnectionLost } from '../shared/connection-lost.ts'
 import { createRoute } from './route.ts'
 import type { Faults } from '../faults/faults.ts'
 import { FlyError, notEmulated } from '../shared/fly-error.ts'
-import { addGraphqlRoute } from './graphql/queries.ts'
+import { addGraphqlRoute } from './graphql/route.ts'
+import { addUiexRoutes } from './routes/uiex.ts'
 import { createRateLimits } from './rate-limits.ts'
 import { snapshotOf } from '../machines/snapshot.ts'
 import { createTokens } from './tokens.ts'
 
 /** Parts of the real API that answer 501 here, by the start of what follows the app or the version. */
 const NOT_EMULATED: [RegExp, string][] = [
-  [/^\/v1\/(apps|orgs)\/[^/]+\/volumes(\/|$)/, 'volumes'],
+  [/^\/v1\/apps\/[^/]+\/volumes(\/|$)/, 'volumes'],
   [/^\/v1\/apps\/[^/]+\/secretkeys(\/|$)/, 'secret keys'],
   [/^\/v1\/apps\/[^/]+\/certificates(\/|$)/, 'certificates'],
   [/^\/v1\/apps\/[^/]+\/machines\/[^/]+\/memory(\/|$)/, 'memory balloon'],
   [/^\/v1\/tokens\/(oidc|kms|authenticate|authorize)$/, 'token services but /v1/tokens/current'],
+  [/^\/api\/v1\//, 'route of api.fly.io at this path'],
 ]
 
 /** @param tokens accepted tokens, undefined for any; when they are given the emulator's own door asks for one too */
 export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undefined): Hono {
-  const { world } = cloud
+  const { runtime } = cloud
   const api = new Hono()
   const checker = createTokens(tokens)
-  const limits = createRateLimits(world.now)
+  const limits = createRateLimits(runtime.now)
 
   api.use('*', async (context, next) => {
     await next()
-    context.res.headers.set('fly-request-id', `${world.ulid()}-${world.regions[0] ?? 'iad'}`)
+    context.res.headers.set('fly-request-id', `${runtime.ulid()}-${runtime.regions[0] ?? 'iad'}`)
     context.res.headers.set('server', 'Fly/emulator')
     context.res.headers.set('via', '1.1 fly.io')
   })
@@ -51,12 +53,13 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
   addSecretRoutes(route)
   addPlatformRoutes(route)
   addGraphqlRoute(route)
+  addUiexRoutes(route)
   addAdminRoutes(
     api,
     faults,
     () => cloud.allMachines().map(snapshotOf),
     (header) => {
-      if (tokens !== undefined) checker.authenticate(header, '', cloud)
+      if (tokens !== undefined) checker.authenticate(header, 'organization', cloud)
     },
   )
 
@@ -69,7 +72,7 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
     if (error instanceof FlyError) return error.toResponse()
     // Must leave the process as a broken connection, not as an answer.
     if (error instanceof ConnectionLost) throw error
-    world.log(`internal error: ${error.stack ?? String(error)}`)
+    runtime.log(`internal error: ${error.stack ?? String(error)}`)
     return new FlyError(500, 'unknown: internal error').toResponse()
   })
   return api

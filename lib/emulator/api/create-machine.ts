@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import type { Cloud } from '../apps/cloud.ts'
-import { secretsVersionOf } from '../apps/app-secrets.ts'
+import { availableSecrets } from '../apps/app-secrets.ts'
 import { FlyError, notEmulated } from '../shared/fly-error.ts'
 import { machineId, machineName, privateIp } from '../shared/ids.ts'
 import { parseImageRef } from '../machines/image-ref.ts'
@@ -44,19 +44,19 @@ export async function createMachine(
   input: unknown,
   owner: string,
 ): Promise<{ runner: MachineRunner; nonce: string | undefined }> {
-  const { world } = cloud
+  const { runtime } = cloud
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
   const region = place(cloud, body.region ?? undefined)
-  assertSecrets(app, body)
+  assertSecrets(cloud, app, body)
   const imageRef = await parseImageRef(config.image)
-  await world.sleep(world.timings.placeMs)
+  await runtime.sleep(runtime.timings.placeMs)
   // Nothing is awaited from here on: two creates of one name must not both get past the check.
   if (app.deleting) throw new FlyError(404, 'app not found')
   const name = body.name ?? machineName()
   assertNameFree(cloud, app, name)
-  const now = world.now()
-  const version = world.ulid()
+  const now = runtime.now()
+  const version = runtime.ulid()
   const runner = cloud.addMachine({
     id: machineId(),
     app: app.name,
@@ -94,7 +94,7 @@ export async function updateMachine(
   const { record } = runner
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
-  assertSecrets(cloud.getApp(record.app), body)
+  assertSecrets(cloud, cloud.getApp(record.app), body)
   const imageRef = await parseImageRef(config.image)
   if (typeof body.current_version === 'string' && body.current_version !== record.version) {
     throw new FlyError(
@@ -102,25 +102,26 @@ export async function updateMachine(
       `aborted: current version ${record.version} does not match the expected version ${body.current_version}`,
     )
   }
-  const noRoom = cloud.world.faults.noRoom(record.region, 'update', cloud.world.organization)
+  const noRoom = cloud.runtime.faults.noRoom(record.region, 'update', cloud.runtime.organization)
   if (noRoom !== undefined) throw noRoom
   runner.update(config, imageRef, body.skip_launch ?? false)
   record.skipServiceRegistration = body.skip_service_registration ?? false
   return { nonce: lease(cloud, runner, body, owner, nonce) }
 }
 
-/** A host that has not got the secrets yet refuses (fly.md §2.8); here all hosts have them at once. */
-function assertSecrets(app: AppRecord, body: MachineRequestBody): void {
+/** A host refuses a version of the secrets that has not reached it yet (docs/facts/fly.md §2.8). */
+function assertSecrets({ runtime }: Cloud, app: AppRecord, body: MachineRequestBody): void {
   if (body.skip_secrets === true) throw notEmulated('skip_secrets')
-  if ((body.min_secrets_version ?? 0) <= secretsVersionOf(app)) return
-  throw new FlyError(412, 'failed_precondition: min_secrets_version has not been reached')
+  const lagMs = runtime.faults.secretsLag(app.name)
+  if ((body.min_secrets_version ?? 0) <= availableSecrets(app, runtime.now(), lagMs).version) return
+  throw new FlyError(412, 'failed_precondition: min_secrets_version not yet available')
 }
 
 /** The first of the asked regions that has room. */
-function place({ world }: Cloud, asked: string | undefined): string {
+function place({ runtime }: Cloud, asked: string | undefined): string {
   let refusal: FlyError | undefined
-  for (const region of candidateRegions(asked, world.regions)) {
-    const noRoom = world.faults.noRoom(region, 'create', world.organization)
+  for (const region of candidateRegions(asked, runtime.regions)) {
+    const noRoom = runtime.faults.noRoom(region, 'create', runtime.organization)
     if (noRoom === undefined) return region
     refusal = noRoom
   }
@@ -144,5 +145,5 @@ function lease(
   nonce?: string,
 ): string | undefined {
   if (typeof body.lease_ttl !== 'number' || body.lease_ttl <= 0) return undefined
-  return takeLease(runner.record, { ttl: body.lease_ttl, owner, nonce }, cloud.world.now()).nonce
+  return takeLease(runner.record, { ttl: body.lease_ttl, owner, nonce }, cloud.runtime.now()).nonce
 }

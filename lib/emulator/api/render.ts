@@ -2,7 +2,7 @@
 
 import { currentLease, strippedLease } from '../machines/leases.ts'
 import type { AppRecord, MachineEvent, MachineRecord } from '../store/records.ts'
-import type { World } from '../machines/context.ts'
+import type { Runtime } from '../machines/runtime.ts'
 
 /** Events shown inside a machine. */
 const SHOWN_EVENTS = 20
@@ -18,7 +18,7 @@ type Shown = {
 }
 
 export function renderMachine(
-  world: World,
+  runtime: Runtime,
   record: MachineRecord,
   shown: Shown = {},
 ): Record<string, unknown> {
@@ -36,14 +36,14 @@ export function renderMachine(
     ...(record.cordoned ? { cordoned: true } : {}),
   }
   if (shown.summary === true) return base
-  const lease = shown.includeLeases === true ? currentLease(record, world.now()) : undefined
+  const lease = shown.includeLeases === true ? currentLease(record, runtime.now()) : undefined
   const extra = {
     ...(shown.nonce === undefined ? {} : { nonce: shown.nonce }),
     ...(lease === undefined ? {} : { lease: strippedLease(lease) }),
     events: record.events.slice(0, SHOWN_EVENTS).map(renderEvent),
     checks: record.checks,
   }
-  if (world.faults.hostUnreachable(record)) {
+  if (runtime.faults.hostUnreachable(record)) {
     return { ...base, ...extra, host_status: 'unreachable', config: null, incomplete_config: record.config }
   }
   return { ...base, ...extra, host_status: 'ok', config: record.config }
@@ -51,13 +51,13 @@ export function renderMachine(
 
 /** The machine as an older version saw it: its config then, and `replaced` for good. */
 export function renderOldVersion(
-  world: World,
+  runtime: Runtime,
   record: MachineRecord,
   version: string,
 ): Record<string, unknown> | undefined {
   const old = record.versions.find((one) => one.version === version)
   if (old === undefined) return undefined
-  const machine = renderMachine(world, { ...record, config: old.config, imageRef: old.imageRef })
+  const machine = renderMachine(runtime, { ...record, config: old.config, imageRef: old.imageRef })
   if (version === record.version) return machine
   return { ...machine, state: 'replaced', version, instance_id: version }
 }
@@ -92,7 +92,11 @@ export const renderOrganization = (slug: string): Record<string, unknown> => ({
   internal_numeric_id: 1,
 })
 
-export const renderApp = (world: World, app: AppRecord, machineCount: number): Record<string, unknown> => ({
+export const renderApp = (
+  runtime: Runtime,
+  app: AppRecord,
+  machineCount: number,
+): Record<string, unknown> => ({
   id: app.id,
   internal_numeric_id: app.numericId,
   name: app.name,
@@ -101,7 +105,7 @@ export const renderApp = (world: World, app: AppRecord, machineCount: number): R
   status: machineCount > 0 ? 'deployed' : 'pending',
   machine_count: machineCount,
   volume_count: 0,
-  organization: renderOrganization(world.organization),
+  organization: renderOrganization(runtime.organization),
 })
 
 export const renderIp = (ip: AppRecord['ips'][number]): Record<string, unknown> => ({

@@ -8,7 +8,7 @@ import { FlyError } from '../shared/fly-error.ts'
 import { assertMayWrite } from '../machines/leases.ts'
 import type { MachineRunner } from '../machines/machine-runner.ts'
 import type { AppRecord } from '../store/records.ts'
-import type { Tokens } from './tokens.ts'
+import type { Scope, Tokens } from './tokens.ts'
 
 /** One call, as its handler sees it. */
 export type Call = {
@@ -42,6 +42,14 @@ export type Route = (
   handler: (call: Call) => Promise<Response> | Response,
 ) => void
 
+/** Actions outside an app that a deploy token may take too. */
+const OPEN_TO_DEPLOY_TOKENS = ['token.current', 'platform.regions', 'platform.placements', 'graphql']
+
+const scopeOf = (action: string, app: string | undefined): Scope => {
+  if (app !== undefined) return { app }
+  return OPEN_TO_DEPLOY_TOKENS.includes(action) || action.startsWith('uiex.') ? 'any' : 'organization'
+}
+
 /** What an action's rate limit is counted by; undefined for the organization (fly.md §6). */
 const limitedBy = (
   action: string,
@@ -56,24 +64,25 @@ export function createRoute(
   tokens: Tokens,
   takeFromLimit: (action: string, identifier: string) => void,
 ): Route {
-  const { world } = cloud
+  const { runtime } = cloud
   return (method, path, action, handler) => {
     api.on(method, path, async (context) => {
       const url = new URL(context.req.url)
       const param = (name: string): string => context.req.param(name) ?? ''
-      const token = tokens.authenticate(context.req.header('authorization'), param('app'), cloud)
       const app = param('app') === '' ? undefined : param('app')
+      const token = tokens.authenticate(context.req.header('authorization'), scopeOf(action, app), cloud)
       const id = param('id') === '' ? undefined : param('id')
       const named = id === undefined ? undefined : cloud.allMachines().find(({ record }) => record.id === id)
       const subject: CallSubject = { action, app, machine: id, machineName: named?.record.name }
 
-      const latency = world.faults.latency(subject)
-      if (latency > 0) await world.pause(latency)
-      if (world.closing.aborted) throw new FlyError(503, 'unavailable: the emulator is closing')
-      // The limits are the Machines API's; GraphQL is another service.
-      const limited = action !== 'graphql' && (world.faults.rateLimits() ?? world.rateLimits)
-      if (limited) takeFromLimit(action, limitedBy(action, id, app) ?? world.organization)
-      world.faults.refuse(subject)
+      const latency = runtime.faults.latency(subject)
+      if (latency > 0) await runtime.pause(latency)
+      if (runtime.closing.aborted) throw new FlyError(503, 'unavailable: the emulator is closing')
+      // The limits are the Machines API's. GraphQL and UIEX are other services.
+      const isMachinesApi = action !== 'graphql' && !action.startsWith('uiex.')
+      const limited = isMachinesApi && (runtime.faults.rateLimits() ?? runtime.rateLimits)
+      if (limited) takeFromLimit(action, limitedBy(action, id, app) ?? runtime.organization)
+      runtime.faults.refuse(subject)
 
       const call: Call = {
         cloud,
@@ -96,14 +105,14 @@ export function createRoute(
         machine: () => cloud.getMachine(cloud.getApp(param('app')), param('id')),
         machineToWrite() {
           const runner = call.machine()
-          if (world.faults.hostUnreachable(runner.record)) throw new FlyError(408, '', { empty: true })
-          assertMayWrite(runner.record, call.nonce, world.now())
+          if (runtime.faults.hostUnreachable(runner.record)) throw new FlyError(408, '', { empty: true })
+          assertMayWrite(runner.record, call.nonce, runtime.now())
           return runner
         },
       }
       const response = await handler(call)
-      await world.journal.flush()
-      world.faults.spoil(subject)
+      await runtime.journal.flush()
+      runtime.faults.spoil(subject)
       return response
     })
   }

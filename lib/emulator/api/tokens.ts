@@ -1,14 +1,17 @@
-// Who may call: organization tokens, and deploy tokens that are good for one app (fly.md §1.2).
+// Checks the Authorization header: organization tokens, and deploy tokens that are good for one app (docs/facts/fly.md §1.2).
 
 import type { Cloud } from '../apps/cloud.ts'
 import { FlyError } from '../shared/fly-error.ts'
 
+/** What a route needs: a token of its own app, any valid token, or a token of the organization. */
+export type Scope = { app: string } | 'any' | 'organization'
+
 export type Tokens = {
   /**
    * The token of an Authorization header, without its schemes: `Bearer x`, `FlyV1 x` and `Bearer FlyV1 x` are the same.
-   * @throws FlyError 401 for none or a wrong one, 403 for a deploy token outside its app
+   * @throws FlyError 401 for a missing or wrong token, 403 for a deploy token outside its app
    */
-  authenticate(header: string | undefined, app: string, cloud: Cloud): string
+  authenticate(header: string | undefined, scope: Scope, cloud: Cloud): string
   /** A stable name for the holder of a token. */
   ownerOf(token: string): string
 }
@@ -17,7 +20,7 @@ export type Tokens = {
 export function createTokens(accepted: string[] | undefined): Tokens {
   const owners = new Map<string, string>()
   return {
-    authenticate(header, app, cloud) {
+    authenticate(header, scope, cloud) {
       const token = (header ?? '')
         .trim()
         .replace(/^((bearer|flyv1)\s+)+/i, '')
@@ -25,7 +28,8 @@ export function createTokens(accepted: string[] | undefined): Tokens {
       if (token === '') throw invalidToken()
       const limitedTo = cloud.apps().find(({ deployTokens }) => deployTokens.includes(token))
       if (limitedTo !== undefined) {
-        if (limitedTo.name !== app) throw new FlyError(403, 'Authorize: token is not authorized for this app')
+        const isInScope = scope === 'any' || (typeof scope === 'object' && scope.app === limitedTo.name)
+        if (!isInScope) throw new FlyError(403, 'unauthorized')
         return token
       }
       if (accepted !== undefined && !accepted.includes(token)) throw invalidToken()

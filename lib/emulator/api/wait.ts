@@ -2,7 +2,7 @@
 
 import { FlyError } from '../shared/fly-error.ts'
 import type { MachineRunner } from '../machines/machine-runner.ts'
-import type { World } from '../machines/context.ts'
+import type { Runtime } from '../machines/runtime.ts'
 
 type WaitQuery = {
   states: string[]
@@ -41,7 +41,7 @@ export function parseWaitQuery(query: URLSearchParams): WaitQuery {
 
 /** @throws FlyError 408 when the time is over, 404 when the machine never had that version, 503 on closing */
 export async function waitForState(
-  world: World,
+  runtime: Runtime,
   runner: MachineRunner,
   query: WaitQuery,
   gone: AbortSignal,
@@ -71,14 +71,17 @@ export async function waitForState(
     if (reached()) return resolve()
     closers.push(runner.onChange(look))
     closers.push(
-      world.after(query.timeoutSeconds * 1000, () => settle(() => reject(notReached(query.states, state())))),
+      runtime.after(query.timeoutSeconds * 1000, () =>
+        settle(() => reject(notReached(query.states, state()))),
+      ),
     )
-    for (const signal of [gone, world.closing]) {
+    for (const signal of [gone, runtime.closing]) {
       signal.addEventListener('abort', onGone, { once: true })
       closers.push(() => signal.removeEventListener('abort', onGone))
     }
-    if (world.closing.aborted || gone.aborted) onGone()
+    if (runtime.closing.aborted || gone.aborted) onGone()
   })
+  if (runtime.faults.bareWait(record)) return { ok: true }
   return { ok: true, state: state(), event_id: newest(), version: query.version ?? record.version }
 }
 

@@ -1,12 +1,16 @@
-// An app's secrets (fly.md §2.8): who has which value since when, and what a machine's guest gets of them at each boot.
+// An app's secrets and their versions (docs/facts/fly.md §2.8). Hosts may get a new version late, so earlier versions are kept
+// for a while.
 
-import type { MachineConfig } from '../config/machine-config.ts'
-import type { AppRecord, SecretRecord } from '../store/records.ts'
+import { toHex } from '../shared/ids.ts'
+import type { AppRecord, SecretRecord, SecretsVersion } from '../store/records.ts'
+
+/** Earlier versions kept for each app. */
+const KEPT_VERSIONS = 5
 
 export const secretsOf = (app: AppRecord | undefined): Record<string, SecretRecord> => app?.secrets ?? {}
 export const secretsVersionOf = (app: AppRecord): number => app.secretsVersion ?? 0
 
-/** Sets and, with null, removes. @returns the new version */
+/** Sets secrets, and removes those whose value is null. @returns the new version */
 export async function changeSecrets(
   app: AppRecord,
   changes: Record<string, string | null>,
@@ -21,39 +25,36 @@ export async function changeSecrets(
     const createdAt = secretsOf(app)[name]?.createdAt ?? now
     changed[name] = { value, digest: await digestOf(value), createdAt, updatedAt: now }
   }
+  app.earlierSecrets = [newestVersion(app), ...(app.earlierSecrets ?? [])].slice(0, KEPT_VERSIONS)
   app.secrets = Object.fromEntries(
     Object.entries({ ...app.secrets, ...changed }).filter(
       (entry): entry is [string, SecretRecord] => entry[1] !== undefined,
     ),
   )
   app.secretsVersion = secretsVersionOf(app) + 1
+  app.secretsChangedAt = now
   return app.secretsVersion
 }
 
-/** Tells values apart without saying them. Fly's own way of making one is not known. */
-async function digestOf(value: string): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(value)))
-  return Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
+const newestVersion = (app: AppRecord): SecretsVersion => ({
+  version: secretsVersionOf(app),
+  secrets: secretsOf(app),
+  changedAt: app.secretsChangedAt ?? 0,
+})
 
 /**
- * The variables that a guest gets: those its process names or, where it names none, all of the app, unless it shuts them out
- * (the OpenAPI document, fly.MachineProcess). A named one that does not exist is left out.
+ * The newest version that the hosts have.
+ * @param lagMs how long a change takes to reach them
  */
-export function secretEnv(
-  config: MachineConfig,
-  secrets: Record<string, SecretRecord>,
-): Record<string, string> {
-  const [process] = config.processes ?? []
-  const named = process?.secrets ?? []
-  if (named.length === 0) {
-    if (process?.ignore_app_secrets === true) return {}
-    return Object.fromEntries(Object.entries(secrets).map(([name, { value }]) => [name, value]))
-  }
-  return Object.fromEntries(
-    named.flatMap(({ env_var, name }) => {
-      const secret = secrets[name ?? env_var]
-      return secret === undefined ? [] : [[env_var, secret.value]]
-    }),
-  )
+export function availableSecrets(app: AppRecord, now: number, lagMs: number): SecretsVersion {
+  const newest = newestVersion(app)
+  if (lagMs === 0) return newest
+  const arrived = [newest, ...(app.earlierSecrets ?? [])].find(({ changedAt }) => changedAt <= now - lagMs)
+  return arrived ?? { version: 0, secrets: {}, changedAt: 0 }
+}
+
+/** Tells values apart without revealing them. How Fly computes its digest is not known. */
+async function digestOf(value: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(value))
+  return toHex(new Uint8Array(hash).subarray(0, 8))
 }

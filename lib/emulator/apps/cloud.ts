@@ -1,11 +1,11 @@
 // The organization's apps and machines: who is called what, who belongs where, and which names are taken.
 
-import { secretsOf } from './app-secrets.ts'
+import { availableSecrets } from './app-secrets.ts'
 import { FlyError } from '../shared/fly-error.ts'
-import { appId, publicIp } from '../shared/ids.ts'
+import { appId, leaseNonce } from '../shared/ids.ts'
 import { MachineRunner } from '../machines/machine-runner.ts'
-import type { AppRecord, IpRecord, MachineRecord } from '../store/records.ts'
-import type { World } from '../machines/context.ts'
+import type { AppRecord, MachineRecord, SecretRecord } from '../store/records.ts'
+import type { Runtime } from '../machines/runtime.ts'
 
 /** Machines booted at a time after the emulator came back. */
 const RECOVERIES_AT_ONCE = 2
@@ -13,7 +13,7 @@ const RECOVERIES_AT_ONCE = 2
 const DESTROYED_KEPT_MS = 7 * 24 * 3_600_000
 
 export type Cloud = {
-  world: World
+  runtime: Runtime
   /** @throws FlyError 422 `name_taken` or for a name that is none */
   createApp: (name: string, network?: string) => AppRecord
   findApp: (name: string) => AppRecord | undefined
@@ -22,10 +22,10 @@ export type Cloud = {
   apps: () => AppRecord[]
   /** Destroys the app's machines, then forgets the app. Settles when it is gone. */
   deleteApp: (app: AppRecord) => Promise<void>
-  addIp(
-    app: AppRecord,
-    ip: { type: string; region?: string; network?: string; serviceName?: string },
-  ): IpRecord
+  /** Whether an app of this name could be created: names are unique among all organizations. */
+  isNameFree: (name: string) => boolean
+  /** A token that is good for this app only, with its scheme: `FlyV1 …`. */
+  createDeployToken: (app: AppRecord) => string
   addMachine: (record: MachineRecord) => MachineRunner
   /** @throws FlyError 404 */
   getMachine: (app: AppRecord, id: string) => MachineRunner
@@ -38,18 +38,23 @@ export type Cloud = {
 }
 
 export function createCloud(
-  world: World,
+  runtime: Runtime,
   loaded: { apps: AppRecord[]; machines: MachineRecord[] },
   foreignApps: string[],
 ): Cloud {
   const apps = new Map(loaded.apps.map((app) => [app.name, app]))
+  function bootSecrets(name: string): Record<string, SecretRecord> {
+    const app = apps.get(name)
+    if (app === undefined) return {}
+    return availableSecrets(app, runtime.now(), runtime.faults.secretsLag(name)).secrets
+  }
   const runnerOf = (record: MachineRecord) =>
-    new MachineRunner(world, record, () => secretsOf(apps.get(record.app)))
+    new MachineRunner(runtime, record, () => bootSecrets(record.app))
   const byAge = (a: { createdAt: number; id: string }, b: typeof a): number =>
     a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
   const isForgotten = (record: MachineRecord): boolean =>
-    record.state === 'destroyed' && world.now() - record.updatedAt > DESTROYED_KEPT_MS
-  for (const record of loaded.machines.filter(isForgotten)) world.journal.machineRemoved(record.id)
+    record.state === 'destroyed' && runtime.now() - record.updatedAt > DESTROYED_KEPT_MS
+  for (const record of loaded.machines.filter(isForgotten)) runtime.journal.machineRemoved(record.id)
   const machines = new Map(
     loaded.machines
       .filter((record) => !isForgotten(record))
@@ -61,16 +66,18 @@ export function createCloud(
   const machinesOf = (app: AppRecord): MachineRunner[] =>
     allMachines().filter(({ record }) => record.appId === app.id)
 
+  const isNameFree = (name: string): boolean => !apps.has(name) && !foreignApps.includes(name)
+
   async function deleteApp(app: AppRecord): Promise<void> {
     app.deleting = true
-    world.journal.app(app)
+    runtime.journal.app(app)
     await Promise.all(machinesOf(app).map((runner) => runner.destroy('user')))
     apps.delete(app.name)
-    world.journal.appRemoved(app.name)
+    runtime.journal.appRemoved(app.name)
   }
 
   return {
-    world,
+    runtime,
     createApp(name, network) {
       if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
         throw new FlyError(
@@ -78,7 +85,7 @@ export function createCloud(
           'Validation failed: Name may only contain numbers, lowercase letters and dashes',
         )
       }
-      if (apps.has(name) || foreignApps.includes(name)) {
+      if (!isNameFree(name)) {
         throw new FlyError(422, 'Validation failed: Name has already been taken', { code: 'name_taken' })
       }
       const app: AppRecord = {
@@ -86,13 +93,13 @@ export function createCloud(
         numericId: 1000 + apps.size,
         name,
         network: network ?? 'default',
-        createdAt: world.now(),
+        createdAt: runtime.now(),
         ips: [],
         deployTokens: [],
         deleting: false,
       }
       apps.set(name, app)
-      world.journal.app(app)
+      runtime.journal.app(app)
       return app
     },
     findApp: (name) => apps.get(name),
@@ -104,20 +111,12 @@ export function createCloud(
     },
     apps: () => [...apps.values()].toSorted(byAge),
     deleteApp,
-    addIp(app, { type, region, network, serviceName }) {
-      const shared = type === 'shared_v4'
-      const ip: IpRecord = {
-        ip: publicIp(type, shared),
-        type,
-        region: region ?? 'global',
-        shared,
-        createdAt: world.now(),
-        ...(network === undefined ? {} : { network }),
-        ...(serviceName === undefined ? {} : { serviceName }),
-      }
-      app.ips.push(ip)
-      world.journal.app(app)
-      return ip
+    isNameFree,
+    createDeployToken(app) {
+      const token = `fm2_emulated_${leaseNonce()}${leaseNonce()}`
+      app.deployTokens.push(token)
+      runtime.journal.app(app)
+      return `FlyV1 ${token}`
     },
     addMachine(record) {
       const runner = runnerOf(record)
@@ -129,7 +128,7 @@ export function createCloud(
       if (
         runner === undefined ||
         runner.record.appId !== app.id ||
-        world.faults.hiddenFromGets(runner.record)
+        runtime.faults.hiddenFromGets(runner.record)
       ) {
         throw new FlyError(404, 'machine not found')
       }

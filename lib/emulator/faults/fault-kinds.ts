@@ -55,12 +55,19 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('boot-crash'), app, machine, times, exitCode: z.int().default(1) }),
   /** Strikes once, now: the running program is killed for want of memory. */
   z.strictObject({ kind: z.literal('out-of-memory'), machine: z.string() }),
-  /** The machine boots and runs, but nothing listens on its ports. */
-  z.strictObject({ kind: z.literal('deaf'), app, machine }),
+  /** The machine boots and runs, but its ports are closed. */
+  z.strictObject({ kind: z.literal('port-closed'), app, machine }),
   /** A machine is missing from lists for this many milliseconds after it was created. */
   z.strictObject({ kind: z.literal('stale-list'), app, machine, ms: z.number().nonnegative() }),
   /** Everything that names a machine answers 404 for this many milliseconds after it was created. */
   z.strictObject({ kind: z.literal('late-get'), app, machine, ms: z.number().nonnegative() }),
+  /**
+   * A change of an app's secrets takes this many milliseconds to reach the hosts: until then a `min_secrets_version` that asks
+   * for it is refused with 412, and machines boot with the values from before.
+   */
+  z.strictObject({ kind: z.literal('secrets-lag'), app, ms: z.number().nonnegative() }),
+  /** `wait` answers `{"ok": true}` as documented. Without the fault it adds state, event and version, as Fly does today. */
+  z.strictObject({ kind: z.literal('bare-wait'), app, machine }),
   /** Switches rate limits on or off whatever the emulator was created with; the newest such fault counts. */
   z.strictObject({ kind: z.literal('rate-limits'), on: z.boolean() }),
 ])

@@ -4,6 +4,8 @@
 import { ConnectionLost } from '../shared/connection-lost.ts'
 import { faultSchema } from './fault-kinds.ts'
 import type { Fault, FaultInput, FaultKind } from './fault-kinds.ts'
+import { capacityError, textForStatus } from './fault-errors.ts'
+import { seededRandom } from './seeded-random.ts'
 import { FlyError } from '../shared/fly-error.ts'
 import type { MachineRecord } from '../store/records.ts'
 
@@ -44,9 +46,13 @@ export type FaultQueries = {
   hostUnreachable(machine: MachineRecord): boolean
   /** The exit code to die with, or undefined to boot well. */
   bootCrash(machine: MachineRecord): number | undefined
-  deaf(machine: MachineRecord): boolean
+  portClosed(machine: MachineRecord): boolean
   hiddenFromLists(machine: MachineRecord): boolean
   hiddenFromGets(machine: MachineRecord): boolean
+  /** How long the secrets of an app take to reach the hosts, in milliseconds. */
+  secretsLag(app: string): number
+  /** Whether `wait` answers with `{"ok": true}` only. */
+  bareWait(machine: MachineRecord): boolean
   /** Whether rate limits are switched by a fault; undefined leaves it to the emulator's option. */
   rateLimits(): boolean | undefined
 }
@@ -63,8 +69,8 @@ export function createFaults(options: Options): Faults & FaultQueries {
   const ofKind = <K extends FaultKind>(kind: K): (Extract<Fault, { kind: K }> & { id: string })[] =>
     active.filter((fault): fault is Extract<Fault, { kind: K }> & { id: string } => fault.kind === kind)
 
-  /** Counts one strike, and drops the fault when that was its last. */
-  function strike(fault: { id: string; times?: number | undefined }): void {
+  /** Counts one use, and drops the fault when that was its last. */
+  function use(fault: { id: string; times?: number | undefined }): void {
     if (fault.times === undefined) return
     fault.times -= 1
     if (fault.times <= 0) active = active.filter((other) => other.id !== fault.id)
@@ -112,27 +118,29 @@ export function createFaults(options: Options): Faults & FaultQueries {
 
     latency(call) {
       return findFor('latency', call).reduce((total, fault) => {
-        strike(fault)
+        use(fault)
         return total + fault.ms
       }, 0)
     },
     refuse(call) {
       for (const fault of findFor('answer', call)) {
         if (fault.probability !== undefined && random() >= fault.probability) continue
-        strike(fault)
-        throw new FlyError(fault.status, fault.body ?? textFor(fault.status))
+        use(fault)
+        throw new FlyError(fault.status, fault.body ?? textForStatus(fault.status))
       }
     },
     spoil(call) {
       const [lost] = findFor('lose-reply', call)
       if (lost !== undefined) {
-        strike(lost)
+        use(lost)
         throw new ConnectionLost('fetch failed: the connection was lost before the reply')
       }
       const [ambiguous] = findFor('ambiguous', call)
       if (ambiguous === undefined) return
-      strike(ambiguous)
-      throw new FlyError(ambiguous.status, textFor(ambiguous.status), { empty: ambiguous.status === 408 })
+      use(ambiguous)
+      throw new FlyError(ambiguous.status, textForStatus(ambiguous.status), {
+        empty: ambiguous.status === 408,
+      })
     },
     noRoom(region, on, organization) {
       const fault = ofKind('capacity').find(
@@ -140,66 +148,27 @@ export function createFaults(options: Options): Faults & FaultQueries {
           (one.region === undefined || one.region === region) && (on === 'create' || one.as === 'host'),
       )
       if (fault === undefined) return undefined
-      strike(fault)
+      use(fault)
       return capacityError(fault.as, region, organization)
     },
     hostUnreachable: (record) => ofKind('host-unreachable').some((fault) => isOn(fault, record)),
     bootCrash(record) {
       const fault = ofKind('boot-crash').find((one) => isOn(one, record))
       if (fault === undefined) return undefined
-      strike(fault)
+      use(fault)
       return fault.exitCode
     },
-    deaf: (record) => ofKind('deaf').some((fault) => isOn(fault, record)),
+    portClosed: (record) => ofKind('port-closed').some((fault) => isOn(fault, record)),
     hiddenFromLists: (record) => isYoung('stale-list', record),
     hiddenFromGets: (record) => isYoung('late-get', record),
+    secretsLag: (app) =>
+      Math.max(
+        0,
+        ...ofKind('secrets-lag')
+          .filter((fault) => fault.app === undefined || fault.app === app)
+          .map(({ ms }) => ms),
+      ),
+    bareWait: (record) => ofKind('bare-wait').some((fault) => isOn(fault, record)),
     rateLimits: () => ofKind('rate-limits').at(-1)?.on,
-  }
-}
-
-/** The refusals of fly.md §8.3, with Fly's texts. */
-function capacityError(
-  as: Extract<Fault, { kind: 'capacity' }>['as'],
-  region: string,
-  organization: string,
-): FlyError {
-  switch (as) {
-    case 'region':
-      return new FlyError(422, `could not find a candidate host in region ${region}`, {
-        code: 'insufficient_capacity',
-      })
-    case 'region-aborted':
-      return new FlyError(409, 'aborted: no capacity')
-    case 'volume':
-      return new FlyError(412, 'insufficient resources to create new machine with existing volume', {
-        code: 'volume_placement_capacity',
-      })
-    case 'host':
-      return new FlyError(
-        409,
-        'aborted: could not reserve resource for machine: insufficient memory available to fulfill request',
-      )
-    case 'quota':
-      return new FlyError(
-        403,
-        `organization "${organization}" is using 51200 MB of memory in ${region} which is over the allowed quota. please consider other regions`,
-      )
-  }
-}
-
-function textFor(status: number): string {
-  if (status === 429) return 'rate limit exceeded'
-  if (status === 408) return 'deadline_exceeded: request to the host timed out'
-  return status >= 500 ? 'unknown: internal error' : 'refused by a fault'
-}
-
-/** mulberry32: small, and the same numbers for the same seed. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
   }
 }

@@ -1,5 +1,5 @@
 // Runs guests inside this process, from a table of images and programs. For tests: nothing is spawned, no socket is
-// opened, and a machine's world (files, ports, outgoing fetch) is only what this file hands to the program.
+// opened, and a machine's runtime (files, ports, outgoing fetch) is only what this file hands to the program.
 
 import { ConnectionRefused } from './host.ts'
 import type { BootSpec, Guest, GuestExit, GuestMachine, Host, Program } from './host.ts'

@@ -1,11 +1,11 @@
-// What a machine's guest is booted with: its config's env and files, its app's secrets, and the environment Fly gives it
-// (fly.md §5). A secret wins over env of its name (fly.md §4.2).
+// What a machine's guest is booted with: the env and files of its config, the secrets of its app, and the variables that Fly sets
+// (docs/facts/fly.md §5). A secret wins over an env variable of the same name (docs/facts/fly.md §4.2).
 
-import { secretEnv } from '../apps/app-secrets.ts'
+import type { MachineConfig } from '../config/machine-config.ts'
 import type { BootSpec } from '../guests/host.ts'
 import type { MachineRecord, SecretRecord } from '../store/records.ts'
 
-/** Built anew for every boot: files are rewritten at each one, and secrets are as they are then. */
+/** Built for every boot: files are written again, and secrets are those of that time. */
 export function bootSpec(record: MachineRecord, secrets: Record<string, SecretRecord>): BootSpec {
   const { config } = record
   return {
@@ -30,14 +30,33 @@ export function bootSpec(record: MachineRecord, secrets: Record<string, SecretRe
       FLY_VM_MEMORY_MB: String(config.guest.memory_mb),
     },
     files: (config.files ?? []).flatMap((file) => {
-      // A secret that is a file is base64 by itself (fly.md §4.2).
+      // The value of a secret that is used as a file is base64 itself (docs/facts/fly.md §4.2).
       const base64 = file.secret_name === undefined ? file.raw_value : secrets[file.secret_name]?.value
       return base64 === undefined ? [] : [{ path: file.guest_path, contents: bytesOf(base64) }]
     }),
   }
 }
 
-/** Nothing of a value that is not base64: what Fly does then is not known. */
+/**
+ * The secrets that a guest gets as variables: those that its process names; or, when it names none, all secrets of the app unless
+ * `ignore_app_secrets` is set (fly.MachineProcess in the OpenAPI document). A named secret that does not exist is left out.
+ */
+function secretEnv(config: MachineConfig, secrets: Record<string, SecretRecord>): Record<string, string> {
+  const [process] = config.processes ?? []
+  const named = process?.secrets ?? []
+  if (named.length === 0) {
+    if (process?.ignore_app_secrets === true) return {}
+    return Object.fromEntries(Object.entries(secrets).map(([name, { value }]) => [name, value]))
+  }
+  return Object.fromEntries(
+    named.flatMap(({ env_var, name }) => {
+      const secret = secrets[name ?? env_var]
+      return secret === undefined ? [] : [[env_var, secret.value]]
+    }),
+  )
+}
+
+/** Empty for a value that is not base64: what Fly does then is not known. */
 function bytesOf(base64: string): Uint8Array {
   try {
     return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))

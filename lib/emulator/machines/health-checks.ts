@@ -5,7 +5,7 @@ import type { Guest } from '../guests/host.ts'
 import type { Check, MachineConfig } from '../config/machine-config.ts'
 import type { CheckResult, MachineRecord } from '../store/records.ts'
 import { isReachable } from '../guests/is-reachable.ts'
-import type { World } from './context.ts'
+import type { Runtime } from './runtime.ts'
 
 type NamedCheck = { name: string; check: Check; port: number; affectsRouting: boolean }
 
@@ -47,7 +47,7 @@ export const failsRouting = (record: MachineRecord): boolean =>
  * @returns a function that ends them
  */
 export function runChecks(
-  world: World,
+  runtime: Runtime,
   record: MachineRecord,
   guest: Guest,
   onChange: () => void,
@@ -57,7 +57,7 @@ export function runChecks(
     const interval = milliseconds(named.check.interval, DEFAULT_INTERVAL)
     const again = async (): Promise<void> => {
       if (ended.signal.aborted) return
-      const result = await probe(world, record, guest, named, ended.signal)
+      const result = await probe(runtime, record, guest, named, ended.signal)
       if (ended.signal.aborted) return
       const { checks } = record
       const index = checks.findIndex((one) => one.name === named.name)
@@ -66,14 +66,15 @@ export function runChecks(
       const kept: CheckResult = {
         name: named.name,
         ...result,
-        updated_at: before === undefined || changed ? new Date(world.now()).toISOString() : before.updated_at,
+        updated_at:
+          before === undefined || changed ? new Date(runtime.now()).toISOString() : before.updated_at,
       }
       if (index === -1) checks.push(kept)
       else checks[index] = kept
       if (changed) onChange()
-      world.after(interval, () => void again())
+      runtime.after(interval, () => void again())
     }
-    world.after(milliseconds(named.check.grace_period, 0), () => void again())
+    runtime.after(milliseconds(named.check.grace_period, 0), () => void again())
   }
   return () => ended.abort()
 }
@@ -82,18 +83,18 @@ const milliseconds = (value: string | number | undefined, otherwise: number): nu
   (value === undefined ? undefined : parseDuration(value)) ?? otherwise
 
 async function probe(
-  world: World,
+  runtime: Runtime,
   record: MachineRecord,
   guest: Guest,
   { check, port }: NamedCheck,
   ended: AbortSignal,
 ): Promise<Pick<CheckResult, 'status' | 'output'>> {
-  if (world.faults.deaf(record) || !isReachable(guest, port)) {
+  if (runtime.faults.portClosed(record) || !isReachable(guest, port)) {
     return { status: 'critical', output: `dial tcp ${record.privateIp}:${port}: connect: connection refused` }
   }
   if (check.type !== 'http') return { status: 'passing', output: 'Success' }
   const timeout = new AbortController()
-  const cancel = world.after(milliseconds(check.timeout, DEFAULT_TIMEOUT), () => timeout.abort())
+  const cancel = runtime.after(milliseconds(check.timeout, DEFAULT_TIMEOUT), () => timeout.abort())
   const signal = AbortSignal.any([timeout.signal, ended])
   try {
     const headers = new Headers()

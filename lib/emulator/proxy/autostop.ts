@@ -10,15 +10,15 @@ import { stopOptions } from '../config/stop-options.ts'
 
 /** Goes on until the emulator closes. */
 export function startAutostop(cloud: Cloud): void {
-  const { world } = cloud
+  const { runtime } = cloud
   const look = (): void => {
     for (const app of cloud.apps()) stopIdle(cloud, app)
-    world.after(world.timings.autostopMs / 4, look)
+    runtime.after(runtime.timings.autostopMs / 4, look)
   }
-  world.after(world.timings.autostopMs / 4, look)
+  runtime.after(runtime.timings.autostopMs / 4, look)
 }
 
-function stopIdle({ world, machinesOf }: Cloud, app: AppRecord): void {
+function stopIdle({ runtime, machinesOf }: Cloud, app: AppRecord): void {
   const machines = machinesOf(app).filter(({ state }) => state === 'started')
   const primary = machines[0]?.record.config.env?.PRIMARY_REGION ?? machines[0]?.record.region
   for (const region of new Set(machines.map(({ record }) => record.region))) {
@@ -27,8 +27,8 @@ function stopIdle({ world, machinesOf }: Cloud, app: AppRecord): void {
       (runner) =>
         autostopOf(runner) !== undefined &&
         runner.inFlight === 0 &&
-        world.now() - runner.lastActive >= world.timings.autostopMs &&
-        currentLease(runner.record, world.now()) === undefined,
+        runtime.now() - runner.lastActive >= runtime.timings.autostopMs &&
+        currentLease(runner.record, runtime.now()) === undefined,
     )
     if (idle === undefined) continue
     const keep = region === primary ? mostWanted(idle) : 0

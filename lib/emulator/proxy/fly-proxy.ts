@@ -12,7 +12,7 @@ import { forwardedRequest, returnedResponse } from './headers.ts'
 import { watchIdle } from './idle-timeout.ts'
 import { isReachable } from '../guests/is-reachable.ts'
 import type { AppRecord } from '../store/records.ts'
-import type { World } from '../machines/context.ts'
+import type { Runtime } from '../machines/runtime.ts'
 
 /** How often a held request looks again, in milliseconds, when nothing tells it to. */
 const LOOK_AGAIN_MS = 50
@@ -21,29 +21,29 @@ export function createFlyProxy(
   cloud: Cloud,
   defaultApp: string | undefined,
 ): (request: Request) => Promise<Response> {
-  const { world } = cloud
+  const { runtime } = cloud
 
   return async (request) => {
     const url = new URL(request.url)
     const host = request.headers.get('host') ?? url.host
-    const requestId = `${world.ulid()}-${world.regions[0] ?? 'iad'}`
+    const requestId = `${runtime.ulid()}-${runtime.regions[0] ?? 'iad'}`
     const forced = request.headers.get('fly-force-instance-id')
     // Where there are no names, the machine that is asked for says which app is meant.
     const meant = cloud.allMachines().find(({ record }) => record.id === forced)?.record.app ?? defaultApp
     const name = appNameOf(host, meant)
     const app = name === undefined ? undefined : cloud.findApp(name)
     if (app === undefined || !hasAddress(app, host)) {
-      world.log(
+      runtime.log(
         `proxy: ${host} has no DNS record: ${app === undefined ? 'no such app' : 'the app has no IP address of that kind'}`,
       )
       throw new ConnectionLost(`fetch failed: getaddrinfo ENOTFOUND ${host}`)
     }
     if (isFlycast(host) && url.protocol === 'https:') {
-      world.log(`proxy: ${host} speaks no TLS: flycast is HTTP only`)
+      runtime.log(`proxy: ${host} speaks no TLS: flycast is HTTP only`)
       throw new ConnectionLost(`fetch failed: no certificate for ${host}`)
     }
     const refuse = (status: number, why: string): Response => {
-      world.log(`proxy: ${status} for ${request.method} ${host}${url.pathname}: ${why}`)
+      runtime.log(`proxy: ${status} for ${request.method} ${host}${url.pathname}: ${why}`)
       return returnedResponse(new Response(null, { status }), requestId, undefined)
     }
     const subject = {
@@ -51,10 +51,10 @@ export function createFlyProxy(
       app: app.name,
       machine: request.headers.get('fly-force-instance-id') ?? undefined,
     }
-    const latency = world.faults.latency(subject)
-    if (latency > 0) await world.pause(latency)
+    const latency = runtime.faults.latency(subject)
+    if (latency > 0) await runtime.pause(latency)
     try {
-      world.faults.refuse(subject)
+      runtime.faults.refuse(subject)
     } catch (error) {
       if (error instanceof FlyError) return refuse(error.httpStatus, 'a fault')
       throw error
@@ -80,30 +80,30 @@ async function serve(
   request: Request,
   serving: Serving,
 ): Promise<Response> {
-  const { world } = cloud
-  const deadline = performance.now() + world.timings.proxyPatienceMs
+  const { runtime } = cloud
+  const deadline = performance.now() + runtime.timings.proxyTimeoutMs
   let failure = { status: 503, why: 'no candidate' }
   while (true) {
     if (request.signal.aborted) throw request.signal.reason
-    if (world.closing.aborted) return serving.refuse(503, 'the proxy is closing')
+    if (runtime.closing.aborted) return serving.refuse(503, 'the proxy is closing')
     const choice = chooseMachine(cloud, app, number, request.headers)
     if (choice.kind === 'refuse') return serving.refuse(503, choice.why)
     if (choice.kind === 'send') {
-      const answer = await forward(world, choice, number, request, serving)
+      const answer = await forward(runtime, choice, number, request, serving)
       if (answer instanceof Response) return answer
       failure = { status: 502, why: answer.why }
       if (!answer.mayTryAgain) return serving.refuse(502, failure.why)
     } else {
-      failure = { status: 503, why: choice.why }
+      failure = { status: choice.kind === 'none' ? 502 : 503, why: choice.why }
     }
     if (performance.now() >= deadline) return serving.refuse(failure.status, failure.why)
-    await world.pause(LOOK_AGAIN_MS)
+    await runtime.pause(LOOK_AGAIN_MS)
   }
 }
 
 /** One attempt. Nothing was delivered when it may be tried again. */
 async function forward(
-  world: World,
+  runtime: Runtime,
   { runner, service, port }: Candidate,
   number: number,
   request: Request,
@@ -111,18 +111,18 @@ async function forward(
 ): Promise<Response | { why: string; mayTryAgain: boolean }> {
   const { guest, record } = runner
   const internal = service.internal_port
-  if (world.faults.hostUnreachable(record))
+  if (runtime.faults.hostUnreachable(record))
     return { why: 'PC05: the host does not answer', mayTryAgain: true }
-  if (guest === undefined || world.faults.deaf(record) || !isReachable(guest, internal)) {
+  if (guest === undefined || runtime.faults.portClosed(record) || !isReachable(guest, internal)) {
     return { why: `PC01: connection refused on port ${internal}`, mayTryAgain: true }
   }
-  const release = occupy(world, runner)
-  const idle = watchIdle(world, (port.http_options?.idle_timeout ?? 60) * 1000, request.signal)
+  const release = occupy(runner)
+  const idle = watchIdle(runtime, (port.http_options?.idle_timeout ?? 60) * 1000, request.signal)
   try {
     const outgoing = forwardedRequest(request, {
       host,
       record,
-      edge: world.regions[0] ?? record.region,
+      edge: runtime.regions[0] ?? record.region,
       number,
       idle,
     })
@@ -145,14 +145,14 @@ async function forward(
 }
 
 /** Counts a request against the machine until the returned function is called. */
-function occupy(world: World, runner: MachineRunner): () => void {
+function occupy(runner: MachineRunner): () => void {
   runner.inFlight++
   let held = true
   return () => {
     if (!held) return
     held = false
     runner.inFlight--
-    runner.lastActive = world.now()
+    runner.requestEnded()
   }
 }
 

@@ -1,6 +1,6 @@
 // The Fly Proxy's idle timeout (fly.md §7.5): an exchange on which no byte moves either way for so long is cut.
 
-import type { World } from '../machines/context.ts'
+import type { Runtime } from '../machines/runtime.ts'
 
 export type IdleWatch = {
   /** Aborts when the client goes away or nothing has moved for too long. */
@@ -14,14 +14,14 @@ export type IdleWatch = {
   end(): void
 }
 
-export function watchIdle(world: World, timeoutMs: number, client: AbortSignal): IdleWatch {
+export function watchIdle(runtime: Runtime, timeoutMs: number, client: AbortSignal): IdleWatch {
   const idle = new AbortController()
   const signal = AbortSignal.any([idle.signal, client])
   let cancel: () => void = () => undefined
 
   const touch = (): void => {
     cancel()
-    cancel = world.after(timeoutMs, () => idle.abort(new TypeError('the connection was idle for too long')))
+    cancel = runtime.after(timeoutMs, () => idle.abort(new TypeError('the connection was idle for too long')))
   }
   const end = (): void => cancel()
 

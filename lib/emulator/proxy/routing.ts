@@ -11,8 +11,10 @@ export type Candidate = { runner: MachineRunner; service: Service; port: Service
 
 export type Choice =
   | ({ kind: 'send' } & Candidate)
-  /** Nobody now, but somebody may be soon: asked to boot, booting, or full. */
+  /** No machine can take the request now, but one may soon: it boots, was asked to start, or is full. */
   | { kind: 'hold'; why: string }
+  /** No machine is a candidate. The proxy looks again until its time is over. */
+  | { kind: 'none'; why: string }
   | { kind: 'refuse'; why: string }
 
 /** The app a Host header names. On a bare loopback address, where there are no names, the default app. */
@@ -62,7 +64,7 @@ export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, head
     .filter((candidate) => candidate !== undefined)
     // A forced request never goes to another machine.
     .filter(({ runner }) => forced === null || runner.record.id === forced)
-  if (registered.length === 0) return { kind: 'refuse', why: 'no machine is registered for this request' }
+  if (registered.length === 0) return { kind: 'none', why: 'no machine is registered for this request' }
 
   const started = registered.filter(({ runner }) => runner.state === 'started')
   const healthy = started.filter(({ runner }) => !failsRouting(runner.record))
@@ -81,16 +83,16 @@ export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, head
   )
   const wakeable = sleeping.filter(mayAutostart)
   // PM01: the start would be refused, as any write is.
-  const unleased = wakeable.find(({ runner }) => currentLease(runner.record, cloud.world.now()) === undefined)
+  const unleased = wakeable.find(
+    ({ runner }) => currentLease(runner.record, cloud.runtime.now()) === undefined,
+  )
   if (unleased !== undefined && started.length === 0) {
     unleased.runner.start('proxy')
     return { kind: 'hold', why: `machine ${unleased.runner.record.id} was asked to start` }
   }
   if (started.length > 0) return { kind: 'hold', why: 'machines are full or failing their checks' }
-  return {
-    kind: 'refuse',
-    why: wakeable.length > 0 ? 'machine is leased' : 'could not find a good candidate',
-  }
+  if (wakeable.length > 0) return { kind: 'refuse', why: 'machine is leased' }
+  return { kind: 'none', why: 'could not find a good candidate' }
 }
 
 const mayAutostart = ({ runner, service }: Candidate): boolean =>

@@ -20,8 +20,11 @@ export type Timings = {
   killTimeoutMs: number
   /** How long a machine with `autostop` must be idle. Real: the proxy looks every few minutes. */
   autostopMs: number
-  /** How long the Fly Proxy holds a request for a machine that boots, or whose port is closed, or that is full. */
-  proxyPatienceMs: number
+  /**
+   * How long the Fly Proxy holds a request that no machine takes: none is a candidate, or it boots, its port is closed, or it is
+   * full. Real: 7.5 to 8 s without a candidate.
+   */
+  proxyTimeoutMs: number
 }
 
 export const DEFAULT_TIMINGS: Timings = {
@@ -35,5 +38,5 @@ export const DEFAULT_TIMINGS: Timings = {
   restartMs: 500,
   killTimeoutMs: 5000,
   autostopMs: 300_000,
-  proxyPatienceMs: 8000,
+  proxyTimeoutMs: 7700,
 }

@@ -24,7 +24,8 @@ export type EventType = 'launch' | 'start' | 'stop' | 'exit' | 'update' | 'resta
 export type MachineEvent = {
   id: string
   type: EventType
-  status: MachineState
+  /** The resulting state. `pending` comes before the first one. */
+  status: MachineState | 'pending'
   source: EventSource
   /** Milliseconds since 1970. */
   timestamp: number
@@ -103,6 +104,27 @@ export type SecretRecord = {
   updatedAt: number
 }
 
+/** The secrets of an app after one change of them. */
+export type SecretsVersion = {
+  version: number
+  secrets: Record<string, SecretRecord>
+  /** Milliseconds since 1970. */
+  changedAt: number
+}
+
+/** One `fly deploy` of an app. flyctl creates it, and sets its status as the deployment goes on. */
+export type ReleaseRecord = {
+  id: string
+  version: number
+  /** `pending`, `running`, `complete`, `failed` and others, as flyctl names them. */
+  status: string
+  strategy: string
+  image: string
+  /** The app config that was deployed. */
+  definition: unknown
+  createdAt: number
+}
+
 export type AppRecord = {
   id: string
   numericId: number
@@ -116,5 +138,11 @@ export type AppRecord = {
   secrets?: Record<string, SecretRecord>
   /** Grows with every change of them. */
   secretsVersion?: number
+  /** Milliseconds since 1970. */
+  secretsChangedAt?: number
+  /** Newest first. */
+  earlierSecrets?: SecretsVersion[]
+  /** Newest first; absent until there was one. */
+  releases?: ReleaseRecord[]
   deleting: boolean
 }

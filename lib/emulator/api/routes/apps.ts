@@ -2,13 +2,11 @@
 
 import { z } from 'zod'
 import type { Cloud } from '../../apps/cloud.ts'
+import { allocateIp, releaseIp } from '../../apps/ip-addresses.ts'
 import type { Route } from '../route.ts'
 import { FlyError } from '../../shared/fly-error.ts'
-import { leaseNonce } from '../../shared/ids.ts'
 import { pageOf, timeKey } from '../paging.ts'
 import { renderApp, renderIp } from '../render.ts'
-
-const IP_TYPES = ['v4', 'v6', 'shared_v4', 'private_v6', 'egress_v4', 'egress_v6', 'egress_pair']
 
 const createBody = z.looseObject({
   name: z.string().optional(),
@@ -57,12 +55,11 @@ export function addAppRoutes(route: Route): void {
     return new Response(null, { status: 202 })
   })
 
-  route('POST', '/v1/apps/:app/deploy_token', 'app.deploy_token', (call) => {
+  route('POST', '/v1/apps/:app/deploy_token', 'app.deploy_token', async (call) => {
     const app = call.app()
-    const token = `fm2_emulated_${leaseNonce()}${leaseNonce()}`
-    app.deployTokens.push(token)
-    call.cloud.world.journal.app(app)
-    return Response.json({ token: `FlyV1 ${token}` })
+    // Fly decodes the body before anything else, and fails at the end of an empty one.
+    if ((await call.body()) === undefined) throw new FlyError(400, 'EOF')
+    return Response.json({ token: call.cloud.createDeployToken(app) })
   })
 
   route('GET', '/v1/apps/:app/ip_assignments', 'ip.list', (call) =>
@@ -72,39 +69,29 @@ export function addAppRoutes(route: Route): void {
   route('POST', '/v1/apps/:app/ip_assignments', 'ip.create', async (call) => {
     const app = call.app()
     const parsed = ipBody.safeParse(await call.body())
-    const type = parsed.data?.type ?? ''
-    if (!parsed.success || !IP_TYPES.includes(type)) {
-      throw new FlyError(400, `invalid_argument: type must be one of ${IP_TYPES.join(', ')}`)
-    }
-    const { region, network, service_name: serviceName } = parsed.data
-    // An app has one shared address; asking again gives it back.
-    const shared = type === 'shared_v4' ? app.ips.find((ip) => ip.shared) : undefined
-    const ip =
-      shared ??
-      call.cloud.addIp(app, {
-        type,
-        ...(typeof region === 'string' && region !== '' ? { region } : {}),
-        ...(typeof network === 'string' ? { network } : {}),
-        ...(typeof serviceName === 'string' ? { serviceName } : {}),
-      })
+    if (!parsed.success) throw new FlyError(400, 'invalid_argument: type is required')
+    const { type, region, network, service_name: serviceName } = parsed.data
+    const ip = allocateIp(call.cloud, app, {
+      type,
+      // fly-go sends empty strings for what was not asked for.
+      region: region || undefined,
+      network: network || undefined,
+      serviceName: serviceName || undefined,
+    })
     return Response.json(renderIp(ip))
   })
 
   route('DELETE', '/v1/apps/:app/ip_assignments/:ip', 'ip.delete', (call) => {
-    const app = call.app()
-    const index = app.ips.findIndex(({ ip }) => ip === call.param('ip'))
-    if (index === -1) throw new FlyError(404, 'ip not found')
-    app.ips.splice(index, 1)
-    call.cloud.world.journal.app(app)
+    if (!releaseIp(call.cloud, call.app(), call.param('ip'))) throw new FlyError(404, 'ip not found')
     return new Response(null, { status: 204 })
   })
 }
 
 /** @throws FlyError 404 for an organization the caller does not have; `personal` is always one's own */
 export function assertOrganization(cloud: Cloud, slug: string): void {
-  if (slug !== 'personal' && slug !== cloud.world.organization)
+  if (slug !== 'personal' && slug !== cloud.runtime.organization)
     throw new FlyError(404, 'organization not found')
 }
 
 const render = (cloud: Cloud, app: ReturnType<Cloud['getApp']>): Record<string, unknown> =>
-  renderApp(cloud.world, app, cloud.machinesOf(app).filter((runner) => runner.state !== 'destroyed').length)
+  renderApp(cloud.runtime, app, cloud.machinesOf(app).filter((runner) => runner.state !== 'destroyed').length)

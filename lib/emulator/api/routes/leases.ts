@@ -12,7 +12,7 @@ const noLease = (): FlyError => new FlyError(404, 'not_found: lease not found')
 
 export function addLeaseRoutes(route: Route): void {
   route('GET', `${MACHINE}/lease`, 'lease.get', (call) => {
-    const lease = currentLease(call.machine().record, call.cloud.world.now())
+    const lease = currentLease(call.machine().record, call.cloud.runtime.now())
     if (lease === undefined) throw noLease()
     return Response.json(leaseEnvelope(lease))
   })
@@ -21,7 +21,6 @@ export function addLeaseRoutes(route: Route): void {
     const parsed = leaseBody.safeParse((await call.body()) ?? {})
     if (!parsed.success) throw new FlyError(400, 'invalid_argument: ttl must be a whole number of seconds')
     const runner = call.machineToWrite()
-    if (runner.isGone) throw new FlyError(404, 'machine not found')
     const inQuery = call.query.get('ttl')
     // fly-go sends no body but `?ttl=`.
     const ttl = parsed.data.ttl ?? (inQuery === null ? undefined : Number(inQuery))
@@ -30,8 +29,8 @@ export function addLeaseRoutes(route: Route): void {
     }
     const description = parsed.data.description ?? undefined
     const asked = { ttl: ttl === 0 ? undefined : ttl, description, owner: call.owner, nonce: call.nonce }
-    const lease = takeLease(runner.record, asked, call.cloud.world.now())
-    call.cloud.world.journal.machine(runner.record)
+    const lease = takeLease(runner.record, asked, call.cloud.runtime.now())
+    call.cloud.runtime.journal.machine(runner.record)
     return Response.json(leaseEnvelope(lease), { status: 201 })
   })
 
@@ -40,10 +39,10 @@ export function addLeaseRoutes(route: Route): void {
       throw new FlyError(400, 'invalid_argument: fly-machine-lease-nonce header is required')
     }
     const { record } = call.machine()
-    if (currentLease(record, call.cloud.world.now()) === undefined) throw noLease()
+    if (currentLease(record, call.cloud.runtime.now()) === undefined) throw noLease()
     call.machineToWrite()
     delete record.lease
-    call.cloud.world.journal.machine(record)
+    call.cloud.runtime.journal.machine(record)
     return Response.json({ status: 'success', data: { ok: true } })
   })
 }

@@ -16,10 +16,10 @@ export function addLifecycleRoutes(route: Route): void {
   route('POST', `${MACHINE}/start`, 'machine.start', (call) => {
     const runner = call.machineToWrite()
     if (runner.state !== 'started') {
-      const noRoom = call.cloud.world.faults.noRoom(
+      const noRoom = call.cloud.runtime.faults.noRoom(
         runner.record.region,
         'start',
-        call.cloud.world.organization,
+        call.cloud.runtime.organization,
       )
       if (noRoom !== undefined) throw noRoom
     }
@@ -71,7 +71,7 @@ export function addLifecycleRoutes(route: Route): void {
 
   route('GET', `${MACHINE}/wait`, 'machine.wait', async (call) => {
     const query = parseWaitQuery(call.query)
-    return Response.json(await waitForState(call.cloud.world, call.machine(), query, call.signal))
+    return Response.json(await waitForState(call.cloud.runtime, call.machine(), query, call.signal))
   })
 
   route('POST', `${MACHINE}/cordon`, 'machine.cordon', (call) => {

@@ -15,19 +15,19 @@ export function addMachineRoutes(route: Route): void {
 
   route('POST', MACHINES, 'machine.create', async (call) => {
     const { runner, nonce } = await createMachine(call.cloud, call.app(), await call.body(), call.owner)
-    return Response.json(renderMachine(call.cloud.world, runner.record, { nonce }))
+    return Response.json(renderMachine(call.cloud.runtime, runner.record, { nonce }))
   })
 
   route('GET', MACHINE, 'machine.get', (call) => {
     const { record } = call.machine()
     const version = call.query.get('version')
     if (version !== null && version !== '') {
-      const old = renderOldVersion(call.cloud.world, record, version)
+      const old = renderOldVersion(call.cloud.runtime, record, version)
       if (old === undefined) throw new FlyError(404, 'machine version not found')
       return Response.json(old)
     }
     return Response.json(
-      renderMachine(call.cloud.world, record, { includeLeases: flag(call, 'include_leases') }),
+      renderMachine(call.cloud.runtime, record, { includeLeases: flag(call, 'include_leases') }),
     )
   })
 
@@ -35,7 +35,7 @@ export function addMachineRoutes(route: Route): void {
     const body = await call.body()
     const runner = call.machineToWrite()
     const { nonce } = await updateMachine(call.cloud, runner, body, call.owner, call.nonce)
-    return Response.json(renderMachine(call.cloud.world, runner.record, { nonce }))
+    return Response.json(renderMachine(call.cloud.runtime, runner.record, { nonce }))
   })
 
   route('DELETE', MACHINE, 'machine.delete', (call) => {
@@ -71,8 +71,8 @@ export function addMachineRoutes(route: Route): void {
   route('GET', `${MACHINE}/ps`, 'machine.ps', (call) => {
     const runner = call.machine()
     if (runner.state !== 'started' || runner.guest === undefined) throw notRunning(runner)
-    const deaf = call.cloud.world.faults.deaf(runner.record)
-    const sockets = deaf ? [] : runner.guest.listening()
+    const portClosed = call.cloud.runtime.faults.portClosed(runner.record)
+    const sockets = portClosed ? [] : runner.guest.listening()
     return Response.json([
       {
         pid: 1,
@@ -97,14 +97,14 @@ export function addMachineRoutes(route: Route): void {
 }
 
 function listMachines({ cloud, app, query }: Call): Response {
-  const { world } = cloud
+  const { runtime } = cloud
   const states = list(query.get('state'))
   const region = query.get('region')
   const metadata = [...query].filter(([key]) => key.startsWith('metadata.'))
   const includeDeleted = isTrue(query.get('include_deleted'))
   const found = cloud.machinesOf(app()).filter(({ record }) => {
     if (record.state === 'destroyed' && !includeDeleted) return false
-    if (world.faults.hiddenFromLists(record)) return false
+    if (runtime.faults.hiddenFromLists(record)) return false
     if (states.length > 0 && !states.includes(record.state)) return false
     if (region !== null && region !== '' && record.region !== region) return false
     return metadata.every(([key, value]) => record.config.metadata?.[key.slice('metadata.'.length)] === value)
@@ -112,7 +112,7 @@ function listMachines({ cloud, app, query }: Call): Response {
   const page = pageOf(found, query, 1000, ({ record }) => timeKey(record.createdAt, record.id))
   const shown = { includeLeases: isTrue(query.get('include_leases')), summary: isTrue(query.get('summary')) }
   return Response.json(
-    page.items.map(({ record }) => renderMachine(world, record, shown)),
+    page.items.map(({ record }) => renderMachine(runtime, record, shown)),
     { headers: page.next === undefined ? {} : { 'fly-next-cursor': page.next } },
   )
 }

@@ -14,8 +14,8 @@ export function addPlatformRoutes(route: Route): void {
   // PascalCase, as the live service answers, whatever the published schema says.
   route('GET', '/v1/platform/regions', 'platform.regions', ({ cloud }) =>
     Response.json({
-      Regions: cloud.world.regions.map(describeRegion),
-      Nearest: cloud.world.regions[0] ?? '',
+      Regions: cloud.runtime.regions.map(describeRegion),
+      Nearest: cloud.runtime.regions[0] ?? '',
     }),
   )
 
@@ -26,7 +26,7 @@ export function addPlatformRoutes(route: Route): void {
     if (!parsed.success) throw new FlyError(400, 'invalid_argument: org_slug is required')
     assertOrganization(cloud, parsed.data.org_slug)
     const asked = list(parsed.data.region ?? null)
-    const regions = cloud.world.regions.filter(
+    const regions = cloud.runtime.regions.filter(
       (code) => asked.length === 0 || asked.includes(code) || asked.includes('any'),
     )
     const count = parsed.data.count ?? 1
@@ -39,8 +39,8 @@ export function addPlatformRoutes(route: Route): void {
       tokens: [
         {
           token_id: owner.split('@')[0],
-          organization: cloud.world.organization,
-          org_slug: cloud.world.organization,
+          organization: cloud.runtime.organization,
+          org_slug: cloud.runtime.organization,
           apps: limitedTo.length > 0 ? limitedTo.map(({ name }) => name) : ['*'],
           user: '',
           restricted_to_machine: '',
@@ -51,6 +51,22 @@ export function addPlatformRoutes(route: Route): void {
   })
 
   route('GET', '/v1/orgs/:org/machines', 'org.machines', listOrgMachines)
+
+  // No volume can be made here, so every list of them is empty.
+  route('GET', '/v1/apps/:app/volumes', 'volume.list', (call) => {
+    call.app()
+    return Response.json([])
+  })
+  route('GET', '/v1/orgs/:org/volumes', 'org.volumes', ({ cloud, param }) => {
+    assertOrganization(cloud, param('org'))
+    return Response.json({
+      volumes: [],
+      next_cursor: '',
+      last_volume_id: '',
+      last_updated_at: '',
+      error_regions: [],
+    })
+  })
 }
 
 function listOrgMachines({ cloud, param, query }: Call): Response {
@@ -68,7 +84,7 @@ function listOrgMachines({ cloud, param, query }: Call): Response {
       if (record.state === 'destroyed' && !isTrue(query.get('include_deleted'))) return false
       // Deleted apps' machines are history only.
       if (!alive.has(record.appId) && record.state !== 'destroyed') return false
-      if (cloud.world.faults.hiddenFromLists(record)) return false
+      if (cloud.runtime.faults.hiddenFromLists(record)) return false
       if (states.length > 0 && !states.includes(record.state)) return false
       if (regions.length > 0 && !regions.includes(record.region)) return false
       // A cursor wins over updated_after.

@@ -56,8 +56,8 @@ async function change(call: Call, values: Record<string, string | null>): Promis
   const wrong = Object.keys(values).find((name) => !NAME.test(name))
   if (wrong !== undefined) throw new FlyError(400, `invalid_argument: secret name "${wrong}" is not valid`)
   const app = call.app()
-  const version = await changeSecrets(app, values, call.cloud.world.now())
-  call.cloud.world.journal.app(app)
+  const version = await changeSecrets(app, values, call.cloud.runtime.now())
+  call.cloud.runtime.journal.app(app)
   return version
 }
 

@@ -6,7 +6,7 @@ import { createUlids } from '../shared/ids.ts'
 import type { Journal } from '../store/journal.ts'
 import type { Timings } from '../shared/timings.ts'
 
-export type World = {
+export type Runtime = {
   now: () => number
   /** Ids that sort by time. */
   ulid: () => string
@@ -29,9 +29,9 @@ export type World = {
   close(): void
 }
 
-type Given = Omit<World, 'ulid' | 'after' | 'sleep' | 'pause' | 'closing' | 'close'>
+type Given = Omit<Runtime, 'ulid' | 'after' | 'sleep' | 'pause' | 'closing' | 'close'>
 
-export function createWorld(given: Given): World {
+export function createRuntime(given: Given): Runtime {
   const closing = new AbortController()
   const timers = new Set<ReturnType<typeof setTimeout>>()
 

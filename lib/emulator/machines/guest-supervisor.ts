@@ -4,7 +4,7 @@
 import { runChecks } from './health-checks.ts'
 import type { Guest, GuestExit } from '../guests/host.ts'
 import type { MachineRecord } from '../store/records.ts'
-import type { World } from './context.ts'
+import type { Runtime } from './runtime.ts'
 
 /** What becomes of a program that the kernel killed for want of memory. */
 const OUT_OF_MEMORY: GuestExit = { exitCode: 137, signal: 'SIGKILL', oomKilled: true }
@@ -15,10 +15,10 @@ type Listeners = {
   onCheck: () => void
 }
 
-export class GuestKeeper {
+export class GuestSupervisor {
   /** The running or suspended program, if there is one. */
   guest: Guest | undefined
-  readonly #world: World
+  readonly #runtime: Runtime
   readonly #record: MachineRecord
   readonly #listeners: Listeners
   /** A guest whose end was asked for: its exit is no news. */
@@ -26,14 +26,14 @@ export class GuestKeeper {
   #outOfMemory = false
   #endChecks: () => void = () => undefined
 
-  constructor(world: World, record: MachineRecord, listeners: Listeners) {
-    this.#world = world
+  constructor(runtime: Runtime, record: MachineRecord, listeners: Listeners) {
+    this.#runtime = runtime
     this.#record = record
     this.#listeners = listeners
   }
 
   /** Takes charge of a program that has just been booted. */
-  keep(guest: Guest): void {
+  supervise(guest: Guest): void {
     this.guest = guest
     this.#outOfMemory = false
     void this.#watch(guest)
@@ -49,7 +49,7 @@ export class GuestKeeper {
 
   startChecks(): void {
     if (this.guest === undefined) return
-    this.#endChecks = runChecks(this.#world, this.#record, this.guest, this.#listeners.onCheck)
+    this.#endChecks = runChecks(this.#runtime, this.#record, this.guest, this.#listeners.onCheck)
   }
 
   suspend(): void {
@@ -66,14 +66,14 @@ export class GuestKeeper {
   /** Signals the program, and kills it when it has not ended in time. Undefined when none runs. */
   async end(
     signal = 'SIGINT',
-    timeoutMs = this.#world.timings.killTimeoutMs,
+    timeoutMs = this.#runtime.timings.killTimeoutMs,
   ): Promise<GuestExit | undefined> {
     const { guest } = this
     if (guest === undefined) return undefined
     this.#endChecks()
     this.#ending = guest
     guest.resume()
-    const giveUp = this.#world.after(timeoutMs, () => guest.kill())
+    const giveUp = this.#runtime.after(timeoutMs, () => guest.kill())
     guest.signal(signal)
     const exit = await guest.exited
     giveUp()

@@ -1,0 +1,40 @@
+// The errors that faults answer with, in Fly's own words where they are known (docs/facts/fly.md §8.3).
+
+import { FlyError } from '../shared/fly-error.ts'
+import type { Fault } from './fault-kinds.ts'
+
+export function capacityError(
+  as: Extract<Fault, { kind: 'capacity' }>['as'],
+  region: string,
+  organization: string,
+): FlyError {
+  switch (as) {
+    case 'region':
+      return new FlyError(422, `could not find a candidate host in region ${region}`, {
+        code: 'insufficient_capacity',
+      })
+    case 'region-aborted':
+      return new FlyError(409, 'aborted: no capacity')
+    case 'volume':
+      return new FlyError(412, 'insufficient resources to create new machine with existing volume', {
+        code: 'volume_placement_capacity',
+      })
+    case 'host':
+      return new FlyError(
+        409,
+        'aborted: could not reserve resource for machine: insufficient memory available to fulfill request',
+      )
+    case 'quota':
+      return new FlyError(
+        403,
+        `organization "${organization}" is using 51200 MB of memory in ${region} which is over the allowed quota. please consider other regions`,
+      )
+  }
+}
+
+/** The text of an error for which a fault gives none. */
+export function textForStatus(status: number): string {
+  if (status === 429) return 'rate limit exceeded'
+  if (status === 408) return 'deadline_exceeded: request to the host timed out'
+  return status >= 500 ? 'unknown: internal error' : 'refused by a fault'
+}
