@@ -1,4 +1,4 @@
-// `npm run chaos`: the proof that nothing leaks, nothing sticks and every death has a cause. Drives the real server through
+// `npm run chaos`: proves that nothing leaks, nothing is stuck and every failure has a reason. It drives the real server through
 // everything that can go wrong at once, and ends with one line of figures.
 import { parseArgs } from 'node:util'
 import { quicken } from './clock.ts'
@@ -7,11 +7,13 @@ import type { Violation } from './invariants.ts'
 
 const HELP = `npm run chaos -- [options]
 
-Two replicas of the server on a real Postgres, against the emulated Fly with every fault turning at random, while random
-users work, somebody meddles with the machines by hand, and replicas are killed with SIGKILL. Then all is calm, everything
-gets a bounded time to settle, and this must hold: one machine for each workspace that wants one and none for the others,
-in the condition that is wanted; no other machine of ours; foreign machines untouched; no transient status; nothing due or
-leased; a reason for every failure; an unbroken log of events; no message delivered twice.
+Two replicas of the server on a real Postgres, against the emulated Fly with every fault at random. Random users work, an
+operator changes machines by hand, some agents are slow, silent, broken or hostile, the database crashes, stops, slows and
+runs out of connections, and replicas are ended with SIGKILL and SIGTERM. Then the faults end, everything gets a bounded
+time to settle, and this must hold: one machine for each workspace that wants one and none for the others, in the wanted
+state; no other machine of this control plane; foreign machines untouched; no transient status; nothing due or leased; no
+stored message under way; a reason for every failure; an unbroken log of events; no message delivered twice, and none
+reported as not delivered that was.
 
   --workspaces N   how many are created                      default 300
   --seed N         chooses what happens, not when             default: any
@@ -20,8 +22,9 @@ leased; a reason for every failure; an unbroken log of events; no message delive
   --speed K        the clock of all processes runs K times as fast; seconds above are its seconds    default 4
   --database URL   an empty Postgres database                 default: a server is started for the run
 
-Ends with one line: lifecycles is how often a workspace came all the way to ready; faults counts the emulator's faults and
-what was done behind our back; seconds is real time. Exit code 1 unless leaks, duplicates, stuck and unexplained are all 0.
+Ends with one line: lifecycles is how often a workspace became ready; faults counts those of the emulator and the database and
+manual changes; answered counts messages, stored those of them that were stored first; seconds is real time. Exit code 1
+unless leaks, duplicates, stuck and unexplained are all 0, or if too little became ready or was answered to prove anything.
 `
 
 const { values } = parseArgs({
@@ -54,7 +57,7 @@ const figures = await runChaos({
   settleSeconds: whole('settle', values.settle),
   pace,
   database: values.database,
-  say: (line) => console.error(line),
+  report: (line) => console.error(line),
 })
 for (const { kind, workspace, what } of figures.violations)
   console.error(`${kind}: ${workspace ?? '-'}: ${what}`)
@@ -70,6 +73,7 @@ const line = {
   kills: figures.kills,
   messages: figures.messages,
   answered: figures.answered,
+  stored: figures.stored,
   leaks: count('leak'),
   duplicates: count('duplicate'),
   stuck: count('stuck'),

@@ -1,11 +1,11 @@
-// What a chaos run has to prove, checked on what is left: the database's rows and events, the machines at the emulated Fly,
-// and what users were told.
+// What a chaos run must prove, checked on what is left: the database's rows and events, the machines at the emulated Fly, and
+// what users recorded.
 import type { MachineSnapshot } from '../../lib/emulator/machines/snapshot.ts'
 import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../lib/provisioner/fly/labels.ts'
 import { isTransient, WANTED_MACHINE } from '../../lib/lifecycle/lifecycle.ts'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
-import { type StoredEvent, wrongsOf } from './history.ts'
-import type { Told } from './users.ts'
+import { type StoredEvent, historyProblems } from './history.ts'
+import type { UserRecord } from './users.ts'
 
 export type Violation = {
   kind: 'leak' | 'duplicate' | 'stuck' | 'unexplained'
@@ -19,6 +19,13 @@ export type Remains = {
   events: Map<string, StoredEvent[]>
   machines: MachineSnapshot[]
   controlPlane: string
+  /** Stored messages, by message id. */
+  messages: {
+    messageId: string | null
+    workspaceId: string
+    state: string
+    failure: { delivered: string } | null
+  }[]
   now: Date
 }
 
@@ -28,8 +35,8 @@ const FITS: Record<'started' | 'stopped' | 'asleep', readonly string[]> = {
   asleep: ['suspended', 'stopped', 'failed'],
 }
 
-/** Whatever has not come to rest, or is there and should not be. Empty once all is settled. */
-export function unsettled({ rows, machines, controlPlane, now }: Remains): Violation[] {
+/** What is not at rest, or exists and should not. Empty once everything is settled. */
+export function unsettled({ rows, machines, messages, controlPlane, now }: Remains): Violation[] {
   const living = machines.filter(({ destroyed }) => !destroyed)
   const byId = new Map(living.map((machine) => [machine.id, machine]))
   const owned = new Set(rows.map(({ machineId }) => machineId))
@@ -56,6 +63,17 @@ export function unsettled({ rows, machines, controlPlane, now }: Remains): Viola
       stuck(`${row.status}, and its machine ${machine.id} is ${machine.state}`)
     }
   }
+  const statusOf = new Map(rows.map(({ id, status }) => [id, status]))
+  for (const { messageId, state, workspaceId } of messages) {
+    // A paused or failed workspace keeps its messages for when it is resumed or restarted.
+    const isWaiting = ['paused', 'failed'].includes(statusOf.get(workspaceId) ?? '')
+    if (state === 'sending' || (state === 'queued' && !isWaiting))
+      violations.push({
+        kind: 'stuck',
+        workspace: workspaceId,
+        what: `stored message ${messageId} is still ${state}`,
+      })
+  }
   for (const { id, metadata } of living) {
     if (metadata[CONTROL_PLANE_KEY] !== controlPlane || owned.has(id)) continue
     const workspace = metadata[WORKSPACE_KEY] ?? ''
@@ -63,7 +81,7 @@ export function unsettled({ rows, machines, controlPlane, now }: Remains): Viola
     violations.push({
       kind: row !== undefined && row.machineId !== null ? 'duplicate' : 'leak',
       workspace,
-      what: `machine ${id} is nobody's`,
+      what: `machine ${id} has no workspace`,
     })
   }
   return violations
@@ -71,38 +89,50 @@ export function unsettled({ rows, machines, controlPlane, now }: Remains): Viola
 
 /** What the story says, beside what is left: events, reasons, answers, messages. */
 export function undelivered(
-  { rows, events, machines }: Remains,
-  told: Told,
+  { rows, events, machines, messages }: Remains,
+  record: UserRecord,
   arrivals: Map<string, number>,
   foreign: string[],
 ): Violation[] {
   const violations: Violation[] = []
-  const say = (kind: Violation['kind'], what: string, workspace?: string) =>
+  const add = (kind: Violation['kind'], what: string, workspace?: string) =>
     violations.push({ kind, what, ...(workspace === undefined ? {} : { workspace }) })
   for (const row of rows) {
-    for (const wrong of wrongsOf(row.status, events.get(row.id) ?? [])) {
-      say(wrong.endsWith('twice') ? 'duplicate' : 'unexplained', wrong, row.id)
+    for (const wrong of historyProblems(row.status, events.get(row.id) ?? [])) {
+      add(wrong.endsWith('twice') ? 'duplicate' : 'unexplained', wrong, row.id)
     }
     if (['failed', 'offline', 'degraded'].includes(row.status)) {
       const { code, message, hint } = row.reason ?? {}
-      if (!code || !message || !hint) say('unexplained', `${row.status} without a reason`, row.id)
+      if (!code || !message || !hint) add('unexplained', `${row.status} without a reason`, row.id)
     }
   }
   const ids = new Set(rows.map(({ id }) => id))
-  for (const id of told.created)
-    if (!ids.has(id)) say('unexplained', 'its create was answered, and it is not there', id)
-  for (const what of told.bad) say(what.startsWith('one Idempotency-Key') ? 'duplicate' : 'unexplained', what)
-  for (const { id, workspace, outcome, delivered } of told.messages) {
+  for (const id of record.created)
+    if (!ids.has(id)) add('unexplained', 'its create was answered, and it is not there', id)
+  for (const what of record.bad)
+    add(what.startsWith('one Idempotency-Key') ? 'duplicate' : 'unexplained', what)
+  for (const { id, workspace, outcome, delivered } of record.messages) {
     const times = arrivals.get(id) ?? 0
-    if (times > 1) say('duplicate', `message ${id} arrived ${times} times`, workspace)
+    if (times > 1) add('duplicate', `message ${id} arrived ${times} times`, workspace)
     if (outcome === 'answered' && times === 0)
-      say('unexplained', `message ${id} was answered by nobody`, workspace)
+      add('unexplained', `message ${id} was answered but never arrived`, workspace)
     if (outcome === 'refused' && delivered === 'no' && times > 0)
-      say('unexplained', `message ${id} arrived, and its sender was told that it did not`, workspace)
+      add('unexplained', `message ${id} arrived, and its sender was informed that it did not`, workspace)
+  }
+  const stored = new Map(messages.map((message) => [message.messageId, message]))
+  for (const { id, workspace, outcome } of record.messages) {
+    if (outcome !== 'stored') continue
+    const message = stored.get(id)
+    const times = arrivals.get(id) ?? 0
+    if (message === undefined) add('unexplained', `stored message ${id} is lost`, workspace)
+    else if (message.state === 'answered' && times === 0)
+      add('unexplained', `stored message ${id} was answered but never arrived`, workspace)
+    else if (message.state === 'failed' && message.failure?.delivered === 'no' && times > 0)
+      add('unexplained', `stored message ${id} arrived, and it is recorded that it did not`, workspace)
   }
   for (const id of foreign) {
     const machine = machines.find((one) => one.id === id)
-    if (machine === undefined || machine.destroyed) say('unexplained', `foreign machine ${id} was destroyed`)
+    if (machine === undefined || machine.destroyed) add('unexplained', `foreign machine ${id} was destroyed`)
   }
   return violations
 }

@@ -1,5 +1,5 @@
-// Somebody with flyctl: stops, starts, restarts, updates and destroys our machines by hand, keeps machines of their own in
-// our apps, and leaves machines with our mark behind that no workspace knows.
+// A person with flyctl: stops, starts, restarts, updates and destroys machines by hand, keeps foreign machines in the same
+// apps, and leaves machines with this control plane's labels that no workspace knows.
 import type { MachineSnapshot } from '../../lib/emulator/machines/snapshot.ts'
 import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../lib/provisioner/fly/labels.ts'
 import { type Cloud, FOREIGN_IMAGE } from './cloud.ts'
@@ -17,49 +17,50 @@ const WEIGHTS = {
   clone: 2,
 }
 
-export type Handiwork = {
-  /** Machines that are none of ours. */
+export type ManualChanges = {
+  /** Machines of others. */
   foreign: string[]
-  /** Machines with our mark and no workspace, made by hand. */
+  /** Machines with our labels and no workspace, created by hand. */
   orphans: string[]
   actions: number
 }
 
-export async function meddle(
+export async function runOperator(
   cloud: Cloud,
   chance: Chance,
   options: { apps: readonly string[]; regions: readonly string[]; controlPlane: string; over: AbortSignal },
-): Promise<Handiwork> {
+): Promise<ManualChanges> {
   const { apps, regions, controlPlane, over } = options
-  const work: Handiwork = { foreign: [], orphans: [], actions: 0 }
+  const work: ManualChanges = { foreign: [], orphans: [], actions: 0 }
   while (!over.aborted) {
     await act(chance.weighed(WEIGHTS))
     await chance.pause(300, 1_500)
   }
   return work
 
-  async function act(deed: keyof typeof WEIGHTS): Promise<void> {
+  async function act(action: keyof typeof WEIGHTS): Promise<void> {
     const ours = cloud.emulator
       .machines()
       .filter(({ destroyed, metadata }) => !destroyed && metadata[CONTROL_PLANE_KEY] === controlPlane)
-    if (deed === 'foreign') return note(work.foreign, await make(FOREIGN_IMAGE, foreignMark()))
-    if (deed === 'orphan') return note(work.orphans, await make(FOREIGN_IMAGE, ourMark(crypto.randomUUID())))
+    if (action === 'foreign') return record(work.foreign, await make(FOREIGN_IMAGE, foreignLabels()))
+    if (action === 'orphan')
+      return record(work.orphans, await make(FOREIGN_IMAGE, ourLabels(crypto.randomUUID())))
     if (ours.length === 0) return
     const machine = chance.pick(ours)
     // As `fly machine clone` does: the copy carries the same metadata and another name.
-    if (deed === 'clone') return note(work.orphans, await make(FOREIGN_IMAGE, { ...machine.metadata }))
-    const { status } = await turn(deed, machine)
+    if (action === 'clone') return record(work.orphans, await make(FOREIGN_IMAGE, { ...machine.metadata }))
+    const { status } = await apply(action, machine)
     if (status >= 200 && status < 300) work.actions++
   }
 
-  function turn(
-    deed: 'stop' | 'start' | 'restart' | 'suspend' | 'update' | 'destroy',
+  function apply(
+    action: 'stop' | 'start' | 'restart' | 'suspend' | 'update' | 'destroy',
     machine: MachineSnapshot,
   ) {
     const path = `${machine.app}/machines/${machine.id}`
-    if (deed === 'destroy') return cloud.operate('DELETE', `${path}?force=true`)
-    if (deed === 'update') return updateByHand(path)
-    return cloud.operate('POST', `${path}/${deed}`, {})
+    if (action === 'destroy') return cloud.operate('DELETE', `${path}?force=true`)
+    if (action === 'update') return updateByHand(path)
+    return cloud.operate('POST', `${path}/${action}`, {})
   }
 
   async function updateByHand(path: string) {
@@ -78,17 +79,17 @@ export async function meddle(
       region: chance.pick(regions),
       config: { image, guest, metadata },
     })
-    // Its answer may have been lost: what counts is whether it is there.
+    // The answer may be lost: what counts is whether the machine exists.
     return cloud.emulator.machines().find((machine) => machine.name === name)?.id
   }
 
-  function note(list: string[], id: string | undefined): void {
+  function record(list: string[], id: string | undefined): void {
     if (id === undefined) return
     list.push(id)
     work.actions++
   }
 
-  function ourMark(workspaceId: string): Record<string, string> {
+  function ourLabels(workspaceId: string): Record<string, string> {
     return {
       [CONTROL_PLANE_KEY]: controlPlane,
       [WORKSPACE_KEY]: workspaceId,
@@ -97,12 +98,12 @@ export async function meddle(
     }
   }
 
-  /** Nothing at all, somebody's own words, or another control plane's mark in the same app. */
-  function foreignMark(): Record<string, string> {
+  /** No labels, other labels, or another control plane's labels in the same app. */
+  function foreignLabels(): Record<string, string> {
     return chance.pick<Record<string, string>>([
       {},
       { role: 'database' },
-      { ...ourMark(crypto.randomUUID()), [CONTROL_PLANE_KEY]: crypto.randomUUID() },
+      { ...ourLabels(crypto.randomUUID()), [CONTROL_PLANE_KEY]: crypto.randomUUID() },
     ])
   }
 }

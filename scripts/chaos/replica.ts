@@ -1,4 +1,4 @@
-// One process of the real server, which can be killed without warning and started again where it was.
+// One process of the real server, which can be killed or stopped and started again on the same port.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Pace, paceEnv } from './clock.ts'
@@ -11,11 +11,11 @@ export type Replica = {
   url: string
   isUp(): boolean
   start(): Promise<void>
-  /** SIGKILL: nothing it holds is given back. */
-  kill(): Promise<void>
-  /** Lines that it logged as errors, over all its lives. */
+  /** SIGKILL: it releases nothing. SIGTERM: it shuts down gracefully. */
+  kill(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>
+  /** Error lines that it logged, over all its starts. */
   errors: string[]
-  /** How often it ended although nobody killed it. */
+  /** How often it ended by itself. */
   deaths(): number
 }
 
@@ -37,7 +37,7 @@ export function createReplica(port: number, settings: Record<string, string>, pa
       const started = spawn(process.execPath, ['--import', PRELOAD, ENTRY], {
         env: { PATH: process.env['PATH'] ?? '', PORT: String(port), ...settings, ...paceEnv(pace) },
         stdio: ['ignore', 'pipe', 'pipe'],
-        // Ctrl-C is for the run, which then ends its replicas itself.
+        // Ctrl-C ends the run, which then ends its replicas.
         detached: true,
       })
       child = started
@@ -59,13 +59,13 @@ export function createReplica(port: number, settings: Record<string, string>, pa
         })
       })
     },
-    async kill() {
+    async kill(signal = 'SIGKILL') {
       const dying = child
       if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return
       killed = true
       up = false
       const closed = new Promise((resolve) => dying.once('close', resolve))
-      dying.kill('SIGKILL')
+      dying.kill(signal)
       await closed
     },
   }

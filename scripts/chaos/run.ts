@@ -7,10 +7,11 @@ import { startPostgres } from '../../test/support/postgres.ts'
 import type { Pace } from './clock.ts'
 import { type Cloud, PLATFORM, startCloud } from './cloud.ts'
 import type { StoredEvent } from './history.ts'
-import { meddle } from './operator.ts'
+import { runOperator } from './operator.ts'
 import { type Chance, chanceOf, sleep } from './random.ts'
+import { startDatabaseRelay } from './database-faults.ts'
 import { createReplica, type Replica } from './replica.ts'
-import { keepBusy, USERS_TOKEN } from './users.ts'
+import { runUsers, USERS_TOKEN } from './users.ts'
 import { type Remains, unsettled, undelivered, type Violation } from './invariants.ts'
 import { runFaultSchedule } from './fault-schedule.ts'
 
@@ -23,7 +24,7 @@ export type ChaosOptions = {
   pace: Pace
   /** An empty Postgres database to use; without one a server is started. */
   database?: string | undefined
-  say: (line: string) => void
+  report: (line: string) => void
 }
 
 export type Figures = {
@@ -34,7 +35,9 @@ export type Figures = {
   faults: number
   kills: number
   messages: number
+  /** Messages that an agent answered; `stored`: those of them that were stored first. */
   answered: number
+  stored: number
   violations: Violation[]
   /** What is known of each workspace that a violation is about. */
   stories: string[]
@@ -48,13 +51,14 @@ const appsFor = (workspaces: number) =>
   Array.from({ length: Math.max(2, Math.ceil(workspaces / 50)) }, (_, at) => `chaos-${at + 1}`)
 
 export async function runChaos(options: ChaosOptions): Promise<Figures> {
-  const { pace, say, seed } = options
+  const { pace, report, seed } = options
   const apps = appsFor(options.workspaces)
   const postgres = options.database === undefined ? await startPostgres() : undefined
   const databaseUrl = options.database ?? postgres?.url ?? ''
   let replicas: Replica[] = []
   let cloud: Cloud | undefined
   const database = connectPostgres(databaseUrl, { max: 4 })
+  const relay = await startDatabaseRelay(databaseUrl)
   try {
     await migratePostgres(databaseUrl)
     const [self] = await database.db.select().from(schema.controlPlane)
@@ -64,9 +68,10 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
       const living = replicas.filter((replica) => replica.isUp())
       return living[turn++ % Math.max(1, living.length)]?.url
     }
-    cloud = await startCloud({ apps, seed, speed: pace.speed, home })
+    cloud = await startCloud({ apps, seed, speed: pace.speed, guests: chanceOf(seed, 'guests'), home })
     const settings = {
-      DATABASE_URL: databaseUrl,
+      DATABASE_URL: relay.url,
+      SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 1).toString('base64'),
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: 'chaos-token',
       FLY_WORKSPACE_APP: apps[0] ?? '',
@@ -86,11 +91,11 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
     replicas = (await freePorts(2)).map((port) => createReplica(port, settings, pace))
     await Promise.all(replicas.map((replica) => replica.start()))
 
-    say(`${options.seconds} s of chaos for ${options.workspaces} workspaces in ${apps.length} apps`)
+    report(`${options.seconds} s of chaos for ${options.workspaces} workspaces in ${apps.length} apps`)
     const over = AbortSignal.timeout(options.seconds * 1000)
     const chance = (stream: string) => chanceOf(seed, stream)
-    const [told, faults, handiwork, kills] = await Promise.all([
-      keepBusy({
+    const [record, faults, manual, kills, databaseFaults] = await Promise.all([
+      runUsers({
         chance,
         replicas,
         regions: REGIONS,
@@ -98,42 +103,46 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
         createMs: options.seconds * 700,
         over,
       }),
-      runFaultSchedule(cloud, chance('weather'), REGIONS, over),
-      meddle(cloud, chance('operator'), { apps, regions: REGIONS, controlPlane, over }),
-      killNowAndThen(replicas, chance('killer'), over),
+      runFaultSchedule(cloud, chance('faults'), REGIONS, over),
+      runOperator(cloud, chance('operator'), { apps, regions: REGIONS, controlPlane, over }),
+      stopReplicas(replicas, chance('killer'), over),
+      relay.runFaults(chance('database'), over),
     ])
-    say(`calm: ${told.requests} requests, ${faults} faults, ${handiwork.actions} by hand, ${kills} kills`)
-    say(
-      `messages ${count(told.messages.map(({ outcome, reason }) => (typeof reason === 'string' ? reason : outcome)))}`,
+    report(
+      `calm: ${record.requests} requests, ${faults} faults, ${manual.actions} by hand, ${databaseFaults} of the database, ${kills} kills`,
+    )
+    report(
+      `messages ${count(record.messages.map(({ outcome, reason }) => (typeof reason === 'string' ? reason : outcome)))}`,
     )
 
     const look = () => remainsOf(database.db, cloud, controlPlane)
-    const { settledAfter, open } = await settle(look, options.settleSeconds, say)
+    const { settledAfter, open } = await settle(look, options.settleSeconds, report)
     const remains = await look()
-    say(`workspaces ${count(remains.rows.map(({ status, reason }) => withCode(status, reason?.code)))}`)
+    report(`workspaces ${count(remains.rows.map(({ status, reason }) => withCode(status, reason?.code)))}`)
     const lifecycles = [...remains.events.values()]
       .flat()
       .filter(({ type }) => type === 'agent_answered').length
-    const answered = told.messages.filter(({ outcome }) => outcome === 'answered').length
+    const stored = remains.messages.filter(({ state }) => state === 'answered').length
+    const answered = stored + record.messages.filter(({ outcome }) => outcome === 'answered').length
     const violations: Violation[] = [
-      ...(lifecycles === 0 || answered === 0 ? [NOTHING_PROVEN] : []),
+      ...tooLittleProven(remains.rows.length, lifecycles, answered, record.messages.length),
       ...open,
-      ...undelivered(remains, told, cloud.arrivals, handiwork.foreign),
-      ...(await touchedForeigners(cloud, handiwork.foreign)),
+      ...undelivered(remains, record, cloud.arrivals, manual.foreign),
+      ...(await touchedForeigners(cloud, manual.foreign)),
       ...replicas.flatMap((replica): Violation[] =>
         replica.deaths() === 0 ? [] : [{ kind: 'unexplained', what: 'a replica ended by itself' }],
       ),
     ]
     const stories = await storiesOf(violations, remains, home)
-    for (const line of new Set(replicas.flatMap(({ errors }) => errors.map(withoutDetails))))
-      say(`logged: ${line}`)
+    report(`logged ${count(replicas.flatMap(({ errors }) => errors.map(shortenLogLine)))}`)
     return {
       workspaces: remains.rows.length,
       lifecycles,
-      faults: faults + handiwork.actions,
+      faults: faults + manual.actions + databaseFaults,
       kills,
-      messages: told.messages.length,
+      messages: record.messages.length,
       answered,
+      stored,
       violations,
       stories,
       settledAfter,
@@ -141,6 +150,7 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
   } finally {
     await Promise.all(replicas.map((replica) => replica.kill()))
     await cloud?.close()
+    await relay.close()
     await database.close()
     await postgres?.stop()
   }
@@ -159,20 +169,33 @@ function count(words: string[]): string {
     .join(' ')
 }
 
-/** Where nothing ever worked, nothing could go wrong either. */
-const NOTHING_PROVEN: Violation = {
-  kind: 'unexplained',
-  what: 'no workspace became ready, or no message was answered',
+/** Shares below which a run proves too little: workspaces that became ready, and messages that were answered. */
+const LEAST_READY = 0.5
+const LEAST_ANSWERED = 0.1
+
+/** A violation if the run was too calm, or too broken, to prove anything. */
+function tooLittleProven(
+  workspaces: number,
+  lifecycles: number,
+  answered: number,
+  messages: number,
+): Violation[] {
+  if (lifecycles >= workspaces * LEAST_READY && answered > 0 && answered >= messages * LEAST_ANSWERED)
+    return []
+  const what = `too little was proven: ${lifecycles} lifecycles of ${workspaces} workspaces, ${answered} of ${messages} messages answered`
+  return [{ kind: 'unexplained', what }]
 }
 
 /** @returns how many processes were killed */
-async function killNowAndThen(replicas: Replica[], chance: Chance, over: AbortSignal): Promise<number> {
+async function stopReplicas(replicas: Replica[], chance: Chance, over: AbortSignal): Promise<number> {
   let kills = 0
   while (!over.aborted) {
     await chance.pause(10_000, 40_000)
     // Mostly one, sometimes all.
     const victims = chance.hit(0.2) ? replicas : [chance.pick(replicas)]
-    await Promise.all(victims.map((replica) => replica.kill()))
+    // Some are asked to stop, most are not.
+    const signal = chance.hit(0.3) ? 'SIGTERM' : 'SIGKILL'
+    await Promise.all(victims.map((replica) => replica.kill(signal)))
     kills += victims.length
     await chance.pause(100, 3_000)
     await Promise.all(victims.map((replica) => replica.start()))
@@ -189,19 +212,21 @@ async function remainsOf(
 ): Promise<Remains> {
   const events = new Map<string, StoredEvent[]>()
   const rows = await db.select().from(schema.workspaces)
+  const { failure, messageId, state, workspaceId: of } = schema.messages
+  const messages = await db.select({ failure, messageId, state, workspaceId: of }).from(schema.messages)
   for (const event of await db.select().from(schema.events).orderBy(schema.events.seq)) {
     const { generation, workspaceId } = event
     if (generation === null || workspaceId === null) continue
     events.set(workspaceId, [...(events.get(workspaceId) ?? []), { ...event, generation }])
   }
-  return { rows, events, machines: cloud?.emulator.machines() ?? [], controlPlane, now: new Date() }
+  return { rows, events, machines: cloud?.emulator.machines() ?? [], messages, controlPlane, now: new Date() }
 }
 
 /** Looks every second until nothing is open twice in a row, or the time is over. */
 async function settle(
   look: Look,
   seconds: number,
-  say: (line: string) => void,
+  report: (line: string) => void,
 ): Promise<{ settledAfter: number | undefined; open: Violation[] }> {
   const begun = Date.now()
   let calm = 0
@@ -212,7 +237,7 @@ async function settle(
     if (calm === 2) return { settledAfter: elapsed, open }
     if (elapsed >= seconds) return { settledAfter: undefined, open }
     if (looks % 10 === 0)
-      say(
+      report(
         `after ${elapsed} s, ${open.length} things are not settled: ${open[0]?.workspace ?? ''} ${open[0]?.what ?? ''}`,
       )
     await sleep(1_000)
@@ -235,9 +260,18 @@ async function touchedForeigners(cloud: Cloud, foreign: string[]): Promise<Viola
   return violations
 }
 
-const withoutDetails = (line: string) => line.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>').slice(0, 600)
+/** A log line as its message and error, without ids, so that equal ones can be counted. */
+function shortenLogLine(line: string): string {
+  try {
+    const { error, message } = JSON.parse(line) as { error?: { message?: string }; message: string }
+    const text = error?.message === undefined ? message : `${message} (${error.message.split('\n')[0]})`
+    return `"${text.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')}"`
+  } catch {
+    return `"${line.slice(0, 300)}"`
+  }
+}
 
-/** At most so many workspaces are told about in full. */
+/** At most so many workspaces are record about in full. */
 const MOST_STORIES = 12
 
 async function storiesOf(

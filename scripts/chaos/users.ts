@@ -1,26 +1,29 @@
-// Random users of the API: they create, change, pause, wake, remove and talk, through whichever replica they meet, hang up
-// in the middle, and try again where an Idempotency-Key makes that safe. They write down what they were told.
+// Random users of the API: they create, change, pause, wake, remove, send and store messages through any replica, disconnect
+// midway, and retry where an Idempotency-Key makes that safe. They record every answer.
 import { type Chance, sleep } from './random.ts'
 import type { Replica } from './replica.ts'
 
-/** What everybody shows: replicas with a Fly other than the embedded one are closed without. */
+/** The admin token that all users share. */
 export const USERS_TOKEN = 'the-users-of-chaos'
 
 export type Message = {
   id: string
   workspace: string
-  /** `answered` by the agent; `refused` by the control plane, which says whether it may have arrived; `unknown`: no answer came. */
-  outcome: 'answered' | 'refused' | 'unknown'
+  /**
+   * `answered` by the agent; `refused` by the control plane, which says whether it may have arrived; `stored` for later
+   * delivery; `unknown`: no answer came.
+   */
+  outcome: 'answered' | 'refused' | 'unknown' | 'stored'
   delivered?: unknown
   reason?: unknown
 }
 
-export type Told = {
+export type UserRecord = {
   /** Workspaces whose create was answered. */
   created: Set<string>
   messages: Message[]
   requests: number
-  /** Answers that no caller should get: failures without a code, and mistakes of the server. */
+  /** Answers that no caller should get: failures without a code, and internal errors. */
   bad: string[]
 }
 
@@ -45,22 +48,24 @@ const VERBS = {
   patch: 3,
   remove: 3,
   message: 14,
+  store: 6,
+  secret: 1,
   explain: 1,
   fleet: 0.3,
 }
 
-export async function keepBusy(options: Options): Promise<Told> {
-  const told: Told = { created: new Set(), messages: [], requests: 0, bad: [] }
+export async function runUsers(options: Options): Promise<UserRecord> {
+  const record: UserRecord = { created: new Set(), messages: [], requests: 0, bad: [] }
   const known: string[] = []
   const count = Math.max(4, Math.min(16, Math.ceil(options.workspaces / 12)))
   const shares = Array.from({ length: count }, (_, user) => Math.floor((options.workspaces + user) / count))
-  await Promise.all(shares.map((share, user) => behave(options, told, known, share, user)))
-  return told
+  await Promise.all(shares.map((share, user) => runUser(options, record, known, share, user)))
+  return record
 }
 
-async function behave(
+async function runUser(
   options: Options,
-  told: Told,
+  record: UserRecord,
   known: string[],
   share: number,
   user: number,
@@ -93,7 +98,7 @@ async function behave(
       ...(chance.hit(0.1) ? { idle_minutes: 1 } : {}),
     }
     if (chance.hit(0.5)) return createOnce(input)
-    // A careful client: the same key until an answer comes, from whichever replica gives one.
+    // A careful client: the same key until any replica answers.
     const headers = { 'idempotency-key': `key-${label}` }
     const ids = new Set<string>()
     const again = chance.hit(0.3) ? 2 : 1
@@ -103,7 +108,8 @@ async function behave(
       if (answer?.status === 201) ids.add(String(answer.body['id']))
       if (answer === undefined) await sleep(500)
     }
-    if (ids.size > 1) told.bad.push(`one Idempotency-Key made ${ids.size} workspaces: ${[...ids].join(', ')}`)
+    if (ids.size > 1)
+      record.bad.push(`one Idempotency-Key made ${ids.size} workspaces: ${[...ids].join(', ')}`)
     ids.forEach(learn)
     return ids.size > 0
   }
@@ -116,11 +122,11 @@ async function behave(
   }
 
   function learn(id: string): void {
-    told.created.add(id)
+    record.created.add(id)
     known.push(id)
   }
 
-  /** Removed ones are mostly, but not always, let alone. */
+  /** Removed workspaces are mostly, but not always, left alone. */
   function forget(id: string): void {
     if (chance.hit(0.8) && known.includes(id)) known.splice(known.indexOf(id), 1)
   }
@@ -148,7 +154,14 @@ async function behave(
           forget(id)
         return
       case 'message':
-        return send(id)
+        return send(id, false)
+      case 'store':
+        return send(id, true)
+      case 'secret':
+        await call('PUT', `${path}/secrets${chance.hit(0.3) ? '?restart=true' : ''}`, {
+          body: { key: 'CHAOS', value: String(chance.next()) },
+        })
+        return
       case 'explain':
         await call('GET', `${path}/explain`)
         return
@@ -157,29 +170,34 @@ async function behave(
     }
   }
 
-  async function send(workspace: string): Promise<void> {
-    const id = `m-${user}-${told.messages.length}`
+  async function send(workspace: string, isStored: boolean): Promise<void> {
+    const id = `m-${user}-${record.messages.length}`
     const text = chance.weighed({ echo: 20, fail: 1, 'long 2': 1, 'exit 3': 0.5 })
     const message: Message = { id, workspace, outcome: 'unknown' }
-    told.messages.push(message)
+    record.messages.push(message)
     const part = { kind: 'text', text: text === 'echo' ? id : text }
     const params = { message: { role: 'user', messageId: id, parts: [part] } }
     const body = { jsonrpc: '2.0', id, method: 'message/send', params }
-    const answer = await call('POST', `/workspaces/${workspace}/a2a`, { body }, true)
+    const headers: Record<string, string> = isStored ? { prefer: 'respond-async' } : {}
+    const answer = await call('POST', `/workspaces/${workspace}/a2a`, { body, headers }, true)
     if (answer === undefined) return
+    if (answer.status === 202) {
+      message.outcome = 'stored'
+      return
+    }
     const { result, error } = answer.body as { result?: unknown; error?: { data?: Json } }
-    // An error of the agent's own has none of our reasons.
+    // An error of the agent has no `delivered`.
     const isOurs = result === undefined && error?.data?.['delivered'] !== undefined
     message.outcome = isOurs ? 'refused' : 'answered'
     message.delivered = error?.data?.['delivered']
     message.reason = error?.data?.['reason']
     if (result === undefined && error === undefined)
-      told.bad.push(`a message to ${workspace} got ${answer.status} without a reason`)
-    if (message.reason === 'INTERNAL') told.bad.push(`a message to ${workspace} met a mistake of the server`)
+      record.bad.push(`a message to ${workspace} got ${answer.status} without a reason`)
+    if (message.reason === 'INTERNAL') record.bad.push(`a message to ${workspace} met an internal error`)
   }
 
-  /** Mostly one that lives, as behind a load balancer that has not quite noticed. */
-  function someReplica(): string {
+  /** Mostly a running one, as behind a load balancer that notices late. */
+  function pickReplica(): string {
     const living = options.replicas.filter((replica) => replica.isUp())
     return chance.pick(living.length > 0 && chance.hit(0.9) ? living : options.replicas).url
   }
@@ -191,14 +209,14 @@ async function behave(
     { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
     isMessage = false,
   ): Promise<Answer | undefined> {
-    const base = someReplica()
-    const patience = chance.hit(0.06) ? chance.between(1, 400) : 90_000
+    const base = pickReplica()
+    const timeoutMs = chance.hit(0.06) ? chance.between(1, 400) : 90_000
     const waits = !isMessage && chance.hit(0.15)
-    told.requests++
+    record.requests++
     try {
       const response = await fetch(`${base}${path}`, {
         method,
-        signal: AbortSignal.timeout(patience),
+        signal: AbortSignal.timeout(timeoutMs),
         headers: {
           authorization: `Bearer ${USERS_TOKEN}`,
           ...headers,
@@ -208,12 +226,12 @@ async function behave(
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       const answer: Answer = { status: response.status, body: (await response.json()) as Json }
-      const mute = !isMessage && answer.status >= 400 && typeof answer.body['code'] !== 'string'
-      if (mute || answer.body['code'] === 'internal')
-        told.bad.push(`${method} ${path} got ${answer.status}: ${JSON.stringify(answer.body)}`)
+      const hasNoCode = !isMessage && answer.status >= 400 && typeof answer.body['code'] !== 'string'
+      if (hasNoCode || answer.body['code'] === 'internal')
+        record.bad.push(`${method} ${path} got ${answer.status}: ${JSON.stringify(answer.body)}`)
       return answer
     } catch {
-      // A replica that is dead, dies now, or whose answer was not waited for.
+      // The replica is down, ends now, or the request was aborted.
       return undefined
     }
   }

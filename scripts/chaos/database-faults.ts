@@ -1,0 +1,99 @@
+// The database's faults: a TCP relay between the replicas and Postgres that is cut, stopped, slowed or closed to new
+// connections at random, as when a server crashes, hangs, is overloaded, fails over or runs out of connections.
+import { createServer, connect, type Socket } from 'node:net'
+import type { Chance } from './random.ts'
+
+/** How often each kind is chosen. */
+const WEIGHTS = {
+  /** Every connection breaks and the server refuses new ones: a crash with its restart, or a failover. */
+  crash: 3,
+  /** Every connection breaks and new ones work at once: an administrator's `pg_terminate_backend`. */
+  terminate: 3,
+  /** Nothing passes, and nothing is refused: a stopped process, or a lost network. */
+  stop: 2,
+  /** Everything passes late. */
+  slow: 3,
+  /** Existing connections work and new ones are refused: out of connections. */
+  full: 2,
+}
+
+type Kind = keyof typeof WEIGHTS
+
+export type DatabaseRelay = {
+  /** Where the replicas connect to, instead of the server. */
+  url: string
+  /** Puts faults in force until the signal aborts. @returns how many */
+  runFaults(chance: Chance, over: AbortSignal): Promise<number>
+  close(): Promise<void>
+}
+
+/** @param serverUrl the connection string of the real server */
+export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRelay> {
+  const target = new URL(serverUrl)
+  const pairs = new Set<[Socket, Socket]>()
+  let fault: Kind | undefined
+
+  const server = createServer((client) => {
+    if (fault === 'crash' || fault === 'full') {
+      client.destroy()
+      return
+    }
+    const upstream = connect(Number(target.port || 5432), target.hostname)
+    const pair: [Socket, Socket] = [client, upstream]
+    pairs.add(pair)
+    for (const [from, to] of [pair, [upstream, client] as const]) {
+      from.on('data', (chunk) => {
+        if (fault === 'slow') setTimeout(() => to.write(chunk), 200)
+        else to.write(chunk)
+      })
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        to.destroy()
+        pairs.delete(pair)
+      })
+    }
+    if (fault === 'stop') pausePair(pair)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const url = new URL(serverUrl)
+  url.hostname = '127.0.0.1'
+  url.port = String(typeof address === 'object' ? address?.port : '')
+
+  const breakAll = () => pairs.forEach(([client]) => client.destroy())
+
+  function begin(kind: Kind): void {
+    fault = kind
+    if (kind === 'crash' || kind === 'terminate') breakAll()
+    if (kind === 'stop') pairs.forEach(pausePair)
+  }
+
+  function end(): void {
+    const ended = fault
+    fault = undefined
+    if (ended === 'stop') pairs.forEach((pair) => pair.forEach((socket) => socket.resume()))
+  }
+
+  return {
+    url: url.href,
+    async runFaults(chance, over) {
+      let count = 0
+      while (!over.aborted) {
+        await chance.pause(4_000, 15_000)
+        if (over.aborted) break
+        begin(chance.weighed(WEIGHTS))
+        count++
+        await chance.pause(500, 5_000)
+        end()
+      }
+      return count
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        breakAll()
+      }),
+  }
+}
+
+const pausePair = (pair: [Socket, Socket]) => pair.forEach((socket) => socket.pause())
