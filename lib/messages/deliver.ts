@@ -65,7 +65,9 @@ async function deliverDue(services: ProxyContext, workspaceId?: string): Promise
   await forEachConcurrently(claimed, claimed.length, async ({ message, share }) => {
     for (let next: Message | undefined = message; next !== undefined && share !== undefined;) {
       const work: Promise<unknown>[] = []
-      await deliverSafely(withBudget(services, share), next, (promise) => void work.push(promise))
+      // A promise that rejects before it is awaited would end the process.
+      const waitUntil: WaitUntil = (promise) => void work.push(promise.catch(logBackgroundFailure(services)))
+      await deliverSafely(withBudget(services, share), next, waitUntil)
       const ended = endShare(share, work)
       background.push(ended)
       if (budget.left() < DELIVERY_COST + CLAIM_COST) await ended
@@ -77,8 +79,13 @@ async function deliverDue(services: ProxyContext, workspaceId?: string): Promise
   await Promise.allSettled(background)
 }
 
+const logBackgroundFailure =
+  ({ log }: Pick<ProxyContext, 'log'>) =>
+  (error: unknown) =>
+    log('error', 'work after a delivery failed', { error })
+
 async function endShare(share: SubrequestBudget, work: Promise<unknown>[]): Promise<void> {
-  await Promise.allSettled(work)
+  await Promise.all(work)
   share.end()
 }
 

@@ -52,9 +52,10 @@ export function createReplica(port: number, settings: Record<string, string>, pa
           up = true
           resolve()
         })
-        started.once('close', () => {
+        started.once('close', (code) => {
           up = false
-          if (!killed) deaths++
+          // A graceful stop ends with code 0.
+          if (!killed || (code !== null && code !== 0)) deaths++
           reject(new Error(`a replica ended before it listened:\n${errors.slice(-20).join('\n')}`))
         })
       })

@@ -267,7 +267,8 @@ function shortenLogLine(line: string): string {
     const text = error?.message === undefined ? message : `${message} (${error.message.split('\n')[0]})`
     return `"${text.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')}"`
   } catch {
-    return `"${line.slice(0, 300)}"`
+    // Not a log line: the trace of an error that ended the process.
+    return `"${line.trim()}"`
   }
 }
 
