@@ -132,31 +132,31 @@ describe('hibernate', () => {
   })
 
   test('comes by itself after idle_minutes without work, never while a message is in flight, and sweeps do not wake it', async () => {
-    const own = await createHarness()
+    const separate = await createHarness()
     try {
-      const { id } = await own.createWorkspace({ idle_minutes: 5 })
-      const status = async () => (await own.request(`/workspaces/${id}`)).body['status']
-      own.advance(4 * 60_000)
-      await own.sweep()
+      const { id } = await separate.createWorkspace({ idle_minutes: 5 })
+      const status = async () => (await separate.request(`/workspaces/${id}`)).body['status']
+      separate.advance(4 * 60_000)
+      await separate.sweep()
       expect(await status()).toBe('ready')
-      await own.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
-      own.advance(4 * 60_000)
-      await own.sweep()
+      await separate.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
+      separate.advance(4 * 60_000)
+      await separate.sweep()
       expect(await status()).toBe('ready')
-      own.advance(2 * 60_000)
-      expect((await own.sweep({ patienceMs: 1_000 })).hibernated).toBe(1)
+      separate.advance(2 * 60_000)
+      expect((await separate.sweep({ patienceMs: 1_000 })).hibernated).toBe(1)
       expect(await status()).toBe('hibernated')
-      const seen = own.outgoing.length
+      const seen = separate.outgoing.length
       for (let sweeps = 0; sweeps < 3; sweeps++) {
-        own.advance(60 * 60_000)
-        await own.sweep({ patienceMs: 1_000 })
+        separate.advance(60 * 60_000)
+        await separate.sweep({ patienceMs: 1_000 })
       }
-      expect((await own.machineOf(id)).state).toBe('suspended')
-      expect(own.outgoing.slice(seen).filter(({ url }) => url.startsWith('http://fly-proxy.test'))).toEqual(
-        [],
-      )
+      expect((await separate.machineOf(id)).state).toBe('suspended')
+      expect(
+        separate.outgoing.slice(seen).filter(({ url }) => url.startsWith('http://fly-proxy.test')),
+      ).toEqual([])
     } finally {
-      await own.close()
+      await separate.close()
     }
   })
 })
@@ -173,21 +173,21 @@ describe('a message in flight', () => {
       })
       return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
     }
-    const own = await createHarness({ programs: { 'ghcr.io/molecule-ai/slow': slow } })
+    const separate = await createHarness({ programs: { 'ghcr.io/molecule-ai/slow': slow } })
     try {
-      const { id } = await own.createWorkspace({ idle_minutes: 5, image: 'ghcr.io/molecule-ai/slow' })
-      const answered = own.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
+      const { id } = await separate.createWorkspace({ idle_minutes: 5, image: 'ghcr.io/molecule-ai/slow' })
+      const answered = separate.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
       for (let minutes = 0; minutes < 12; minutes += 4) {
-        own.advance(4 * 60_000)
+        separate.advance(4 * 60_000)
         await new Promise((done) => setTimeout(done, 1_200))
-        expect((await own.sweep()).hibernated).toBe(0)
+        expect((await separate.sweep()).hibernated).toBe(0)
       }
       answer('at last')
       expect((await answered).body).toMatchObject({ result: 'at last' })
-      own.advance(6 * 60_000)
-      expect((await own.sweep({ patienceMs: 1_000 })).hibernated).toBe(1)
+      separate.advance(6 * 60_000)
+      expect((await separate.sweep({ patienceMs: 1_000 })).hibernated).toBe(1)
     } finally {
-      await own.close()
+      await separate.close()
     }
   })
 })

@@ -215,23 +215,23 @@ describe('refusing', () => {
 
 describe('listing', () => {
   test('is a bare array, oldest first, in pages that a Link header chains', async () => {
-    const own = await createHarness()
+    const separate = await createHarness()
     try {
-      expect((await own.request('/workspaces')).body).toEqual([])
+      expect((await separate.request('/workspaces')).body).toEqual([])
       const made: string[] = []
-      for (const name of ['a', 'b', 'c']) made.push((await own.createWorkspace({ name })).id)
+      for (const name of ['a', 'b', 'c']) made.push((await separate.createWorkspace({ name })).id)
       const seen: unknown[] = []
       let path: string | undefined = '/workspaces?limit=2'
       while (path !== undefined) {
-        const page: { body: Json[]; headers: Headers } = await own.request<Json[]>(path)
+        const page: { body: Json[]; headers: Headers } = await separate.request<Json[]>(path)
         seen.push(...page.body.map((row) => row['id']))
         path = /<http:\/\/platform\.test(.*)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1]
       }
       expect(seen).toEqual(made)
-      expect((await own.request('/workspaces?cursor=nonsense')).status).toBe(400)
-      expect((await own.request('/workspaces?limit=0')).status).toBe(400)
+      expect((await separate.request('/workspaces?cursor=nonsense')).status).toBe(400)
+      expect((await separate.request('/workspaces?limit=0')).status).toBe(400)
     } finally {
-      await own.close()
+      await separate.close()
     }
   })
 })
