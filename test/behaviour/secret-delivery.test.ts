@@ -1,5 +1,5 @@
-// On the way from the database to the machine, secret values pass through Fly: among an app's secrets, where lists of machines
-// do not show them, and not for longer than a machine may need them.
+// The delivery of secrets to machines: values pass through the secrets of the Fly app, which lists of machines do not show, and are
+// deleted there once no machine can need them.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
@@ -10,14 +10,14 @@ const KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
 
 let h: Harness
 const guests = new Map<string, Record<string, string>>()
-const remembering: Program = (machine) => {
+const recordingAgent: Program = (machine) => {
   guests.set(machine.env['WORKSPACE_ID'] ?? '', machine.env)
   return sampleAgent(machine)
 }
 beforeAll(async () => {
   h = await createHarness({
     env: { SECRETS_ENCRYPTION_KEY: KEY },
-    programs: { 'ghcr.io/molecule-ai/workspace-hermes*': remembering },
+    programs: { 'ghcr.io/molecule-ai/workspace-hermes*': recordingAgent },
   })
 })
 afterAll(() => h.close())
@@ -39,13 +39,13 @@ const namesOf = async (id: string) =>
     .map(({ name }) => name)
     .filter((name) => name.includes(id.replaceAll('-', '').toUpperCase()))
 
-/** Ten minutes later. */
-async function keepHouseAgain(): Promise<void> {
+/** Runs retention again, which is due after ten minutes. */
+async function runDueRetention(): Promise<void> {
   h.advance(11 * 60_000)
   await h.runRetention()
 }
 
-test('no list of machines shows the token, the inbound secret or a secret, and the agent has them all', async () => {
+test('the list of machines shows neither tokens nor secrets, and the agent gets them all', async () => {
   const { id, status } = await h.createWorkspace({ secrets: { API_KEY: 'a-key-of-the-customer' } })
   expect(status).toBe('ready')
   const token = await h.tokenOf(id)
@@ -59,17 +59,17 @@ test('no list of machines shows the token, the inbound secret or a secret, and t
   }
 })
 
-test('a machine gets its own, not those of another, nor those of the app', async () => {
+test('a machine gets its own secrets, and neither those of another workspace nor those of the app', async () => {
   await appSecrets('POST', { STRIPE_KEY: 'of-another-service' })
   const one = await h.createWorkspace({ secrets: { ONE: 'x' } })
   const two = await h.createWorkspace({ secrets: { TWO: 'y' } })
   expect(guests.get(one.id)).toMatchObject({ ONE: 'x' })
-  for (const stranger of ['TWO', 'STRIPE_KEY']) expect(guests.get(one.id)).not.toHaveProperty(stranger)
+  for (const other of ['TWO', 'STRIPE_KEY']) expect(guests.get(one.id)).not.toHaveProperty(other)
   expect(guests.get(two.id)).not.toHaveProperty('ONE')
 })
 
-describe('housekeeping', () => {
-  test('takes back what older machines had, and keeps what the present one has', async () => {
+describe('retention', () => {
+  test('delivered secrets of older machines are deleted, and those of the current machine are kept', async () => {
     const { id } = await h.createWorkspace({ secrets: { OLD: 'x', KEPT: 'y' } })
     await h.request(`/workspaces/${id}/secrets/OLD?restart=true`, {
       method: 'DELETE',
@@ -78,14 +78,14 @@ describe('housekeeping', () => {
     await h.untilIdle()
     expect(guests.get(id)).toMatchObject({ KEPT: 'y' })
     expect(await namesOf(id)).toHaveLength(9)
-    await keepHouseAgain()
+    await runDueRetention()
     const names = await namesOf(id)
     expect(names).toHaveLength(4)
     expect(names.every((name) => name.includes('_2_'))).toBe(true)
     expect(names.join(' ')).not.toContain('OLD')
   })
 
-  test('takes back everything of a workspace that is gone, and touches nothing of strangers', async () => {
+  test('delivered secrets of a removed workspace are deleted, and those of others are kept', async () => {
     await appSecrets('POST', {
       STRIPE_KEY: 'of-another-service',
       MW_00000000_00000000000000000000000000000000_1_E_KEY: 'of another control plane',
@@ -95,7 +95,7 @@ describe('housekeeping', () => {
     await h.request(`/workspaces/${id}`, { method: 'DELETE', headers: { prefer: 'wait=20' } })
     await h.untilIdle()
     await h.sweep()
-    await keepHouseAgain()
+    await runDueRetention()
     expect(await namesOf(id)).toEqual([])
     expect(await namesOf(staying.id)).toHaveLength(4)
     expect((await appSecrets()).map(({ name }) => name)).toEqual(
@@ -103,18 +103,18 @@ describe('housekeeping', () => {
     )
   })
 
-  test('keeps them while Fly does not say that the machine is gone', async () => {
+  test('delivered secrets are kept until Fly confirms that the machine is destroyed', async () => {
     const { id } = await h.createWorkspace({ secrets: { LOST: 'x' } })
     const fault = h.emulator.faults.add({ kind: 'answer', status: 503, action: 'machine.delete' })
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
     await h.untilIdle()
-    await keepHouseAgain()
+    await runDueRetention()
     expect(await namesOf(id)).not.toEqual([])
     h.emulator.faults.remove(fault)
   })
 })
 
-test('are taken back only where no launch can use their names again', () => {
+test('delivered secrets are deleted only where no launch can use their names again', () => {
   const secret = { name: 'x', workspaceId: 'w', generation: 3 }
   const holder = {
     id: 'w',
@@ -130,7 +130,7 @@ test('are taken back only where no launch can use their names again', () => {
     [false, { ...holder, machineGeneration: 4 }],
     [true, { ...holder, machineGeneration: 2 }],
     [true, { ...holder, machineId: null, machineGeneration: null }],
-    // Its launch was refused, and is repeated under the same names at any moment.
+    // Its launch was refused and may be repeated under the same names.
     [true, { ...holder, launchId: null, status: 'provisioning' }],
     [true, { ...holder, launchId: null, status: 'paused' }],
     [false, { ...holder, launchId: null, status: 'removed' }],
@@ -140,20 +140,23 @@ test('are taken back only where no launch can use their names again', () => {
     [true, { ...holder, app: 'there', machineId: null }],
     [true, { ...holder, app: 'there', machineGeneration: 2 }],
   ]
-  for (const [needed, of] of table) expect([of, isStillNeeded('here', secret, of)]).toEqual([of, needed])
+  for (const [needed, row] of table) expect([row, isStillNeeded('here', secret, row)]).toEqual([row, needed])
 })
 
-test('a token that may not set secrets fails the workspace, and says which permission is missing', async () => {
+test('a Fly token that may not set secrets fails the workspace, and the reason names the permission', async () => {
   const fault = h.emulator.faults.add({ kind: 'answer', status: 403, action: 'secrets.update' })
   const { reason, status } = await h.createWorkspace()
   h.emulator.faults.remove(fault)
   expect({ status, reason }).toMatchObject({
     status: 'failed',
-    reason: { code: 'secrets_refused', message: expect.stringContaining('may not set') as string },
+    reason: {
+      code: 'secrets_refused',
+      message: expect.stringContaining('did not let FLY_API_TOKEN set') as string,
+    },
   })
 })
 
-test('a host that has not got the secrets yet is asked again', async () => {
+test('a create is retried when the host does not have the secrets yet', async () => {
   h.emulator.faults.add({
     kind: 'answer',
     status: 412,
@@ -175,6 +178,6 @@ test('a host that has not got the secrets yet is asked again', async () => {
   expect(await read()).toBe('ready')
 })
 
-test('no value is in the log of calls to Fly', async () => {
+test('the log of calls to Fly contains no value of a secret', async () => {
   expect(JSON.stringify(await h.logs())).not.toContain('a-key-of-the-customer')
 })

@@ -1,0 +1,198 @@
+// A2A requests through the proxy: what of the body and the headers reaches the agent.
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
+import { IN_WORKERD } from '../support/test-target.ts'
+
+type Seen = { method: string; path: string; headers: Headers; body: string }
+
+const seen: Seen[] = []
+let answer: (request: Request) => Response | Promise<Response> = () => Response.json({})
+
+/** Answers what the test sets, and records every request. */
+const scriptedProgram: Program = async (machine) => {
+  await machine.listen(8000, async (request) => {
+    const { pathname } = new URL(request.url)
+    if (pathname.endsWith('agent-card.json')) return Response.json({ name: 'scripted' })
+    seen.push({
+      method: request.method,
+      path: pathname,
+      headers: request.headers,
+      body: await request.clone().text(),
+    })
+    return answer(request)
+  })
+  return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
+}
+
+let h: Harness
+let sample: string
+let scripted: string
+beforeAll(async () => {
+  h = await createHarness({
+    programs: { 'ghcr.io/molecule-ai/scripted': scriptedProgram },
+    env: { A2A_SILENCE_SECONDS: '1', A2A_MAX_BODY_BYTES: '20000' },
+  })
+  sample = (await h.createWorkspace({ name: 'sample' })).id
+  scripted = (await h.createWorkspace({ name: 'scripted', image: 'ghcr.io/molecule-ai/scripted' })).id
+})
+afterAll(() => h.close())
+beforeEach(() => {
+  seen.length = 0
+  answer = () => Response.json({ jsonrpc: '2.0', id: 1, result: {} })
+})
+
+const send = <Body = Json>(id: string, init: RequestInit & { json?: unknown }, suffix = '') =>
+  h.request<Body>(`/workspaces/${id}/a2a${suffix}`, { method: 'POST', ...init })
+
+describe('request bodies', () => {
+  test("the message of the tutorial is answered with the agent's region and the caller's id", async () => {
+    const { status, body } = await send<{ id: unknown; result: Json & { parts: Json[] } }>(sample, {
+      json: askRegion('1'),
+    })
+    expect(status).toBe(200)
+    expect(body.id).toBe('1')
+    expect(body.result).toMatchObject({
+      kind: 'message',
+      role: 'agent',
+      parts: [{ kind: 'text', text: 'ord' }],
+    })
+  })
+
+  test('a message gets the messageId and kind that it lacks, and nothing else', async () => {
+    await send(scripted, { json: askRegion(7) })
+    const message = { role: 'user', parts: [{ kind: 'text', text: 'What region are you running in?' }] }
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+      jsonrpc: '2.0',
+      id: 7,
+      method: 'message/send',
+      params: {
+        message: { ...message, kind: 'message', messageId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      },
+    })
+  })
+
+  test('a message without a JSON-RPC envelope gets one, and parts with type get kind', async () => {
+    await send(scripted, {
+      json: {
+        method: 'message/send',
+        params: {
+          message: { role: 'user', messageId: 'm', kind: 'message', parts: [{ type: 'text', text: 'hi' }] },
+        },
+      },
+    })
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+      jsonrpc: '2.0',
+      id: expect.any(String),
+      method: 'message/send',
+      params: {
+        message: {
+          role: 'user',
+          messageId: 'm',
+          kind: 'message',
+          parts: [{ kind: 'text', type: 'text', text: 'hi' }],
+        },
+      },
+    })
+  })
+
+  test.each([
+    [
+      'in the 1.0 dialect',
+      '{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"role":"ROLE_USER","parts":[{"text":"hi"}]}}}',
+    ],
+    [
+      'that is complete',
+      '{ "jsonrpc": "2.0", "id": 1.0, "method":"message/send","params":{"message":{"kind":"message","messageId":"m","role":"user","parts":[{"kind":"text","text":"é"}]}}}',
+    ],
+    [
+      'with wrong values',
+      '{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{"kind":7,"messageId":null,"parts":5}}}',
+    ],
+    ['with an unknown method', '{"jsonrpc":"2.0","id":"x","method":"rpc.discover"}'],
+    ['that is a batch', '[{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{}}}]'],
+    ['that is not JSON', '{"jsonrpc": '],
+    ['that is a number', '5'],
+    ['with an empty body', ''],
+  ])('a request %s reaches the agent byte for byte', async (_what, body) => {
+    await send(scripted, { body, headers: { 'content-type': 'application/json' } })
+    expect(seen[0]?.body).toBe(body)
+  })
+
+  test('a completed message keeps numbers that JavaScript cannot represent', async () => {
+    const body =
+      '{"jsonrpc":"2.0","id":9007199254740993,"method":"message/send","params":{"message":{"role":"user","parts":[],"metadata":{"n":1.0}}}}'
+    await send(scripted, { body, headers: { 'content-type': 'application/json' } })
+    expect(seen[0]?.body).toContain('"id":9007199254740993')
+    expect(seen[0]?.body).toContain('"n":1.0')
+  })
+
+  test('any complete JSON arrives as it was sent', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.json(), async (body) => {
+        seen.length = 0
+        await send(scripted, { body, headers: { 'content-type': 'application/json' } })
+        expect(seen[0]?.body).toBe(body)
+      }),
+      { numRuns: 50 },
+    )
+  })
+})
+
+describe('headers', () => {
+  test('request headers of A2A and tracing are passed on, and credentials, cookies and proxy headers are not', async () => {
+    await send(scripted, {
+      json: askRegion(),
+      headers: {
+        'a2a-version': '1.0',
+        'a2a-extensions': 'https://example.com/a',
+        'x-a2a-extensions': 'https://example.com/b',
+        traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+        'last-event-id': '7',
+        'x-custom': 'kept',
+        connection: 'close, x-hop',
+        'x-hop': 'dropped',
+        cookie: 'a=b',
+        'x-workspace-id': scripted,
+        'fly-force-instance-id': '00000000000000',
+        'fly-prefer-region': 'fra',
+        'x-forwarded-for': '1.2.3.4',
+      },
+    })
+    const { headers } = seen[0]!
+    expect(headers.get('a2a-version')).toBe('1.0')
+    expect(headers.get('a2a-extensions')).toBe('https://example.com/a')
+    expect(headers.get('x-a2a-extensions')).toBe('https://example.com/b')
+    expect(headers.get('traceparent')).toMatch(/^00-4bf9/)
+    expect(headers.get('last-event-id')).toBe('7')
+    expect(headers.get('x-custom')).toBe('kept')
+    // On Workers, `connection` and what it names end at Cloudflare; workerd alone takes `connection` away and nothing else.
+    const hop = IN_WORKERD ? [] : ['x-hop']
+    for (const dropped of [...hop, 'cookie', 'x-workspace-id', 'fly-prefer-region']) {
+      expect([dropped, headers.get(dropped)]).toEqual([dropped, null])
+    }
+    expect(headers.get('x-forwarded-for')).not.toContain('1.2.3.4')
+  })
+
+  test("response headers that affect the caller's browser or proxies are removed", async () => {
+    answer = () =>
+      Response.json(
+        {},
+        {
+          headers: {
+            'set-cookie': 'a=b',
+            server: 'agent',
+            'access-control-allow-origin': '*',
+            'x-kept': 'yes',
+            'retry-after': '3',
+          },
+        },
+      )
+    const { headers } = await send(scripted, { json: askRegion() })
+    for (const dropped of ['set-cookie', 'server', 'access-control-allow-origin', 'fly-request-id', 'via'])
+      expect([dropped, headers.get(dropped)]).toEqual([dropped, null])
+    expect(headers.get('x-kept')).toBe('yes')
+    expect(headers.get('retry-after')).toBe('3')
+  })
+})
