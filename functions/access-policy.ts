@@ -1,6 +1,6 @@
 // The access policy: every route with the permission that it requires. A route without a row is refused
 // (functions/middleware/authorize.ts), and test/behaviour/access.test.ts calls every route as every kind of caller.
-import type { RouteAccess } from '../lib/auth/authorize.ts'
+import type { OtherWorkspaces, RouteAccess } from '../lib/auth/authorize.ts'
 import type { Scope } from '../lib/auth/scopes.ts'
 
 /**
@@ -9,12 +9,17 @@ import type { Scope } from '../lib/auth/scopes.ts'
  */
 export type RoutePolicy = RouteAccess | 'public' | 'agent' | 'signed'
 
-const workspace = (scope: Scope | 'none', agent: RouteAccess['agent']): RouteAccess => ({
+const workspace = (
+  scope: Scope | 'none',
+  agent: RouteAccess['agent'],
+  others: OtherWorkspaces = {},
+): RouteAccess => ({ scope, about: 'workspace', agent, others })
+const all = (scope: Scope, others: OtherWorkspaces = {}): RouteAccess => ({
   scope,
-  about: 'workspace',
-  agent,
+  about: 'all',
+  agent: 'none',
+  others,
 })
-const all = (scope: Scope): RouteAccess => ({ scope, about: 'all', agent: 'none' })
 
 /** A2A over JSON-RPC and HTTP+JSON, for every HTTP method (functions/routes/a2a/handler.ts). */
 export const A2A_POLICY = workspace('operate', 'peer')
@@ -35,13 +40,18 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /registry/heartbeat': 'agent',
   'POST /registry/update-card': 'agent',
   'GET /registry/discover/:id': workspace('read', 'peer'),
-  'GET /registry/:id/peers': workspace('read', 'self'),
-  'POST /registry/check-access': { scope: 'read', about: 'all', agent: 'verb' },
+  'GET /registry/:id/peers': workspace('read', 'self', { response: true }),
+  'POST /registry/check-access': {
+    scope: 'read',
+    about: 'all',
+    agent: 'verb',
+    others: { body: ['caller_id', 'target_id'] },
+  },
 
-  'GET /workspaces': { scope: 'read', about: 'list', agent: 'none' },
-  'POST /workspaces': all('operate'),
+  'GET /workspaces': { scope: 'read', about: 'list', agent: 'none', others: { response: true } },
+  'POST /workspaces': all('operate', { body: ['parent_id'] }),
   'GET /workspaces/:id': workspace('read', 'self'),
-  'PATCH /workspaces/:id': workspace('operate', 'none'),
+  'PATCH /workspaces/:id': workspace('operate', 'none', { body: ['parent_id'] }),
   'DELETE /workspaces/:id': workspace('operate', 'none'),
   'GET /workspaces/:id/explain': workspace('read', 'self'),
   'POST /workspaces/:id/restart': workspace('operate', 'none'),
@@ -61,11 +71,11 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
 
   'GET /workspaces/:id/events': workspace('read', 'self'),
   'GET /workspaces/:id/activity': workspace('read', 'self'),
-  'POST /workspaces/:id/activity': workspace('operate', 'self'),
+  'POST /workspaces/:id/activity': workspace('operate', 'self', { body: ['source_id', 'target_id'] }),
   'POST /workspaces/:id/notify': workspace('operate', 'self'),
-  'POST /workspaces/:id/delegate': workspace('operate', 'self'),
+  'POST /workspaces/:id/delegate': workspace('operate', 'self', { body: ['target_id'] }),
   'GET /workspaces/:id/delegations': workspace('read', 'self'),
-  'POST /workspaces/:id/delegations/record': workspace('operate', 'self'),
+  'POST /workspaces/:id/delegations/record': workspace('operate', 'self', { body: ['target_id'] }),
   'POST /workspaces/:id/delegations/:delegation_id/update': workspace('operate', 'self'),
 
   'GET /workspaces/:id/secrets': workspace('read', 'self'),
@@ -92,18 +102,23 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'DELETE /workspaces/:id/tokens/:token': workspace('operate', 'self'),
   'GET /admin/workspaces/:id/test-token': workspace('admin', 'none'),
   'GET /tokens': all('admin'),
-  'POST /tokens': all('admin'),
+  'POST /tokens': all('admin', { body: ['workspaces'] }),
   'DELETE /tokens/:id': all('admin'),
 
   // Events for administrators only (lib/events/event-types.ts) require AUDIT_POLICY as well.
-  'GET /events': { scope: 'read', about: 'list', agent: 'none' },
+  'GET /events': {
+    scope: 'read',
+    about: 'list',
+    agent: 'none',
+    others: { query: ['workspace_id'], response: true },
+  },
   'GET /events/:id': workspace('read', 'self'),
 
   // An endpoint receives events of all workspaces.
-  'POST /webhook-endpoints': all('admin'),
+  'POST /webhook-endpoints': all('admin', { body: ['workspace_id'] }),
   'GET /webhook-endpoints': all('admin'),
   'GET /webhook-endpoints/:endpoint': all('admin'),
-  'PATCH /webhook-endpoints/:endpoint': all('admin'),
+  'PATCH /webhook-endpoints/:endpoint': all('admin', { body: ['workspace_id'] }),
   'DELETE /webhook-endpoints/:endpoint': all('admin'),
   'POST /webhook-endpoints/:endpoint/test': all('admin'),
   'POST /webhook-endpoints/:endpoint/rotate-secret': all('admin'),
@@ -111,13 +126,13 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /webhook-endpoints/:endpoint/deliveries/replay': all('admin'),
   'POST /webhook-endpoints/:endpoint/deliveries/:seq/replay': all('admin'),
 
-  'GET /audit': AUDIT_POLICY,
+  'GET /audit': { ...AUDIT_POLICY, others: { query: ['workspace_id'] } },
   'GET /metrics': all('read'),
   'GET /fleet': all('read'),
   'GET /regions': all('read'),
 
   'GET /rollouts': all('read'),
-  'POST /rollouts': all('operate'),
+  'POST /rollouts': all('operate', { body: ['workspaces'] }),
   'GET /rollouts/:id': all('read'),
   'POST /rollouts/:id/halt': all('operate'),
   'POST /rollouts/:id/resume': all('operate'),

@@ -10,6 +10,7 @@ import { createAuthenticator, type Exposure } from './http/authenticate.ts'
 import { VERSION } from './http/version.ts'
 import { auditRequests } from './middleware/audit.ts'
 import { authorizeRequests } from './middleware/authorize.ts'
+import { authorizeOtherWorkspaces } from './middleware/authorize-other-workspaces.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { answerErrors, answerNotFound } from './middleware/errors.ts'
 import { assignRequestId, traceRequests } from './middleware/tracing.ts'
@@ -73,6 +74,8 @@ export function createApp(services: Services, exposure: Exposure) {
       },
     }),
   )
+  // It reads the body, so it comes after the limit of the body.
+  app.use(authorizeOtherWorkspaces)
   app.route('/', healthRoutes(services))
   app.doc31('/openapi.json', DESCRIPTION)
   app.get('/docs', (c) => c.html(docsPage(app.getOpenAPI31Document(DESCRIPTION) as unknown as ApiDocument)))

@@ -2,14 +2,14 @@
 // only counted and logged (functions/http/invalid-tokens.ts): unknown callers could fill the table.
 import { createMiddleware } from 'hono/factory'
 import { outcomeOf, recordAudit } from '../../lib/audit/audit.ts'
-import { callerKey } from '../../lib/auth/caller.ts'
+import { type Caller, callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { toPostgresText } from '../../lib/platform/postgres-text.ts'
 import { normalizeUuid } from '../../lib/platform/uuid.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { requestInfo } from '../http/request-info.ts'
 
-/** Routine calls of agents. Their activity records them. */
+/** Routine calls of agents, which their activity records. The same calls of people and programs are audited. */
 const ROUTINE = new Set([
   'POST /registry/check-access',
   'POST /workspaces/:id/activity',
@@ -22,8 +22,11 @@ const ROUTINE = new Set([
 /** Reads that return credentials. */
 const SENSITIVE = new Set(['GET /workspaces/:id/secrets/values', 'GET /admin/workspaces/:id/test-token'])
 
-const isAudited = (route: string) =>
-  SENSITIVE.has(route) || (!route.startsWith('GET ') && !ROUTINE.has(route))
+/** Other workspaces in an entry; a body may name thousands. */
+const MAX_OTHERS = 100
+
+const isAudited = (route: string, caller: Caller) =>
+  SENSITIVE.has(route) || (!route.startsWith('GET ') && !(caller.kind === 'workspace' && ROUTINE.has(route)))
 
 /** Runs around the authorization, and records the outcome after the handler. */
 export const auditRequests = (services: Services) =>
@@ -31,10 +34,11 @@ export const auditRequests = (services: Services) =>
     await next()
     const caller = c.get('caller')
     const route = c.get('route')
-    if (caller === undefined || route === undefined || !isAudited(route.name)) return
+    if (caller === undefined || route === undefined || !isAudited(route.name, caller)) return
     const { status } = c.res
     const [, created] = /\/workspaces\/([^/]+)$/.exec(c.res.headers.get('location') ?? '') ?? []
     const id = normalizeUuid(route.workspaceId ?? created)
+    const others = c.get('otherWorkspaces') ?? []
     const entry = {
       caller: callerKey(caller),
       caller_name: caller.kind === 'token' ? caller.name : null,
@@ -42,6 +46,7 @@ export const auditRequests = (services: Services) =>
       status,
       outcome: outcomeOf(status),
       address: toPostgresText(requestInfo(services.config, c).address()),
+      ...(others.length === 0 ? {} : { other_workspaces: others.slice(0, MAX_OTHERS) }),
       request_id: c.get('requestId'),
       user_agent: toPostgresText(c.req.header('user-agent')?.slice(0, 200) ?? '') || null,
     }

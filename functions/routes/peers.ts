@@ -3,6 +3,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rewriteCard } from '../../lib/a2a/wire/agent-card.ts'
+import { limitedTo } from '../../lib/auth/authorize.ts'
 import { canCommunicate } from '../../lib/registry/can-communicate.ts'
 import { listPeers, type Peer } from '../../lib/registry/peers.ts'
 import { workspaceNotFound } from '../../lib/platform/errors.ts'
@@ -93,7 +94,8 @@ export function peerRoutes(services: Services) {
 
   app.openapi(peersRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const peers = await listPeers(db, id, (c.req.valid('query').q ?? '').trim())
+    const search = (c.req.valid('query').q ?? '').trim()
+    const peers = await listPeers(db, id, search, limitedTo(c.get('caller')))
     return c.json(
       peers.map((peer) => toView(config, peer, a2aUrlOf(c, peer.id))),
       200,

@@ -19,6 +19,8 @@ export type AuditEntry = {
   status: number
   outcome: AuditOutcome
   address: string
+  /** Workspaces that the request named beside the one in its path. */
+  other_workspaces?: string[]
   request_id: string
   user_agent: string | null
 }

@@ -16,10 +16,29 @@ export type RouteAccess = {
    * with; or as the verb decides.
    */
   agent: 'none' | 'self' | 'peer' | 'verb'
+  /** Where the request and the response contain other workspaces than the one in the path. */
+  others?: OtherWorkspaces
+}
+
+/** A token that is limited to some workspaces must include each workspace that a request names. */
+export type OtherWorkspaces = {
+  /** Members of the JSON body with an id, or with a list of ids. */
+  body?: readonly string[]
+  /** Parameters of the query with an id. */
+  query?: readonly string[]
+  /** The response lists workspaces. It contains only those that the token includes. */
+  response?: true
 }
 
 /** `hidden`: answered like a missing workspace. `peer`: the tree of workspaces decides. */
 export type AccessDecision = 'allowed' | 'forbidden' | 'hidden' | 'peer'
+
+/**
+ * The workspaces to which the caller's token is limited; undefined for a caller without such a limit. An agent is limited by the
+ * tree of workspaces instead.
+ */
+export const limitedTo = (caller: Caller): readonly string[] | undefined =>
+  caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined
 
 /** @param workspaceId in lower case; undefined for a route without one */
 export function authorize(

@@ -260,6 +260,7 @@ export const EVENT_TYPES = {
       status: z.int(),
       outcome: z.enum(['ok', 'refused', 'failed']),
       address: z.string(),
+      other_workspaces: z.array(z.uuid()).optional(),
       request_id: z.string(),
       user_agent: z.string().nullable(),
     }),

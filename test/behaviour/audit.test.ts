@@ -75,6 +75,26 @@ describe('the audit', () => {
     expect(rows).toMatchObject([{ route: 'POST /workspaces' }])
   })
 
+  test('names the other workspaces of a request, also where it was refused', async () => {
+    const [id, other] = await Promise.all(
+      ['from', 'to'].map(async (name) => String((await call('POST', '/workspaces', { name })).body['id'])),
+    )
+    const { body: limited } = await call('POST', '/tokens', {
+      name: 'limited',
+      scopes: ['operate'],
+      workspaces: [id],
+    })
+    const token = String(limited['token'])
+    expect((await call('PATCH', `/workspaces/${id}`, { parent_id: other }, token)).status).toBe(404)
+    await h.untilIdle()
+    const task = { target_id: other?.toUpperCase(), task: 'read V' }
+    expect((await call('POST', `/workspaces/${id}/delegate`, task, token)).status).toBe(404)
+    expect((await audit(`?workspace_id=${id}`)).audit.slice(0, 2)).toMatchObject([
+      { route: 'POST /workspaces/:id/delegate', status: 404, other_workspaces: [other] },
+      { route: 'PATCH /workspaces/:id', status: 404, other_workspaces: [other] },
+    ])
+  })
+
   test('has it when a workspace reads its secrets', async () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'reads', runtime: 'hermes' })
     const id = String(made['id'])

@@ -1,7 +1,7 @@
 // GET /events and GET /workspaces/:id/events: the event log in order, as pages or as a stream of server-sent events.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { authorize } from '../../../lib/auth/authorize.ts'
+import { authorize, limitedTo } from '../../../lib/auth/authorize.ts'
 import type { Caller } from '../../../lib/auth/caller.ts'
 import { DomainError, invalidField } from '../../../lib/platform/errors.ts'
 import {
@@ -109,9 +109,8 @@ export function eventRoutes(services: Services, authenticate: Authenticate) {
   async function answer(c: Context<AppEnv>, { after, limit, types, workspaceId }: EventsRequest) {
     const caller = c.get('caller')
     rejectAdminsOnly(caller, types)
-    const among = visibleWorkspaces(caller)
+    const among = limitedTo(caller)
     if (workspaceId !== undefined) {
-      if (among?.includes(workspaceId) === false) throw new DomainError('not_found', 'workspace not found')
       await getWorkspace(services.db, workspaceId)
     }
     const query = { types, workspaceId, among }
@@ -128,7 +127,7 @@ export function eventRoutes(services: Services, authenticate: Authenticate) {
   app.openapi(eventsRoute, async (c) => {
     const { workspace_id: workspaceId, ...query } = c.req.valid('query')
     if (services.config.moleculeCompat && new URL(c.req.url).search === '' && !wantsStream(c)) {
-      return c.json(await moleculeEvents(services, { among: visibleWorkspaces(c.get('caller')) }), 200)
+      return c.json(await moleculeEvents(services, { among: limitedTo(c.get('caller')) }), 200)
     }
     return answer(c, { ...query, workspaceId })
   })
@@ -139,10 +138,6 @@ export function eventRoutes(services: Services, authenticate: Authenticate) {
 }
 
 const wantsStream = (c: Context<AppEnv>) => /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
-
-/** The workspaces that a caller may see; undefined for all of them. */
-const visibleWorkspaces = (caller: Caller) =>
-  caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined
 
 function rejectAdminsOnly(caller: Caller, types: EventType[] | undefined): void {
   const restricted = types?.find((type) => ADMINS_ONLY.includes(type))

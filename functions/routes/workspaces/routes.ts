@@ -2,6 +2,7 @@
 // response.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { limitedTo } from '../../../lib/auth/authorize.ts'
 import { invalidField } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { createWorkspace, IDEMPOTENCY_HOURS } from '../../../lib/workspaces/create.ts'
@@ -113,11 +114,10 @@ export function workspaceRoutes(services: Services) {
 
   app.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const caller = c.get('caller')
     const { rows, more } = await listWorkspaces(services.db, {
       limit,
       after: parseCursor(cursor),
-      only: caller.kind === 'token' ? caller.workspaces : null,
+      only: limitedTo(c.get('caller')) ?? null,
     })
     const last = rows.at(-1)
     if (more && last !== undefined) {
