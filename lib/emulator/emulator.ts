@@ -1,5 +1,5 @@
-// Somebody else's cloud in a box: an emulated Fly whose Machines API and Fly Proxy are two fetch functions. Code that
-// works against it should work on Fly, and flyctl can look at it; see the README for what is and is not there.
+// An emulated Fly: its Machines API and its Fly Proxy are two fetch functions. Code that works against it should work on Fly, and
+// flyctl works against it too. The README lists what is emulated.
 
 import { createApi } from './api/api.ts'
 import { startAutostop } from './proxy/autostop.ts'
@@ -20,47 +20,47 @@ import type { Timings } from './shared/timings.ts'
 import { createRuntime } from './machines/runtime.ts'
 
 export type EmulatorOptions = {
-  /** What runs the guests. The emulator closes it with itself. */
+  /** Runs the guests. The emulator closes it when it closes. */
   host: Host
-  /** Default: memory, which forgets everything with the process. */
+  /** Default: memory, which is lost with the process. */
   store?: EmulatorStore
   /** The organization's slug, default `personal`. */
   organization?: string
   /** Accepted tokens. Default: any token that is not empty. */
   tokens?: string[]
-  /** Fly's rate limits (fly.md §6), default on. The fault `rate-limits` switches them while running. */
+  /** Fly's rate limits (docs/facts/fly.md §6), default on. The fault `rate-limits` switches them at run time. */
   rateLimits?: boolean
   timings?: Partial<Timings>
-  /** The regions on offer, the nearest first. Default: all of Fly's. */
+  /** The offered regions, the nearest first. Default: all of Fly's. */
   regions?: string[]
-  /** The app meant by a bare loopback address at the Fly Proxy, where there is no DNS. */
+  /** The app for requests to the Fly Proxy on a loopback address, which has no app name. */
   defaultApp?: string
-  /** App names that belong to somebody else: taken at create, 403 at get. */
+  /** App names of other organizations: 422 at create, 403 at get. */
   foreignApps?: string[]
-  /** For faults with a probability; the same seed strikes the same calls. */
+  /** For faults with a probability. The same seed affects the same calls. */
   seed?: number
-  /** Milliseconds since 1970. Timers run on real time all the same. */
+  /** Milliseconds since 1970. Timers use real time regardless. */
   now?: () => number
   log?: (line: string) => void
 }
 
 export type Emulator = {
   /**
-   * The Machines API (`/v1/*`), `POST /graphql`, and `/_emulator/*`.
-   * Rejects with ConnectionLost where a fault loses the reply; see `withLostConnections` for a Node server.
+   * The Machines API (`/v1/*`), `POST /graphql`, `/api/v1/*` for flyctl, and `/_emulator/*`.
+   * Rejects with ConnectionLost when a fault loses the reply; see `withLostConnections` for a Node server.
    */
   api: { fetch: (request: Request) => Promise<Response> }
   /**
-   * The Fly Proxy: `https://<app>.fly.dev/…`, `http://<app>.localhost:1234/…`, or the default app on a bare loopback.
-   * Rejects with ConnectionLost where there is no such name: an unknown app, or one without an IP.
+   * The Fly Proxy: `https://<app>.fly.dev/…`, `http://<app>.localhost:1234/…`, or the default app on a loopback address.
+   * Rejects with ConnectionLost for an unknown app, or an app without an IP address.
    */
   proxy: (request: Request) => Promise<Response>
   faults: Faults
-  /** All machines there ever were, oldest first. */
+  /** All machines, oldest first, with destroyed ones. */
   machines: () => MachineSnapshot[]
-  /** Makes an app unless it is there, with a shared_v4 and a v6 address when asked. */
+  /** Creates an app unless it exists; with `ips` it has a shared_v4 and a v6 address. */
   createApp: (name: string, options?: { network?: string; ips?: boolean }) => void
-  /** Ends all guests, as a power cut does: on the next start from the same store, machines that ran are booted again. */
+  /** Kills all guests. On the next start from the same store, machines that ran are booted again. */
   close: () => Promise<void>
 }
 

@@ -10,9 +10,9 @@ const document = JSON.parse(
   await readFile(new URL('../../lib/fly/machines-openapi.json', import.meta.url), 'utf8'),
 ) as Json
 
-/** Where the live service differs from its description (fly.md §4.3). */
+/** Where the live service differs from its description (docs/facts/fly.md §4.3). */
 const DIFFERENT = [/\.autostop$/]
-/** Fields that fly-go and flyctl read and the description omits (fly.md §2.1, §2.3, §2.9). */
+/** Fields that fly-go and flyctl read and the description omits (docs/facts/fly.md §2.1, §2.3, §2.9). */
 const UNPUBLISHED = new Set([
   'status',
   'name',

@@ -1,4 +1,4 @@
-// A fast emulated Fly for the emulator's own tests: small programs, tiny timings, and a short way to knock on its door.
+// A fast emulated Fly for the emulator's own tests: small programs, short timings, and short functions for requests.
 
 import { onTestFinished } from 'vitest'
 import { createEmulator } from '../../lib/emulator/emulator.ts'

@@ -1,4 +1,4 @@
-// The HTTP door of the emulated Fly: the Machines API under /v1, GraphQL for flyctl, and the emulator's own /_emulator.
+// The HTTP API of the emulated Fly: the Machines API under /v1, GraphQL and UIEX for flyctl, and the admin API under /_emulator.
 
 import { Hono } from 'hono'
 import { addAdminRoutes } from './routes/admin.ts'
@@ -20,17 +20,18 @@ import { createRateLimits } from './rate-limits.ts'
 import { snapshotOf } from '../machines/snapshot.ts'
 import { createTokens } from './tokens.ts'
 
-/** Parts of the real API that answer 501 here, by the start of what follows the app or the version. */
+/** Parts of the real API that answer 501 here. */
 const NOT_EMULATED: [RegExp, string][] = [
   [/^\/v1\/apps\/[^/]+\/volumes(\/|$)/, 'volumes'],
   [/^\/v1\/apps\/[^/]+\/secretkeys(\/|$)/, 'secret keys'],
   [/^\/v1\/apps\/[^/]+\/certificates(\/|$)/, 'certificates'],
   [/^\/v1\/apps\/[^/]+\/machines\/[^/]+\/memory(\/|$)/, 'memory balloon'],
   [/^\/v1\/tokens\/(oidc|kms|authenticate|authorize)$/, 'token services but /v1/tokens/current'],
+  [/^\/v1\/postgres(\/|$)/, 'Managed Postgres'],
   [/^\/api\/v1\//, 'route of api.fly.io at this path'],
 ]
 
-/** @param tokens accepted tokens, undefined for any; when they are given the emulator's own door asks for one too */
+/** @param tokens the accepted tokens; undefined accepts any. When they are given, the admin API requires one too. */
 export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undefined): Hono {
   const { runtime } = cloud
   const api = new Hono()
@@ -70,7 +71,7 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
 
   api.onError((error) => {
     if (error instanceof FlyError) return error.toResponse()
-    // Must leave the process as a broken connection, not as an answer.
+    // This leaves the process as a broken connection and not as a response.
     if (error instanceof ConnectionLost) throw error
     runtime.log(`internal error: ${error.stack ?? String(error)}`)
     return new FlyError(500, 'unknown: internal error').toResponse()

@@ -1,4 +1,4 @@
-// Making a machine, and giving one a new config: everything between a request body and a record (fly.md §2.2).
+// Creates and updates machines: from the request body to the record (docs/facts/fly.md §2.2).
 
 import { z } from 'zod'
 import type { Cloud } from '../apps/cloud.ts'
@@ -26,7 +26,7 @@ const bodySchema = z.looseObject({
 
 export type MachineRequestBody = z.infer<typeof bodySchema>
 
-/** @throws FlyError 400 when the body is not an object of the right types */
+/** @throws FlyError 400 when the body has the wrong types */
 export function parseMachineBody(body: unknown): MachineRequestBody {
   const parsed = bodySchema.safeParse(body)
   if (parsed.success) return parsed.data
@@ -37,7 +37,7 @@ export function parseMachineBody(body: unknown): MachineRequestBody {
   )
 }
 
-/** The new machine, `created` and on its way; `nonce` when the request asked for a lease. */
+/** The new machine in state `created`. `nonce` is set when the request has a `lease_ttl`. */
 export async function createMachine(
   cloud: Cloud,
   app: AppRecord,
@@ -47,11 +47,11 @@ export async function createMachine(
   const { runtime } = cloud
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
-  const region = place(cloud, body.region ?? undefined)
+  const region = chooseRegion(cloud, body.region ?? undefined)
   assertSecrets(cloud, app, body)
   const imageRef = await parseImageRef(config.image)
   await runtime.sleep(runtime.timings.placeMs)
-  // Nothing is awaited from here on: two creates of one name must not both get past the check.
+  // Nothing is awaited from here on, so that two creates with one name cannot both pass the check.
   if (app.deleting) throw new FlyError(404, 'app not found')
   const name = body.name ?? machineName()
   assertNameFree(cloud, app, name)
@@ -83,7 +83,7 @@ export async function createMachine(
   return { runner, nonce }
 }
 
-/** Replaces the whole config; name and region of the body do not move a machine. */
+/** Replaces the whole config. Name and region of the machine do not change. */
 export async function updateMachine(
   cloud: Cloud,
   runner: MachineRunner,
@@ -102,8 +102,8 @@ export async function updateMachine(
       `aborted: current version ${record.version} does not match the expected version ${body.current_version}`,
     )
   }
-  const noRoom = cloud.runtime.faults.noRoom(record.region, 'update', cloud.runtime.organization)
-  if (noRoom !== undefined) throw noRoom
+  const full = cloud.runtime.faults.capacityError(record.region, 'update', cloud.runtime.organization)
+  if (full !== undefined) throw full
   runner.update(config, imageRef, body.skip_launch ?? false)
   record.skipServiceRegistration = body.skip_service_registration ?? false
   return { nonce: lease(cloud, runner, body, owner, nonce) }
@@ -117,13 +117,13 @@ function assertSecrets({ runtime }: Cloud, app: AppRecord, body: MachineRequestB
   throw new FlyError(412, 'failed_precondition: min_secrets_version not yet available')
 }
 
-/** The first of the asked regions that has room. */
-function place({ runtime }: Cloud, asked: string | undefined): string {
+/** The first requested region that has capacity. */
+function chooseRegion({ runtime }: Cloud, asked: string | undefined): string {
   let refusal: FlyError | undefined
   for (const region of candidateRegions(asked, runtime.regions)) {
-    const noRoom = runtime.faults.noRoom(region, 'create', runtime.organization)
-    if (noRoom === undefined) return region
-    refusal = noRoom
+    const full = runtime.faults.capacityError(region, 'create', runtime.organization)
+    if (full === undefined) return region
+    refusal = full
   }
   throw refusal ?? new FlyError(422, 'could not find a candidate host', { code: 'insufficient_capacity' })
 }

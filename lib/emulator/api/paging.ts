@@ -1,14 +1,14 @@
-// `limit` and `cursor` as Fly's lists take them (fly.md §2.2): without a limit everything comes at once, and a cursor
-// is good for half an hour.
+// `limit` and `cursor` of Fly's lists (docs/facts/fly.md §2.2). Without a limit the whole list is returned. A cursor is valid for
+// half an hour.
 
 import { FlyError } from '../shared/fly-error.ts'
 
 const CURSOR_LIFE_MS = 30 * 60_000
 
 /**
- * One page of `items`, which are sorted by their keys. A cursor holds the key of the last item given, so that items
- * which appear or go meanwhile shift nothing.
- * @throws FlyError 400 for a limit out of 1–`most`, a cursor without a limit, or a cursor that is bad or too old
+ * One page of `items`, which are sorted by their keys. A cursor contains the key of the last item, so that items which are added or
+ * removed meanwhile do not shift the pages.
+ * @throws FlyError 400 for a limit outside 1–`most`, a cursor without a limit, or a cursor that is malformed or expired
  */
 export function pageOf<T>(
   items: T[],

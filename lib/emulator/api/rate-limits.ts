@@ -1,23 +1,24 @@
-// Fly's rate limits (fly.md §6): each action has its own bucket per machine, or per app where an action has no machine.
+// Fly's rate limits (docs/facts/fly.md §6): one bucket for each action and machine, or for each action and app where the action has no
+// machine.
 
 import { FlyError } from '../shared/fly-error.ts'
 
 type Limit = { perSecond: number; burst: number }
 
-/** Documented for reading one machine. */
+/** The documented limit for reading one machine. */
 const READ: Limit = { perSecond: 5, burst: 10 }
 
 const LIMITS: Record<string, Limit> = {
   'machine.get': READ,
-  // Not documented. flyctl lists the machines of an app four times within 100 ms (`secrets set`, `scale count`), and Fly
-  // answers it, so the default limit cannot be the one for lists.
+  // Not documented. flyctl lists the machines of an app four times within 100 ms (`secrets set`, `scale count`), and works
+  // on Fly, so the default limit cannot be the one for lists.
   'machine.list': READ,
   'app.delete': { perSecond: 100 / 60, burst: 100 },
 }
 const DEFAULT_LIMIT: Limit = { perSecond: 1, burst: 3 }
 
 export type RateLimits = {
-  /** @throws FlyError 429 when `action` on `identifier` has come too often */
+  /** @throws FlyError 429 when the bucket of `action` and `identifier` is empty */
   take: (action: string, identifier: string) => void
 }
 
@@ -33,7 +34,7 @@ export function createRateLimits(now: () => number): RateLimits {
       const tokens = Math.min(limit.burst, refilled)
       if (tokens < 1) {
         buckets.set(key, { tokens, at: time })
-        // The exact body is not known; the proxy's log calls it this (fly.md §6). No Retry-After is documented.
+        // The exact body is not known. The log of Fly's proxy has this text (docs/facts/fly.md §6). No Retry-After is documented.
         throw new FlyError(429, 'rate limit exceeded')
       }
       buckets.set(key, { tokens: tokens - 1, at: time })

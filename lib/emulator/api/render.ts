@@ -1,4 +1,4 @@
-// Records as the API shows them (fly.md §2.1, §2.9).
+// Records in the JSON shapes of the API (docs/facts/fly.md §2.1, §2.9).
 
 import { currentLease, strippedLease } from '../machines/leases.ts'
 import type { AppRecord, MachineEvent, MachineRecord } from '../store/records.ts'
@@ -9,18 +9,18 @@ const SHOWN_EVENTS = 20
 
 const rfc3339 = (time: number): string => new Date(time).toISOString()
 
-type Shown = {
+type RenderOptions = {
   includeLeases?: boolean
-  /** List rows with less in them: no config, checks, events, host_status, nonce. */
+  /** Rows of a list without config, checks, events, host_status and nonce. */
   summary?: boolean
-  /** Given only to the creator or updater that asked for a lease. */
+  /** Returned only to the create or update that has a `lease_ttl`. */
   nonce?: string | undefined
 }
 
 export function renderMachine(
   runtime: Runtime,
   record: MachineRecord,
-  shown: Shown = {},
+  options: RenderOptions = {},
 ): Record<string, unknown> {
   const base = {
     id: record.id,
@@ -35,10 +35,10 @@ export function renderMachine(
     image_ref: record.imageRef,
     ...(record.cordoned ? { cordoned: true } : {}),
   }
-  if (shown.summary === true) return base
-  const lease = shown.includeLeases === true ? currentLease(record, runtime.now()) : undefined
+  if (options.summary === true) return base
+  const lease = options.includeLeases === true ? currentLease(record, runtime.now()) : undefined
   const extra = {
-    ...(shown.nonce === undefined ? {} : { nonce: shown.nonce }),
+    ...(options.nonce === undefined ? {} : { nonce: options.nonce }),
     ...(lease === undefined ? {} : { lease: strippedLease(lease) }),
     events: record.events.slice(0, SHOWN_EVENTS).map(renderEvent),
     checks: record.checks,
@@ -49,7 +49,7 @@ export function renderMachine(
   return { ...base, ...extra, host_status: 'ok', config: record.config }
 }
 
-/** The machine as an older version saw it: its config then, and `replaced` for good. */
+/** The machine with the config of an older version, whose state is always `replaced`. */
 export function renderOldVersion(
   runtime: Runtime,
   record: MachineRecord,

@@ -1,5 +1,5 @@
-// What every API call goes through: token, lateness and refusals by fault, rate limit, the handler itself, and a reply
-// that is only sent once what it says is kept in the store.
+// What every API call passes through: token, latency and refusals by faults, rate limit, the handler, and the wait until the change
+// is stored. Only then is the response sent.
 
 import type { Hono } from 'hono'
 import type { Cloud } from '../apps/cloud.ts'
@@ -19,17 +19,20 @@ export type Call = {
   signal: AbortSignal
   /** The bearer token without its scheme. */
   token: string
-  /** Who a lease taken by this call belongs to. */
+  /** The owner of a lease that this call takes. */
   owner: string
   /** The lease nonce header, if any. */
   nonce: string | undefined
-  /** @throws FlyError 400 when there is a body and it is not JSON; undefined when there is none */
+  /** The parsed body; undefined when it is empty. @throws FlyError 400 when it is not JSON */
   body: () => Promise<unknown>
   /** The app of the path. @throws FlyError 404, 403 */
   app: () => AppRecord
   /** The machine of the path. @throws FlyError 404 */
   machine: () => MachineRunner
-  /** The machine of the path, about to be changed. @throws FlyError 404; 409 when leased to another; 408 when its host is away */
+  /**
+   * The machine of the path, for a change.
+   * @throws FlyError 404; 409 when a lease with another nonce is held; 408 when its host is unreachable
+   */
   machineToWrite: () => MachineRunner
 }
 
@@ -42,7 +45,7 @@ export type Route = (
   handler: (call: Call) => Promise<Response> | Response,
 ) => void
 
-/** Actions outside an app that a deploy token may take too. */
+/** Actions outside an app that a deploy token may use too. */
 const OPEN_TO_DEPLOY_TOKENS = ['token.current', 'platform.regions', 'platform.placements', 'graphql']
 
 const scopeOf = (action: string, app: string | undefined): Scope => {
@@ -50,14 +53,14 @@ const scopeOf = (action: string, app: string | undefined): Scope => {
   return OPEN_TO_DEPLOY_TOKENS.includes(action) || action.startsWith('uiex.') ? 'any' : 'organization'
 }
 
-/** What an action's rate limit is counted by; undefined for the organization (fly.md §6). */
+/** The identifier by which an action's rate limit counts; undefined for the organization (docs/facts/fly.md §6). */
 const limitedBy = (
   action: string,
   machine: string | undefined,
   app: string | undefined,
 ): string | undefined => (action === 'app.delete' ? undefined : (machine ?? app))
 
-/** The means to add one call to the API. `action` names it for rate limits and faults. */
+/** Returns the function that adds one route to the API. `action` names it in rate limits and faults. */
 export function createRoute(
   api: Hono,
   cloud: Cloud,
@@ -78,7 +81,7 @@ export function createRoute(
       const latency = runtime.faults.latency(subject)
       if (latency > 0) await runtime.pause(latency)
       if (runtime.closing.aborted) throw new FlyError(503, 'unavailable: the emulator is closing')
-      // The limits are the Machines API's. GraphQL and UIEX are other services.
+      // The limits are those of the Machines API. GraphQL and UIEX are other services.
       const isMachinesApi = action !== 'graphql' && !action.startsWith('uiex.')
       const limited = isMachinesApi && (runtime.faults.rateLimits() ?? runtime.rateLimits)
       if (limited) takeFromLimit(action, limitedBy(action, id, app) ?? runtime.organization)
@@ -112,7 +115,7 @@ export function createRoute(
       }
       const response = await handler(call)
       await runtime.journal.flush()
-      runtime.faults.spoil(subject)
+      runtime.faults.replaceReply(subject)
       return response
     })
   }

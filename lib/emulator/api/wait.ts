@@ -1,4 +1,4 @@
-// `GET …/wait` (fly.md §2.3): holds a request until a machine reaches one of some states, for at most a minute.
+// `GET …/wait` (docs/facts/fly.md §2.3): holds a request until a machine reaches one of some states, for at most a minute.
 
 import { FlyError } from '../shared/fly-error.ts'
 import type { MachineRunner } from '../machines/machine-runner.ts'
@@ -12,10 +12,10 @@ type WaitQuery = {
 }
 
 const WAITABLE = ['started', 'stopped', 'suspended', 'destroyed', 'failed', 'settled']
-/** States a machine stays in until somebody acts. */
+/** States that last until the next action. */
 const RESTING = ['started', 'stopped', 'suspended', 'failed', 'destroyed', 'replaced']
 
-/** @throws FlyError 400 for a timeout outside 1–60 s, or a state that cannot be waited for */
+/** @throws FlyError 400 for a timeout outside 1–60 s, or an unknown state */
 export function parseWaitQuery(query: URLSearchParams): WaitQuery {
   const timeout = query.get('timeout')
   const timeoutSeconds = timeout === null || timeout === '' ? 60 : Number(timeout)
@@ -39,7 +39,7 @@ export function parseWaitQuery(query: URLSearchParams): WaitQuery {
   }
 }
 
-/** @throws FlyError 408 when the time is over, 404 when the machine never had that version, 503 on closing */
+/** @throws FlyError 408 after the timeout, 404 when the machine never had that version, 503 when the emulator closes */
 export async function waitForState(
   runtime: Runtime,
   runner: MachineRunner,
@@ -50,7 +50,7 @@ export async function waitForState(
   if (query.version !== undefined && !record.versions.some(({ version }) => version === query.version)) {
     throw new FlyError(404, 'not_found: machine version not found')
   }
-  /** A version that was superseded while we waited will never be anything but that. */
+  /** A version that was superseded during the wait stays `replaced`. */
   const state = (): string =>
     query.version !== undefined && query.version !== record.version ? 'replaced' : record.state
   const newest = (): string => record.events[0]?.id ?? ''

@@ -1,4 +1,4 @@
-// The organization's apps and machines: who is called what, who belongs where, and which names are taken.
+// The apps and machines of the organization: lookup by name and id, names that are taken, and recovery after a restart.
 
 import { availableSecrets } from './app-secrets.ts'
 import { FlyError } from '../shared/fly-error.ts'
@@ -7,33 +7,33 @@ import { MachineRunner } from '../machines/machine-runner.ts'
 import type { AppRecord, MachineRecord, SecretRecord } from '../store/records.ts'
 import type { Runtime } from '../machines/runtime.ts'
 
-/** Machines booted at a time after the emulator came back. */
+/** Machines that boot at the same time after a restart of the emulator. */
 const RECOVERIES_AT_ONCE = 2
-/** How long a destroyed machine is remembered across restarts. Fly's own time is not known (fly.md §13). */
+/** How long destroyed machines are kept across restarts. Fly's own time is not known (docs/facts/fly.md §13). */
 const DESTROYED_KEPT_MS = 7 * 24 * 3_600_000
 
 export type Cloud = {
   runtime: Runtime
-  /** @throws FlyError 422 `name_taken` or for a name that is none */
+  /** @throws FlyError 422 `name_taken`, or for an invalid name */
   createApp: (name: string, network?: string) => AppRecord
   findApp: (name: string) => AppRecord | undefined
-  /** @throws FlyError 404, or 403 when the app is another organization's (fly.md §1.2) */
+  /** @throws FlyError 404, or 403 when the app belongs to another organization (docs/facts/fly.md §1.2) */
   getApp: (name: string) => AppRecord
   apps: () => AppRecord[]
-  /** Destroys the app's machines, then forgets the app. Settles when it is gone. */
+  /** Destroys the machines of the app and then removes the app. Settles when that is done. */
   deleteApp: (app: AppRecord) => Promise<void>
   /** Whether an app of this name could be created: names are unique among all organizations. */
   isNameFree: (name: string) => boolean
-  /** A token that is good for this app only, with its scheme: `FlyV1 …`. */
+  /** A new token for this app only, with its scheme: `FlyV1 …`. */
   createDeployToken: (app: AppRecord) => string
   addMachine: (record: MachineRecord) => MachineRunner
   /** @throws FlyError 404 */
   getMachine: (app: AppRecord, id: string) => MachineRunner
-  /** All of one app's machines, oldest first, destroyed ones too. */
+  /** All machines of one app, oldest first, with destroyed ones. */
   machinesOf: (app: AppRecord) => MachineRunner[]
-  /** All machines there ever were, oldest first. */
+  /** All machines, oldest first, with destroyed ones. */
   allMachines: () => MachineRunner[]
-  /** Brings machines back after the emulator was away; settles when they all rest. */
+  /** Boots the machines that ran before a restart of the emulator. Settles when all have reached a lasting state. */
   recover: () => Promise<void>
 }
 

@@ -1,5 +1,4 @@
-// The public and private IP addresses of an app (docs/facts/fly.md §2.8): allocating, releasing, and the rule that an app has one
-// shared address.
+// The public and private IP addresses of an app (docs/facts/fly.md §2.8). An app has at most one shared address.
 
 import { FlyError } from '../shared/fly-error.ts'
 import { publicIp } from '../shared/ids.ts'
@@ -16,7 +15,7 @@ export type IpRequest = {
 }
 
 /**
- * A new address, or the app's shared address when it has one and another is asked for.
+ * A new address. An app that has a shared address gets the same one again.
  * @throws FlyError 400 for an unknown type
  */
 export function allocateIp({ runtime }: Cloud, app: AppRecord, request: IpRequest): IpRecord {

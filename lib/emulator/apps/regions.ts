@@ -1,5 +1,4 @@
-// Where machines can be placed: Fly's region codes (fly.md §2.8), the aliases that stand for several, and how a
-// create's `region` is resolved to a list of candidates in order.
+// Fly's regions (docs/facts/fly.md §2.8), the aliases for several of them, and the candidates for the `region` of a create.
 
 import { FlyError } from '../shared/fly-error.ts'
 
@@ -41,8 +40,8 @@ const ALIASES: Record<string, string[]> = {
 }
 
 /**
- * The regions to try for a create, best first. `asked` is one code, a list ("iad,dfw") or an alias; when it is left
- * out Fly chooses "somewhere near you", here the first region offered.
+ * The regions to try for a create, best first. `asked` is one code, a list ("iad,dfw") or an alias. Without it
+ * Fly chooses a region near the caller; here it is the first offered one.
  * @throws FlyError 400 when a code is not one of the `offered` regions
  */
 export function candidateRegions(asked: string | undefined, offered: string[]): string[] {

@@ -1,4 +1,4 @@
-// Durations as Fly takes them: Go strings ("1m30s", "250ms") or whole nanoseconds (fly.md §4.2).
+// Durations as Fly accepts them: Go strings ("1m30s", "250ms") or whole nanoseconds (docs/facts/fly.md §4.2).
 
 const UNITS: Record<string, number> = {
   ns: 1e-6,
@@ -10,7 +10,7 @@ const UNITS: Record<string, number> = {
   h: 3_600_000,
 }
 
-/** Milliseconds, or undefined when the text is not a Go duration. Numbers are nanoseconds. */
+/** Milliseconds; undefined for a text that is not a Go duration. Numbers are nanoseconds. */
 export function parseDuration(value: string | number): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value / 1e6 : undefined
   if (value === '0') return 0

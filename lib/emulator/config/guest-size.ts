@@ -1,4 +1,4 @@
-// Which virtual machine sizes Fly sells: the ranges of fly.md §4.1 and the texts it refuses others with.
+// The virtual machine sizes that Fly sells: the ranges of docs/facts/fly.md §4.1, and the error texts for other sizes.
 
 import { FlyError } from '../shared/fly-error.ts'
 
@@ -10,7 +10,7 @@ const KINDS: Record<string, { cpus: number[]; min: number; max: number; step: nu
 }
 
 /**
- * The guest a config asks for, by `guest` or by `size`, filled up with defaults: shared, 1 CPU, the least memory.
+ * The guest of a config, from `guest` or `size`, with the defaults: shared, 1 CPU, the smallest memory.
  * @throws FlyError 400 with Fly's text for a size that is not sold
  */
 export function resolveGuest(guest: Partial<GuestSize> | undefined, size: string | undefined): GuestSize {

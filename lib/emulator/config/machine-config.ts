@@ -1,5 +1,5 @@
-// The machine config as a client may send it (fly.md §4): the fields the emulator acts on are checked, everything else
-// is kept untouched, because Fly gives back what it was given.
+// The machine config as a client may send it (docs/facts/fly.md §4). Fields that the emulator acts on are checked. All other fields
+// are stored unchanged, because Fly returns what it was sent.
 
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
@@ -105,7 +105,7 @@ export type Service = z.infer<typeof service>
 export type ServicePort = z.infer<typeof port>
 export type Check = z.infer<typeof check>
 
-/** Config fields whose absence would change what a program sees or loses, so they are refused rather than ignored. */
+/** Config fields that cannot be ignored without changing what a program sees. They are refused. */
 const REFUSED: Record<string, string> = {
   mounts: 'volumes (config.mounts)',
   containers: 'containers (config.containers)',
@@ -113,8 +113,8 @@ const REFUSED: Record<string, string> = {
 }
 
 /**
- * A checked copy of the config, with the guest's defaults filled in.
- * @throws FlyError 400 for what Fly's decoder or validation would refuse, 501 for what the emulator does not have
+ * A checked copy of the config, with the defaults of `guest`.
+ * @throws FlyError 400 for what Fly's decoder or validation refuses, 501 for what the emulator does not have
  */
 export function parseMachineConfig(value: unknown): MachineConfig {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -143,7 +143,7 @@ export function parseMachineConfig(value: unknown): MachineConfig {
   }
 }
 
-/** Fly answers booleans for `off` and `stop`, and the word only for `suspend` (fly.md §4.3). */
+/** Fly returns booleans for `off` and `stop`, and a string only for `suspend` (docs/facts/fly.md §4.3). */
 function normalService(given: Service): Service {
   if (given.autostop === undefined || given.autostop === 'suspend') return given
   return { ...given, autostop: given.autostop === true || given.autostop === 'stop' }
@@ -154,7 +154,7 @@ const definedOnly = (guest: z.infer<typeof config>['guest']): Partial<GuestSize>
     ? undefined
     : Object.fromEntries(Object.entries(guest).filter(([, value]) => value !== undefined))
 
-/** Go reads `null` as "not given". `force_instance_key` is the one null that clients send and expect back. */
+/** Go decodes `null` as absent. Only `force_instance_key: null` is kept, because clients send it and expect it back. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
   if (typeof value !== 'object' || value === null) return value
@@ -165,6 +165,6 @@ function withoutNulls(value: unknown): unknown {
   )
 }
 
-/** Whether Fly can suspend this machine: no swap and no schedule. Above 2 GB it is only discouraged (fly.md §4.5). */
+/** Whether Fly can suspend this machine: no swap and no schedule. Above 2 GB it is only discouraged (docs/facts/fly.md §4.5). */
 export const canSuspend = (given: MachineConfig): boolean =>
   (given.init?.swap_size_mb ?? 0) === 0 && given.schedule === undefined

@@ -1,4 +1,4 @@
-// With which signal, and how much patience, a machine is stopped (fly.md §2.3, §4.2).
+// The signal and the timeout with which a machine is stopped (docs/facts/fly.md §2.3, §4.2).
 
 import { parseDuration } from './duration.ts'
 import { FlyError } from '../shared/fly-error.ts'
@@ -20,14 +20,14 @@ const SIGNALS: Record<number, string> = {
   8: 'SIGFPE',
   11: 'SIGSEGV',
 }
-/** The signals a stop may name. */
+/** The signals that stop accepts. */
 const STOP_SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGKILL', 'SIGUSR1', 'SIGUSR2', 'SIGTERM']
-/** The longest a program may be given to stop. */
+/** The longest kill timeout. */
 const MAX_KILL_TIMEOUT_MS = 300_000
 
 export const ALL_SIGNALS = Object.values(SIGNALS)
 
-/** What to stop with: the call's own words, else `stop_config`, else Fly's defaults. A timeout of 0 means the default. */
+/** From the call, or else from `stop_config`, or else Fly's defaults. A timeout of 0 means the default. */
 export function stopOptions(
   config: MachineConfig,
   signal?: string | number,
@@ -47,7 +47,7 @@ export function stopOptions(
   }
 }
 
-/** Names with or without `SIG`, and numbers, as fly-go's kill sends 9. */
+/** Accepts names with or without `SIG`, and numbers: fly-go's kill sends 9. */
 export function signalName(given: string | number, allowed: string[]): string {
   const text = typeof given === 'number' ? (SIGNALS[given] ?? String(given)) : given.toUpperCase()
   const name = text.startsWith('SIG') ? text : `SIG${text}`

@@ -1,9 +1,9 @@
-// The errors that faults answer with, in Fly's own words where they are known (docs/facts/fly.md §8.3).
+// The errors that faults answer with. Texts are Fly's own where they are known (docs/facts/fly.md §8.3).
 
 import { FlyError } from '../shared/fly-error.ts'
 import type { Fault } from './fault-kinds.ts'
 
-export function capacityError(
+export function errorForCapacity(
   as: Extract<Fault, { kind: 'capacity' }>['as'],
   region: string,
   organization: string,

@@ -1,9 +1,8 @@
-// The ways in which the emulated Fly can be made to misbehave, as data: the same objects are given in code and to
-// `POST /_emulator/faults`.
+// The kinds of faults as data. The same objects are passed in code and to `POST /_emulator/faults`.
 
 import { z } from 'zod'
 
-/** How many times the fault strikes before it is used up; without it, until it is removed. */
+/** How often the fault applies before it is used up. Without it, until it is removed. */
 const times = z.int().positive().optional()
 /** An action such as `machine.create`; `*` or absent means all of them. The README lists the actions. */
 const action = z.string().optional()
@@ -12,9 +11,9 @@ const machine = z.string().optional()
 const app = z.string().optional()
 
 export const faultSchema = z.discriminatedUnion('kind', [
-  /** The action is done, then the connection dies without an answer. */
+  /** The action is done, then the connection closes without a response. */
   z.strictObject({ kind: z.literal('lose-reply'), action, app, machine, times }),
-  /** The action is done, but answered with this status, so the caller cannot tell (fly.md §11.4). */
+  /** The action is done, but the response has this status, so the caller cannot know (docs/facts/fly.md §11.4). */
   z.strictObject({
     kind: z.literal('ambiguous'),
     action,
@@ -24,8 +23,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
     status: z.int().min(400).max(599),
   }),
   /**
-   * The action is not done and answered with this status; `body` is the `error` text. With `probability` (0–1) only
-   * some calls are struck, the same ones for the same seed.
+   * The action is not done, and the response has this status. `body` is the `error` text. With `probability` (0–1) the fault applies to
+   * some calls only, to the same ones for the same seed.
    */
   z.strictObject({
     kind: z.literal('answer'),
@@ -37,11 +36,11 @@ export const faultSchema = z.discriminatedUnion('kind', [
     body: z.string().optional(),
     probability: z.number().min(0).max(1).optional(),
   }),
-  /** The answer takes this much longer, in milliseconds. */
+  /** The response takes this much longer, in milliseconds. */
   z.strictObject({ kind: z.literal('latency'), action, app, machine, times, ms: z.number().nonnegative() }),
   /**
-   * There is no room (fly.md §8.3). `region`: 422 insufficient_capacity; `region-aborted`: 409 "no capacity";
-   * `volume`: 412; `host`: 409, and on start and update too; `quota`: 403. All but `host` strike creates only.
+   * There is no capacity (docs/facts/fly.md §8.3). `region`: 422 insufficient_capacity; `region-aborted`: 409 "no capacity";
+   * `volume`: 412; `host`: 409, also for start and update; `quota`: 403. All but `host` apply to create only.
    */
   z.strictObject({
     kind: z.literal('capacity'),
@@ -49,17 +48,17 @@ export const faultSchema = z.discriminatedUnion('kind', [
     as: z.enum(['region', 'region-aborted', 'volume', 'host', 'quota']).default('region'),
     times,
   }),
-  /** The machine's host does not answer: its config is hidden, writes time out, and nothing reaches the guest. */
+  /** The host of the machine does not respond: the config is hidden, writes time out, and no request reaches the guest. */
   z.strictObject({ kind: z.literal('host-unreachable'), machine: z.string() }),
-  /** At boot the program ends at once with this exit code. */
+  /** At boot the program exits at once with this code. */
   z.strictObject({ kind: z.literal('boot-crash'), app, machine, times, exitCode: z.int().default(1) }),
-  /** Strikes once, now: the running program is killed for want of memory. */
+  /** Applies once, at once: the kernel kills the running program because memory is exhausted. */
   z.strictObject({ kind: z.literal('out-of-memory'), machine: z.string() }),
   /** The machine boots and runs, but its ports are closed. */
   z.strictObject({ kind: z.literal('port-closed'), app, machine }),
   /** A machine is missing from lists for this many milliseconds after it was created. */
   z.strictObject({ kind: z.literal('stale-list'), app, machine, ms: z.number().nonnegative() }),
-  /** Everything that names a machine answers 404 for this many milliseconds after it was created. */
+  /** Every route of a machine answers 404 for this many milliseconds after it was created. */
   z.strictObject({ kind: z.literal('late-get'), app, machine, ms: z.number().nonnegative() }),
   /**
    * A change of an app's secrets takes this many milliseconds to reach the hosts: until then a `min_secrets_version` that asks

@@ -1,31 +1,31 @@
-// Keeps the faults in force and answers, for each place where one can strike, whether it does. The rest of the
-// emulator asks here and nowhere else, so without faults it behaves as Fly does on a good day.
+// The list of active faults, and the question for each place where one can apply. The rest of the emulator asks only here, so without
+// faults it behaves as Fly does without trouble.
 
 import { ConnectionLost } from '../shared/connection-lost.ts'
 import { faultSchema } from './fault-kinds.ts'
 import type { Fault, FaultInput, FaultKind } from './fault-kinds.ts'
-import { capacityError, textForStatus } from './fault-errors.ts'
+import { errorForCapacity, textForStatus } from './fault-errors.ts'
 import { seededRandom } from './seeded-random.ts'
 import { FlyError } from '../shared/fly-error.ts'
 import type { MachineRecord } from '../store/records.ts'
 
-/** A fault in force, with its handle and how often it may still strike. */
+/** An active fault with its id. `times` counts down with each use. */
 export type ActiveFault = Fault & { id: string }
 
-/** What tests and `/_emulator/faults` use. */
+/** The interface for tests and the admin API. */
 export type Faults = {
   /**
-   * Puts a fault in force and returns its id.
-   * @throws ZodError for a fault that is not one; FlyError 404 when `out-of-memory` names no running machine
+   * Activates a fault and returns its id.
+   * @throws ZodError for a malformed fault; FlyError 404 when `out-of-memory` names no started machine
    */
   add(fault: FaultInput): string
   list(): ActiveFault[]
-  /** Removes one; false when there is none of that id (it may be used up). */
+  /** Removes a fault. False when there is none with that id; it may be used up. */
   remove(id: string): boolean
   clear(): void
 }
 
-/** What a call is about, for matching faults and rate limits. */
+/** The subject of a call, to match faults and rate limits. */
 export type CallSubject = {
   action: string
   app?: string | undefined
@@ -33,18 +33,18 @@ export type CallSubject = {
   machineName?: string | undefined
 }
 
-/** What the emulator itself asks. */
+/** The interface for the rest of the emulator. */
 export type FaultQueries = {
   /** Milliseconds to wait before the answer. */
   latency(call: CallSubject): number
-  /** @throws FlyError when the call is to be refused before it is done */
+  /** @throws FlyError when a fault refuses the call */
   refuse(call: CallSubject): void
-  /** @throws FlyError or ConnectionLost when the reply of the call, which was done, is to be spoilt */
-  spoil(call: CallSubject): void
-  /** The error for a create in `region`, or undefined when there is room. */
-  noRoom(region: string, on: 'create' | 'start' | 'update', organization: string): FlyError | undefined
+  /** Called when the action was done. @throws FlyError or ConnectionLost when a fault replaces the reply */
+  replaceReply(call: CallSubject): void
+  /** The capacity error for an action in `region`, or undefined when there is capacity. */
+  capacityError(region: string, on: 'create' | 'start' | 'update', organization: string): FlyError | undefined
   hostUnreachable(machine: MachineRecord): boolean
-  /** The exit code to die with, or undefined to boot well. */
+  /** The exit code of a crash at boot, or undefined. */
   bootCrash(machine: MachineRecord): number | undefined
   portClosed(machine: MachineRecord): boolean
   hiddenFromLists(machine: MachineRecord): boolean
@@ -53,7 +53,7 @@ export type FaultQueries = {
   secretsLag(app: string): number
   /** Whether `wait` answers with `{"ok": true}` only. */
   bareWait(machine: MachineRecord): boolean
-  /** Whether rate limits are switched by a fault; undefined leaves it to the emulator's option. */
+  /** Whether a fault switches rate limits on or off; undefined leaves it to the emulator's option. */
   rateLimits(): boolean | undefined
 }
 
@@ -129,7 +129,7 @@ export function createFaults(options: Options): Faults & FaultQueries {
         throw new FlyError(fault.status, fault.body ?? textForStatus(fault.status))
       }
     },
-    spoil(call) {
+    replaceReply(call) {
       const [lost] = findFor('lose-reply', call)
       if (lost !== undefined) {
         use(lost)
@@ -142,14 +142,14 @@ export function createFaults(options: Options): Faults & FaultQueries {
         empty: ambiguous.status === 408,
       })
     },
-    noRoom(region, on, organization) {
+    capacityError(region, on, organization) {
       const fault = ofKind('capacity').find(
         (one) =>
           (one.region === undefined || one.region === region) && (on === 'create' || one.as === 'host'),
       )
       if (fault === undefined) return undefined
       use(fault)
-      return capacityError(fault.as, region, organization)
+      return errorForCapacity(fault.as, region, organization)
     },
     hostUnreachable: (record) => ofKind('host-unreachable').some((fault) => isOn(fault, record)),
     bootCrash(record) {

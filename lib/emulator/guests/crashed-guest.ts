@@ -1,4 +1,4 @@
-// A guest that is over before it began: what a machine runs when a fault makes its boot crash.
+// A guest that has already exited. A machine runs it when a fault makes its boot crash.
 
 import { ConnectionRefused } from './host.ts'
 import type { Guest } from './host.ts'

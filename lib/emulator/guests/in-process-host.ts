@@ -1,16 +1,16 @@
-// Runs guests inside this process, from a table of images and programs. For tests: nothing is spawned, no socket is
-// opened, and a machine's runtime (files, ports, outgoing fetch) is only what this file hands to the program.
+// Runs guests inside this process, from a table of images and programs. It is for tests: nothing is spawned and no socket is opened. A
+// program has only the files, ports and fetch that this file passes to it.
 
 import { ConnectionRefused } from './host.ts'
 import type { BootSpec, Guest, GuestExit, GuestMachine, Host, Program } from './host.ts'
 
 export type InProcessHostOptions = {
   /**
-   * The programs by image. A name may hold `*` for any characters; the first that fits the whole image text is run.
-   * An image that fits none cannot be pulled.
+   * The programs by image. A name may contain `*` for any characters. The first that matches the whole image is run.
+   * An image that matches none cannot be pulled.
    */
   programs: Record<string, Program>
-  /** What a guest's outgoing requests go through; by default the process's own. */
+  /** The fetch for outgoing requests of guests. Default: the global one. */
   fetch?: typeof fetch
   log?: (line: string) => void
 }
@@ -20,10 +20,11 @@ type Listener = { address: string; handler: (request: Request) => Response | Pro
 export function createInProcessHost(options: InProcessHostOptions): Host {
   const guests = new Set<Guest>()
   const programs = Object.entries(options.programs).map(([pattern, program]) => ({
-    fits: glob(pattern),
+    matches: glob(pattern),
     program,
   }))
-  const find = (image: string): Program | undefined => programs.find(({ fits }) => fits.test(image))?.program
+  const find = (image: string): Program | undefined =>
+    programs.find(({ matches }) => matches.test(image))?.program
 
   return {
     canPull: (image) => find(image) !== undefined,
@@ -55,7 +56,7 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
   const ports = new Map<number, Listener>()
   const files = new Map(spec.files.map(({ path, contents }) => [path, new TextDecoder().decode(contents)]))
   const stopping = new AbortController()
-  /** Aborts when the program is over: everything it still had open breaks. */
+  /** Aborts when the program has exited. Everything that it has open fails then. */
   const over = new AbortController()
   const gate = createGate()
   const outgoing = options.fetch ?? fetch
@@ -70,7 +71,7 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
     settle(exit)
   }
 
-  /** A program that was killed runs on, as nothing can stop a promise; what it asks of its machine fails. */
+  /** A killed program still runs, because a promise cannot be stopped. Its calls to the machine fail. */
   const assertAlive = (): void => over.signal.throwIfAborted()
 
   const machine: GuestMachine = {
@@ -108,7 +109,7 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
     },
     signal(name) {
       if (name === 'SIGKILL') guest.kill()
-      // Other signals have no handler in these programs, and are ignored.
+      // Other signals have no handler in these programs and are ignored.
       else if (name === 'SIGINT' || name === 'SIGTERM') stopping.abort()
     },
     kill: () => end({ exitCode: 137, signal: 'SIGKILL', oomKilled: false }),
@@ -129,14 +130,14 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
   return guest
 }
 
-/** A door that is shut while the machine is suspended. */
+/** Holds callers of `passed` while the machine is suspended. */
 function createGate(): { passed: () => Promise<void>; shut: () => void; open: () => void } {
   let waiting: Promise<void> | undefined
   let release: () => void = () => undefined
   const passed = async (): Promise<void> => {
     if (waiting === undefined) return
     await waiting
-    // It may have been shut again meanwhile.
+    // The gate may have been shut again meanwhile.
     return passed()
   }
   return {
@@ -159,13 +160,13 @@ const orOver = <T>(promise: Promise<T>, over: AbortSignal): Promise<T> =>
     promise.then(resolve, reject).finally(() => over.removeEventListener('abort', cut))
   })
 
-/** The response, with a body that breaks off when the program ends and holds still while it is suspended. */
+/** The response, with a body that fails when the program exits and pauses while it is suspended. */
 function cutWhenOver(response: Response, over: AbortSignal, passed: () => Promise<void>): Response {
   if (response.body === null) return response
   const reader = response.body.getReader()
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      // At once, not at the next read: a client that is slow to read must not get what a dead program goes on to say.
+      // At once and not at the next read: a slow reader must not get what a killed program still sends.
       const cut = (): void => {
         controller.error(over.reason)
         reader.cancel(over.reason).catch(() => undefined)

@@ -4,6 +4,6 @@ import type { Guest } from './host.ts'
 
 const LOOPBACK = /^(127\.|::1$|\[::1\]$|localhost$)/
 
-/** A program bound to loopback cannot be reached from outside its machine (fly.md §5, §7.4). */
+/** A program bound to loopback cannot be reached from outside its machine (docs/facts/fly.md §5, §7.4). */
 export const isReachable = (guest: Guest, port: number): boolean =>
   guest.listening().some((socket) => socket.port === port && !LOOPBACK.test(socket.address))

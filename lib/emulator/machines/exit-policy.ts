@@ -1,12 +1,12 @@
-// What follows when a program ends by itself: the restart policy of fly.md §4.2, and the `exit` event that tells it.
+// The restart policy for a program that exits by itself (docs/facts/fly.md §4.2), and the `request` of the `exit` event.
 
 import type { GuestExit } from '../guests/host.ts'
 import type { MachineConfig } from '../config/machine-config.ts'
 
-/** Fly's bound when a config does not say. */
+/** Fly's limit when a config does not set it. */
 const DEFAULT_MAX_RETRIES = 10
 
-/** Whether the policy starts the machine again, `restarts` having been made already. */
+/** Whether the policy restarts the machine after `restarts` earlier restarts. */
 export function shouldRestart(config: MachineConfig, exit: GuestExit, restarts: number): boolean {
   if (config.auto_destroy === true) return false
   const policy = config.restart?.policy ?? 'on-failure'
@@ -27,7 +27,7 @@ const SIGNALS: Record<string, number> = {
   SIGTERM: 15,
 }
 
-/** Fly's `request` of an `exit` event (fly.md §2.9). `signal` is -1 when the program ended by itself. */
+/** Fly's `request` of an `exit` event (docs/facts/fly.md §2.9). `signal` is -1 when no signal ended the program. */
 export function exitRequest(
   exit: GuestExit,
   extra: { requestedStop: boolean; restarting: boolean; restartCount: number; at: number },

@@ -1,16 +1,16 @@
-// Keeps the program of one machine: its checks while it runs, its end when asked for, and the news when it ends by
-// itself. The state machine above it decides what those ends mean.
+// Supervises the program of one machine: runs its checks, ends it on request, and reports when it exits by itself. The state machine
+// above decides what follows from an exit.
 
 import { runChecks } from './health-checks.ts'
 import type { Guest, GuestExit } from '../guests/host.ts'
 import type { MachineRecord } from '../store/records.ts'
 import type { Runtime } from './runtime.ts'
 
-/** What becomes of a program that the kernel killed for want of memory. */
+/** The exit of a program that the kernel killed because memory was exhausted. */
 const OUT_OF_MEMORY: GuestExit = { exitCode: 137, signal: 'SIGKILL', oomKilled: true }
 
 type Listeners = {
-  /** The program ended and nobody had asked it to. */
+  /** The program exited without a request. */
   onExit: (exit: GuestExit) => void
   onCheck: () => void
 }
@@ -21,7 +21,7 @@ export class GuestSupervisor {
   readonly #runtime: Runtime
   readonly #record: MachineRecord
   readonly #listeners: Listeners
-  /** A guest whose end was asked for: its exit is no news. */
+  /** A guest that is being ended on request. Its exit is not reported. */
   #ending: Guest | undefined
   #outOfMemory = false
   #endChecks: () => void = () => undefined
@@ -32,7 +32,7 @@ export class GuestSupervisor {
     this.#listeners = listeners
   }
 
-  /** Takes charge of a program that has just been booted. */
+  /** Takes over a program that was just booted. */
   supervise(guest: Guest): void {
     this.guest = guest
     this.#outOfMemory = false
@@ -63,7 +63,7 @@ export class GuestSupervisor {
     this.guest?.kill()
   }
 
-  /** Signals the program, and kills it when it has not ended in time. Undefined when none runs. */
+  /** Sends the signal, and SIGKILL after the timeout. Undefined when no program runs. */
   async end(
     signal = 'SIGINT',
     timeoutMs = this.#runtime.timings.killTimeoutMs,
@@ -81,7 +81,7 @@ export class GuestSupervisor {
     return exit
   }
 
-  /** Ends the program, or drops its snapshot, without ceremony. */
+  /** Kills the program, or drops its snapshot. */
   drop(): void {
     const { guest } = this
     this.#endChecks()
@@ -89,7 +89,7 @@ export class GuestSupervisor {
     guest?.kill()
   }
 
-  /** The emulator itself is going: what happens to the program from here on is no news. */
+  /** The emulator closes: an exit from now on is not reported. */
   abandon(): void {
     this.#endChecks()
     this.#ending = this.guest

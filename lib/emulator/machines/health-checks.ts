@@ -1,4 +1,4 @@
-// Runs a machine's checks (fly.md §4.4) against its guest while it is started, and keeps the results in its record.
+// Runs the checks of a started machine against its guest (docs/facts/fly.md §4.4) and stores the results in its record.
 
 import { parseDuration } from '../config/duration.ts'
 import type { Guest } from '../guests/host.ts'
@@ -9,11 +9,11 @@ import type { Runtime } from './runtime.ts'
 
 type NamedCheck = { name: string; check: Check; port: number; affectsRouting: boolean }
 
-/** Milliseconds, for checks that do not say. */
+/** Milliseconds, for checks that do not set them. */
 const DEFAULT_INTERVAL = 15_000
 const DEFAULT_TIMEOUT = 5000
 
-/** All checks of a config, under the names they are reported by. */
+/** All checks of a config, under the names in the results. */
 export function namedChecks(config: MachineConfig): NamedCheck[] {
   const own = Object.entries(config.checks ?? {}).map(([name, check]) => ({
     name,
@@ -35,7 +35,7 @@ export function namedChecks(config: MachineConfig): NamedCheck[] {
   ]
 }
 
-/** Whether a failing check keeps the machine out of the proxy's routing. One that has not run yet does not. */
+/** Whether a failing check takes the machine out of the proxy's routing. A check that has not run yet does not. */
 export const failsRouting = (record: MachineRecord): boolean =>
   namedChecks(record.config).some(
     ({ name, affectsRouting }) =>
@@ -43,7 +43,7 @@ export const failsRouting = (record: MachineRecord): boolean =>
   )
 
 /**
- * Starts the checks of a machine that has just come to run. `onChange` is told when a status changed.
+ * Starts the checks of a started machine. `onChange` is called when a status changes.
  * @returns a function that ends them
  */
 export function runChecks(
@@ -117,7 +117,7 @@ async function probe(
   }
 }
 
-/** The promise, or a rejection as soon as the signal aborts, for guests that take no notice of it. */
+/** The promise, or a rejection when the signal aborts, also for guests that ignore the signal. */
 const orAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
     if (signal.aborted) reject(new Error('aborted'))

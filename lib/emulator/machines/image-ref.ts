@@ -1,9 +1,9 @@
-// Turns an image as a user writes it into the parts Fly reports as `image_ref` (fly.md §2.9).
+// Parses an image name into the parts that Fly reports as `image_ref` (docs/facts/fly.md §2.9).
 
 import { sha256 } from '../shared/ids.ts'
 import type { ImageRef } from '../store/records.ts'
 
-/** Keeps a pinned digest; an unpinned image gets one that is always the same for the same text, as nothing is pulled. */
+/** A pinned digest is kept. An unpinned image gets a digest that is computed from its name, because nothing is pulled. */
 export async function parseImageRef(image: string): Promise<ImageRef> {
   const [name = image, pinned] = image.split('@')
   const slash = name.indexOf('/')

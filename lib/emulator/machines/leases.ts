@@ -1,23 +1,24 @@
-// Leases (fly.md §2.4): while one is held, every write without its nonce is refused, the holder's own included.
+// Leases of machines (docs/facts/fly.md §2.4): while a lease is held, every write without its nonce is refused, even a write of the
+// holder.
 
 import { FlyError } from '../shared/fly-error.ts'
 import { leaseNonce } from '../shared/ids.ts'
 import type { LeaseRecord, MachineRecord } from '../store/records.ts'
 
-/** Seconds, when a lease is asked for without a ttl. */
+/** Seconds, for a lease without a ttl. */
 const DEFAULT_TTL = 60
 
-/** The lease in force; one that has run out is none. */
+/** The lease that is held now; undefined when it has expired. */
 export const currentLease = (record: MachineRecord, now: number): LeaseRecord | undefined =>
   record.lease !== undefined && record.lease.expiresAt > now ? record.lease : undefined
 
-/** @throws FlyError 409 when a lease is held and `nonce` is not its own */
+/** @throws FlyError 409 when a lease with another nonce is held */
 export function assertMayWrite(record: MachineRecord, nonce: string | undefined, now: number): void {
   const lease = currentLease(record, now)
   if (lease !== undefined && lease.nonce !== nonce) throw leaseHeld(record.id, lease)
 }
 
-/** Takes the lease, or refreshes it when `nonce` is its own. Changes the record. */
+/** Takes the lease, or refreshes it when `nonce` is that of the held lease. Changes the record. */
 export function takeLease(
   record: MachineRecord,
   asked: {
@@ -41,13 +42,13 @@ export function takeLease(
   return lease
 }
 
-/** The envelope that fly-go reads and the published schema omits. */
+/** The envelope that fly-go decodes. The published schema omits it. */
 export const leaseEnvelope = (lease: LeaseRecord): Record<string, unknown> => ({
   status: 'success',
   data: { ...strippedLease(lease), nonce: lease.nonce, version: lease.version },
 })
 
-/** What others may see of a lease. `expires_at` is in Unix seconds. */
+/** A lease without its nonce, as other callers see it. `expires_at` is in Unix seconds. */
 export const strippedLease = (lease: LeaseRecord): Record<string, unknown> => ({
   owner: lease.owner,
   description: lease.description,

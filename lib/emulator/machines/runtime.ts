@@ -1,4 +1,4 @@
-// What every part of the emulator shares: clock, timers, ids, the host of the guests, faults and the journal.
+// What all parts of the emulator share: clock, timers, ids, the host of the guests, faults and the journal.
 
 import type { FaultQueries } from '../faults/faults.ts'
 import type { Host } from '../guests/host.ts'
@@ -8,7 +8,7 @@ import type { Timings } from '../shared/timings.ts'
 
 export type Runtime = {
   now: () => number
-  /** Ids that sort by time. */
+  /** ULIDs, which sort by time. */
   ulid: () => string
   timings: Timings
   host: Host

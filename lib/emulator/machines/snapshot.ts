@@ -1,4 +1,4 @@
-// A machine as tests and the emulator's own door see it: enough to ask "what became of it", nothing secret.
+// A machine as tests and the admin API see it. It contains no env, no files and no secrets.
 
 import type { MachineRunner } from './machine-runner.ts'
 import type { MachineState } from '../store/records.ts'

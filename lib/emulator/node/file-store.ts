@@ -1,12 +1,12 @@
-// A store in a folder: one JSON file for each app and machine. Node only. A file is written beside its place and then
-// renamed over it, so a process that dies half-way leaves the old one whole.
+// A store in a folder: one JSON file for each app and machine. A file is written under another name and then renamed, so a process
+// that dies half-way leaves the old file intact.
 
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AppRecord, MachineRecord } from '../store/records.ts'
 import type { EmulatorStore } from '../store/memory-store.ts'
 
-/** Holds against the end of the process, not against power loss: nothing is fsynced. */
+/** Records survive the end of the process, but not a power loss: nothing is fsynced. */
 export function createFileStore(folder: string): EmulatorStore {
   const pathOf = (kind: string, name: string): string =>
     join(folder, kind, `${encodeURIComponent(name)}.json`)

@@ -1,12 +1,13 @@
-// Hands a request to a real HTTP server on a loopback port and streams the answer back: how a guest's port is reached that
-// belongs to a program outside this process, or to a server that knows nothing of fetch.
+// Sends a request to a real HTTP server on a loopback port and streams the response back. This is how the emulator reaches a port of
+// a guest that runs in another process.
+
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { Readable, pipeline } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { ConnectionRefused } from '../guests/host.ts'
 
-/** Headers of one connection, not of the message (RFC 9110 §7.6.1). */
+/** Headers of the connection and not of the message (RFC 9110 §7.6.1). */
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -25,10 +26,10 @@ function isEndToEnd(name: string, connection: string | null | undefined): boolea
 }
 
 /**
- * Speaks HTTP to a guest's loopback port. `node:http` and not `fetch`, which would unpack compressed answers under their
- * old headers, ask for compression by itself, and give up after five silent minutes. Each request has a connection of
- * its own, so a refusal is never a stale connection in disguise. Rejects with {@link ConnectionRefused} only when not a
- * byte was delivered, and with an AbortError when the request's signal aborts.
+ * Sends HTTP to a guest's loopback port. It uses `node:http`, because `fetch` would decompress responses under their old headers,
+ * request compression by itself, and time out after five silent minutes. Each request has its own connection, so that a stale
+ * connection is never mistaken for a refused one. Rejects with {@link ConnectionRefused} only when nothing
+ * was delivered, and with an AbortError when the request's signal aborts.
  */
 export function forwardToPort(port: number, request: Request): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>()
@@ -56,7 +57,7 @@ export function forwardToPort(port: number, request: Request): Promise<Response>
     const length = request.headers.get('content-length')
     if (length === null) outgoing.setHeader('transfer-encoding', 'chunked')
     else outgoing.setHeader('content-length', length)
-    // A failure of either side destroys `outgoing`, whose 'error' has the answer.
+    // A failure of either side destroys `outgoing`, and its 'error' event reports it.
     pipeline(Readable.fromWeb(request.body as NodeReadableStream), outgoing, () => {})
   }
   return promise

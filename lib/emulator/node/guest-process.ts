@@ -1,6 +1,7 @@
-// The bootstrap of one guest process: takes the boot message of process-host.ts, writes the machine's files, and runs the
-// image's program. Nothing of the server's reaches the program: its environment arrives in the message, its files live
-// below a root of their own, and the process ends when the channel to the server does.
+// The entry of one guest process: it receives the boot message of process-host.ts, writes the machine's files, and runs the image's
+// program. The program gets nothing of the server: its environment comes in the message, its files live below a root of their own,
+// and the process ends when the channel to the server closes.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,14 +12,14 @@ import type { BootSpec, GuestMachine, Program } from '../guests/host.ts'
 /** The first and only message to a guest. `program` is a module URL, `root` the folder its files go below. */
 export type BootMessage = Pick<BootSpec, 'env' | 'files'> & { program: string; root: string }
 
-/** What a guest tells its host: which loopback port stands for the port the program asked for. */
+/** A guest's report to its host: `actual` is the loopback port that stands for the port of the program. */
 export type ListeningMessage = { port: number; address: string; actual: number }
 
 const stop = new AbortController()
 process.on('SIGINT', () => stop.abort())
 process.on('SIGTERM', () => stop.abort())
 
-// The server is gone, killed perhaps. A guest nobody can reach or stop must not stay.
+// The server has ended, perhaps by SIGKILL. A guest that cannot be reached or stopped must not stay.
 process.on('disconnect', () => process.exit(1))
 
 process.once('message', (message: BootMessage) => {
@@ -32,7 +33,7 @@ process.once('message', (message: BootMessage) => {
 })
 
 async function run({ program, root, env, files }: BootMessage): Promise<number> {
-  // Normalising from `/` keeps every path below the root, as `..` at the root of a real machine leads nowhere.
+  // Normalising from `/` keeps every path below the root, as `..` at the root of a real machine stays there.
   const inside = (path: string) => join(root, normalize(`/${path}`))
   const writeFile = (path: string, contents: string | Uint8Array) => {
     mkdirSync(dirname(inside(path)), { recursive: true, mode: 0o700 })
@@ -40,7 +41,7 @@ async function run({ program, root, env, files }: BootMessage): Promise<number> 
   }
   for (const { path, contents } of files) writeFile(path, contents)
 
-  // Only now: set any earlier, a guest's NODE_OPTIONS would change this process instead of the guest's own children.
+  // Set as late as this, NODE_OPTIONS of the guest affects the guest's own children and not this process.
   Object.assign(process.env, env)
   const machine: GuestMachine = {
     env,
@@ -65,8 +66,8 @@ async function run({ program, root, env, files }: BootMessage): Promise<number> 
 const taken = new Set<number>()
 
 /**
- * Serves on an ephemeral loopback port and reports it, so that any number of guests can each own port 8000.
- * Resolves when the report is on its way to the host. Rejects when this guest already owns the port.
+ * Serves on an ephemeral loopback port and reports it, so that any number of guests can listen on port 8000.
+ * Resolves when the report was sent to the host. Rejects when this guest listens on the port already.
  */
 async function listen(
   port: number,
@@ -77,7 +78,7 @@ async function listen(
   taken.add(port)
   const answer = getRequestListener(handler, { overrideGlobalObjects: false })
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing))
-  // The emulated proxy decides how long a request may take; Node would cut an upload after five minutes.
+  // The emulated proxy limits the duration of a request. Node alone would cut an upload after five minutes.
   server.requestTimeout = 0
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

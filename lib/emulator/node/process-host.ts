@@ -1,5 +1,6 @@
-// Runs each guest of the emulated Fly as a process of its own, so that in embedded mode a crash, a memory leak or a SIGKILL
-// is a real one and hits one machine only. Needs Linux or macOS: freezing and clean-up rest on POSIX signals and `sh`.
+// Runs each guest of the emulated Fly as a process of its own, so that in embedded mode a crash, a memory leak or a SIGKILL is real
+// and affects one machine only. It needs Linux or macOS: suspending and clean-up use POSIX signals and `sh`.
+
 import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -14,21 +15,21 @@ import { ConnectionRefused } from '../guests/host.ts'
 import type { BootSpec, Guest, GuestExit, Host } from '../guests/host.ts'
 
 export type ProcessHostOptions = {
-  /** The module whose default export is the image's program; undefined when there is no such image. */
+  /** Returns the module whose default export is the program of an image; undefined when there is no such image. */
   images: (image: string) => string | undefined
-  /** Where the guests' files go, in a folder of this host's own that is removed with it. */
+  /** The directory for the guests' files. They are in a folder of this host, which `close` removes. */
   directory: string
-  /** Environment every guest gets below its own. */
+  /** Variables that every guest gets unless its own environment sets them. */
   env?: Record<string, string>
-  /** Takes what guests print, a line at a time, after the machine's id. Without it the lines are dropped. */
+  /** Receives each line that a guest prints, after the machine's id. Without it the lines are dropped. */
   log?: (line: string) => void
 }
 
-/** A host for the server's computer. Throws when the directory cannot be made. */
+/** @throws when the directory cannot be created */
 export function createProcessHost({ images, directory, env = {}, log = () => {} }: ProcessHostOptions): Host {
   mkdirSync(directory, { recursive: true })
   const home = mkdtempSync(join(resolvePath(directory), 'guests-'))
-  const janitor = startJanitor(home)
+  const cleanup = startCleanupProcess(home)
   const running = new Map<number, Guest>()
   let closed = false
 
@@ -39,36 +40,36 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
     const root = mkdtempSync(join(home, 'root-'))
     const child = fork(new URL('guest-process.ts', import.meta.url), [], {
       cwd: root,
-      // Nothing but PATH: the server's environment holds its secrets, and the guest's own travels in the boot message.
+      // Only PATH: the server's environment has its secrets, and the guest's environment comes in the boot message.
       env: { PATH: process.env['PATH'] ?? '' },
       execArgv: ['--disable-warning=ExperimentalWarning'],
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // A session of its own: Ctrl-C in the server's terminal is not the guest's, and whatever it starts ends with it.
+      // A process group of its own: Ctrl-C in the server's terminal does not reach it, and its children end with it.
       detached: true,
     })
     const print = (line: string) => log(`${spec.machineId} ${line}`)
     const guest = createGuest(child, print)
     if (child.pid !== undefined) {
       running.set(child.pid, guest)
-      janitor.watch(running.keys())
+      cleanup.watch(running.keys())
     }
-    void tidyAfter(guest, child.pid, root)
+    void removeAfterExit(guest, child.pid, root)
     const message: BootMessage = {
       program: program.startsWith('file:') ? program : pathToFileURL(program).href,
       root,
       env: { ...env, ...spec.env },
       files: spec.files,
     }
-    // A guest that is dead before it can be told has its exit event; there is nothing to add.
+    // A guest that exits before it gets the message reports its exit, so an error here is ignored.
     child.send(message, () => {})
     return guest
   }
 
-  async function tidyAfter(guest: Guest, pid: number | undefined, root: string): Promise<void> {
+  async function removeAfterExit(guest: Guest, pid: number | undefined, root: string): Promise<void> {
     await guest.exited
     if (pid !== undefined) running.delete(pid)
-    janitor.watch(running.keys())
+    cleanup.watch(running.keys())
     rmSync(root, { recursive: true, force: true })
   }
 
@@ -80,7 +81,7 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
       const guests = [...running.values()]
       for (const guest of guests) guest.kill()
       await Promise.all(guests.map(({ exited }) => exited))
-      await janitor.end()
+      await cleanup.end()
       rmSync(home, { recursive: true, force: true })
     },
   }
@@ -91,8 +92,8 @@ function createGuest(child: ChildProcess, print: (line: string) => void): Guest 
   const { promise: exited, resolve: end } = Promise.withResolvers<GuestExit>()
   let over = false
   const finish = (exit: GuestExit) => {
-    // What the program left running has no machine any more.
-    tell('SIGKILL')
+    // Processes that the program left running are ended too.
+    signalGroup('SIGKILL')
     over = true
     ports.clear()
     end(exit)
@@ -107,8 +108,8 @@ function createGuest(child: ChildProcess, print: (line: string) => void): Guest 
     if (output) createInterface({ input: output }).on('line', print)
   }
 
-  /** Signals the guest's whole process group. After its end the number may be somebody else's. */
-  function tell(signal: NodeJS.Signals): void {
+  /** Signals the guest's whole process group. After its end the pid may belong to another process. */
+  function signalGroup(signal: NodeJS.Signals): void {
     if (!over && child.pid !== undefined) kill(-child.pid, signal)
   }
 
@@ -122,17 +123,17 @@ function createGuest(child: ChildProcess, print: (line: string) => void): Guest 
       }
       return forwardToPort(open.actual, request)
     },
-    // Only the program is asked; what it started is its own to stop.
+    // Only the program gets the signal. It stops its own children.
     signal: (name) => {
       if (!over && child.pid !== undefined) kill(child.pid, name as NodeJS.Signals)
     },
-    kill: () => tell('SIGKILL'),
-    suspend: () => tell('SIGSTOP'),
-    resume: () => tell('SIGCONT'),
+    kill: () => signalGroup('SIGKILL'),
+    suspend: () => signalGroup('SIGSTOP'),
+    resume: () => signalGroup('SIGCONT'),
   }
 }
 
-/** A process that is gone already is no error. */
+/** Signals a process. That it has ended already is no error. */
 function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
@@ -141,7 +142,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** A signal counts as code 128 + its number, as shells and init processes report it. */
+/** A signal is reported as exit code 128 + its number, as shells do. */
 function exitOf(code: number | null, signal: NodeJS.Signals | null): GuestExit {
   if (signal === null) return { exitCode: code ?? 1, oomKilled: false }
   return { exitCode: 128 + constants.signals[signal], signal, oomKilled: false }
@@ -151,14 +152,14 @@ const isLoopback = (address: string) =>
   address.startsWith('127.') || address === '::1' || address === 'localhost'
 
 /**
- * Watches over the guests from outside the server. A guest leaves by itself when its channel to the server closes, but a
- * frozen or spinning one cannot notice. So a small shell holds the other end of a pipe: each line it reads is the list
- * of live guests, and when the pipe closes, however the server ended, it kills the last list and removes their files.
+ * Ends the guests when the server ends in any way. A guest exits by itself when its channel to the server closes, but a suspended or
+ * spinning one does not notice. So a small shell reads from a pipe: each line is the list of running guests. When the pipe closes,
+ * the shell kills the guests of the last line and removes their files.
  */
-function startJanitor(home: string) {
+function startCleanupProcess(home: string) {
   const script =
     'while read -r line; do pids=$line; done; [ -n "$pids" ] && kill -s KILL -- $pids 2>/dev/null; rm -rf -- "$1"'
-  const shell = spawn('/bin/sh', ['-c', script, 'janitor', home], {
+  const shell = spawn('/bin/sh', ['-c', script, 'cleanup', home], {
     env: { PATH: process.env['PATH'] ?? '' },
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -167,7 +168,7 @@ function startJanitor(home: string) {
     shell.once('exit', () => resolve())
     shell.once('error', () => resolve())
   })
-  // Without its janitor the host still works; only its clean-up after a violent death is lost.
+  // Without the shell the host still works. Only the clean-up after a SIGKILL of the server is lost.
   shell.stdin.on('error', () => {})
   shell.unref()
   ;(shell.stdin as Socket).unref()

@@ -1,5 +1,5 @@
-// The Fly Proxy's autostop (fly.md §4.3): now and then it looks for machines without work and stops or suspends them, at
-// most one in each app and region at a time.
+// The Fly Proxy's autostop (docs/facts/fly.md §4.3): it checks periodically for idle machines, and stops or suspends at most one in
+// each app and region at a time.
 
 import type { Cloud } from '../apps/cloud.ts'
 import { currentLease } from '../machines/leases.ts'
@@ -8,7 +8,7 @@ import type { MachineRunner } from '../machines/machine-runner.ts'
 import type { AppRecord } from '../store/records.ts'
 import { stopOptions } from '../config/stop-options.ts'
 
-/** Goes on until the emulator closes. */
+/** Runs until the emulator closes. */
 export function startAutostop(cloud: Cloud): void {
   const { runtime } = cloud
   const look = (): void => {
@@ -42,7 +42,7 @@ function stopIdle({ runtime, machinesOf }: Cloud, app: AppRecord): void {
   }
 }
 
-/** Every service must allow it; one that wants a full stop wins over suspend. */
+/** Every service must allow it. `stop` in one service wins over `suspend` in others. */
 function autostopOf({ record }: MachineRunner): 'stop' | 'suspend' | undefined {
   const services = record.config.services ?? []
   if (services.length === 0) return undefined

@@ -1,5 +1,5 @@
-// The Fly Proxy's edge (fly.md §7): takes a request for an app, holds it while a machine wakes, hands it to the guest and
-// streams the answer back. Its failures are plain 502s and 503s without JSON, as the real one's are.
+// The Fly Proxy (docs/facts/fly.md §7): it receives a request for an app, holds it while a machine starts, sends it to the guest and
+// streams the response back. It fails with plain 502 and 503 responses without JSON, as the real one does.
 
 import type { Cloud } from '../apps/cloud.ts'
 import { ConnectionLost } from '../shared/connection-lost.ts'
@@ -14,8 +14,8 @@ import { isReachable } from '../guests/is-reachable.ts'
 import type { AppRecord } from '../store/records.ts'
 import type { Runtime } from '../machines/runtime.ts'
 
-/** How often a held request looks again, in milliseconds, when nothing tells it to. */
-const LOOK_AGAIN_MS = 50
+/** Milliseconds between two attempts of a held request. */
+const RETRY_INTERVAL_MS = 50
 
 export function createFlyProxy(
   cloud: Cloud,
@@ -28,9 +28,10 @@ export function createFlyProxy(
     const host = request.headers.get('host') ?? url.host
     const requestId = `${runtime.ulid()}-${runtime.regions[0] ?? 'iad'}`
     const forced = request.headers.get('fly-force-instance-id')
-    // Where there are no names, the machine that is asked for says which app is meant.
-    const meant = cloud.allMachines().find(({ record }) => record.id === forced)?.record.app ?? defaultApp
-    const name = appNameOf(host, meant)
+    // On a loopback address the forced machine decides which app is meant.
+    const appOnLoopback =
+      cloud.allMachines().find(({ record }) => record.id === forced)?.record.app ?? defaultApp
+    const name = appNameOf(host, appOnLoopback)
     const app = name === undefined ? undefined : cloud.findApp(name)
     if (app === undefined || !hasAddress(app, host)) {
       runtime.log(
@@ -72,7 +73,7 @@ export function createFlyProxy(
 
 type Serving = { host: string; requestId: string; refuse: (status: number, why: string) => Response }
 
-/** Tries until a guest answered or patience is at an end. */
+/** Tries until a guest responds or the proxy timeout passes. */
 async function serve(
   cloud: Cloud,
   app: AppRecord,
@@ -97,11 +98,11 @@ async function serve(
       failure = { status: choice.kind === 'none' ? 502 : 503, why: choice.why }
     }
     if (performance.now() >= deadline) return serving.refuse(failure.status, failure.why)
-    await runtime.pause(LOOK_AGAIN_MS)
+    await runtime.pause(RETRY_INTERVAL_MS)
   }
 }
 
-/** One attempt. Nothing was delivered when it may be tried again. */
+/** One attempt. With `mayTryAgain` nothing was delivered. */
 async function forward(
   runtime: Runtime,
   { runner, service, port }: Candidate,
@@ -144,7 +145,7 @@ async function forward(
   }
 }
 
-/** Counts a request against the machine until the returned function is called. */
+/** Counts a request as in flight until the returned function is called. */
 function occupy(runner: MachineRunner): () => void {
   runner.inFlight++
   let held = true
@@ -156,7 +157,7 @@ function occupy(runner: MachineRunner): () => void {
   }
 }
 
-/** Real names are asked on their own ports; a loopback port is ours and stands for HTTPS. */
+/** Public names and flycast have their own ports. A loopback port stands for 443. */
 function portOf(url: URL, host: string): number {
   if (!isPublic(host) && !isFlycast(host)) return 443
   return url.port === '' ? (url.protocol === 'http:' ? 80 : 443) : Number(url.port)

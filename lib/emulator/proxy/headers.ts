@@ -1,9 +1,9 @@
-// What the Fly Proxy adds to and takes from a request and its answer (fly.md §7.5).
+// The headers that the Fly Proxy adds to and removes from a request and its response (docs/facts/fly.md §7.5).
 
 import type { IdleWatch } from './idle-timeout.ts'
 import type { MachineRecord } from '../store/records.ts'
 
-/** Headers that are about one connection and end at it. */
+/** Headers of one connection, which are not forwarded. */
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',
@@ -16,12 +16,12 @@ const HOP_BY_HOP = [
 ]
 
 type Forwarding = {
-  /** The name that was asked for: it stays. */
+  /** The Host header of the client, which is kept. */
   host: string
   record: MachineRecord
-  /** The region that took the request. */
+  /** The region where the request arrived. */
   edge: string
-  /** The port it came to. */
+  /** The public port. */
   number: number
   idle: IdleWatch
 }
@@ -47,7 +47,7 @@ export function forwardedRequest(request: Request, forwarding: Forwarding): Requ
   headers.set('x-forwarded-ssl', isPlain ? 'off' : 'on')
   headers.append('via', '2 fly.io')
   const preferred = request.headers.get('fly-prefer-instance-id')
-  // The sender asked for another machine and got this one.
+  // The client preferred another machine.
   if (preferred !== null && preferred !== record.id)
     headers.set('fly-preferred-instance-unavailable', preferred)
   const init: RequestInit & { duplex?: 'half' } = {
@@ -67,7 +67,7 @@ type ResponseOptions =
   | { pristine?: boolean | undefined; headers?: Record<string, unknown> | undefined }
   | undefined
 
-/** The answer as the client receives it: Fly's own headers added, unless the service asked for a pristine one. */
+/** The response as the client receives it, with Fly's headers unless the service has `pristine` set. */
 export function returnedResponse(response: Response, requestId: string, options: ResponseOptions): Response {
   const headers = new Headers(response.headers)
   for (const name of HOP_BY_HOP) headers.delete(name)

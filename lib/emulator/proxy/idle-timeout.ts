@@ -1,13 +1,13 @@
-// The Fly Proxy's idle timeout (fly.md §7.5): an exchange on which no byte moves either way for so long is cut.
+// The idle timeout of the Fly Proxy (docs/facts/fly.md §7.5): an exchange is cut when no byte moves in either direction for that long.
 
 import type { Runtime } from '../machines/runtime.ts'
 
 export type IdleWatch = {
-  /** Aborts when the client goes away or nothing has moved for too long. */
+  /** Aborts when the client disconnects or the idle timeout passes. */
   signal: AbortSignal
-  /** The request's body, unchanged; its bytes count as movement. */
+  /** The body of the request, unchanged. Its bytes restart the timeout. */
   touchedBy(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>
-  /** The response's body, unbuffered; breaks off when the exchange is cut. `onEnd` is called once, however it ends. */
+  /** The body of the response, unbuffered. It fails when the exchange is cut. `onEnd` is called once at its end. */
   watch(body: ReadableStream<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array>
   orAborted<T>(promise: Promise<T>): Promise<T>
   /** The exchange is over. */
@@ -59,7 +59,7 @@ export function watchIdle(runtime: Runtime, timeoutMs: number, client: AbortSign
       }
       return new ReadableStream<Uint8Array>({
         start(controller) {
-          // Also when nobody reads any more: the machine must not count as busy for ever.
+          // This also ends a body that is not read, which would count as in flight for ever.
           const cut = (): void => {
             if (ended) return
             over()

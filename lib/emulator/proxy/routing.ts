@@ -1,4 +1,4 @@
-// Which machine the Fly Proxy sends a request to (fly.md §7): decided anew each time it is asked, from what is true now.
+// Chooses the machine for a request to the Fly Proxy (docs/facts/fly.md §7). A held request is decided again on each attempt.
 
 import type { Cloud } from '../apps/cloud.ts'
 import { currentLease } from '../machines/leases.ts'
@@ -11,13 +11,13 @@ export type Candidate = { runner: MachineRunner; service: Service; port: Service
 
 export type Choice =
   | ({ kind: 'send' } & Candidate)
-  /** No machine can take the request now, but one may soon: it boots, was asked to start, or is full. */
+  /** No machine can take the request now, but one may soon: it boots, was started, or is full. */
   | { kind: 'hold'; why: string }
-  /** No machine is a candidate. The proxy looks again until its time is over. */
+  /** No machine is a candidate. The proxy retries until its timeout. */
   | { kind: 'none'; why: string }
   | { kind: 'refuse'; why: string }
 
-/** The app a Host header names. On a bare loopback address, where there are no names, the default app. */
+/** The app in a Host header. On a loopback address, which has no app name, the default app. */
 export function appNameOf(host: string, defaultApp: string | undefined): string | undefined {
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (name === 'localhost' || /^[\d.]+$/.test(name) || name.startsWith('[')) return defaultApp
@@ -27,8 +27,8 @@ export function appNameOf(host: string, defaultApp: string | undefined): string 
 const PUBLIC_TYPES = ['v4', 'v6', 'shared_v4']
 
 /**
- * Whether a name leads to the app: `.flycast` over the private network, `.fly.dev` from everywhere, each by an address of its
- * kind (fly.md §7.1, §7.2). Names of this computer stand for both.
+ * Whether the host name reaches the app: `.flycast` needs a private address, `.fly.dev` a public one (docs/facts/fly.md §7.1, §7.2).
+ * Loopback names accept either.
  */
 export function hasAddress(app: AppRecord, host: string): boolean {
   if (isFlycast(host)) return app.ips.some(({ type }) => type === 'private_v6')
@@ -39,7 +39,7 @@ export function hasAddress(app: AppRecord, host: string): boolean {
 export const isFlycast = (host: string): boolean => /\.flycast(:\d+)?$/i.test(host)
 export const isPublic = (host: string): boolean => /\.fly\.dev(:\d+)?$/i.test(host)
 
-/** The part of a machine's config that answers HTTP on a public port, if there is one. */
+/** The service and port of a machine that handle HTTP on a public port; undefined when there is none. */
 export function serviceOn(runner: MachineRunner, number: number): Candidate | undefined {
   for (const service of runner.record.config.services ?? []) {
     const port = service.ports?.find(
@@ -53,7 +53,7 @@ export function serviceOn(runner: MachineRunner, number: number): Candidate | un
   return undefined
 }
 
-/** Decides, and wakes a sleeping machine when that is what it takes. */
+/** Chooses a machine, and starts a stopped or suspended one with autostart if no other can take the request. */
 export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, headers: Headers): Choice {
   const forced = headers.get('fly-force-instance-id')
   const preferred = headers.get('fly-prefer-instance-id')
@@ -82,7 +82,7 @@ export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, head
     ({ runner }) => runner.state === 'stopped' || runner.state === 'suspended',
   )
   const wakeable = sleeping.filter(mayAutostart)
-  // PM01: the start would be refused, as any write is.
+  // PM01: while a lease is held the start is refused like any write.
   const unleased = wakeable.find(
     ({ runner }) => currentLease(runner.record, cloud.runtime.now()) === undefined,
   )
@@ -101,6 +101,6 @@ const mayAutostart = ({ runner, service }: Candidate): boolean =>
 const hasRoom = ({ runner, service }: Candidate): boolean =>
   service.concurrency?.hard_limit === undefined || runner.inFlight < service.concurrency.hard_limit
 
-/** In flight, with machines over their soft limit behind all others. */
+/** Requests in flight. Machines over their soft limit come last. */
 const load = ({ runner, service }: Candidate): number =>
   runner.inFlight + (runner.inFlight >= (service.concurrency?.soft_limit ?? 20) ? 1e6 : 0)

@@ -1,4 +1,5 @@
-// What the sample agent does with a message, as the SDK's executor.
+// How the sample agent answers a message, as an executor of the A2A SDK.
+
 import { Message, Task, TaskArtifactUpdateEvent, TaskStatusUpdateEvent } from '@a2a-js/sdk'
 import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server'
 import type { AgentCard } from '@a2a-js/sdk'
@@ -9,7 +10,7 @@ import { aborted, pause } from '../shared/abort.ts'
 
 const CHUNK_PAUSE_MS = 50
 
-/** The SDK turns whatever an executor throws into a failed Task; a JSON-RPC error has to be thrown before the executor runs. */
+/** Throws the JSON-RPC error of `fail` before the executor runs, because the SDK turns errors of an executor into a failed task. */
 export class SampleRequestHandler extends DefaultRequestHandler {
   readonly #work: Work
 
@@ -42,12 +43,12 @@ export class SampleRequestHandler extends DefaultRequestHandler {
  * What the agent does with a message, by its text:
  * - contains `What region are you running in?`: the value of `FLY_REGION`
  * - `stream N`: a task with N pieces of an artifact, 50 ms apart
- * - `long N`: a task that works N seconds, one status update each
+ * - `long N`: a task of N seconds with a status update each second
  * - `fail`: a JSON-RPC error (see {@link SampleRequestHandler})
- * - `exit N`: the program ends with that code and the message is never answered
+ * - `exit N`: the program exits with that code and does not answer the message
  * - anything else: `Echo: <text>`
  *
- * Plain questions are answered by a Message and not a Task, so that `.result.parts[0].text` finds it (a2a.md §1.5).
+ * The answer to a plain question is a Message and not a Task, so that `.result.parts[0].text` has it (docs/facts/a2a.md §1.5).
  */
 export function createExecutor(
   machine: GuestMachine,
@@ -79,7 +80,7 @@ export function createExecutor(
         if (work.active === 0) work.current = ''
       }
     },
-    // The work notices at its next pause and publishes the end itself, so a task has one voice.
+    // The task notices at its next pause and publishes its own end.
     cancelTask(taskId) {
       tasks.get(taskId)?.abort()
       return Promise.resolve()

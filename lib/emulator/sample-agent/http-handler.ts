@@ -1,4 +1,5 @@
-// The sample agent's HTTP surface: both dialects of A2A over JSON-RPC, and its card.
+// The HTTP handler of the sample agent: both versions of A2A over JSON-RPC, and its agent card.
+
 import { A2A_VERSION_HEADER, AgentCard, SSE_HEADERS, formatSSEEvent } from '@a2a-js/sdk'
 import {
   A2A_LEGACY_PROTOCOL_VERSION,
@@ -30,8 +31,8 @@ function buildCard({ name, description, version, url }: Settings): AgentCard {
   })
 }
 
-/** The agent's HTTP surface (molecule.md §1.6): JSON-RPC on `POST /`, the card at its new and its old place, no more. */
-export function createDoor(
+/** The routes of docs/facts/molecule.md §1.6: JSON-RPC on `POST /`, and the card at its new and its old path. */
+export function createHttpHandler(
   machine: GuestMachine,
   settings: Settings,
   work: Work,
@@ -52,11 +53,12 @@ export function createDoor(
     if (isCard && request.method === 'GET') return serveCard(card, settings, version)
     if (pathname !== '/' || request.method !== 'POST')
       return Response.json({ error: 'not found' }, { status: 404 })
-    if (!admits(machine, settings, request)) return Response.json({ error: 'unauthorized' }, { status: 401 })
+    if (!isAuthorized(machine, settings, request))
+      return Response.json({ error: 'unauthorized' }, { status: 401 })
     return answer(request, version)
   }
 
-  /** One JSON-RPC call. Errors ride on HTTP 200 (a2a.md §2.3). */
+  /** One JSON-RPC call. Errors are answered with HTTP 200 (docs/facts/a2a.md §2.3). */
   async function answer(request: Request, version: string): Promise<Response> {
     let body: Record<string, unknown>
     try {
@@ -79,7 +81,7 @@ export function createDoor(
       validateVersion(context.requestedVersion, card, 'JSONRPC')
       const reply = await transport.handle(body, context)
       if (!(Symbol.asyncIterator in reply)) return Response.json(reply)
-      // The SDK waits for the first event before it decides: an error until then is JSON, not a stream (a2a.md §2.5).
+      // The SDK waits for the first event: an error before it is JSON and not a stream (docs/facts/a2a.md §2.5).
       const first = await reply.next()
       return new Response(eventStream(first, reply, failed), { headers: SSE_HEADERS })
     } catch (error) {
@@ -88,7 +90,7 @@ export function createDoor(
   }
 }
 
-/** The method name alone tells the dialect (a2a.md §1.3); an unknown method gets the error shape its version header asks for. */
+/** The method name decides the A2A version (docs/facts/a2a.md §1.3). For an unknown method the version header decides. */
 function speaksLegacy(method: unknown, version: string): boolean {
   if (isV1JsonRpcMethod(method)) return false
   return (
@@ -96,14 +98,14 @@ function speaksLegacy(method: unknown, version: string): boolean {
   )
 }
 
-/** Fails closed without a secret; the scheme is case-sensitive (molecule.md §1.6, `later:`). */
-function admits(machine: GuestMachine, { configs }: Settings, request: Request): boolean {
+/** Refuses every request when there is no secret. The scheme is case-sensitive (docs/facts/molecule.md §1.6, `later:`). */
+function isAuthorized(machine: GuestMachine, { configs }: Settings, request: Request): boolean {
   if (!/^(1|true|on|yes)$/i.test(machine.env['MOLECULE_A2A_REQUIRE_AUTH'] ?? '')) return true
   const secret = machine.readFile(`${configs}/.platform_inbound_secret`)?.trim()
   return Boolean(secret) && request.headers.get('authorization') === `Bearer ${secret}`
 }
 
-/** To a 1.0 caller the plain card; to all others the 0.3 shape with the 1.0 interfaces beside it, as the SDK's own server does. */
+/** A 1.0 caller gets the 1.0 card. Others get the 0.3 shape with the 1.0 interfaces, as from the SDK's own server. */
 function serveCard(card: AgentCard, { url }: Settings, version: string): Response {
   const current = AgentCard.toJSON(card) as object
   const legacy = {
@@ -119,8 +121,8 @@ function serveCard(card: AgentCard, { url }: Settings, version: string): Respons
 }
 
 /**
- * The replies as server-sent events. A caller who hangs up ends only the stream: the SDK stores what a task does while
- * somebody reads its events, so they are read to the end, and the task stays readable (a2a.md §2.6).
+ * The replies as server-sent events. A disconnected caller ends only the stream: the SDK stores the progress of a task while its events
+ * are read, so they are read to the end and the task stays readable (docs/facts/a2a.md §2.6).
  */
 function eventStream(
   first: IteratorResult<object, void>,

@@ -1,4 +1,5 @@
-// How the sample agent calls home: register once at boot, then beat, with its workspace token.
+// The calls of the sample agent to the platform: one registration at boot, then heartbeats, with its workspace token.
+
 import type { GuestMachine } from '../guests/host.ts'
 import { CAPABILITIES, type Settings, SKILLS, type Work } from './settings.ts'
 import { pause } from '../shared/abort.ts'
@@ -7,13 +8,13 @@ const REGISTER_TRIES = 8
 const LONGEST_BACK_OFF_SECONDS = 30
 const CALL_TIMEOUT_MS = 10_000
 
-/** Read at every call, file before environment: a rotated token is then noticed at the next beat (molecule.md §0.4). */
+/** Read at every call, first from the file, so that a rotated token is used at the next heartbeat (docs/facts/molecule.md §0.4). */
 function readToken(machine: GuestMachine, { configs }: Settings): string | undefined {
   return machine.readFile(`${configs}/.auth_token`)?.trim() || machine.env['MOLECULE_WORKSPACE_TOKEN']
 }
 
-/** Posts JSON to the platform, with the bearer only if there is one. Rejects on transport errors and after 10 s. */
-function tellPlatform(
+/** Posts JSON to the platform, with the token if there is one. Rejects on transport errors and after 10 s. */
+function postToPlatform(
   machine: GuestMachine,
   settings: Settings,
   path: string,
@@ -30,7 +31,7 @@ function tellPlatform(
 }
 
 /**
- * One registration (molecule.md §1.4). Failures are printed, never thrown. Answers whether another try may help: yes
+ * One registration (docs/facts/molecule.md §1.4). Failures are logged and not thrown. Returns whether another attempt may help: yes
  * after transport errors and 5xx, no after other refusals.
  */
 export async function register(
@@ -41,7 +42,7 @@ export async function register(
   const { id, url, name, description, version } = settings
   const agent_card = { name, description, version, url, skills: SKILLS, capabilities: CAPABILITIES }
   try {
-    const response = await tellPlatform(
+    const response = await postToPlatform(
       machine,
       settings,
       '/registry/register',
@@ -53,12 +54,12 @@ export async function register(
       machine.log(`register: ${response.status} ${text}`)
       return response.status >= 500
     }
-    const told = JSON.parse(text) as { auth_token?: unknown; platform_inbound_secret?: unknown }
+    const answer = JSON.parse(text) as { auth_token?: unknown; platform_inbound_secret?: unknown }
     const keep = (file: string, secret: unknown) => {
       if (typeof secret === 'string') machine.writeFile(`${settings.configs}/${file}`, secret)
     }
-    keep('.auth_token', told.auth_token)
-    keep('.platform_inbound_secret', told.platform_inbound_secret)
+    keep('.auth_token', answer.auth_token)
+    keep('.platform_inbound_secret', answer.platform_inbound_secret)
     machine.log('registered')
     return false
   } catch (error) {
@@ -67,7 +68,7 @@ export async function register(
   }
 }
 
-/** The tries after the first, 1, 2, 4 … 30 s apart (molecule.md §1.4, `later:`). */
+/** The attempts after the first, 1, 2, 4 … 30 s apart (docs/facts/molecule.md §1.4, `later:`). */
 export async function registerLater(
   machine: GuestMachine,
   settings: Settings,
@@ -79,8 +80,8 @@ export async function registerLater(
   }
 }
 
-/** Beats at once and then every 30 s (`HEARTBEAT_SECONDS`). The answer's status is not looked at (molecule.md §1.5). */
-export async function beat(
+/** Sends a heartbeat at once and then every 30 s (`HEARTBEAT_SECONDS`). The status of the response is ignored (docs/facts/molecule.md §1.5). */
+export async function sendHeartbeats(
   machine: GuestMachine,
   settings: Settings,
   work: Work,
@@ -98,7 +99,7 @@ export async function beat(
       uptime_seconds: Math.floor((Date.now() - started) / 1000),
     }
     try {
-      const response = await tellPlatform(machine, settings, '/registry/heartbeat', heartbeat, signal)
+      const response = await postToPlatform(machine, settings, '/registry/heartbeat', heartbeat, signal)
       await response.body?.cancel()
       Object.assign(work, { requests: 0, errors: 0, sampleError: '' })
     } catch (error) {

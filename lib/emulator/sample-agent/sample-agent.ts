@@ -1,18 +1,18 @@
-// A small real A2A agent, built on the official SDK, that boots the way Molecule's runtime boots. It is the guest behind
-// the tutorial and the tests: what works against it has met the true boot order, both A2A dialects and real streams.
+// A small real A2A agent, built on the official SDK, which boots as Molecule's runtimes do. It is the guest of the tutorial and of the
+// tests. Code that works against it has handled the real boot order, both A2A versions and real streams.
+
 import type { Program } from '../guests/host.ts'
-import { createDoor } from './http-handler.ts'
-import { beat, register, registerLater } from './platform-client.ts'
+import { createHttpHandler } from './http-handler.ts'
+import { register, registerLater, sendHeartbeats } from './platform-client.ts'
 import { readSettings, type Work } from './settings.ts'
 import { aborted } from '../shared/abort.ts'
 
 /**
- * Boots, registers, serves, beats, until the machine is asked to stop (exit code 0) or a message says `exit N`.
- * Exit code 1 without `config.yaml` or `WORKSPACE_ID`, as the real runtime crash-loops (molecule.md §1.1).
+ * Boots, registers, serves and sends heartbeats until the machine stops (exit code 0) or a message says `exit N`.
+ * Exits with code 1 without `config.yaml` or `WORKSPACE_ID`, as the real runtime does (docs/facts/molecule.md §1.1).
  *
- * The first registration is tried before anything listens, because all runtimes do it in that order (molecule.md
- * §1.3). If it fails in a way worth repeating, the other tries go on behind a listening agent: a platform that is down
- * at boot must not keep its agents from answering.
+ * The first registration comes before the agent listens, because all runtimes do it in that order (docs/facts/molecule.md §1.3). If it
+ * may succeed later, it is repeated while the agent listens: a platform that is down at boot must not keep its agents from answering.
  */
 export const sampleAgent: Program = async (machine) => {
   const settings = readSettings(machine)
@@ -26,9 +26,9 @@ export const sampleAgent: Program = async (machine) => {
   const { promise: quit, resolve: exit } = Promise.withResolvers<number>()
 
   const tryAgain = await register(machine, settings, running)
-  await machine.listen(settings.port, createDoor(machine, settings, work, running, exit))
+  await machine.listen(settings.port, createHttpHandler(machine, settings, work, running, exit))
   machine.log(`${settings.name} (${settings.runtime}) listens on port ${settings.port}`)
-  const background = [beat(machine, settings, work, running)]
+  const background = [sendHeartbeats(machine, settings, work, running)]
   if (tryAgain) background.push(registerLater(machine, settings, running))
 
   const exitCode = await Promise.race([quit, aborted(machine.stopping).then(() => 0)])

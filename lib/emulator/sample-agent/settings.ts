@@ -1,4 +1,5 @@
-// What the sample agent knows of itself: read from its environment and its config.yaml, as Molecule's runtime does.
+// The settings of the sample agent, read from its environment and its config.yaml as Molecule's runtime does.
+
 import type { GuestMachine } from '../guests/host.ts'
 
 export const CAPABILITIES = { streaming: true, pushNotifications: false }
@@ -6,13 +7,12 @@ export const SKILLS = [
   {
     id: 'echo',
     name: 'Echo',
-    description:
-      'Says which region it runs in, streams, works long, fails or exits when told to; else echoes.',
+    description: 'Says which region it runs in, streams, works long, fails or exits on request; else echoes.',
     tags: ['sample'],
   },
 ]
 
-/** What the agent knows of itself once its files and environment are read. */
+/** The settings after the files and the environment were read. */
 export type Settings = {
   id: string
   name: string
@@ -20,16 +20,16 @@ export type Settings = {
   version: string
   runtime: string
   port: number
-  /** The address the agent believes it has; on Fly nobody else can dial it (molecule.md §0.3). */
+  /** The address that the agent registers. On Fly it cannot be reached from outside the machine (docs/facts/molecule.md §0.3). */
   url: string
   platform: string
   configs: string
 }
 
-/** What a heartbeat reports, counted by the executor (molecule.md §1.5). */
+/** What a heartbeat reports. The executor counts it (docs/facts/molecule.md §1.5). */
 export type Work = { requests: number; errors: number; sampleError: string; active: number; current: string }
 
-/** The settings, or a sentence on why the agent cannot boot. */
+/** The settings, or the reason why the agent cannot boot. */
 export function readSettings(machine: GuestMachine): Settings | string {
   const { env } = machine
   const path = `${env['WORKSPACE_CONFIG_PATH'] || '/configs'}/config.yaml`
@@ -53,8 +53,8 @@ export function readSettings(machine: GuestMachine): Settings | string {
 }
 
 /**
- * The subset of YAML the platform writes: `key: value` and one level of nesting, as `a.b`. Lists and deeper levels are
- * passed over. Strings are JSON-quoted there, because a newline in a name once injected keys (molecule.md §1.2).
+ * The subset of YAML that the platform writes: `key: value` and one level of nesting, as `a.b`. Lists and deeper levels are
+ * ignored. Strings are JSON-quoted there, because a newline in a name once injected keys (docs/facts/molecule.md §1.2).
  */
 function parseFlatYaml(text: string): Map<string, string> {
   const values = new Map<string, string>()

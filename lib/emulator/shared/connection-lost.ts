@@ -1,9 +1,9 @@
-// A connection that dies without an answer. In the process it is a rejected promise, as `fetch` rejects when a socket
-// breaks; behind a Node HTTP server it must become a socket that is closed with nothing written.
+// The error for a connection that ends without an HTTP response. Inside the process it is a rejected promise, as `fetch` rejects
+// when a socket breaks. Behind a Node HTTP server it closes the socket with nothing written.
 
 /**
- * What `api.fetch` and `proxy` reject with when Fly would have given no HTTP answer: the reply to a done request was
- * lost, or there is no DNS name to ask. It is a TypeError because that is what a network error of `fetch` is.
+ * `api.fetch` and `proxy` reject with this error when Fly would give no HTTP response: the reply was lost after the action was done, or
+ * the host name has no DNS record. It is a TypeError because a network error of `fetch` is one.
  */
 export class ConnectionLost extends TypeError {
   override name = 'ConnectionLost'
@@ -13,7 +13,7 @@ type NodeOutgoing = { outgoing?: { destroy(): unknown } }
 
 /**
  * Wraps a fetch handler for `serve` of @hono/node-server: where the handler rejects with {@link ConnectionLost}, the
- * client's socket is destroyed instead of being answered with a 500.
+ * client's socket is destroyed instead of a 500 being sent.
  */
 export function withLostConnections(
   handler: (request: Request) => Response | Promise<Response>,
@@ -25,7 +25,7 @@ export function withLostConnections(
       const outgoing = (env as NodeOutgoing | undefined)?.outgoing
       if (!(error instanceof ConnectionLost) || outgoing === undefined) throw error
       outgoing.destroy()
-      // The header by which @hono/node-server is told that there is nothing left to send.
+      // With this header @hono/node-server sends nothing.
       return new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
     }
   }

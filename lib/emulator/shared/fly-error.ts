@@ -1,4 +1,4 @@
-// How the emulated Fly says no: one error type that carries the HTTP status and the JSON body of fly.md §8.1.
+// The error type of the emulated Fly. It carries the HTTP status and the JSON body of docs/facts/fly.md §8.1.
 
 /** Thrown anywhere below the API; becomes `{error, status?}` with this HTTP status. */
 export class FlyError extends Error {
@@ -6,7 +6,7 @@ export class FlyError extends Error {
   readonly httpStatus: number
   /** The machine-readable `status` field, e.g. `insufficient_capacity`; absent on most errors. */
   readonly code: string | undefined
-  /** The reply has no body at all, as some of Fly's 408s have (fly.md §8.2). */
+  /** The response has no body, as some of Fly's 408s (docs/facts/fly.md §8.2). */
   readonly empty: boolean
 
   constructor(httpStatus: number, message: string, extra: { code?: string; empty?: boolean } = {}) {
@@ -25,5 +25,5 @@ export class FlyError extends Error {
   }
 }
 
-/** The emulator knows this part of Fly exists and does not have it. */
+/** For a part of Fly that the emulator does not have. */
 export const notEmulated = (what: string): FlyError => new FlyError(501, `the emulator has no ${what}`)

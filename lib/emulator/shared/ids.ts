@@ -1,5 +1,5 @@
-// Identifiers shaped like Fly's: ULIDs for versions, events and requests, 14 hex digits for machines, 6PN addresses,
-// two-word names. Clients parse and compare these, so their shapes matter.
+// Identifiers with the shapes of Fly's: ULIDs for versions, events and requests, 14 hex digits for machines, 6PN addresses, and
+// names of two words. Clients parse and compare them, so their shapes matter.
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const ADJECTIVES = [
@@ -51,7 +51,7 @@ export function createUlids(now: () => number): () => string {
   }
 }
 
-/** 14 hex digits (fly.md §2.9). */
+/** 14 hex digits (docs/facts/fly.md §2.9). */
 export const machineId = (): string => toHex(randomBytes(7))
 
 export const appId = (): string => toHex(randomBytes(8))

@@ -1,8 +1,8 @@
-// How long things take in the emulated Fly, in milliseconds. Shorter than the real thing, so that trying it out is
-// quick; tests make them shorter still.
+// The durations of the emulated Fly, in milliseconds. They are shorter than the real ones, so that trials are quick. Tests make them
+// shorter still.
 
 export type Timings = {
-  /** How long a create call blocks while a host is found. Real: 1–2.5 s. */
+  /** The time that a create call takes to find a host. Real: 1–2.5 s. */
   placeMs: number
   /** `created` → `starting`: the image is pulled. */
   pullMs: number
@@ -10,19 +10,19 @@ export type Timings = {
   bootMs: number
   /** `starting` → `started`, from a snapshot. */
   resumeMs: number
-  /** The least time spent in `stopping`, however fast the program ends. */
+  /** The shortest time in `stopping`, even when the program exits sooner. */
   stopMs: number
   suspendMs: number
   destroyMs: number
-  /** Between a crash and the restart that the restart policy asks for. */
+  /** Between a crash and the restart by the restart policy. */
   restartMs: number
-  /** How long a program has after its stop signal when neither the call nor `stop_config` says. Real: 5 s. */
+  /** The time from the stop signal to SIGKILL when neither the call nor `stop_config` sets it. Real: 5 s. */
   killTimeoutMs: number
-  /** How long a machine with `autostop` must be idle. Real: the proxy looks every few minutes. */
+  /** The idle time after which `autostop` applies. Real: the proxy checks every few minutes. */
   autostopMs: number
   /**
-   * How long the Fly Proxy holds a request that no machine takes: none is a candidate, or it boots, its port is closed, or it is
-   * full. Real: 7.5 to 8 s without a candidate.
+   * How long the Fly Proxy holds a request that no machine can take: there is no candidate, or it boots, its port is closed, or it
+   * is full. Real: 7.5 to 8 s without a candidate.
    */
   proxyTimeoutMs: number
 }

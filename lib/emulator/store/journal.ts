@@ -1,5 +1,5 @@
-// Writes records to the store behind the scenes, and lets the API wait until what it is about to say is kept. Several
-// changes of one record in quick succession become one write.
+// Writes records to the store in the background, and lets the API wait until its change is stored. Several changes of one record in
+// quick succession become one write.
 
 import type { AppRecord, MachineRecord } from './records.ts'
 import type { EmulatorStore } from './memory-store.ts'
@@ -9,7 +9,7 @@ export type Journal = {
   appRemoved(name: string): void
   machine(record: MachineRecord): void
   machineRemoved(id: string): void
-  /** Resolves when everything noted so far is in the store. Rejects when a write failed; the next flush tries it again. */
+  /** Resolves when all changes so far are in the store. Rejects when a write failed; the next flush repeats it. */
   flush(): Promise<void>
 }
 
@@ -28,12 +28,12 @@ export function createJournal(store: EmulatorStore): Journal {
     if (running.has(key)) return
     const work = drain(key)
     running.set(key, work)
-    // A failure is reported by flush(); it must not also end the process as an unhandled rejection.
+    // flush() reports a failure. It must not also be an unhandled rejection.
     work.catch(() => undefined)
   }
 
   async function drain(key: string): Promise<void> {
-    // Let the changes of this turn settle into one write.
+    // Changes of this turn become one write.
     await Promise.resolve()
     try {
       for (let write = waiting.get(key); write !== undefined; write = waiting.get(key)) {
@@ -46,7 +46,7 @@ export function createJournal(store: EmulatorStore): Journal {
         }
       }
     } finally {
-      // In the same turn as the last look at `waiting`, so that no change falls between.
+      // In the same turn as the last check of `waiting`, so that no change is missed.
       running.delete(key)
     }
   }

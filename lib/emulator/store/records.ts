@@ -1,8 +1,8 @@
-// What the emulator remembers about apps and machines: plain JSON, because it is also what a store keeps.
+// The records of apps and machines. They are plain JSON, because a store saves them as they are.
 
 import type { MachineConfig } from '../config/machine-config.ts'
 
-/** `updating` is in Fly's vocabulary too; here an update shows as `replacing` (fly.md §3). */
+/** Fly also has `updating`. Here an update shows as `replacing` (docs/facts/fly.md §3). */
 export type MachineState =
   | 'created'
   | 'starting'
@@ -44,7 +44,7 @@ export type CheckResult = {
   name: string
   status: 'passing' | 'critical'
   output: string
-  /** RFC 3339; when the status last changed, not when it was last looked at (fly.md §4.4). */
+  /** RFC 3339: the last change of the status, not the last run (docs/facts/fly.md §4.4). */
   updated_at: string
 }
 
@@ -52,7 +52,7 @@ export type LeaseRecord = {
   nonce: string
   owner: string
   description: string
-  /** Milliseconds since 1970; past it the lease is gone. */
+  /** Milliseconds since 1970. */
   expiresAt: number
   version: string
 }
@@ -60,7 +60,7 @@ export type LeaseRecord = {
 export type MachineRecord = {
   id: string
   app: string
-  /** The app's id: an app made again under an old name does not inherit machines. */
+  /** The id of the app: a new app under an old name does not get the old machines. */
   appId: string
   name: string
   region: string
@@ -81,7 +81,7 @@ export type MachineRecord = {
   cordoned: boolean
   skipServiceRegistration: boolean
   skipLaunch: boolean
-  /** Restarts by policy since the machine was last started from outside. */
+  /** Restarts by the policy since the last start by the API or the proxy. */
   restartCount: number
   lease?: LeaseRecord
 }
@@ -132,11 +132,11 @@ export type AppRecord = {
   network: string
   createdAt: number
   ips: IpRecord[]
-  /** Tokens that may touch this app and nothing else. */
+  /** Tokens that are valid for this app only. */
   deployTokens: string[]
   /** By name; absent until there was one. */
   secrets?: Record<string, SecretRecord>
-  /** Grows with every change of them. */
+  /** Counts the changes of the secrets. */
   secretsVersion?: number
   /** Milliseconds since 1970. */
   secretsChangedAt?: number

@@ -18,7 +18,7 @@ export class QueryError extends Error {
 /**
  * The selected fields of `node`, as JSON.
  * @param path names the object in errors, e.g. `app.organization`
- * @throws QueryError for a field that the node does not have, so that nothing is silently empty
+ * @throws QueryError for a field that the node does not have, so that nothing is empty without notice
  */
 export async function select(
   node: Node,

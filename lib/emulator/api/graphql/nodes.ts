@@ -141,6 +141,7 @@ export function organizationNode({ runtime }: Cloud): Node {
     billingStatus: 'CURRENT',
     provisionsBetaExtensions: false,
     addOnSsoLink: null,
+    allowedReplaySourceOrgSlugs: [],
     addOns: connection([]),
     members: { edges: [] },
     limitedAccessTokens: connection([]),

@@ -20,7 +20,7 @@ export type Selection = Field | Fragment
 
 export type Operation = { type: 'query' | 'mutation'; selections: Selection[] }
 
-/** The text is not a GraphQL request that this parser reads. */
+/** The text is not GraphQL, or uses a part of it that this parser does not have. */
 export class SyntaxProblem extends Error {
   override name = 'SyntaxProblem'
 }
@@ -40,7 +40,7 @@ function tokenize(text: string): string[] {
   return tokens
 }
 
-/** @throws SyntaxProblem when the text cannot be read, or names a fragment that it does not define */
+/** @throws SyntaxProblem for malformed text. An undefined fragment throws when the selection is read. */
 export function parseQuery(text: string, variables: Record<string, Value>): Operation {
   const tokens = tokenize(text)
   const fragments = new Map<string, Fragment>()

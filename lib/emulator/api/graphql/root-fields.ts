@@ -1,4 +1,4 @@
-// The fields at the top of a GraphQL query or mutation: what can be asked for and changed by it.
+// The top-level fields of GraphQL queries and mutations.
 
 import { allocateIp, releaseIp } from '../../apps/ip-addresses.ts'
 import type { AppRecord } from '../../store/records.ts'
@@ -10,13 +10,13 @@ import type { Value } from './parse-query.ts'
 
 type Args = Record<string, Value>
 
-/** The apps that the caller's token may see. */
+/** The apps that the caller's token may read. */
 const visibleApps = ({ cloud, token }: Call): AppRecord[] => {
   const limitedTo = cloud.apps().filter(({ deployTokens }) => deployTokens.includes(token))
   return limitedTo.length > 0 ? limitedTo : cloud.apps()
 }
 
-/** An absent app is an error and not null: flyctl reads null as an app without a name (docs/facts/fly.md §10.3). */
+/** An unknown app is an error and not null, which flyctl would read as an app without a name (docs/facts/fly.md §10.3). */
 function findApp(call: Call, name: Value | undefined): AppRecord {
   const app = visibleApps(call).find((one) => one.name === name)
   if (app === undefined) throw new QueryError(`Could not find App "${textOf(name) ?? ''}"`, 'NOT_FOUND')

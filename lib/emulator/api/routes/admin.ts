@@ -1,4 +1,4 @@
-// The emulator's own door, which Fly does not have: health, machines as the emulator sees them, and faults.
+// The admin API of the emulator, which Fly does not have: health, all machines, and faults.
 
 import type { Hono } from 'hono'
 import { ZodError } from 'zod'
@@ -10,12 +10,12 @@ import type { MachineSnapshot } from '../../machines/snapshot.ts'
 /**
  * - `GET /_emulator/health` → `{ok: true}`
  * - `GET /_emulator/machines` → `{machines}`, destroyed ones included
- * - `GET /_emulator/faults` → `{faults}` in force, each with its `id`
+ * - `GET /_emulator/faults` → `{faults}` that are active, each with its `id`
  * - `POST /_emulator/faults` with one fault of fault-kinds.ts, e.g. `{"kind":"capacity","region":"iad"}` → 201 `{id}`
- * - `DELETE /_emulator/faults/{id}` → 204, also when it is used up already
+ * - `DELETE /_emulator/faults/{id}` → 204, also when it is used up
  * - `DELETE /_emulator/faults` → 204, removes all
  *
- * `authorize` throws for callers that may not. Machine snapshots hold no env and no files.
+ * `authorize` throws when the caller is not authorized.
  */
 export function addAdminRoutes(
   api: Hono,

@@ -1,4 +1,4 @@
-// `/v1/apps` and the IP addresses of an app (fly.md §2.1, §2.8).
+// `/v1/apps` and the IP addresses of an app (docs/facts/fly.md §2.1, §2.8).
 
 import { z } from 'zod'
 import type { Cloud } from '../../apps/cloud.ts'
@@ -10,7 +10,7 @@ import { renderApp, renderIp } from '../render.ts'
 
 const createBody = z.looseObject({
   name: z.string().optional(),
-  /** What the docs' samples send in place of `name`. */
+  /** The docs' samples send this instead of `name`. */
   app_name: z.string().optional(),
   org_slug: z.string(),
   network: z.string().nullish(),
@@ -42,7 +42,7 @@ export function addAppRoutes(route: Route): void {
     const { name, app_name, org_slug, network } = parsed.data
     assertOrganization(cloud, org_slug)
     const app = cloud.createApp(name ?? app_name ?? '', network === '' ? undefined : (network ?? undefined))
-    // The published reply is id and created_at; fly-go reads an App from it (fly.md §2.1).
+    // The published reply is id and created_at; fly-go reads an App from it (docs/facts/fly.md §2.1).
     return Response.json({ ...render(cloud, app), created_at: app.createdAt }, { status: 201 })
   })
 
@@ -50,14 +50,14 @@ export function addAppRoutes(route: Route): void {
 
   route('DELETE', '/v1/apps/:app', 'app.delete', (call) => {
     const app = call.app()
-    // Answered before it is done: 202.
+    // 202: the response comes before the app is deleted.
     if (!app.deleting) void call.cloud.deleteApp(app)
     return new Response(null, { status: 202 })
   })
 
   route('POST', '/v1/apps/:app/deploy_token', 'app.deploy_token', async (call) => {
     const app = call.app()
-    // Fly decodes the body before anything else, and fails at the end of an empty one.
+    // Fly's JSON decoder fails at the end of an empty body.
     if ((await call.body()) === undefined) throw new FlyError(400, 'EOF')
     return Response.json({ token: call.cloud.createDeployToken(app) })
   })
@@ -73,7 +73,7 @@ export function addAppRoutes(route: Route): void {
     const { type, region, network, service_name: serviceName } = parsed.data
     const ip = allocateIp(call.cloud, app, {
       type,
-      // fly-go sends empty strings for what was not asked for.
+      // fly-go sends empty strings for absent fields.
       region: region || undefined,
       network: network || undefined,
       serviceName: serviceName || undefined,
@@ -87,7 +87,7 @@ export function addAppRoutes(route: Route): void {
   })
 }
 
-/** @throws FlyError 404 for an organization the caller does not have; `personal` is always one's own */
+/** @throws FlyError 404 for another organization; `personal` is always the caller's own */
 export function assertOrganization(cloud: Cloud, slug: string): void {
   if (slug !== 'personal' && slug !== cloud.runtime.organization)
     throw new FlyError(404, 'organization not found')

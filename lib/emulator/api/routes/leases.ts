@@ -1,4 +1,4 @@
-// `…/machines/{id}/lease` (fly.md §2.4).
+// `…/machines/{id}/lease` (docs/facts/fly.md §2.4).
 
 import { z } from 'zod'
 import { MACHINE } from './machines.ts'
@@ -22,7 +22,7 @@ export function addLeaseRoutes(route: Route): void {
     if (!parsed.success) throw new FlyError(400, 'invalid_argument: ttl must be a whole number of seconds')
     const runner = call.machineToWrite()
     const inQuery = call.query.get('ttl')
-    // fly-go sends no body but `?ttl=`.
+    // fly-go sends `?ttl=` and no body.
     const ttl = parsed.data.ttl ?? (inQuery === null ? undefined : Number(inQuery))
     if (ttl !== undefined && !(Number.isInteger(ttl) && ttl >= 0)) {
       throw new FlyError(400, 'invalid_argument: ttl must be a whole number of seconds')

@@ -1,4 +1,4 @@
-// What can be done to a machine: start, stop, suspend, restart, signal, cordon, and waiting for it (fly.md §2.3).
+// Start, stop, suspend, restart, signal, cordon and wait (docs/facts/fly.md §2.3).
 
 import { z } from 'zod'
 import { MACHINE } from './machines.ts'
@@ -16,12 +16,12 @@ export function addLifecycleRoutes(route: Route): void {
   route('POST', `${MACHINE}/start`, 'machine.start', (call) => {
     const runner = call.machineToWrite()
     if (runner.state !== 'started') {
-      const noRoom = call.cloud.runtime.faults.noRoom(
+      const full = call.cloud.runtime.faults.capacityError(
         runner.record.region,
         'start',
         call.cloud.runtime.organization,
       )
-      if (noRoom !== undefined) throw noRoom
+      if (full !== undefined) throw full
     }
     return Response.json({ previous_state: runner.start('user'), migrated: false, new_host: '' })
   })
@@ -51,7 +51,7 @@ export function addLifecycleRoutes(route: Route): void {
   route('POST', `${MACHINE}/restart`, 'machine.restart', (call) => {
     const runner = call.machineToWrite()
     const given = call.query.get('timeout') ?? undefined
-    // Seconds when it is a bare number, unlike everywhere else.
+    // Here a bare number means seconds, unlike elsewhere.
     const timeout = given !== undefined && /^\d+$/.test(given) ? `${given}s` : given
     const { signal, timeoutMs } = stopOptions(
       runner.record.config,
@@ -83,7 +83,7 @@ export function addLifecycleRoutes(route: Route): void {
 
   route('POST', `${MACHINE}/uncordon`, 'machine.uncordon', (call) => {
     const runner = call.machineToWrite()
-    // Uncordoning also brings in a machine that was made with skip_service_registration (fly.md §4.2).
+    // Uncordon also registers a machine that was created with skip_service_registration (docs/facts/fly.md §4.2).
     Object.assign(runner.record, { cordoned: false, skipServiceRegistration: false })
     runner.touched()
     return Response.json({ ok: true })

@@ -1,4 +1,4 @@
-// Machines as things: list, create, get, update, delete, and what can be read about one (fly.md §2.2, §2.5).
+// List, create, get, update and delete machines, and read their events, versions and processes (docs/facts/fly.md §2.2, §2.5).
 
 import type { Call, Route } from '../route.ts'
 import { createMachine, updateMachine } from '../create-machine.ts'
@@ -91,7 +91,7 @@ export function addMachineRoutes(route: Route): void {
     await call.body()
     const runner = call.machine()
     if (runner.state !== 'started') throw notRunning(runner)
-    // A guest is one program, not a system with a shell; pretending to have run something would be a lie.
+    // A guest is one program and not a system with a shell, so nothing could be run.
     throw notEmulated('exec: a guest is one program without a shell')
   })
 }
@@ -120,7 +120,7 @@ function listMachines({ cloud, app, query }: Call): Response {
 const notRunning = (runner: MachineRunner): FlyError =>
   new FlyError(412, `failed_precondition: machine not running, currently ${runner.state}`)
 
-/** `?x`, `?x=true` and `?x=1` are yes. */
+/** `?x`, `?x=true` and `?x=1` are true. */
 export const isTrue = (value: string | null): boolean => value !== null && value !== 'false' && value !== '0'
 const flag = (call: Call, name: string): boolean => isTrue(call.query.get(name))
 export const list = (value: string | null): string[] => (value ?? '').split(',').filter((item) => item !== '')

@@ -1,4 +1,4 @@
-// `…/machines/{id}/metadata` (fly.md §2.6): changes what a machine is labelled with, without a new version or restart.
+// `…/machines/{id}/metadata` (docs/facts/fly.md §2.6): changes the metadata without a new version and without a restart.
 
 import { z } from 'zod'
 import { MACHINE } from './machines.ts'
@@ -17,7 +17,7 @@ export function addMetadataRoutes(route: Route): void {
   )
 
   route('PATCH', `${MACHINE}/metadata`, 'machine.metadata.patch', merge)
-  // Deprecated, and merges all the same: it does not replace.
+  // Deprecated. It merges as PATCH does and does not replace.
   route('PUT', `${MACHINE}/metadata`, 'machine.metadata.put', merge)
 
   route('GET', `${MACHINE}/metadata/:key`, 'machine.metadata.get', (call) => {
@@ -58,7 +58,7 @@ function write(runner: MachineRunner, changes: Record<string, string | null>): R
   const metadata = Object.fromEntries(
     Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== null && entry[1] !== ''),
   )
-  // A new object: the versions list shares the old one.
+  // A new object, because the list of versions shares the old one.
   record.config = { ...record.config, metadata }
   runner.touched()
   return new Response(null, { status: 204 })

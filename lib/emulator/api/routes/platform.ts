@@ -1,5 +1,5 @@
-// Calls about no single machine: regions, placements, the caller's token, and the organization's machines
-// (fly.md §2.2, §2.8).
+// Calls that are not about one machine: regions, placements, the caller's token, and the machines of the organization
+// (docs/facts/fly.md §2.2, §2.8).
 
 import { z } from 'zod'
 import { assertOrganization } from './apps.ts'
@@ -11,7 +11,7 @@ import { describeRegion } from '../../apps/regions.ts'
 import { renderOrgMachine } from '../render.ts'
 
 export function addPlatformRoutes(route: Route): void {
-  // PascalCase, as the live service answers, whatever the published schema says.
+  // PascalCase, as the live service answers; the published schema has lower case.
   route('GET', '/v1/platform/regions', 'platform.regions', ({ cloud }) =>
     Response.json({
       Regions: cloud.runtime.regions.map(describeRegion),
@@ -52,7 +52,7 @@ export function addPlatformRoutes(route: Route): void {
 
   route('GET', '/v1/orgs/:org/machines', 'org.machines', listOrgMachines)
 
-  // No volume can be made here, so every list of them is empty.
+  // Volumes cannot be created here, so every list is empty.
   route('GET', '/v1/apps/:app/volumes', 'volume.list', (call) => {
     call.app()
     return Response.json([])
@@ -82,7 +82,7 @@ function listOrgMachines({ cloud, param, query }: Call): Response {
     .map(({ record }) => record)
     .filter((record) => {
       if (record.state === 'destroyed' && !isTrue(query.get('include_deleted'))) return false
-      // Deleted apps' machines are history only.
+      // Of deleted apps only destroyed machines are listed.
       if (!alive.has(record.appId) && record.state !== 'destroyed') return false
       if (cloud.runtime.faults.hiddenFromLists(record)) return false
       if (states.length > 0 && !states.includes(record.state)) return false

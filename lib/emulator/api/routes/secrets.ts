@@ -1,4 +1,4 @@
-// `…/apps/{app}/secrets` (fly.md §2.8): values go in and are shown again only to those who ask for them by name of the query.
+// `…/apps/{app}/secrets` (docs/facts/fly.md §2.8). Values are returned only with `show_secrets`.
 
 import { z } from 'zod'
 import { changeSecrets, secretsOf, secretsVersionOf } from '../../apps/app-secrets.ts'

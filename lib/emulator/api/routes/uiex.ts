@@ -83,7 +83,7 @@ export function addUiexRoutes(route: Route): void {
     throw new FlyError(404, 'release not found')
   })
 
-  // `machine run` and `machine update` report the image that they resolved as a build. Nothing comes of it.
+  // `machine run` and `machine update` report the image that they resolved as a build. Nothing is stored.
   route('POST', '/api/v1/builds', 'uiex.build', () => Response.json(renderBuild('started')))
   route('POST', '/api/v1/builds/finish', 'uiex.build_finish', () => Response.json(renderBuild('completed')))
 }
