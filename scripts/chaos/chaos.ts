@@ -17,7 +17,7 @@ reported as not delivered that was.
 
   --workspaces N   how many are created                      default 300
   --seed N         chooses what happens, not when             default: any
-  --seconds S      how long the chaos lasts                   default 60 + workspaces / 2
+  --seconds S      how long the chaos lasts                   default 90 + workspaces / 2
   --settle S       how long it may take to settle             default 300
   --speed K        the clock of all processes runs K times as fast; seconds above are its seconds    default 4
   --database URL   an empty Postgres database                 default: a server is started for the run
@@ -53,7 +53,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const figures = await runChaos({
   workspaces,
   seed,
-  seconds: whole('seconds', values.seconds ?? String(60 + Math.ceil(workspaces / 2))),
+  seconds: whole('seconds', values.seconds ?? String(90 + Math.ceil(workspaces / 2))),
   settleSeconds: whole('settle', values.settle),
   pace,
   database: values.database,

@@ -79,7 +79,7 @@ export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRel
     async runFaults(chance, over) {
       let count = 0
       while (!over.aborted) {
-        await chance.pause(4_000, 15_000)
+        await chance.pause(10_000, 30_000)
         if (over.aborted) break
         begin(chance.weighed(WEIGHTS))
         count++

@@ -154,9 +154,9 @@ async function runUser(
           forget(id)
         return
       case 'message':
-        return send(id, false)
+        return send(await pickAwake(id), false)
       case 'store':
-        return send(id, true)
+        return send(await pickAwake(id), true)
       case 'secret':
         await call('PUT', `${path}/secrets${chance.hit(0.3) ? '?restart=true' : ''}`, {
           body: { key: 'CHAOS', value: String(chance.next()) },
@@ -168,6 +168,17 @@ async function runUser(
       case 'fleet':
         await call('GET', '/fleet')
     }
+  }
+
+  /** Mostly a workspace whose agent can answer, because messages to removed or paused ones prove little. */
+  async function pickAwake(first: string): Promise<string> {
+    let id = first
+    for (let tries = 0; tries < 3; tries++) {
+      const status = (await call('GET', `/workspaces/${id}`))?.body['status']
+      if (['ready', 'degraded', 'hibernated'].includes(String(status))) return id
+      id = chance.pick(known)
+    }
+    return id
   }
 
   async function send(workspace: string, isStored: boolean): Promise<void> {
