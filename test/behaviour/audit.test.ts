@@ -1,9 +1,8 @@
-// Who did what: every change that somebody asked for leaves a row, whatever became of it, and the change itself says for whom
-// it was made.
+// The audit: every requested change has an entry with its outcome, and the event of the change names the caller.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
-const ADMIN = 'an-admin-who-is-watched'
+const ADMIN = 'an-admin-of-this-test'
 
 let h: Harness
 beforeAll(async () => {
@@ -29,8 +28,8 @@ async function audit(query = ''): Promise<Answer> {
   return (await call('GET', `/audit${query}`)).body as Answer
 }
 
-describe('the audit', () => {
-  test('has who, what, which workspace, from where, and the outcome', async () => {
+describe('the audit log', () => {
+  test('an audit entry has the caller, the route, the workspace, the address and the outcome', async () => {
     const made = await call('POST', '/workspaces', { name: 'watched', runtime: 'hermes' })
     const id = String(made.body['id'])
     const [row] = (await audit(`?workspace_id=${id}`)).audit
@@ -49,7 +48,7 @@ describe('the audit', () => {
     })
   })
 
-  test('has what was refused, and by name whose token it was', async () => {
+  test('the audit contains refused changes and the name of the token', async () => {
     const { body: made } = await call('POST', '/tokens', { name: 'only looks', scopes: ['read'] })
     const id = crypto.randomUUID()
     expect((await call('DELETE', `/workspaces/${id}`, undefined, String(made['token']))).status).toBe(403)
@@ -64,18 +63,18 @@ describe('the audit', () => {
     expect(ofToken.audit).toMatchObject([{ status: 403 }])
   })
 
-  test('has nothing of strangers, of reading, or of what agents say all day', async () => {
+  test('the audit contains no unauthenticated requests, no reads and no reports of agents', async () => {
     const before = (await audit()).next ?? 0
     await call('DELETE', `/workspaces/${crypto.randomUUID()}`, undefined, 'wrong')
     await call('GET', '/workspaces')
-    const { body: made } = await call('POST', '/workspaces', { name: 'talks', runtime: 'hermes' })
+    const { body: made } = await call('POST', '/workspaces', { name: 'reports', runtime: 'hermes' })
     const id = String(made['id'])
     await call('POST', `/workspaces/${id}/activity`, { activity_type: 'agent_log' }, await h.tokenOf(id))
     const { audit: rows } = await audit(`?after=${before}`)
     expect(rows).toMatchObject([{ route: 'POST /workspaces' }])
   })
 
-  test('names the other workspaces of a request, also where it was refused', async () => {
+  test('an audit entry names the other workspaces of a request, also when it was refused', async () => {
     const [id, other] = await Promise.all(
       ['from', 'to'].map(async (name) => String((await call('POST', '/workspaces', { name })).body['id'])),
     )
@@ -95,7 +94,7 @@ describe('the audit', () => {
     ])
   })
 
-  test('has it when a workspace reads its secrets', async () => {
+  test('the audit contains that a workspace read its secrets', async () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'reads', runtime: 'hermes' })
     const id = String(made['id'])
     await call('GET', `/workspaces/${id}/secrets/values`, undefined, await h.tokenOf(id))
@@ -105,7 +104,7 @@ describe('the audit', () => {
     })
   })
 
-  test('is read on from where one was, without a gap or a double', async () => {
+  test('the audit is read page by page without gaps or repetitions', async () => {
     for (let times = 0; times < 7; times++)
       await call('POST', '/tokens', { name: `t${times}`, scopes: ['read'] })
     const all = (await audit('?after=0&limit=1000')).audit.map(({ seq }) => seq)
@@ -119,26 +118,27 @@ describe('the audit', () => {
     expect(paged).toEqual(all)
   })
 
-  test('of what is no workspace has no workspace', async () => {
+  test('an audit entry about a token has no workspace', async () => {
     const { body: token } = await call('POST', '/tokens', { name: 'brief', scopes: ['read'] })
+    await h.untilIdle()
     await call('DELETE', `/tokens/${String(token['id'])}`)
     const [row] = (await audit()).audit
     expect(row).toMatchObject({ route: 'DELETE /tokens/:id', status: 200, workspace_id: null })
   })
 
-  test('is forgotten after its time, and the story of workspaces is not', async () => {
+  test('audit entries are deleted after their retention period, and the events of workspaces are kept', async () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'old', runtime: 'hermes' })
     const path = `/workspaces/${String(made['id'])}/explain`
-    const told = async () => (await call('GET', path)).body['recent_events'] as Json[]
-    const before = await told()
+    const events = async () => (await call('GET', path)).body['recent_events'] as Json[]
+    const before = await events()
     h.advance(91 * 86_400_000)
     await h.runRetention()
     expect((await audit()).audit).toEqual([])
-    expect(await told()).toEqual(before)
+    expect(await events()).toEqual(before)
   })
 })
 
-test('a change says who asked for it, and what happens by itself says nobody', async () => {
+test('an event has the caller who requested the change, and none for automatic changes', async () => {
   const { body: made } = await call('POST', '/workspaces', { name: 'asked', runtime: 'hermes' })
   const { body: token } = await call('POST', '/tokens', { name: 'restarts', scopes: ['operate'] })
   await call('POST', `/workspaces/${String(made['id'])}/restart`, undefined, String(token['token']))

@@ -1,0 +1,185 @@
+// API tokens and workspace tokens: creation, listing, expiry, revocation, and the limit of invalid ones.
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as schema from '../../drizzle/schema/index.ts'
+import { matchesAny } from '../../lib/auth/token.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
+
+describe('API tokens', () => {
+  let h: Harness
+  beforeAll(async () => {
+    h = await createHarness({ env: { ADMIN_TOKEN: 'first-admin-token' } })
+  })
+  afterAll(() => h.close())
+
+  const call = (method: string, path: string, json?: unknown, token = 'first-admin-token') =>
+    h.request(path, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+      ...(json === undefined ? {} : { json }),
+    })
+
+  test('an API token is shown once, is listed without its value, and has its last use', async () => {
+    const made = await call('POST', '/tokens', {
+      name: 'ci',
+      scopes: ['operate', 'read'],
+      expires_in_days: 30,
+    })
+    expect(made).toMatchObject({
+      status: 201,
+      body: { name: 'ci', scopes: ['read', 'operate'], created_by: 'admin' },
+    })
+    const token = String(made.body['token'])
+    expect(token).toMatch(/^mol_[\w-]{43}$/)
+    expect((await call('GET', '/workspaces', undefined, token)).status).toBe(200)
+    const listed = await call('GET', '/tokens')
+    expect(JSON.stringify(listed.body)).not.toContain(token)
+    expect(listed.body).toMatchObject([
+      { name: 'ci', prefix: token.slice(0, 12), last_used_at: expect.any(String) as string },
+    ])
+    const stored = await h.db.select().from(schema.apiTokens)
+    expect(JSON.stringify(stored)).not.toContain(token)
+  })
+
+  test('a revoked API token is refused at once, and the error says so', async () => {
+    const { body } = await call('POST', '/tokens', { name: 'short', scopes: ['read'] })
+    const token = String(body['token'])
+    expect((await call('GET', '/workspaces', undefined, token)).status).toBe(200)
+    expect((await call('DELETE', `/tokens/${String(body['id'])}`)).body).toMatchObject({ status: 'revoked' })
+    expect(await call('GET', '/workspaces', undefined, token)).toMatchObject({
+      status: 401,
+      body: { error: 'this token has been revoked' },
+    })
+    expect((await call('DELETE', `/tokens/${String(body['id'])}`)).status).toBe(404)
+  })
+
+  test('an expired API token is refused, and the error says since when', async () => {
+    const { body } = await call('POST', '/tokens', { name: 'old', scopes: ['read'], expires_in_days: 1 })
+    h.advance(86_400_001)
+    expect(await call('GET', '/workspaces', undefined, String(body['token']))).toMatchObject({
+      status: 401,
+      body: { error: expect.stringMatching(/^this token expired at 20/) as string },
+    })
+  })
+
+  test.each<[string, Json, string]>([
+    ['no name', { scopes: ['read'] }, 'name'],
+    ['no scope', { name: 'a', scopes: [] }, 'scopes'],
+    ['an unknown scope', { name: 'a', scopes: ['root'] }, 'scopes.0'],
+    [
+      'a workspace that is none',
+      { name: 'a', scopes: ['read'], workspaces: [crypto.randomUUID()] },
+      'workspaces',
+    ],
+    ['no workspace at all', { name: 'a', scopes: ['read'], workspaces: [] }, 'workspaces'],
+    ['a misspelt member', { name: 'a', scopes: ['read'], expires: 3 }, 'body'],
+  ])('an API token is refused with %s', async (_, json, field) => {
+    expect(await call('POST', '/tokens', json)).toMatchObject({ status: 400, body: { errors: [{ field }] } })
+  })
+
+  test("a workspace token that was requested outlives the machine's, and ends with the workspace", async () => {
+    const { body: made } = await call('POST', '/workspaces', { name: 'a', runtime: 'hermes' })
+    const id = String(made['id'])
+    // The machine gets its own token first.
+    await h.untilIdle()
+    const asked = await call('POST', `/workspaces/${id}/tokens`)
+    expect(asked).toMatchObject({ status: 201, body: { workspace_id: id } })
+    const token = String(asked.body['auth_token'])
+    const listed = await call('GET', `/workspaces/${id}/tokens?limit=1`)
+    expect(listed.body).toMatchObject({ count: 1, tokens: [{ prefix: token.slice(0, 8) }] })
+    const second = String((await call('POST', `/workspaces/${id}/tokens`)).body['auth_token'])
+    for (const one of [second, token]) {
+      expect((await call('GET', `/workspaces/${id}`, undefined, one)).status).toBe(200)
+    }
+    const beat = { workspace_id: id, active_tasks: 0, current_task: '', error_rate: 0, uptime_seconds: 1 }
+    expect((await call('POST', '/registry/heartbeat', beat, token)).status).toBe(200)
+    const { tokens } = (await call('GET', `/workspaces/${id}/tokens`)).body as { tokens: Json[] }
+    const ofSecond = tokens.find(({ prefix }) => prefix === second.slice(0, 8))
+    expect((await call('DELETE', `/workspaces/${id}/tokens/${String(ofSecond?.['id'])}`)).body).toEqual({
+      status: 'revoked',
+    })
+    expect((await call('GET', `/workspaces/${id}`, undefined, second)).status).toBe(401)
+    await call('DELETE', `/workspaces/${id}`)
+    expect((await call('GET', `/workspaces/${id}`, undefined, token)).status).toBe(401)
+  })
+
+  test('a workspace has at most fifty tokens', async () => {
+    const { body: made } = await call('POST', '/workspaces', { name: 'many' })
+    const path = `/workspaces/${String(made['id'])}/tokens`
+    await h.untilIdle()
+    const statuses: number[] = []
+    for (let at = 0; at < 51; at++) statuses.push((await call('POST', path)).status)
+    expect(statuses.filter((status) => status === 201).length).toBeGreaterThanOrEqual(49)
+    expect(statuses.at(-1)).toBe(429)
+  })
+})
+
+test('digests are compared in full: a difference is found at any position', () => {
+  const digest = fc.stringMatching(/^[0-9a-f]{64}$/)
+  fc.assert(
+    fc.property(digest, fc.array(digest, { maxLength: 3 }), fc.nat(63), (one, others, at) => {
+      const changed = `${one.slice(0, at)}${one[at] === '0' ? '1' : '0'}${one.slice(at + 1)}`
+      expect(matchesAny(one, [...others, changed])).toBe(others.includes(one))
+      expect(matchesAny(one, [changed, one, ...others])).toBe(true)
+      expect(matchesAny(one, [one.slice(1), `${one}0`, ''])).toBe(false)
+    }),
+  )
+  expect(matchesAny('', [])).toBe(false)
+})
+
+describe('invalid tokens', () => {
+  test('invalid tokens are limited by address: guesses are slowed down, repetitions are not, and valid tokens still work', async () => {
+    const h = await createHarness({ env: { ADMIN_TOKEN: 'first-admin-token', TRUSTED_PROXY: 'fly' } })
+    try {
+      const at = (address: string, token: string) =>
+        h.request('/workspaces', {
+          headers: { authorization: `Bearer ${token}`, 'fly-client-ip': address },
+        })
+      for (let times = 0; times < 100; times++) {
+        expect((await at('192.0.2.1', 'always-the-same-wrong-token')).status).toBe(401)
+      }
+      const statuses: number[] = []
+      for (let times = 0; times < 40; times++) statuses.push((await at('192.0.2.1', `guess-${times}`)).status)
+      expect(statuses.slice(0, 29)).toEqual(statuses.slice(0, 29).fill(401))
+      expect(statuses.at(-1)).toBe(429)
+      const refused = await at('192.0.2.1', 'one-more')
+      expect(refused).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect((await at('192.0.2.2', 'first-admin-token')).status).toBe(200)
+      // A token that was valid at this address lately is not limited, also when it is read from the database again.
+      h.advance(6_000)
+      expect((await at('192.0.2.1', 'one-more-guess')).status).toBe(401)
+      expect((await at('192.0.2.1', 'and-another')).status).toBe(429)
+      expect((await at('192.0.2.1', 'first-admin-token')).status).toBe(200)
+      expect((await h.logs()).filter(({ message }) => message === 'invalid tokens').length).toBeLessThan(5)
+    } finally {
+      await h.close()
+    }
+  })
+
+  test('invalid tokens are limited on agent routes too, and a known agent is not delayed', async () => {
+    const h = await createHarness({ env: { ADMIN_TOKEN: 'first-admin-token', TRUSTED_PROXY: 'fly' } })
+    try {
+      const headers = { authorization: 'Bearer first-admin-token', prefer: 'wait=20' }
+      const json = { name: 'a', runtime: 'hermes' }
+      const { body } = await h.request('/workspaces', { method: 'POST', headers, json })
+      const id = String(body['id'])
+      const token = await h.tokenOf(id)
+      const beat = async (bearer: string) =>
+        (
+          await h.request('/registry/heartbeat', {
+            method: 'POST',
+            headers: { authorization: `Bearer ${bearer}`, 'fly-client-ip': '192.0.2.3' },
+            json: { workspace_id: id, active_tasks: 0, error_rate: 0, uptime_seconds: 1 },
+          })
+        ).status
+      expect(await beat(token)).toBe(200)
+      const statuses: number[] = []
+      for (let times = 0; times < 40; times++) statuses.push(await beat(`guess-${times}`))
+      expect([statuses[0], statuses.at(-1)]).toEqual([401, 429])
+      expect(await beat(token)).toBe(200)
+    } finally {
+      await h.close()
+    }
+  })
+})
