@@ -13,7 +13,7 @@ import { cpuSeconds } from './support/process-stats.ts'
 
 const HELP = `npm run bench:edge -- [--runs N]
 
-Bundles the Worker as a deploy would, minified, and starts it and an empty Worker in turns, each in a workerd of its own.
+Bundles the Worker as a deploy would, and starts it and an empty Worker in turns, each in a workerd of its own.
 Prints medians and ratios. --runs: default 15.
 `
 
@@ -48,7 +48,7 @@ const figures = (): Figures => ({ evaluated: [], answered: [], cpu: [] })
 
 const directory = mkdtempSync(join(tmpdir(), 'bench-edge-'))
 try {
-  const { code } = await bundleWorker({ minify: true })
+  const { code } = await bundleWorker()
   const workers = [
     { code, file: join(directory, 'ours.mjs'), figures: figures() },
     { code: EMPTY, file: join(directory, 'empty.mjs'), figures: figures() },
@@ -64,7 +64,7 @@ try {
   const [ours, empty] = workers
   console.log(`medians of ${runs} runs\n`)
   print('', 'ours', 'empty', 'ratio')
-  print('minified, KiB', ...sizes((worker) => worker.length))
+  print('uploaded, KiB', ...sizes((worker) => worker.length))
   print('gzipped, KiB', ...sizes((worker) => gzipSync(worker).length))
   print('processor time of its top level, ms', ...row('evaluated'))
   print('new workerd → 200 on /livez, ms', ...row('answered'))

@@ -37,12 +37,11 @@ export default async function setup({ provide }: TestProject) {
   const [postgres, worker] = await Promise.all([
     startPostgres(),
     IN_WORKERD
-      ? bundleWorker({
-          minify: false,
-          ...(TARGET === 'hyperdrive'
+      ? bundleWorker(
+          TARGET === 'hyperdrive'
             ? { entry: 'test/support/worker-under-test-hyperdrive.ts', environment: 'hyperdrive' }
-            : { entry: 'test/support/worker-under-test.ts' }),
-        })
+            : { entry: 'test/support/worker-under-test.ts' },
+        )
       : undefined,
   ])
   provide('postgresUrl', postgres.url)

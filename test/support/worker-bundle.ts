@@ -15,22 +15,21 @@ export type Bundle = {
   /** The modules in it, and the modules that the runtime provides. */
   inputs: string[]
   externals: string[]
+  /** What wrangler says it would upload: KiB, gzipped. */
+  gzipKiB: number
 }
 
 /**
- * Bundles functions/worker.ts, or another entry, as `wrangler deploy` does, without uploading it.
+ * Bundles functions/worker.ts, or another entry, with `wrangler deploy --dry-run`, which uploads nothing. No flag changes the code: the
+ * tests run the bytes that a deploy uploads.
  * @param options.entry a path relative to the root of the repository
  * @param options.environment of wrangler.toml
  */
-export async function bundleWorker(options: {
-  minify: boolean
-  entry?: string
-  environment?: string
-}): Promise<Bundle> {
+export async function bundleWorker(options: { entry?: string; environment?: string } = {}): Promise<Bundle> {
   const out = mkdtempSync(join(tmpdir(), 'worker-'))
   try {
     const flags = ['--dry-run', '--outdir', out, '--metafile', join(out, 'meta.json')]
-    await promisify(execFile)(
+    const { stdout } = await promisify(execFile)(
       process.execPath,
       [
         join(WRANGLER, '../bin/wrangler.js'),
@@ -38,7 +37,6 @@ export async function bundleWorker(options: {
         ...(options.entry === undefined ? [] : [options.entry]),
         `--env=${options.environment ?? ''}`,
         ...flags,
-        ...(options.minify ? ['--minify'] : ['--no-minify']),
       ],
       {
         cwd: ROOT,
@@ -53,11 +51,14 @@ export async function bundleWorker(options: {
     )
     const bundle = readdirSync(out).find((name) => name.endsWith('.js'))
     if (bundle === undefined) throw new Error('wrangler made no bundle')
+    const [, gzipKiB] = /^Total Upload: .* gzip: ([\d.]+) KiB$/m.exec(stdout) ?? []
+    if (gzipKiB === undefined) throw new Error(`wrangler printed no size: ${stdout}`)
     const meta = JSON.parse(readFileSync(join(out, 'meta.json'), 'utf8')) as {
       inputs: Record<string, { imports: { path: string; external?: boolean }[] }>
     }
     return {
       code: readFileSync(join(out, bundle), 'utf8'),
+      gzipKiB: Number(gzipKiB),
       inputs: Object.keys(meta.inputs),
       externals: Object.values(meta.inputs).flatMap(({ imports }) =>
         imports

@@ -1,6 +1,5 @@
 // The Worker of wrangler.toml's environment `hyperdrive` in workerd, from the bundle that would be deployed. All else that it does is
 // tested by `npm run test:hyperdrive`.
-import { gzipSync } from 'node:zlib'
 import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,15 +13,12 @@ import { type Bundle, bundleWorker } from '../support/worker-bundle.ts'
 
 let bundle: Bundle
 beforeAll(async () => {
-  bundle = await bundleWorker({ minify: true, environment: 'hyperdrive' })
+  bundle = await bundleWorker({ environment: 'hyperdrive' })
 })
 
-test('the Hyperdrive Worker is small and contains one driver', () => {
+test('the Hyperdrive Worker contains one driver', () => {
   const strangers = /lib\/emulator|pglite|neondatabase|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
   expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
-  const size = gzipSync(bundle.code).length
-  console.log(`the Worker over Hyperdrive: ${Math.round(size / 1024)} KiB gzipped`)
-  expect(size).toBeLessThanOrEqual(300 * 1024)
 })
 
 test('the Hyperdrive Worker answers 503 without its binding and says where to write it', async () => {

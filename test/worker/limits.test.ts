@@ -10,7 +10,7 @@ const FREE_PLAN = 50
 
 let code: string
 beforeAll(async () => {
-  code = (await bundleWorker({ minify: true })).code
+  code = (await bundleWorker()).code
 })
 
 /** What callers can do and see, at a place whose Worker is limited. */

@@ -5,7 +5,7 @@ import { type Bundle, bundleWorker } from '../support/worker-bundle.ts'
 
 let bundle: Bundle
 beforeAll(async () => {
-  bundle = await bundleWorker({ minify: true })
+  bundle = await bundleWorker()
 })
 
 const SETTINGS = {

@@ -10,7 +10,7 @@ import { bundleWorker } from '../support/worker-bundle.ts'
 let worker: WorkerFixture
 const resumed = Promise.withResolvers<void>()
 beforeAll(async () => {
-  worker = await startWorkerFixture((await bundleWorker({ minify: true })).code, {
+  worker = await startWorkerFixture((await bundleWorker()).code, {
     'ghcr.io/molecule-ai/workspace-openclaw*': pausingAgent(resumed.promise),
   })
 })

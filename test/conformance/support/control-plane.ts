@@ -41,7 +41,7 @@ export const startNode: StartControlPlane = async (programs) => {
 }
 
 export const startWorker: StartControlPlane = async (programs) => {
-  const bundle = await bundleWorker({ minify: true })
+  const bundle = await bundleWorker()
   const controlPlane = await startWorkerFixture(bundle.code, programs, SETTINGS)
   return { url: controlPlane.url, token: ADMIN_TOKEN, close: () => controlPlane.close() }
 }

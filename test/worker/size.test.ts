@@ -1,0 +1,28 @@
+// Measures what `wrangler deploy` would upload, since a Worker that starts anew reads all of it, and compares docs/performance.md.
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { bundleWorker } from '../support/worker-bundle.ts'
+
+/** Gzipped. Cloudflare allows 3 MiB on the free plan; a larger Worker starts later. */
+const MAX_KIB = 300
+
+/** By how much the documented figures may be out of date. */
+const TOLERANCE_KIB = 5
+
+const document = readFileSync(new URL('../../docs/performance.md', import.meta.url), 'utf8')
+const [, overNeon, overHyperdrive] =
+  /\| the Worker, gzipped \| (\d+) KiB \((\d+) over Hyperdrive\) \|/.exec(document) ?? []
+
+test.each([
+  ['', overNeon],
+  ['staging', overNeon],
+  ['hyperdrive', overHyperdrive],
+])(
+  'wrangler deploy --env="%s" uploads at most 300 KiB gzipped, about the %s KiB that are documented',
+  async (environment, documented) => {
+    const { gzipKiB } = await bundleWorker({ environment })
+    console.log(`--env="${environment}": ${gzipKiB} KiB gzipped`)
+    expect(gzipKiB).toBeLessThanOrEqual(MAX_KIB)
+    expect(Math.abs(gzipKiB - Number(documented))).toBeLessThanOrEqual(TOLERANCE_KIB)
+  },
+)
