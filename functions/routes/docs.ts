@@ -49,9 +49,10 @@ export function docsPage(document: ApiDocument) {
   const schemas = document.components?.schemas ?? {}
   return html`<!doctype html>
     <html lang="en">
-      <meta charset="utf-8" /><meta name="viewport" content="width=device-width, initial-scale=1" />
-      <title>${document.info.title}</title
-      ><style>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <title>${document.info.title}</title>
+      <style>
         ${raw(STYLE)}
       </style>
       <h1>${document.info.title} <small>${document.info.version}</small></h1>

@@ -22,28 +22,44 @@ export async function startWorkerd(
   bindings: Record<string, string>,
   { hyperdrive, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
 ): Promise<{ url: string; runCron(): Promise<string>; close(): Promise<void> }> {
-  const worker = { type: 'ESModule', path: 'worker.js', contents: code } as const
   const miniflare = new Miniflare({
-    ...(subrequests === undefined
-      ? { modules: [worker] }
-      : {
-          modules: [{ type: 'ESModule', path: 'limited.js', contents: limited(subrequests) }, worker],
-        }),
-    compatibilityDate: '2026-04-01',
-    // AsyncLocalStorage is needed by the limit; nodejs_compat includes it.
-    compatibilityFlags: [
-      'enable_request_signal',
-      ...(nodejs ? ['nodejs_compat'] : subrequests === undefined ? [] : ['nodejs_als']),
+    workers: [
+      {
+        config: {
+          name: 'molecule-fly',
+          compatibilityDate: '2026-04-01',
+          // AsyncLocalStorage is needed by the limit; nodejs_compat includes it.
+          compatibilityFlags: [
+            'enable_request_signal',
+            ...(nodejs ? ['nodejs_compat'] : subrequests === undefined ? [] : ['nodejs_als']),
+          ],
+          manifest: {
+            mainModule: subrequests === undefined ? 'worker.js' : 'limited.js',
+            modules: {
+              'worker.js': { type: 'esm', contents: code },
+              ...(subrequests === undefined
+                ? {}
+                : { 'limited.js': { type: 'esm', contents: limited(subrequests) } }),
+            },
+          },
+          env: {
+            ...Object.fromEntries(
+              Object.entries(bindings).map(([name, value]) => [name, { type: 'text', value }] as const),
+            ),
+            // Miniflare's own Hyperdrive proxy fails with an uncaught error when a caller closes its connection.
+            ...(hyperdrive === undefined
+              ? {}
+              : { HYPERDRIVE: { type: 'json', value: { connectionString: hyperdrive } } }),
+          },
+        },
+      },
     ],
-    bindings: {
-      ...bindings,
-      // Miniflare's own Hyperdrive proxy fails with an uncaught error when a caller closes its connection.
-      ...(hyperdrive === undefined ? {} : { HYPERDRIVE: { connectionString: hyperdrive } }),
-    },
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),
     // Miniflare would otherwise fetch `request.cf` from Cloudflare.
     cf: false,
+    // Miniflare would otherwise list these Workers in the home directory.
+    enableDevRegistry: false,
   })
   const url = (await miniflare.ready).origin
   return {

@@ -1,5 +1,5 @@
 // The official client of SDK 1.3: calls every method it has, and collects the results.
-import { SendMessageRequest } from '@a2a-js/sdk'
+import { SendMessageRequest, TaskState } from '@a2a-js/sdk'
 import {
   type Client,
   ClientFactory,
@@ -68,7 +68,7 @@ export async function runScenario({ client, factory }: { client: Client; factory
       client.listTasks({
         tenant: '',
         contextId: made.contextId,
-        status: 0,
+        status: TaskState.TASK_STATE_UNSPECIFIED,
         pageToken: '',
         statusTimestampAfter: undefined,
       }),
