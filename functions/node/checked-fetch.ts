@@ -22,6 +22,7 @@ export function createCheckedFetch(
   resolveAll: Resolve = resolve,
 ): { fetch: typeof fetch; close(): Promise<void> } {
   const agent = new Agent({
+    allowH2: false,
     connect: {
       timeout: CONNECT_TIMEOUT_MS,
       lookup(host, { all }, callback) {

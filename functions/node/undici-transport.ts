@@ -6,7 +6,8 @@ import { neverConnected, type TransportFailure, type Transport } from '../../lib
 const CONNECT_TIMEOUT_MS = 5_000
 
 export function createUndiciTransport(): { transport: Transport; close(): Promise<void> } {
-  const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } })
+  // HTTP/1.1 alone: where exchanges share a connection, one that breaks ends them all.
+  const agent = new Agent({ allowH2: false, connect: { timeout: CONNECT_TIMEOUT_MS } })
 
   const transport: Transport = (request, receiver) => {
     const { body, headers, method, origin, path, silenceMs } = request
