@@ -40,6 +40,11 @@ test('every npm script that needs no development package checks the version of N
   for (const name of names) expect(scripts[name]).toMatch(/^node commands\/require-node\.cjs && /)
 })
 
+test('CI also runs the server on the oldest supported Node', () => {
+  const [, oldest] = /node-version: '([\d.]+)'/.exec(read('.github/workflows/ci.yml')) ?? []
+  expect(`>=${oldest}`).toBe(engines.node)
+})
+
 test('npm start replaces its shell, so that SIGTERM reaches the server', () => {
   expect(scripts['start']).toMatch(/ && exec node functions\/node\.ts$/)
 })
