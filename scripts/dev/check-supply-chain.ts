@@ -1,9 +1,8 @@
 // `npm run check:supply`: what we take from others, and what we must not give away. The lockfile names every package with its
 // digest, from the registry and nowhere else; package.json decides for each install script whether it may run; and no
 // committed file holds what looks like a key.
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { committedFiles } from './committed-files.ts'
 import { findKeys } from './secret-scan.ts'
 
 type Locked = {
@@ -46,17 +45,4 @@ function keyProblems(): string[] {
   return committedFiles().flatMap((file) =>
     findKeys(readFileSync(file, 'latin1')).map(({ kind, line }) => `${file}:${line} looks like ${kind}`),
   )
-}
-
-/** What git has; in a copy without its history, every file that .gitignore does not name. */
-function committedFiles(): string[] {
-  const listed = spawnSync('git', ['ls-files', '-z'], { encoding: 'utf8' })
-  if (listed.status === 0) return listed.stdout.split('\0').filter(Boolean)
-  const ignored = new Set(
-    ['.git', ...readFileSync('.gitignore', 'utf8').split('\n')].map((line) => line.replaceAll('/', '')),
-  )
-  return readdirSync('.', { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.split(sep).some((part) => ignored.has(part)))
 }
