@@ -26,10 +26,14 @@ export function allowOrigins(origins: readonly string[]) {
     exposeHeaders: EXPOSED_HEADERS,
     maxAge: MAX_AGE_SECONDS,
   })
-  return createMiddleware((c, next) => {
+  return createMiddleware(async (c, next) => {
     // hono/cors answers every OPTIONS request; only a preflight names the method that it asks for.
-    const isPreflight = c.req.header('access-control-request-method') !== undefined
-    return c.req.method === 'OPTIONS' && !isPreflight ? next() : answer(c, next)
+    const isPreflight =
+      c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined
+    if (isPreflight || origins.includes(c.req.header('origin') ?? '')) return answer(c, next)
+    // Everybody else gets the response without a CORS header, so that an agent's answer passes unchanged.
+    await next()
+    if (origins.length > 0) c.header('vary', 'Origin', { append: true })
   })
 }
 
