@@ -4,5 +4,6 @@ import { createWorker } from './worker/create-worker.ts'
 
 export default createWorker({
   settings: (env) => env,
-  connect: ({ neonEndpoint, url }, budget) => connectNeon(url, neonEndpoint, budget),
+  connect: ({ neonEndpoint, timeoutMs, url }, counter) =>
+    connectNeon(url, { endpoint: neonEndpoint, timeoutMs, counter }),
 })

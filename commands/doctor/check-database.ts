@@ -1,6 +1,7 @@
 // The database: whether it answers, how quickly, and whether it has our tables; and whether the secrets in it can be opened.
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { diagnoseDatabase } from '../../lib/platform/database-errors.ts'
 import { migrationsOf } from '../../lib/control-plane/readiness.ts'
 import { strangeKeys } from '../../lib/secrets/rotate.ts'
 import { type Finding, ok, sentenceOf, skipped, warning, wrong } from './finding.ts'
@@ -28,10 +29,9 @@ export async function checkDatabase(place: Place): Promise<Finding> {
       )
     return ok(`${about}; migrations are current`)
   } catch (error) {
-    return wrong(
-      `${whereIs(database.url)} does not answer, or refuses: ${sentenceOf(error)}`,
-      ...cures(error),
-    )
+    const failure = diagnoseDatabase(error)
+    const detail = `${whereIs(database.url)}: ${failure?.message ?? 'a statement failed'} (${sentenceOf(error)})`
+    return failure === undefined ? wrong(detail) : wrong(detail, failure.remedy)
   }
 }
 
@@ -54,19 +54,6 @@ async function embedded(place: Place, directory: string): Promise<Finding> {
 function whereIs(url: string): string {
   const { host, pathname } = new URL(url)
   return `the database ${pathname.slice(1)} at ${host}`
-}
-
-function cures(error: unknown): string[] {
-  const cause = error instanceof Error ? error.cause : undefined
-  switch ((cause as { code?: unknown } | undefined)?.code) {
-    case '28P01':
-    case '28000':
-      return ['set DATABASE_URL to what the database was made with: the name or the password is wrong']
-    case '3D000':
-      return ['create the database, or name one that exists in DATABASE_URL']
-    default:
-      return ['start the database, or set DATABASE_URL to where it is']
-  }
 }
 
 export async function checkSecretsKey(place: Place): Promise<Finding> {

@@ -53,7 +53,7 @@ export function openPlace(config: Config): Place {
 
   async function look(): Promise<DatabaseFacts | undefined> {
     if (config.database.url === undefined) return undefined
-    opened = connectPostgres(config.database.url, { max: 1 })
+    opened = connectPostgres(config.database.url, { max: 1, timeoutMs: config.database.timeoutMs })
     const { db } = opened
     // The first statement also pays for the connection, and any one may have met a busy moment: how far away it is, the quickest says.
     let latencyMs = Number.POSITIVE_INFINITY

@@ -7,10 +7,10 @@ import { connect, createServer, type Server } from 'node:net'
 import { dirname, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How long an owner has to say who it is, in milliseconds. It may be busy; it is there all the same. */
+/** How long an owner has to identify itself, in milliseconds. An owner that is busy still counts. */
 const ANSWER_MS = 500
 
-/** How long somebody who found the same dead lock at the same time may need to take it over. */
+/** How long another process may need to take over the same dead lock, in milliseconds. */
 const RACE_MS = 100
 
 export class DirectoryInUse extends Error {
@@ -18,8 +18,8 @@ export class DirectoryInUse extends Error {
 }
 
 /**
- * @returns gives the lock back
- * @throws DirectoryInUse while somebody else has it
+ * @returns a function that releases the lock
+ * @throws DirectoryInUse while another process has it
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
   const path = addressOf(`${directory}.lock`)
@@ -30,10 +30,10 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
     if (owner !== undefined) throw inUse(directory, owner)
     rmSync(path, { force: true })
     server = await take(path)
-    if (server === undefined) throw inUse(directory, 'another process that starts')
-    const mine = inodeOf(path)
+    if (server === undefined) throw inUse(directory, 'another process that is starting')
+    const inode = inodeOf(path)
     await sleep(RACE_MS)
-    if (inodeOf(path) !== mine) throw inUse(directory, 'another process that starts')
+    if (inodeOf(path) !== inode) throw inUse(directory, 'another process that is starting')
   }
   const held = server
   return () => new Promise((closed) => held.close(() => closed()))
@@ -42,7 +42,7 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
 const inUse = (directory: string, owner: string) =>
   new DirectoryInUse(`${directory} is open in ${owner}: stop it, or set DATA_DIR to another directory`)
 
-// Addresses of sockets are short (about a hundred bytes), so the shorter of two spellings.
+// Socket addresses have a limit of about a hundred bytes, so the shorter of two spellings is used.
 function addressOf(path: string): string {
   const absolute = resolve(path)
   if (process.platform === 'win32') return `\\\\.\\pipe\\${absolute.replaceAll(/[\\/:]/g, '-')}`
@@ -50,7 +50,7 @@ function addressOf(path: string): string {
   return fromHere.length < absolute.length ? fromHere : absolute
 }
 
-/** @returns undefined when there is a lock already */
+/** @returns undefined when a lock exists */
 function take(path: string): Promise<Server | undefined> {
   return new Promise((taken, failed) => {
     const server = createServer((socket) => {
@@ -62,26 +62,26 @@ function take(path: string): Promise<Server | undefined> {
       const where = `${path} cannot be locked (${error.code}): set DATA_DIR to a shorter path, on a file system of this computer`
       failed(new DirectoryInUse(where))
     })
-    // It ends with the process, and keeps none alive.
+    // It does not keep the process running.
     server.listen(path, () => taken(server)).unref()
   })
 }
 
-/** @returns who has a directory open, in words; undefined when nobody does */
+/** @returns the process that has a directory open, in words; undefined when none has */
 export const ownerOf = (directory: string): Promise<string | undefined> =>
   askOwner(addressOf(`${directory}.lock`))
 
-/** @returns who has it, in words; undefined when nobody listens any more */
+/** @returns the owner in words; undefined when nothing listens any more */
 function askOwner(path: string): Promise<string | undefined> {
   return new Promise((answered) => {
-    let said = ''
+    let answer = ''
     const socket = connect(path)
     socket.setEncoding('utf8').setTimeout(ANSWER_MS, () => socket.destroy())
-    socket.on('data', (text: string) => (said += text))
-    let isThere = false
-    socket.on('connect', () => (isThere = true))
+    socket.on('data', (text: string) => (answer += text))
+    let isAlive = false
+    socket.on('connect', () => (isAlive = true))
     socket.on('error', () => {})
-    socket.on('close', () => answered(isThere ? said || 'another process' : undefined))
+    socket.on('close', () => answered(isAlive ? answer || 'another process' : undefined))
   })
 }
 

@@ -1,89 +1,97 @@
-// Cloudflare's Hyperdrive, for Workers: node-postgres through a pool that Cloudflare keeps beside the database. A
-// connection belongs to the invocation that opened it, so there is one for each, and statements find theirs by the
-// invocation that they are made in.
+// Cloudflare's Hyperdrive, for Workers: node-postgres through a pool that Cloudflare keeps near the database. A connection
+// belongs to the invocation that opened it, so each invocation has one, and statements find it by their invocation.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
-import { type Counter, type OpenDatabase, StaleReads } from '../database.ts'
+import { type Counter, DATABASE_TIMEOUT_MS, type OpenDatabase, StaleReads } from '../database.ts'
+import { queryWithin } from './bounded-query.ts'
 
-type Invocation = { pool: Pool; proof?: Promise<void> }
+type Invocation = { connectionString: string; pool?: Pool; freshness?: Promise<void> }
 
 const invocations = new AsyncLocalStorage<Invocation>()
 
-/** Statements of one invocation share a connection, so this is also how long one may wait for the others. */
-const CONNECT_MS = 30_000
+/**
+ * Runs the work of one invocation, including what it leaves to `waitUntil`, on a connection of its own. The first statement
+ * opens the connection, and the runtime closes it when the invocation ends (Cloudflare, "Connection lifecycle").
+ * @param connectionString from the binding
+ */
+export const onConnection = <Result>(connectionString: string, work: () => Result): Result =>
+  invocations.run({ connectionString }, work)
 
 /**
- * Runs the work of one invocation, what it leaves to `waitUntil` included, on a connection of its own, which is
- * opened with the first statement. Nobody closes it: the runtime does, when the invocation ends (Cloudflare,
- * "Connection lifecycle").
- * @param connectionString the binding's
+ * A database whose statements fail with {@link StaleReads} while reads come from a cache.
+ * @param options `timeoutMs`: limit of one statement, with the wait for its connection
  */
-export function onConnection<Result>(connectionString: string, work: () => Result): Result {
-  // One, because an invocation may have six connections open at once, those to Fly and to agents among them.
-  const pool = new Pool({
-    connectionString,
-    max: 1,
-    idleTimeoutMillis: 0,
-    connectionTimeoutMillis: CONNECT_MS,
-  })
-  pool.on('error', () => {})
-  return invocations.run({ pool }, work)
-}
+export function connectHyperdrive({
+  counter,
+  timeoutMs = DATABASE_TIMEOUT_MS,
+}: { counter?: Counter | undefined; timeoutMs?: number } = {}): OpenDatabase {
+  function poolOf(invocation: Invocation): Pool {
+    if (invocation.pool !== undefined) return invocation.pool
+    const { connectionString } = invocation
+    // One connection, because an invocation may have six, including those to Fly and to agents.
+    const pool = new Pool({
+      connectionString,
+      max: 1,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: timeoutMs,
+    })
+    pool.on('error', () => {})
+    pool.on('connect', (client) => client.on('error', () => {}))
+    return (invocation.pool = pool)
+  }
 
-/**
- * A database whose statements fail with {@link StaleReads} as long as reads come from a cache.
- * @param counter counts them
- */
-export function connectHyperdrive(counter?: Counter): OpenDatabase {
-  const ofThisInvocation = {
-    // What drizzle calls.
+  function run(pool: Pool, config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
+    counter?.spend()
+    return queryWithin(pool, timeoutMs, config, values)
+  }
+
+  // drizzle calls nothing else of a pool outside of transactions.
+  const client = {
     async query(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
       const invocation = invocations.getStore()
       if (invocation === undefined) {
         throw Object.assign(new Error('a statement outside of onConnection'), { code: 'XX000' })
       }
-      if (!isFresh) await (invocation.proof ??= proveFresh(invocation.pool, counter))
-      counter?.spend()
-      return invocation.pool.query(config, values)
+      const pool = poolOf(invocation)
+      if (!isFresh) {
+        await (invocation.freshness ??= checkFreshness((text, parameters) => run(pool, { text }, parameters)))
+      }
+      return run(pool, config, values)
     },
   }
-  const db = drizzle(ofThisInvocation as unknown as Pool, { casing: 'snake_case' })
+  const db = drizzle(client as unknown as Pool, { casing: 'snake_case' })
   return { db, driver: 'hyperdrive', close: () => Promise.resolve() }
 }
 
-// Once per isolate, and until it is so.
+// Checked until it is true, and then no more in this isolate.
 let isFresh = false
 
 const UNDEFINED_TABLE = '42P01'
 
 /**
- * Tries out whether what was just written is read. With its cache on, Hyperdrive answers a read that it has seen with
- * what it was answered then, for 75 s by default (Cloudflare, "Query caching"); with statuses and leases as they
- * were.
+ * Checks that a read returns what was just written. With its cache on, Hyperdrive repeats the answer to a known read for 75 s
+ * by default (Cloudflare, "Query caching"), with old statuses and leases.
  * @throws StaleReads
  */
-async function proveFresh(pool: Pool, counter: Counter | undefined): Promise<void> {
-  // A name that nobody has used, so that nothing is cached or written under it by others. It is forgotten with other
-  // limits.
-  const name = `a cache? ${crypto.randomUUID()}`
-  const run = (text: string) => {
-    counter?.spend()
-    return pool.query(text, [name])
-  }
+async function checkFreshness(
+  run: (text: string, parameters: unknown[]) => Promise<QueryResult>,
+): Promise<void> {
+  // A new name, so that no cache has it. The row is deleted with other expired limits.
+  const parameters = [`cache check ${crypto.randomUUID()}`]
   const read = 'select 1 from rate_limits where key = $1'
   try {
-    await run(read)
-    await run("insert into rate_limits (key, next_at) values ($1, now() + interval '1 minute')")
-    isFresh = (await run(read)).rows.length > 0
+    await run(read, parameters)
+    await run("insert into rate_limits (key, next_at) values ($1, now() + interval '1 minute')", parameters)
+    isFresh = (await run(read, parameters)).rows.length > 0
   } catch (error) {
-    // Without tables there is nothing to be stale; who needs them says so.
+    // Without tables no read is stale, and the statement itself will fail.
     if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE) return
     throw error
   }
   if (!isFresh) {
     throw new StaleReads(
-      "Hyperdrive's cache is on, and shows statuses and leases as they were: npx wrangler hyperdrive update ID --caching-disabled true",
+      "Hyperdrive's cache is on and returns old statuses and leases: npx wrangler hyperdrive update ID --caching-disabled true",
     )
   }
 }

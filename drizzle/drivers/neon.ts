@@ -1,28 +1,40 @@
-// Neon over HTTP, for Workers: one fetch a statement, no socket to keep, nothing to clean up.
+// Neon over HTTP, for Workers: one fetch per statement and no connection to keep.
 import { neon, neonConfig } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-http'
-import type { Counter, OpenDatabase } from '../database.ts'
+import { type Counter, DATABASE_TIMEOUT_MS, type OpenDatabase } from '../database.ts'
 
-/**
- * @param url the Neon connection string
- * @param endpoint where the driver posts its statements instead of the address it derives from `url`: a local bridge
- *   to a plain Postgres, for development and tests
- * @param counter counts the statements of this connection
- */
-export function connectNeon(url: string, endpoint?: string, counter?: Counter): OpenDatabase {
+export type NeonOptions = {
+  /**
+   * Where the driver sends its statements, instead of the host of `url`: a bridge to a plain Postgres, for development and
+   * tests.
+   */
+  endpoint?: string | undefined
+  /** Counts the statements of this connection. */
+  counter?: Counter | undefined
+  /** Limit of one statement. */
+  timeoutMs?: number
+}
+
+/** @param url the Neon connection string */
+export function connectNeon(
+  url: string,
+  { counter, endpoint, timeoutMs = DATABASE_TIMEOUT_MS }: NeonOptions = {},
+): OpenDatabase {
   if (endpoint !== undefined) neonConfig.fetchEndpoint = () => endpoint
-  neonConfig.fetchFunction = countedFetch
-  const db = drizzle(neon(url, counter === undefined ? {} : { fetchOptions: { counter } }), {
-    casing: 'snake_case',
-  })
+  neonConfig.fetchFunction = boundedFetch
+  const db = drizzle(neon(url, { fetchOptions: { counter, timeoutMs } }), { casing: 'snake_case' })
   return { db, driver: 'neon', close: () => Promise.resolve() }
 }
 
-/** The driver has one fetch for all connections; what is a connection's own comes with the options. */
-function countedFetch(
+/** The driver has one fetch for all connections, so the options of a connection come with each request. */
+async function boundedFetch(
   url: string,
-  { counter, ...init }: RequestInit & { counter?: Counter },
+  {
+    counter,
+    timeoutMs = DATABASE_TIMEOUT_MS,
+    ...init
+  }: RequestInit & { counter?: Counter; timeoutMs?: number },
 ): Promise<Response> {
   counter?.spend()
-  return fetch(url, init)
+  return fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
 }

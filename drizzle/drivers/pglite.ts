@@ -1,4 +1,4 @@
-// The embedded database: a real Postgres inside this process, in a directory or in memory. Node and tests only.
+// The embedded database: Postgres inside this process, in a directory or in memory. For Node and tests.
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
@@ -9,8 +9,8 @@ import { lockDirectory } from './directory-lock.ts'
 const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
 
 /**
- * Opens (and migrates) a PGlite database. Without a directory it lives in memory.
- * @throws DirectoryInUse when another process has it open: two would destroy each other's data
+ * Opens and migrates a PGlite database. Without a directory it is in memory.
+ * @throws DirectoryInUse while another process has the directory open, because two would destroy each other's data
  */
 export async function connectPglite(
   directory?: string,

@@ -1,70 +1,62 @@
-// A Postgres server over TCP, for Node in production. Migrations are a separate step there (`npm run db:migrate`).
-import { fileURLToPath } from 'node:url'
+// A Postgres server over TCP, for Node in production. Migrations are a separate step there (migrate-postgres.ts).
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { migrate } from 'drizzle-orm/node-postgres/migrator'
-import { Pool, type QueryConfig, type QueryResult } from 'pg'
-import { type OpenDatabase, type Statement, watched } from '../database.ts'
-import journal from '../migrations/meta/_journal.json' with { type: 'json' }
+import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
+import { withExplicitSslMode } from '../connection-string.ts'
+import { DATABASE_TIMEOUT_MS, type OpenDatabase, type Statement, watched } from '../database.ts'
+import { queryWithin } from './bounded-query.ts'
 
-const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+/** The server cancels a statement before the client's limit, so that a late statement has a known result: not executed. */
+const SERVER_SHARE = 0.9
 
-/** Says in a database whose turn it is to migrate it; any number that nobody else there uses. */
-const MIGRATION_LOCK = 7_465_014_303
-
-/** Opens a pool. Nothing is dialled before the first query; an idle connection that breaks is replaced silently. */
-export function connectPostgres(
-  url: string,
-  options: { max?: number; watch?: ((statement: Statement) => void) | undefined } = {},
-): OpenDatabase {
-  const pool = new Pool({ connectionString: url, max: options.max ?? 10, connectionTimeoutMillis: 5_000 })
-  // Without a listener, a server that goes away would end this process.
-  pool.on('error', () => {})
-  if (options.watch !== undefined) {
-    // One signature of many: what drizzle calls.
-    const query = pool.query.bind(pool) as (config: QueryConfig, values?: unknown[]) => Promise<QueryResult>
-    pool.query = watched(query, options.watch) as typeof pool.query
-  }
-  return { db: drizzle(pool, { casing: 'snake_case' }), driver: 'postgres', close: () => pool.end() }
+export type PostgresOptions = {
+  /** Connections at most; default 10. */
+  max?: number
+  /** Limit of one statement, its connection included. */
+  timeoutMs?: number
+  watch?: ((statement: Statement) => void) | undefined
 }
 
-export type Migrated = {
-  /** Names of the migrations that were applied now, oldest first. */
-  applied: string[]
-  /** The database has migrations that this version does not know. They only add, so both versions work with it. */
-  isNewer: boolean
-}
+/** Opens a pool. It connects with the first query, and replaces broken connections silently. */
+export function connectPostgres(url: string, options: PostgresOptions = {}): OpenDatabase {
+  const { max = 10, timeoutMs = DATABASE_TIMEOUT_MS, watch } = options
+  const open = (limits: { statement_timeout?: number }) => createPool(url, { max, timeoutMs, ...limits })
+  let pool = open({ statement_timeout: Math.ceil(timeoutMs * SERVER_SHARE) })
+  let isLimited = true
 
-/**
- * Brings a Postgres server's schema up to date: all or nothing, and one process after the other when several try at
- * once.
- */
-export async function migratePostgres(url: string): Promise<Migrated> {
-  const pool = new Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5_000 })
-  try {
-    // The lock is a transaction's and not a session's, so that it also holds behind a pooler, which shares its
-    // sessions.
-    return await drizzle(pool).transaction(async (turn) => {
-      await turn.execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`)
-      const before = await newestOf(pool)
-      await migrate(drizzle(pool), { migrationsFolder })
-      return {
-        applied: journal.entries.filter(({ when }) => when > before).map(({ tag }) => tag),
-        isNewer: journal.entries.every(({ when }) => when < before),
+  async function query(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
+    try {
+      return await queryWithin(pool, timeoutMs, config, values)
+    } catch (error) {
+      if (!isUnsupportedParameter(error)) throw error
+      if (isLimited) {
+        isLimited = false
+        pool = open({})
       }
-    })
-  } finally {
-    await pool.end()
+      return queryWithin(pool, timeoutMs, config, values)
+    }
   }
+
+  // drizzle calls nothing else of a pool outside of transactions.
+  const client = { query: watch === undefined ? query : watched(query, watch) }
+  const db = drizzle(client as unknown as Pool, { casing: 'snake_case' })
+  return { db, driver: 'postgres', close: () => pool.end() }
 }
 
-/** When the newest migration of a database was made, in milliseconds; 0 without any. */
-async function newestOf(pool: Pool): Promise<number> {
-  const { rows: tables } = await pool.query(
-    "select from pg_tables where schemaname = 'drizzle' and tablename = '__drizzle_migrations'",
-  )
-  if (tables.length === 0) return 0
-  const { rows } = await pool.query<{ newest: string | null }>(
-    'select max(created_at) as newest from drizzle.__drizzle_migrations',
-  )
-  return Number(rows[0]?.newest ?? 0)
+function createPool(
+  url: string,
+  { timeoutMs, ...rest }: { max: number; timeoutMs: number; statement_timeout?: number },
+): Pool {
+  const pool = new Pool({
+    connectionString: withExplicitSslMode(url),
+    connectionTimeoutMillis: timeoutMs,
+    ...rest,
+  })
+  // Without listeners, a server that closes its connections would end this process.
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return pool
 }
+
+/** Poolers such as PgBouncer refuse connections with a `statement_timeout`; the client's limit remains. */
+const isUnsupportedParameter = (error: unknown) =>
+  error instanceof DatabaseError && /unsupported startup parameter/i.test(error.message)

@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from '@hono/zod-openapi'
 import { ProxyError, type ProxyReason } from '../../lib/a2a/errors/proxy-error.ts'
-import { isDatabaseUnavailable, staleReadsOf } from '../../lib/platform/database-errors.ts'
+import { diagnoseDatabase } from '../../lib/platform/database-errors.ts'
 import { DomainError, type ErrorCode } from '../../lib/platform/errors.ts'
 import type { AppEnv } from './app-env.ts'
 
@@ -43,19 +43,22 @@ export const Problem = z
   })
   .openapi('Problem')
 
+/** A refused or unmigrated database needs a person, so callers should not retry soon. */
+const RETRY_AFTER_SECONDS = { unavailable: 5, refused: 60, unmigrated: 60 } as const
+
 /** Any thrown value as a DomainError. An unknown one becomes `internal`; its cause goes to the log only. */
 export function toDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) return error
   if (error instanceof HTTPException) return fromHttpException(error)
   const proxied = error instanceof ProxyError ? fromProxyError(error) : undefined
   if (proxied !== undefined) return proxied
-  const stale = staleReadsOf(error)
-  if (stale !== undefined) return new DomainError('misconfigured', stale.message)
-  if (isDatabaseUnavailable(error)) {
-    return new DomainError('unavailable', 'the database does not answer; try again shortly', {
-      cause: error,
-      retryAfterSeconds: 5,
-    })
+  const failure = diagnoseDatabase(error)
+  if (failure !== undefined) {
+    return new DomainError(
+      failure.kind === 'unavailable' ? 'unavailable' : 'misconfigured',
+      failure.kind === 'unavailable' ? failure.message : `${failure.message}; ${failure.remedy}`,
+      { cause: error, retryAfterSeconds: RETRY_AFTER_SECONDS[failure.kind] },
+    )
   }
   return new DomainError('internal', 'unexpected error; the server log has its cause under this request id', {
     cause: error,

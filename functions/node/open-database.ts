@@ -21,7 +21,8 @@ export async function openDatabase(
   tracer?: Tracer,
 ): Promise<OpenData> {
   const watch = tracer === undefined ? undefined : recordTo(tracer)
-  if (database.url !== undefined) return { database: connectPostgres(database.url, { watch }), secretKeys }
+  if (database.url !== undefined)
+    return { database: connectPostgres(database.url, { timeoutMs: database.timeoutMs, watch }), secretKeys }
   return {
     database: await connectPglite(`${dataDirectory}/postgres`, watch),
     secretKeys: secretKeys.length > 0 ? secretKeys : [await embeddedKey(dataDirectory)],

@@ -1,12 +1,16 @@
 // What the server prints when it has started: where it listens, what it uses, and a first command to try.
 import { resolve } from 'node:path'
 import { type Config, FLY_SETTINGS } from '../../lib/config/config.ts'
+import type { DatabaseFailure } from '../../lib/platform/database-errors.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
 import { allowsAnonymous } from '../http/authenticate.ts'
 import { VERSION } from '../http/version.ts'
 
-/** @param driver the database driver's name */
-export function startMessage(config: Config, url: string, driver: string): string {
+/**
+ * @param driver the database driver's name
+ * @param failure why the database cannot be used now
+ */
+export function startMessage(config: Config, url: string, driver: string, failure?: DatabaseFailure): string {
   const { fly } = config
   const isOpen = allowsAnonymous(config, { loopback: isLoopback(config.listen.host) })
   const lines = [
@@ -30,12 +34,17 @@ export function startMessage(config: Config, url: string, driver: string): strin
         : '  Access     with ADMIN_TOKEN as a bearer token, or tokens made with POST /tokens',
     ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: status online, test tokens'] : []),
     '',
+  ]
+  if (failure !== undefined) {
+    return [...lines, `NOT READY: ${failure.message}; ${failure.remedy}.`, ''].join('\n')
+  }
+  return [
+    ...lines,
     'Create a workspace, and wait until it is ready:',
     '',
     `  curl -s -X POST ${url}/workspaces -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\`,
     ...(isOpen ? [] : [`    -H "Authorization: Bearer $ADMIN_TOKEN" \\`]),
     `    -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}'`,
     '',
-  ]
-  return lines.join('\n')
+  ].join('\n')
 }

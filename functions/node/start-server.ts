@@ -4,6 +4,7 @@ import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type Config, ConfigError, FLY_SETTINGS, warnAboutSettings } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { releaseDeliveries } from '../../lib/control-plane/deliveries.ts'
+import { findDatabaseFailure } from '../../lib/control-plane/readiness.ts'
 import { rejectAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
 import { releaseAllLeases } from '../../lib/lifecycle/queries.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
@@ -57,7 +58,10 @@ export async function startServer(config: Config, print: (line: string) => void)
   const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
 
   const { database, secretKeys } = await openDatabase(config, tracer)
-  await rejectUnknownKeys(database, secretKeys, log)
+  const failure = await findDatabaseFailure(database.db)
+  // The server starts all the same: it answers 503 with this sentence until the database can be used.
+  if (failure === undefined) await rejectUnknownKeys(database, secretKeys, log)
+  else log('error', `${failure.message}; ${failure.remedy}`)
   if (database.driver === 'pglite') {
     // Only this process uses PGlite's directory, so leases in it belong to a process that was killed.
     await releaseAllLeases(database.db, new Date())
@@ -108,7 +112,7 @@ export async function startServer(config: Config, print: (line: string) => void)
     process.exit(0)
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown())
-  return startMessage(effective, localUrl, database.driver)
+  return startMessage(effective, localUrl, database.driver, failure)
 }
 
 /**

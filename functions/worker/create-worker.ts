@@ -34,9 +34,9 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
       // The cron trigger of wrangler.toml.
       sweepIntervalSeconds: 60,
     }
-    const { neonEndpoint, url } = config.database
+    const { url } = config.database
     if (url === undefined) throw new ConfigError(['DATABASE_URL is missing'])
-    const database = { neonEndpoint, url }
+    const database = { ...config.database, url }
     // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
     const log = createLog(config.logLevel, (line) => console.log(line))
     for (const warning of warnAboutSettings(env)) log('warn', warning)

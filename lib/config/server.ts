@@ -1,5 +1,7 @@
 // Settings of the server itself: where it listens, what its URLs are, whom it trusts, and where its data is.
 import { z } from 'zod'
+import { findUrlMistake } from '../../drizzle/connection-string.ts'
+import { DATABASE_TIMEOUT_MS } from '../../drizzle/database.ts'
 import { integer, list, number, oneOf, setting, text, toMilliseconds, httpUrl } from './setting.ts'
 
 const port = integer(0, 65_535)
@@ -12,11 +14,9 @@ const origin = z
     'must be origins such as https://console.example.com, without a path',
   )
 
-const databaseUrl = z.url({
-  protocol: /^postgres(ql)?$/,
-  error:
-    'must be a URL such as postgres://user:password@host/database, with special characters of user and password ' +
-    'percent-encoded: @ is %40, / is %2F, : is %3A, # is %23, ? is %3F',
+const databaseUrl = z.string().superRefine((value, context) => {
+  const message = findUrlMistake(value)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
 })
 
 export const SERVER = {
@@ -28,6 +28,13 @@ export const SERVER = {
   dataDirectory: setting('DATA_DIR', text.default('.data')),
   database: {
     url: setting('DATABASE_URL', databaseUrl.optional()),
+    /** Limit of one statement, its connection included. A request whose statement exceeds it is answered with 503. */
+    timeoutMs: setting(
+      'DATABASE_TIMEOUT_SECONDS',
+      number(1, 300)
+        .default(DATABASE_TIMEOUT_MS / 1000)
+        .transform(toMilliseconds),
+    ),
     /** Where the Neon driver sends its statements, instead of the host of `DATABASE_URL`. */
     neonEndpoint: setting('NEON_HTTP_ENDPOINT', httpUrl.optional()),
   },

@@ -1,6 +1,7 @@
 // Everything that was promised to be delivered later, in one pass: messages to agents, and events to webhook endpoints. Run beside
 // the sweep, which does not wait for those who answer slowly; several passes at once share the work through leases.
 import type { Database } from '../../drizzle/database.ts'
+import { diagnoseDatabase } from '../platform/database-errors.ts'
 import { releaseMessages } from '../messages/claim.ts'
 import { deliverMessages } from '../messages/deliver.ts'
 import type { Services } from './services.ts'
@@ -15,7 +16,9 @@ export async function runDeliveries(services: Services): Promise<void> {
     try {
       await pass(services)
     } catch (error) {
-      services.log('error', 'deliveries failed', { pass: pass.name, error })
+      // A database that is down is reported by the sweep.
+      const level = diagnoseDatabase(error) === undefined ? 'error' : 'info'
+      services.log(level, 'deliveries failed', { pass: pass.name, error })
     }
   })
   await Promise.all(passes)

@@ -4,7 +4,12 @@ import { sql } from 'drizzle-orm'
 import { controlPlane, messages, rollouts, workspaces } from '../../drizzle/schema/index.ts'
 import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
 import type { Database } from '../../drizzle/database.ts'
-import { isMissingTable } from '../platform/database-errors.ts'
+import {
+  type DatabaseFailure,
+  diagnoseDatabase,
+  isMissingTable,
+  UNMIGRATED,
+} from '../platform/database-errors.ts'
 import type { Services } from './services.ts'
 
 export type Check = { ok: boolean; detail: string }
@@ -42,7 +47,12 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
       return await check()
     } catch (error) {
       log('warn', 'not ready', { check: what, error })
-      return failing('does not answer, or refuses: the log says why')
+      const failure = diagnoseDatabase(error)
+      return failing(
+        failure === undefined
+          ? 'does not answer, or refuses; the log has the cause'
+          : `${failure.message}; ${failure.remedy}`,
+      )
     }
   }
 
@@ -61,7 +71,7 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   }
 
   async function checkMigrations(): Promise<Check> {
-    return (await migrationsOf(db)) === 'behind' ? failing('behind: npm run db:migrate') : ok('current')
+    return (await migrationsOf(db)) === 'behind' ? failing(`behind; ${UNMIGRATED.remedy}`) : ok('current')
   }
 
   async function checkSweep(): Promise<Check> {
@@ -72,6 +82,18 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
     if (age.never)
       return isLate ? failing(`never began, ${should}: is there a cron trigger?`) : ok('none yet')
     return isLate ? failing(`began ${age.seconds} s ago, ${should}`) : ok(`began ${age.seconds} s ago`)
+  }
+}
+
+/** @returns why the database cannot be used now; undefined when it can */
+export async function findDatabaseFailure(db: Database): Promise<DatabaseFailure | undefined> {
+  try {
+    if ((await migrationsOf(db)) !== 'behind') return undefined
+    return UNMIGRATED
+  } catch (error) {
+    const failure = diagnoseDatabase(error)
+    if (failure === undefined) throw error
+    return failure
   }
 }
 

@@ -1,18 +1,17 @@
-// Tells apart what a failed statement means, for those who know no driver: the database is down, somebody else was
-// quicker, or we made a mistake.
+// What the error of a failed statement means, for code that knows no driver.
 import { DrizzleQueryError } from 'drizzle-orm'
-import { StaleReads } from '../../drizzle/database.ts'
 
-export { isDatabaseUnavailable } from '../../drizzle/database.ts'
-
-/** Why reads are not to be trusted, where they come from a cache. */
-export const staleReadsOf = (error: unknown): StaleReads | undefined =>
-  error instanceof DrizzleQueryError && error.cause instanceof StaleReads ? error.cause : undefined
+export {
+  type DatabaseFailure,
+  diagnoseDatabase,
+  isDatabaseUnavailable,
+  UNMIGRATED,
+} from '../../drizzle/database-failure.ts'
 
 /** Whether a statement was refused because a unique value is taken; nothing of it was stored. */
 export const isUniqueViolation = (error: unknown): boolean => codeOf(error) === UNIQUE_VIOLATION
 
-/** Whether a statement speaks of a table or schema that is not there: the migrations were not run. */
+/** Whether a statement needs a table or schema that does not exist, because the migrations have not run. */
 export const isMissingTable = (error: unknown): boolean => {
   const code = codeOf(error)
   return code === UNDEFINED_TABLE || code === UNDEFINED_SCHEMA

@@ -1,4 +1,6 @@
 // The log: one JSON line for each entry. Errors become their name, message and the top of their stack.
+import { diagnoseDatabase } from './database-errors.ts'
+
 const LEVELS = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const
 
 export type LogLevel = keyof typeof LEVELS
@@ -21,10 +23,15 @@ function flatten(fields: LogFields): LogFields {
   )
 }
 
-// The message of a failed query quotes its parameters, which are data of callers: only its cause is logged.
+// The message of a failed query quotes its parameters, which are data of callers: only its cause is logged. A database that
+// does not answer is no bug, so its stack would only repeat where statements are.
 function describe(error: Error): unknown {
   const cause = error.cause instanceof Error ? error.cause : undefined
   const shown = cause ?? error
+  const failure = diagnoseDatabase(error)
+  if (failure !== undefined) {
+    return { name: shown.name, message: shown.message, meaning: failure.message, remedy: failure.remedy }
+  }
   return {
     name: error.name,
     message: shown.message,

@@ -3,7 +3,7 @@
 import { get, type ClientRequest } from 'node:http'
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
-import { migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { startEmbeddedServer } from './support/embedded-server.ts'
 import { cpuSeconds, residentKb } from './support/process-stats.ts'

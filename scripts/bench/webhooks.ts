@@ -2,7 +2,8 @@
 // and a receiver of its own process that verifies every signature. Prints how quick that is, and what memory does on the way.
 import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
-import { connectPostgres, migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { events } from '../../drizzle/schema/index.ts'
 import { createCheckedFetch } from '../../functions/node/checked-fetch.ts'
 import { parseConfig } from '../../lib/config/config.ts'

@@ -1,6 +1,7 @@
 // A chaos run: Postgres, two replicas of the server and an emulated Fly, then users, faults, an operator's hands and
 // SIGKILLs all at once; then calm, time to settle, and the verdict.
-import { connectPostgres, migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'
 import { freePorts } from '../../test/support/ports.ts'
 import { startPostgres } from '../../test/support/postgres.ts'

@@ -10,7 +10,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import { Client } from 'pg'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
-import { migratePostgres } from '../../drizzle/drivers/postgres.ts'
+import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
@@ -176,7 +176,7 @@ describe('db:migrate', () => {
       'of tomorrow',
       newer,
     ])
-    expect(await run()).toMatch(/^The schema is of a newer version, and was left as it is/)
+    expect(await run()).toMatch(/^The schema is from a newer version and was not changed/)
     expect(await catalogueOf(client)).toEqual(current)
   })
 })

@@ -3,7 +3,7 @@ import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdriv
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({
-  connect: (_database, budget) => connectHyperdrive(budget),
+  connect: ({ timeoutMs }, counter) => connectHyperdrive({ timeoutMs, counter }),
   during: ({ HYPERDRIVE: binding }, work) =>
     onConnection((binding as { connectionString: string }).connectionString, work),
 })

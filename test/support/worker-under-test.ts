@@ -3,5 +3,6 @@ import { connectNeon } from '../../drizzle/drivers/neon.ts'
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({
-  connect: ({ neonEndpoint, url }, budget) => connectNeon(url, neonEndpoint, budget),
+  connect: ({ neonEndpoint, timeoutMs, url }, counter) =>
+    connectNeon(url, { endpoint: neonEndpoint, timeoutMs, counter }),
 })

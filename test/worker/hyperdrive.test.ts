@@ -3,7 +3,7 @@
 import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isDatabaseUnavailable } from '../../drizzle/database.ts'
+import { isDatabaseUnavailable } from '../../drizzle/database-failure.ts'
 import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'

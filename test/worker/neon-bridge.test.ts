@@ -14,12 +14,12 @@ beforeAll(async () => {
 afterAll(() => bridge.close())
 
 test('the Neon bridge returns errors with their SQLSTATE', async () => {
-  const { db } = connectNeon(url, bridge.endpoint)
+  const { db } = connectNeon(url, { endpoint: bridge.endpoint })
   await expect(db.execute('select * from nowhere')).rejects.toMatchObject({ cause: { code: '42P01' } })
 })
 
 test('the Neon bridge returns values as text', async () => {
-  connectNeon(url, bridge.endpoint)
+  connectNeon(url, { endpoint: bridge.endpoint })
   const rows = await neon(url).query(
     `select 1 as number, true as yes, null as nothing, '{"a": [1]}'::jsonb as json, array['x', 'y'] as list`,
   )
@@ -27,7 +27,7 @@ test('the Neon bridge returns values as text', async () => {
 })
 
 test('the Neon bridge runs a batch in one transaction', async () => {
-  connectNeon(url, bridge.endpoint)
+  connectNeon(url, { endpoint: bridge.endpoint })
   const sql = neon(url)
   await sql`create table things (name text unique)`
   const insert = (name: string) => sql`insert into things values (${name})`
