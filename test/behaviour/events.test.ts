@@ -1,10 +1,7 @@
-// The ordered log from outside: what is in it, in which order, who sees which of it, and what becomes of it with time.
+// The event log: what it contains, in which order, who may read it, and how long it is kept.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EVENT_TYPES, type EventType, isEventType } from '../../lib/events/event-types.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
-import { readEventStream } from '../support/event-stream.ts'
-import { testInProcess } from '../support/control-plane.ts'
-import { IN_WORKERD } from '../support/test-target.ts'
 
 type Event = { seq: number; type: string; workspace_id: string | null; generation: number | null; at: string }
 type Page = { events: (Event & { payload: Json })[]; next: number }
@@ -48,16 +45,14 @@ async function read(path: string, headers: Record<string, string> = ADMIN): Prom
 const now = async () => (await read(`/events?limit=1000`)).next
 const typesOf = ({ events }: Page) => events.map(({ type }) => type)
 const tokenFor = async (json: Json) => {
-  const { body } = await post('/tokens', { name: 'listener', ...json })
+  const { body } = await post('/tokens', { name: 'reader', ...json })
   return { id: body['id'], headers: { authorization: `Bearer ${String(body['token'])}` } }
 }
-const listen = async (path: string, headers: Record<string, string> = ADMIN) =>
-  readEventStream(await h.fetchRaw(path, { headers: { ...headers, ...SSE } }))
 
-describe('what is in the log', () => {
-  test('is the story of a workspace, in order, with who asked for what', async () => {
+describe('the content of the event log', () => {
+  test('the events of a workspace are in order and name the callers of its changes', async () => {
     const after = await now()
-    const id = await make({ name: 'told', regions: ['ord', 'fra'] })
+    const id = await make({ name: 'logged', regions: ['ord', 'fra'] })
     await post(`/workspaces/${id}/pause`, undefined, { prefer: 'wait=10' })
     await ask(`/workspaces/${id}?confirm=true`, { method: 'DELETE', headers: { prefer: 'wait=10' } })
     await expect
@@ -77,7 +72,7 @@ describe('what is in the log', () => {
     const payloadOf = (type: string) => events.find((event) => event.type === type)?.payload
     expect(payloadOf('workspace_created')).toMatchObject({
       status: 'provisioning',
-      name: 'told',
+      name: 'logged',
       runtime: 'hermes',
       regions: ['ord', 'fra'],
       by: 'admin',
@@ -91,7 +86,7 @@ describe('what is in the log', () => {
     expect(payloadOf('pause_requested')).toEqual({ status: 'paused', by: 'admin' })
   })
 
-  test('says why a workspace was given up', async () => {
+  test('the event of a failed workspace has the reason', async () => {
     const after = await now()
     const fault = h.emulator.faults.add({ kind: 'answer', status: 422, action: 'machine.create' })
     const id = await make({ name: 'hopeless' })
@@ -107,11 +102,11 @@ describe('what is in the log', () => {
     ])
   })
 
-  test('has messages that are stored, and not those that pass', async () => {
+  test('the event log contains stored messages without their text, and no proxied messages', async () => {
     const after = await now()
     await post(`/workspaces/${one}/a2a`, askRegion('passes'))
     const { headers } = await post(`/workspaces/${one}/a2a`, askRegion('stored'), { prefer: 'respond-async' })
-    // A Worker leaves it to its cron trigger.
+    // On a Worker the cron trigger delivers it.
     await h.deliver()
     await ask(headers.get('location') ?? '', { headers: { prefer: 'wait=20' } })
     await h.untilIdle()
@@ -124,7 +119,7 @@ describe('what is in the log', () => {
     expect(JSON.stringify(events)).not.toContain('What region')
   })
 
-  test('has secrets and tokens by name, and no value', async () => {
+  test('the event log contains secrets and tokens by name, and no value', async () => {
     const after = await now()
     await ask(`/workspaces/${one}/secrets`, {
       method: 'PUT',
@@ -144,7 +139,7 @@ describe('what is in the log', () => {
     expect(JSON.stringify(events)).not.toContain(made.body['auth_token'])
   })
 
-  test('has tokens of people, and the audit, for whoever asks by name and may read the audit', async () => {
+  test('events of API tokens and the audit are returned only on request, and only to admins', async () => {
     const after = await now()
     const { headers, id } = await tokenFor({ scopes: ['admin'] })
     await ask(`/tokens/${String(id)}`, { method: 'DELETE' })
@@ -159,7 +154,7 @@ describe('what is in the log', () => {
     ])
     expect(events.find(({ type }) => type === 'api_token_revoked')).toMatchObject({
       workspace_id: null,
-      payload: { token_id: id, name: 'listener', by: 'admin' },
+      payload: { token_id: id, name: 'reader', by: 'admin' },
     })
     expect(JSON.stringify(events)).not.toContain(headers.authorization.slice(8))
     expect(typesOf(await read(`/events?after=${after}`))).toEqual([])
@@ -171,7 +166,7 @@ describe('what is in the log', () => {
     }
   })
 
-  test('has the shape that the API description says, whatever is in it', async () => {
+  test('every event matches its type in the API description', async () => {
     await post(`/workspaces/${other}/restart`, { image: null }, { prefer: 'wait=10' })
     await ask(`/workspaces/${other}`, {
       method: 'PATCH',
@@ -196,8 +191,8 @@ describe('what is in the log', () => {
   })
 })
 
-describe('reading it', () => {
-  test('page by page meets every event once, and `next` goes on where nothing matched', async () => {
+describe('reading events', () => {
+  test('reading page by page returns every event once, and next advances where nothing matches', async () => {
     const all = await read('/events?limit=1000')
     const seqs: number[] = []
     for (let after = 0; after < all.next;) {
@@ -210,7 +205,7 @@ describe('reading it', () => {
     expect(await read(`/events?after=${all.next + 1_000}`)).toEqual({ events: [], next: all.next + 1_000 })
   })
 
-  test('takes types with commas and repeated, and names the one that is none', async () => {
+  test('types are separated by commas or repeated, and an unknown type is named', async () => {
     const both = await read('/events?types=workspace_created,machine_created&limit=1000')
     expect(await read('/events?types=workspace_created&types=machine_created&limit=1000')).toEqual(both)
     expect(new Set(typesOf(both))).toEqual(new Set(['workspace_created', 'machine_created']))
@@ -224,7 +219,7 @@ describe('reading it', () => {
     }
   })
 
-  test('a token for some workspaces reads theirs alone, an agent its own, and others are not there', async () => {
+  test('a token for some workspaces reads only their events, an agent only its own, and others are 404', async () => {
     const some = await tokenFor({ scopes: ['read'], workspaces: [one] })
     const { events } = await read('/events?limit=1000', some.headers)
     expect(events.length).toBeGreaterThan(3)
@@ -240,91 +235,7 @@ describe('reading it', () => {
   })
 })
 
-describe('listening to it', () => {
-  test('begins now, tells every change as it is read, and where to go on from', async () => {
-    const listener = await listen(`/workspaces/${one}/events`)
-    await expect.poll(() => listener.lastEventId(), SOON).toMatch(/^\d+$/)
-    expect(listener.retry()).toBeGreaterThan(0)
-    await ask(`/workspaces/${other}`, { method: 'PATCH', json: { name: 'somebody else' } })
-    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'first' } })
-    await expect.poll(() => listener.received.length, SOON).toBe(1)
-    const [event] = (await read(`/workspaces/${one}/events?types=workspace_updated`)).events
-    expect(listener.received).toEqual([{ id: String(event?.seq), type: 'workspace_updated', data: event }])
-    await listener.close()
-  })
-
-  test('goes on where one was, the header before the query, without a gap or a double', async () => {
-    const start = await now()
-    for (let n = 0; n < 10; n++) await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: `n${n}` } })
-    const ids: string[] = []
-    const writer = (async () => {
-      for (let n = 10; n < 40; n++)
-        await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: `n${n}` } })
-    })()
-    // Leaves after every few events, and comes back with the last one that was heard.
-    for (let last = String(start), turn = 0; ids.length < 40; turn++) {
-      const listener = await listen(`/events?after=${turn === 0 ? start : 0}&types=workspace_updated`, {
-        ...ADMIN,
-        ...(turn === 0 ? {} : { 'last-event-id': last }),
-      })
-      await expect.poll(() => listener.received.length, { ...SOON, interval: 5 }).toBeGreaterThan(0)
-      await listener.close()
-      ids.push(...listener.received.map(({ id }) => id))
-      last = listener.received.at(-1)?.id ?? last
-    }
-    await writer
-    const { events } = await read(`/events?after=${start}&types=workspace_updated&limit=1000`)
-    expect(ids).toEqual(events.map(({ seq }) => String(seq)))
-    expect(events.map(({ payload }) => payload['name'])).toEqual(
-      Array.from({ length: 40 }, (_, n) => `n${n}`),
-    )
-  })
-
-  test('says now and then that it is still there, and how far it has come', async () => {
-    const listener = await listen('/events?types=orphan_destroyed')
-    await expect.poll(() => listener.comments, SOON).toEqual(['listening'])
-    const begun = Number(listener.lastEventId())
-    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'not for this one' } })
-    h.advance(15_000)
-    await expect.poll(() => listener.comments, SOON).toEqual(['listening', 'keepalive'])
-    expect(Number(listener.lastEventId())).toBeGreaterThan(begun)
-    expect(listener.received).toEqual([])
-    await listener.close()
-    // Nobody is left, of all who listened here. A Worker is not told that a listener has left.
-    if (IN_WORKERD) return
-    h.advance(5_000)
-    await expect
-      .poll(async () => (await ask<string>('/metrics')).body, SOON)
-      .toContain('molecule_event_listeners 0')
-  })
-
-  testInProcess(
-    'a Worker ends each stream within two minutes, whatever became of the token',
-    'ends for a token that is revoked, and one that expires, before anything more is told',
-    async () => {
-      const revoked = await tokenFor({ scopes: ['read'] })
-      const expiring = await tokenFor({ scopes: ['read'], expires_in_days: 1 })
-      const streams = [await listen('/events', revoked.headers), await listen('/events', expiring.headers)]
-      await expect.poll(() => streams.map(({ comments }) => comments.length), SOON).toEqual([1, 1])
-      await ask(`/tokens/${String(revoked.id)}`, { method: 'DELETE' })
-      h.advance(86_400_000)
-      await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'unheard' } })
-      await Promise.all(streams.map(({ ended }) => ended))
-      expect(streams.map(({ received }) => received)).toEqual([[], []])
-      expect((await h.request('/events', { headers: { ...expiring.headers, ...SSE } })).status).toBe(401)
-    },
-  )
-
-  test('is refused like any other request', async () => {
-    expect((await h.request('/events', { headers: SSE })).status).toBe(401)
-    const bad = await ask('/events', { headers: { ...SSE, 'last-event-id': 'abc' } })
-    expect(bad).toMatchObject({ status: 400, body: { errors: [{ field: 'Last-Event-ID' }] } })
-    expect((await ask(`/workspaces/${crypto.randomUUID()}/events`, { headers: SSE })).status).toBe(404)
-    expect((await h.fetchRaw('/events', { method: 'HEAD', headers: { ...ADMIN, ...SSE } })).status).toBe(200)
-  })
-})
-
-test('what is old is forgotten, and whoever missed it is told from where to go on', async () => {
+test('old events are deleted, and a reader that missed them is answered with 410 and the oldest event', async () => {
   const before = await now()
   h.advance(31 * 86_400_000)
   await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'of today' } })
@@ -338,7 +249,7 @@ test('what is old is forgotten, and whoever missed it is told from where to go o
   expect((await ask('/events?after=1', { headers: SSE })).status).toBe(410)
   expect((await ask('/events', { headers: { ...SSE, 'last-event-id': '1' } })).status).toBe(410)
   expect(await read(`/events?after=${oldest - 1}&limit=1000`)).toEqual({ events, next })
-  // The audit is kept for a time of its own.
+  // The audit has its own retention period.
   expect(typesOf(await read('/events?after=1&types=audit')).length).toBeGreaterThan(10)
   expect((await ask('/events?after=1&types=audit,removed')).status).toBe(410)
 })
