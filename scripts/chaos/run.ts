@@ -7,13 +7,13 @@ import { freePorts } from '../../test/support/ports.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import type { Pace } from './clock.ts'
 import { type Cloud, PLATFORM, startCloud } from './cloud.ts'
-import type { StoredEvent } from './history.ts'
+import { remainsOf, settle, touchedForeigners } from './inspect.ts'
 import { runOperator } from './operator.ts'
-import { type Chance, chanceOf, sleep } from './random.ts'
+import { type Chance, chanceOf } from './random.ts'
 import { startDatabaseRelay } from './database-faults.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { runUsers, USERS_TOKEN } from './users.ts'
-import { type Remains, unsettled, undelivered, type Violation } from './invariants.ts'
+import { type Remains, undelivered, type Violation } from './invariants.ts'
 import { runFaultSchedule } from './fault-schedule.ts'
 
 export type ChaosOptions = {
@@ -202,63 +202,6 @@ async function stopReplicas(replicas: Replica[], chance: Chance, over: AbortSign
     await Promise.all(victims.map((replica) => replica.start()))
   }
   return kills
-}
-
-type Look = () => Promise<Remains>
-
-async function remainsOf(
-  db: ReturnType<typeof connectPostgres>['db'],
-  cloud: Cloud | undefined,
-  controlPlane: string,
-): Promise<Remains> {
-  const events = new Map<string, StoredEvent[]>()
-  const rows = await db.select().from(schema.workspaces)
-  const { failure, messageId, state, workspaceId: of } = schema.messages
-  const messages = await db.select({ failure, messageId, state, workspaceId: of }).from(schema.messages)
-  for (const event of await db.select().from(schema.events).orderBy(schema.events.seq)) {
-    const { generation, workspaceId } = event
-    if (generation === null || workspaceId === null) continue
-    events.set(workspaceId, [...(events.get(workspaceId) ?? []), { ...event, generation }])
-  }
-  return { rows, events, machines: cloud?.emulator.machines() ?? [], messages, controlPlane, now: new Date() }
-}
-
-/** Looks every second until nothing is open twice in a row, or the time is over. */
-async function settle(
-  look: Look,
-  seconds: number,
-  report: (line: string) => void,
-): Promise<{ settledAfter: number | undefined; open: Violation[] }> {
-  const begun = Date.now()
-  let calm = 0
-  for (let looks = 1; ; looks++) {
-    const open = unsettled(await look())
-    calm = open.length === 0 ? calm + 1 : 0
-    const elapsed = Math.round((Date.now() - begun) / 1000)
-    if (calm === 2) return { settledAfter: elapsed, open }
-    if (elapsed >= seconds) return { settledAfter: undefined, open }
-    if (looks % 10 === 0)
-      report(
-        `after ${elapsed} s, ${open.length} things are not settled: ${open[0]?.workspace ?? ''} ${open[0]?.what ?? ''}`,
-      )
-    await sleep(1_000)
-  }
-}
-
-/** Foreign machines that somebody changed: only a user can have, and the operator did not. */
-async function touchedForeigners(cloud: Cloud, foreign: string[]): Promise<Violation[]> {
-  const violations: Violation[] = []
-  for (const id of foreign) {
-    const app = cloud.emulator.machines().find((machine) => machine.id === id)?.app ?? ''
-    cloud.emulator.faults.add({ kind: 'rate-limits', on: false })
-    const { body } = await cloud.operate('GET', `${app}/machines/${id}`)
-    const { events = [] } = (body ?? {}) as { events?: { type: string; source: string }[] }
-    for (const { type, source } of events) {
-      if (source === 'user' && type !== 'launch' && type !== 'start')
-        violations.push({ kind: 'unexplained', what: `foreign machine ${id} met a ${type}` })
-    }
-  }
-  return violations
 }
 
 /** A log line as its message and error, without ids, so that equal ones can be counted. */
