@@ -75,6 +75,16 @@ describe('apps', () => {
     expect((await call('GET', '/v1/platform/regions', undefined, { authorization })).status).toBe(200)
   })
 
+  test('a deploy token is a macaroon that flyctl can decode', async () => {
+    const { call } = await startFly()
+    const { token } = (await call('POST', '/v1/apps/demo/deploy_token', { expiry: '1h' })).body
+    const [, base64 = ''] = /^FlyV1 fm2_(.+)$/.exec(token) ?? expect.fail(token)
+    const decoded = Buffer.from(base64, 'base64')
+    // MessagePack: an array of four, whose first item is the nonce, an array of three.
+    expect([...decoded.subarray(0, 2)]).toEqual([0x94, 0x93])
+    expect(decoded.toString('latin1')).toContain('https://api.fly.io/v1')
+  })
+
   test('a deploy token requested without a body answers 400 with EOF', async () => {
     const { call } = await startFly()
     expect(await call('POST', '/v1/apps/demo/deploy_token')).toMatchObject({

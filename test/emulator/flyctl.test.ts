@@ -73,6 +73,16 @@ test('releases of `fly deploy` are created, completed, and listed newest first',
   expect((await call('POST', '/api/v1/releases', {})).status).toBe(400)
 })
 
+test('a deploy token cannot create a release of another app', async () => {
+  const { call, emulator } = await startFly()
+  emulator.createApp('other')
+  const { token } = (await call('POST', '/v1/apps/demo/deploy_token', { expiry: '1h' })).body
+  const release = (name: string) =>
+    call('POST', '/api/v1/releases', { app_name: name, image: 'web' }, { authorization: token })
+  expect((await release('demo')).status).toBe(201)
+  expect((await release('other')).status).toBe(404)
+})
+
 test('volumes of an app and of an organization are empty lists, and creating one answers 501', async () => {
   const { call } = await startFly()
   expect((await call('GET', '/v1/apps/demo/volumes')).body).toEqual([])

@@ -25,6 +25,8 @@ export type Call = {
   nonce: string | undefined
   /** The parsed body; undefined when it is empty. @throws FlyError 400 when it is not JSON */
   body: () => Promise<unknown>
+  /** The apps that the token may read: all, or the one of a deploy token. */
+  visibleApps: () => AppRecord[]
   /** The app of the path. @throws FlyError 404, 403 */
   app: () => AppRecord
   /** The machine of the path. @throws FlyError 404 */
@@ -103,6 +105,10 @@ export function createRoute(
           } catch {
             throw new FlyError(400, 'invalid_argument: the request body is not valid JSON')
           }
+        },
+        visibleApps() {
+          const limitedTo = cloud.apps().filter(({ deployTokens }) => deployTokens.includes(token))
+          return limitedTo.length > 0 ? limitedTo : cloud.apps()
         },
         app: () => cloud.getApp(param('app')),
         machine: () => cloud.getMachine(cloud.getApp(param('app')), param('id')),

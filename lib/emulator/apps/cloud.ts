@@ -2,7 +2,8 @@
 
 import { availableSecrets } from './app-secrets.ts'
 import { FlyError } from '../shared/fly-error.ts'
-import { appId, leaseNonce } from '../shared/ids.ts'
+import { appId } from '../shared/ids.ts'
+import { createToken } from '../shared/macaroon.ts'
 import { MachineRunner } from '../machines/machine-runner.ts'
 import type { AppRecord, MachineRecord, SecretRecord } from '../store/records.ts'
 import type { Runtime } from '../machines/runtime.ts'
@@ -113,7 +114,7 @@ export function createCloud(
     deleteApp,
     isNameFree,
     createDeployToken(app) {
-      const token = `fm2_emulated_${leaseNonce()}${leaseNonce()}`
+      const token = createToken()
       app.deployTokens.push(token)
       runtime.journal.app(app)
       return `FlyV1 ${token}`

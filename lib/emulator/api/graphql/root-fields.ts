@@ -10,15 +10,9 @@ import type { Value } from './parse-query.ts'
 
 type Args = Record<string, Value>
 
-/** The apps that the caller's token may read. */
-const visibleApps = ({ cloud, token }: Call): AppRecord[] => {
-  const limitedTo = cloud.apps().filter(({ deployTokens }) => deployTokens.includes(token))
-  return limitedTo.length > 0 ? limitedTo : cloud.apps()
-}
-
 /** An unknown app is an error and not null, which flyctl would read as an app without a name (docs/facts/fly.md §10.3). */
 function findApp(call: Call, name: Value | undefined): AppRecord {
-  const app = visibleApps(call).find((one) => one.name === name)
+  const app = call.visibleApps().find((one) => one.name === name)
   if (app === undefined) throw new QueryError(`Could not find App "${textOf(name) ?? ''}"`, 'NOT_FOUND')
   return app
 }
@@ -30,7 +24,8 @@ export function queryFields(call: Call): Node {
     app: ({ name }: Args) => appNode(cloud, findApp(call, name)),
     apps: ({ organizationId, role }: Args) => ({
       pageInfo: { hasNextPage: false, endCursor: '' },
-      nodes: visibleApps(call)
+      nodes: call
+        .visibleApps()
         .filter(() => [null, undefined, '', organization].includes(organizationId as string) && !role)
         .map((app) => appNode(cloud, app)),
     }),

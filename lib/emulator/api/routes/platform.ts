@@ -33,15 +33,15 @@ export function addPlatformRoutes(route: Route): void {
     return Response.json({ Regions: regions.map((region) => ({ region, count, concurrency: count })) })
   })
 
-  route('GET', '/v1/tokens/current', 'token.current', ({ cloud, token, owner }) => {
-    const limitedTo = cloud.apps().filter(({ deployTokens }) => deployTokens.includes(token))
+  route('GET', '/v1/tokens/current', 'token.current', ({ cloud, token, owner, visibleApps }) => {
+    const isLimited = cloud.apps().some(({ deployTokens }) => deployTokens.includes(token))
     return Response.json({
       tokens: [
         {
           token_id: owner.split('@')[0],
           organization: cloud.runtime.organization,
           org_slug: cloud.runtime.organization,
-          apps: limitedTo.length > 0 ? limitedTo.map(({ name }) => name) : ['*'],
+          apps: isLimited ? visibleApps().map(({ name }) => name) : ['*'],
           user: '',
           restricted_to_machine: '',
           source_machine_id: '',

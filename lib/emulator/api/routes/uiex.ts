@@ -39,23 +39,22 @@ export function addUiexRoutes(route: Route): void {
     return Response.json(renderRelease(current))
   })
 
-  route('GET', '/api/v1/releases/all_current', 'uiex.current_releases', ({ cloud }) =>
+  route('GET', '/api/v1/releases/all_current', 'uiex.current_releases', ({ visibleApps }) =>
     Response.json(
       Object.fromEntries(
-        cloud
-          .apps()
-          .flatMap(({ name, releases: [current] = [] }) =>
-            current === undefined ? [] : [[name, new Date(current.createdAt).toISOString()]],
-          ),
+        visibleApps().flatMap(({ name, releases: [current] = [] }) =>
+          current === undefined ? [] : [[name, new Date(current.createdAt).toISOString()]],
+        ),
       ),
     ),
   )
 
-  route('POST', '/api/v1/releases', 'uiex.release_create', async ({ body, cloud }) => {
+  route('POST', '/api/v1/releases', 'uiex.release_create', async ({ body, cloud, visibleApps }) => {
     const parsed = releaseBody.safeParse(await body())
     if (!parsed.success) throw new FlyError(400, 'app_name and image are required')
     const { app_name: name, image, strategy, definition } = parsed.data
-    const app = cloud.getApp(name)
+    const app = visibleApps().find((one) => one.name === name)
+    if (app === undefined) throw new FlyError(404, 'app not found')
     const release: ReleaseRecord = {
       id: cloud.runtime.ulid(),
       version: (app.releases?.[0]?.version ?? 0) + 1,
@@ -70,18 +69,23 @@ export function addUiexRoutes(route: Route): void {
     return Response.json({ release: renderRelease(release) }, { status: 201 })
   })
 
-  route('PATCH', '/api/v1/releases/:release', 'uiex.release_update', async ({ body, cloud, param }) => {
-    const parsed = z.looseObject({ status: z.string() }).safeParse(await body())
-    if (!parsed.success) throw new FlyError(400, 'status is required')
-    for (const app of cloud.apps()) {
-      const release = app.releases?.find(({ id }) => id === param('release'))
-      if (release === undefined) continue
-      release.status = parsed.data.status
-      cloud.runtime.journal.app(app)
-      return Response.json(renderRelease(release))
-    }
-    throw new FlyError(404, 'release not found')
-  })
+  route(
+    'PATCH',
+    '/api/v1/releases/:release',
+    'uiex.release_update',
+    async ({ body, cloud, param, visibleApps }) => {
+      const parsed = z.looseObject({ status: z.string() }).safeParse(await body())
+      if (!parsed.success) throw new FlyError(400, 'status is required')
+      for (const app of visibleApps()) {
+        const release = app.releases?.find(({ id }) => id === param('release'))
+        if (release === undefined) continue
+        release.status = parsed.data.status
+        cloud.runtime.journal.app(app)
+        return Response.json(renderRelease(release))
+      }
+      throw new FlyError(404, 'release not found')
+    },
+  )
 
   // `machine run` and `machine update` report the image that they resolved as a build. Nothing is stored.
   route('POST', '/api/v1/builds', 'uiex.build', () => Response.json(renderBuild('started')))
