@@ -1,5 +1,5 @@
-// An emulated Fly: its Machines API and its Fly Proxy are two fetch functions. Code that works against it should work on Fly, and
-// flyctl works against it too. The README lists what is emulated.
+// An emulated Fly: its Machines API and its Fly Proxy are two fetch functions. Code that works against it should work
+// on Fly, and flyctl works against it too. The README lists what is emulated.
 
 import { createApi } from './api/api.ts'
 import { startAutostop } from './proxy/autostop.ts'

@@ -1,5 +1,5 @@
-// The host that gives each guest a process of its own, with real signals, real sockets and real exits. The last group boots the
-// sample agent and kills a whole server.
+// The host that gives each guest a process of its own, with real signals, real sockets and real exits. The last group
+// boots the sample agent and kills a whole server.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// The emulated Fly's app secrets: what docs/facts/fly.md §2.8 and the API description say of them, asked for as an operator would.
+// The emulated Fly's app secrets: what docs/facts/fly.md §2.8 and the API description say of them, asked for as an
+// operator would.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'

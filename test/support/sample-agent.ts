@@ -1,4 +1,5 @@
-// The sample agent on a fake machine inside the test: what it sends to the platform is recorded, and requests reach its handler.
+// The sample agent on a fake machine inside the test: what it sends to the platform is recorded, and requests reach its
+// handler.
 
 import { afterEach } from 'vitest'
 import type { GuestMachine } from '../../lib/emulator/guests/host.ts'

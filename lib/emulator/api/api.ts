@@ -1,4 +1,5 @@
-// The HTTP API of the emulated Fly: the Machines API under /v1, GraphQL and UIEX for flyctl, and the admin API under /_emulator.
+// The HTTP API of the emulated Fly: the Machines API under /v1, GraphQL and UIEX for flyctl, and the admin API under
+// /_emulator.
 
 import { Hono } from 'hono'
 import { addAdminRoutes } from './routes/admin.ts'

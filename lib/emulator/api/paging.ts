@@ -1,13 +1,13 @@
-// `limit` and `cursor` of Fly's lists (docs/facts/fly.md §2.2). Without a limit the whole list is returned. A cursor is valid for
-// half an hour.
+// `limit` and `cursor` of Fly's lists (docs/facts/fly.md §2.2). Without a limit the whole list is returned. A cursor is
+// valid for half an hour.
 
 import { FlyError } from '../shared/fly-error.ts'
 
 const CURSOR_LIFE_MS = 30 * 60_000
 
 /**
- * One page of `items`, which are sorted by their keys. A cursor contains the key of the last item, so that items which are added or
- * removed meanwhile do not shift the pages.
+ * One page of `items`, which are sorted by their keys. A cursor contains the key of the last item, so that items which
+ * are added or removed meanwhile do not shift the pages.
  * @throws FlyError 400 for a limit outside 1–`most`, a cursor without a limit, or a cursor that is malformed or expired
  */
 export function pageOf<T>(

@@ -1,5 +1,5 @@
-// Fly's rate limits (docs/facts/fly.md §6): one bucket for each action and machine, or for each action and app where the action has no
-// machine.
+// Fly's rate limits (docs/facts/fly.md §6): one bucket for each action and machine, or for each action and app where
+// the action has no machine.
 
 import { FlyError } from '../shared/fly-error.ts'
 

@@ -1,5 +1,5 @@
-// What every API call passes through: token, latency and refusals by faults, rate limit, the handler, and the wait until the change
-// is stored. Only then is the response sent.
+// What every API call passes through: token, latency and refusals by faults, rate limit, the handler, and the wait
+// until the change is stored. Only then is the response sent.
 
 import type { Hono } from 'hono'
 import type { Cloud } from '../apps/cloud.ts'

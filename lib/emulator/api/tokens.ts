@@ -1,4 +1,5 @@
-// Checks the Authorization header: organization tokens, and deploy tokens that are good for one app (docs/facts/fly.md §1.2).
+// Checks the Authorization header: organization tokens, and deploy tokens that are good for one app (docs/facts/fly.md
+// §1.2).
 
 import type { Cloud } from '../apps/cloud.ts'
 import { FlyError } from '../shared/fly-error.ts'

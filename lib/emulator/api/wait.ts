@@ -1,4 +1,5 @@
-// `GET …/wait` (docs/facts/fly.md §2.3): holds a request until a machine reaches one of some states, for at most a minute.
+// `GET …/wait` (docs/facts/fly.md §2.3): holds a request until a machine reaches one of some states, for at most a
+// minute.
 
 import { FlyError } from '../shared/fly-error.ts'
 import type { MachineRunner } from '../machines/machine-runner.ts'

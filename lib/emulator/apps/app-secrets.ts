@@ -1,5 +1,5 @@
-// An app's secrets and their versions (docs/facts/fly.md §2.8). Hosts may get a new version late, so earlier versions are kept
-// for a while.
+// An app's secrets and their versions (docs/facts/fly.md §2.8). Hosts may get a new version late, so earlier versions
+// are kept for a while.
 
 import { toHex } from '../shared/ids.ts'
 import type { AppRecord, SecretRecord, SecretsVersion } from '../store/records.ts'

@@ -1,4 +1,5 @@
-// Fly's regions (docs/facts/fly.md §2.8), the aliases for several of them, and the candidates for the `region` of a create.
+// Fly's regions (docs/facts/fly.md §2.8), the aliases for several of them, and the candidates for the `region` of a
+// create.
 
 import { FlyError } from '../shared/fly-error.ts'
 

@@ -1,5 +1,5 @@
-// The machine config as a client may send it (docs/facts/fly.md §4). Fields that the emulator acts on are checked. All other fields
-// are stored unchanged, because Fly returns what it was sent.
+// The machine config as a client may send it (docs/facts/fly.md §4). Fields that the emulator acts on are checked. All
+// other fields are stored unchanged, because Fly returns what it was sent.
 
 import { z } from 'zod'
 import { parseDuration } from './duration.ts'
@@ -165,6 +165,9 @@ function withoutNulls(value: unknown): unknown {
   )
 }
 
-/** Whether Fly can suspend this machine: no swap and no schedule. Above 2 GB it is only discouraged (docs/facts/fly.md §4.5). */
+/**
+ * Whether Fly can suspend this machine: no swap and no schedule. Above 2 GB it is only discouraged (docs/facts/fly.md
+ * §4.5).
+ */
 export const canSuspend = (given: MachineConfig): boolean =>
   (given.init?.swap_size_mb ?? 0) === 0 && given.schedule === undefined

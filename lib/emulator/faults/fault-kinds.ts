@@ -23,8 +23,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
     status: z.int().min(400).max(599),
   }),
   /**
-   * The action is not done, and the response has this status. `body` is the `error` text. With `probability` (0–1) the fault applies to
-   * some calls only, to the same ones for the same seed.
+   * The action is not done, and the response has this status. `body` is the `error` text. With `probability` (0–1) the
+   * fault applies to some calls only, to the same ones for the same seed.
    */
   z.strictObject({
     kind: z.literal('answer'),
@@ -39,8 +39,9 @@ export const faultSchema = z.discriminatedUnion('kind', [
   /** The response takes this much longer, in milliseconds. */
   z.strictObject({ kind: z.literal('latency'), action, app, machine, times, ms: z.number().nonnegative() }),
   /**
-   * There is no capacity (docs/facts/fly.md §8.3). `region`: 422 insufficient_capacity; `region-aborted`: 409 "no capacity";
-   * `volume`: 412; `host`: 409, also for start and update; `quota`: 403. All but `host` apply to create only.
+   * There is no capacity (docs/facts/fly.md §8.3). `region`: 422 insufficient_capacity; `region-aborted`: 409 "no
+   * capacity"; `volume`: 412; `host`: 409, also for start and update; `quota`: 403. All but `host` apply to create
+   * only.
    */
   z.strictObject({
     kind: z.literal('capacity'),
@@ -61,8 +62,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
   /** Every route of a machine answers 404 for this many milliseconds after it was created. */
   z.strictObject({ kind: z.literal('late-get'), app, machine, ms: z.number().nonnegative() }),
   /**
-   * A change of an app's secrets takes this many milliseconds to reach the hosts: until then a `min_secrets_version` that asks
-   * for it is refused with 412, and machines boot with the values from before.
+   * A change of an app's secrets takes this many milliseconds to reach the hosts: until then a `min_secrets_version`
+   * that asks for it is refused with 412, and machines boot with the values from before.
    */
   z.strictObject({ kind: z.literal('secrets-lag'), app, ms: z.number().nonnegative() }),
   /** `wait` answers `{"ok": true}` as documented. Without the fault it adds state, event and version, as Fly does today. */

@@ -1,5 +1,5 @@
-// The list of active faults, and the question for each place where one can apply. The rest of the emulator asks only here, so without
-// faults it behaves as Fly does without trouble.
+// The list of active faults, and the question for each place where one can apply. The rest of the emulator asks only
+// here, so without faults it behaves as Fly does without trouble.
 
 import { ConnectionLost } from '../shared/connection-lost.ts'
 import { faultSchema } from './fault-kinds.ts'

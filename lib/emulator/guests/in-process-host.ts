@@ -1,5 +1,5 @@
-// Runs guests inside this process, from a table of images and programs. It is for tests: nothing is spawned and no socket is opened. A
-// program has only the files, ports and fetch that this file passes to it.
+// Runs guests inside this process, from a table of images and programs. It is for tests: nothing is spawned and no
+// socket is opened. A program has only the files, ports and fetch that this file passes to it.
 
 import { ConnectionRefused } from './host.ts'
 import type { BootSpec, Guest, GuestExit, GuestMachine, Host, Program } from './host.ts'

@@ -1,5 +1,5 @@
-// What a machine's guest is booted with: the env and files of its config, the secrets of its app, and the variables that Fly sets
-// (docs/facts/fly.md §5). A secret wins over an env variable of the same name (docs/facts/fly.md §4.2).
+// What a machine's guest is booted with: the env and files of its config, the secrets of its app, and the variables
+// that Fly sets (docs/facts/fly.md §5). A secret wins over an env variable of the same name (docs/facts/fly.md §4.2).
 
 import type { MachineConfig } from '../config/machine-config.ts'
 import type { BootSpec } from '../guests/host.ts'
@@ -38,8 +38,9 @@ export function bootSpec(record: MachineRecord, secrets: Record<string, SecretRe
 }
 
 /**
- * The secrets that a guest gets as variables: those that its process names; or, when it names none, all secrets of the app unless
- * `ignore_app_secrets` is set (fly.MachineProcess in the OpenAPI document). A named secret that does not exist is left out.
+ * The secrets that a guest gets as variables: those that its process names; or, when it names none, all secrets of the
+ * app unless `ignore_app_secrets` is set (fly.MachineProcess in the OpenAPI document). A named secret that does not
+ * exist is left out.
  */
 function secretEnv(config: MachineConfig, secrets: Record<string, SecretRecord>): Record<string, string> {
   const [process] = config.processes ?? []

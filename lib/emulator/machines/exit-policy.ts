@@ -1,4 +1,5 @@
-// The restart policy for a program that exits by itself (docs/facts/fly.md §4.2), and the `request` of the `exit` event.
+// The restart policy for a program that exits by itself (docs/facts/fly.md §4.2), and the `request` of the `exit`
+// event.
 
 import type { GuestExit } from '../guests/host.ts'
 import type { MachineConfig } from '../config/machine-config.ts'

@@ -1,5 +1,5 @@
-// Supervises the program of one machine: runs its checks, ends it on request, and reports when it exits by itself. The state machine
-// above decides what follows from an exit.
+// Supervises the program of one machine: runs its checks, ends it on request, and reports when it exits by itself. The
+// state machine above decides what follows from an exit.
 
 import { runChecks } from './health-checks.ts'
 import type { Guest, GuestExit } from '../guests/host.ts'

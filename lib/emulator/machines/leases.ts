@@ -1,5 +1,5 @@
-// Leases of machines (docs/facts/fly.md §2.4): while a lease is held, every write without its nonce is refused, even a write of the
-// holder.
+// Leases of machines (docs/facts/fly.md §2.4): while a lease is held, every write without its nonce is refused, even a
+// write of the holder.
 
 import { FlyError } from '../shared/fly-error.ts'
 import { leaseNonce } from '../shared/ids.ts'

@@ -1,5 +1,5 @@
-// The slow parts of a machine's life: launching, booting, stopping, suspending, replacing. Each takes an operation number and ends
-// without effect when a newer operation has begun meanwhile.
+// The slow parts of a machine's life: launching, booting, stopping, suspending, replacing. Each takes an operation
+// number and ends without effect when a newer operation has begun meanwhile.
 
 import { crashedGuest } from '../guests/crashed-guest.ts'
 import type { Guest, GuestExit } from '../guests/host.ts'

@@ -1,5 +1,5 @@
-// One machine as the API drives it: the verbs of the state machine in docs/facts/fly.md §3. A verb checks the state, changes it
-// before it returns, and leaves the slow part to machine-operations.ts.
+// One machine as the API drives it: the verbs of the state machine in docs/facts/fly.md §3. A verb checks the state,
+// changes it before it returns, and leaves the slow part to machine-operations.ts.
 
 import { canSuspend } from '../config/machine-config.ts'
 import type { MachineConfig } from '../config/machine-config.ts'
@@ -183,8 +183,8 @@ export class MachineRunner {
   }
 
   /**
-   * The emulator restarted, which is like a reboot of the physical host: memory and snapshots are lost. Machines that ran are
-   * booted again by {@link MachineRunner.recover}.
+   * The emulator restarted, which is like a reboot of the physical host: memory and snapshots are lost. Machines that
+   * ran are booted again by {@link MachineRunner.recover}.
    */
   lostMemory(): void {
     const message = 'the host was rebooted'

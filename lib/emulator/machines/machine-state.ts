@@ -1,4 +1,5 @@
-// The record of one machine and every way to change it. Each change of state adds an event, is stored, and notifies the listeners.
+// The record of one machine and every way to change it. Each change of state adds an event, is stored, and notifies the
+// listeners.
 
 import type { EventSource, EventType, MachineEvent, MachineRecord, MachineState } from '../store/records.ts'
 import type { Runtime } from './runtime.ts'

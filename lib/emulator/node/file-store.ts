@@ -1,5 +1,5 @@
-// A store in a folder: one JSON file for each app and machine. A file is written under another name and then renamed, so a process
-// that dies half-way leaves the old file intact.
+// A store in a folder: one JSON file for each app and machine. A file is written under another name and then renamed,
+// so a process that dies half-way leaves the old file intact.
 
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

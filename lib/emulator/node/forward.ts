@@ -1,5 +1,5 @@
-// Sends a request to a real HTTP server on a loopback port and streams the response back. This is how the emulator reaches a port of
-// a guest that runs in another process.
+// Sends a request to a real HTTP server on a loopback port and streams the response back. This is how the emulator
+// reaches a port of a guest that runs in another process.
 
 import { request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -26,10 +26,10 @@ function isEndToEnd(name: string, connection: string | null | undefined): boolea
 }
 
 /**
- * Sends HTTP to a guest's loopback port. It uses `node:http`, because `fetch` would decompress responses under their old headers,
- * request compression by itself, and time out after five silent minutes. Each request has its own connection, so that a stale
- * connection is never mistaken for a refused one. Rejects with {@link ConnectionRefused} only when nothing
- * was delivered, and with an AbortError when the request's signal aborts.
+ * Sends HTTP to a guest's loopback port. It uses `node:http`, because `fetch` would decompress responses under their
+ * old headers, request compression by itself, and time out after five silent minutes. Each request has its own
+ * connection, so that a stale connection is never mistaken for a refused one. Rejects with {@link ConnectionRefused}
+ * only when nothing was delivered, and with an AbortError when the request's signal aborts.
  */
 export function forwardToPort(port: number, request: Request): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>()

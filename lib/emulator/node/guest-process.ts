@@ -1,6 +1,6 @@
-// The entry of one guest process: it receives the boot message of process-host.ts, writes the machine's files, and runs the image's
-// program. The program gets nothing of the server: its environment comes in the message, its files live below a root of their own,
-// and the process ends when the channel to the server closes.
+// The entry of one guest process: it receives the boot message of process-host.ts, writes the machine's files, and runs
+// the image's program. The program gets nothing of the server: its environment comes in the message, its files live
+// below a root of their own, and the process ends when the channel to the server closes.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'

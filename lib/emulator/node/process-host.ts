@@ -1,5 +1,6 @@
-// Runs each guest of the emulated Fly as a process of its own, so that in embedded mode a crash, a memory leak or a SIGKILL is real
-// and affects one machine only. It needs Linux or macOS: suspending and clean-up use POSIX signals and `sh`.
+// Runs each guest of the emulated Fly as a process of its own, so that in embedded mode a crash, a memory leak or a
+// SIGKILL is real and affects one machine only. It needs Linux or macOS: suspending and clean-up use POSIX signals and
+// `sh`.
 
 import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -152,9 +153,9 @@ const isLoopback = (address: string) =>
   address.startsWith('127.') || address === '::1' || address === 'localhost'
 
 /**
- * Ends the guests when the server ends in any way. A guest exits by itself when its channel to the server closes, but a suspended or
- * spinning one does not notice. So a small shell reads from a pipe: each line is the list of running guests. When the pipe closes,
- * the shell kills the guests of the last line and removes their files.
+ * Ends the guests when the server ends in any way. A guest exits by itself when its channel to the server closes, but
+ * a suspended or spinning one does not notice. So a small shell reads from a pipe: each line is the list of running
+ * guests. When the pipe closes, the shell kills the guests of the last line and removes their files.
  */
 function startCleanupProcess(home: string) {
   const script =

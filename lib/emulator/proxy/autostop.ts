@@ -1,5 +1,5 @@
-// The Fly Proxy's autostop (docs/facts/fly.md §4.3): it checks periodically for idle machines, and stops or suspends at most one in
-// each app and region at a time.
+// The Fly Proxy's autostop (docs/facts/fly.md §4.3): it checks periodically for idle machines, and stops or suspends at
+// most one in each app and region at a time.
 
 import type { Cloud } from '../apps/cloud.ts'
 import { currentLease } from '../machines/leases.ts'

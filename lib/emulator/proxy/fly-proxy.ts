@@ -1,5 +1,6 @@
-// The Fly Proxy (docs/facts/fly.md §7): it receives a request for an app, holds it while a machine starts, sends it to the guest and
-// streams the response back. It fails with plain 502 and 503 responses without JSON, as the real one does.
+// The Fly Proxy (docs/facts/fly.md §7): it receives a request for an app, holds it while a machine starts, sends it to
+// the guest and streams the response back. It fails with plain 502 and 503 responses without JSON, as the real one
+// does.
 
 import type { Cloud } from '../apps/cloud.ts'
 import { ConnectionLost } from '../shared/connection-lost.ts'

@@ -1,4 +1,5 @@
-// The idle timeout of the Fly Proxy (docs/facts/fly.md §7.5): an exchange is cut when no byte moves in either direction for that long.
+// The idle timeout of the Fly Proxy (docs/facts/fly.md §7.5): an exchange is cut when no byte moves in either direction
+// for that long.
 
 import type { Runtime } from '../machines/runtime.ts'
 

@@ -1,4 +1,5 @@
-// Chooses the machine for a request to the Fly Proxy (docs/facts/fly.md §7). A held request is decided again on each attempt.
+// Chooses the machine for a request to the Fly Proxy (docs/facts/fly.md §7). A held request is decided again on each
+// attempt.
 
 import type { Cloud } from '../apps/cloud.ts'
 import { currentLease } from '../machines/leases.ts'
@@ -27,8 +28,8 @@ export function appNameOf(host: string, defaultApp: string | undefined): string 
 const PUBLIC_TYPES = ['v4', 'v6', 'shared_v4']
 
 /**
- * Whether the host name reaches the app: `.flycast` needs a private address, `.fly.dev` a public one (docs/facts/fly.md §7.1, §7.2).
- * Loopback names accept either.
+ * Whether the host name reaches the app: `.flycast` needs a private address, `.fly.dev` a public one
+ * (docs/facts/fly.md §7.1, §7.2). Loopback names accept either.
  */
 export function hasAddress(app: AppRecord, host: string): boolean {
   if (isFlycast(host)) return app.ips.some(({ type }) => type === 'private_v6')

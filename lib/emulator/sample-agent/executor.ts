@@ -10,7 +10,10 @@ import { aborted, pause } from '../shared/abort.ts'
 
 const CHUNK_PAUSE_MS = 50
 
-/** Throws the JSON-RPC error of `fail` before the executor runs, because the SDK turns errors of an executor into a failed task. */
+/**
+ * Throws the JSON-RPC error of `fail` before the executor runs, because the SDK turns errors of an executor into a
+ * failed task.
+ */
 export class SampleRequestHandler extends DefaultRequestHandler {
   readonly #work: Work
 
@@ -48,7 +51,8 @@ export class SampleRequestHandler extends DefaultRequestHandler {
  * - `exit N`: the program exits with that code and does not answer the message
  * - anything else: `Echo: <text>`
  *
- * The answer to a plain question is a Message and not a Task, so that `.result.parts[0].text` has it (docs/facts/a2a.md §1.5).
+ * The answer to a plain question is a Message and not a Task, so that `.result.parts[0].text` has it
+ * (docs/facts/a2a.md §1.5).
  */
 export function createExecutor(
   machine: GuestMachine,

@@ -121,8 +121,8 @@ function serveCard(card: AgentCard, { url }: Settings, version: string): Respons
 }
 
 /**
- * The replies as server-sent events. A disconnected caller ends only the stream: the SDK stores the progress of a task while its events
- * are read, so they are read to the end and the task stays readable (docs/facts/a2a.md §2.6).
+ * The replies as server-sent events. A disconnected caller ends only the stream: the SDK stores the progress of a task
+ * while its events are read, so they are read to the end and the task stays readable (docs/facts/a2a.md §2.6).
  */
 function eventStream(
   first: IteratorResult<object, void>,

@@ -8,7 +8,10 @@ const REGISTER_TRIES = 8
 const LONGEST_BACK_OFF_SECONDS = 30
 const CALL_TIMEOUT_MS = 10_000
 
-/** Read at every call, first from the file, so that a rotated token is used at the next heartbeat (docs/facts/molecule.md §0.4). */
+/**
+ * Read at every call, first from the file, so that a rotated token is used at the next heartbeat
+ * (docs/facts/molecule.md §0.4).
+ */
 function readToken(machine: GuestMachine, { configs }: Settings): string | undefined {
   return machine.readFile(`${configs}/.auth_token`)?.trim() || machine.env['MOLECULE_WORKSPACE_TOKEN']
 }
@@ -31,8 +34,8 @@ function postToPlatform(
 }
 
 /**
- * One registration (docs/facts/molecule.md §1.4). Failures are logged and not thrown. Returns whether another attempt may help: yes
- * after transport errors and 5xx, no after other refusals.
+ * One registration (docs/facts/molecule.md §1.4). Failures are logged and not thrown. Returns whether another attempt
+ * may help: yes after transport errors and 5xx, no after other refusals.
  */
 export async function register(
   machine: GuestMachine,
@@ -80,7 +83,10 @@ export async function registerLater(
   }
 }
 
-/** Sends a heartbeat at once and then every 30 s (`HEARTBEAT_SECONDS`). The status of the response is ignored (docs/facts/molecule.md §1.5). */
+/**
+ * Sends a heartbeat at once and then every 30 s (`HEARTBEAT_SECONDS`). The status of the response is ignored
+ * (docs/facts/molecule.md §1.5).
+ */
 export async function sendHeartbeats(
   machine: GuestMachine,
   settings: Settings,

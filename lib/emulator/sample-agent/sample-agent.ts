@@ -1,5 +1,6 @@
-// A small real A2A agent, built on the official SDK, which boots as Molecule's runtimes do. It is the guest of the tutorial and of the
-// tests. Code that works against it has handled the real boot order, both A2A versions and real streams.
+// A small real A2A agent, built on the official SDK, which boots as Molecule's runtimes do. It is the guest of the
+// tutorial and of the tests. Code that works against it has handled the real boot order, both A2A versions and real
+// streams.
 
 import type { Program } from '../guests/host.ts'
 import { createHttpHandler } from './http-handler.ts'
@@ -11,8 +12,9 @@ import { aborted } from '../shared/abort.ts'
  * Boots, registers, serves and sends heartbeats until the machine stops (exit code 0) or a message says `exit N`.
  * Exits with code 1 without `config.yaml` or `WORKSPACE_ID`, as the real runtime does (docs/facts/molecule.md §1.1).
  *
- * The first registration comes before the agent listens, because all runtimes do it in that order (docs/facts/molecule.md §1.3). If it
- * may succeed later, it is repeated while the agent listens: a platform that is down at boot must not keep its agents from answering.
+ * The first registration comes before the agent listens, because all runtimes do it in that order
+ * (docs/facts/molecule.md §1.3). If it may succeed later, it is repeated while the agent listens: a platform that is
+ * down at boot must not keep its agents from answering.
  */
 export const sampleAgent: Program = async (machine) => {
   const settings = readSettings(machine)

@@ -20,7 +20,10 @@ export type Settings = {
   version: string
   runtime: string
   port: number
-  /** The address that the agent registers. On Fly it cannot be reached from outside the machine (docs/facts/molecule.md §0.3). */
+  /**
+   * The address that the agent registers. On Fly it cannot be reached from outside the machine (docs/facts/molecule.md
+   * §0.3).
+   */
   url: string
   platform: string
   configs: string
@@ -53,8 +56,9 @@ export function readSettings(machine: GuestMachine): Settings | string {
 }
 
 /**
- * The subset of YAML that the platform writes: `key: value` and one level of nesting, as `a.b`. Lists and deeper levels are
- * ignored. Strings are JSON-quoted there, because a newline in a name once injected keys (docs/facts/molecule.md §1.2).
+ * The subset of YAML that the platform writes: `key: value` and one level of nesting, as `a.b`. Lists and deeper
+ * levels are ignored. Strings are JSON-quoted there, because a newline in a name once injected keys
+ * (docs/facts/molecule.md §1.2).
  */
 function parseFlatYaml(text: string): Map<string, string> {
   const values = new Map<string, string>()

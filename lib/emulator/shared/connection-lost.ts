@@ -1,9 +1,9 @@
-// The error for a connection that ends without an HTTP response. Inside the process it is a rejected promise, as `fetch` rejects
-// when a socket breaks. Behind a Node HTTP server it closes the socket with nothing written.
+// The error for a connection that ends without an HTTP response. Inside the process it is a rejected promise, as
+// `fetch` rejects when a socket breaks. Behind a Node HTTP server it closes the socket with nothing written.
 
 /**
- * `api.fetch` and `proxy` reject with this error when Fly would give no HTTP response: the reply was lost after the action was done, or
- * the host name has no DNS record. It is a TypeError because a network error of `fetch` is one.
+ * `api.fetch` and `proxy` reject with this error when Fly would give no HTTP response: the reply was lost after the
+ * action was done, or the host name has no DNS record. It is a TypeError because a network error of `fetch` is one.
  */
 export class ConnectionLost extends TypeError {
   override name = 'ConnectionLost'

@@ -1,5 +1,5 @@
-// Identifiers with the shapes of Fly's: ULIDs for versions, events and requests, 14 hex digits for machines, 6PN addresses, and
-// names of two words. Clients parse and compare them, so their shapes matter.
+// Identifiers with the shapes of Fly's: ULIDs for versions, events and requests, 14 hex digits for machines, 6PN
+// addresses, and names of two words. Clients parse and compare them, so their shapes matter.
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const ADJECTIVES = [

@@ -1,5 +1,5 @@
-// Tokens in the format of Fly's: `fm2_` and a base64 macaroon. flyctl and fly-go decode such a token and drop one that they cannot
-// decode, so a random text does not do. It is not signed: the emulator knows its tokens by their text.
+// Tokens in the format of Fly's: `fm2_` and a base64 macaroon. flyctl and fly-go decode such a token and drop one that
+// they cannot decode, so a random text does not do. It is not signed: the emulator knows its tokens by their text.
 
 const LOCATION = 'https://api.fly.io/v1'
 

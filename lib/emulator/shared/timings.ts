@@ -1,5 +1,5 @@
-// The durations of the emulated Fly, in milliseconds. They are shorter than the real ones, so that trials are quick. Tests make them
-// shorter still.
+// The durations of the emulated Fly, in milliseconds. They are shorter than the real ones, so that trials are quick.
+// Tests make them shorter still.
 
 export type Timings = {
   /** The time that a create call takes to find a host. Real: 1–2.5 s. */
@@ -21,8 +21,8 @@ export type Timings = {
   /** The idle time after which `autostop` applies. Real: the proxy checks every few minutes. */
   autostopMs: number
   /**
-   * How long the Fly Proxy holds a request that no machine can take: there is no candidate, or it boots, its port is closed, or it
-   * is full. Real: 7.5 to 8 s without a candidate.
+   * How long the Fly Proxy holds a request that no machine can take: there is no candidate, or it boots, its port is
+   * closed, or it is full. Real: 7.5 to 8 s without a candidate.
    */
   proxyTimeoutMs: number
 }

@@ -1,5 +1,5 @@
-// Writes records to the store in the background, and lets the API wait until its change is stored. Several changes of one record in
-// quick succession become one write.
+// Writes records to the store in the background, and lets the API wait until its change is stored. Several changes of
+// one record in quick succession become one write.
 
 import type { AppRecord, MachineRecord } from './records.ts'
 import type { EmulatorStore } from './memory-store.ts'

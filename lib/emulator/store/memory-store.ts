@@ -1,5 +1,5 @@
-// The interface of a store, which saves and lists records so that they survive the process, and a store in memory. The journal decides
-// when to write.
+// The interface of a store, which saves and lists records so that they survive the process, and a store in memory. The
+// journal decides when to write.
 
 import type { AppRecord, MachineRecord } from './records.ts'
 
@@ -12,7 +12,10 @@ export type EmulatorStore = {
   removeMachine: (id: string) => Promise<void>
 }
 
-/** Keeps records as long as the store object exists. Two emulators with the same store, one after the other, are a restart. */
+/**
+ * Keeps records as long as the store object exists. Two emulators with the same store, one after the other, are a
+ * restart.
+ */
 export function createMemoryStore(): EmulatorStore {
   const apps = new Map<string, AppRecord>()
   const machines = new Map<string, MachineRecord>()

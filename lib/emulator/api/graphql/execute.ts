@@ -1,4 +1,5 @@
-// Answers a parsed GraphQL operation from plain objects: each selected field is looked up by name and put under its alias.
+// Answers a parsed GraphQL operation from plain objects: each selected field is looked up by name and put under its
+// alias.
 
 import type { Selection, Value } from './parse-query.ts'
 

@@ -1,5 +1,5 @@
-// Reads the text of a GraphQL request into the fields it selects. It covers what clients of Fly send: one operation, variables,
-// aliases, arguments and fragments. It knows no schema.
+// Reads the text of a GraphQL request into the fields it selects. It covers what clients of Fly send: one operation,
+// variables, aliases, arguments and fragments. It knows no schema.
 
 export type Value = string | number | boolean | null | Value[] | { [name: string]: Value }
 

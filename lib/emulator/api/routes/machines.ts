@@ -1,4 +1,5 @@
-// List, create, get, update and delete machines, and read their events, versions and processes (docs/facts/fly.md §2.2, §2.5).
+// List, create, get, update and delete machines, and read their events, versions and processes (docs/facts/fly.md §2.2,
+// §2.5).
 
 import type { Call, Route } from '../route.ts'
 import { createMachine, updateMachine } from '../create-machine.ts'

@@ -1,4 +1,5 @@
-// `…/machines/{id}/metadata` (docs/facts/fly.md §2.6): changes the metadata without a new version and without a restart.
+// `…/machines/{id}/metadata` (docs/facts/fly.md §2.6): changes the metadata without a new version and without a
+// restart.
 
 import { z } from 'zod'
 import { MACHINE } from './machines.ts'

@@ -1,5 +1,5 @@
-// The part of `https://api.fly.io/api/v1` that flyctl asks for organizations, releases and builds. flyctl calls it UIEX and sends
-// it to `FLY_UIEX_BASE_URL`. Shapes are those that flyctl's `internal/uiex` decodes.
+// The part of `https://api.fly.io/api/v1` that flyctl asks for organizations, releases and builds. flyctl calls it UIEX
+// and sends it to `FLY_UIEX_BASE_URL`. Shapes are those that flyctl's `internal/uiex` decodes.
 
 import { z } from 'zod'
 import type { Cloud } from '../../apps/cloud.ts'
