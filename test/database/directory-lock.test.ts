@@ -1,4 +1,4 @@
-// The embedded database's directory belongs to one process at a time, however that process fares.
+// The directory of the embedded database belongs to one process at a time, in any state of that process.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,20 +8,20 @@ import { DirectoryInUse, lockDirectory } from '../../drizzle/drivers/directory-l
 
 const MODULE = new URL('../../drizzle/drivers/directory-lock.ts', import.meta.url).href
 
-let place: string
+let root: string
 let directory: string
 let owners: ReturnType<typeof spawn>[]
 beforeEach(() => {
-  place = mkdtempSync(join(tmpdir(), 'workspaces-lock-'))
-  directory = join(place, 'data/postgres')
+  root = mkdtempSync(join(tmpdir(), 'workspaces-lock-'))
+  directory = join(root, 'data/postgres')
   owners = []
 })
 afterEach(() => {
   for (const owner of owners) owner.kill('SIGKILL')
-  rmSync(place, { recursive: true, force: true })
+  rmSync(root, { recursive: true, force: true })
 })
 
-/** A process that takes the lock, tells how that went, and does what it is told to then. */
+/** Starts a process that takes the lock, prints the result, and then runs `then`. */
 async function start(then = 'setInterval(() => {}, 1000)') {
   const script = `const { lockDirectory } = await import(${JSON.stringify(MODULE)})
     await lockDirectory(${JSON.stringify(directory)}).then(() => console.log('taken'), (error) => { console.log(error.message); process.exit() })
@@ -30,7 +30,7 @@ async function start(then = 'setInterval(() => {}, 1000)') {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   owners.push(child)
-  const said = await new Promise<string>((resolve) =>
+  const line = await new Promise<string>((resolve) =>
     child.stdout.once('data', (text) => resolve(String(text))),
   )
   const end = async (signal: NodeJS.Signals) => {
@@ -38,13 +38,13 @@ async function start(then = 'setInterval(() => {}, 1000)') {
     child.kill(signal)
     await exited
   }
-  return { said: said.trim(), pid: child.pid, end }
+  return { printed: line.trim(), pid: child.pid, end }
 }
 
 test('a second process learns who holds the directory, and a kill -9 leaves no lock', async () => {
   const owner = await start()
-  expect(owner.said).toBe('taken')
-  expect((await start()).said).toBe(
+  expect(owner.printed).toBe('taken')
+  expect((await start()).printed).toBe(
     `${directory} is open in process ${owner.pid}: stop it, or set DATA_DIR to another directory`,
   )
   await owner.end('SIGKILL')
@@ -56,7 +56,7 @@ test('a second process learns who holds the directory, and a kill -9 leaves no l
 test.each([
   ['too busy to answer', 'console.log("busy"); for (;;);'],
   ['stopped', 'process.kill(process.pid, "SIGSTOP")'],
-])('an owner that is %s has it still', async (_, then) => {
+])('an owner that is %s keeps the directory', async (_, then) => {
   await start(then)
   await expect(lockDirectory(directory)).rejects.toThrow(
     /is open in another process: stop it, or set DATA_DIR/,

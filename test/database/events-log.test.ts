@@ -1,4 +1,5 @@
-// The ordered log under real concurrency: writers that commit in another order than they were numbered in.
+// The ordered log with concurrent writers, which commit in another order than their events are numbered.
+import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OpenDatabase } from '../../drizzle/database.ts'
@@ -15,8 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.close())
 
-const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
-const read = (after: number, limit = 100, sleep: (ms: number) => Promise<void> = pause) =>
+const read = (after: number, limit = 100, sleep: (ms: number) => Promise<void> = delay) =>
   readEvents({ db: database.db, sleep }, { after, limit })
 
 const INSERT = `insert into events (type, payload, at) values ('removed', '{}', now()) returning seq`
@@ -31,17 +31,17 @@ async function withClient<Result>(use: (client: Client) => Promise<Result>): Pro
   }
 }
 
-/** Writes events that are committed, or given up, some time after they got their numbers. */
+/** Writes events that are committed, or rolled back, some time after they got their numbers. */
 const write = (count: number, lag: () => number) =>
   withClient(async (client) => {
     const committed: number[] = []
     for (let n = 0; n < count; n++) {
       await client.query('begin')
       const { rows } = await client.query<{ seq: string }>(INSERT)
-      await pause(lag())
-      const gaveUp = n % 7 === 3
-      await client.query(gaveUp ? 'rollback' : 'commit')
-      if (!gaveUp) committed.push(Number(rows[0]?.seq))
+      await delay(lag())
+      const rolledBack = n % 7 === 3
+      await client.query(rolledBack ? 'rollback' : 'commit')
+      if (!rolledBack) committed.push(Number(rows[0]?.seq))
     }
     return committed
   })
@@ -71,7 +71,7 @@ test('an event waits for a lower number whose writer has not committed', async (
     await slow.query('begin')
     await slow.query(INSERT)
     const [after] = await write(1, () => 0)
-    // Nobody can know whether the lower number will be used, so nothing is told, however long one waits.
+    // The lower number may still be used, so no event is returned, however long the reader waits.
     expect(await read(start, 100, () => Promise.resolve())).toEqual({ events: [], next: start })
     const waiting = read(start)
     await slow.query('commit')
@@ -80,8 +80,8 @@ test('an event waits for a lower number whose writer has not committed', async (
 })
 
 test('a writer that never commits is checked eight times, and the result is unknown', async () => {
-  const looks: string[] = []
-  const watched = connectPostgres(url, { watch: ({ text }) => void looks.push(text) })
+  const statements: string[] = []
+  const watched = connectPostgres(url, { watch: ({ text }) => void statements.push(text) })
   let waited = 0
   const sleep = (ms: number) => Promise.resolve(void (waited += ms))
   const seq = await withClient(async (client) => {
@@ -93,8 +93,8 @@ test('a writer that never commits is checked eight times, and the result is unkn
   })
   await watched.close()
   expect(seq).toBeUndefined()
-  expect(looks).toHaveLength(8)
-  // Longer than any statement takes, and within what a request may.
+  expect(statements).toHaveLength(8)
+  // Longer than any statement takes, and shorter than the limit of a request.
   expect(waited).toBeGreaterThan(2_000)
   expect(waited).toBeLessThan(5_000)
 })

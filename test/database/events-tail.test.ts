@@ -1,5 +1,6 @@
-// Listeners of two replicas under real concurrency: writers that commit in another order than they were numbered in, readers
-// that come, go and fall behind.
+// Listeners at two replicas with concurrent writers: listeners connect, disconnect and fall behind, and writers commit in
+// another order than their events are numbered.
+import { setTimeout as delay } from 'node:timers/promises'
 import { gt, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OpenDatabase } from '../../drizzle/database.ts'
@@ -26,13 +27,12 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all(databases.map((database) => database.close())))
 
-const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 const replica = (at: number): Services => replicas[at % replicas.length] as Services
 
-/** Writes events, and those in between that are never seen because their writer gives up. */
+/** Writes events. Some statements fail after they got a number. */
 async function write(services: Services, count: number): Promise<void> {
   for (let n = 0; n < count; n++) {
-    // Numbered first, committed some time later.
+    // The number is assigned first, the commit follows later.
     const written = services.db.execute(
       sql`with made as (insert into events (type, payload, at) values ('removed', '{}', now()) returning seq)
           select seq, pg_sleep(${(n % 5) / 500}), 1 / (seq % 9) from made`,
@@ -50,41 +50,47 @@ const all = async ({ db }: Services, after: number) => {
   return rows.map(({ seq }) => seq)
 }
 
-/** Hears at most `most` events, each time a few, until there are no more. */
-async function hear(services: Services, after: number, most: number, signal: AbortSignal): Promise<number[]> {
-  const heard: number[] = []
+/** Receives pages until there are at least `most` events or the signal aborts. */
+async function receive(
+  services: Services,
+  after: number,
+  most: number,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const received: number[] = []
   for await (const page of followEvents(services, { after }, signal)) {
-    heard.push(...page.events.map(({ seq }) => seq))
-    if (heard.length >= most || signal.aborted) break
+    received.push(...page.events.map(({ seq }) => seq))
+    if (received.length >= most || signal.aborted) break
   }
-  return heard
+  return received
 }
 
 test('a listener that reconnects to another replica receives every event once, in order', async () => {
   const left = new AbortController()
   const readers = Array.from({ length: 12 }, async (_, reader) => {
-    const heard: number[] = []
+    const received: number[] = []
     for (let turn = reader; !left.signal.aborted; turn++) {
-      const part = await hear(replica(turn), heard.at(-1) ?? 0, 1 + ((reader * 7) % 23), left.signal)
-      heard.push(...part)
+      const part = await receive(replica(turn), received.at(-1) ?? 0, 1 + ((reader * 7) % 23), left.signal)
+      received.push(...part)
     }
-    return heard
+    return received
   })
   await Promise.all(Array.from({ length: 10 }, (_, writer) => write(replica(writer), 40)))
   const written = await all(replica(0), 0)
   expect(written.length).toBeGreaterThan(300)
-  await pause(1_000)
+  await delay(1_000)
   left.abort()
-  // Wakes those who wait.
+  // Wakes the waiting listeners.
   await write(replica(0), 1)
-  for (const heard of await Promise.all(readers)) expect(heard.slice(0, written.length)).toEqual(written)
+  for (const received of await Promise.all(readers))
+    expect(received.slice(0, written.length)).toEqual(written)
 })
 
 test('a slow listener falls behind the memory of the tail and still misses nothing', async () => {
   const services = replica(0)
   const start = (await all(services, 0)).at(-1) ?? 0
   const slow = followEvents(services, { after: start }, new AbortController().signal)
-  const quick = hear(services, start, 6_001, new AbortController().signal)
+  const quick = receive(services, start, 6_001, new AbortController().signal)
   await write(services, 1)
   const first = await slow.next()
   for (let n = 0; n < 6; n++) {
@@ -94,13 +100,13 @@ test('a slow listener falls behind the memory of the tail and still misses nothi
   }
   const written = await all(services, start)
   await expect.poll(() => services.eventTail?.after(start), SOON).toBeUndefined()
-  const heard = first.value?.events.map(({ seq }) => seq) ?? []
-  while (heard.length < written.length) {
+  const received = first.value?.events.map(({ seq }) => seq) ?? []
+  while (received.length < written.length) {
     const page = await slow.next()
     expect(page.value?.events.length).toBeLessThanOrEqual(200)
-    heard.push(...(page.value?.events.map(({ seq }) => seq) ?? []))
+    received.push(...(page.value?.events.map(({ seq }) => seq) ?? []))
   }
-  expect(heard).toEqual(written)
+  expect(received).toEqual(written)
   expect((await quick).slice(0, written.length)).toEqual(written)
   await slow.return(undefined)
 })
@@ -115,15 +121,15 @@ test('the log is not read while there are no listeners', async () => {
     },
   })
   const services = replicaOf({ ...database, db: counted })
-  await pause(500)
+  await delay(500)
   expect(statements).toBe(0)
   const after = (await all(replica(0), 0)).at(-1) ?? 0
-  const listening = hear(services, after, 1, new AbortController().signal)
+  const listening = receive(services, after, 1, new AbortController().signal)
   await expect.poll(() => statements, SOON).toBeGreaterThan(3)
   await write(replica(0), 1)
   await listening
   const before = statements
-  await pause(600)
+  await delay(600)
   expect(statements - before).toBeLessThanOrEqual(2)
   await database.close()
 })

@@ -1,5 +1,5 @@
-// Databases of every earlier version reach today's schema with what is in them, schema.ts is what the migrations make, and a
-// program of before goes on working with what they make.
+// Databases of every earlier version are migrated to the current schema without loss, the schema equals the migrations, and
+// migrations are compatible with the previous version of the program.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ async function open(url: string): Promise<Client> {
   return client
 }
 
-/** A database as the version left it that had this many migrations. */
+/** A database of the version with this many migrations. */
 async function databaseAt(count: number): Promise<{ url: string; client: Client }> {
   const url = await createEmptyDatabase()
   const client = await open(url)
@@ -46,7 +46,7 @@ async function databaseAt(count: number): Promise<{ url: string; client: Client 
   return { url, client }
 }
 
-/** Everything that a table is made of, in an order that does not depend on how it came about. */
+/** Every part of the schema, in an order that does not depend on its history. */
 async function catalogueOf(client: Client): Promise<unknown> {
   const lines = async (query: string) =>
     (await client.query<{ line: string }>(`${query} order by 1`)).rows.map(({ line }) => line)
@@ -70,7 +70,7 @@ async function catalogueOf(client: Client): Promise<unknown> {
 
 type Column = { table: string; name: string; type: string; label: string | null }
 
-/** Two rows in each table, with something in each column that has no default; one fits wherever it refers to. */
+/** Inserts two rows into each table, with a value in each column that has no default and valid references. */
 async function fill(client: Client): Promise<void> {
   const { rows } =
     await client.query<Column>(`select c.table_name as "table", c.column_name as name, c.data_type as type,
@@ -78,7 +78,7 @@ async function fill(client: Client): Promise<void> {
     from information_schema.columns c where c.table_schema = 'public' and c.column_default is null and c.is_identity = 'NO'`)
   const tables = Map.groupBy(rows, ({ table }) => table)
   for (const row of [1, 2]) {
-    // Whoever is referred to comes first; which that is shows by trying.
+    // Referenced tables come first. The order is found by retries.
     for (let left = [...tables], tries = 0; left.length > 0 && tries < 10; tries++) {
       const failed: typeof left = []
       for (const entry of left) {
@@ -125,7 +125,7 @@ beforeAll(async () => {
 
 describe('db:migrate', () => {
   test.each(NAMES.map((name, at) => [name, at + 1] as const))(
-    'from %s on, with rows, reaches the schema of now and loses none',
+    'db:migrate from %s reaches the current schema and keeps every row',
     async (_, count) => {
       const { client, url } = await databaseAt(count)
       await fill(client)
@@ -152,14 +152,14 @@ describe('db:migrate', () => {
   test('a migration that fails midway changes nothing and says why', async () => {
     const { client, url } = await databaseAt(1)
     const before = await catalogueOf(client)
-    // The last of them cannot be noted.
+    // The row of the last migration cannot be inserted.
     const newest = Math.max(...journal.entries.map(({ when }) => when))
     await client.query(
-      `alter table drizzle.__drizzle_migrations add constraint full_up check (created_at < ${newest})`,
+      `alter table drizzle.__drizzle_migrations add constraint no_more_migrations check (created_at < ${newest})`,
     )
     const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: url })
     expect(await exited).toMatchObject({ code: 1 })
-    expect(printed.stderr).toMatch(/^Nothing was migrated: .*full_up.*\n$/)
+    expect(printed.stderr).toMatch(/^Nothing was migrated: .*no_more_migrations.*\n$/)
     expect(await catalogueOf(client)).toEqual(before)
   })
 
@@ -173,7 +173,7 @@ describe('db:migrate', () => {
     expect(await run()).toBe(`applied ${NAMES.at(-1)}\nThe schema is up to date.\n`)
     const newer = Math.max(...journal.entries.map(({ when }) => when)) + 1
     await client.query('insert into drizzle.__drizzle_migrations (hash, created_at) values ($1, $2)', [
-      'of tomorrow',
+      'a-newer-migration',
       newer,
     ])
     expect(await run()).toMatch(/^The schema is from a newer version and was not changed/)
@@ -189,9 +189,9 @@ test('the schema and the migrations describe the same tables', async () => {
   expect(await generateMigration(snapshot, generateDrizzleJson({ ...schema }, snapshot.id))).toEqual([])
 })
 
-// While a new version is rolled out, and after it was taken back, programs of before run on the schema of after.
+// During a deploy, and after it was rolled back, the previous version of the program runs on the new schema.
 test('migrations only add', () => {
-  const ADDING = [
+  const ADDITIONS = [
     /^create (type|table|(unique )?index)/i,
     /^insert into/i,
     /^alter table \S+ add column (?!.*not null)/i,
@@ -208,5 +208,5 @@ test('migrations only add', () => {
       .map((text) => `${name}: ${text}`),
   )
   const statementOf = (line: string) => line.replace(/^\w+: /, '')
-  expect(statements.filter((line) => !ADDING.some((form) => form.test(statementOf(line))))).toEqual([])
+  expect(statements.filter((line) => !ADDITIONS.some((form) => form.test(statementOf(line))))).toEqual([])
 })

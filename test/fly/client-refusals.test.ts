@@ -25,7 +25,7 @@ describe('an error body', () => {
     ['"words"', { text: '"words"' }],
     ['null', { text: 'null' }],
     ['', { text: '' }],
-  ])('%j is understood', (body, refusal) => {
+  ])('the error body %j is parsed', (body, refusal) => {
     expect(readRefusal(409, body)).toEqual({ status: 409, ...refusal })
   })
 })
@@ -56,7 +56,7 @@ describe('capacity', () => {
     [422, 'anything', 'unknown', undefined],
     [503, 'no capacity', undefined, undefined],
     [200, 'no capacity', undefined, undefined],
-  ])('of %d %j (%s) is %s', (status, text, label, scope) => {
+  ])('the answer %d %j (%s) has the capacity scope %s', (status, text, label, scope) => {
     expect(capacityScope({ status, text, ...(label !== undefined && { label }) })).toBe(scope)
   })
 })
@@ -98,7 +98,7 @@ describe('a refusal', () => {
     ['get_machine', 500, 'machine not found', 'platform'],
     ['get_machine', 302, '', 'malformed_answer'],
     ['get_machine', 418, '', 'invalid_request'],
-  ])('of %s with %d %j is %s', (action, status, text, code, label) => {
+  ])('a refusal of %s with %d %j has the code %s', (action, status, text, code, label) => {
     expect(classify(action, { status, text, ...(label !== undefined && { label }) })).toBe(code)
   })
 
@@ -114,7 +114,7 @@ describe('a refusal', () => {
     ['failed_precondition: machine still active, refusing to start', true],
     ['machine still attempting to start', true],
     ["unable to start machine from current state: 'created'", false],
-  ])('about the state, %j, may pass by itself: %s', (text, passes) => {
+  ])('the state error %j may disappear without action: %s', (text, passes) => {
     expect(isRetryable('wrong_state', text)).toBe(passes)
   })
 })
@@ -128,7 +128,7 @@ describe('Retry-After', () => {
     ['Thu, 01 Jan 2026 00:00:07 GMT', 7000],
     ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
     ['soon', undefined],
-  ])('%j is %s ms', (header, ms) => {
+  ])('Retry-After: %j is %s ms', (header, ms) => {
     expect(retryAfterMs(header, now)).toBe(ms)
   })
 })

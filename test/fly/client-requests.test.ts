@@ -173,7 +173,7 @@ describe('each verb makes its request', () => {
     ['currentToken', (fly) => fly.currentToken(), 'GET /v1/tokens/current', undefined, json({ tokens: [] })],
     ['listRegions', (fly) => fly.listRegions(), 'GET /v1/platform/regions', undefined, json({ regions: [] })],
   ]
-  it.each(rows)('%s', async (_, call, request, body, reply) => {
+  it.each(rows)('%s sends the documented request', async (_, call, request, body, reply) => {
     const { fly, sent } = scriptedClient([reply])
     await call(fly)
     expect(sent.map(({ method, url }) => `${method} ${url}`)).toEqual([

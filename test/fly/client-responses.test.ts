@@ -14,7 +14,7 @@ describe('answers', () => {
     ['a numeric id', '{"id":1,"state":"started"}'],
     ['HTML', '<html></html>'],
     ['nothing', ''],
-  ])('to create that hold %s are an error after which the machine may exist', async (_, body) => {
+  ])('a create that is answered with %s fails, and the machine may exist', async (_, body) => {
     const { fly, sent } = scriptedClient([new Response(body)])
     const error = await failureOf(fly.createMachine('a', {}))
     expect(error).toMatchObject({ code: 'malformed_answer', status: 200, applied: 'unknown' })
@@ -44,7 +44,7 @@ describe('answers', () => {
     { Regions: [{ Code: 'fra', GatewayAvailable: true }], Nearest: 'fra' },
     { Regions: [{ code: 'fra', gateway_available: true }], Nearest: 'fra' },
     { regions: [{ code: 'fra', gateway_available: true }], nearest: 'fra' },
-  ])('about regions are read in any spelling: %j', async (body) => {
+  ])('regions are read in any spelling: %j', async (body) => {
     const { fly } = scriptedClient([json(body)])
     expect(await fly.listRegions()).toEqual({
       regions: [{ code: 'fra', gateway_available: true }],
@@ -122,7 +122,7 @@ describe('waiting', () => {
   })
 
   it.each([0, 61, 1.5, -1, Number.NaN])(
-    'for %d seconds is a mistake, not something to correct',
+    'waiting for %d seconds is refused and not corrected',
     async (timeoutSeconds) => {
       const { fly, sent } = scriptedClient([])
       await expect(fly.waitForMachine('a', 'm', { states: ['started'], timeoutSeconds })).rejects.toThrow(
@@ -171,19 +171,19 @@ describe('creating an app', () => {
   it.each([
     ['in another organisation', json({ ...ours, organization: { slug: 'x' } })],
     ['that we may not see', refusal(403)],
-  ])('fails for a name that is taken %s', async (_, look) => {
+  ])('creating an app fails if the name is taken by an app %s', async (_, look) => {
     const { fly } = scriptedClient([taken(), look])
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'app_name_taken', status: 422 })
   })
 
-  it('creating an app looks after a lost answer and reports the doubt if it finds nothing', async () => {
+  it('creating an app searches after a lost answer and reports an unknown effect if it finds nothing', async () => {
     const lost = () => new Error('socket hang up')
     const { fly } = scriptedClient([lost(), lost(), lost(), json(ours), lost(), lost(), lost(), refusal(404)])
     expect(await fly.createApp(input)).toMatchObject({ created: false })
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'network', applied: 'unknown' })
   })
 
-  it('creating an app does not look after a refusal', async () => {
+  it('creating an app does not search after a refusal', async () => {
     const { fly, sent } = scriptedClient([refusal(422, 'Validation failed: Name is too long')])
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'invalid_request', applied: 'no' })
     expect(sent).toHaveLength(1)

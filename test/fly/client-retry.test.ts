@@ -30,31 +30,31 @@ const delayOf = (
   more: { attempt?: number; elapsedMs?: number; random?: number } = {},
 ) => retryDelay({ action, failure, attempt: 1, elapsedMs: 0, retryWithinMs: 30_000, random: 0.5, ...more })
 
-const everything = ['408', '429', '500', '502', '503', '504', 'network', 'timeout']
-const power = ['429', '502', '503', 'network']
+const EVERY_FAILURE = ['408', '429', '500', '502', '503', '504', 'network', 'timeout']
+const POWER_ACTIONS = ['429', '502', '503', 'network']
 const table: Record<FlyAction, string[]> = {
-  get_machine: everything,
-  list_machines: everything,
-  destroy_machine: everything,
-  list_events: everything,
-  get_metadata: everything,
-  set_metadata: everything,
-  patch_metadata: everything,
-  delete_metadata: everything,
-  get_lease: everything,
-  release_lease: everything,
-  get_app: everything,
-  create_app: everything,
-  list_ips: everything,
-  update_secrets: everything,
-  list_secrets: everything,
-  current_token: everything,
-  list_regions: everything,
+  get_machine: EVERY_FAILURE,
+  list_machines: EVERY_FAILURE,
+  destroy_machine: EVERY_FAILURE,
+  list_events: EVERY_FAILURE,
+  get_metadata: EVERY_FAILURE,
+  set_metadata: EVERY_FAILURE,
+  patch_metadata: EVERY_FAILURE,
+  delete_metadata: EVERY_FAILURE,
+  get_lease: EVERY_FAILURE,
+  release_lease: EVERY_FAILURE,
+  get_app: EVERY_FAILURE,
+  create_app: EVERY_FAILURE,
+  list_ips: EVERY_FAILURE,
+  update_secrets: EVERY_FAILURE,
+  list_secrets: EVERY_FAILURE,
+  current_token: EVERY_FAILURE,
+  list_regions: EVERY_FAILURE,
   wait_machine: ['429', '500', '502', '503', '504', 'network'],
-  start_machine: power,
-  stop_machine: power,
-  suspend_machine: power,
-  restart_machine: power,
+  start_machine: POWER_ACTIONS,
+  stop_machine: POWER_ACTIONS,
+  suspend_machine: POWER_ACTIONS,
+  restart_machine: POWER_ACTIONS,
   create_machine: ['429'],
   update_machine: ['429'],
   acquire_lease: ['429'],
@@ -76,7 +76,7 @@ describe('the retry policy', () => {
     ['429', failures[429], [500, 1000, 2000, undefined]],
     ['503', failures[503], [125, 250, undefined, undefined]],
     ['network', failures.network, [125, 250, undefined, undefined]],
-  ])('backs off after %s and then gives up', (_, failure, delays) => {
+  ])('the retry policy pauses longer after each %s and then gives up', (_, failure, delays) => {
     expect([1, 2, 3, 4].map((attempt) => delayOf('get_machine', failure, { attempt }))).toEqual(delays)
   })
 

@@ -20,20 +20,23 @@ describe('the Authorization header', () => {
     ['oauth,fm2_a,fm1r_b', 'FlyV1 fm2_a,fm1r_b'],
     ['fm2x', 'Bearer fm2x'],
     ['bearerish', 'Bearer bearerish'],
-  ])('for %j is %j', (pasted, header) => {
+  ])('the Authorization header for the token %j is %j', (pasted, header) => {
     expect(authorizationHeader(pasted)).toBe(header)
   })
 
   it.each(['', '  ', 'Bearer', 'Bearer ', 'FlyV1 Bearer ', ',', ' , FlyV1 ,'])(
-    'is refused for %j',
+    'the token %j is refused',
     (pasted) => {
       expect(() => authorizationHeader(pasted)).toThrow('empty')
     },
   )
 
-  it.each(['abc def', 'abc\ndef', 'abcé', 'ab\u0000c'])('is refused for %j without quoting it', (pasted) => {
-    expect(() => authorizationHeader(pasted)).toThrow(/^(?!.*abc).*a header cannot contain/)
-  })
+  it.each(['abc def', 'abc\ndef', 'abcé', 'ab\u0000c'])(
+    'the token %j is refused without being quoted',
+    (pasted) => {
+      expect(() => authorizationHeader(pasted)).toThrow(/^(?!.*abc).*a header cannot contain/)
+    },
+  )
 
   it('the Authorization header carries each macaroon once and in order', () => {
     const macaroon = fc

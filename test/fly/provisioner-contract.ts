@@ -1,5 +1,5 @@
-// What every backend must satisfy, whatever it runs machines on. A backend's own test hands in how to make one; nothing
-// here knows Fly.
+// The contract of every provisioner. The test of a provisioner passes a function that creates one; nothing here depends on
+// Fly.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Observed, ProvisionError, type Provisioner } from '../../lib/provisioner/provisioner.ts'
 import { machineSpec, type MachineSpec } from '../../lib/machines/machine-spec.ts'
@@ -8,15 +8,15 @@ export type ContractSubject = {
   provisioner: Provisioner
   /** An image that boots and answers on the agent's port. */
   image: string
-  /** An image that nobody has. */
+  /** An image that does not exist. */
   missingImage: string
-  /** Makes the next launch be carried out and its answer be lost. */
+  /** Loses the answer of the next launch, which is carried out. */
   loseNextLaunch(): void
-  /** Makes the backend answer nothing but errors, until the returned function is called. */
+  /** Makes every answer an error until the returned function is called. */
   breakDown(): () => void
-  /** The variables that a workspace's agent was booted with last. */
+  /** The environment of the last boot of a workspace's agent. */
   environmentOf(workspaceId: string): Record<string, string>
-  /** Everything that is shown to somebody who may list machines. */
+  /** Everything that the backend shows in a list of machines. */
   listing(): Promise<string>
   close(): Promise<void>
 }
@@ -25,7 +25,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
   describe(`${name} as a provisioner`, () => {
     let subject: ContractSubject
     let backend: Provisioner
-    const plane = crypto.randomUUID()
+    const controlPlane = crypto.randomUUID()
     const refOf = (machineId: string) => ({ app: backend.apps[0], machineId })
     beforeAll(async () => {
       subject = await open()
@@ -58,14 +58,14 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         },
         image: over.image ?? subject.image,
         launchId: crypto.randomUUID(),
-        controlPlane: plane,
+        controlPlane,
         secrets: over.secrets ?? {},
         token: 'the-token-of-the-agent',
         inboundSecret: 'the-inbound-secret',
         platformUrl: 'http://platform.test',
       })
 
-    async function settled(spec: MachineSpec, machineId: string | null): Promise<Observed> {
+    async function observeAtRest(spec: MachineSpec, machineId: string | null): Promise<Observed> {
       for (let tries = 0; tries < 100; tries++) {
         const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], machineId)
         if (observed.presence !== 'present' || observed.machine.phase !== 'busy') return observed
@@ -78,7 +78,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       const spec = specOf()
       const machine = await backend.launch(backend.apps[0], spec)
       expect(machine).toMatchObject({ labels: spec.labels, region: spec.region })
-      expect(await settled(spec, machine.id)).toMatchObject({
+      expect(await observeAtRest(spec, machine.id)).toMatchObject({
         presence: 'present',
         machine: { phase: 'started', id: machine.id },
       })
@@ -99,15 +99,15 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       const spec = specOf()
       subject.loseNextLaunch()
       await expect(backend.launch(backend.apps[0], spec)).rejects.toMatchObject({ applied: 'unknown' })
-      const found = await settled(spec, null)
+      const found = await observeAtRest(spec, null)
       expect(found).toMatchObject({ presence: 'present', machine: { labels: spec.labels } })
     })
 
     test('a machine of the same name of another control plane is not adopted', async () => {
       const spec = specOf()
       await backend.launch(backend.apps[0], spec)
-      const rival = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
-      await expect(backend.launch(backend.apps[0], rival)).rejects.toMatchObject({
+      const foreign = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
+      await expect(backend.launch(backend.apps[0], foreign)).rejects.toMatchObject({
         problem: { code: 'name_taken', retryable: false },
       })
     })
@@ -115,11 +115,11 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('an update in place runs the machine with the new specification', async () => {
       const spec = specOf()
       const machine = await backend.launch(backend.apps[0], spec)
-      await settled(spec, machine.id)
+      await observeAtRest(spec, machine.id)
       const newer = specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
       const updated = await backend.update(refOf(machine.id), newer)
       expect(updated.id).toBe(machine.id)
-      expect(await settled(newer, machine.id)).toMatchObject({
+      expect(await observeAtRest(newer, machine.id)).toMatchObject({
         machine: { phase: 'started', labels: { generation: 2 } },
       })
     })
@@ -128,14 +128,14 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       const one = specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
       const two = specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
       const first = await backend.launch(backend.apps[0], one)
-      await settled(one, first.id)
+      await observeAtRest(one, first.id)
       const second = await backend.launch(backend.apps[0], two)
-      await settled(two, second.id)
-      // What the second was given must not have replaced what the first boots with.
+      await observeAtRest(two, second.id)
+      // The secrets of the second machine must not replace those of the first at its next boot.
       await backend.stop(refOf(first.id))
-      await settled(one, first.id)
+      await observeAtRest(one, first.id)
       await backend.start(refOf(first.id))
-      expect(await settled(one, first.id)).toMatchObject({ machine: { phase: 'started' } })
+      expect(await observeAtRest(one, first.id)).toMatchObject({ machine: { phase: 'started' } })
       expect(subject.environmentOf(one.labels.workspaceId)).toMatchObject(one.secrets)
       expect(subject.environmentOf(one.labels.workspaceId)).not.toHaveProperty('TWO')
       expect(subject.environmentOf(two.labels.workspaceId)).toMatchObject(two.secrets)
@@ -153,36 +153,36 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('an update delivers the changed value of a secret', async () => {
       const spec = specOf({ secrets: { KEY: 'old' } })
       const { id } = await backend.launch(backend.apps[0], spec)
-      await settled(spec, id)
+      await observeAtRest(spec, id)
       const { workspaceId } = spec.labels
       const newer = specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
       expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
       await backend.update(refOf(id), newer)
-      await settled(newer, id)
+      await observeAtRest(newer, id)
       expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
     })
 
     test('a machine stops and starts', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
-      await settled(spec, id)
+      await observeAtRest(spec, id)
       await backend.stop(refOf(id))
-      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'stopped' } })
+      expect(await observeAtRest(spec, id)).toMatchObject({ machine: { phase: 'stopped' } })
       await backend.start(refOf(id))
-      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
+      expect(await observeAtRest(spec, id)).toMatchObject({ machine: { phase: 'started' } })
     })
 
     test('a machine suspends, or stops if memory cannot be kept, and starts again', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
-      await settled(spec, id)
+      await observeAtRest(spec, id)
       await backend.suspend(refOf(id))
-      const asleep = await settled(spec, id)
-      expect(asleep.presence === 'present' && ['suspended', 'stopped'].includes(asleep.machine.phase)).toBe(
-        true,
-      )
+      const suspended = await observeAtRest(spec, id)
+      expect(
+        suspended.presence === 'present' && ['suspended', 'stopped'].includes(suspended.machine.phase),
+      ).toBe(true)
       await backend.start(refOf(id))
-      expect(await settled(spec, id)).toMatchObject({ machine: { phase: 'started' } })
+      expect(await observeAtRest(spec, id)).toMatchObject({ machine: { phase: 'started' } })
     })
 
     test('a machine is destroyed in any state, and destroying a missing one succeeds', async () => {
@@ -216,7 +216,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('an image that cannot be pulled is named, at launch or after it', async () => {
       const spec = specOf({ image: subject.missingImage })
       const outcome = await backend.launch(backend.apps[0], spec).then(
-        (machine) => settled(spec, machine.id),
+        (machine) => observeAtRest(spec, machine.id),
         (error: unknown) => error,
       )
       const unpullable =
@@ -230,8 +230,8 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('the inventory marks machines of other control planes as foreign', async () => {
       const spec = specOf()
       const { id } = await backend.launch(backend.apps[0], spec)
-      await settled(spec, id)
-      expect(await backend.fleet(backend.apps[0], plane)).toContainEqual(
+      await observeAtRest(spec, id)
+      expect(await backend.fleet(backend.apps[0], controlPlane)).toContainEqual(
         expect.objectContaining({ machineId: id, phase: 'started' }),
       )
       expect(await backend.fleet(backend.apps[0], crypto.randomUUID())).toEqual([])
@@ -256,7 +256,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
           () => backend.stop(refOf(id)),
           () => backend.destroy(refOf(id)),
           () => backend.update(refOf(id), spec),
-          () => backend.fleet(backend.apps[0], plane),
+          () => backend.fleet(backend.apps[0], controlPlane),
         ]) {
           await expect(verb()).rejects.toBeInstanceOf(ProvisionError)
         }

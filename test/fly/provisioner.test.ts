@@ -5,15 +5,15 @@ import { describeProvisioner } from './provisioner-contract.ts'
 
 describeProvisioner('Fly', async () => {
   const environments = new Map<string, Record<string, string>>()
-  const remembering: Program = (machine) => {
+  const recordingAgent: Program = (machine) => {
     environments.set(machine.env['WORKSPACE_ID'] ?? '', machine.env)
     return sampleAgent(machine)
   }
-  const h = await createHarness({ programs: { 'ghcr.io/molecule-ai/workspace-langgraph*': remembering } })
+  const h = await createHarness({ programs: { 'ghcr.io/molecule-ai/workspace-langgraph*': recordingAgent } })
   return {
     provisioner: h.services.provisioner,
     image: 'ghcr.io/molecule-ai/workspace-langgraph:latest',
-    missingImage: 'docker.io/nobody/nothing:1',
+    missingImage: 'docker.io/example/missing:1',
     loseNextLaunch: () =>
       void h.emulator.faults.add({ kind: 'lose-reply', action: 'machine.create', times: 1 }),
     breakDown() {

@@ -1,5 +1,4 @@
-// A small run of `npm run chaos`, so that every run of the tests proves a little of it: nothing leaks, nothing sticks, every
-// death has a cause.
+// A short run of `npm run chaos`: nothing leaks, nothing gets stuck, and every failure has a reason.
 import { expect, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'

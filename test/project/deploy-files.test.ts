@@ -1,4 +1,4 @@
-// What is deployed says what it needs, holds nothing secret, and cannot be shipped with somebody else's example.
+// The files for deployments name every required setting, contain no secret, and cannot be deployed with placeholders.
 import { readFileSync } from 'node:fs'
 import { unstable_readConfig as readWranglerConfig } from 'wrangler'
 import { describe, expect, test } from 'vitest'
@@ -28,7 +28,7 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
   test('wrangler.toml requires every secret that a Worker needs', () => {
     expect(missingSettings({})).not.toEqual([])
     const required: string[] = config.secrets?.required ?? []
-    // What a Hyperdrive stands for.
+    // The binding HYPERDRIVE replaces DATABASE_URL.
     if (config.hyperdrive.length > 0) required.unshift('DATABASE_URL')
     const given = Object.fromEntries(required.map((name) => [name, 'set']))
     expect(missingSettings({ ...config.vars, ...given })).toEqual([])

@@ -62,8 +62,8 @@ describe.each(DOCUMENTS)('docs/facts/%s.md', (name) => {
   const text = read(`${FACTS}${name}.md`)
 
   test(`the sections that docs/facts/${name}.md refers to in itself exist`, () => {
-    const own = sectionsIn(unwrapped(text).replaceAll(CITATION, ''))
-    expect(own.filter((section) => isDead({ document: name, section }))).toEqual([])
+    const sections = sectionsIn(unwrapped(text).replaceAll(CITATION, ''))
+    expect(sections.filter((section) => isDead({ document: name, section }))).toEqual([])
   })
 
   test(`docs/facts/${name}.md has no two headings with the same number`, () => {

@@ -1,4 +1,4 @@
-// A small run of `npm run fuzz`, so that every run of the tests tries a little of everything that nobody should send.
+// A short run of `npm run fuzz`: valid, extreme and hostile requests to every operation.
 import { expect, test } from 'vitest'
 import { spawnNode } from '../support/server.ts'
 

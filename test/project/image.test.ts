@@ -1,4 +1,4 @@
-// The image, without Docker: what the Dockerfile would put in it, started as it would be, with the settings of fly.toml.
+// The image, without Docker: the files that the Dockerfile copies, started with its command and the settings of fly.toml.
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Environment } from '../../lib/config/config.ts'
@@ -10,7 +10,7 @@ import { freePorts } from '../support/ports.ts'
 const headers = { authorization: 'Bearer a-token-of-the-operator', 'content-type': 'application/json' }
 
 const flyToml = readFileSync(new URL('../../fly.toml', import.meta.url), 'utf8')
-/** Those of [env]: the only ones in capitals. */
+/** The settings in [env], which are the only names in capitals. */
 const flyEnv = Object.fromEntries(
   [...flyToml.matchAll(/^ *([A-Z_]+) = "(.*)"$/gm)].map(([, name, value]) => [name, value]),
 )
@@ -36,7 +36,7 @@ function run(command: string[], env: Record<string, string>): Running {
   return one
 }
 
-/** Starts the server as the image does, and waits until it lives. */
+/** Starts the server as the image does, and waits until /livez answers. */
 async function startServer(env: Record<string, string>) {
   const [port = 0] = await freePorts(1)
   const settings = {
@@ -68,7 +68,7 @@ async function createReady(url: string): Promise<void> {
 test('the image migrates, starts, becomes healthy and ready, creates a workspace and stops', async () => {
   const DATABASE_URL = await createEmptyDatabase()
   const release = run(releaseCommand, { DATABASE_URL })
-  expect({ ...(await release.exited), said: release.output() }).toMatchObject({ code: 0 })
+  expect({ ...(await release.exited), output: release.output() }).toMatchObject({ code: 0 })
 
   const { server, settings, url } = await startServer({ DATABASE_URL })
   expect(await run(image.healthCheck, settings).exited).toMatchObject({ code: 0 })
@@ -95,7 +95,7 @@ test('fly.toml names existing settings that Fly accepts and leaves time for shut
     Object.keys(flyEnv).filter((name) => !(name in Environment.shape) || name.startsWith('FLY_')),
   ).toEqual([])
   const [, killTimeout] = /^kill_timeout = (\d+)$/m.exec(flyToml) ?? []
-  // What is left after the grace is written down, for which functions/node/start-server.ts takes four seconds at most.
+  // After the grace, functions/node/start-server.ts takes at most four seconds to save its state.
   expect(Number(killTimeout)).toBeGreaterThan(Number(flyEnv['SHUTDOWN_GRACE_SECONDS']) + 4)
 })
 
@@ -103,9 +103,9 @@ test('the image holds what a server needs and nothing of development', () => {
   expect(image.files()).toEqual(
     expect.arrayContaining(['functions/node.ts', 'drizzle/migrate.ts', 'commands/secrets-rotate.ts']),
   )
-  const strange =
+  const unwanted =
     /^(test|lib\/emulator|\.)|\.md$|^scripts\/|^commands\/tutorial|^node_modules\/(@a2a-js|vitest|wrangler|typescript|node)\//
-  expect(image.files().filter((file) => strange.test(file) && !/^node_modules\/.*\.md$/.test(file))).toEqual(
+  expect(image.files().filter((file) => unwanted.test(file) && !/^node_modules\/.*\.md$/.test(file))).toEqual(
     [],
   )
 })

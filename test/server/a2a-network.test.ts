@@ -1,6 +1,7 @@
-// What happens to a message when the network fails, on the real server and real sockets: an agent that is nothing but a TCP
-// listener refuses, resets, stops half-way or goes silent as it is told.
+// A2A messages while the network fails, on the real server and real sockets. The agent is a TCP listener that refuses,
+// resets, stops midway or does not answer.
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   type ProxiedWorkspace,
@@ -10,7 +11,7 @@ import { askRegion, type Json } from '../support/harness.ts'
 
 type Arrival = { head: string; body: string; socket: Socket; closed: Promise<void> }
 
-/** A listener that reads requests and hands each to the test. */
+/** A TCP listener that parses requests and passes each to the test. */
 function createAgent() {
   const arrivals: Arrival[] = []
   const sockets = new Set<Socket>()
@@ -48,7 +49,7 @@ function createAgent() {
     get url() {
       return `http://127.0.0.1:${port}`
     },
-    answers: (how: (arrival: Arrival) => void) => void (answer = how),
+    setAnswer: (next: (arrival: Arrival) => void) => void (answer = next),
     async listen() {
       server = createServer(serve)
       await new Promise<void>((resolve) => server?.listen(port, '127.0.0.1', resolve))
@@ -90,7 +91,7 @@ afterAll(async () => {
 })
 beforeEach(() => {
   agent.arrivals.length = 0
-  agent.answers(ok)
+  agent.setAnswer(ok)
 })
 afterEach(async () => {
   if (!agent.isListening) await agent.listen()
@@ -110,7 +111,7 @@ describe('a message', () => {
   test('a message to an agent that is not listening yet is delivered once, when it listens', async () => {
     await agent.refuse()
     const answered = send()
-    await new Promise((done) => setTimeout(done, 400))
+    await delay(400)
     await agent.listen()
     expect((await answered).status).toBe(200)
     expect(agent.arrivals).toHaveLength(1)
@@ -128,7 +129,7 @@ describe('a message', () => {
   })
 
   test('a message whose connection breaks after sending is never sent again', async () => {
-    agent.answers(({ socket }) => socket.resetAndDestroy())
+    agent.setAnswer(({ socket }) => socket.resetAndDestroy())
     const response = await send()
     expect(response.status).toBe(502)
     expect(((await response.json()) as Failure).error.data).toEqual({
@@ -139,7 +140,7 @@ describe('a message', () => {
   })
 
   test('a read-only request is sent again', async () => {
-    agent.answers((arrival) => {
+    agent.setAnswer((arrival) => {
       if (agent.arrivals.length === 1) arrival.socket.resetAndDestroy()
       else ok(arrival)
     })
@@ -149,7 +150,7 @@ describe('a message', () => {
   })
 
   test('a message to a silent agent times out, and its connection ends', async () => {
-    agent.answers(() => {})
+    agent.setAnswer(() => {})
     const response = await send()
     expect(response.status).toBe(504)
     expect(((await response.json()) as Failure).error.data).toMatchObject({
@@ -160,23 +161,23 @@ describe('a message', () => {
   })
 
   test('a message whose connection is closed without an answer may have arrived', async () => {
-    agent.answers(({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
+    agent.setAnswer(({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
     const response = await send()
     expect(response.status).toBe(502)
     expect(((await response.json()) as Failure).error.data).toMatchObject({ reason: 'AGENT_CONNECTION_LOST' })
   })
 
   test('an answer without a content type is JSON if it begins like JSON', async () => {
-    agent.answers(({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n {"a":1.0'))
+    agent.setAnswer(({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n {"a":1.0'))
     const response = await send()
     expect([response.status, await response.text()]).toEqual([200, ' {"a":1.0'])
   })
 
   test('a message that is too large is refused by its declared length or while it is read', async () => {
-    const told = await send('x'.repeat(30_000))
-    expect(told.status).toBe(413)
-    expect(await told.json()).toMatchObject({ id: null, error: { data: { reason: 'BODY_TOO_LARGE' } } })
-    // Without a length, on a connection of its own: the answer comes while the caller still speaks.
+    const declared = await send('x'.repeat(30_000))
+    expect(declared.status).toBe(413)
+    expect(await declared.json()).toMatchObject({ id: null, error: { data: { reason: 'BODY_TOO_LARGE' } } })
+    // Without a length, on another connection: the answer comes while the request is still being sent.
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(server.port, '127.0.0.1')
       let text = ''
@@ -196,7 +197,7 @@ describe('a message', () => {
 
 describe('an answer', () => {
   test("an answer that breaks off midway breaks the caller's connection", async () => {
-    agent.answers(({ socket }) => {
+    agent.setAnswer(({ socket }) => {
       socket.write(
         'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"jsonrpc"',
         () => setTimeout(() => socket.destroy(), 50),
@@ -211,17 +212,17 @@ describe('an answer', () => {
     ['between two events', 'data: {"n":1}\n\n', ''],
     ['between two events with CRLF', 'data: {"n":1}\r\n\r\n', ''],
     ['within an event', 'data: {"n":1}\n\ndata: {"n"', '\n\n'],
-  ])('that streams and breaks off %s ends with an error of the caller', async (_where, said, gap) => {
-    agent.answers(({ socket }) => {
+  ])('a stream that breaks off %s ends with an error event for the caller', async (_where, sent, gap) => {
+    agent.setAnswer(({ socket }) => {
       socket.write(STREAM_HEAD.replace('close', 'keep-alive\r\ntransfer-encoding: chunked'))
-      socket.write(`${Buffer.byteLength(said).toString(16)}\r\n${said}\r\n`, () =>
+      socket.write(`${Buffer.byteLength(sent).toString(16)}\r\n${sent}\r\n`, () =>
         setTimeout(() => socket.destroy(), 50),
       )
     })
     const response = await send({ ...askRegion('s'), method: 'message/stream' })
     const text = await response.text()
-    expect(text.startsWith(`${said}${gap}data: `)).toBe(true)
-    expect(JSON.parse(text.slice(said.length + gap.length + 6))).toMatchObject({
+    expect(text.startsWith(`${sent}${gap}data: `)).toBe(true)
+    expect(JSON.parse(text.slice(sent.length + gap.length + 6))).toMatchObject({
       jsonrpc: '2.0',
       id: 's',
       error: { code: -32603, data: { reason: 'AGENT_CONNECTION_LOST', delivered: 'yes' } },
@@ -229,7 +230,7 @@ describe('an answer', () => {
   })
 
   test('a silent stream ends with an error event, and comments count as activity', async () => {
-    agent.answers(({ socket }) => {
+    agent.setAnswer(({ socket }) => {
       socket.write(`${STREAM_HEAD}data: {}\n\n`)
       let comments = 0
       const timer = setInterval(() => {
@@ -245,28 +246,25 @@ describe('an answer', () => {
 describe('a caller that disconnects', () => {
   const CLOSED_WITHIN_MS = 1_000
   const closedSoon = (arrival: Arrival | undefined) =>
-    Promise.race([
-      arrival?.closed.then(() => 'closed'),
-      new Promise((done) => setTimeout(done, CLOSED_WITHIN_MS, 'still open')),
-    ])
+    Promise.race([arrival?.closed.then(() => 'closed'), delay(CLOSED_WITHIN_MS, 'still open')])
 
   test('a caller that disconnects before the answer ends the request to the agent', async () => {
-    agent.answers(() => {})
-    const left = new AbortController()
-    const request = send(askRegion(), { signal: left.signal }).catch(() => {})
+    agent.setAnswer(() => {})
+    const disconnect = new AbortController()
+    const request = send(askRegion(), { signal: disconnect.signal }).catch(() => {})
     await expect.poll(() => agent.arrivals.length).toBe(1)
-    left.abort()
+    disconnect.abort()
     await request
     expect(await closedSoon(agent.arrivals[0])).toBe('closed')
     expect(agent.arrivals.map(({ body }) => (JSON.parse(body) as Json)['method'])).toEqual(['message/send'])
   })
 
   test('a caller that disconnects midway through a stream ends the request and cancels no task', async () => {
-    agent.answers(({ socket }) => socket.write(`${STREAM_HEAD}data: {}\n\n`))
-    const left = new AbortController()
-    const response = await send({ ...askRegion(), method: 'message/stream' }, { signal: left.signal })
+    agent.setAnswer(({ socket }) => socket.write(`${STREAM_HEAD}data: {}\n\n`))
+    const disconnect = new AbortController()
+    const response = await send({ ...askRegion(), method: 'message/stream' }, { signal: disconnect.signal })
     await response.body?.getReader().read()
-    left.abort()
+    disconnect.abort()
     expect(await closedSoon(agent.arrivals[0])).toBe('closed')
     expect(agent.arrivals).toHaveLength(1)
   })

@@ -1,5 +1,5 @@
-// A slow reader of a long stream costs bounded memory: the real server as a process, real sockets, and an agent that says more
-// than the road may hold. The long version is `npm run proof:slow-reader`.
+// A client that reads a long stream slowly costs bounded memory: the server as a process, real sockets, and an agent that
+// sends more than the connections can buffer. `npm run proof:slow-reader` is the long version.
 import { expect, test } from 'vitest'
 import { problemsOf } from '../../scripts/bench/slow-reader/limits.ts'
 import { readSlowly } from '../../scripts/bench/slow-reader/slow-read.ts'

@@ -1,4 +1,5 @@
-// Two servers on one Postgres, as in production: one may die or be told to go, and nothing stops, is done twice or gets lost.
+// Two servers on one Postgres, as in production. One is killed or stopped, and no work stops, is repeated or gets lost.
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Client } from 'pg'
 import type { Program } from '../../lib/emulator/guests/host.ts'
@@ -13,16 +14,16 @@ type Workspace = Json & { id: string }
 
 const TOKEN = 'a-token-of-the-operator'
 const headers = { authorization: `Bearer ${TOKEN}` }
-/** Fly makes one machine a second in each. */
+/** Fly creates at most one machine a second in each app. */
 const APPS = ['test-app', 'second', 'third', 'fourth']
 const SLOW_IMAGE = 'ghcr.io/molecule-ai/slow'
 
-const puppet = createScriptedAgent()
-/** An agent that does not answer before it is let. */
-let awake = createGate()
+const agent = createScriptedAgent()
+/** An agent that does not answer before the gate opens. */
+let agentGate = createGate()
 const slow: Program = async (machine) => {
-  await awake.passed
-  return puppet.program(machine)
+  await agentGate.passed
+  return agent.program(machine)
 }
 
 let fly: Awaited<ReturnType<typeof startLoopbackFly>>
@@ -30,7 +31,7 @@ let databaseUrl: string
 let database: Client
 let settings: Settings
 beforeAll(async () => {
-  fly = await startLoopbackFly({ [`${SCRIPTED_AGENT_IMAGE}*`]: puppet.program, [`${SLOW_IMAGE}*`]: slow })
+  fly = await startLoopbackFly({ [`${SCRIPTED_AGENT_IMAGE}*`]: agent.program, [`${SLOW_IMAGE}*`]: slow })
   for (const app of APPS) fly.emulator.createApp(app, { ips: true })
   databaseUrl = await createPostgresDatabase()
   database = new Client({ connectionString: databaseUrl })
@@ -50,18 +51,18 @@ afterAll(async () => {
   await fly.close()
 })
 
-/** The one that goes, a new one for each test, and the one that stays. */
-let going: Server
+/** The server that stops, a new one for each test, and the server that stays. */
+let stopping: Server
 let staying: Server
 beforeEach(() => {
-  puppet.answer = reply
-  awake = createGate()
+  agent.answer = reply
+  agentGate = createGate()
 })
-afterEach(() => going.end('SIGKILL'))
+afterEach(() => stopping.end('SIGKILL'))
 
-async function start(own: Settings = {}): Promise<Server> {
+async function start(extra: Settings = {}): Promise<Server> {
   const [port = 0] = await freePorts(1)
-  return startServer({ ...settings, ...own, PORT: String(port) })
+  return startServer({ ...settings, ...extra, PORT: String(port) })
 }
 
 async function create(server: Server, input: Json = {}, wait = 0): Promise<Workspace> {
@@ -103,7 +104,7 @@ const stream = (server: Server, { id }: Workspace, text: string) =>
     body: JSON.stringify({ ...messageOf(text), method: 'message/stream' }),
   })
 
-/** Two events, the second when the gate is open. */
+/** A stream of two events, the second after the gate opens. */
 function streamThrough({ passed }: { passed: Promise<void> }): Response {
   const event = (last: boolean) =>
     new TextEncoder().encode(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 1, result: { last } })}\n\n`)
@@ -119,14 +120,14 @@ function streamThrough({ passed }: { passed: Promise<void> }): Response {
 }
 
 /**
- * The claims of the dead run out after ninety seconds, which nobody here waits for: those that have not been renewed since the
- * kill are ended by hand, and no others.
+ * Leases of a killed server expire after ninety seconds. So that the test need not wait, leases that are not renewed within
+ * two seconds are ended here, and no others.
  */
-async function endClaimsOfTheDead(): Promise<void> {
-  const claims = `select 'workspaces' as of, id, leased_until::text as until from workspaces where leased_until is not null
+async function endLeasesOfKilledServer(): Promise<void> {
+  const leases = `select 'workspaces' as of, id, leased_until::text as until from workspaces where leased_until is not null
     union all select 'messages', id, leased_until::text from messages where leased_until is not null and finished_at is null`
-  const { rows: before } = await database.query<{ of: string; id: string; until: string }>(claims)
-  await new Promise((done) => setTimeout(done, 2_000))
+  const { rows: before } = await database.query<{ of: string; id: string; until: string }>(leases)
+  await delay(2_000)
   for (const { id, of, until } of before)
     await database.query(`update ${of} set leased_until = now() where id = $1 and leased_until = $2`, [
       id,
@@ -135,26 +136,26 @@ async function endClaimsOfTheDead(): Promise<void> {
 }
 
 test('after one replica is killed the other makes everything ready and delivers every message once', async () => {
-  going = await start()
+  stopping = await start()
   const chat = await create(staying, { name: 'chat' }, 30)
   expect(chat['status']).toBe('ready')
   const gate = createGate()
-  puppet.answer = async (arrival) => {
+  agent.answer = async (arrival) => {
     if (arrival.text === 'in flight') await gate.passed
     return reply(arrival)
   }
-  const inFlight = await queue(going, chat, 'in flight', 'a')
+  const inFlight = await queue(stopping, chat, 'in flight', 'a')
   const waiting = await Promise.all(
-    ['one', 'two', 'three'].map((text, at) => queue(at === 1 ? staying : going, chat, text, 'a')),
+    ['one', 'two', 'three'].map((text, at) => queue(at === 1 ? staying : stopping, chat, text, 'a')),
   )
   const apart = await queue(staying, chat, 'apart', 'b')
   const workspaces = await Promise.all(
-    Array.from({ length: 12 }, (_, at) => create(at % 2 === 0 ? going : staying)),
+    Array.from({ length: 12 }, (_, at) => create(at % 2 === 0 ? stopping : staying)),
   )
-  await expect.poll(() => puppet.textsAt(chat.id)).toContain('in flight')
-  expect(await going.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
+  await expect.poll(() => agent.textsAt(chat.id)).toContain('in flight')
+  expect(await stopping.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
   gate.open()
-  await endClaimsOfTheDead()
+  await endLeasesOfKilledServer()
 
   for (const workspace of [...workspaces, chat]) {
     await expect.poll(() => statusOf(workspace), { timeout: 40_000, interval: 200 }).toBe('ready')
@@ -163,31 +164,31 @@ test('after one replica is killed the other makes everything ready and delivers 
   const stateOf = async (path: string) => (await staying.call(path, { headers })).body['state']
   for (const path of [...waiting, apart])
     await expect.poll(() => stateOf(path), { timeout: 20_000 }).toBe('answered')
-  // Whether its agent has it is not known to anybody who lives.
+  // No running server knows whether the agent received it.
   expect(await stateOf(inFlight)).toBe('unknown')
-  expect(puppet.textsAt(chat.id).toSorted()).toEqual(['apart', 'in flight', 'one', 'three', 'two'])
+  expect(agent.textsAt(chat.id).toSorted()).toEqual(['apart', 'in flight', 'one', 'three', 'two'])
 
-  // Which includes that somebody has swept within the last three seconds.
+  // Readiness includes a sweep within the last three seconds.
   await expect
     .poll(async () => (await staying.call('/readyz')).body, { timeout: 30_000 })
     .toMatchObject({ status: 'ok' })
 })
 
-describe('a replica that is told to stop', () => {
+describe('a replica that gets SIGTERM', () => {
   test('a stopping replica accepts nothing, lets a stream end and hands its work over at once', async () => {
-    going = await start({ SHUTDOWN_GRACE_SECONDS: '60' })
+    stopping = await start({ SHUTDOWN_GRACE_SECONDS: '60' })
     const chat = await create(staying, { name: 'talk' }, 30)
-    const coming = await create(going, { name: 'coming', image: `${SLOW_IMAGE}:1` })
+    const coming = await create(stopping, { name: 'coming', image: `${SLOW_IMAGE}:1` })
     await expect.poll(() => livingMachinesOf(coming).length, { timeout: 20_000 }).toBe(1)
     const gate = createGate()
-    puppet.answer = () => streamThrough(gate)
-    const streaming = await stream(going, chat, 'long')
+    agent.answer = () => streamThrough(gate)
+    const streaming = await stream(stopping, chat, 'long')
     expect(streaming.status).toBe(200)
 
-    const ended = going.end('SIGTERM')
+    const ended = stopping.end('SIGTERM')
     await expect
       .poll(() =>
-        fetch(`${going.url}/livez`).then(
+        fetch(`${stopping.url}/livez`).then(
           () => 'taken',
           () => 'refused',
         ),
@@ -197,21 +198,21 @@ describe('a replica that is told to stop', () => {
     expect(await streaming.text()).toContain('"last":true')
     const before = Date.now()
     expect(await ended).toEqual({ code: 0, signal: null })
-    // Far less than its grace: nothing waited for connections that are idle, or for an agent that does not answer yet.
+    // Far less than its grace: it waits neither for idle connections nor for an agent that does not answer yet.
     expect(Date.now() - before).toBeLessThan(30_000)
 
-    // A lease that was not given back would keep it for ninety seconds.
-    awake.open()
+    // A lease that was not released would delay it for ninety seconds.
+    agentGate.open()
     await expect.poll(() => statusOf(coming), { timeout: 30_000, interval: 200 }).toBe('ready')
     expect(livingMachinesOf(coming)).toHaveLength(1)
   })
 
   test('a stopping replica cuts a stream that outlasts its grace', async () => {
-    going = await start({ SHUTDOWN_GRACE_SECONDS: '1' })
+    stopping = await start({ SHUTDOWN_GRACE_SECONDS: '1' })
     const chat = await create(staying, { name: 'endless' }, 30)
-    puppet.answer = () => streamThrough({ passed: new Promise(() => {}) })
-    const streaming = await stream(going, chat, 'endless')
-    const ended = going.end('SIGTERM')
+    agent.answer = () => streamThrough({ passed: new Promise(() => {}) })
+    const streaming = await stream(stopping, chat, 'endless')
+    const ended = stopping.end('SIGTERM')
     await expect(streaming.text()).rejects.toThrow()
     expect(await ended).toEqual({ code: 0, signal: null })
   })

@@ -1,8 +1,9 @@
-// The server as a process that ends and starts again: nothing stays behind when it goes, and nothing is lost when it comes
-// back, however it ended. Each test has its own copy of a data directory and its own ports.
+// A server process that ends and starts again: it leaves nothing behind, and loses nothing, however it ended. Each test has
+// its own copy of a data directory and its own ports.
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
@@ -18,7 +19,7 @@ import {
 
 type Workspace = Json & { id: string }
 
-/** A server has started here for the first time, and ended: the tests begin with what it left. */
+/** The files of a server that has started once and ended. The tests begin with a copy. */
 let started: Awaited<ReturnType<typeof createServerFixture>>
 beforeAll(async () => {
   started = await createServerFixture()
@@ -27,19 +28,19 @@ beforeAll(async () => {
 })
 afterAll(() => started.remove())
 
-let place: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  place = await createServerFixture(started)
+  files = await createServerFixture(started)
   running = []
 })
 afterEach(async () => {
   await Promise.all(running.map((server) => server.end('SIGKILL')))
-  place.remove()
+  files.remove()
 })
 
 async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...place.settings, ...settings })
+  const server = await startServer({ ...files.settings, ...settings })
   running.push(server)
   return server
 }
@@ -91,29 +92,29 @@ test('an event stream ends at SIGTERM and continues at the next server without a
     )
   const first = await start()
   const before = await listen(first, { 'last-event-id': '0' })
-  const { id } = await createReady(first, 'heard')
+  const { id } = await createReady(first, 'listened')
   await expect
     .poll(() => before.received.map(({ type }) => type), { timeout: 10_000 })
     .toContain('agent_answered')
   expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
-  // Ended, and not cut off: that would be an error here.
+  // It ends normally: a broken connection would be an error here.
   await before.ended
 
   const second = await start()
   const after = await listen(second, { 'last-event-id': before.lastEventId() })
-  await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'still heard' } })
+  await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'renamed' } })
   await expect
     .poll(() => after.received.map(({ type }) => type), { timeout: 10_000 })
     .toContain('workspace_updated')
   const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
-  const heard = [...before.received, ...after.received].map(({ data }) => data)
-  expect(heard).toEqual(body.events.slice(0, heard.length))
+  const received = [...before.received, ...after.received].map(({ data }) => data)
+  expect(received).toEqual(body.events.slice(0, received.length))
   await after.close()
 })
 
 describe('starting again on the same directory', () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)(
-    'after %s still has its workspaces, which answer and can be restarted',
+    'after %s a second start has the same workspaces, which answer and can be restarted',
     async (signal) => {
       const first = await start()
       const { id } = await createReady(first, 'lasting')
@@ -122,7 +123,7 @@ describe('starting again on the same directory', () => {
       const second = await start()
       expect((await second.call<Workspace[]>('/workspaces')).body.map((one) => one.id)).toEqual([id])
       await expect.poll(() => region(second, id), { timeout: 15_000, interval: 200 }).toBe('ord')
-      expect(await machinesAtFly(place.emulatorUrl, id)).toHaveLength(1)
+      expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
 
       const { status, body } = await second.call<Workspace>(`/workspaces/${id}/restart`, {
         method: 'POST',
@@ -131,7 +132,7 @@ describe('starting again on the same directory', () => {
       expect(status).toBe(200)
       expect(body).toMatchObject({ status: 'ready', generation: 2 })
       expect(await region(second, id)).toBe('ord')
-      expect(await machinesAtFly(place.emulatorUrl, id)).toHaveLength(1)
+      expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
     },
   )
 
@@ -143,14 +144,14 @@ describe('starting again on the same directory', () => {
     await first.end('SIGTERM')
 
     const { code, stderr } = await startAndExpectExit({
-      ...place.settings,
+      ...files.settings,
       SECRETS_ENCRYPTION_KEY: other ?? '',
     })
     expect(code).toBe(2)
     expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
 
     const settings = { SECRETS_ENCRYPTION_KEY: other ?? '', SECRETS_PREVIOUS_KEYS: old ?? '' }
-    const rotation = spawnNode('commands/secrets-rotate.ts', { ...place.settings, ...settings })
+    const rotation = spawnNode('commands/secrets-rotate.ts', { ...files.settings, ...settings })
     expect(await rotation.exited).toMatchObject({ code: 0 })
     expect(rotation.printed.stdout).toMatch(/^sealed 1 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
     const second = await start({ SECRETS_ENCRYPTION_KEY: other ?? '' })
@@ -163,7 +164,7 @@ describe('starting again on the same directory', () => {
     expect(rotation.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
   })
 
-  // Where the create is when the server dies: barely stored, with a machine that is being placed, pulled, or booted.
+  // At 0 ms the row is stored, at 400 ms the machine is being placed, pulled or booted.
   test.each([0, 400])(
     'after kill -9 %i ms into a create, the workspace comes to rest with one machine',
     async (ms) => {
@@ -173,18 +174,18 @@ describe('starting again on the same directory', () => {
         json: { name: 'interrupted', runtime: 'hermes', tier: 2 },
       })
       expect(created['status']).toBe('provisioning')
-      await new Promise((resolve) => setTimeout(resolve, ms))
+      await delay(ms)
       await first.end('SIGKILL')
 
       const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
       const read = async () => (await second.call<Workspace>(`/workspaces/${created.id}`)).body
-      // Whoever held the create is dead, which is known only when its lease has run out.
+      // The killed server held the lease, so the create continues when the lease has expired.
       await expect
         .poll(async () => (await read())['status'], { timeout: 90_000, interval: 250 })
         .not.toBe('provisioning')
-      const settled = await read()
-      if (settled['status'] !== 'ready') {
-        expect(settled).toMatchObject({
+      const atRest = await read()
+      if (atRest['status'] !== 'ready') {
+        expect(atRest).toMatchObject({
           status: 'failed',
           reason: {
             code: expect.any(String) as string,
@@ -195,8 +196,8 @@ describe('starting again on the same directory', () => {
       } else {
         expect(await region(second, created.id)).toBe('ord')
       }
-      expect(await machinesAtFly(place.emulatorUrl, created.id)).toHaveLength(
-        settled['status'] === 'ready' ? 1 : 0,
+      expect(await machinesAtFly(files.emulatorUrl, created.id)).toHaveLength(
+        atRest['status'] === 'ready' ? 1 : 0,
       )
     },
     120_000,
@@ -210,7 +211,7 @@ describe('starting again on the same directory', () => {
     const second = await start({ SWEEP_INTERVAL_SECONDS: '1' })
     expect((await second.call(`/workspaces/${id}`)).body).toMatchObject({ status: 'removed' })
     await expect
-      .poll(() => machinesAtFly(place.emulatorUrl, id), { timeout: 90_000, interval: 250 })
+      .poll(() => machinesAtFly(files.emulatorUrl, id), { timeout: 90_000, interval: 250 })
       .toEqual([])
   }, 120_000)
 })

@@ -1,23 +1,23 @@
-// The server as a process: what it says when it starts and when it refuses to. Each test has its own data directory and ports.
+// The start of the server as a process: what it prints, and when it refuses. Each test has its own data directory and ports.
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freePorts } from '../support/ports.ts'
 import { createServerFixture, type Server, startAndExpectExit, startServer } from '../support/server.ts'
 
-let place: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  place = await createServerFixture()
+  files = await createServerFixture()
   running = []
 })
 afterEach(async () => {
   await Promise.all(running.map((server) => server.end('SIGKILL')))
-  place.remove()
+  files.remove()
 })
 
 async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...place.settings, ...settings })
+  const server = await startServer({ ...files.settings, ...settings })
   running.push(server)
   return server
 }
@@ -25,10 +25,10 @@ async function start(settings: Record<string, string> = {}): Promise<Server> {
 describe('starting', () => {
   test('the banner shows the address, the parts in use and a first command, as /healthz does', async () => {
     const { url, printed, call } = await start()
-    expect(url).toBe(`http://127.0.0.1:${place.settings.PORT}`)
+    expect(url).toBe(`http://127.0.0.1:${files.settings.PORT}`)
     expect(printed.stdout).toContain(`${url}/docs`)
-    expect(printed.stdout).toContain(place.settings.DATA_DIR)
-    expect(printed.stdout).toContain(`the embedded emulator at ${place.emulatorUrl}`)
+    expect(printed.stdout).toContain(files.settings.DATA_DIR)
+    expect(printed.stdout).toContain(`the embedded emulator at ${files.emulatorUrl}`)
     expect(printed.stdout).toContain('CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP')
     expect(printed.stdout).toContain('open to programs on this computer')
     expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
@@ -64,9 +64,9 @@ describe('starting', () => {
       FLY_API_TOKEN: 'a-secret-token',
       FLY_WORKSPACE_APP: 'my-workspaces',
       FLY_REGION: 'fra',
-      // Nobody listens there: whatever dials them fails.
+      // Nothing listens there, so every connection fails.
       FLY_FLAPS_BASE_URL: 'http://127.0.0.1:1',
-      DATABASE_URL: 'postgres://nobody:a-secret-password@127.0.0.1:1/nothing',
+      DATABASE_URL: 'postgres://user:a-secret-password@127.0.0.1:1/nothing',
     })
     expect(server.printed.stdout).toContain('app my-workspaces, region fra')
     expect(server.printed.stdout).toContain('set PUBLIC_URL')
@@ -74,12 +74,12 @@ describe('starting', () => {
     expect((await server.call('/workspaces')).status).toBe(503)
     expect(server.printed.stdout).not.toMatch(/emulator|a-secret/)
     expect(server.printed.stderr).not.toContain('a-secret')
-    expect(existsSync(place.settings.DATA_DIR)).toBe(false)
-    await expect(fetch(place.emulatorUrl)).rejects.toThrow()
+    expect(existsSync(files.settings.DATA_DIR)).toBe(false)
+    await expect(fetch(files.emulatorUrl)).rejects.toThrow()
   })
 
   test('a server whose Postgres is down stays alive and answers 503 with Retry-After', async () => {
-    const server = await start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
+    const server = await start({ DATABASE_URL: 'postgres://user@127.0.0.1:1/nothing' })
     expect(await server.call('/livez')).toMatchObject({ status: 200, body: { status: 'ok' } })
     for (const path of ['/healthz', '/health', '/workspaces', `/workspaces/${crypto.randomUUID()}`]) {
       const { status, headers, body } = await server.call(path)
@@ -93,32 +93,32 @@ describe('starting', () => {
 })
 
 describe('refusing to start', () => {
-  const FLY = {
+  const FLY_SETTINGS = {
     CONTAINER_BACKEND: 'flyio',
     FLY_API_TOKEN: 'a-secret-token',
     FLY_WORKSPACE_APP: 'my-workspaces',
   }
-  type Name = keyof typeof FLY
+  type Name = keyof typeof FLY_SETTINGS
 
   test.each<[Name[], Name[]]>([
     [['CONTAINER_BACKEND'], ['FLY_API_TOKEN', 'FLY_WORKSPACE_APP']],
     [['FLY_API_TOKEN', 'FLY_WORKSPACE_APP'], ['CONTAINER_BACKEND']],
-  ])('with only %j names %j, and leaves the disk alone', async (given, missing) => {
+  ])('a start with only %j names %j and writes no file', async (given, missing) => {
     const { code, stdout, stderr } = await startAndExpectExit({
-      ...place.settings,
-      ...Object.fromEntries(given.map((name) => [name, FLY[name]])),
+      ...files.settings,
+      ...Object.fromEntries(given.map((name) => [name, FLY_SETTINGS[name]])),
     })
     expect(code).toBe(2)
     for (const name of missing) expect(stderr).toContain(`${name} is missing`)
     for (const name of given) expect(stderr).not.toContain(`${name} is missing`)
     expect(stderr).not.toMatch(/a-secret-token|at .*\.ts/)
     expect(stdout).toBe('')
-    expect(existsSync(place.settings.DATA_DIR)).toBe(false)
+    expect(existsSync(files.settings.DATA_DIR)).toBe(false)
   })
 
   test('a refused start names every wrong setting at once', async () => {
     const { code, stderr } = await startAndExpectExit({
-      ...place.settings,
+      ...files.settings,
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: '<your-fly-deploy-token>',
       FLY_REGION: 'the-moon',
@@ -131,26 +131,29 @@ describe('refusing to start', () => {
     expect(stderr).toMatch(/PORT .*number/)
   })
 
-  test.each(['PORT', 'EMULATOR_PORT'] as const)('says which port is taken when %s is', async (setting) => {
-    const port = place.settings[setting]
-    const squatter = createServer()
-    await new Promise<void>((resolve) => squatter.listen(Number(port), '127.0.0.1', resolve))
-    try {
-      const { code, stderr } = await startAndExpectExit(place.settings)
-      expect(code).toBe(2)
-      expect(stderr.trim()).toBe(
-        `port ${port} on 127.0.0.1 is in use by another program: stop it, or set ${setting} to a free port`,
-      )
-    } finally {
-      squatter.close()
-    }
-  })
+  test.each(['PORT', 'EMULATOR_PORT'] as const)(
+    'a refused start names the port if %s is in use',
+    async (setting) => {
+      const port = files.settings[setting]
+      const other = createServer()
+      await new Promise<void>((resolve) => other.listen(Number(port), '127.0.0.1', resolve))
+      try {
+        const { code, stderr } = await startAndExpectExit(files.settings)
+        expect(code).toBe(2)
+        expect(stderr.trim()).toBe(
+          `port ${port} on 127.0.0.1 is in use by another program: stop it, or set ${setting} to a free port`,
+        )
+      } finally {
+        other.close()
+      }
+    },
+  )
 
   test('a refused start says which process holds the data directory', async () => {
     const first = await start()
     const [port = 0, emulatorPort = 0] = await freePorts(3)
     const { code, stderr } = await startAndExpectExit({
-      ...place.settings,
+      ...files.settings,
       PORT: String(port),
       EMULATOR_PORT: String(emulatorPort),
     })

@@ -1,5 +1,4 @@
-// Traces, as whoever collects them gets them: a server of its own, a small receiver of OTLP over HTTP, and what one workspace's
-// life looks like there.
+// Traces as an OTLP collector receives them: from a server in its own process, for the whole life of one workspace.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -30,18 +29,18 @@ const valueOf = (pairs: Pair[], name: string) => {
   return value?.stringValue ?? (value?.intValue === undefined ? value?.boolValue : Number(value.intValue))
 }
 
-async function startReceiver(first: number | 'silence') {
+async function startReceiver(first: number | 'no answer') {
   let status = first
   const exports: Export[] = []
   const headers: Record<string, unknown>[] = []
-  let asked = 0
+  let requests = 0
   const server = createServer((incoming, outgoing) => {
-    asked++
+    requests++
     let body = ''
     incoming.on('data', (chunk) => (body += String(chunk)))
     incoming.on('end', () => {
       headers.push({ ...incoming.headers, path: incoming.url })
-      if (status === 'silence') return
+      if (status === 'no answer') return
       if (status === 200) exports.push(JSON.parse(body) as Export)
       outgoing.writeHead(status, { 'content-type': 'application/json' }).end('{}')
     })
@@ -51,7 +50,7 @@ async function startReceiver(first: number | 'silence') {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     exports,
     headers,
-    asked: () => asked,
+    requests: () => requests,
     answer: (next: number) => void (status = next),
     spans: () =>
       exports.flatMap(({ resourceSpans }) =>
@@ -77,17 +76,17 @@ const hello = {
   id: '1',
   method: 'message/send',
   params: {
-    message: { messageId: 'm-1', role: 'user', parts: [{ kind: 'text', text: 'a word in confidence' }] },
+    message: { messageId: 'm-1', role: 'user', parts: [{ kind: 'text', text: 'a confidential text' }] },
   },
 }
 
-/** With a database that is there already, which is quicker than an embedded one. */
+/** Uses an existing Postgres, which is faster than the embedded database. */
 async function startTraced(settings: Record<string, string>) {
-  const place = await createServerFixture()
+  const files = await createServerFixture()
   const DATABASE_URL = await createPostgresDatabase()
   const SECRETS_ENCRYPTION_KEY = 'ab'.repeat(32)
   const server = await startServer({
-    ...place.settings,
+    ...files.settings,
     DATABASE_URL,
     SECRETS_ENCRYPTION_KEY,
     SWEEP_INTERVAL_SECONDS: '1',
@@ -96,7 +95,7 @@ async function startTraced(settings: Record<string, string>) {
   })
   onTestFinished(async () => {
     await server.end('SIGKILL')
-    place.remove()
+    files.remove()
   })
   return server
 }
@@ -147,17 +146,17 @@ describe('a collector', () => {
     expect(parentOf(named('A2A exchange'))).toBe('A2A')
     expect(read('A2A exchange', 'rpc.method')).toBe('message/send')
     expect(parentOf(named('sql with') ?? named('sql insert'))).toBe('POST /workspaces')
-    // Nobody's child is lost, and nobody ends before they begin.
+    // Every parent is exported, and no span ends before it begins.
     for (const span of spans) {
       expect(span.parentSpanId === CALLER || byId.has(span.parentSpanId ?? '')).toBe(true)
       expect(BigInt(span.endTimeUnixNano) >= BigInt(span.startTimeUnixNano)).toBe(true)
     }
-    // What is delivered later stands below the request that brought it.
+    // A stored message is delivered as a child of the request that stored it.
     const after = all.filter(({ traceId }) => traceId === LATER_TRACE)
     const idOf = (name: string) => after.find((span) => span.name === name)?.spanId
     expect(after.find(({ name }) => name === 'deliver message')?.parentSpanId).toBe(idOf('A2A'))
     expect(after.find(({ name }) => name === 'A2A exchange')?.parentSpanId).toBe(idOf('deliver message'))
-    // Whoever asks not to be followed is not.
+    // A traceparent that is not sampled is not traced.
     expect(all.some(({ name }) => name === 'GET /healthz')).toBe(false)
     const sweeps = new Set(all.filter(({ name }) => name === 'sweep').map(({ spanId }) => spanId))
     const below = all.filter(({ parentSpanId }) => sweeps.has(parentSpanId ?? '')).map(({ name }) => name)
@@ -167,17 +166,17 @@ describe('a collector', () => {
     expect(valueOf(resource, 'service.name')).toBe('my-workspaces')
     expect(valueOf(resource, 'deployment.environment.name')).toBe('test bed')
     expect(receiver.headers[0]).toMatchObject({ 'x-api-key': 'a,key', path: '/v1/traces' })
-    // Lines of the log belong to their spans.
+    // Log lines carry the ids of their spans.
     const line = server.printed.stderr.split('\n').find((text) => text.includes('"path":"/workspaces"'))
     expect(line).toContain(`00-${TRACE}-${create?.spanId}-01`)
-    // Nothing that was said, and no value of a statement.
-    expect(JSON.stringify(receiver.exports)).not.toMatch(/confidence|"traced"/)
+    // No content of a message, and no parameter of a statement.
+    expect(JSON.stringify(receiver.exports)).not.toMatch(/confidential|"traced"/)
   })
 
   test('a silent collector delays neither a request nor the shutdown', async () => {
-    receiver = await startReceiver('silence')
+    receiver = await startReceiver('no answer')
     const server = await startTraced({})
-    await vi.waitFor(() => expect(receiver.asked()).toBeGreaterThan(0), 30_000)
+    await vi.waitFor(() => expect(receiver.requests()).toBeGreaterThan(0), 30_000)
     expect((await server.call('/livez')).status).toBe(200)
     expect((await server.end('SIGTERM')).code).toBe(0)
     expect(server.printed.stderr).toContain('spans were not exported')
@@ -203,7 +202,7 @@ describe('a collector', () => {
   test("a failed span carries only the error's name", async () => {
     receiver = await startReceiver(200)
     const tracer = createNodeTracer({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, () => {})
-    const work = () => Promise.reject(new RangeError('in confidence'))
+    const work = () => Promise.reject(new RangeError('confidential'))
     await expect(
       tracer?.span('it', { attributes: { yes: true, half: 0.5, no: undefined } }, work),
     ).rejects.toThrow()
@@ -253,11 +252,11 @@ describe('the standard variables', () => {
   })
 
   test('OTEL variables choose the sampler', () => {
-    const say = () => {}
+    const report = () => {}
     const low = `${'f'.repeat(19)}${'0'.repeat(13)}`
     const high = 'f'.repeat(32)
     const keeps = (name: string | undefined, arg: string | undefined, id: string, parent?: boolean) =>
-      createSampler(name, arg, say)(id, parent)
+      createSampler(name, arg, report)(id, parent)
     expect(keeps(undefined, undefined, high)).toBe(true)
     expect(keeps(undefined, undefined, high, false)).toBe(false)
     expect(keeps('always_on', undefined, high, false)).toBe(true)

@@ -1,5 +1,5 @@
-// The tutorial, word for word: its own shell commands against a server of ours, and the same walk as `npm run tutorial`.
-// The commands name port 8080; a .curlrc sends curl to the test's port, so that not a letter of them changes.
+// The shell commands of the tutorial, unchanged, against a server of this test, and `npm run tutorial`. The commands name
+// port 8080; a .curlrc redirects curl to the port of the test.
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { createServerFixture, type Server, spawnNode, startServer } from '../sup
 
 const TUTORIAL = readFileSync(new URL('../fixtures/tutorial.md', import.meta.url), 'utf8')
 
-/** The tutorial's numbered steps, as printed. */
+/** The shell commands of the tutorial by step number. */
 function printedSteps(): Map<number, string> {
   const [, block = ''] = /```bash\n(.*?)```/s.exec(TUTORIAL) ?? []
   const parts = block.split(/^(?=# \d+\. )/m)
@@ -22,7 +22,7 @@ function printedSteps(): Map<number, string> {
 
 const isInstalled = (tool: string) => spawnSync(tool, ['--version']).error === undefined
 
-/** A folder of commands for PATH, which run the stand-ins. */
+/** Writes commands into a folder for PATH that run the stand-ins. */
 function writeStandIns(folder: string, tools: string[]): void {
   mkdirSync(folder)
   for (const tool of tools) {
@@ -32,18 +32,18 @@ function writeStandIns(folder: string, tools: string[]): void {
   }
 }
 
-let place: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let server: Server
 let home: string
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'tutorial-'))
-  place = await createServerFixture()
-  server = await startServer(place.settings)
-  writeFileSync(join(home, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${place.settings.PORT}"\n`)
+  files = await createServerFixture()
+  server = await startServer(files.settings)
+  writeFileSync(join(home, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${files.settings.PORT}"\n`)
 })
 afterAll(async () => {
   await server.end('SIGTERM')
-  place.remove()
+  files.remove()
   rmSync(home, { recursive: true })
 })
 
@@ -66,9 +66,9 @@ function runInBash(
 }
 
 describe('steps 3, 4, 6 and 7 as printed', () => {
-  // With the real tools where they are. The stand-ins run everywhere, so that they work where they are needed.
+  // With the real tools if they are installed. The stand-ins run everywhere, so that they are tested too.
   test.each(['curl and jq of this computer', 'stand-ins for curl and jq'])(
-    'work with %s, without a token',
+    'the steps of the tutorial work with %s',
     async (tools) => {
       const standIns = ['curl', 'jq'].filter((tool) => tools.startsWith('stand-ins') || !isInstalled(tool))
       const folder = join(home, tools.replaceAll(' ', '-'))

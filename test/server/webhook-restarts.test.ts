@@ -1,4 +1,4 @@
-// The server as a process that dies between a change and its delivery: what was changed is told by the next one. And its keys.
+// A server process that is killed between a change and its delivery: the next one delivers it. And a rotation of its keys.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Json } from '../support/harness.ts'
 import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
@@ -7,7 +7,7 @@ import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
 type Endpoint = Json & { id: string; secret: string }
 
 let receiver: Receiver
-/** A server has started here for the first time, and ended: the tests begin with what it left. */
+/** The files of a server that has started once and ended. The tests begin with a copy. */
 let started: Awaited<ReturnType<typeof createServerFixture>>
 beforeAll(async () => {
   receiver = await startReceiver()
@@ -20,21 +20,21 @@ afterAll(async () => {
   await receiver.close()
 })
 
-let place: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  place = await createServerFixture(started)
+  files = await createServerFixture(started)
   running = []
   await receiver.clear()
   await receiver.control({ status: 204, delay: 0 })
 })
 afterEach(async () => {
   await Promise.all(running.map((server) => server.end('SIGKILL')))
-  place.remove()
+  files.remove()
 })
 
 async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...place.settings, SWEEP_INTERVAL_SECONDS: '1', ...settings })
+  const server = await startServer({ ...files.settings, SWEEP_INTERVAL_SECONDS: '1', ...settings })
   running.push(server)
   return server
 }
@@ -53,15 +53,15 @@ const create = async (server: Server, prefer = 'wait=0') => {
   const { body } = await server.call<{ id: string }>('/workspaces', {
     method: 'POST',
     headers: { prefer },
-    json: { name: 'told', runtime: 'hermes', tier: 2 },
+    json: { name: 'changed', runtime: 'hermes', tier: 2 },
   })
   return body.id
 }
 
-const told = async () => (await receiver.received()).filter(({ status }) => status === 204)
+const delivered = async () => (await receiver.received()).filter(({ status }) => status === 204)
 
 test('a kill between a change and its delivery loses nothing', async () => {
-  // Passes are far apart, so that the change is not told before the end.
+  // Sweeps are far apart, so that the change is not delivered before the kill.
   const first = await start({ SWEEP_INTERVAL_SECONDS: '3600' })
   await subscribe(first)
   const id = await create(first, 'wait=30')
@@ -70,11 +70,11 @@ test('a kill between a change and its delivery loses nothing', async () => {
 
   await start()
   const types = async () =>
-    (await told()).filter(({ data }) => data.workspace_id === id).map(({ type }) => type)
+    (await delivered()).filter(({ data }) => data.workspace_id === id).map(({ type }) => type)
   await expect
     .poll(types, { timeout: 50_000 })
     .toEqual(expect.arrayContaining(['workspace_created', 'agent_answered']))
-  const list = (await told()).map(({ data }) => data.seq)
+  const list = (await delivered()).map(({ data }) => data.seq)
   expect(list).toEqual(list.toSorted((a, b) => a - b))
   expect(new Set(list).size).toBe(list.length)
 })
@@ -86,13 +86,15 @@ test('a kill in the middle of a delivery repeats it under the same id', async ()
   const id = await create(first)
   const ofIt = async () => (await receiver.received()).filter(({ data }) => data.workspace_id === id)
   await expect.poll(async () => (await ofIt()).length, { timeout: 50_000 }).toBeGreaterThan(0)
-  const [cut] = await ofIt()
+  const [interrupted] = await ofIt()
   await first.end('SIGKILL')
 
   await receiver.control({ delay: 0 })
   await receiver.clear()
   await start()
-  await expect.poll(async () => (await ofIt()).map((one) => one.id), { timeout: 50_000 }).toContain(cut?.id)
+  await expect
+    .poll(async () => (await ofIt()).map((one) => one.id), { timeout: 50_000 })
+    .toContain(interrupted?.id)
 })
 
 test('after a rotation of SECRETS_ENCRYPTION_KEY webhooks are signed with the same secret', async () => {
@@ -102,7 +104,7 @@ test('after a rotation of SECRETS_ENCRYPTION_KEY webhooks are signed with the sa
   await first.end('SIGTERM')
 
   const keys = { SECRETS_ENCRYPTION_KEY: other, SECRETS_PREVIOUS_KEYS: old }
-  const rotation = spawnNode('commands/secrets-rotate.ts', { ...place.settings, ...keys })
+  const rotation = spawnNode('commands/secrets-rotate.ts', { ...files.settings, ...keys })
   expect(await rotation.exited).toMatchObject({ code: 0 })
   expect(rotation.printed.stdout).toMatch(/^sealed 1 anew/)
 

@@ -1,4 +1,4 @@
-// What a person who sets variables gets: the right configuration, or every mistake at once, by name.
+// The configuration from environment variables: a valid configuration, or an error that names every mistake at once.
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -74,7 +74,7 @@ describe('configuration', () => {
     [{ FLY_PROXY_BASE_URL: 'http://app.flycast' }, /^FLY_PROXY_BASE_URL .* FLY_ENDPOINT=internal/],
     [{ HOST: '0.0.0.0', PUBLIC_URL: 'http://us.internal:8080' }, /^PUBLIC_URL .* HOST=::/],
     [{ HOST: '0.0.0.0', PLATFORM_URL: 'http://us.internal:8080' }, /^PLATFORM_URL .*\.flycast/],
-  ])('%j is refused by name because it cannot work', (env, problem) => {
+  ])('the settings %j are refused by name because they cannot work', (env, problem) => {
     expect(problemsOf({ ...FLY, ...env })).toEqual([expect.stringMatching(problem)])
   })
 

@@ -18,7 +18,7 @@ import type { Step } from '../../lib/reconcile/step.ts'
 import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
 import { later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
 
-// A small model of the outside: a provider with machines of unique names, and the writes that each step makes.
+// A small model: a provider with machines of unique names, and the writes of each step.
 type Model = {
   row: Workspace
   machine: { phase: MachinePhase; generation: number; id: string; crashed: boolean } | undefined
@@ -63,7 +63,7 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
     }
   })
 
-/** Applies a step as act.ts would. Returns false when the workspace rests. */
+/** Applies a step as act.ts does. Returns false when the workspace rests. */
 function apply(model: Model, step: Step): boolean {
   const { row } = model
   const move = (event: WorkspaceEvent, over: Partial<Workspace> = {}) => {

@@ -1,4 +1,4 @@
-// The decision of a rollout as a table, what holds for every combination, and that it always comes to an end.
+// The decision of a rollout: as a table, as properties of every combination, and as a simulation that always ends.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -39,67 +39,132 @@ const watched = { watchingSince: ago(60) }
 const plan = (change: Partial<typeof PLAN>) => ({ plan: { ...PLAN, ...change } })
 const back: Partial<Standing> = { state: 'rolling_back' }
 
-describe('the next step', () => {
+describe('the next step of a rollout', () => {
   test.each<[string, Partial<Standing>, Partial<Counted>, Partial<RolloutStep>]>([
-    ['begins with the first', {}, { idle: 10 }, { do: 'begin', count: 1, busyToo: false }],
+    ['begins with the first workspace', {}, { idle: 10 }, { do: 'begin', count: 1, busyToo: false }],
     ['fills the tranche', { tranche: 1 }, { ready: 1, idle: 9 }, { do: 'begin', count: 4 }],
-    ['takes all in the last one', { tranche: 2 }, { ready: 5, idle: 7 }, { do: 'begin', count: 7 }],
-    ['takes fifty at a time', { tranche: 2 }, { ready: 5, idle: 700 }, { do: 'begin', count: 50 }],
-    ['and no more at once', { tranche: 2 }, { updating: 45, idle: 700 }, { do: 'begin', count: 5 }],
-    ['waits until they are ready', {}, { updating: 1, idle: 9 }, { do: 'wait', for: 'readiness' }],
-    ['then watches them', {}, { ready: 1, idle: 9 }, { do: 'watch' }],
-    ['for as long as was asked', { watchingSince: ago(59) }, { ready: 1 }, { do: 'wait', for: 'the watch' }],
-    ['longer while one is not well', watched, { ready: 1, unwell: 1 }, { do: 'wait', for: 'readiness' }],
-    ['and begins the next tranche', watched, { ready: 1, idle: 9 }, { do: 'advance' }],
-    ['completes after the last', { ...watched, tranche: 2 }, { ready: 10 }, { do: 'complete' }],
     [
-      'takes no latecomer into the watch',
+      'takes all workspaces in the last tranche',
+      { tranche: 2 },
+      { ready: 5, idle: 7 },
+      { do: 'begin', count: 7 },
+    ],
+    ['updates fifty workspaces at once', { tranche: 2 }, { ready: 5, idle: 700 }, { do: 'begin', count: 50 }],
+    [
+      'counts those that are updating against the fifty',
+      { tranche: 2 },
+      { updating: 45, idle: 700 },
+      { do: 'begin', count: 5 },
+    ],
+    [
+      'waits until updated workspaces are ready',
+      {},
+      { updating: 1, idle: 9 },
+      { do: 'wait', for: 'readiness' },
+    ],
+    ['watches a tranche that is ready', {}, { ready: 1, idle: 9 }, { do: 'watch' }],
+    [
+      'watches for the configured time',
+      { watchingSince: ago(59) },
+      { ready: 1 },
+      { do: 'wait', for: 'the watch' },
+    ],
+    [
+      'watches longer while a workspace is not healthy',
+      watched,
+      { ready: 1, unwell: 1 },
+      { do: 'wait', for: 'readiness' },
+    ],
+    ['advances to the next tranche after the watch', watched, { ready: 1, idle: 9 }, { do: 'advance' }],
+    ['completes after the last tranche', { ...watched, tranche: 2 }, { ready: 10 }, { do: 'complete' }],
+    [
+      'completes although a new workspace is not updated',
       { ...watched, tranche: 2 },
       { ready: 9, idle: 1 },
       { do: 'complete' },
     ],
-    ['is done where there is nobody', { tranche: 2 }, {}, { do: 'complete' }],
-    ['asks for a word after a trial', { ...watched, isTrial: true }, { ready: 1 }, { do: 'halt' }],
+    ['completes if there is no workspace', { tranche: 2 }, {}, { do: 'complete' }],
+    ['halts after a trial', { ...watched, isTrial: true }, { ready: 1 }, { do: 'halt' }],
 
-    ['goes back when one failed', {}, { failed: 1, updating: 3 }, { do: 'roll_back' }],
-    ['goes back while it watches', watched, { ready: 1, deaths: 1 }, { do: 'roll_back' }],
-    ['bears what was allowed', plan({ max_failures: 1 }), { failed: 1 }, { do: 'watch' }],
-    ['and no more', plan({ max_failures: 1 }), { failed: 1, ready: 1, deaths: 1 }, { do: 'roll_back' }],
-    ['bears deaths that are usual', watched, { ready: 1, deaths: 2, expectedDeaths: 2.4 }, { do: 'advance' }],
-    ['and not one more', watched, { ready: 1, deaths: 3, expectedDeaths: 2.4 }, { do: 'roll_back' }],
-
-    ['waits for those at work', {}, { busy: 3 }, { do: 'wait', for: 'idleness' }],
-    ['goes on without them', { tranche: 1, trancheSince: ago(600) }, { ready: 1, busy: 3 }, { do: 'watch' }],
-    ['but not unproven', { trancheSince: ago(6_000) }, { busy: 3 }, { do: 'wait', for: 'idleness' }],
+    ['rolls back when a workspace failed', {}, { failed: 1, updating: 3 }, { do: 'roll_back' }],
     [
-      'waits for ever if asked to',
+      'rolls back when a machine dies during the watch',
+      watched,
+      { ready: 1, deaths: 1 },
+      { do: 'roll_back' },
+    ],
+    ['tolerates max_failures failures', plan({ max_failures: 1 }), { failed: 1 }, { do: 'watch' }],
+    [
+      'does not tolerate more than max_failures failures',
+      plan({ max_failures: 1 }),
+      { failed: 1, ready: 1, deaths: 1 },
+      { do: 'roll_back' },
+    ],
+    [
+      'tolerates the usual number of deaths',
+      watched,
+      { ready: 1, deaths: 2, expectedDeaths: 2.4 },
+      { do: 'advance' },
+    ],
+    [
+      'does not tolerate one death more than usual',
+      watched,
+      { ready: 1, deaths: 3, expectedDeaths: 2.4 },
+      { do: 'roll_back' },
+    ],
+
+    ['waits for busy workspaces', {}, { busy: 3 }, { do: 'wait', for: 'idleness' }],
+    [
+      'continues without busy workspaces after busy_seconds',
+      { tranche: 1, trancheSince: ago(600) },
+      { ready: 1, busy: 3 },
+      { do: 'watch' },
+    ],
+    [
+      'does not continue without any updated workspace',
+      { trancheSince: ago(6_000) },
+      { busy: 3 },
+      { do: 'wait', for: 'idleness' },
+    ],
+    [
+      'waits for busy workspaces without limit if when_busy is wait',
       { ...plan({ when_busy: 'wait' }), tranche: 1, trancheSince: ago(1e6) },
       { ready: 1, busy: 3 },
       { do: 'wait', for: 'idleness' },
     ],
     [
-      'restarts them if asked to',
+      'restarts busy workspaces if when_busy is restart',
       { ...plan({ when_busy: 'restart' }), trancheSince: ago(600) },
       { busy: 3 },
       { do: 'begin', count: 1, busyToo: true },
     ],
 
     [
-      'goes back at once where it may',
+      'that rolls back restores idle workspaces at once',
       back,
       { toRestore: 3, toRestoreBusy: 1 },
       { do: 'restore', count: 3, busyToo: false },
     ],
-    ['lets work end first', back, { toRestoreBusy: 1 }, { do: 'wait', for: 'idleness' }],
     [
-      'but not for ever',
+      'that rolls back waits for busy workspaces',
+      back,
+      { toRestoreBusy: 1 },
+      { do: 'wait', for: 'idleness' },
+    ],
+    [
+      'that rolls back restores busy workspaces after busy_seconds',
       { ...back, trancheSince: ago(600) },
       { toRestoreBusy: 1 },
       { do: 'restore', busyToo: true },
     ],
-    ['waits until all are back', back, { restoring: 1 }, { do: 'wait', for: 'readiness' }],
-    ['and is back', back, { failed: 1 }, { do: 'end_rollback' }],
-  ])('%s', (_, standing, counted, step) => {
+    [
+      'that rolls back waits until all are restored',
+      back,
+      { restoring: 1 },
+      { do: 'wait', for: 'readiness' },
+    ],
+    ['ends its rollback when nothing is left to restore', back, { failed: 1 }, { do: 'end_rollback' }],
+  ])('a rollout %s', (_, standing, counted, step) => {
     expect(decideRollout({ ...RUNNING, ...standing }, { ...NOTHING, ...counted }, NOW)).toMatchObject(step)
   })
 

@@ -14,18 +14,18 @@ const UNKNOWN: Observed = {
 }
 const launched = { launchId: 'l', launchedAt: NOW, app: 'app', machineId: 'm1', machineGeneration: 1 }
 
-describe('one decision', () => {
+describe('one step of decide', () => {
   test.each<[string, Partial<Workspace>, Observed, Step['do']]>([
     ['a new workspace is launched', {}, { presence: 'absent' }, 'launch'],
     [
-      'a launch without an answer is looked for before it is repeated',
+      'a launch without an answer is searched before it is repeated',
       { launchId: 'l', launchedAt: NOW },
       { presence: 'absent' },
       'suspect_absent',
     ],
     ['a machine that was found is adopted', { launchId: 'l', launchedAt: NOW }, present('busy'), 'adopt'],
     ['a machine between states is waited for', launched, present('busy'), 'wait_for_machine'],
-    ['a machine that runs is asked for its agent', launched, present('started'), 'probe'],
+    ['a running machine is probed for its agent', launched, present('started'), 'probe'],
     [
       'a machine of an older generation is updated',
       { ...launched, generation: 2 },
@@ -71,20 +71,25 @@ describe('one decision', () => {
       'wait',
     ],
     [
-      'a silent agent is asked',
+      'a silent agent is checked',
       { ...launched, status: 'ready', lastHeartbeatAt: later(-SILENCE_MS) },
       present('started'),
       'check_agent',
     ],
-    ['an agent that never beat is left alone', { ...launched, status: 'ready' }, present('started'), 'rest'],
     [
-      'an agent that does not come back gets a fresh boot',
+      'an agent without heartbeats is not checked',
+      { ...launched, status: 'ready' },
+      present('started'),
+      'rest',
+    ],
+    [
+      'an agent that does not return is rebooted',
       { ...launched, status: 'offline', deadlineAt: NOW },
       present('started'),
       'reboot',
     ],
     [
-      'a fresh boot is not tried for ever',
+      'reboots are bounded',
       { ...launched, status: 'offline', deadlineAt: NOW, recoveries: MAX_RECOVERIES },
       present('started'),
       'give_up',
@@ -101,7 +106,12 @@ describe('one decision', () => {
       present('started'),
       'suspend',
     ],
-    ['a hibernated workspace sleeps on', { ...launched, status: 'hibernated' }, present('suspended'), 'rest'],
+    [
+      'a hibernated workspace with a suspended machine rests',
+      { ...launched, status: 'hibernated' },
+      present('suspended'),
+      'rest',
+    ],
     [
       'recoveries are bounded',
       { ...launched, status: 'offline', recoveries: MAX_RECOVERIES },
@@ -109,13 +119,13 @@ describe('one decision', () => {
       'give_up',
     ],
     [
-      'one absence is not believed',
+      'one absence proves nothing',
       { ...launched, status: 'ready' },
       { presence: 'absent' },
       'suspect_absent',
     ],
     [
-      'an absence that lasts is',
+      'a lasting absence replaces the machine',
       { ...launched, status: 'ready', absentSince: later(-ABSENCE_MS) },
       { presence: 'absent' },
       'replace',
@@ -134,20 +144,20 @@ describe('one decision', () => {
       'adopt',
     ],
     [
-      'a removed workspace outwaits a lost create',
+      'a removed workspace waits for a lost create to appear',
       { launchId: 'l', launchedAt: NOW, status: 'removed', absentSince: later(-ABSENCE_MS) },
       { presence: 'absent' },
       'suspect_absent',
     ],
     [
-      'a removed workspace forgets a machine that is gone',
+      'a removed workspace drops a destroyed machine',
       { ...launched, status: 'removed' },
       present('gone'),
       'forget_machine',
     ],
     ['a removed workspace without a machine rests', { status: 'removed' }, { presence: 'absent' }, 'rest'],
     [
-      'a failed workspace lets go of its machine',
+      'a failed workspace destroys its machine',
       { ...launched, status: 'failed' },
       present('started'),
       'destroy',
@@ -159,7 +169,7 @@ describe('one decision', () => {
       present('stopped'),
       'rest',
     ],
-  ])('%s', (_sentence, over, observed, expected) => {
+  ])('%s', (_title, over, observed, expected) => {
     expect(decide(workspace(over), observed, NOW).do).toBe(expected)
   })
 
@@ -167,9 +177,9 @@ describe('one decision', () => {
   test.each<[string, Observed, Partial<Workspace>, string]>([
     ['that is not there', { presence: 'absent' }, {}, 'never_launched'],
     ['that Fly refused to make', { presence: 'absent' }, { reason: REFUSED }, 'rate_limited'],
-    ['that nobody can ask for', UNKNOWN, { reason: REFUSED }, 'provider_unreachable'],
+    ['that cannot be observed', UNKNOWN, { reason: REFUSED }, 'provider_unreachable'],
     ['that has not started', present('busy'), { reason: REFUSED }, 'never_started'],
-    ['that is not back', present('busy'), { status: 'offline', reason: REFUSED }, 'rate_limited'],
+    ['that did not return', present('busy'), { status: 'offline', reason: REFUSED }, 'rate_limited'],
     ['that crashes while it starts', present('busy', { crashed: true }), { reason: REFUSED }, 'crashed'],
     ['that runs without its agent', present('started'), { reason: REFUSED }, 'never_registered'],
     ['that runs without its agent listening', present('started'), { registeredAt: NOW }, 'never_listened'],
@@ -180,9 +190,12 @@ describe('one decision', () => {
     ['that failed', present('failed'), { reason: REFUSED }, 'machine_failed'],
     ['that was destroyed', present('gone'), { reason: REFUSED }, 'machine_gone'],
     ['whose host does not answer', present('unknown'), { reason: REFUSED }, 'host_unreachable'],
-  ])('time is up for a machine %s: the reason says so, and a way out', (_, observed, over, code) => {
-    const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW)
-    const words = expect.stringMatching(/\S/) as string
-    expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
-  })
+  ])(
+    'a missed deadline for a machine %s gives the matching reason and a next step',
+    (_, observed, over, code) => {
+      const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW)
+      const words = expect.stringMatching(/\S/) as string
+      expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
+    },
+  )
 })

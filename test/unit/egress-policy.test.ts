@@ -1,4 +1,4 @@
-// Where webhooks may go: by what is written, by what a name leads to, and by what it leads to a moment later.
+// The URLs that webhooks may call: checked as written, as resolved, and again when the connection is made.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { LookupAddress } from 'node:dns'
@@ -27,15 +27,15 @@ describe('a server on the network', () => {
     'https://93.184.216.34/',
     'https://[2606:2800:220:1:248:1893:25c8:1946]/',
     'https://my-receiver.fly.dev/',
-  ])('may call %s', (url) => expect(refused(url)).toBeUndefined())
+  ])('a server on the network may call %s', (url) => expect(refused(url)).toBeUndefined())
 
   test.each([
-    // Not encrypted, or no web at all.
+    // Without TLS, or another scheme.
     'http://hooks.example.com/',
     'ftp://hooks.example.com/',
     'file:///etc/passwd',
     'https://user:password@hooks.example.com/',
-    // This computer, in every notation.
+    // Loopback, in every notation.
     'https://127.0.0.1/',
     'https://127.1/',
     'https://2130706433/',
@@ -49,7 +49,7 @@ describe('a server on the network', () => {
     'https://[::]/',
     'https://[::ffff:127.0.0.1]/',
     'https://[::127.0.0.1]/',
-    // Private networks, carriers' and documentation.
+    // Networks that are private, of carriers, or for documentation.
     'https://10.0.0.1/',
     'https://172.16.0.1/',
     'https://172.31.255.255/',
@@ -64,13 +64,13 @@ describe('a server on the network', () => {
     'https://[fec0::1]/',
     'https://[ff02::1]/',
     'https://[2001:db8::1]/',
-    // IPv4 within IPv6.
+    // IPv4 in IPv6.
     'https://[::ffff:10.0.0.1]/',
     'https://[64:ff9b::10.0.0.1]/',
     'https://[64:ff9b:1::10.0.0.1]/',
     'https://[2002:0a00:0001::]/',
     'https://[2001:0:0:0:0:0:f5ff:fffe]/',
-    // Clouds' metadata.
+    // Metadata services of clouds.
     'https://169.254.169.254/latest/meta-data',
     'https://168.63.129.16/',
     'https://100.100.100.200/',
@@ -83,11 +83,11 @@ describe('a server on the network', () => {
     'https://_api.internal:4280/v1/apps',
     'https://app.flycast/',
     'https://APP.FLYCAST./',
-    // Names of homes and offices.
+    // Names of local networks.
     'https://router/',
     'https://nas.local/',
     'https://hub.home.arpa/',
-  ])('may not call %s', (url) => expect(refused(url)).toEqual(expect.any(String)))
+  ])('a server on the network may not call %s', (url) => expect(refused(url)).toEqual(expect.any(String)))
 
   test('a server may call what WEBHOOK_PRIVATE_TARGETS names and nothing else private', () => {
     const policy = policyOf({ ...FLY, WEBHOOK_PRIVATE_TARGETS: 'Hooks.internal, 10.1.0.0/16, fdaa:0:1::/48' })
@@ -112,7 +112,7 @@ describe('a server on the network', () => {
   })
 
   test.each(['10.0.0.0/33', 'a b', 'https://hooks.internal', '::1/129'])(
-    'is not started with WEBHOOK_PRIVATE_TARGETS=%s',
+    'WEBHOOK_PRIVATE_TARGETS=%s is refused',
     (value) => {
       expect(() => parseConfig({ WEBHOOK_PRIVATE_TARGETS: value })).toThrow(/WEBHOOK_PRIVATE_TARGETS/)
     },
@@ -152,7 +152,7 @@ test('no private IPv4 address is public in any IPv6 notation', () => {
   )
 })
 
-describe('a name', () => {
+describe('a host name', () => {
   let server: Server
   let port: number
   let asked = 0
@@ -166,8 +166,8 @@ describe('a name', () => {
   })
   afterAll(() => void server.close())
 
-  /** Leads to one after the other of these. */
-  const leadingTo = (...answers: LookupAddress[][]): Resolve => {
+  /** Resolves to these addresses, one answer after the other. */
+  const resolvingTo = (...answers: LookupAddress[][]): Resolve => {
     let n = 0
     return (_, __, callback) => callback(null, answers[Math.min(n++, answers.length - 1)] ?? [])
   }
@@ -185,7 +185,7 @@ describe('a name', () => {
       await checked.close()
     }
   }
-  /** Lets the test's server be reached where the check of the name's address is what is tested. */
+  /** Allows the loopback server of these tests. */
   const named: TargetPolicy = { loopback: false, privateTargets: ['hooks.example.com'] }
 
   test.each([
@@ -195,19 +195,19 @@ describe('a name', () => {
     [[v6('fdaa::3')]],
     [[v6('::ffff:127.0.0.1')]],
     [[v4('93.184.216.34'), v4('192.168.0.1')]],
-  ])('that leads into a private network is not called: %j', async (addresses) => {
+  ])('a name that resolves to a private address is not called: %j', async (addresses) => {
     const before = asked
-    expect(await call(strict, `https://hooks.example.com:${port}/`, leadingTo(addresses))).toMatch(
+    expect(await call(strict, `https://hooks.example.com:${port}/`, resolvingTo(addresses))).toMatch(
       /which is not a public address/,
     )
     expect(asked).toBe(before)
   })
 
   test('a name is resolved once and the connection goes to the checked address', async () => {
-    const resolve = leadingTo([v4('127.0.0.1')], [v4('10.255.255.1')])
+    const resolve = resolvingTo([v4('127.0.0.1')], [v4('10.255.255.1')])
     expect(await call(named, `http://hooks.example.com:${port}/`, resolve)).toBe('here')
-    // The other way round, the second answer is never asked for.
-    const turned = leadingTo([v4('10.255.255.1')], [v4('127.0.0.1')])
+    // In the opposite order the second answer is not requested.
+    const turned = resolvingTo([v4('10.255.255.1')], [v4('127.0.0.1')])
     const before = asked
     expect(await call(strict, `https://hooks.example.com:${port}/`, turned)).toMatch(
       /leads to 10\.255\.255\.1/,

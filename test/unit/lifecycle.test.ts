@@ -6,7 +6,7 @@ import {
   type WorkspaceStatus,
 } from '../../lib/lifecycle/lifecycle.ts'
 
-// Every status × every event, written out: a new one of either does not compile without its cells here.
+// Every status × every event. A new status or event does not compile without its cells here.
 const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus | null>> = {
   provisioning: row({
     restart_requested: 'provisioning',

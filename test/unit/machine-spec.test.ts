@@ -42,8 +42,8 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
   platformUrl: 'https://platform.example',
 })
 
-describe('the recipe', () => {
-  test('the machine configuration for Fly is exactly this', () => {
+describe('the machine configuration', () => {
+  test('the machine configuration for Fly has exactly the documented content', () => {
     const spec = machineSpec(input())
     const config = flyConfig(spec, 'fly', 'public')
     expect(config).toMatchObject({
@@ -181,7 +181,7 @@ describe('images', () => {
     ['ghcr.io/molecule-ai', false],
     ['docker.io/x', false],
     ['', false],
-  ])('%s is allowed: %s', (image, allowed) => {
+  ])('the image %s is allowed: %s', (image, allowed) => {
     expect(isAllowedImage(image, POLICY)).toBe(allowed)
   })
 })

@@ -1,11 +1,11 @@
-// The small tools that everything above shares.
+// The helpers in lib/platform that every folder uses.
 import { describe, expect, test } from 'vitest'
 import { forEachConcurrently } from '../../lib/platform/concurrency.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
 import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
 
 describe('forEachConcurrently', () => {
-  test('runs at most as many items at once as the limit allows, and all of them', async () => {
+  test('forEachConcurrently handles every item, at most `limit` at once', async () => {
     let running = 0
     let most = 0
     const done: number[] = []
@@ -20,7 +20,7 @@ describe('forEachConcurrently', () => {
     expect(rest).toEqual([])
   })
 
-  test('returns the items that were not begun once mayBegin is false, after the others have ended', async () => {
+  test('forEachConcurrently returns the items that were not begun once mayBegin is false, after the others have ended', async () => {
     const ended: string[] = []
     const rest = await forEachConcurrently(
       ['a', 'b', 'c', 'd'],
@@ -35,7 +35,7 @@ describe('forEachConcurrently', () => {
     expect(rest).toEqual(['c', 'd'])
   })
 
-  test('rejects with the first error and begins nothing after it', async () => {
+  test('forEachConcurrently rejects with the first error and begins nothing after it', async () => {
     const begun: number[] = []
     const run = forEachConcurrently([1, 2, 3, 4], 1, (item) => {
       begun.push(item)
@@ -45,7 +45,7 @@ describe('forEachConcurrently', () => {
     expect(begun).toEqual([1, 2])
   })
 
-  test('also rejects with an error that work throws before it returns a promise', async () => {
+  test('forEachConcurrently rejects with an error that the work throws synchronously', async () => {
     const run = forEachConcurrently([1, 2], 2, () => {
       throw new Error('at once')
     })
@@ -54,11 +54,11 @@ describe('forEachConcurrently', () => {
 })
 
 describe('sleep', () => {
-  test('resolves at once when its signal has aborted before it begins', async () => {
+  test('sleep resolves at once if its signal has aborted before', async () => {
     await sleep(60_000, AbortSignal.abort())
   })
 
-  test('resolves when its signal aborts while it runs', async () => {
+  test('sleep resolves when its signal aborts', async () => {
     const controller = new AbortController()
     const slept = sleep(60_000, controller.signal)
     controller.abort()
@@ -67,7 +67,7 @@ describe('sleep', () => {
 })
 
 describe('UUIDs', () => {
-  test('are recognised in either case and compared in lower case', () => {
+  test('UUIDs are recognised in either case and compared in lower case', () => {
     const upper = '0191E5A3-7C1B-7DEF-8A90-1234567890AB'
     expect(isUuid(upper)).toBe(true)
     expect(normalizeUuid(upper)).toBe('0191e5a3-7c1b-7def-8a90-1234567890ab')
@@ -79,7 +79,7 @@ describe('UUIDs', () => {
     '0191e5a37c1b7def8a901234567890ab',
     '0191e5a3-7c1b-7def-8a90-1234567890ab ',
     'g191e5a3-7c1b-7def-8a90-1234567890ab',
-  ])('do not include "%s"', (text) => {
+  ])('"%s" is not a UUID', (text) => {
     expect(isUuid(text)).toBe(false)
     expect(normalizeUuid(text)).toBeUndefined()
   })

@@ -81,7 +81,7 @@ describe('a budget', () => {
   })
 })
 
-describe('what goes on after an answer', () => {
+describe('work after an answer', () => {
   test('background work ends within the 30 s of Workers, with time for a probe and the last statements', () => {
     expect(REQUEST_PATIENCE_MS + PROBE_TIMEOUT_MS).toBeLessThan(REQUEST_CUT_MS)
     expect(REQUEST_CUT_MS).toBeLessThanOrEqual(28_000)

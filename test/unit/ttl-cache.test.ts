@@ -1,4 +1,4 @@
-// What is remembered for seconds must never be older than the last change that this process made.
+// A cached value must never be older than the last change that this process made.
 import { describe, expect, test } from 'vitest'
 import { TtlCache } from '../../lib/platform/ttl-cache.ts'
 
@@ -8,7 +8,7 @@ function createCache(options: { limit?: number; sharesReads?: boolean } = {}) {
   return { cache, advance: (ms: number) => void (now += ms) }
 }
 
-describe('what was read', () => {
+describe('a TTL cache', () => {
   test('a value is cached for its time and no longer', async () => {
     const { cache, advance } = createCache()
     expect(await cache.load('a', () => Promise.resolve(1))).toBe(1)
@@ -25,16 +25,19 @@ describe('what was read', () => {
     expect(await cache.load('a', () => Promise.resolve(2))).toBe(2)
   })
 
-  test.each(['forget', 'clear'] as const)('while it was changed (%s) is not kept', async (how) => {
-    const { cache } = createCache()
-    const { promise, resolve } = Promise.withResolvers<number>()
-    const reading = cache.load('a', () => promise)
-    if (how === 'forget') cache.delete('a')
-    else cache.clear()
-    resolve(1)
-    expect(await reading).toBe(1)
-    expect(cache.peek('a')).toBeUndefined()
-  })
+  test.each(['forget', 'clear'] as const)(
+    'a value that was read during a change (%s) is not cached',
+    async (how) => {
+      const { cache } = createCache()
+      const { promise, resolve } = Promise.withResolvers<number>()
+      const reading = cache.load('a', () => promise)
+      if (how === 'forget') cache.delete('a')
+      else cache.clear()
+      resolve(1)
+      expect(await reading).toBe(1)
+      expect(cache.peek('a')).toBeUndefined()
+    },
+  )
 
   test('a read from before a change does not replace a later one', async () => {
     const { cache } = createCache()

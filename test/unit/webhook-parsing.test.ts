@@ -1,4 +1,4 @@
-// What a webhook brings, read: bodies of every kind, templates, and what a delivery is called.
+// Parsing of incoming webhooks: bodies of every kind, templates, and the event names of a delivery.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
@@ -37,13 +37,13 @@ describe('a payload', () => {
   test.each([
     ['a form', FORM, 'a=1&b=x+y&a=2', { a: '1', b: 'x y' }],
     ['JSON in a form', FORM, 'payload=%7B%22a%22%3A1%7D&other=x', { a: 1 }],
-    ['a payload that is no JSON', FORM, 'payload=hello&other=x', 'hello'],
-    ['JSON that calls itself a form', FORM, ' {"a":1}', { a: 1 }],
-    ['JSON that calls itself nothing', undefined, '[1]', [1]],
+    ['a form whose payload is not JSON', FORM, 'payload=hello&other=x', 'hello'],
+    ['JSON with the content type of a form', FORM, ' {"a":1}', { a: 1 }],
+    ['JSON without a content type', undefined, '[1]', [1]],
     ['text', 'text/plain', 'hello', 'hello'],
     ['nothing', undefined, '', ''],
     ['a form with a name that is __proto__', FORM, '__proto__=x', JSON.parse('{"__proto__":"x"}')],
-  ])('may be %s', (_, type, body, value) => {
+  ])('a payload may be %s', (_, type, body, value) => {
     expect(parsePayload(bytes(body), type).value).toEqual(value)
   })
 
@@ -85,13 +85,13 @@ describe('a template', () => {
     ['{ } } no placeholder {', {}, '{ } } no placeholder {'],
     ['{{a}}', { a: '{{b}} $& \\', b: 'never' }, '{{b}} $& \\'],
     ['{{pull_request/x-y.ü}}', { 'pull_request/x-y': { ü: 'odd' } }, 'odd'],
-  ])('%s', (template, value, said) => {
+  ])('the template %s is filled', (template, value, filled) => {
     expect(templateProblem(template)).toBeUndefined()
-    expect(fill(template, value)).toBe(said)
+    expect(fill(template, value)).toBe(filled)
   })
 
   test.each(['{{}}', '{{ }}', '{{a b}}', '{{a..b}}', '{{.a}}', '{{a', '{{{a}}}', '{{a{{b}}}}', '{{$x}}'])(
-    '%s is none, and it is said why',
+    'the template %s is refused with a reason',
     (template) => expect(templateProblem(template)).toMatch(/\{\{/),
   )
 
@@ -153,7 +153,7 @@ describe('a delivery', () => {
     [['invoice.*'], ['invoice.paid'], true],
     [['invoice.*'], ['invoices'], false],
     [['*'], ['anything'], false],
-  ])('%j wants %j: %s', (wanted, events, isIt) => {
+  ])('a hook for %j takes a delivery of %j: %s', (wanted, events, isIt) => {
     expect(isWanted(wanted, events)).toBe(isIt)
   })
 })

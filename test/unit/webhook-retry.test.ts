@@ -1,4 +1,4 @@
-// When a delivery is tried again: pure, so that days pass in no time.
+// The retry schedule of deliveries. It is pure, so that these tests need no waiting.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isGivenUp, nextAttemptAt, parseRetryAfter, restUntil } from '../../lib/webhooks/retry.ts'
@@ -7,7 +7,7 @@ const HOUR = 3_600_000
 const start = new Date('2026-01-01T00:00:00Z')
 const at = (ms: number) => new Date(start.getTime() + ms)
 
-/** Milliseconds since the first attempt at which each one is made, when nothing helps. */
+/** Milliseconds from the first attempt to each attempt, if every attempt fails. */
 function attemptsWith(random: () => number, retryAfterMs?: number): number[] {
   const made = [0]
   for (let attempts = 1; ; attempts++) {

@@ -1,4 +1,5 @@
-// Signatures of webhooks: what senders document or ship as their own test vectors is accepted, and nothing that differs from it.
+// Signatures of incoming webhooks: the documented examples and test vectors of each sender are accepted, and any change to
+// them is refused.
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
@@ -11,7 +12,7 @@ type Vector = {
   secret: string
   headers: Record<string, string>
   body: string
-  /** When it was signed, in seconds. */
+  /** The time of the signature, in seconds. */
   at: number
 }
 
@@ -151,7 +152,7 @@ describe.each(VECTORS)('$scheme ($source)', (vector) => {
     }
     for (const name of Object.keys(headers)) {
       const { [name]: value = '', ...rest } = headers
-      // Gitea says the same twice; one is enough.
+      // Gitea sends the same signature twice; one is enough.
       if (scheme !== 'gitea') expect([name, await verify(vector, { headers: rest })]).toEqual([name, false])
       for (const wrong of ['', ' ', `0${value}`, value.slice(1), value.replace(/[0-9a-f]/i, 'x')]) {
         const changed = { ...(scheme === 'gitea' ? {} : rest), [name]: wrong }

@@ -1,4 +1,4 @@
-// `npm run dev:worker` as somebody would start it.
+// `npm run dev:worker` as a process.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

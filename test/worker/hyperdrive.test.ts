@@ -1,5 +1,5 @@
-// The Worker of wrangler.toml's environment `hyperdrive` in workerd, from the bundle that would be deployed. All else that it does is
-// tested by `npm run test:hyperdrive`.
+// The Worker of the environment `hyperdrive` in workerd, from the bundle that would be deployed. `npm run test:hyperdrive`
+// runs the behaviour tests with it.
 import { DrizzleQueryError, sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -17,8 +17,8 @@ beforeAll(async () => {
 })
 
 test('the Hyperdrive Worker contains one driver', () => {
-  const strangers = /lib\/emulator|pglite|neondatabase|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
-  expect(bundle.inputs.filter((input) => strangers.test(input))).toEqual([])
+  const unwanted = /lib\/emulator|pglite|neondatabase|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
+  expect(bundle.inputs.filter((input) => unwanted.test(input))).toEqual([])
 })
 
 test('the Hyperdrive Worker answers 503 without its binding and says where to write it', async () => {
@@ -46,7 +46,7 @@ test('the Hyperdrive Worker reports a database that is down and stays alive', as
       PUBLIC_URL: 'https://workspaces.example',
       ADMIN_TOKEN,
     },
-    { hyperdrive: `postgres://nobody:nothing@127.0.0.1:${port}/none` },
+    { hyperdrive: `postgres://user:password@127.0.0.1:${port}/none` },
   )
   try {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
@@ -76,31 +76,31 @@ test('statements of one invocation run one after the other', async () => {
 })
 
 describe('in workerd', () => {
-  let place: WorkerFixture
+  let worker: WorkerFixture
   let database: Client
   beforeAll(async () => {
-    place = await startWorkerFixture(bundle.code, {}, {}, { overHyperdrive: true })
-    database = new Client({ connectionString: place.database })
+    worker = await startWorkerFixture(bundle.code, {}, {}, { overHyperdrive: true })
+    database = new Client({ connectionString: worker.database })
     await database.connect()
   })
   afterAll(async () => {
     await database.end()
-    await place.close()
+    await worker.close()
   })
 
   const post = async (path: string, json?: Json, headers: Record<string, string> = {}) => {
-    const response = await place.call(path, { method: 'POST', headers, json })
+    const response = await worker.call(path, { method: 'POST', headers, json })
     return { status: response.status, body: (await response.json()) as Json }
   }
 
-  // The first requests of this Worker, because it asks until it has seen that there is no cache.
+  // These are its first requests, because a Worker checks for a cache until it has found none.
   test('a Hyperdrive Worker with a stale cache serves and sweeps nothing', async () => {
-    // What a cache does, as far as whoever reads can tell: what was just written is not there.
+    // Behaves like a cache to a reader: a row that was just written is missing.
     await database.query(
-      `create function is_forgotten() returns trigger language plpgsql as 'begin return null; end'`,
+      `create function discard_row() returns trigger language plpgsql as 'begin return null; end'`,
     )
     await database.query(
-      'create trigger as_a_cache before insert or update on rate_limits for each row execute function is_forgotten()',
+      'create trigger as_a_cache before insert or update on rate_limits for each row execute function discard_row()',
     )
     const { status, body } = await post('/workspaces', { name: 'stale' })
     expect(status).toBe(503)
@@ -108,28 +108,28 @@ describe('in workerd', () => {
       code: 'misconfigured',
       detail: expect.stringContaining('--caching-disabled true') as string,
     })
-    expect(await place.runCron()).not.toBe('ok')
-    expect((await place.call('/readyz')).status).toBe(503)
-    expect((await place.call('/livez')).status).toBe(200)
+    expect(await worker.runCron()).not.toBe('ok')
+    expect((await worker.call('/readyz')).status).toBe(503)
+    expect((await worker.call('/livez')).status).toBe(200)
 
     await database.query('drop trigger as_a_cache on rate_limits')
-    expect(await (await place.call('/workspaces')).json()).toEqual([])
-    expect(await place.runCron()).toBe('ok')
+    expect(await (await worker.call('/workspaces')).json()).toEqual([])
+    expect(await worker.runCron()).toBe('ok')
   })
 
   test('the Hyperdrive Worker reports its parts, creates a workspace, proxies a message and sweeps', async () => {
-    expect(await (await place.call('/healthz')).json()).toMatchObject({ database: 'hyperdrive' })
+    expect(await (await worker.call('/healthz')).json()).toMatchObject({ database: 'hyperdrive' })
     const { body } = await post('/workspaces', { name: 'one', runtime: 'hermes' }, { prefer: 'wait=20' })
     expect(body).toMatchObject({ status: 'ready' })
     expect((await post(`/workspaces/${String(body['id'])}/a2a`, askRegion())).body).toMatchObject({
       result: { parts: [{ text: 'ord' }] },
     })
-    expect(await place.runCron()).toBe('ok')
-    expect((await place.call('/readyz')).status).toBe(200)
+    expect(await worker.runCron()).toBe('ok')
+    expect((await worker.call('/readyz')).status).toBe(200)
   })
 
   test('the Hyperdrive Worker answers many requests at once', async () => {
-    const answers = await Promise.all(Array.from({ length: 60 }, () => place.call('/workspaces')))
+    const answers = await Promise.all(Array.from({ length: 60 }, () => worker.call('/workspaces')))
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-// The Worker in workerd under Cloudflare's limit of the free plan: 50 requests in an invocation, statements included, and the
+// The Worker in workerd with Cloudflare's limit of the free plan: 50 subrequests in an invocation, including statements. The
 // next one throws.
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -13,15 +13,15 @@ beforeAll(async () => {
   code = (await bundleWorker()).code
 })
 
-/** What callers can do and see, at a place whose Worker is limited. */
-function visit(place: WorkerFixture) {
-  const list = async () => (await (await place.call('/workspaces')).json()) as (Json & { id: string })[]
+/** Actions and observations of a caller. */
+function createCaller(worker: WorkerFixture) {
+  const list = async () => (await (await worker.call('/workspaces')).json()) as (Json & { id: string })[]
   const statuses = async () => (await list()).map(({ status }) => status)
 
   async function createReady(count: number): Promise<string[]> {
     const ids: string[] = []
     for (let n = 0; n < count; n++) {
-      const response = await place.call('/workspaces', {
+      const response = await worker.call('/workspaces', {
         method: 'POST',
         json: { name: `worker ${n}`, runtime: 'hermes' },
       })
@@ -31,7 +31,7 @@ function visit(place: WorkerFixture) {
     await expect
       .poll(
         async () => {
-          await place.runCron()
+          await worker.runCron()
           return new Set(await statuses())
         },
         { timeout: 20_000, interval: 50 },
@@ -40,8 +40,8 @@ function visit(place: WorkerFixture) {
     return ids
   }
 
-  async function leaveMessage(id: string): Promise<string> {
-    const accepted = await place.call(`/workspaces/${id}/a2a`, {
+  async function storeMessage(id: string): Promise<string> {
+    const accepted = await worker.call(`/workspaces/${id}/a2a`, {
       method: 'POST',
       headers: { prefer: 'respond-async' },
       json: askRegion('later'),
@@ -51,57 +51,57 @@ function visit(place: WorkerFixture) {
   }
 
   async function statesOf(messages: string[]): Promise<unknown[]> {
-    const read = async (message: string) => (await (await place.call(message)).json()) as Json
+    const read = async (message: string) => (await (await worker.call(message)).json()) as Json
     return (await Promise.all(messages.map(read))).map(({ state }) => state)
   }
 
-  /** What a cron trigger would find in two minutes. */
+  /** Ends all leases, as two minutes would. */
   async function endLeases(): Promise<void> {
-    const client = new Client({ connectionString: place.database })
+    const client = new Client({ connectionString: worker.database })
     await client.connect()
     await client.query('update workspaces set leased_until = now() where leased_until is not null')
     await client.query('update messages set leased_until = now() where leased_until is not null')
     await client.end()
   }
 
-  const invocations = async () => (await (await fetch(`${place.url}/_invocations`)).json()) as Invocation[]
+  const invocations = async () => (await (await fetch(`${worker.url}/_invocations`)).json()) as Invocation[]
 
-  return { createReady, endLeases, invocations, leaveMessage, statesOf, statuses }
+  return { createReady, endLeases, invocations, storeMessage, statesOf, statuses }
 }
 
-const sleepAll = (place: WorkerFixture, ids: string[]) =>
-  Promise.all(ids.map((id) => place.call(`/workspaces/${id}/hibernate`, { method: 'POST' })))
+const hibernateAll = (worker: WorkerFixture, ids: string[]) =>
+  Promise.all(ids.map((id) => worker.call(`/workspaces/${id}/hibernate`, { method: 'POST' })))
 
-const machinesAre = (place: WorkerFixture, states: string[]) =>
-  expect.poll(() => place.emulator.machines().map(({ state }) => state), { timeout: 5_000 }).toEqual(states)
+const machinesAre = (worker: WorkerFixture, states: string[]) =>
+  expect.poll(() => worker.emulator.machines().map(({ state }) => state), { timeout: 5_000 }).toEqual(states)
 
-describe('a Worker that knows its limit', () => {
-  let place: WorkerFixture
+describe('a Worker with the right SUBREQUEST_LIMIT', () => {
+  let worker: WorkerFixture
   beforeAll(async () => {
-    place = await startWorkerFixture(
+    worker = await startWorkerFixture(
       code,
       {},
       { SUBREQUEST_LIMIT: String(FREE_PLAN) },
       { subrequests: FREE_PLAN },
     )
   })
-  afterAll(() => place.close())
+  afterAll(() => worker.close())
 
   test('several runs, two at once, finish the work within the subrequest limit', async () => {
-    const { createReady, invocations, leaveMessage, statesOf, statuses } = visit(place)
+    const { createReady, invocations, storeMessage, statesOf, statuses } = createCaller(worker)
     const ids = await createReady(2)
-    await sleepAll(place, ids)
-    const messages = await Promise.all([...ids, ...ids, ...ids, ...ids].map(leaveMessage))
+    await hibernateAll(worker, ids)
+    const messages = await Promise.all([...ids, ...ids, ...ids, ...ids].map(storeMessage))
 
-    expect(await place.runCron()).toBe('ok')
+    expect(await worker.runCron()).toBe('ok')
     expect(await statesOf(messages)).toContain('queued')
     for (let runs = 0; runs < 20 && (await statesOf(messages)).includes('queued'); runs++) {
-      expect(await Promise.all([place.runCron(), place.runCron()])).toEqual(['ok', 'ok'])
+      expect(await Promise.all([worker.runCron(), worker.runCron()])).toEqual(['ok', 'ok'])
     }
     expect(new Set(await statesOf(messages))).toEqual(new Set(['answered']))
     expect(await statuses()).toEqual(ids.map(() => 'ready'))
     await machinesAre(
-      place,
+      worker,
       ids.map(() => 'started'),
     )
 
@@ -111,9 +111,9 @@ describe('a Worker that knows its limit', () => {
   })
 
   test('waiting requests are answered within the subrequest limit', async () => {
-    const { invocations, statuses } = visit(place)
+    const { invocations, statuses } = createCaller(worker)
     const before = (await invocations()).length
-    const response = await place.call('/workspaces', {
+    const response = await worker.call('/workspaces', {
       method: 'POST',
       headers: { prefer: 'wait=20' },
       json: { name: 'waited for', runtime: 'hermes' },
@@ -121,8 +121,8 @@ describe('a Worker that knows its limit', () => {
     expect(response.status).toBe(201)
     const { id } = (await response.json()) as { id: string }
     for (const name of ['one', 'two', 'three', 'four'])
-      await place.call('/workspaces', { method: 'POST', json: { name, runtime: 'hermes', parent_id: id } })
-    const removed = await place.call(`/workspaces/${id}?confirm=true`, {
+      await worker.call('/workspaces', { method: 'POST', json: { name, runtime: 'hermes', parent_id: id } })
+    const removed = await worker.call(`/workspaces/${id}?confirm=true`, {
       method: 'DELETE',
       headers: { prefer: 'wait=5' },
     })
@@ -130,8 +130,8 @@ describe('a Worker that knows its limit', () => {
     await expect
       .poll(
         async () => {
-          await place.runCron()
-          return place.emulator.machines().filter(({ state }) => state !== 'destroyed').length
+          await worker.runCron()
+          return worker.emulator.machines().filter(({ state }) => state !== 'destroyed').length
         },
         { timeout: 10_000, interval: 50 },
       )
@@ -141,29 +141,29 @@ describe('a Worker that knows its limit', () => {
   })
 })
 
-describe('a Worker that is cut off in the middle, again and again', () => {
-  let place: WorkerFixture
+describe('a Worker that exceeds its limit again and again', () => {
+  let worker: WorkerFixture
   beforeAll(async () => {
-    // It believes to be on the paid plan.
-    place = await startWorkerFixture(code, {}, {}, { subrequests: 22 })
+    // Its setting allows more than the limit: it assumes the paid plan.
+    worker = await startWorkerFixture(code, {}, {}, { subrequests: 22 })
   })
-  afterAll(() => place.close())
+  afterAll(() => worker.close())
 
-  test('a Worker that is cut off reaches the same end after its leases, and sends nothing twice', async () => {
-    const { createReady, endLeases, invocations, leaveMessage, statesOf, statuses } = visit(place)
+  test('a Worker that exceeds its limit finishes after its leases expire, and sends nothing twice', async () => {
+    const { createReady, endLeases, invocations, storeMessage, statesOf, statuses } = createCaller(worker)
     const ids = await createReady(2)
-    await sleepAll(place, ids)
-    const messages = await Promise.all(ids.map(leaveMessage))
+    await hibernateAll(worker, ids)
+    const messages = await Promise.all(ids.map(storeMessage))
     const isDone = async () =>
       !(await statesOf(messages)).some((state) => state === 'queued' || state === 'sending') &&
       (await statuses()).every((status) => status === 'ready')
     for (let runs = 0; runs < 30 && !(await isDone()); runs++) {
-      await place.runCron().catch(() => {})
+      await worker.runCron().catch(() => {})
       await endLeases()
     }
     expect(await isDone()).toBe(true)
     await machinesAre(
-      place,
+      worker,
       ids.map(() => 'started'),
     )
     expect((await invocations()).some(({ refused }) => refused > 0)).toBe(true)

@@ -64,7 +64,7 @@ test('the Worker encrypts secrets and delivers them to the machine', async () =>
 test.each([
   ['no token', {}],
   ['a wrong token', { authorization: 'Bearer wrong' }],
-])('answers 401 to %s', async (_, headers) => {
+])('the Worker answers 401 to a request with %s', async (_, headers) => {
   const response = await fetch(`${worker.url}/workspaces`, { headers })
   expect(response.status).toBe(401)
   expect(response.headers.get('content-type')).toBe('application/problem+json')
@@ -101,9 +101,9 @@ test('the Worker proxies a message without a statement once the route is cached'
   expect((await ask()).status).toBe(200)
   worker.bridge.statements.length = 0
   for (let n = 0; n < 5; n++) expect((await ask()).status).toBe(200)
-  // What is written is the activity, after the answers; agents and sweeps have their own statements.
-  const ours = worker.bridge.statements.filter((text) => /from "workspaces"|"workspace_tokens"/.test(text))
-  expect(ours.filter((text) => !/heartbeat/.test(text))).toEqual([])
+  // Activity is written after the answers; agents and sweeps have other statements.
+  const ofRoute = worker.bridge.statements.filter((text) => /from "workspaces"|"workspace_tokens"/.test(text))
+  expect(ofRoute.filter((text) => !/heartbeat/.test(text))).toEqual([])
 })
 
 test('frequent requests need few statements on the Worker', async () => {
@@ -111,9 +111,9 @@ test('frequent requests need few statements on the Worker', async () => {
   const { auth_token: token } = (await (
     await worker.call(`/workspaces/${id}/tokens`, { method: 'POST' })
   ).json()) as { auth_token: string }
-  /** Those until the answer was there. */
+  /** The statements until the answer arrived. */
   async function statementsOf(ask: () => Promise<Response>): Promise<string[]> {
-    // Whatever goes on after an answer has ended.
+    // Work after the previous answer has ended.
     await delay(600)
     worker.bridge.statements.length = 0
     expect((await ask()).ok).toBe(true)
@@ -138,12 +138,12 @@ test('frequent requests need few statements on the Worker', async () => {
   const creating = await statementsOf(() =>
     worker.call('/workspaces', { method: 'POST', json: { name: 'another', runtime: 'hermes' } }),
   )
-  // The reconcile that follows begins before the answer is here; it claims the row first. The audit is written after it.
+  // The reconcile begins before the answer arrives, with the claim of the row. The audit is written after the answer.
   const claim = creating.findIndex((text) => text.startsWith('update "workspaces" set "lease_id"'))
-  const own = (claim === -1 ? creating : creating.slice(0, claim)).filter(
+  const ofCreate = (claim === -1 ? creating : creating.slice(0, claim)).filter(
     (text) => !text.startsWith('insert into "events"'),
   )
-  expect(own.length + 1).toBeLessThanOrEqual(3)
+  expect(ofCreate.length + 1).toBeLessThanOrEqual(3)
 })
 
 test('the Worker wakes a hibernated workspace and delivers a stored message by cron', async () => {
