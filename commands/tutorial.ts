@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type EmbeddedServer, startEmbeddedServer } from '../scripts/bench/support/embedded-server.ts'
+import { type EmbeddedServer, startEmbeddedServer } from './tutorial/embedded-server.ts'
 
 const HELP = `npm run tutorial: makes a workspace, waits for it, talks to it, restarts it and deletes it.
 

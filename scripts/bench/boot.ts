@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type EmbeddedServer, startEmbeddedServer } from './support/embedded-server.ts'
+import { type Server, startServer } from '../../test/support/server.ts'
 
 const RUNS = Number(process.env['RUNS'] || 5)
 const BOOT_MS = Number(process.env['EMULATOR_BOOT_MS'] || 1000)
@@ -21,13 +21,13 @@ for (let run = 1; run <= RUNS; run++) {
   process.stderr.write(`run ${run} of ${RUNS}\n`)
   const directory = mkdtempSync(join(tmpdir(), 'workspaces-bench-'))
   try {
-    await (await startHealthy(FIRST, directory)).stop()
+    await (await startHealthy(FIRST, directory)).end('SIGTERM')
     const server = await startHealthy(SECOND, directory)
     const id = await timed(CREATE, BOOT_MS, () =>
       post(server, '/workspaces', { name: 'bench', runtime: 'hermes' }),
     )
     await timed(RESTART, BOOT_MS, () => post(server, `/workspaces/${id}/restart`))
-    await server.stop()
+    await server.end('SIGTERM')
   } finally {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -58,9 +58,16 @@ async function timed<Result>(name: string, without: number, act: () => Promise<R
   return result
 }
 
-function startHealthy(name: string, directory: string): Promise<EmbeddedServer> {
+function startHealthy(name: string, directory: string): Promise<Server> {
   return timed(name, 0, async () => {
-    const server = await startEmbeddedServer({ DATA_DIR: directory, EMULATOR_BOOT_MS: String(BOOT_MS) })
+    const server = await startServer({
+      DATA_DIR: directory,
+      PORT: '0',
+      EMULATOR_PORT: '0',
+      EMULATOR_BOOT_MS: String(BOOT_MS),
+      // As a user starts it: `startServer` sets a cache, for the speed of the tests.
+      NODE_DISABLE_COMPILE_CACHE: '1',
+    })
     const response = await fetch(`${server.url}/healthz`)
     if (!response.ok) throw new Error(`/healthz answered ${response.status}: ${await response.text()}`)
     return server
@@ -68,7 +75,7 @@ function startHealthy(name: string, directory: string): Promise<EmbeddedServer> 
 }
 
 /** Posts, waits until the workspace is ready by reading it often, and returns its id. */
-async function post(server: EmbeddedServer, path: string, body?: unknown): Promise<string> {
+async function post(server: Server, path: string, body?: unknown): Promise<string> {
   const response = await fetch(`${server.url}${path}`, {
     method: 'POST',
     ...(body === undefined

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { Client } from 'pg'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
-import { startEmbeddedServer } from './support/embedded-server.ts'
+import { startServer } from '../../test/support/server.ts'
 import { cpuSeconds, residentKb } from './support/process-stats.ts'
 
 const { values } = parseArgs({
@@ -46,7 +46,12 @@ if (values.help === true) {
 async function main(): Promise<void> {
   const postgres = await startPostgres()
   await migratePostgres(postgres.url)
-  const server = await startEmbeddedServer({ DATABASE_URL: postgres.url, API_RATE_PER_MINUTE: '0' })
+  const server = await startServer({
+    PORT: '0',
+    EMULATOR_PORT: '0',
+    DATABASE_URL: postgres.url,
+    API_RATE_PER_MINUTE: '0',
+  })
   try {
     const id = await createWorkspace(server.url)
     // What is compiled once is nobody's cost.
@@ -105,7 +110,7 @@ async function main(): Promise<void> {
       return row
     }
   } finally {
-    await server.stop()
+    await server.end('SIGTERM')
     await postgres.stop()
   }
 }

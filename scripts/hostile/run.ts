@@ -2,7 +2,7 @@
 // liveness and memory.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { residentKb } from '../bench/support/process-stats.ts'
-import { startProxiedWorkspace } from '../bench/support/proxied-workspace.ts'
+import { startProxiedWorkspace } from '../../test/support/proxied-workspace.ts'
 import { startAgentPair } from './agent.ts'
 import type { Attack, Reach } from './attacks.ts'
 

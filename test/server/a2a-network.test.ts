@@ -3,10 +3,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import {
-  type ProxiedWorkspace,
-  startProxiedWorkspace,
-} from '../../scripts/bench/support/proxied-workspace.ts'
+import { type ProxiedWorkspace, startProxiedWorkspace } from '../support/proxied-workspace.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 
 type Arrival = { head: string; body: string; socket: Socket; closed: Promise<void> }

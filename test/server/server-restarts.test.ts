@@ -4,12 +4,12 @@ import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
 import { readEventStream } from '../support/event-stream.ts'
 import {
-  createServerFixture,
+  createUsedServerFixture,
   machinesAtFly,
   type Server,
   spawnNode,
@@ -19,19 +19,10 @@ import {
 
 type Workspace = Json & { id: string }
 
-/** The files of a server that has started once and ended. The tests begin with a copy. */
-let started: Awaited<ReturnType<typeof createServerFixture>>
-beforeAll(async () => {
-  started = await createServerFixture()
-  const server = await startServer(started.settings)
-  await server.end('SIGTERM')
-})
-afterAll(() => started.remove())
-
-let files: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createUsedServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  files = await createServerFixture(started)
+  files = await createUsedServerFixture()
   running = []
 })
 afterEach(async () => {

@@ -1,9 +1,15 @@
 // The start of the server as a process: what it prints, and when it refuses. Each test has its own data directory and ports.
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { freePorts } from '../support/ports.ts'
-import { createServerFixture, type Server, startAndExpectExit, startServer } from '../support/server.ts'
+import {
+  createServerFixture,
+  createUsedServerFixture,
+  type Server,
+  startAndExpectExit,
+  startServer,
+} from '../support/server.ts'
 
 let files: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
@@ -50,7 +56,9 @@ describe('starting', () => {
   })
 
   test('the banner asks for ADMIN_TOKEN and never shows it', async () => {
-    const server = await start({ ADMIN_TOKEN: 'a-token-of-the-operator' })
+    const used = await createUsedServerFixture()
+    onTestFinished(() => used.remove())
+    const server = await start({ ...used.settings, ADMIN_TOKEN: 'a-token-of-the-operator' })
     expect((await server.call('/workspaces')).status).toBe(401)
     const headers = { authorization: 'Bearer a-token-of-the-operator' }
     expect((await server.call('/workspaces', { headers })).status).toBe(200)
@@ -150,10 +158,12 @@ describe('refusing to start', () => {
   )
 
   test('a refused start says which process holds the data directory', async () => {
-    const first = await start()
+    const used = await createUsedServerFixture()
+    onTestFinished(() => used.remove())
+    const first = await start(used.settings)
     const [port = 0, emulatorPort = 0] = await freePorts(3)
     const { code, stderr } = await startAndExpectExit({
-      ...files.settings,
+      ...used.settings,
       PORT: String(port),
       EMULATOR_PORT: String(emulatorPort),
     })

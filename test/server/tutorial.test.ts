@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listen } from '../../functions/node/http-server.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
 import { freePorts } from '../support/ports.ts'
-import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
+import { createUsedServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
 
 const TUTORIAL = readFileSync(new URL('../fixtures/tutorial.md', import.meta.url), 'utf8')
 
@@ -32,12 +32,12 @@ function writeStandIns(folder: string, tools: string[]): void {
   }
 }
 
-let files: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createUsedServerFixture>>
 let server: Server
 let home: string
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'tutorial-'))
-  files = await createServerFixture()
+  files = await createUsedServerFixture()
   server = await startServer(files.settings)
   writeFileSync(join(home, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${files.settings.PORT}"\n`)
 })
@@ -87,7 +87,7 @@ describe('steps 3, 4, 6 and 7 as printed', () => {
 
 /** The settings that the tutorial prints, against an emulator in place of Fly. */
 async function startWithTutorialSettings(fly: Awaited<ReturnType<typeof startLoopbackFly>>, more = {}) {
-  const { settings, remove } = await createServerFixture()
+  const { settings, remove } = await createUsedServerFixture()
   const { DATA_DIR, PORT } = settings
   const started = await startServer({ DATA_DIR, PORT, ...fly.settings, ...more })
   const curlHome = mkdtempSync(join(tmpdir(), 'tutorial-fly-'))

@@ -1,29 +1,23 @@
 // A server process that is killed between a change and its delivery: the next one delivers it. And a rotation of its keys.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Json } from '../support/harness.ts'
-import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
+import { createUsedServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
 import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
 
 type Endpoint = Json & { id: string; secret: string }
 
 let receiver: Receiver
-/** The files of a server that has started once and ended. The tests begin with a copy. */
-let started: Awaited<ReturnType<typeof createServerFixture>>
 beforeAll(async () => {
   receiver = await startReceiver()
-  started = await createServerFixture()
-  const server = await startServer(started.settings)
-  await server.end('SIGTERM')
 })
 afterAll(async () => {
-  started.remove()
   await receiver.close()
 })
 
-let files: Awaited<ReturnType<typeof createServerFixture>>
+let files: Awaited<ReturnType<typeof createUsedServerFixture>>
 let running: Server[]
 beforeEach(async () => {
-  files = await createServerFixture(started)
+  files = await createUsedServerFixture()
   running = []
   await receiver.clear()
   await receiver.control({ status: 204, delay: 0 })

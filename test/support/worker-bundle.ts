@@ -19,13 +19,24 @@ export type Bundle = {
   gzipKiB: number
 }
 
+type BundleOptions = { entry?: string; environment?: string }
+
+const bundles = new Map<string, Promise<Bundle>>()
+
 /**
- * Bundles functions/worker.ts, or another entry, with `wrangler deploy --dry-run`, which uploads nothing. No flag changes the code: the
- * tests run the bytes that a deploy uploads.
+ * Bundles functions/worker.ts, or another entry, with `wrangler deploy --dry-run`, which uploads nothing. No flag changes the
+ * code: the tests run the bytes that a deploy uploads. Each bundle is made once in a process.
  * @param options.entry a path relative to the root of the repository
  * @param options.environment of wrangler.toml
  */
-export async function bundleWorker(options: { entry?: string; environment?: string } = {}): Promise<Bundle> {
+export function bundleWorker(options: BundleOptions = {}): Promise<Bundle> {
+  const key = JSON.stringify([options.entry, options.environment])
+  const bundle = bundles.get(key) ?? runWrangler(options)
+  bundles.set(key, bundle)
+  return bundle
+}
+
+async function runWrangler(options: BundleOptions): Promise<Bundle> {
   const out = mkdtempSync(join(tmpdir(), 'worker-'))
   try {
     const flags = ['--dry-run', '--outdir', out, '--metafile', join(out, 'meta.json')]

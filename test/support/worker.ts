@@ -1,10 +1,12 @@
 // Starts the Worker in workerd, with Neon's protocol or a Hyperdrive, and Fly's API and proxy on loopback ports of this process.
 import { Miniflare } from 'miniflare'
 import type { Program } from '../../lib/emulator/guests/host.ts'
+import { guardChild } from './child-guard.ts'
 import { createPostgresDatabase } from './database.ts'
 import { startLoopbackFly } from './loopback-fly.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import { freePorts } from './ports.ts'
+import { childrenOf } from './processes.ts'
 
 export type WorkerdOptions = {
   port?: number
@@ -22,6 +24,7 @@ export async function startWorkerd(
   bindings: Record<string, string>,
   { hyperdrive, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
 ): Promise<{ url: string; runCron(): Promise<string>; close(): Promise<void> }> {
+  const others = new Set(childrenOf(process.pid, 'workerd'))
   const miniflare = new Miniflare({
     workers: [
       {
@@ -62,6 +65,9 @@ export async function startWorkerd(
     enableDevRegistry: false,
   })
   const url = (await miniflare.ready).origin
+  const releases = childrenOf(process.pid, 'workerd')
+    .filter((pid) => !others.has(pid))
+    .map((pid) => guardChild(pid))
   return {
     url,
     async runCron() {
@@ -72,7 +78,10 @@ export async function startWorkerd(
       const { outcome } = await worker.scheduled({ cron: '* * * * *', scheduledTime: new Date() })
       return outcome
     },
-    close: () => miniflare.dispose(),
+    async close() {
+      await miniflare.dispose()
+      for (const release of releases) release()
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 // The roads that lead to the agent, each through a proxy in a process of its own, and all asked with the same headers.
 import { startPostgres } from '../../../test/support/postgres.ts'
 import { migratePostgres } from '../../../drizzle/drivers/migrate-postgres.ts'
-import { startProxiedWorkspace } from '../support/proxied-workspace.ts'
+import { startProxiedWorkspace } from '../../../test/support/proxied-workspace.ts'
 import { startListening } from './child.ts'
 import { createGarbageCollector } from '../support/force-gc.ts'
 import type { Target } from './load.ts'

@@ -1,6 +1,6 @@
 // A client's streaming request through the proxy, on a connection of its own. Nothing of the answer is read here.
 import { type IncomingMessage, request as httpRequest } from 'node:http'
-import type { ProxiedWorkspace } from '../support/proxied-workspace.ts'
+import type { ProxiedWorkspace } from '../../../test/support/proxied-workspace.ts'
 
 /** Silence of the connection, also while nobody reads, after which something is stuck. */
 const STUCK_MS = 60_000

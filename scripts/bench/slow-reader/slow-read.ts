@@ -2,7 +2,7 @@
 // while, then the rest, and looks meanwhile at how much the agent got rid of and how much the server holds.
 import { createHash } from 'node:crypto'
 import { createGarbageCollector } from '../support/force-gc.ts'
-import { startProxiedWorkspace } from '../support/proxied-workspace.ts'
+import { startProxiedWorkspace } from '../../../test/support/proxied-workspace.ts'
 import { askForStream } from './ask-for-stream.ts'
 import { watchMemory } from './memory-watch.ts'
 import { EVENT_BYTES, startTalkativeAgent } from './talkative-agent.ts'

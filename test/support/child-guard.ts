@@ -1,0 +1,26 @@
+// No process outlives the test process that started it: a guard in a process of its own ends what is left.
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+export type GuardMessage = { pid: number; isGuarded: boolean }
+
+let guard: ChildProcess | undefined
+
+/**
+ * Ends a process when this one ends, however it ends.
+ * @returns releases the process, for when it has ended
+ */
+export function guardChild(pid: number | undefined): () => void {
+  if (pid === undefined) return () => {}
+  const child = (guard ??= startGuard())
+  child.send({ pid, isGuarded: true } satisfies GuardMessage)
+  return () => void child.send({ pid, isGuarded: false } satisfies GuardMessage)
+}
+
+function startGuard(): ChildProcess {
+  const child = fork(fileURLToPath(new URL('child-guard-process.ts', import.meta.url)), { execArgv: [] })
+  // It must not keep this process running.
+  child.unref()
+  child.channel?.unref()
+  return child
+}
