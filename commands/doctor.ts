@@ -1,5 +1,4 @@
-// `npm run doctor`: looks at everything that has to be as it should be before machines are made, and says what is wrong and what
-// to do about it.
+// `npm run doctor`: checks the settings and everything that they name, and prints what is wrong and how to fix it.
 import { createInterface } from 'node:readline/promises'
 import { runDoctor } from './doctor/run.ts'
 
@@ -13,7 +12,7 @@ const code = await runDoctor({
   colours: stdout.isTTY && !process.env['NO_COLOR'],
   ask: stdin.isTTY && stdout.isTTY ? ask : undefined,
 })
-// A check that ran out of time may still hold a connection open.
+// A check that timed out may still hold a connection open.
 process.exit(code)
 
 async function ask(question: string): Promise<boolean> {

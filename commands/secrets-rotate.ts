@@ -1,5 +1,5 @@
-// `npm run secrets:rotate`: seals the stored secrets anew with SECRETS_ENCRYPTION_KEY, so that the keys in
-// SECRETS_PREVIOUS_KEYS can be thrown away afterwards.
+// `npm run secrets:rotate`: encrypts the stored secrets again with SECRETS_ENCRYPTION_KEY, so that SECRETS_PREVIOUS_KEYS can be
+// removed.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { openDatabase } from '../functions/node/open-database.ts'
@@ -9,18 +9,18 @@ import { keyIdOf } from '../lib/secrets/seal.ts'
 
 const HELP = `npm run secrets:rotate -- [options]
 
-Seals every stored secret anew with SECRETS_ENCRYPTION_KEY. Keys listed in SECRETS_PREVIOUS_KEYS are used for reading.
-Takes DATABASE_URL or DATA_DIR of the server; may run beside it where DATABASE_URL is set, and is safe to repeat.
+Encrypts every stored secret again with SECRETS_ENCRYPTION_KEY. Keys in SECRETS_PREVIOUS_KEYS are used for decryption.
+Uses DATABASE_URL or DATA_DIR of the server. With DATABASE_URL it may run beside the server. It is safe to repeat.
 
   1. Give the server the new key as SECRETS_ENCRYPTION_KEY and the old one as SECRETS_PREVIOUS_KEYS, everywhere.
   2. Run this.
-  3. Take SECRETS_PREVIOUS_KEYS away.
+  3. Remove SECRETS_PREVIOUS_KEYS.
 
-  --delete-unreadable   deletes the secrets whose key is not among these: for a key that is lost
+  --delete-unreadable   deletes the secrets that no configured key decrypts, for a lost key
   --help
 `
 
-/** Of the server's settings, those that it takes. */
+/** The settings of the server that this command uses. */
 const SETTINGS = ['DATABASE_URL', 'DATA_DIR', 'SECRETS_ENCRYPTION_KEY', 'SECRETS_PREVIOUS_KEYS']
 
 const { values } = parseArgs({
@@ -43,7 +43,7 @@ try {
 
 async function rotate(): Promise<number> {
   const config = parseConfig(Object.fromEntries(SETTINGS.map((name) => [name, process.env[name]])))
-  // A new database would have nothing to seal, and that would look like success.
+  // A new database would have no secrets, which would look like success.
   if (config.database.url === undefined && !existsSync(`${config.dataDirectory}/postgres`)) {
     throw new ConfigError([
       `There is no database in ${config.dataDirectory}: set DATABASE_URL, or DATA_DIR, to the server's`,

@@ -1,17 +1,18 @@
-// `npm run tutorial`: the tutorial as one program, plus what its document had to leave to flyctl, restarting and deleting.
-// Ends with 1 at the first step that fails, after deleting what it made.
+// `npm run tutorial`: the steps of the tutorial as one program, with a restart and a delete. Ends with 1 at the first step that
+// fails, after deleting its workspace.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type EmbeddedServer, startEmbeddedServer } from './tutorial/embedded-server.ts'
 
 const HELP = `npm run tutorial: makes a workspace, waits for it, talks to it, restarts it and deletes it.
 
-It asks the server at BASE_URL; without BASE_URL the one at http://localhost:8080, and if none is there, or with --embedded,
-one that it starts for itself and stops at the end.
+It calls the server at BASE_URL; without BASE_URL the one at http://localhost:8080, and if none answers there, or with --embedded,
+a server that it starts and stops.
 
-  BASE_URL       the server to ask, for example https://workspaces.example
+  BASE_URL       the server to call, for example https://workspaces.example
   ADMIN_TOKEN    sent as a bearer token
   REGION         the Fly region of the workspace; default: the server's
   READY_SECONDS  how long to wait for it to become ready; default 600
@@ -24,7 +25,7 @@ const env = (name: string): string | undefined => process.env[name] || undefined
 const READY_MS = Number(env('READY_SECONDS') ?? 600) * 1000
 const DEFAULT_URL = 'http://localhost:8080'
 
-/** A step that did not give what it promised; the sentence says what came instead. */
+/** A step that failed. The message states what happened instead. */
 class StepFailed extends Error {}
 
 const { values: flags } = parseArgs({
@@ -62,7 +63,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** The server that was named, else the one at the default address if it is one of ours. */
+/** BASE_URL, else the default address if this server answers there. */
 async function findServer(): Promise<string | undefined> {
   const named = env('BASE_URL')
   if (named !== undefined) return named
@@ -121,7 +122,7 @@ async function walk(base: URL, interrupted: () => boolean): Promise<void> {
   }
 }
 
-/** One step: what is asked, what came back, how long it took. */
+/** Runs one step and prints its title, its result and its duration. */
 async function step(question: string, act: () => Promise<string>): Promise<void> {
   const started = performance.now()
   console.log(`▸ ${question}`)
@@ -191,7 +192,7 @@ async function ready(base: URL, path: string, interrupted: () => boolean): Promi
     if (performance.now() > until)
       throw new StepFailed(`it is still ${workspace.status} after ${READY_MS / 1000} s`)
     console.log(`    ${workspace.status} …`)
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    await delay(250)
   }
 }
 
@@ -203,10 +204,10 @@ async function ask(base: URL, path: string): Promise<string> {
     params: { message: { role: 'user', parts: [{ kind: 'text', text: 'What region are you running in?' }] } },
   })
   const { parts } = (answer['result'] ?? {}) as { parts?: { text?: unknown }[] }
-  const said = parts?.[0]?.text
-  if (typeof said !== 'string' || said === '')
+  const reply = parts?.[0]?.text
+  if (typeof reply !== 'string' || reply === '')
     throw new StepFailed(`the answer has no text: ${JSON.stringify(answer)}`)
-  return JSON.stringify(said)
+  return JSON.stringify(reply)
 }
 
 async function cleanUp(base: URL, id: string): Promise<void> {

@@ -1,29 +1,30 @@
-// ADMIN_TOKEN: whoever guesses it may do everything, and spend money.
+// ADMIN_TOKEN: a client that guesses it may do everything, including spending money.
 import { allowsAnonymous } from '../../functions/http/authenticate.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
 import { type Finding, ok, warning, wrong } from './finding.ts'
-import type { Place } from './place.ts'
+import type { DoctorContext } from './context.ts'
 
-/** Random bits that nobody tries through. */
+/** A number of random bits that cannot be guessed. */
 const STRONG_BITS = 128
 
-const MAKE = 'export ADMIN_TOKEN=$(openssl rand -base64 32)'
+const GENERATE = 'export ADMIN_TOKEN=$(openssl rand -base64 32)'
 
-export function checkAdminToken({ config }: Place): Finding {
+export function checkAdminToken({ config }: DoctorContext): Finding {
   const { adminTokens, listen } = config
   if (adminTokens.length === 0) {
     if (allowsAnonymous(config, { loopback: isLoopback(listen.host) }))
-      return ok('not set: open to programs on this computer, and to nobody else')
-    return wrong('not set: the server answers 503 until it is', MAKE)
+      return ok('not set: the API is open to programs on this computer only')
+    return wrong('not set: the server answers 503 until it is', GENERATE)
   }
   if (new Set(adminTokens).size < adminTokens.length) return warning('the same token is listed twice')
   const weak = adminTokens.findIndex((token) => bitsOf(token) < STRONG_BITS)
-  if (weak === -1) return ok(`${adminTokens.length === 1 ? 'one' : adminTokens.length}, long enough`)
+  if (weak === -1)
+    return ok(`${adminTokens.length === 1 ? 'one token' : `${adminTokens.length} tokens`}, long enough`)
   const which = adminTokens.length === 1 ? 'it' : `number ${weak + 1} of ${adminTokens.length}`
-  return warning(`${which} is shorter, or more regular, than ${STRONG_BITS} random bits would be`, MAKE)
+  return warning(`${which} is shorter, or more regular, than ${STRONG_BITS} random bits would be`, GENERATE)
 }
 
-/** An upper bound of what a guesser does not know: by the kinds of characters, and by how many different ones there are. */
+/** An upper bound of the entropy in bits, from the kinds of characters and the number of different ones. */
 export function bitsOf(token: string): number {
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^a-zA-Z\d]/]
   const sizes = [26, 26, 10, 10]

@@ -1,19 +1,19 @@
-// PUBLIC_URL: where agents call home. Only a machine could tell for certain; from here it can be said whether it is an address
-// that a machine cannot have a way to, and whether this very control plane answers there.
+// PUBLIC_URL: where agents call home. Only a machine can tell for certain whether it is reachable. From here one can check
+// that the address is public, and that this control plane answers there.
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { VERSION } from '../../functions/http/version.ts'
 import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
 import { sweepAge } from '../../lib/control-plane/readiness.ts'
-import { type Finding, ok, sentenceOf, warning, wrong } from './finding.ts'
-import type { Place } from './place.ts'
+import { type Finding, ok, messageOf, warning, wrong } from './finding.ts'
+import type { DoctorContext } from './context.ts'
 
 const SET = 'export PUBLIC_URL=https://…   # where the internet reaches this server'
 
-/** Names that stand in for one. */
+/** Reserved names for examples. */
 const PLACEHOLDER = /(^|\.)(example\.(com|org|net)|example|invalid|test)$/i
 
-const nowhere = new BlockList()
+const privateNetworks = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -23,26 +23,26 @@ for (const [network, bits] of [
   ['172.16.0.0', 12],
   ['192.168.0.0', 16],
 ] as const)
-  nowhere.addSubnet(network, bits, 'ipv4')
+  privateNetworks.addSubnet(network, bits, 'ipv4')
 for (const [network, bits] of [
   ['::', 127],
   ['fc00::', 7],
   ['fe80::', 10],
 ] as const)
-  nowhere.addSubnet(network, bits, 'ipv6')
+  privateNetworks.addSubnet(network, bits, 'ipv6')
 
-/** Whether an address means something on this computer or this network only. */
+/** Whether an address is private: of this computer or of a local network. */
 export const isPrivateAddress = (address: string): boolean =>
-  nowhere.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  privateNetworks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
-/** Where agents call home is PLATFORM_URL where that is set; people's own PUBLIC_URL need not be reached by machines then. */
-export async function checkPublicUrl(place: Place): Promise<Finding> {
-  const { config } = place
+/** Agents call home at PLATFORM_URL if it is set. Machines need not reach PUBLIC_URL then. */
+export async function checkPublicUrl(context: DoctorContext): Promise<Finding> {
+  const { config } = context
   const setting = config.platformUrl === undefined ? 'PUBLIC_URL' : 'PLATFORM_URL'
   const home = config.platformUrl ?? config.publicUrl
   if (home === undefined) {
-    if (config.fly.emulator) return ok('where the server listens: emulated agents are on this computer')
-    return warning('not set: agents cannot call home, and readiness is asked for instead', SET)
+    if (config.fly.emulator) return ok('not needed: emulated agents are on this computer')
+    return warning('not set: agents cannot call home, and the server probes them for readiness instead', SET)
   }
   const url = new URL(home)
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -52,64 +52,64 @@ export async function checkPublicUrl(place: Place): Promise<Finding> {
     if (ON_FLY.test(host))
       return ok(`${url.origin}, on Fly's private network: only its machines can tell whether it answers`)
   }
-  return answers(place, home)
+  return answers(context, home)
 }
 
 const ON_FLY = /\.(internal|flycast)$/
 
-/** Why no machine at Fly can reach it, or should not. */
+/** A finding if no machine at Fly can reach it, or none should. */
 async function unreachable(url: URL, host: string): Promise<Finding | undefined> {
   if (PLACEHOLDER.test(host)) return wrong(`${url.origin} is a placeholder`, SET)
   if (/^localhost$|\.(localhost|local|lan|home|home\.arpa)$/i.test(host))
-    return wrong(`${url.origin} means another computer in each machine`, SET)
+    return wrong(`${url.origin} is another computer for every machine`, SET)
   if (ON_FLY.test(host)) return undefined
   let addresses: string[]
   try {
     addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host]
   } catch (error) {
-    return wrong(`${host} has no address: ${sentenceOf(error)}`, 'make its DNS record, or correct PUBLIC_URL')
+    return wrong(`${host} has no address: ${messageOf(error)}`, 'make its DNS record, or correct PUBLIC_URL')
   }
   const inside = addresses.find(isPrivateAddress)
   if (inside !== undefined)
-    return wrong(`${url.origin} leads to ${inside}, which machines at Fly have no way to`, SET)
+    return wrong(`${url.origin} resolves to ${inside}, which has no way to it from machines at Fly`, SET)
   if (url.protocol === 'https:') return undefined
   return wrong(
-    `${url.origin} is not https: agents' tokens would travel in plain`,
-    `export PUBLIC_URL=https://${url.host}   # with a proxy that speaks TLS`,
+    `${url.origin} is not https: agents' tokens would be sent without encryption`,
+    `export PUBLIC_URL=https://${url.host}   # behind a proxy that terminates TLS`,
   )
 }
 
 type Health = { status?: unknown; version?: unknown; control_plane?: unknown }
 
-/** Whether what answers there is this control plane. */
-async function answers(place: Place, base: string): Promise<Finding> {
-  const own = await ownFacts(place)
+/** Whether this control plane answers at a URL. */
+async function answers(context: DoctorContext, base: string): Promise<Finding> {
+  const local = await localFacts(context)
   let health: Health
   try {
     const live = await fetch(`${base}/livez`, { signal: AbortSignal.timeout(5_000), redirect: 'manual' })
     if (live.status !== 200)
-      return wrong(`${base}/livez answers ${live.status}: that is no server of ours`, SET)
+      return wrong(`${base}/livez answers ${live.status}: another program listens there`, SET)
     const answer = await fetch(`${base}/healthz`, { signal: AbortSignal.timeout(5_000), redirect: 'manual' })
     health = (await answer.json()) as Health
   } catch (error) {
-    const detail = `nothing of ours answers at ${base}: ${sentenceOf(error)}`
-    // Somebody sweeps, so there is a server; or none has been started yet, and this is as it should be.
-    return own.sweptSecondsAgo !== undefined && own.sweptSecondsAgo < 300
-      ? wrong(`${detail}; yet a server is running`, SET, 'or let its proxy and firewall pass')
+    const detail = `this server does not answer at ${base}: ${messageOf(error)}`
+    // A recent sweep means that a server runs. Otherwise none may have been started yet.
+    return local.sweptSecondsAgo !== undefined && local.sweptSecondsAgo < 300
+      ? wrong(`${detail}; but a server is running`, SET, 'or allow it in the proxy and the firewall')
       : warning(detail, 'start or deploy the server, and run this again')
   }
   if (health.status !== 'ok')
-    return wrong(`what answers at ${base} is unwell`, `curl -s ${base}/readyz | jq .`)
-  if (own.id !== undefined && health.control_plane !== own.id)
-    return wrong(`another control plane answers at ${base}: agents would call a stranger`, SET)
+    return wrong(`the server at ${base} is not healthy`, `curl -s ${base}/readyz | jq .`)
+  if (local.id !== undefined && health.control_plane !== local.id)
+    return wrong(`another control plane answers at ${base}: agents would call the wrong server`, SET)
   if (health.version !== VERSION)
     return warning(`${base} answers, with version ${String(health.version)}; this is ${VERSION}`)
-  return ok(`${base} answers${own.id === undefined ? '' : ', and is this control plane'}`)
+  return ok(`${base} answers${local.id === undefined ? '' : ', and is this control plane'}`)
 }
 
-async function ownFacts(place: Place): Promise<{ id?: string; sweptSecondsAgo?: number }> {
+async function localFacts(context: DoctorContext): Promise<{ id?: string; sweptSecondsAgo?: number }> {
   try {
-    const facts = await place.database()
+    const facts = await context.database()
     if (facts === undefined) return {}
     const { db } = facts.opened
     const id = await readControlPlaneId(db)

@@ -1,13 +1,13 @@
-// The server on this computer: whether it runs, and how it is; if not, whether it could.
+// The server on this computer: whether it runs and is ready, or whether it could start.
 import { createServer } from 'node:net'
 import { sweepAge } from '../../lib/control-plane/readiness.ts'
 import { type Finding, ok, warning, wrong } from './finding.ts'
-import type { Place } from './place.ts'
+import type { DoctorContext } from './context.ts'
 
 type Ready = { status?: string; checks?: Record<string, { ok: boolean; detail: string }> }
 
-export async function checkServer(place: Place): Promise<Finding> {
-  const { config } = place
+export async function checkServer(context: DoctorContext): Promise<Finding> {
+  const { config } = context
   const { host, port } = config.listen
   const isEverywhere = host === '0.0.0.0' || host === '::'
   const local = isEverywhere ? '127.0.0.1' : host
@@ -21,7 +21,7 @@ export async function checkServer(place: Place): Promise<Finding> {
       `curl -s ${url}/readyz | jq .checks`,
     )
   }
-  const elsewhere = await sweptElsewhere(place)
+  const elsewhere = await sweptElsewhere(context)
   if (elsewhere !== undefined) return elsewhere
   const wanted = [
     { port, setting: 'PORT' },
@@ -32,7 +32,7 @@ export async function checkServer(place: Place): Promise<Finding> {
   for (const one of wanted) {
     if (await isFree(one.port, one.setting === 'PORT' ? host : '127.0.0.1')) continue
     return wrong(
-      `port ${one.port} is taken by another program, which does not answer as this server does`,
+      `port ${one.port} is taken by another program, which is not this server`,
       `export ${one.setting}=${one.port + 1000}   # or stop that program`,
     )
   }
@@ -48,19 +48,19 @@ async function askReady(url: string): Promise<Ready | undefined> {
   }
 }
 
-/** Where the database is shared, the server may be on another computer, or a Worker. */
-async function sweptElsewhere(place: Place): Promise<Finding | undefined> {
+/** With a shared database the server may run on another computer, or as a Worker. */
+async function sweptElsewhere(context: DoctorContext): Promise<Finding | undefined> {
   try {
-    const facts = await place.database()
+    const facts = await context.database()
     if (facts === undefined) return undefined
     const swept = await sweepAge({ db: facts.opened.db, now: () => new Date() })
     if (swept === undefined) return undefined
     const age = swept.seconds
-    // A Worker sweeps every minute, whatever is set here.
-    if (!swept.never && age <= 3 * Math.max(60, place.config.sweepIntervalSeconds))
+    // A Worker sweeps every minute, whatever the setting.
+    if (!swept.never && age <= 3 * Math.max(60, context.config.sweepIntervalSeconds))
       return ok(`runs elsewhere, and swept ${age} s ago`)
     return warning(
-      `nobody has swept for ${age} s: no server is running, and machines cost money unseen`,
+      `the last sweep was ${age} s ago: no server is running, and nothing watches the machines`,
       'npm start   # or npm run deploy',
     )
   } catch {

@@ -1,5 +1,4 @@
-// All checks, in the order in which somebody would set things up, each within its time. They run side by side, and are told in
-// order.
+// All checks, in the order of a set-up, each with a timeout. They run concurrently, and are reported in order.
 import type { Config } from '../../lib/config/config.ts'
 import { checkAddresses, type Missing } from './addresses.ts'
 import { checkAdminToken } from './check-admin-token.ts'
@@ -9,15 +8,15 @@ import { checkApps, checkRegion, checkToken } from './check-fly.ts'
 import { checkImages } from './check-images.ts'
 import { checkPublicUrl } from './check-public-url.ts'
 import { checkServer } from './check-server.ts'
-import { type Finding, ok, sentenceOf, skipped, warning, wrong } from './finding.ts'
-import type { Place } from './place.ts'
+import { type Finding, ok, messageOf, skipped, warning, wrong } from './finding.ts'
+import type { DoctorContext } from './context.ts'
 
-export type Told = Finding & { check: string }
+export type CheckResult = Finding & { check: string }
 
-type Run = (place: Place, signal: AbortSignal) => Finding | Promise<Finding>
+type Run = (context: DoctorContext, signal: AbortSignal) => Finding | Promise<Finding>
 
-/** What lies at others' doors: their silence is no mistake of whoever asks. */
-const OTHERS = new Set(['images', 'public url'])
+/** Checks of services of others. A timeout there is not an error of the settings. */
+const EXTERNAL = new Set(['images', 'public url'])
 
 export const CHECKS = [
   'configuration',
@@ -34,8 +33,8 @@ export const CHECKS = [
   'server',
 ] as const
 
-/** Every check, where the configuration cannot be read. */
-export function tellProblems(problems: readonly string[]): Told[] {
+/** The results of all checks if the configuration is invalid. */
+export function resultsOfProblems(problems: readonly string[]): CheckResult[] {
   const finding = wrong(problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`, ...problems)
   return CHECKS.map((check) => ({
     check,
@@ -44,21 +43,21 @@ export function tellProblems(problems: readonly string[]): Told[] {
 }
 
 /**
- * @param tell hears of each in order, as soon as it and all before it are known
- * @returns what is missing and could be made
+ * @param report called for each check in order, as soon as its result and all before it are known
+ * @returns the missing addresses, which can be allocated
  */
 export async function examine(
-  place: Place,
+  context: DoctorContext,
   timeoutMs: number,
-  tell: (told: Told) => void,
+  report: (results: CheckResult) => void,
 ): Promise<Missing[]> {
   let missing: Missing[] = []
   const runs: Record<(typeof CHECKS)[number], Run> = {
-    configuration: () => ok(describe(place.config)),
+    configuration: () => ok(describe(context.config)),
     'fly token': checkToken,
     'fly app': checkApps,
     async addresses() {
-      const checked = await checkAddresses(place)
+      const checked = await checkAddresses(context)
       missing = checked.missing
       return checked.finding
     },
@@ -71,25 +70,25 @@ export async function examine(
     'public url': checkPublicUrl,
     server: checkServer,
   }
-  const running = CHECKS.map((check) => [check, within(check, runs[check], place, timeoutMs)] as const)
-  for (const [check, finding] of running) tell({ check, ...(await finding) })
+  const running = CHECKS.map((check) => [check, within(check, runs[check], context, timeoutMs)] as const)
+  for (const [check, finding] of running) report({ check, ...(await finding) })
   return missing
 }
 
-async function within(check: string, run: Run, place: Place, timeoutMs: number): Promise<Finding> {
-  const patience = new AbortController()
+async function within(check: string, run: Run, context: DoctorContext, timeoutMs: number): Promise<Finding> {
+  const controller = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Finding>((resolve) => {
     timer = setTimeout(() => {
-      patience.abort()
+      controller.abort()
       const detail = `no answer within ${timeoutMs / 1000} s`
-      resolve(OTHERS.has(check) ? warning(detail) : wrong(detail, 'npm run doctor -- --timeout 60'))
+      resolve(EXTERNAL.has(check) ? warning(detail) : wrong(detail, 'npm run doctor -- --timeout 60'))
     }, timeoutMs)
   })
   try {
-    return await Promise.race([Promise.resolve(run(place, patience.signal)), late])
+    return await Promise.race([Promise.resolve(run(context, controller.signal)), late])
   } catch (error) {
-    return wrong(`this check itself failed: ${sentenceOf(error)}`)
+    return wrong(`this check failed: ${messageOf(error)}`)
   } finally {
     clearTimeout(timer)
   }

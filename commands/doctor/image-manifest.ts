@@ -1,5 +1,5 @@
-// Whether an image can be pulled by somebody without a login, which is what Fly is to every registry but its own (fly.md §4.2):
-// its manifest is asked for, with the anonymous token that registries give to anybody (the token flow of the OCI distribution
+// Whether an image can be pulled without a login, as Fly pulls from every registry but its own (docs/facts/fly.md §4.2). The
+// manifest is requested with the anonymous token that registries issue (the token flow of the OCI distribution
 // specification's implementations).
 
 export type Manifest = 'there' | 'missing' | 'refused' | 'unreachable'
@@ -13,7 +13,7 @@ const TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ')
 
-/** As Docker reads names: the first part is a host if it looks like one; otherwise the image is on Docker Hub. */
+/** Parses like Docker: the first part is a host if it looks like one, otherwise the image is on Docker Hub. */
 export function parseImage(image: string): ImageReference {
   const [name = '', digest] = image.split('@')
   const slash = name.indexOf('/')
@@ -23,7 +23,7 @@ export function parseImage(image: string): ImageReference {
   const [, repository = path, tag = 'latest'] = /^(.*?)(?::([^:/]+))?$/.exec(path) ?? []
   const isHub = !hasHost || first === 'docker.io'
   const host = isHub ? 'registry-1.docker.io' : first
-  // Docker speaks plainly to registries on this computer, too.
+  // Docker too uses http for registries on this computer.
   const scheme = /^(localhost|127\.0\.0\.1)(:|$)/.test(host) ? 'http' : 'https'
   return {
     origin: `${scheme}://${host}`,
@@ -35,14 +35,14 @@ export function parseImage(image: string): ImageReference {
 export async function findManifest(image: string, signal: AbortSignal): Promise<Manifest> {
   const { origin, reference, repository } = parseImage(image)
   const url = `${origin}/v2/${repository}/manifests/${reference}`
-  const ask = (headers: Record<string, string>) =>
+  const requestManifest = (headers: Record<string, string>) =>
     fetch(url, { method: 'HEAD', headers: { accept: TYPES, ...headers }, signal })
   try {
-    let response = await ask({})
+    let response = await requestManifest({})
     if (response.status === 401) {
       const token = await anonymousToken(origin, response.headers.get('www-authenticate') ?? '', signal)
       if (token === undefined) return 'refused'
-      response = await ask({ authorization: `Bearer ${token}` })
+      response = await requestManifest({ authorization: `Bearer ${token}` })
     }
     if (response.ok) return 'there'
     if (response.status === 404) return 'missing'
@@ -62,7 +62,7 @@ async function anonymousToken(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
   )
   const { realm, scope, service } = terms
-  // A registry that is spoken to over TLS has no reason to send anybody elsewhere without it.
+  // A registry with TLS has no reason to refer to a token service without TLS.
   if (realm === undefined || !URL.canParse(realm) || new URL(realm).protocol !== new URL(origin).protocol)
     return undefined
   const url = new URL(realm)

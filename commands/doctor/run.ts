@@ -1,23 +1,23 @@
-// The whole of doctor but for the process it runs in: arguments and variables in, text and an exit code out.
+// Doctor without its process: arguments and variables in, text and an exit code out.
 import { readFileSync } from 'node:fs'
 import { parseArgs, parseEnv } from 'node:util'
 import { VERSION } from '../../functions/http/version.ts'
 import { type Config, ConfigError, parseConfig } from '../../lib/config/config.ts'
-import { checkAddresses, makeAddresses } from './addresses.ts'
-import { examine, tellProblems, type Told } from './examine.ts'
-import { openPlace } from './place.ts'
+import { checkAddresses, allocateAddresses } from './addresses.ts'
+import { examine, resultsOfProblems, type CheckResult } from './examine.ts'
+import { createContext } from './context.ts'
 import { createRedaction, line, summary } from './print.ts'
 
 const HELP = `npm run doctor -- [options]
 
-Looks at the configuration, Fly's token, app, addresses and region, the images, the database, the clocks, ADMIN_TOKEN, the
-secrets key, PUBLIC_URL and the server, with the settings that \`npm start\` would take. Changes nothing without --fix. Shows no
-secret. Ends with 1 when something is wrong, with 0 when there are warnings at most, with 2 when it was called wrongly.
+Checks the configuration, Fly's token, app, addresses and region, the images, the database, the clocks, ADMIN_TOKEN, the
+encryption key, PUBLIC_URL and the server, with the settings that \`npm start\` would use. Changes nothing without --fix. Prints
+no secret. Exit code: 0 if nothing is wrong, 1 if something is, 2 for wrong arguments. Warnings do not count.
 
-  --fix              gives the app the addresses it lacks, which are free; on a terminal it asks
+  --fix              allocates missing addresses, which are free; without it a terminal is asked
   --json             one object: { ok, version, checks: [{ check, state, detail, fix }] }
   --timeout SECONDS  how long each check may take; default 15
-  --env-file FILE    settings from a file, such as a Worker's .dev.vars; those of the shell win
+  --env-file FILE    settings from a file, such as a Worker's .dev.vars; variables of the shell win
   --help
 
   npm run --silent doctor -- --json | jq -r '.checks[] | select(.state == "wrong") | .fix[]'
@@ -29,7 +29,7 @@ export type Doctor = {
   out: (text: string) => void
   err: (text: string) => void
   colours: boolean
-  /** Asks a yes-or-no question; undefined where nobody is there to answer. */
+  /** Asks a yes-or-no question; undefined if there is no terminal. */
   ask: ((question: string) => Promise<boolean>) | undefined
 }
 
@@ -50,15 +50,15 @@ export async function runDoctor(doctor: Doctor): Promise<0 | 1 | 2> {
     return 0
   }
   const redact = createRedaction(env)
-  const told = new Map<string, Told>()
-  const tell = (one: Told) => {
-    told.set(one.check, one)
+  const results = new Map<string, CheckResult>()
+  const report = (one: CheckResult) => {
+    results.set(one.check, one)
     if (!flags.json) doctor.out(redact(line(one, doctor.colours)))
   }
-  const config = readConfig(env, tell)
+  const config = readConfig(env, report)
   const ask = flags.fix ? () => Promise.resolve(true) : flags.json ? undefined : doctor.ask
-  if (config !== undefined) await look(config, flags.timeout * 1000, tell, ask)
-  const checks = [...told.values()]
+  if (config !== undefined) await runChecks(config, flags.timeout * 1000, report, ask)
+  const checks = [...results.values()]
   const ok = checks.every(({ state }) => state !== 'wrong')
   const end = flags.json
     ? `${JSON.stringify({ ok, version: VERSION, checks }, null, 2)}\n`
@@ -67,32 +67,32 @@ export async function runDoctor(doctor: Doctor): Promise<0 | 1 | 2> {
   return ok ? 0 : 1
 }
 
-function readConfig(env: Doctor['env'], tell: (told: Told) => void): Config | undefined {
+function readConfig(env: Doctor['env'], report: (result: CheckResult) => void): Config | undefined {
   try {
     return parseConfig(env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    for (const told of tellProblems(error.problems)) tell(told)
+    for (const result of resultsOfProblems(error.problems)) report(result)
     return undefined
   }
 }
 
-async function look(
+async function runChecks(
   config: Config,
   timeoutMs: number,
-  tell: (told: Told) => void,
+  report: (result: CheckResult) => void,
   ask: Doctor['ask'],
 ): Promise<void> {
-  const place = openPlace(config)
+  const context = createContext(config)
   try {
-    const missing = await examine(place, timeoutMs, tell)
+    const missing = await examine(context, timeoutMs, report)
     if (missing.length === 0 || ask === undefined) return
     const wanted = missing.map(({ app, input }) => `${input.type} for ${app}`).join(', ')
-    if (!(await ask(`\nMake these addresses now: ${wanted}?`))) return
-    const refused = await makeAddresses(place, missing)
-    tell({ check: 'addresses', ...(refused ?? (await checkAddresses(place)).finding) })
+    if (!(await ask(`\nAllocate these addresses now: ${wanted}?`))) return
+    const refused = await allocateAddresses(context, missing)
+    report({ check: 'addresses', ...(refused ?? (await checkAddresses(context)).finding) })
   } finally {
-    await place.close()
+    await context.close()
   }
 }
 

@@ -1,4 +1,4 @@
-// Starts the server as `npm start` does, with its own database and emulated Fly, for programs that need one for a while.
+// Starts the server as `npm start` does, with its own database and emulated Fly, and stops it.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -7,19 +7,19 @@ const ENTRY = fileURLToPath(new URL('../../functions/node.ts', import.meta.url))
 export type EmbeddedServer = { url: string; pid: number; stop(signal?: NodeJS.Signals): Promise<void> }
 
 /**
- * @param settings its variables. It gets PATH and these only: what the caller's shell has set for a real Fly is not meant here
+ * @param settings its variables. It gets only PATH and these: the shell may have settings of a real Fly
  */
 export function startEmbeddedServer(settings: Record<string, string>): Promise<EmbeddedServer> {
   const child = spawn(process.execPath, [ENTRY], {
     env: { PATH: process.env['PATH'] ?? '', PORT: '0', EMULATOR_PORT: '0', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Ctrl-C is for the caller, who then stops the server itself.
+    // Ctrl-C ends the caller, which then stops the server.
     detached: true,
   })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  // Whatever ends the caller ends the server.
-  const endWithMe = () => child.kill('SIGTERM')
-  process.once('exit', endWithMe)
+  // The server ends with its caller, however the caller ends.
+  const endServer = () => child.kill('SIGTERM')
+  process.once('exit', endServer)
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
   let errors = ''
   child.stderr.on('data', (bytes) => (errors += String(bytes)))
@@ -33,7 +33,7 @@ export function startEmbeddedServer(settings: Record<string, string>): Promise<E
         url,
         pid: child.pid ?? 0,
         async stop(signal = 'SIGTERM') {
-          process.off('exit', endWithMe)
+          process.off('exit', endServer)
           child.kill(signal)
           await exited
         },

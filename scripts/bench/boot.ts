@@ -1,8 +1,9 @@
-// `npm run bench:boot`: how long the embedded server takes to start, and a workspace to become ready beyond the time the
-// emulated machine boots. Numbers of this computer, measured from outside like a caller would.
+// `npm run bench:boot`: the start time of the embedded server, and the time of a workspace to become ready beyond the boot of
+// its emulated machine. Measured from outside, over HTTP.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Server, startServer } from '../../test/support/server.ts'
 
 const RUNS = Number(process.env['RUNS'] || 5)
@@ -34,7 +35,7 @@ for (let run = 1; run <= RUNS; run++) {
 }
 
 console.log(
-  `milliseconds over ${RUNS} runs; the emulated machine boots in ${BOOT_MS} ms, which is taken off\n`,
+  `milliseconds over ${RUNS} runs; the emulated machine boots in ${BOOT_MS} ms, which is subtracted\n`,
 )
 console.log(`${''.padEnd(34)}${['median', 'min', 'max'].map((name) => name.padStart(8)).join('')}`)
 for (const [name, values] of Object.entries(measured)) {
@@ -51,10 +52,14 @@ for (const [name, values] of Object.entries(measured)) {
   )
 }
 
-async function timed<Result>(name: string, without: number, act: () => Promise<Result>): Promise<Result> {
+async function timed<Result>(
+  name: string,
+  subtractedMs: number,
+  act: () => Promise<Result>,
+): Promise<Result> {
   const started = performance.now()
   const result = await act()
-  measured[name]?.push(performance.now() - started - without)
+  measured[name]?.push(performance.now() - started - subtractedMs)
   return result
 }
 
@@ -65,7 +70,7 @@ function startHealthy(name: string, directory: string): Promise<Server> {
       PORT: '0',
       EMULATOR_PORT: '0',
       EMULATOR_BOOT_MS: String(BOOT_MS),
-      // As a user starts it: `startServer` sets a cache, for the speed of the tests.
+      // As `npm start` does: `startServer` sets a compile cache for the tests.
       NODE_DISABLE_COMPILE_CACHE: '1',
     })
     const response = await fetch(`${server.url}/healthz`)
@@ -74,7 +79,7 @@ function startHealthy(name: string, directory: string): Promise<Server> {
   })
 }
 
-/** Posts, waits until the workspace is ready by reading it often, and returns its id. */
+/** Posts, polls until the workspace is ready, and returns its id. */
 async function post(server: Server, path: string, body?: unknown): Promise<string> {
   const response = await fetch(`${server.url}${path}`, {
     method: 'POST',
@@ -90,6 +95,6 @@ async function post(server: Server, path: string, body?: unknown): Promise<strin
     }
     if (status === 'ready') return id
     if (status !== 'provisioning') throw new Error(`the workspace is ${status}: ${JSON.stringify(reason)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await delay(20)
   }
 }

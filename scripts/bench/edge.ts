@@ -1,5 +1,5 @@
-// `npm run bench:edge`: what the Worker costs before it has done anything, beside an empty Worker in the same run: its size, the
-// evaluation of its modules, and the time and processor time from a new workerd to the first answer.
+// `npm run bench:edge`: the start-up cost of the Worker, compared with an empty Worker in the same run: its size, the evaluation
+// of its modules, and the time and processor time from a new workerd to the first answer.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,7 +30,7 @@ if (!Number.isInteger(runs) || runs < 1) {
   process.exit(2)
 }
 
-/** Nothing is asked at any of these addresses: /livez asks nobody. */
+/** No request goes to these addresses: /livez needs none. */
 const SETTINGS = {
   CONTAINER_BACKEND: 'flyio',
   FLY_API_TOKEN: 'bench-token',
@@ -56,7 +56,7 @@ try {
   for (const worker of workers) writeFileSync(worker.file, worker.code)
   for (let run = 0; run <= runs; run++) {
     process.stderr.write(`\rrun ${run} of ${runs}`)
-    // In turns, so that whatever else this computer does falls on both; the first one only warms up.
+    // In turns, so that other load on this computer affects both. The first run warms up.
     for (const worker of workers)
       await measure(worker.code, worker.file, run === 0 ? figures() : worker.figures)
   }
@@ -99,8 +99,8 @@ async function measure(code: string, file: string, into: Figures): Promise<void>
 }
 
 /**
- * Milliseconds of processor time that V8 needs to compile a bundle and run its top level, in a process of its own: workerd shows
- * no clock there. Cloudflare allows a second.
+ * Milliseconds of processor time that V8 needs to compile a bundle and run its top level, in a separate process, because
+ * workerd shows no clock there. Cloudflare allows a second.
  */
 function evaluation(file: string): number {
   const script = `const begun = process.cpuUsage(); await import(${JSON.stringify(file)}); const { user, system } = process.cpuUsage(begun); console.log((user + system) / 1000)`

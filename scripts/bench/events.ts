@@ -1,6 +1,7 @@
-// `npm run bench:events`: what listeners of events cost one server, beside the same changes with nobody listening. The server
-// is a process of its own over a real Postgres; the listeners are connections of this one.
+// `npm run bench:events`: the cost of event listeners for one server, compared with the same changes without listeners. The
+// server is a separate process over a real Postgres; the listeners are connections of this process.
 import { get, type ClientRequest } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
@@ -20,20 +21,18 @@ const LISTENERS = Number(values.listeners)
 const RATE = Number(values.rate)
 const SECONDS = Number(values.seconds)
 
-/** Who makes the changes: the server that is listened to, or another one on the same database. */
+/** Which server makes the changes: the one with the listeners, or another one on the same database. */
 type Writer = 'this server' | 'another'
 
 type Row = {
   listeners: number
   writer: Writer
-  heard: number
+  received: number
   expected: number
   latencies: number[]
   cpuPercent: number
   megabytes: number
 }
-
-const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 
 if (values.help === true) {
   console.log(
@@ -54,7 +53,7 @@ async function main(): Promise<void> {
   })
   try {
     const id = await createWorkspace(server.url)
-    // What is compiled once is nobody's cost.
+    // A first round without figures, so that compilation is not measured.
     await measure(20, 'this server', 3)
     const rows: Row[] = []
     for (const [listeners, writer] of [
@@ -77,9 +76,9 @@ async function main(): Promise<void> {
           }),
         ),
       )
-      await pause(1_000)
+      await delay(1_000)
       const client = new Client({ connectionString: postgres.url })
-      // Where something fails, the server goes first.
+      // After a failure the server may end first.
       client.on('error', () => {})
       await client.connect()
       const cpu = cpuSeconds(server.pid) ?? Number.NaN
@@ -90,15 +89,15 @@ async function main(): Promise<void> {
         begun.set(name, performance.now())
         if (writer === 'this server') await rename(server.url, id, name)
         else await write(client, id, name)
-        // Spread over the pauses between two looks at the log, and not in step with them.
-        await pause(Math.max(0, started + ((n + Math.sin(n) / 3) * 1_000) / RATE - performance.now()))
+        // Not synchronous with the polls of the log.
+        await delay(Math.max(0, started + ((n + Math.sin(n) / 3) * 1_000) / RATE - performance.now()))
       }
-      await pause(1_000)
+      await delay(1_000)
       const wall = (performance.now() - started) / 1_000
       const row: Row = {
         listeners,
         writer,
-        heard: latencies.length,
+        received: latencies.length,
         expected: listeners * changes,
         latencies: latencies.toSorted((a, b) => a - b),
         cpuPercent: (((cpuSeconds(server.pid) ?? Number.NaN) - cpu) / wall) * 100,
@@ -106,7 +105,7 @@ async function main(): Promise<void> {
       }
       await client.end()
       for (const request of open) request.destroy()
-      await pause(1_000)
+      await delay(1_000)
       return row
     }
   } finally {
@@ -131,7 +130,7 @@ async function rename(url: string, id: string, name: string): Promise<void> {
     body: JSON.stringify({ name }),
   })
   await response.text()
-  if (!response.ok) throw new Error(`the change was answered with ${response.status}`)
+  if (!response.ok) throw new Error(`the change failed with status ${response.status}`)
 }
 
 async function write(client: Client, id: string, name: string): Promise<void> {
@@ -142,11 +141,12 @@ async function write(client: Client, id: string, name: string): Promise<void> {
   )
 }
 
-/** Resolves when the stream has begun. */
+/** Resolves when the first bytes of the stream arrive. */
 function listen(url: string, onName: (name: string) => void): Promise<ClientRequest> {
   return new Promise((resolve, reject) => {
     const request = get(url, { headers: { accept: 'text/event-stream' }, agent: false }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`a listener was answered ${response.statusCode}`))
+      if (response.statusCode !== 200)
+        reject(new Error(`a listener failed with status ${response.statusCode}`))
       response.setEncoding('utf8').once('data', () => resolve(request))
       response.on('error', () => {})
       response.on('data', (text: string) => {
@@ -161,13 +161,13 @@ function print(rows: Row[]): void {
   const cells = (list: (string | number)[]) =>
     console.log(list.map((cell) => String(cell).padStart(14)).join(''))
   console.log(`${RATE} changes a second for ${SECONDS} s; of one server, over Postgres`)
-  cells(['listeners', 'writer', 'heard', 'of', 'p50 ms', 'p99 ms', 'CPU %', 'RSS MB'])
-  for (const { cpuPercent, expected, heard, latencies, listeners, megabytes, writer } of rows) {
+  cells(['listeners', 'writer', 'received', 'of', 'p50 ms', 'p99 ms', 'CPU %', 'RSS MB'])
+  for (const { cpuPercent, expected, received, latencies, listeners, megabytes, writer } of rows) {
     const at = (part: number) => latencies[Math.floor(latencies.length * part)]?.toFixed(0) ?? '-'
     cells([
       listeners,
       writer,
-      heard,
+      received,
       expected,
       at(0.5),
       at(0.99),
@@ -178,10 +178,10 @@ function print(rows: Row[]): void {
   for (const [at, none] of rows.entries()) {
     const some = rows[at + 1]
     if (some === undefined || none.listeners > 0) continue
-    const perEvent = ((some.cpuPercent - none.cpuPercent) * (SECONDS + 1) * 1e4) / Math.max(1, some.heard)
+    const perEvent = ((some.cpuPercent - none.cpuPercent) * (SECONDS + 1) * 1e4) / Math.max(1, some.received)
     const perListener = ((some.megabytes - none.megabytes) * 1_024) / some.listeners
     console.log(
-      `${none.writer}: ${(some.cpuPercent / none.cpuPercent).toFixed(1)} times the CPU of nobody listening, ${perEvent.toFixed(0)} µs an event told, ${perListener.toFixed(0)} KB a listener`,
+      `${none.writer}: ${(some.cpuPercent / none.cpuPercent).toFixed(1)} times the CPU without listeners, ${perEvent.toFixed(0)} µs for each delivered event, ${perListener.toFixed(0)} KB for each listener`,
     )
   }
 }

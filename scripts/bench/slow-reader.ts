@@ -1,5 +1,5 @@
-// `npm run proof:slow-reader`: the long version of test/server/backpressure.test.ts, with figures. Exit code 1 when a client that
-// does not read makes the server keep what it should leave with the agent.
+// `npm run proof:slow-reader`: the long version of test/server/backpressure.test.ts, with figures. Exit code 1 if a client that
+// does not read makes the server buffer more than the limits allow.
 import { parseArgs } from 'node:util'
 import { MOST_HELD_MB, MOST_PEAK_MB, MOST_UNREAD_MB, problemsOf } from './slow-reader/limits.ts'
 import { readSlowly } from './slow-reader/slow-read.ts'
@@ -8,12 +8,13 @@ const { values } = parseArgs({
   options: {
     megabytes: { type: 'string', default: '1024' },
     pause: { type: 'string', default: '5' },
+    database: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 })
 if (values.help === true) {
   console.log(
-    'npm run proof:slow-reader -- [--megabytes 1024] [--pause 5]: streams so much through the server, to a client that reads nothing for so many seconds.',
+    'npm run proof:slow-reader -- [--megabytes 1024] [--pause 5] [--database URL]: streams this much through the server to a client that reads nothing for this many seconds.',
   )
   process.exit(0)
 }
@@ -25,12 +26,18 @@ if (!(Number.isInteger(megabytes) && megabytes > 0) || !(pause >= 0 && pause <= 
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 
-const read = await readSlowly({ megabytes, pauseMs: pause * 1_000 })
+const read = await readSlowly({
+  megabytes,
+  pauseMs: pause * 1_000,
+  ...(values.database === undefined ? {} : { databaseUrl: values.database }),
+})
 const problems = problemsOf(read)
 const mb = (value: number | undefined) => (value === undefined ? '–' : `${value.toFixed(1)} MB`).padStart(10)
-console.log(`said by the agent                ${mb(read.saidMb)}`)
-console.log(`read by the client               ${mb(read.readMb)}   ${read.same ? '' : 'NOT '}the same bytes`)
-console.log(`taken from the agent, unread     ${mb(read.unreadMb)}   at most ${MOST_UNREAD_MB}`)
+console.log(`sent by the agent                ${mb(read.sentMb)}`)
+console.log(
+  `read by the client               ${mb(read.readMb)}   ${read.isComplete ? '' : 'NOT '}the same bytes`,
+)
+console.log(`taken from the agent, unread      ${mb(read.unreadMb)}   at most ${MOST_UNREAD_MB}`)
 console.log(`held more by the server, unread  ${mb(read.heldMb)}   at most ${MOST_HELD_MB}`)
 console.log(`peak growth of its memory (RSS)  ${mb(read.peakMb)}   at most ${MOST_PEAK_MB}`)
 console.log(problems.length === 0 ? 'bounded' : `NOT bounded: ${problems.join('; ')}`)

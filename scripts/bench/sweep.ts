@@ -1,5 +1,5 @@
-// `npm run bench:sweep`: what a sweep costs, by the number of workspaces that rest and of machines that changed. Real
-// Postgres, real Fly client, and a Fly that is a table in memory, so that what is measured is ours.
+// `npm run bench:sweep`: the cost of a sweep by the number of workspaces at rest and of machines that changed, with a real
+// Postgres, the real Fly client, and a table in memory in place of Fly, so that only this program is measured.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ import { createLog } from '../../lib/platform/log.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 
-/** Workspaces at rest, and how many of their machines stopped by themselves. */
+/** The number of workspaces at rest, and of machines that stopped by themselves. */
 const CASES = [
   [100, 0],
   [1_000, 0],
@@ -82,7 +82,7 @@ async function printTable(): Promise<void> {
   }
 }
 
-/** A database and a process for each case, so that none inherits the memory of another. */
+/** Each case has its own database and process, so that memory figures are independent. */
 async function inItsOwnProcess(
   server: string,
   at: number,
@@ -115,7 +115,7 @@ async function inItsOwnProcess(
   return JSON.parse(printed) as Cost
 }
 
-/** Sweeps until nothing is left to do; the passes before the changes are not counted. */
+/** Sweeps until nothing is left to do. Sweeps before the changes are not counted. */
 async function measure(url: string, workspaces: number, changes: number): Promise<Cost> {
   await migratePostgres(url)
   const database = connectPostgres(url)
@@ -244,7 +244,7 @@ function createTable(workspaces: number, controlPlane: string, counted: { fly: n
   }
   return {
     fetch,
-    /** Machines that end by themselves. */
+    /** Stops the first `count` machines. */
     stop: (count: number) => void states.fill('stopped', 0, count),
   }
 }

@@ -1,5 +1,5 @@
-// `npm run bench:webhooks`: events that are there already are told to endpoints that are up, over real Postgres, real connections
-// and a receiver of its own process that verifies every signature. Prints how quick that is, and what memory does on the way.
+// `npm run bench:webhooks`: delivers stored events to reachable endpoints, over a real Postgres, real connections and a receiver
+// in a separate process that verifies every signature. Prints the rate and the memory during the run.
 import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
@@ -62,8 +62,8 @@ async function run(count: number, endpoints: number, workspaces: number): Promis
     clearInterval(sampler)
     const { user, system } = process.cpuUsage(cpu)
 
-    const got = await receiver.received()
-    const ids = new Set(got.map(({ id }) => id))
+    const deliveries = await receiver.received()
+    const ids = new Set(deliveries.map(({ id }) => id))
     const behind = (await listEndpoints(services)).map(({ endpoint, last }) => last - endpoint.afterSeq)
     const mb = (bytes = 0) => `${Math.round(bytes / 2 ** 20)} MB`
     const quarter = (n: number) => {
@@ -71,10 +71,14 @@ async function run(count: number, endpoints: number, workspaces: number): Promis
       return mb(part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)])
     }
     console.log(`${count} events to ${endpoints} endpoints, ${workspaces} workspaces`)
-    console.log(`delivered      ${got.filter(({ verified }) => verified).length} verified, ${ids.size} ids`)
+    console.log(
+      `delivered      ${deliveries.filter(({ verified }) => verified).length} verified, ${ids.size} ids`,
+    )
     console.log(`left           ${behind.join(', ')}`)
-    console.log(`time           ${seconds.toFixed(1)} s, ${Math.round(got.length / seconds)} deliveries/s`)
-    console.log(`CPU            ${((user + system) / 1000 / got.length).toFixed(2)} ms for each`)
+    console.log(
+      `time           ${seconds.toFixed(1)} s, ${Math.round(deliveries.length / seconds)} deliveries/s`,
+    )
+    console.log(`CPU            ${((user + system) / 1000 / deliveries.length).toFixed(2)} ms for each`)
     console.log(`memory (RSS)   by quarters of the run: ${[0, 1, 2, 3].map(quarter).join(', ')}`)
     await targets.close()
     await database.close()

@@ -1,7 +1,7 @@
 // `npm run chaos`: proves that nothing leaks, nothing is stuck and every failure has a reason. It drives the real server through
 // everything that can go wrong at once, and ends with one line of figures.
 import { parseArgs } from 'node:util'
-import { quicken } from './clock.ts'
+import { speedUp } from './clock.ts'
 import { runChaos } from './run.ts'
 import type { Violation } from './invariants.ts'
 
@@ -47,7 +47,7 @@ const begun = performance.now()
 const workspaces = whole('workspaces', values.workspaces)
 const seed = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : whole('seed', values.seed)
 const pace = { speed: whole('speed', values.speed), epoch: Date.now() }
-quicken(pace)
+speedUp(pace)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const figures = await runChaos({

@@ -1,4 +1,4 @@
-// Loaded into a replica before its own first line (`node --import`): sets its clock to the pace of the run.
-import { type Pace, quicken } from './clock.ts'
+// Preloaded into a replica (`node --import`): sets its clock to the speed of the run.
+import { type Pace, speedUp } from './clock.ts'
 
-quicken(JSON.parse(process.env['CHAOS_PACE'] ?? '{"speed":1,"epoch":0}') as Pace)
+speedUp(JSON.parse(process.env['CHAOS_PACE'] ?? '{"speed":1,"epoch":0}') as Pace)

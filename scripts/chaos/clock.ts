@@ -1,36 +1,36 @@
-// A quicker clock for a whole process: dates and timers run `speed` times as fast, so that minutes of leases, back-offs and
-// deadlines pass in seconds. The program under test is the real one; only what it takes for a second is shorter.
+// A faster clock for a whole process: dates and timers run `speed` times as fast, so that minutes of leases, back-offs and
+// deadlines pass in seconds. The program under test is unchanged.
 
-/** The same in every process of a run, so that their clocks agree. `epoch` is the real moment at which both clocks show the same. */
+/** The same in every process of a run, so that their clocks agree. At the real time `epoch` both clocks show the same. */
 export type Pace = { speed: number; epoch: number }
 
-/** Makes this process's `Date`, timers and abort timeouts run at a pace, for good. */
-export function quicken({ speed, epoch }: Pace): void {
+/** Makes this process's `Date`, timers and abort timeouts run at this pace. It cannot be undone. */
+export function speedUp({ speed, epoch }: Pace): void {
   if (speed === 1) return
   const real = { Date, setTimeout, setInterval, timeout: AbortSignal.timeout.bind(AbortSignal) }
   const now = () => Math.floor(epoch + (real.Date.now() - epoch) * speed)
 
-  class QuickDate extends real.Date {
-    constructor(...given: [] | ConstructorParameters<typeof Date>) {
-      if (given.length === 0) super(now())
-      else super(...given)
+  class FastDate extends real.Date {
+    constructor(...args: [] | ConstructorParameters<typeof Date>) {
+      if (args.length === 0) super(now())
+      else super(...args)
     }
 
     static override now(): number {
       return now()
     }
   }
-  globalThis.Date = QuickDate as DateConstructor
+  globalThis.Date = FastDate as DateConstructor
   globalThis.setTimeout = Object.assign(
-    (run: () => void, ms = 0, ...given: []) => real.setTimeout(run, ms / speed, ...given),
+    (run: () => void, ms = 0, ...args: []) => real.setTimeout(run, ms / speed, ...args),
     real.setTimeout,
   ) as typeof setTimeout
-  globalThis.setInterval = ((run: () => void, ms = 0, ...given: []) =>
-    real.setInterval(run, ms / speed, ...given)) as typeof setInterval
+  globalThis.setInterval = ((run: () => void, ms = 0, ...args: []) =>
+    real.setInterval(run, ms / speed, ...args)) as typeof setInterval
   AbortSignal.timeout = (ms) => real.timeout(Math.ceil(ms / speed))
 }
 
-/** What a child process has to be given so that `clock-preload.ts` finds its pace. */
+/** The environment from which `clock-preload.ts` reads the pace. */
 export const paceEnv = ({ speed, epoch }: Pace): Record<string, string> => ({
   CHAOS_PACE: JSON.stringify({ speed, epoch }),
 })

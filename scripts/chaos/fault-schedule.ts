@@ -1,4 +1,4 @@
-// Fly's bad days: every kind of fault that the emulator knows, put in force and taken away at random.
+// Puts faults into force at random, of every kind that the emulator knows, and removes them again.
 import type { FaultInput } from '../../lib/emulator/faults/fault-kinds.ts'
 import type { Cloud } from './cloud.ts'
 import { type Chance, sleep } from './random.ts'
@@ -26,7 +26,7 @@ const WEIGHTS = {
 /** Faults in force at the same time, at most. */
 const MOST_AT_ONCE = 5
 
-/** Blows until `over` aborts, then clears every fault. @returns how many faults were put in force */
+/** Runs until the signal aborts, then clears every fault. @returns how many faults were put in force */
 export async function runFaultSchedule(
   { emulator }: Cloud,
   chance: Chance,
@@ -84,7 +84,7 @@ function anyFault(
     case 'answer-proxy':
       return { kind: 'answer', action: 'proxy', status: chance.pick([502, 503]), probability: 0.5 }
     case 'latency':
-      // Longer than our client waits, now and then.
+      // Sometimes longer than the client waits.
       return chance.hit(0.2)
         ? { kind, action: call, ms: 20_000, times: 1 }
         : { kind, action: chance.hit(0.3) ? '*' : call, ms: chance.between(50, 2_500), times: times * 5 }

@@ -1,4 +1,4 @@
-// Chance from a seed: the same seed makes the same choices, though not at the same moments, because time is real.
+// Random choices from a seed: the same seed makes the same choices, but not at the same moments, because time is real.
 
 export type Chance = {
   /** In [0, 1). */
@@ -15,7 +15,7 @@ export type Chance = {
   pause(low: number, high: number): Promise<void>
 }
 
-/** mulberry32, and what is made of it. Streams of different names are independent of each other. */
+/** mulberry32. Streams of different names are independent of each other. */
 export function chanceOf(seed: number, stream: string): Chance {
   let state = seed >>> 0
   for (const character of stream) state = Math.imul(state ^ character.charCodeAt(0), 0x01000193) >>> 0

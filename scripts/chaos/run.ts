@@ -1,5 +1,5 @@
-// A chaos run: Postgres, two replicas of the server and an emulated Fly, then users, faults, an operator's hands and
-// SIGKILLs all at once; then calm, time to settle, and the verdict.
+// A chaos run: Postgres, two replicas of the server and an emulated Fly, then users, faults, an operator and kills at the same
+// time; then time to settle, and the check of the invariants.
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'

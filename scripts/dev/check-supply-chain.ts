@@ -1,6 +1,6 @@
-// `npm run check:supply`: what we take from others, and what we must not give away. The lockfile names every package with its
-// digest, from the registry and nowhere else; package.json decides for each install script whether it may run; and no
-// committed file holds what looks like a key.
+// `npm run check:supply`: checks dependencies and secrets. The lockfile must name every package with its digest and only from
+// the registry, package.json must allow or deny each install script, and no committed file may contain text that looks like
+// a key.
 import { readFileSync } from 'node:fs'
 import { committedFiles } from './committed-files.ts'
 import { findKeys } from './secret-scan.ts'
@@ -20,7 +20,8 @@ const { allowScripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
 
 const problems = [...lockfileProblems(), ...keyProblems()]
 for (const problem of problems) process.stderr.write(`${problem}\n`)
-if (problems.length === 0) process.stdout.write('Packages are pinned by digest, and no file holds a key.\n')
+if (problems.length === 0)
+  process.stdout.write('Packages are pinned by digest, and no file contains a key.\n')
 process.exit(problems.length === 0 ? 0 : 1)
 
 function lockfileProblems(): string[] {
@@ -29,7 +30,7 @@ function lockfileProblems(): string[] {
     if (path === '' || locked.link === true) return []
     const name = path.split('node_modules/').at(-1) ?? path
     const found: string[] = []
-    // Left out by .npmrc for what comes from the registry: the digest says what it is, whichever mirror it comes from.
+    // .npmrc omits the URL of packages from the registry: the digest identifies them, whatever the mirror.
     if (locked.resolved !== undefined)
       found.push(`${path} does not come from the npm registry, or .npmrc was not read: ${locked.resolved}`)
     if (locked.integrity?.startsWith('sha512-') !== true) found.push(`${path} has no sha512 digest`)

@@ -1,5 +1,5 @@
-// `npm run dev:worker`: the Worker on this computer as it will run at Cloudflare, without an account anywhere: wrangler's workerd,
-// a Postgres from npm behind Neon's protocol, and the emulated Fly with its machines as processes.
+// `npm run dev:worker`: the Worker on this computer as it runs at Cloudflare, without an account: wrangler's workerd, a Postgres
+// from npm behind Neon's protocol, and the emulated Fly with its machines as processes.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
@@ -18,13 +19,13 @@ import { startPostgres } from '../../test/support/postgres.ts'
 
 const HELP = `npm run dev:worker -- [options]
 
-The Worker under \`wrangler dev\`, with a local Postgres that speaks Neon's protocol and the emulated Fly. Nothing is asked for at
-Cloudflare, Neon or Fly, and .dev.vars is not read. A change of the code is loaded at once. The cron trigger runs every minute.
-All of it is gone when it ends.
+Runs the Worker under \`wrangler dev\`, with a local Postgres behind Neon's protocol and the emulated Fly. It calls neither
+Cloudflare nor Neon nor Fly, and does not read .dev.vars. It reloads changed code, and runs the cron trigger every minute.
+Its data is deleted at the end.
 
-  --port N            where the Worker listens              default 8080
+  --port N            the port of the Worker                 default 8080
   --subrequests N     SUBREQUEST_LIMIT: 50 is the free plan    default 10000
-  --once              ends when it is ready: to see that it works
+  --once              ends when the Worker is ready
 
 Ctrl-C ends it.
 `
@@ -50,7 +51,7 @@ const url = `http://127.0.0.1:${flags.port}`
 const adminToken = randomBytes(24).toString('base64url')
 const directory = mkdtempSync(join(tmpdir(), 'dev-worker-'))
 
-/** What has been started, to be ended in the opposite order. */
+/** Ends what has been started, in reverse order. */
 const started: (() => Promise<unknown> | void)[] = [
   () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),
 ]
@@ -64,8 +65,8 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   try {
     const worker = await start()
-    await becomesReady(worker)
-    console.log(whatToTry())
+    await untilReady(worker)
+    console.log(instructions())
     if (flags.once !== true) await runUntilInterrupted(worker)
     return 0
   } catch (error) {
@@ -88,7 +89,7 @@ async function start(): Promise<ChildProcess> {
   const fly = await startEmbeddedFly(config, () => {})
   started.push(() => fly.close())
 
-  // As a file, which shows in no list of processes; and with it wrangler reads no .dev.vars, which may be production's.
+  // In a file, which no process list shows. With it wrangler does not read .dev.vars, which may be of production.
   const secrets = join(directory, 'secrets.env')
   writeFileSync(
     secrets,
@@ -135,7 +136,7 @@ async function start(): Promise<ChildProcess> {
         WRANGLER_HIDE_BANNER: 'true',
       },
       stdio: ['ignore', 'inherit', 'inherit'],
-      // Ctrl-C is for us, who then end everything in order.
+      // Ctrl-C ends this process, which then ends everything in order.
       detached: true,
     },
   )
@@ -148,8 +149,8 @@ async function start(): Promise<ChildProcess> {
   return worker
 }
 
-/** @throws when wrangler ends, when it takes too long, or when the Worker says that it cannot work */
-async function becomesReady(worker: ChildProcess): Promise<void> {
+/** @throws Error if wrangler ends or the Worker is not ready in time */
+async function untilReady(worker: ChildProcess): Promise<void> {
   const until = Date.now() + READY_MS
   for (;;) {
     interrupted.signal.throwIfAborted()
@@ -161,11 +162,11 @@ async function becomesReady(worker: ChildProcess): Promise<void> {
         `${url}/readyz is not ready: ${response === undefined ? 'no answer' : await response.text()}`,
       )
     }
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    await delay(250)
   }
 }
 
-/** Under `wrangler dev` nobody runs the cron trigger but us. */
+/** Runs the cron trigger, which `wrangler dev` does not do. */
 async function runUntilInterrupted(worker: ChildProcess): Promise<void> {
   const runCron = () =>
     fetch(`${url}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`).catch((error: unknown) =>
@@ -178,7 +179,7 @@ async function runUntilInterrupted(worker: ChildProcess): Promise<void> {
   if (ended !== undefined) throw new Error('wrangler ended')
 }
 
-function whatToTry(): string {
+function instructions(): string {
   return `
 The Worker is ready at ${url}   (docs at ${url}/docs)
 
@@ -190,9 +191,9 @@ In another terminal:
   curl -s -X POST $BASE_URL/workspaces -H "Authorization: Bearer $ADMIN_TOKEN" -H 'Content-Type: application/json' \\
     -H 'Prefer: wait=30' -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}' | jq '{id, status, region}'
   curl -s $BASE_URL/workspaces -H "Authorization: Bearer $ADMIN_TOKEN" | jq '.[] | {id, status, machine_state}'
-  curl -s "$BASE_URL/cdn-cgi/handler/scheduled?cron=*+*+*+*+*"      # the cron trigger, now; else every minute
+  curl -s "$BASE_URL/cdn-cgi/handler/scheduled?cron=*+*+*+*+*"      # runs the cron trigger now
 
 The whole tutorial as one program: npm run tutorial
-Ctrl-C ends all of it.
+Ctrl-C ends it.
 `
 }

@@ -1,17 +1,17 @@
-// `npm run fuzz`: sends every operation of the API description what it wants, what it wants at its edges, and what nobody
-// should send, as every kind of caller. Nothing may break, hang, or leave a machine behind.
+// `npm run fuzz`: sends valid, extreme and hostile requests to every operation of the API description, as every kind of
+// caller. Nothing may break, hang, or leave a machine running.
 import { parseArgs } from 'node:util'
-import { startPlane } from './server.ts'
+import { startFuzzServer } from './server.ts'
 import { runFuzz } from './run.ts'
 
 const HELP = `npm run fuzz -- [options]
 
-Fuzzes the whole server in this process, with an embedded database and an emulated Fly, from its own API description.
-A violation is an answer of 5xx (but for a 503 that says what is not available), no answer in 20 s, a 4xx that is no problem
-document, an unhandled rejection, an error in the log, or a machine that is left at the end. Each is printed as a curl command.
+Fuzzes the whole server in this process, with an embedded database and an emulated Fly, with requests from its API description.
+Violations: a status of 5xx (except 503 with a code), no answer in 20 s, a 4xx without a problem
+document, an unhandled rejection, an error in the log, and a machine that is left at the end. Each is printed as a curl command.
 
   --requests N   default 2000
-  --seed N       the same requests again; default 1
+  --seed N       chooses the requests; default 1
   --verbose      progress, and every operation's statuses
 `
 
@@ -34,23 +34,23 @@ if (!Number.isInteger(requests) || requests < 1 || !Number.isInteger(seed)) {
 }
 
 const started = performance.now()
-const plane = await startPlane()
-const say = (line: string) => void process.stderr.write(`${line}\n`)
-const { statuses, violations, ...report } = await runFuzz(plane, {
+const server = await startFuzzServer()
+const print = (line: string) => void process.stderr.write(`${line}\n`)
+const { statuses, violations, ...report } = await runFuzz(server, {
   requests,
   seed,
-  say: values.verbose ? say : () => {},
+  onProgress: values.verbose ? print : () => {},
 })
 if (values.verbose) {
   for (const [operation, counts] of [...statuses].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    say(`${operation}: ${[...counts].map(([status, times]) => `${status}×${times}`).join(' ')}`)
+    print(`${operation}: ${[...counts].map(([status, times]) => `${status}×${times}`).join(' ')}`)
   }
 }
-for (const violation of violations.slice(0, 50)) say(violation)
+for (const violation of violations.slice(0, 50)) print(violation)
 const seconds = Math.round((performance.now() - started) / 1000)
 const megabytes = Math.round(process.memoryUsage.rss() / 1_048_576)
 process.stdout.write(
   `fuzz seed=${seed} requests=${report.requests} operations=${statuses.size} violations=${violations.length} seconds=${seconds} rss_mb=${megabytes}\n`,
 )
-await plane.close()
+await server.close()
 process.exit(violations.length === 0 ? 0 : 1)

@@ -1,4 +1,4 @@
-// Values that have broken something somewhere.
+// Values that have broken programs before.
 
 const deep = (levels: number): unknown => {
   let value: unknown = 'bottom'
@@ -6,7 +6,7 @@ const deep = (levels: number): unknown => {
   return value
 }
 
-export const NASTY_TEXT: readonly string[] = [
+export const HOSTILE_TEXT: readonly string[] = [
   '',
   ' ',
   '\0',
@@ -54,7 +54,7 @@ export const NASTY_TEXT: readonly string[] = [
   '🤖'.repeat(100),
 ]
 
-export const NASTY_VALUES: readonly unknown[] = [
+export const HOSTILE_VALUES: readonly unknown[] = [
   null,
   true,
   false,
@@ -82,8 +82,8 @@ export const NASTY_VALUES: readonly unknown[] = [
   deep(500),
 ]
 
-/** Bodies that are no JSON, or no JSON to speak of. */
-export const NASTY_BODIES: readonly string[] = [
+/** Bodies that are not JSON, or hardly. */
+export const HOSTILE_BODIES: readonly string[] = [
   '',
   ' ',
   '{',
@@ -103,7 +103,7 @@ export const NASTY_BODIES: readonly string[] = [
   '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "a">]><x>&a;</x>',
 ]
 
-export const NASTY_TYPES: readonly string[] = [
+export const HOSTILE_TYPES: readonly string[] = [
   'application/json',
   'application/json; charset=utf-16',
   'APPLICATION/JSON',

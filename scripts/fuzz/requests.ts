@@ -1,7 +1,7 @@
-// Requests from the API's own description: for each operation what it wants, what it wants at its edges, and what nobody
-// should send. Everything is drawn by fast-check, so that a seed gives the same requests again.
+// Generates requests from the API description: for each operation valid values, extreme values and hostile values. fast-check
+// draws all of them, so that a seed always gives the same requests.
 import fc from 'fast-check'
-import { NASTY_BODIES, NASTY_TEXT, NASTY_TYPES, NASTY_VALUES } from './hostile-inputs.ts'
+import { HOSTILE_BODIES, HOSTILE_TEXT, HOSTILE_TYPES, HOSTILE_VALUES } from './hostile-inputs.ts'
 
 export type Schema = {
   $ref?: string
@@ -35,26 +35,26 @@ export type ApiDescription = {
   components: { schemas: Record<string, Schema> }
 }
 
-/** Stands for one of the workspaces there are when it is sent. */
+/** A placeholder for an existing workspace. */
 export const SOME_WORKSPACE = 'some-workspace'
 
-export const CALLERS = ['admin', 'operate', 'read', 'workspace', 'nobody', 'wrong'] as const
+export const CALLERS = ['admin', 'operate', 'read', 'workspace', 'anonymous', 'invalid'] as const
 export type CallerKind = (typeof CALLERS)[number]
 
 export type FuzzRequest = {
   operationId: string
   method: string
-  /** With {@link SOME_WORKSPACE} in it. */
+  /** May contain {@link SOME_WORKSPACE}. */
   path: string
   headers: Record<string, string>
   caller: CallerKind
   body: string | undefined
 }
 
-const nastyText = fc.oneof(fc.constantFrom(...NASTY_TEXT), fc.string({ unit: 'binary', maxLength: 40 }))
-const nastyValue = fc.oneof(fc.constantFrom(...NASTY_VALUES), nastyText, fc.jsonValue({ maxDepth: 3 }))
+const hostileText = fc.oneof(fc.constantFrom(...HOSTILE_TEXT), fc.string({ unit: 'binary', maxLength: 40 }))
+const hostileValue = fc.oneof(fc.constantFrom(...HOSTILE_VALUES), hostileText, fc.jsonValue({ maxDepth: 3 }))
 
-/** @returns requests of all operations, each as often as the others */
+/** @returns requests to all operations with the same frequency */
 export function requestsOf(description: ApiDescription): fc.Arbitrary<FuzzRequest> {
   const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => requestOf(description, method, path, operation)),
@@ -83,12 +83,12 @@ function requestOf(
         Object.fromEntries(
           query.map(({ name, schema: of }) => [
             name,
-            mostly((of === undefined ? fc.string() : valueOf(description, of)).map(asText), nastyText),
+            mostly((of === undefined ? fc.string() : valueOf(description, of)).map(asText), hostileText),
           ]),
         ),
         { requiredKeys: [] },
       ),
-      stray: fc.option(fc.tuple(nastyText, nastyText), { freq: 20 }),
+      stray: fc.option(fc.tuple(hostileText, hostileText), { freq: 20 }),
       headers: headers(),
       caller: fc.oneof(
         { weight: 12, arbitrary: fc.constant<CallerKind>('admin') },
@@ -96,7 +96,7 @@ function requestOf(
       ),
       body:
         schema === undefined
-          ? fc.option(fc.constantFrom(...NASTY_BODIES), { freq: 10 })
+          ? fc.option(fc.constantFrom(...HOSTILE_BODIES), { freq: 10 })
           : body(description, schema),
     })
     .map((drawn) => {
@@ -123,13 +123,13 @@ const pathValue = (name: string) =>
     { weight: 2, arbitrary: fc.uuid() },
     {
       weight: 2,
-      arbitrary: nastyText.map((text) => encodeURIComponent(text.toWellFormed()).slice(0, 4_000) || '%20'),
+      arbitrary: hostileText.map((text) => encodeURIComponent(text.toWellFormed()).slice(0, 4_000) || '%20'),
     },
     { weight: 1, arbitrary: fc.constantFrom('%', '%ff', '..', '%2e%2e', ';', 'A'.repeat(3_000)) },
   )
 
 function headers(): fc.Arbitrary<Record<string, string>> {
-  const odd = fc.constantFrom<Record<string, string>>(
+  const unusual = fc.constantFrom<Record<string, string>>(
     { prefer: 'wait=1' },
     { prefer: 'wait=x, respond-async;;=,' },
     { prefer: 'respond-async' },
@@ -149,32 +149,32 @@ function headers(): fc.Arbitrary<Record<string, string>> {
   )
   const type = fc.oneof(
     { weight: 20, arbitrary: fc.constant('application/json') },
-    { weight: 1, arbitrary: fc.constantFrom(...NASTY_TYPES) },
+    { weight: 1, arbitrary: fc.constantFrom(...HOSTILE_TYPES) },
   )
   return fc
-    .tuple(type, fc.option(odd, { freq: 4 }))
+    .tuple(type, fc.option(unusual, { freq: 4 }))
     .map(([contentType, more]) => ({ 'content-type': contentType, ...more }))
 }
 
 const body = (description: ApiDescription, schema: Schema): fc.Arbitrary<string | null> =>
   fc.oneof(
     { weight: 20, arbitrary: valueOf(description, schema).map((value) => JSON.stringify(value)) },
-    { weight: 3, arbitrary: nastyValue.map((value) => JSON.stringify(value)) },
-    { weight: 2, arbitrary: fc.constantFrom(...NASTY_BODIES) },
+    { weight: 3, arbitrary: hostileValue.map((value) => JSON.stringify(value)) },
+    { weight: 2, arbitrary: fc.constantFrom(...HOSTILE_BODIES) },
   )
 
 const mostly = <Value>(usual: fc.Arbitrary<Value>, unusual: fc.Arbitrary<Value>) =>
   fc.oneof({ weight: 14, arbitrary: usual }, { weight: 1, arbitrary: unusual })
 
-/** What the schema allows, also at its edges, with a hostile value in place of one here and there. */
+/** Values that the schema allows, including extremes, with a hostile value now and then. */
 function valueOf(description: ApiDescription, schema: Schema, depth = 0): fc.Arbitrary<unknown> {
-  return mostly(fairValueOf(description, schema, depth), nastyValue)
+  return mostly(validValueOf(description, schema, depth), hostileValue)
 }
 
-function fairValueOf(description: ApiDescription, schema: Schema, depth: number): fc.Arbitrary<unknown> {
+function validValueOf(description: ApiDescription, schema: Schema, depth: number): fc.Arbitrary<unknown> {
   if (depth > 6) return fc.constant(null)
   if (schema.$ref !== undefined) {
-    return fairValueOf(
+    return validValueOf(
       description,
       description.components.schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {},
       depth,
@@ -185,13 +185,13 @@ function fairValueOf(description: ApiDescription, schema: Schema, depth: number)
   if (schema.examples !== undefined && schema.examples.length > 0 && schema.type !== 'object') {
     return fc.oneof(
       fc.constantFrom(...schema.examples),
-      fairValueOf(description, withoutExamples(schema), depth),
+      validValueOf(description, withoutExamples(schema), depth),
     )
   }
   const choices = schema.anyOf ?? schema.oneOf
   if (choices !== undefined) return fc.oneof(...choices.map((one) => valueOf(description, one, depth + 1)))
   if (schema.allOf !== undefined)
-    return fairValueOf(description, Object.assign({}, ...schema.allOf) as Schema, depth)
+    return validValueOf(description, Object.assign({}, ...schema.allOf) as Schema, depth)
   const types = Array.isArray(schema.type) ? schema.type : [schema.type]
   return fc.oneof(...types.map((type) => ofType(description, schema, type, depth)))
 }
@@ -236,7 +236,7 @@ function textOf({ format, maxLength = 60, minLength = 0 }: Schema): fc.Arbitrary
       arbitrary: fc.string({ minLength: Math.min(minLength, 100), maxLength: Math.min(edge, 40) }),
     },
     { weight: 1, arbitrary: fc.constantFrom('x'.repeat(edge), 'x'.repeat(edge + 1), 'x'.repeat(minLength)) },
-    { weight: 1, arbitrary: nastyText },
+    { weight: 1, arbitrary: hostileText },
   )
 }
 
@@ -251,7 +251,7 @@ function objectOf(description: ApiDescription, schema: Schema, depth: number): f
     { requiredKeys: schema.required ?? [] },
   )
   const others = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : {}
-  const name = mostly(fc.stringMatching(/^[A-Z_]{1,12}$/), nastyText)
+  const name = mostly(fc.stringMatching(/^[A-Z_]{1,12}$/), hostileText)
   const open = schema.properties === undefined || schema.additionalProperties !== undefined
   const further = fc.dictionary(name, valueOf(description, others, depth + 1), { maxKeys: open ? 4 : 1 })
   return fc

@@ -1,4 +1,5 @@
-// What is fuzzed: the whole server in this process, on a real port, with an emulated Fly whose machines are in process too.
+// The server under test: in this process, on a real port, with an emulated Fly whose machines run in this process too.
+import { setTimeout as delay } from 'node:timers/promises'
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { createApp } from '../../functions/app.ts'
 import { listen } from '../../functions/node/http-server.ts'
@@ -17,11 +18,11 @@ export const ADMIN_TOKEN = 'the-admin-of-the-fuzzer'
 
 const APP = 'fuzz'
 
-export type Plane = Awaited<ReturnType<typeof startPlane>>
+export type FuzzServer = Awaited<ReturnType<typeof startFuzzServer>>
 
-export async function startPlane() {
+export async function startFuzzServer() {
   const database = await connectPglite()
-  let platform = ''
+  let platformUrl = ''
   const host = createInProcessHost({
     programs: { 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
     fetch: (input, init) => fetch(input, init),
@@ -52,13 +53,13 @@ export async function startPlane() {
     at,
   )
 
-  /** What the server logged as its own mistakes. */
-  const mistakes: string[] = []
+  /** Errors that the server logged. */
+  const loggedErrors: string[] = []
   const running = new Set<Promise<unknown>>()
   const background = {
     waitUntil(promise: Promise<unknown>) {
       const task = promise
-        .catch((error: unknown) => mistakes.push(String(error)))
+        .catch((error: unknown) => loggedErrors.push(String(error)))
         .finally(() => running.delete(task))
       running.add(task)
     },
@@ -67,7 +68,7 @@ export async function startPlane() {
   }
   const parsed = parseConfig({
     CONTAINER_BACKEND: 'flyio',
-    FLY_API_TOKEN: 'a-token-of-the-fuzzer',
+    FLY_API_TOKEN: 'the-fly-token-of-the-fuzzer',
     FLY_WORKSPACE_APP: APP,
     FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
     FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
@@ -86,14 +87,14 @@ export async function startPlane() {
     (request, env) => app?.fetch(request, env, background) ?? new Response(null, { status: 503 }),
     { ...at, beforeApp: (incoming, outgoing) => a2a?.(incoming, outgoing) === true },
   )
-  platform = `http://127.0.0.1:${listener.port}`
-  const created = createServices({ ...parsed, publicUrl: platform }, database, {
+  platformUrl = `http://127.0.0.1:${listener.port}`
+  const created = createServices({ ...parsed, publicUrl: platformUrl }, database, {
     fetch,
     transport: agents.transport,
     canRunInBackground: true,
     log: (level, message, fields) => {
       if (level === 'error')
-        mistakes.push(`${message} ${String((fields as { error?: unknown } | undefined)?.error)}`)
+        loggedErrors.push(`${message} ${String((fields as { error?: unknown } | undefined)?.error)}`)
     },
   })
   const services = {
@@ -104,17 +105,17 @@ export async function startPlane() {
   a2a = createNodeA2aHandler(services, { loopback: true }, background)
 
   return {
-    url: platform,
+    url: platformUrl,
     app,
-    mistakes,
+    loggedErrors,
     machines: () => emulator.machines().filter(({ destroyed }) => !destroyed),
-    /** What Node does every few seconds. */
-    async beat(): Promise<void> {
+    /** The periodic work of the Node server. */
+    async runPasses(): Promise<void> {
       await deliverMessages(services)
       await sweep(services, { patienceMs: 0 })
     },
     async close(): Promise<void> {
-      await Promise.race([Promise.all(running), new Promise((resolve) => setTimeout(resolve, 5_000))])
+      await Promise.race([Promise.all(running), delay(5_000)])
       await listener.close(1_000)
       await agents.close()
       await emulator.close()

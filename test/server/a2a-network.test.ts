@@ -3,8 +3,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type ProxiedWorkspace, startProxiedWorkspace } from '../support/proxied-workspace.ts'
+import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
+import { type ProxiedWorkspace, startProxiedWorkspace } from '../support/proxied-workspace.ts'
 
 type Arrival = { head: string; body: string; socket: Socket; closed: Promise<void> }
 
@@ -79,6 +80,7 @@ let server: ProxiedWorkspace
 beforeAll(async () => {
   await agent.listen()
   server = await startProxiedWorkspace(agent.url, {
+    databaseUrl: await createPostgresDatabase(),
     settings: { A2A_MAX_BODY_BYTES: '20000', A2A_SILENCE_SECONDS: '2' },
   })
 })

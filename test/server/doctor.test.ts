@@ -39,7 +39,7 @@ describe.concurrent('doctor', () => {
     const { code, stdout } = await spawnDoctor({ PORT: '0', EMULATOR_PORT: '0', DATA_DIR: '/tmp/never-made' })
     expect(code).toBe(0)
     expect(stdout).toContain('the embedded emulator as Fly, an embedded Postgres')
-    expect(stdout).toContain('would be made in /tmp/never-made')
+    expect(stdout).toContain('would be created in /tmp/never-made')
     expect(stdout).toContain('Nothing is wrong.')
     expect(stdout).not.toContain('\u001b')
   })

@@ -1,5 +1,5 @@
-// The agent that every road leads to: one fixed message for a unary request, the same event again and again for a streaming
-// one. It speaks HTTP by hand, because node:http takes more time for a message than nginx does, and would be what is measured.
+// The agent behind every proxy: a fixed message for a unary request, the same event repeatedly for a streaming one. It
+// implements HTTP itself, because node:http needs more time for a message than nginx, and would dominate the figures.
 import { createServer, type Socket } from 'node:net'
 import { announce } from './announce.ts'
 import { HttpReader } from './http-reader.ts'
@@ -34,7 +34,7 @@ const server = createServer({ noDelay: true }, (socket) => {
     },
   })
   socket.on('data', (bytes) => reader.read(bytes))
-  // A proxy may hang up whenever it likes.
+  // A proxy may close the connection at any time.
   socket.on('error', () => socket.destroy())
 })
 announce(server.listen(0, '127.0.0.1'))
@@ -42,19 +42,19 @@ announce(server.listen(0, '127.0.0.1'))
 function stream(socket: Socket, { events, pauseMs, idle }: StreamPlan): void {
   socket.write(STREAM_START)
   if (idle === true) return
-  if (pauseMs === undefined) pour(socket, events)
-  else setTimeout(() => pour(socket, events), pauseMs)
+  if (pauseMs === undefined) writeEvents(socket, events)
+  else setTimeout(() => writeEvents(socket, events), pauseMs)
 }
 
-/** As fast as the connection takes them: each event is a chunk, and they leave together as many as fit. */
-function pour(socket: Socket, events: number): void {
+/** Writes events, each as a chunk, as fast as the connection accepts them. */
+function writeEvents(socket: Socket, events: number): void {
   socket.cork()
   let left = events
   while (left > 0) {
     left--
     if (!socket.write(EVENT_CHUNK)) break
   }
-  if (left > 0) socket.once('drain', () => pour(socket, left))
+  if (left > 0) socket.once('drain', () => writeEvents(socket, left))
   else socket.write(STREAM_END)
   socket.uncork()
 }

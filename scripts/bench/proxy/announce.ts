@@ -1,10 +1,10 @@
-// How a process of the bench begins and ends: it tells its parent which port it listens on, and goes when the parent goes,
-// however that was.
+// The start and the end of a process of the bench: it sends its port to its parent, and ends when the parent ends, however
+// the parent ends.
 import type { AddressInfo, Server } from 'node:net'
 
 export type Announcement = { port: number }
 
-/** @param server just told to listen */
+/** @param server a server on which listen() was just called */
 export function announce(server: Server): void {
   endWithParent()
   server.once('listening', () => {
@@ -15,6 +15,6 @@ export function announce(server: Server): void {
 
 export function endWithParent(): void {
   process.once('disconnect', () => process.exit(0))
-  // Ctrl-C reaches the whole group; the parent decides when it is over.
+  // Ctrl-C reaches the whole process group; the parent ends this process.
   process.on('SIGINT', () => {})
 }

@@ -1,4 +1,4 @@
-// What a proxy costs at the least when it is written with Hono and the global fetch: no access control, no limits, no care.
+// The minimal proxy with Hono and the global fetch: no access control, no limits, no error handling.
 // Its first argument is the agent's URL.
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'

@@ -1,4 +1,4 @@
-// The same as bare-fetch.ts, with undici's own request on a pool of connections in place of fetch.
+// The same as bare-fetch.ts, with undici's request on a connection pool in place of fetch.
 import { Readable } from 'node:stream'
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'

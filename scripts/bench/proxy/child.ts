@@ -1,12 +1,12 @@
-// A script of the bench as a child process: started, asked where it listens, and never left behind.
+// Starts a script of the bench as a child process, which ends with this process.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Announcement } from './announce.ts'
 
-/** What Node says when its garbage is collected from outside (garbage.ts). */
-const OF_THE_INSPECTOR = /^(Debugger |For help, see: )/
+/** Lines that Node prints when force-gc.ts opens its inspector. */
+const INSPECTOR_OUTPUT = /^(Debugger |For help, see: )/
 
 export type Child = { process: ChildProcess; pid: number; stop(): Promise<void> }
 
@@ -17,7 +17,7 @@ export type Child = { process: ChildProcess; pid: number; stop(): Promise<void> 
 export function startChild(script: string, args: string[] = [], nodeOptions: string[] = []): Child {
   const child = fork(fileURLToPath(new URL(script, import.meta.url)), args, {
     execArgv: nodeOptions,
-    // Nothing that the shell has set for Node or for a proxy is meant here.
+    // Without the shell's settings for Node and for proxies.
     env: { PATH: process.env['PATH'] ?? '' },
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     // JSON has no NaN.
@@ -25,7 +25,7 @@ export function startChild(script: string, args: string[] = [], nodeOptions: str
   })
   if (child.stderr !== null) {
     createInterface(child.stderr).on('line', (line) => {
-      if (!OF_THE_INSPECTOR.test(line)) console.error(`${script}: ${line}`)
+      if (!INSPECTOR_OUTPUT.test(line)) console.error(`${script}: ${line}`)
     })
   }
   const ended = once(child, 'exit')

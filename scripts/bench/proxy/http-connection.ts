@@ -1,5 +1,5 @@
-// A client's side of one kept-alive HTTP connection: one request after the other, where anything but a whole answer with
-// status 200 is a failure.
+// The client side of one keep-alive HTTP connection: one request after the other. Anything but a complete answer with status
+// 200 is an error.
 import { connect, type Socket } from 'node:net'
 import { HttpReader } from './http-reader.ts'
 
@@ -13,7 +13,7 @@ export class HttpConnection {
   readonly #socket: Socket
   #exchange: Exchange | undefined
   #bodyBytes = 0
-  #toldBytes = 0
+  #reportedBytes = 0
 
   private constructor(socket: Socket) {
     this.#socket = socket
@@ -28,7 +28,7 @@ export class HttpConnection {
     })
     socket.on('data', (bytes) => {
       reader.read(bytes)
-      this.#tell()
+      this.#report()
     })
     socket.on('error', (error) => this.#fail(error))
     socket.on('close', () =>
@@ -48,14 +48,14 @@ export class HttpConnection {
   }
 
   /**
-   * @param onBody told the number of bytes each time some have come
-   * @returns the length of the body, when all of it has come
+   * @param onBody called with the number of bytes that arrived
+   * @returns the length of the body, after it has arrived completely
    */
   exchange(request: Buffer, onBody?: (bytes: number) => void): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#exchange = { resolve, reject, onBody }
       this.#bodyBytes = 0
-      this.#toldBytes = 0
+      this.#reportedBytes = 0
       this.#socket.write(request)
     })
   }
@@ -65,15 +65,15 @@ export class HttpConnection {
     this.#socket.destroy()
   }
 
-  /** Once for all that a read has brought. */
-  #tell(): void {
-    const bytes = this.#bodyBytes - this.#toldBytes
-    this.#toldBytes = this.#bodyBytes
+  /** Called once for each read. */
+  #report(): void {
+    const bytes = this.#bodyBytes - this.#reportedBytes
+    this.#reportedBytes = this.#bodyBytes
     if (bytes > 0) this.#exchange?.onBody?.(bytes)
   }
 
   #end(): void {
-    this.#tell()
+    this.#report()
     this.#exchange?.resolve(this.#bodyBytes)
     this.#exchange = undefined
   }

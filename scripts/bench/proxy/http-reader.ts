@@ -1,10 +1,10 @@
-// Reads HTTP messages from a connection, with as little work for each as can be: agent and clients of the bench run on the
-// processors that the measured road needs. It knows lengths and chunks; trailers and upgrades do not occur here.
+// Reads HTTP messages from a connection with little work, because agent and clients of the bench use the same processors as
+// the measured proxy. It supports lengths and chunks; trailers and upgrades do not occur here.
 
 export type HttpReceiver = {
   /** The first line and the headers. */
   head(text: string): void
-  /** A part of the body: `data` from here to there. It is not kept for long. */
+  /** A part of the body: `data` between two offsets. It is valid during the call only. */
   piece(data: Buffer, from: number, to: number): void
   end(): void
 }
@@ -15,7 +15,7 @@ export class HttpReader {
   readonly #receiver: HttpReceiver
   #rest: Buffer = NOTHING
   #expected: 'head' | 'body' | 'chunk-size' | 'chunk' = 'head'
-  /** Bytes that are still to come of the body or the chunk, and of the line end after a chunk. */
+  /** Bytes that are missing of the body or the chunk, and of the line end after a chunk. */
   #left = 0
   #lineEnd = 0
 
@@ -72,7 +72,7 @@ export class HttpReader {
     if (this.#left === 0) this.#end()
   }
 
-  /** The last chunk is an empty one: all that is left of it is the end of its line. */
+  /** The last chunk is empty: only the end of its line is left. */
   #startChunk(size: number): void {
     this.#expected = size === 0 ? 'body' : 'chunk'
     this.#left = size

@@ -1,5 +1,5 @@
-// The clients, in one process of their own: does one task after the other as its parent asks by IPC, and answers with what
-// was measured. A task ends by starting nothing new and waiting for what is under way, so that the next begins in peace.
+// The clients, in a separate process: it runs one task after the other for its parent over IPC, and answers with the
+// figures. At the end of a task it waits for running requests, so that they do not affect the next task.
 import { endWithParent } from './announce.ts'
 import { HttpConnection } from './http-connection.ts'
 import { EVENT, MESSAGE, streamBody, type StreamPlan, unaryBody } from './messages.ts'
@@ -17,26 +17,26 @@ export type Task =
 /** Times in milliseconds. */
 export type Result = { count: number; perSecond: number; p50: number; p99: number }
 
-/** Long enough that a stream's beginning and end do not count. */
+/** Long enough that the start and the end of a stream do not matter. */
 const EVENTS_PER_STREAM = 1_000
 
-/** A proxy that keeps the first event back until more comes shows at least this. */
+/** A proxy that delays the first event until the second shows at least this latency. */
 const PAUSE_AFTER_FIRST_MS = 5
 
-/** Opened at once; more could overflow a listener's queue, and wait a second for the next try. */
+/** More connections at once could overflow the listen queue, and would be retried after a second. */
 const OPENED_AT_ONCE = 50
 
 const held: HttpConnection[] = []
 
 endWithParent()
 process.on('message', (task: Task) => {
-  carryOut(task).then(
+  runTask(task).then(
     (result) => process.send?.({ result }),
     (error: Error) => process.send?.({ error: error.message }),
   )
 })
 
-function carryOut(task: Task): Promise<Result | null> {
+function runTask(task: Task): Promise<Result | null> {
   switch (task.kind) {
     case 'requests':
       return requests(task.target, task.connections, task.seconds)
@@ -89,7 +89,7 @@ async function events(target: Target, streams: number, seconds: number): Promise
   return { ...resultOf([], elapsed), count, perSecond: count / elapsed }
 }
 
-/** Opens streams that say one thing and then nothing; returns when each has said it. */
+/** Opens streams that have one event and stay open. Returns after each has sent it. */
 async function hold(target: Target, streams: number): Promise<null> {
   const request = streamRequest(target, { events: 0, idle: true })
   while (held.length < streams) {
@@ -108,7 +108,7 @@ async function hold(target: Target, streams: number): Promise<null> {
 }
 
 /**
- * Does the work again and again on each connection.
+ * Repeats the work on each connection.
  * @returns the seconds from the first beginning to the last end
  */
 async function onConnections(

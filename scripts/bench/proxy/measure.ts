@@ -1,10 +1,10 @@
-// What is measured of a road: how soon and how often it answers, how fast it streams, and what its processor time is.
+// The figures of a target: latency, requests per second, streaming, and processor time.
 import { cpuSeconds } from '../support/process-stats.ts'
 import { startChild } from './child.ts'
 import type { Result, Task } from './load.ts'
-import type { Road } from './roads.ts'
+import type { ProxyTarget } from './targets.ts'
 
-/** Times in milliseconds, processor time in seconds, memory in KB; NaN where it cannot be known. */
+/** Times in milliseconds, processor time in seconds, memory in KB; NaN if it is not available. */
 export type Figures = {
   p50: number
   p99: number
@@ -21,7 +21,7 @@ export type Round = Omit<Figures, 'kbPerIdleStream'>
 
 const WARM_UP_CONNECTIONS = 16
 
-/** At least: servers run for weeks, and the compilers of their first seconds are not what is measured. */
+/** The minimum, so that just-in-time compilation is not measured. */
 const WARM_UP_SECONDS = 12
 
 export type Clients = { run(task: Task): Promise<Result>; stop(): Promise<void> }
@@ -42,7 +42,11 @@ export function startClients(): Clients {
   }
 }
 
-export async function warmUp(clients: Clients, { target }: Road, measuredSeconds: number): Promise<void> {
+export async function warmUp(
+  clients: Clients,
+  { target }: ProxyTarget,
+  measuredSeconds: number,
+): Promise<void> {
   const seconds = Math.max(measuredSeconds, WARM_UP_SECONDS)
   await clients.run({ kind: 'requests', target, connections: WARM_UP_CONNECTIONS, seconds })
   await clients.run({ kind: 'events', target, streams: WARM_UP_CONNECTIONS, seconds: seconds / 2 })
@@ -50,14 +54,14 @@ export async function warmUp(clients: Clients, { target }: Road, measuredSeconds
 
 export type Measurement = {
   title: string
-  measure: (clients: Clients, road: Road, seconds: number) => Promise<Partial<Round>>
+  measure: (clients: Clients, proxy: ProxyTarget, seconds: number) => Promise<Partial<Round>>
 }
 
 export const MEASUREMENTS: readonly Measurement[] = [
   {
     title: 'requests on 1 connection',
     async measure(clients, { target }, seconds) {
-      const { p50, p99, perSecond } = await settled(clients, {
+      const { p50, p99, perSecond } = await measureWarm(clients, {
         kind: 'requests',
         target,
         connections: 1,
@@ -71,34 +75,39 @@ export const MEASUREMENTS: readonly Measurement[] = [
     async measure(clients, { target, pid }, seconds) {
       let before: number | undefined
       const task = { kind: 'requests', target, connections: 16, seconds } as const
-      const { perSecond, count } = await settled(clients, task, () => (before = cpuOf(pid)))
+      const { perSecond, count } = await measureWarm(clients, task, () => (before = cpuOf(pid)))
       return { perSecond16: perSecond, cpuPerThousand: (difference(before, cpuOf(pid)) / count) * 1_000 }
     },
   },
   {
     title: 'requests on 128 connections',
     async measure(clients, { target }, seconds) {
-      const { perSecond } = await settled(clients, { kind: 'requests', target, connections: 128, seconds })
+      const { perSecond } = await measureWarm(clients, {
+        kind: 'requests',
+        target,
+        connections: 128,
+        seconds,
+      })
       return { perSecond128: perSecond }
     },
   },
   {
     title: 'first streamed bytes',
     async measure(clients, { target }, seconds) {
-      return { firstByte: (await settled(clients, { kind: 'first-byte', target, seconds })).p50 }
+      return { firstByte: (await measureWarm(clients, { kind: 'first-byte', target, seconds })).p50 }
     },
   },
   {
     title: 'events on 100 streams',
     async measure(clients, { target }, seconds) {
-      const { perSecond } = await settled(clients, { kind: 'events', target, streams: 100, seconds })
+      const { perSecond } = await measureWarm(clients, { kind: 'events', target, streams: 100, seconds })
       return { eventsPerSecond: perSecond }
     },
   },
 ]
 
-/** The task, after a short unmeasured while of the same: a process that has waited for its turn is slow at first. */
-async function settled(
+/** Runs a task after a shorter run of the same task that is not measured, because an idle process is slow at first. */
+async function measureWarm(
   clients: Clients,
   task: Extract<Task, { seconds: number }>,
   onBegin: () => void = () => {},

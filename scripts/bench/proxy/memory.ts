@@ -1,33 +1,38 @@
-// What a stream costs in memory while nothing is said on it, after a process of its own has been warmed up: one that has been
-// through more would put the streams where others have been, and they would seem to cost nothing.
+// The memory of an idle stream, in a new process after a warm-up. In a process that has served more, the streams would reuse
+// memory, and would seem to cost nothing.
+import { setTimeout as delay } from 'node:timers/promises'
 import { residentKb } from '../support/process-stats.ts'
 import { type Clients, warmUp } from './measure.ts'
-import type { Road } from './roads.ts'
+import type { ProxyTarget } from './targets.ts'
 
 const IDLE_STREAMS = 1_000
 
-/** Until a process has done what it does after its answers. */
+/** Time for the work after the answers. */
 const SETTLE_MS = 500
 
-/** @returns NaN where there is no proxy, or no way to know */
-export async function kbPerIdleStream(clients: Clients, road: Road, warmUpSeconds: number): Promise<number> {
-  await warmUp(clients, road, warmUpSeconds)
-  const before = await heldKb(road)
-  await clients.run({ kind: 'hold', target: road.target, streams: IDLE_STREAMS })
-  const after = await heldKb(road)
+/** @returns NaN if there is no proxy, or no figure on this system */
+export async function kbPerIdleStream(
+  clients: Clients,
+  proxy: ProxyTarget,
+  warmUpSeconds: number,
+): Promise<number> {
+  await warmUp(clients, proxy, warmUpSeconds)
+  const before = await residentKbAfterGc(proxy)
+  await clients.run({ kind: 'hold', target: proxy.target, streams: IDLE_STREAMS })
+  const after = await residentKbAfterGc(proxy)
   await clients.run({ kind: 'release' })
   return before === undefined || after === undefined ? Number.NaN : (after - before) / IDLE_STREAMS
 }
 
-async function heldKb({ pid, collectGarbage }: Road): Promise<number | undefined> {
+async function residentKbAfterGc({ pid, collectGarbage }: ProxyTarget): Promise<number | undefined> {
   if (pid === undefined) return undefined
-  await settle()
-  // What one pass has only marked as dead, the next takes away, and threads give it back a little later.
+  await untilQuiet()
+  // Memory is freed over several collections, and threads return it later.
   for (let pass = 0; pass < 3; pass++) {
     await collectGarbage?.()
-    await settle()
+    await untilQuiet()
   }
   return residentKb(pid)
 }
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+const untilQuiet = () => delay(SETTLE_MS)

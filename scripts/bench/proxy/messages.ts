@@ -1,13 +1,13 @@
-// The words of the bench, built once: what clients send, and what the agent answers. All events are the same bytes, so that
-// they can be counted by length.
+// The messages of the bench, built once: requests of the clients and answers of the agent. All events have the same bytes, so
+// that they can be counted by length.
 
-/** What a streaming request asks of the agent, in `params.metadata`: one event at once, and then … */
+/** What a streaming request asks for in `params.metadata`: one event at once, and then `events` more. */
 export type StreamPlan = {
-  /** … so many more … */
+  /** The number of further events. */
   events: number
-  /** … after this silence … */
+  /** Pause before the further events. */
   pauseMs?: number
-  /** … or none, and no end. */
+  /** No further events, and no end. */
   idle?: boolean
 }
 
@@ -26,7 +26,7 @@ export const MESSAGE = json({
     parts: [
       {
         kind: 'text',
-        text: 'I am running in ord on a machine with one shared CPU and 512 MB of memory, and I am well.',
+        text: 'I am running in ord on a machine with one shared CPU and 512 MB of memory, and I am ready.',
       },
     ],
     contextId: '1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed',

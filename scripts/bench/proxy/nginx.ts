@@ -1,10 +1,11 @@
-// nginx as a proxy for streams, set up as its manual tells one to, in a directory and on a port of its own, without root.
+// nginx as a streaming proxy, configured as its manual recommends, in a temporary directory, without root.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { freePorts } from '../../../test/support/ports.ts'
 import { childrenOf } from '../../../test/support/processes.ts'
 
@@ -12,7 +13,7 @@ const START_MS = 5_000
 
 export const isNginxInstalled = () => spawnSync('nginx', ['-v']).error === undefined
 
-/** @returns with the process id of its one worker, which does all the work */
+/** @returns the port, and the process id of its only worker */
 export async function startNginx(
   agentPort: number,
 ): Promise<{ port: number; pid: number; stop(): Promise<void> }> {
@@ -25,13 +26,13 @@ export async function startNginx(
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
   const ended = once(child, 'exit')
-  // SIGTERM, which it hands on to its worker; SIGKILL would leave that one behind.
+  // It passes SIGTERM on to its worker; SIGKILL would leave the worker running.
   const end = () => child.kill('SIGTERM')
   const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-  const cutOff = () => [end(), remove()]
-  process.once('exit', cutOff)
+  const abandon = () => [end(), remove()]
+  process.once('exit', abandon)
   async function stop(): Promise<void> {
-    process.off('exit', cutOff)
+    process.off('exit', abandon)
     end()
     await ended
     remove()
@@ -40,13 +41,13 @@ export async function startNginx(
   while (child.exitCode === null && performance.now() < deadline) {
     const [worker] = childrenOf(child.pid ?? -1, 'worker process')
     if (worker !== undefined && (await isOpen(port))) return { port, pid: worker, stop }
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await delay(20)
   }
   await stop()
   throw new Error(`nginx did not start:\n${errors}`)
 }
 
-// Connections last longer than the bench on both sides, as they do with the other proxies.
+// Connections on both sides last longer than the bench, as with the other proxies.
 const config = (directory: string, port: number, agentPort: number) => `
 daemon off;
 worker_processes 1;

@@ -1,9 +1,9 @@
-// The figures as a table, a column for each road, and below it what we aim at: ratios and differences between the roads,
-// because those mean the same on every computer.
+// The figures as a table with a column for each target, and below it the goals. They are ratios and differences between
+// targets, which are comparable between computers.
 import type { Figures } from './measure.ts'
-import type { RoadName } from './roads.ts'
+import type { TargetName } from './targets.ts'
 
-export type Measured = Partial<Record<RoadName, Figures>>
+export type Measured = Partial<Record<TargetName, Figures>>
 
 const ROWS: [title: string, figure: keyof Figures, digits: number][] = [
   ['unary p50, 1 connection, ms', 'p50', 2],
@@ -17,21 +17,21 @@ const ROWS: [title: string, figure: keyof Figures, digits: number][] = [
   ['KB per idle stream, of 1,000', 'kbPerIdleStream', 1],
 ]
 
-export type Aim = { title: string; measured: number; aim: string; met: boolean }
+export type Goal = { title: string; measured: number; goal: string; met: boolean }
 
-export function aimsOf(measured: Measured): Aim[] {
-  const of = (road: RoadName, figure: keyof Figures) => measured[road]?.[figure] ?? Number.NaN
-  const atLeast = (title: string, value: number, aim: number) => ({
+export function goalsOf(measured: Measured): Goal[] {
+  const of = (proxy: TargetName, figure: keyof Figures) => measured[proxy]?.[figure] ?? Number.NaN
+  const atLeast = (title: string, value: number, goal: number) => ({
     title,
     measured: value,
-    aim: `≥ ${aim}`,
-    met: value >= aim,
+    goal: `≥ ${goal}`,
+    met: value >= goal,
   })
-  const atMost = (title: string, value: number, aim: number) => ({
+  const atMost = (title: string, value: number, goal: number) => ({
     title,
     measured: value,
-    aim: `≤ ${aim}`,
-    met: value <= aim,
+    goal: `≤ ${goal}`,
+    met: value <= goal,
   })
   const ours = of('ours', 'perSecond16')
   return [
@@ -44,21 +44,21 @@ export function aimsOf(measured: Measured): Aim[] {
 }
 
 export function table(measured: Measured): string {
-  const roads = Object.keys(measured) as RoadName[]
+  const targets = Object.keys(measured) as TargetName[]
   const line = (title: string, cells: string[]) =>
     title.padEnd(38) + cells.map((cell) => cell.padStart(13)).join('')
   return [
-    line('', roads),
+    line('', targets),
     ...ROWS.map(([title, figure, digits]) =>
       line(
         title,
-        roads.map((road) => shown(measured[road]?.[figure], digits)),
+        targets.map((proxy) => shown(measured[proxy]?.[figure], digits)),
       ),
     ),
     '',
-    line('', ['measured', 'aim', 'met']),
-    ...aimsOf(measured).map(({ title, measured: value, aim, met }) =>
-      line(title, [shown(value, 2), aim, Number.isNaN(value) ? '–' : met ? 'yes' : 'no']),
+    line('', ['measured', 'goal', 'met']),
+    ...goalsOf(measured).map(({ title, measured: value, goal, met }) =>
+      line(title, [shown(value, 2), goal, Number.isNaN(value) ? '–' : met ? 'yes' : 'no']),
     ),
   ].join('\n')
 }

@@ -1,78 +1,78 @@
-// A whole run: first what each road's idle streams cost in memory, then rounds in which the roads take turns at every
-// figure, so that whatever else this computer does meanwhile hits all of them alike.
+// A whole run: first the memory of idle streams of each target, then rounds in which the targets take turns at every figure,
+// so that other load on this computer affects all of them.
 import { startListening } from './child.ts'
 import { type Clients, type Figures, MEASUREMENTS, type Round, startClients, warmUp } from './measure.ts'
 import { kbPerIdleStream } from './memory.ts'
 import type { Measured } from './report.ts'
-import { type DatabaseKind, openTarget, type Road, type RoadName } from './roads.ts'
+import { type DatabaseKind, openTarget, type ProxyTarget, type TargetName } from './targets.ts'
 import { median } from './statistics.ts'
 
 export type RunOptions = {
-  names: readonly RoadName[]
-  /** How long each figure of each road is measured, in all rounds together. */
+  names: readonly TargetName[]
+  /** The time for each figure of each target, over all rounds. */
   seconds: number
   rounds: number
-  /** Of our server. */
+  /** The database of this server. */
   database: DatabaseKind
-  say: (line: string) => void
+  report: (line: string) => void
 }
 
-type Place = RunOptions & { clients: Clients; agentPort: number }
+type BenchContext = RunOptions & { clients: Clients; agentPort: number }
 
 export async function runBench(options: RunOptions): Promise<Measured> {
   const agent = await startListening('agent.ts')
   const clients = startClients()
-  const place = { ...options, clients, agentPort: agent.port }
+  const context = { ...options, clients, agentPort: agent.port }
   try {
-    const memory = await measureMemory(place)
-    const rounds = await measureRounds(place)
+    const memory = await measureMemory(context)
+    const rounds = await measureRounds(context)
     return Object.fromEntries([...rounds].map(([name, all]) => [name, figuresOf(all, memory.get(name))]))
   } finally {
     await Promise.all([clients.stop(), agent.stop()])
   }
 }
 
-async function measureMemory({ names, seconds, database, say, clients, agentPort }: Place) {
-  const memory = new Map<RoadName, number>()
+async function measureMemory({ names, seconds, database, report, clients, agentPort }: BenchContext) {
+  const memory = new Map<TargetName, number>()
   for (const name of names) {
-    const road = await openTarget(name, agentPort, database)
-    // Without a proxy there is no memory of its own.
-    if (road?.pid === undefined) continue
-    say(`${name}: idle streams`)
+    const proxy = await openTarget(name, agentPort, database)
+    // The direct way has no process whose memory could be measured.
+    if (proxy?.pid === undefined) continue
+    report(`${name}: idle streams`)
     try {
-      memory.set(name, await named(road, kbPerIdleStream(clients, road, seconds)))
+      memory.set(name, await withName(proxy, kbPerIdleStream(clients, proxy, seconds)))
     } finally {
-      await road.stop()
+      await proxy.stop()
     }
   }
   return memory
 }
 
-async function measureRounds({ names, seconds, rounds, database, say, clients, agentPort }: Place) {
-  const measured = new Map<RoadName, Partial<Round>[]>()
-  const roads: Road[] = []
+async function measureRounds({ names, seconds, rounds, database, report, clients, agentPort }: BenchContext) {
+  const measured = new Map<TargetName, Partial<Round>[]>()
+  const targets: ProxyTarget[] = []
   try {
     for (const name of names) {
-      const road = await openTarget(name, agentPort, database)
-      if (road === undefined) {
-        say(`${name} is not installed: left out`)
+      const proxy = await openTarget(name, agentPort, database)
+      if (proxy === undefined) {
+        report(`${name} is not installed: left out`)
         continue
       }
-      roads.push(road)
+      targets.push(proxy)
       measured.set(name, [])
-      say(`${name}: warming up`)
-      await named(road, warmUp(clients, road, seconds))
+      report(`${name}: warming up`)
+      await withName(proxy, warmUp(clients, proxy, seconds))
     }
     for (let round = 1; round <= rounds; round++) {
       for (const { title, measure } of MEASUREMENTS) {
-        say(`round ${round} of ${rounds}: ${title}`)
-        for (const road of roads) {
-          measured.get(road.name)?.push(await named(road, measure(clients, road, seconds / rounds)))
+        report(`round ${round} of ${rounds}: ${title}`)
+        for (const proxy of targets) {
+          measured.get(proxy.name)?.push(await withName(proxy, measure(clients, proxy, seconds / rounds)))
         }
       }
     }
   } finally {
-    await Promise.all(roads.map((road) => road.stop()))
+    await Promise.all(targets.map((proxy) => proxy.stop()))
   }
   return measured
 }
@@ -93,11 +93,11 @@ function figuresOf(parts: Partial<Round>[], kb = Number.NaN): Figures {
   }
 }
 
-/** A road that fails makes the figures of the others useless for comparing: the run ends, and says which it was. */
-async function named<Value>({ name }: Road, measuring: Promise<Value>): Promise<Value> {
+/** An error of one target ends the run, because there is nothing to compare with. The message names the target. */
+async function withName<Value>({ name }: ProxyTarget, measuring: Promise<Value>): Promise<Value> {
   try {
     return await measuring
   } catch (error) {
-    throw new Error(`the road ${name} failed`, { cause: error })
+    throw new Error(`the target ${name} failed`, { cause: error })
   }
 }

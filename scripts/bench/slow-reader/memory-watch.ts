@@ -1,20 +1,20 @@
-// How much a server's memory has grown since now: at its highest, and in what it holds. Garbage is collected before each look
-// at what it holds, or the heap that starting up has left behind would take in all that a stream could ever keep.
+// The growth of a server's memory from now on: the peak, and the amount after garbage collection. Without the collection the
+// free heap of the start would hide what a stream occupies.
 import type { GarbageCollector } from '../support/force-gc.ts'
 import { residentKb } from '../support/process-stats.ts'
 
 const SAMPLE_MS = 50
 
 export type MemoryWatch = {
-  /** Undefined where memory cannot be known. */
+  /** Undefined if the system shows no memory figures. */
   heldMb(): Promise<number | undefined>
   peakMb(): number | undefined
   stop(): void
 }
 
-export async function watchMemory(pid: number, garbage: GarbageCollector): Promise<MemoryWatch> {
+export async function watchMemory(pid: number, collector: GarbageCollector): Promise<MemoryWatch> {
   const held = async () => {
-    await garbage.collect(pid)
+    await collector.collect(pid)
     return residentKb(pid)
   }
   const before = await held()

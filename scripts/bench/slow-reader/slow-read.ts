@@ -1,71 +1,72 @@
-// The proof that a slow reader of a long stream costs bounded memory: a client that reads the beginning, then nothing for a
-// while, then the rest, and looks meanwhile at how much the agent got rid of and how much the server holds.
+// Proves that a slow reader of a long stream costs bounded memory. A client reads the first bytes, pauses, and reads the
+// rest. During the pause it checks how much the agent could send and how much memory the server uses.
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createGarbageCollector } from '../support/force-gc.ts'
 import { startProxiedWorkspace } from '../../../test/support/proxied-workspace.ts'
-import { askForStream } from './ask-for-stream.ts'
+import { requestStream } from './request-stream.ts'
 import { watchMemory } from './memory-watch.ts'
-import { EVENT_BYTES, startTalkativeAgent } from './talkative-agent.ts'
+import { EVENT_BYTES, startLongAnswerAgent } from './long-answer-agent.ts'
 
 const MB = 2 ** 20
 
-/** How long nothing must have been handed over for the road to count as full. */
+/** The buffers are full if the agent could send nothing for this long. */
 const QUIET_MS = 500
 
-/** A road that is not full by then never will be. */
+/** Buffers that are not full by then are unbounded. */
 const MOST_PAUSE_MS = 20_000
 
-const LOOK_MS = 50
+const POLL_MS = 50
 
 export type SlowReadOptions = {
   megabytes: number
-  /** How long the client reads nothing, at least. */
+  /** The minimum pause of the client. */
   pauseMs: number
-  /** A Postgres for the server; without it the embedded database. */
+  /** A Postgres for the server; default: the embedded database. */
   databaseUrl?: string
 }
 
 export type SlowRead = {
-  saidMb: number
+  sentMb: number
   readMb: number
-  /** Whether what was read is what was said, byte for byte. */
-  same: boolean
-  /** What the agent had handed over when the client read on: what the road holds, sockets included. */
+  /** The client read the bytes that the agent sent. */
+  isComplete: boolean
+  /** What the agent had sent at the end of the pause: the content of all buffers. */
   unreadMb: number
-  /** Whether it still handed over more then. */
+  /** The agent could still send at the end of the pause. */
   stillGrowing: boolean
-  /** What the server held more than before while nobody read; undefined where it cannot be known. */
+  /** Growth of the server's memory during the pause; undefined if it is not available. */
   heldMb: number | undefined
-  /** The most that the server's memory grew at any time, with garbage. */
+  /** The largest growth of the server's memory, with garbage. */
   peakMb: number | undefined
 }
 
-type Fullness = Pick<SlowRead, 'unreadMb' | 'stillGrowing'>
+type BufferUse = Pick<SlowRead, 'unreadMb' | 'stillGrowing'>
 
-export async function readSlowly({ megabytes, pauseMs, ...place }: SlowReadOptions): Promise<SlowRead> {
-  const agent = await startTalkativeAgent((megabytes * MB) / EVENT_BYTES)
-  const garbage = await createGarbageCollector()
+export async function readSlowly({ megabytes, pauseMs, ...context }: SlowReadOptions): Promise<SlowRead> {
+  const agent = await startLongAnswerAgent((megabytes * MB) / EVENT_BYTES)
+  const collector = await createGarbageCollector()
   try {
-    const workspace = await startProxiedWorkspace(agent.url, { ...place, nodeOption: garbage.nodeOption })
+    const workspace = await startProxiedWorkspace(agent.url, { ...context, nodeOption: collector.nodeOption })
     try {
-      const memory = await watchMemory(workspace.pid, garbage)
+      const memory = await watchMemory(workspace.pid, collector)
       const hash = createHash('sha256')
       let bytes = 0
-      let full: Fullness | undefined
+      let full: BufferUse | undefined
       let heldMb: number | undefined
-      // A loop reads nothing while its body waits.
-      for await (const data of await askForStream(workspace)) {
+      // The loop reads nothing while its body waits.
+      for await (const data of await requestStream(workspace)) {
         hash.update(data as Buffer)
         bytes += (data as Buffer).length
         if (full !== undefined) continue
-        full = await untilFull(() => agent.said.bytes, pauseMs)
+        full = await untilBuffersAreFull(() => agent.sent.bytes, pauseMs)
         heldMb = await memory.heldMb()
       }
       memory.stop()
       return {
-        saidMb: agent.said.bytes / MB,
+        sentMb: agent.sent.bytes / MB,
         readMb: bytes / MB,
-        same: hash.digest('hex') === agent.said.sha256,
+        isComplete: hash.digest('hex') === agent.sent.sha256,
         unreadMb: full?.unreadMb ?? 0,
         stillGrowing: full?.stillGrowing ?? false,
         heldMb,
@@ -79,15 +80,15 @@ export async function readSlowly({ megabytes, pauseMs, ...place }: SlowReadOptio
   }
 }
 
-async function untilFull(handedOver: () => number, pauseMs: number): Promise<Fullness> {
+async function untilBuffersAreFull(sentBytes: () => number, pauseMs: number): Promise<BufferUse> {
   const begun = performance.now()
-  let bytes = handedOver()
+  let bytes = sentBytes()
   let grewAt = begun
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await delay(POLL_MS)
     const now = performance.now()
-    if (handedOver() > bytes) {
-      bytes = handedOver()
+    if (sentBytes() > bytes) {
+      bytes = sentBytes()
       grewAt = now
     }
     const isFull = now - grewAt >= QUIET_MS

@@ -1,10 +1,11 @@
-// Makes a Node process collect its garbage from outside, so that its memory shows what it holds and not when it last cleaned
-// up: the inspector, which SIGUSR1 opens on a port of loopback that was chosen at the start, can ask for that.
+// Forces a garbage collection in another Node process, so that its memory figure does not depend on its last collection:
+// SIGUSR1 opens its inspector on a chosen loopback port, which offers the collection.
+import { setTimeout as delay } from 'node:timers/promises'
 import { freePorts } from '../../../test/support/ports.ts'
 
 const START_MS = 5_000
 
-/** What the process must be started with, and later how to ask it. */
+/** `nodeOption` is for the start of the process. */
 export type GarbageCollector = { nodeOption: string; collect(pid: number): Promise<void> }
 
 export async function createGarbageCollector(): Promise<GarbageCollector> {
@@ -39,6 +40,6 @@ async function debuggerUrl(port: number): Promise<string> {
     } catch (error) {
       if (performance.now() > deadline) throw error
     }
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await delay(20)
   }
 }

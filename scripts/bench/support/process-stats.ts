@@ -1,10 +1,10 @@
-// What a process has used so far, as Linux tells it in /proc. Elsewhere there are no figures, and programs print a dash.
+// Processor time and memory of a process, from /proc on Linux. On other systems there are no figures, and programs print a dash.
 import { readFileSync } from 'node:fs'
 
-/** The kernel counts processor time in hundredths of a second for every program, whatever it uses itself. */
+/** The unit of processor time in /proc, the same on all systems. */
 const TICKS_PER_SECOND = 100
 
-/** Processor time of all its threads, in user and kernel mode. */
+/** Processor time of all threads, in user and kernel mode. */
 export function cpuSeconds(pid: number): number | undefined {
   const stat = read(`/proc/${pid}/stat`)
   // "pid (name) state …", where the name may hold anything; utime and stime are the 12th and 13th after it.
@@ -12,7 +12,7 @@ export function cpuSeconds(pid: number): number | undefined {
   return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-/** Memory that is in RAM now. */
+/** Resident memory. */
 export function residentKb(pid: number): number | undefined {
   const [, kb] = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? '') ?? []
   return kb === undefined ? undefined : Number(kb)

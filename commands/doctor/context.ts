@@ -1,39 +1,39 @@
-// What the checks look at, asked for once and shared: a check that builds on another waits for the same answer. Nothing here
-// writes; the only thing that doctor ever makes is addresses (addresses.ts).
+// What the checks read. Each part is read once and shared: a check that needs the result of another waits for it. Nothing
+// here writes.
 import { ownerOf } from '../../drizzle/drivers/directory-lock.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import type { Config } from '../../lib/config/config.ts'
 import { type App, createFlyClient, type FlyClient } from '../../lib/fly/client.ts'
 
-/** A clock that was read over a network: it was `theirs` at some moment between `asked` and `heard`. All in milliseconds. */
+/** The time of another clock: it was `theirs` between `asked` and `heard`. All in milliseconds since the epoch. */
 export type ClockReading = { asked: number; theirs: number; heard: number }
 
 export type DatabaseFacts = {
   opened: OpenDatabase
   version: string
-  /** Of one statement on an open connection, in milliseconds. */
+  /** The fastest of five statements on an open connection, in milliseconds. */
   latencyMs: number
   clock: ClockReading
 }
 
-export type Place = {
+export type DoctorContext = {
   config: Config
   fly: FlyClient
-  /** False: the emulator is not running, and nothing can be asked of it. */
-  flyIsThere: () => Promise<boolean>
-  /** What Fly says of each app; rejects as the first call that was refused. */
+  /** False: the emulator is not running. */
+  isFlyReachable: () => Promise<boolean>
+  /** The apps at Fly. Rejects with the first error. */
   apps: () => Promise<App[]>
-  /** Fly's `Date` header, as it came last. */
+  /** The latest `Date` header of Fly. */
   flyClock: () => ClockReading | undefined
-  /** Undefined where the database is embedded: only one process may have it open. Rejects where it does not answer. */
+  /** Undefined if the database is embedded, because only one process may open it. Rejects if it does not answer. */
   database: () => Promise<DatabaseFacts | undefined>
-  /** Who has the embedded database open, in words. */
+  /** The process that has the embedded database open, in words. */
   embeddedOwner: () => Promise<string | undefined>
   close: () => Promise<void>
 }
 
-export function openPlace(config: Config): Place {
+export function createContext(config: Config): DoctorContext {
   let flyClock: ClockReading | undefined
   let opened: OpenDatabase | undefined
   const apiUrl = config.fly.emulator ? `http://127.0.0.1:${config.emulator.port}` : config.fly.apiUrl
@@ -45,17 +45,17 @@ export function openPlace(config: Config): Place {
       const asked = Date.now()
       const response = await fetch(input, init)
       const theirs = Date.parse(response.headers.get('date') ?? '')
-      // The header has whole seconds: on average it is half a second behind.
+      // The header has whole seconds: on average it is half a second late.
       if (!Number.isNaN(theirs)) flyClock = { asked, theirs: theirs + 500, heard: Date.now() }
       return response
     },
   })
 
-  async function look(): Promise<DatabaseFacts | undefined> {
+  async function readDatabase(): Promise<DatabaseFacts | undefined> {
     if (config.database.url === undefined) return undefined
     opened = connectPostgres(config.database.url, { max: 1, timeoutMs: config.database.timeoutMs })
     const { db } = opened
-    // The first statement also pays for the connection, and any one may have met a busy moment: how far away it is, the quickest says.
+    // The first statement includes the connection, and any may be delayed: the fastest shows the distance.
     let latencyMs = Number.POSITIVE_INFINITY
     for (let times = 0; times < 5; times++) {
       const started = performance.now()
@@ -67,7 +67,7 @@ export function openPlace(config: Config): Place {
       "select current_setting('server_version') as version, (extract(epoch from clock_timestamp()) * 1000)::float8 as now",
     )
     const [row] = (answer as { rows: { version: string; now: number }[] }).rows
-    if (row === undefined) throw new Error('it answered without an answer')
+    if (row === undefined) throw new Error('the database returned no row')
     const clock = { asked, theirs: row.now, heard: Date.now() }
     return { opened, version: row.version, latencyMs, clock }
   }
@@ -75,7 +75,7 @@ export function openPlace(config: Config): Place {
   return {
     config,
     fly,
-    flyIsThere: once(async () => {
+    isFlyReachable: once(async () => {
       if (!config.fly.emulator) return true
       if (config.emulator.port === 0) return false
       try {
@@ -85,16 +85,16 @@ export function openPlace(config: Config): Place {
         return false
       }
     }),
-    apps: once(() => Promise.all(config.fly.apps.map((app) => fly.getApp(app, QUICKLY)))),
+    apps: once(() => Promise.all(config.fly.apps.map((app) => fly.getApp(app, QUICK)))),
     flyClock: () => flyClock,
-    database: once(look),
+    database: once(readDatabase),
     embeddedOwner: () => ownerOf(`${config.dataDirectory}/postgres`),
     close: async () => opened?.close(),
   }
 }
 
-/** Somebody waits for the answer: one that does not come soon is an answer too. */
-export const QUICKLY = { timeoutMs: 5_000, retryWithinMs: 3_000 }
+/** A person waits for the result, so a late answer counts as an error. */
+export const QUICK = { timeoutMs: 5_000, retryWithinMs: 3_000 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | undefined

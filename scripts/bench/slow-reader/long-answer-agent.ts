@@ -1,5 +1,5 @@
-// An agent that has more to say than anybody wants to read at once, and that stops talking when its connection takes no more:
-// what it could hand over shows how much the road holds.
+// An agent with a very long answer. It stops sending when its connection accepts no more, so that the number of bytes shows
+// how much is buffered.
 import { createHash } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,26 +7,26 @@ import type { AddressInfo } from 'node:net'
 /** The length of each event. */
 export const EVENT_BYTES = 16 * 1024
 
-export type TalkativeAgent = {
+export type LongAnswerAgent = {
   url: string
-  /** Bytes of events that left this process, and the hash of all that was said when the last one has. */
-  said: { bytes: number; sha256: string | undefined }
+  /** Bytes of events that left this process, and the hash of all events after the last one. */
+  sent: { bytes: number; sha256: string | undefined }
   close(): Promise<void>
 }
 
 /** @param events how many it answers to a POST */
-export async function startTalkativeAgent(events: number): Promise<TalkativeAgent> {
-  const said: TalkativeAgent['said'] = { bytes: 0, sha256: undefined }
+export async function startLongAnswerAgent(events: number): Promise<LongAnswerAgent> {
+  const sent: LongAnswerAgent['sent'] = { bytes: 0, sha256: undefined }
   const server = createServer((request, response) => {
     request.resume()
     if (request.method === 'GET')
-      response.setHeader('content-type', 'application/json').end('{"name":"talkative"}')
-    else talk(response, events, said).catch((error: Error) => response.destroy(error))
+      response.setHeader('content-type', 'application/json').end('{"name":"long answer"}')
+    else sendEvents(response, events, sent).catch((error: Error) => response.destroy(error))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    said,
+    sent,
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -34,27 +34,31 @@ export async function startTalkativeAgent(events: number): Promise<TalkativeAgen
   }
 }
 
-async function talk(response: ServerResponse, events: number, said: TalkativeAgent['said']): Promise<void> {
+async function sendEvents(
+  response: ServerResponse,
+  events: number,
+  sent: LongAnswerAgent['sent'],
+): Promise<void> {
   const hash = createHash('sha256')
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   for (let number = 0; number < events && !response.destroyed; number++) {
     const event = eventOf(number)
     hash.update(event)
-    const taken = response.write(event, () => (said.bytes += EVENT_BYTES))
+    const taken = response.write(event, () => (sent.bytes += EVENT_BYTES))
     if (!taken) await drained(response)
   }
-  said.sha256 = hash.digest('hex')
+  sent.sha256 = hash.digest('hex')
   response.end()
 }
 
-/** No two are the same, so that one that is lost, repeated or out of turn changes the hash. */
+/** All events differ, so that a lost, repeated or misplaced one changes the hash. */
 function eventOf(number: number): Buffer {
   const start = `data: {"jsonrpc":"2.0","id":"1","result":{"number":${number},"text":"`
   const end = '"}}\n\n'
   return Buffer.from(start + 'a'.repeat(EVENT_BYTES - start.length - end.length) + end, 'latin1')
 }
 
-/** When there is room again, or nobody left to make some. */
+/** Resolves when the connection accepts more, or is closed. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     response.once('drain', done).once('close', done)

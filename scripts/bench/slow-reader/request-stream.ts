@@ -1,8 +1,8 @@
-// A client's streaming request through the proxy, on a connection of its own. Nothing of the answer is read here.
+// Sends a streaming request through the proxy on a new connection. It does not read the answer.
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import type { ProxiedWorkspace } from '../../../test/support/proxied-workspace.ts'
 
-/** Silence of the connection, also while nobody reads, after which something is stuck. */
+/** A connection without traffic for this long is stuck, also if the client does not read. */
 const STUCK_MS = 60_000
 
 const BODY = JSON.stringify({
@@ -14,7 +14,7 @@ const BODY = JSON.stringify({
   },
 })
 
-export function askForStream({ port, path, headers }: ProxiedWorkspace): Promise<IncomingMessage> {
+export function requestStream({ port, path, headers }: ProxiedWorkspace): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
       {

@@ -1,4 +1,4 @@
-// The roads that lead to the agent, each through a proxy in a process of its own, and all asked with the same headers.
+// The ways to reach the agent: directly, or through a proxy in its own process. All get the same headers.
 import { startPostgres } from '../../../test/support/postgres.ts'
 import { migratePostgres } from '../../../drizzle/drivers/migrate-postgres.ts'
 import { startProxiedWorkspace } from '../../../test/support/proxied-workspace.ts'
@@ -7,21 +7,22 @@ import { createGarbageCollector } from '../support/force-gc.ts'
 import type { Target } from './load.ts'
 import { isNginxInstalled, startNginx } from './nginx.ts'
 
-export const ROAD_NAMES = ['direct', 'ours', 'nginx', 'hono-fetch', 'hono-undici'] as const
-export type RoadName = (typeof ROAD_NAMES)[number]
+export const TARGET_NAMES = ['direct', 'ours', 'nginx', 'hono-fetch', 'hono-undici'] as const
+export type TargetName = (typeof TARGET_NAMES)[number]
 
 export type DatabaseKind = 'pglite' | 'postgres'
 
-export const isRoadName = (name: string): name is RoadName => (ROAD_NAMES as readonly string[]).includes(name)
+export const isTargetName = (name: string): name is TargetName =>
+  (TARGET_NAMES as readonly string[]).includes(name)
 
 export const isDatabaseKind = (name: string): name is DatabaseKind => name === 'pglite' || name === 'postgres'
 
-export type Road = {
-  name: RoadName
+export type ProxyTarget = {
+  name: TargetName
   target: Target
-  /** Of the proxy; the direct road has none. */
+  /** The process of the proxy; the direct way has none. */
   pid: number | undefined
-  /** Where the proxy has any. */
+  /** Undefined if the proxy has no garbage collector. */
   collectGarbage: (() => Promise<void>) | undefined
   stop(): Promise<void>
 }
@@ -34,12 +35,12 @@ type Proxy = {
   stop(): Promise<void>
 }
 
-/** @returns undefined where this computer does not have what the road is made of */
+/** @returns undefined if the proxy is not installed on this computer */
 export async function openTarget(
-  name: RoadName,
+  name: TargetName,
   agentPort: number,
   database: DatabaseKind,
-): Promise<Road | undefined> {
+): Promise<ProxyTarget | undefined> {
   const target = { port: agentPort, path: '/', headers: {} }
   if (name === 'direct') {
     return { name, target, pid: undefined, collectGarbage: undefined, stop: async () => {} }
@@ -55,20 +56,20 @@ export async function openTarget(
       stop: () => nginx.stop(),
     }
   }
-  const garbage = await createGarbageCollector()
-  const proxy = await startNodeProxy(name, `http://127.0.0.1:${agentPort}`, garbage.nodeOption, database)
+  const collector = await createGarbageCollector()
+  const proxy = await startNodeProxy(name, `http://127.0.0.1:${agentPort}`, collector.nodeOption, database)
   const { port, pid, path = '/', headers = {} } = proxy
   return {
     name,
     target: { port, path, headers },
     pid,
-    collectGarbage: () => garbage.collect(pid),
+    collectGarbage: () => collector.collect(pid),
     stop: () => proxy.stop(),
   }
 }
 
 function startNodeProxy(
-  name: Exclude<RoadName, 'direct' | 'nginx'>,
+  name: Exclude<TargetName, 'direct' | 'nginx'>,
   agentUrl: string,
   nodeOption: string,
   database: DatabaseKind,
