@@ -9,7 +9,7 @@ import { TLSSocket } from 'node:tls'
 import { sql } from 'drizzle-orm'
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { checkDatabase } from '../../commands/doctor/check-database.ts'
-import { openPlace } from '../../commands/doctor/place.ts'
+import { createContext } from '../../commands/doctor/context.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { diagnoseDatabase, isDatabaseUnavailable } from '../../drizzle/database-failure.ts'
 import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
@@ -156,9 +156,9 @@ describe('a refusal names its cause and the parameter that cures it, in the driv
     expect(failure).toMatchObject({ kind: 'refused', message: expect.stringMatching(cause) as string })
     expect(failure?.remedy).toMatch(remedy)
 
-    const place = openPlace(parseConfig({ DATABASE_URL: target }))
-    cleanUps.push(() => place.close())
-    const finding = await checkDatabase(place)
+    const context = createContext(parseConfig({ DATABASE_URL: target }))
+    cleanUps.push(() => context.close())
+    const finding = await checkDatabase(context)
     expect(finding).toMatchObject({ state: 'wrong', detail: expect.stringMatching(cause) as string })
     expect(finding.fix.join()).toMatch(remedy)
     expect(JSON.stringify(finding)).not.toContain('secret')
