@@ -2,9 +2,11 @@
 // manifest is requested with the anonymous token that registries issue (the token flow of the OCI distribution
 // specification's implementations).
 
+import { parseImage } from '../../lib/machines/image-reference.ts'
+
 export type Manifest = 'there' | 'missing' | 'refused' | 'unreachable'
 
-export type ImageReference = { origin: string; repository: string; reference: string }
+export type ManifestAddress = { origin: string; repository: string; reference: string }
 
 const TYPES = [
   'application/vnd.oci.image.index.v1+json',
@@ -13,27 +15,24 @@ const TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ')
 
-/** Parses like Docker: the first part is a host if it looks like one, otherwise the image is on Docker Hub. */
-export function parseImage(image: string): ImageReference {
-  const [name = '', digest] = image.split('@')
-  const slash = name.indexOf('/')
-  const first = slash === -1 ? '' : name.slice(0, slash)
-  const hasHost = /[.:]/.test(first) || first === 'localhost'
-  const path = hasHost ? name.slice(slash + 1) : name
-  const [, repository = path, tag = 'latest'] = /^(.*?)(?::([^:/]+))?$/.exec(path) ?? []
-  const isHub = !hasHost || first === 'docker.io'
-  const host = isHub ? 'registry-1.docker.io' : first
-  // Docker too uses http for registries on this computer.
+/** Where the registry's API has the manifest of an image. */
+export function manifestOf(image: string): ManifestAddress | undefined {
+  const parsed = parseImage(image)
+  if (parsed === undefined) return undefined
+  const host = parsed.registry === 'docker.io' ? 'registry-1.docker.io' : parsed.registry
+  // Docker also uses plain HTTP for registries on this computer.
   const scheme = /^(localhost|127\.0\.0\.1)(:|$)/.test(host) ? 'http' : 'https'
   return {
     origin: `${scheme}://${host}`,
-    repository: isHub && !repository.includes('/') ? `library/${repository}` : repository,
-    reference: digest ?? tag,
+    repository: parsed.repository,
+    reference: parsed.digest ?? parsed.tag ?? 'latest',
   }
 }
 
 export async function findManifest(image: string, signal: AbortSignal): Promise<Manifest> {
-  const { origin, reference, repository } = parseImage(image)
+  const address = manifestOf(image)
+  if (address === undefined) return 'missing'
+  const { origin, reference, repository } = address
   const url = `${origin}/v2/${repository}/manifests/${reference}`
   const requestManifest = (headers: Record<string, string>) =>
     fetch(url, { method: 'HEAD', headers: { accept: TYPES, ...headers }, signal })

@@ -5,7 +5,8 @@ import { withLostConnections } from '../../lib/emulator/shared/connection-lost.t
 import { createEmulator } from '../../lib/emulator/emulator.ts'
 import { createFileStore } from '../../lib/emulator/node/file-store.ts'
 import { createProcessHost } from '../../lib/emulator/node/process-host.ts'
-import { repositoryOf, RUNTIMES, runtimeImage } from '../../lib/machines/runtimes.ts'
+import { repositoryOf } from '../../lib/machines/image-reference.ts'
+import { RUNTIMES, runtimeImage } from '../../lib/machines/runtimes.ts'
 import { listen } from './http-server.ts'
 
 const HOST = '127.0.0.1'

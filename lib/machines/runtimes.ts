@@ -1,4 +1,5 @@
 // The runtimes that Molecule publishes: their images, and how long each may take to become ready.
+import { isImageWithin } from './image-reference.ts'
 
 /** The runtimes of Molecule's template manifest that run in a machine (docs/facts/molecule.md §2.3). */
 export const RUNTIMES = [
@@ -48,13 +49,6 @@ export function runtimeImage(runtime: Runtime, policy: ImagePolicy): string {
   return policy.images[runtime] ?? `${policy.registry}/workspace-${runtime}:latest`
 }
 
-/** Whether a caller may run this image: it must start with an allowed registry, at a path boundary. */
-export function isAllowedImage(image: string, policy: ImagePolicy): boolean {
-  return policy.allowed.some((prefix) => image.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
-}
-
-/** An image without its tag and digest. */
-export const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^/:]*$/, '')
-
-/** The tag that an image is named by; `latest` where it has none. */
-export const tagOf = (image: string): string => /:([^/:]+)$/.exec(image.replace(/@.*$/, ''))?.[1] ?? 'latest'
+/** Whether a caller may name this image: it is in one of the allowed registries or namespaces. */
+export const isAllowedImage = (image: string, { allowed }: ImagePolicy): boolean =>
+  isImageWithin(image, allowed)

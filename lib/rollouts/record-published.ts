@@ -6,7 +6,8 @@ import { sql } from 'drizzle-orm'
 import { runtimeImages } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
-import { repositoryOf, type Runtime, RUNTIMES, runtimeImage, tagOf } from '../machines/runtimes.ts'
+import { repositoryOf, tagOf } from '../machines/image-reference.ts'
+import { type Runtime, RUNTIMES, runtimeImage } from '../machines/runtimes.ts'
 import type { Published } from './published-image.ts'
 
 export type Recorded =

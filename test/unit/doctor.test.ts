@@ -1,7 +1,7 @@
 // Parsing in `npm run doctor`: addresses and image references.
 import { expect, test } from 'vitest'
 import { isPrivateAddress } from '../../commands/doctor/check-public-url.ts'
-import { parseImage } from '../../commands/doctor/image-manifest.ts'
+import { manifestOf } from '../../commands/doctor/image-manifest.ts'
 
 test('addresses of private networks are recognised in both families', () => {
   for (const inside of ['127.0.0.1', '192.168.1.1', '172.31.0.1', '100.100.1.1', '::1', 'fd00::1', 'fe80::1'])
@@ -11,20 +11,20 @@ test('addresses of private networks are recognised in both families', () => {
 })
 
 test('image references are parsed as Docker parses them', () => {
-  expect(parseImage('ghcr.io/molecule-ai/workspace-hermes:latest')).toEqual({
+  expect(manifestOf('ghcr.io/molecule-ai/workspace-hermes:latest')).toEqual({
     origin: 'https://ghcr.io',
     repository: 'molecule-ai/workspace-hermes',
     reference: 'latest',
   })
-  expect(parseImage('nginx')).toEqual({
+  expect(manifestOf('nginx')).toEqual({
     origin: 'https://registry-1.docker.io',
     repository: 'library/nginx',
     reference: 'latest',
   })
-  expect(parseImage('me/agent:2@sha256:abc')).toEqual({
+  expect(manifestOf('me/agent:2@sha256:abc')).toEqual({
     origin: 'https://registry-1.docker.io',
     repository: 'me/agent',
     reference: 'sha256:abc',
   })
-  expect(parseImage('localhost:5000/a:b').origin).toBe('http://localhost:5000')
+  expect(manifestOf('localhost:5000/a:b')?.origin).toBe('http://localhost:5000')
 })
