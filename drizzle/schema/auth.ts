@@ -17,8 +17,8 @@ export const workspaceTokens = pgTable(
     /** First 8 characters, for display. */
     prefix: text('prefix').notNull(),
     /**
-     * The generation that it was delivered to; its first use revokes tokens of older generations. Null: issued by the
-     * API.
+     * The generation that it was delivered to, or of the token with which an agent requested it. The first use of a token
+     * revokes those of older generations. Null: requested by an admin.
      */
     generation: integer('generation'),
     createdAt: timestamp('created_at').notNull(),

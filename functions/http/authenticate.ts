@@ -50,7 +50,9 @@ export function createAuthenticator(services: Services, exposure: Exposure): Aut
     if (matchesAny(digest, accepted)) return { kind: 'admin' }
     if (isApiToken(token)) return identifyApiToken(services, token)
     const agent = await identifyAgent(services.db, token, services.now())
-    return agent === undefined ? undefined : { kind: 'workspace', workspaceId: agent.workspaceId }
+    if (agent === undefined) return undefined
+    const { generation, workspaceId } = agent
+    return { kind: 'workspace', workspaceId, generation }
   }
 
   async function lookUp(authorization: string, token: string, address: string): Promise<Caller> {

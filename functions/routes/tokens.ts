@@ -78,7 +78,7 @@ const createWorkspaceTokenRoute = createRoute({
   responses: {
     201: json(
       z.object({ auth_token: z.string(), workspace_id: z.uuid(), message: z.string() }),
-      'A token of this workspace, valid until it is revoked. It is shown only in this response.',
+      'A token of this workspace, valid until it is revoked. One that an agent requests is also revoked when the agent restarts with a new token. It is shown only in this response.',
     ),
     404: problem('No such workspace.'),
     429: problem(`The workspace already has ${MAX_TOKENS} tokens.`),
@@ -143,7 +143,7 @@ export function tokenRoutes(services: Services) {
 
   app.openapi(createWorkspaceTokenRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const token = await createWorkspaceToken(withCaller(services, c), id)
+    const token = await createWorkspaceToken(withCaller(services, c), id, c.get('caller'))
     c.header('cache-control', 'no-store')
     return c.json(
       { auth_token: token, workspace_id: id, message: 'store the token: it is not shown again' },

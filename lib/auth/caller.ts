@@ -3,13 +3,13 @@ import type { Scope } from './scopes.ts'
 
 /**
  * `admin` has every permission. `token` is an API token with a scope; `workspaces` is null or its limit. `workspace`
- * is an agent with its workspace token. `hook` is a system whose signature was verified; it may use its hook and
- * nothing else.
+ * is an agent with its workspace token, and `generation` is that of the token. `hook` is a system whose signature was
+ * verified; it may use its hook and nothing else.
  */
 export type Caller =
   | { kind: 'admin' }
   | { kind: 'token'; id: string; name: string; scope: Scope; workspaces: readonly string[] | null }
-  | { kind: 'workspace'; workspaceId: string }
+  | { kind: 'workspace'; workspaceId: string; generation?: number }
   | { kind: 'hook'; workspaceId: string; hook: string }
 
 /** The caller as one string, for rate limits and stored rows. */

@@ -1,7 +1,9 @@
-// Workspace tokens that were requested, beside the one of the workspace's machine: they are valid until they are
-// revoked, and neither revoke older tokens nor are revoked by newer ones (docs/facts/molecule.md §2.2).
+// Workspace tokens that were requested, beside the one of the workspace's machine (docs/facts/molecule.md §2.2). Those that an
+// admin requested are valid until they are revoked. Those that an agent requested are revoked with the agent's own token,
+// so that a restart also ends what a compromised agent has issued to itself.
 import { and, desc, eq, isNull, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
+import type { Caller } from '../auth/caller.ts'
 import { mintToken } from '../auth/token.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
@@ -13,15 +15,23 @@ export const MAX_TOKENS = 50
 
 export type WorkspaceToken = typeof workspaceTokens.$inferSelect
 
-/** @throws DomainError `not_found`; `rate_limited` when there are too many */
-export async function createWorkspaceToken(services: Store, workspaceId: string): Promise<string> {
+/**
+ * @param requester an agent's token belongs to the generation of the token that the agent used
+ * @throws DomainError `not_found`; `rate_limited` when there are too many
+ */
+export async function createWorkspaceToken(
+  services: Store,
+  workspaceId: string,
+  requester: Caller,
+): Promise<string> {
   const { db } = services
   const now = services.now()
   await getLivingWorkspace(db, workspaceId)
   const { hash, prefix, token } = await mintToken()
+  const generation = requester.kind === 'workspace' ? (requester.generation ?? 0) : null
   const created = db.$with('created', { hash: workspaceTokens.hash }).as(
-    sql`insert into ${workspaceTokens} (hash, workspace_id, prefix, created_at)
-        select ${hash}, id, ${prefix}, ${now.toISOString()}::timestamptz from ${workspaces}
+    sql`insert into ${workspaceTokens} (hash, workspace_id, prefix, generation, created_at)
+        select ${hash}, id, ${prefix}, ${generation}::int, ${now.toISOString()}::timestamptz from ${workspaces}
         where id = ${workspaceId}::uuid and status <> 'removed'
           and (select count(*) from ${workspaceTokens} where workspace_id = ${workspaceId}::uuid and revoked_at is null) < ${MAX_TOKENS}
         returning hash, id, workspace_id`,

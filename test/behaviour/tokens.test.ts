@@ -103,6 +103,32 @@ describe('API tokens', () => {
     expect((await call('GET', `/workspaces/${id}`, undefined, token)).status).toBe(401)
   })
 
+  test('a token that an agent requested ends with the token of the agent, and one that an admin requested does not', async () => {
+    const { body: made } = await call('POST', '/workspaces', { name: 'taken over', runtime: 'hermes' })
+    const id = String(made['id'])
+    await h.untilIdle()
+    const path = `/workspaces/${id}/tokens`
+    const request = async (token?: string) =>
+      String((await call('POST', path, undefined, token)).body['auth_token'])
+    const reads = async (token: string) => (await call('GET', `/workspaces/${id}`, undefined, token)).status
+    const own = await h.tokenOf(id)
+    const byAdmin = await request()
+    const byAgent = await request(own)
+    const byThatToken = await request(byAgent)
+    for (const token of [own, byAdmin, byAgent, byThatToken]) expect(await reads(token)).toBe(200)
+
+    // Before the new machine has used its token, the old ones are valid, also to request more.
+    await call('POST', `/workspaces/${id}/restart`)
+    const duringRestart = await request(byThatToken)
+    await h.untilIdle()
+    const renewed = await h.tokenOf(id)
+    expect(renewed).not.toBe(own)
+    expect(await reads(renewed)).toBe(200)
+    h.advance(10_000)
+    for (const token of [own, byAgent, byThatToken, duringRestart]) expect(await reads(token)).toBe(401)
+    expect(await reads(byAdmin)).toBe(200)
+  })
+
   test('a workspace has at most fifty tokens', async () => {
     const { body: made } = await call('POST', '/workspaces', { name: 'many' })
     const path = `/workspaces/${String(made['id'])}/tokens`

@@ -42,7 +42,7 @@ export function moleculeCompatRoutes(services: Services) {
     }
     const { id } = c.req.valid('param')
     c.header('cache-control', 'no-store')
-    const token = await createWorkspaceToken(withCaller(services, c), id)
+    const token = await createWorkspaceToken(withCaller(services, c), id, c.get('caller'))
     return c.json({ auth_token: token, workspace_id: id }, 200)
   })
   return app
