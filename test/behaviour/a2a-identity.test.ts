@@ -1,5 +1,5 @@
-// Who is who on the A2A road: the caller's credential ends at the door, the agent knows us by a secret of its own and the
-// caller only by what it has proven, and agents reach those that the tree allows.
+// Identity in the A2A proxy: the caller's credential is not passed on, the agent recognises the proxy by its inbound secret, and
+// agents reach only the workspaces that the tree allows.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
@@ -7,7 +7,7 @@ import { IN_WORKERD } from '../support/test-target.ts'
 
 const seen: Headers[] = []
 
-/** Keeps its inbound secret to itself, and the headers of every message. */
+/** Checks its inbound secret and records the headers of every message. */
 const listener: Program = async (machine) => {
   await machine.listen(8000, (request) => {
     if (request.method === 'GET') return Response.json({ name: 'listener' })
@@ -56,8 +56,8 @@ type Answer = { result?: Json; error?: { code: number; message: string; data: Js
 const send = (id: string, headers: Record<string, string>) =>
   h.request<Answer>(`/workspaces/${id}/a2a`, { method: 'POST', headers, json: askRegion() })
 
-describe('the agent', () => {
-  test('knows us by its own secret, and never sees the credential of the caller', async () => {
+describe('what an agent sees', () => {
+  test("an agent receives its own inbound secret and never the caller's credential", async () => {
     for (const id of [parent, child]) {
       seen.length = 0
       const { body } = await send(id, ADMIN)
@@ -66,7 +66,7 @@ describe('the agent', () => {
     }
   })
 
-  test('gets another secret with every restart', async () => {
+  test('a restart gives the agent another inbound secret', async () => {
     await send(child, ADMIN)
     const before = seen.at(-1)?.get('authorization')
     await h.request(`/workspaces/${child}/restart`, {
@@ -77,12 +77,12 @@ describe('the agent', () => {
     expect(seen.at(-1)?.get('authorization')).not.toBe(before)
   })
 
-  test('that demands its secret is ready and answers', async () => {
+  test('an agent that requires its inbound secret becomes ready and answers', async () => {
     const id = await create({ name: 'strict', image: null, env: { MOLECULE_A2A_REQUIRE_AUTH: '1' } })
     expect((await send(id, ADMIN)).status).toBe(200)
   })
 
-  test('is told who called only where that is proven', async () => {
+  test('an agent receives the id of the calling workspace only when it is proven', async () => {
     await send(child, ADMIN)
     expect(seen.at(-1)?.get('x-workspace-id')).toBeNull()
     await send(child, { ...ADMIN, 'x-workspace-id': parent })
@@ -95,8 +95,8 @@ describe('the agent', () => {
   })
 })
 
-describe('a caller', () => {
-  test('may reach itself, its parent, its children and no nephew', async () => {
+describe('callers', () => {
+  test('a workspace may send to itself, its parent and its children, and not to a nephew', async () => {
     const token = await tokenOf(child)
     expect((await send(child, token)).status).toBe(200)
     expect((await send(parent, token)).status).toBe(200)
@@ -106,7 +106,7 @@ describe('a caller', () => {
     expect(refused.body.error?.message).toContain(`/registry/${child}/peers`)
   })
 
-  test('that was moved in the tree reaches others from then on', async () => {
+  test('a workspace that is moved in the tree reaches its new relatives at once', async () => {
     const token = await tokenOf(child)
     expect((await send(nephew, token)).status).toBe(404)
     await h.request(`/workspaces/${nephew}`, { method: 'PATCH', headers: ADMIN, json: { parent_id: parent } })
@@ -117,16 +117,16 @@ describe('a caller', () => {
     ['another workspace', () => parent],
     ['a system caller', () => 'system:scheduler'],
     ['a webhook', () => 'webhook:x'],
-  ])('that says it is %s is refused', async (_who, claim) => {
+  ])('a caller that claims to be %s is refused', async (_who, claim) => {
     const { status, body } = await send(child, { ...(await tokenOf(child)), 'x-workspace-id': claim() })
     expect([status, body.error?.data['reason']]).toEqual([403, 'FORBIDDEN'])
   })
 
-  test('with the operator’s token may not be a system caller either', async () => {
+  test('an admin that claims to be a system caller is refused', async () => {
     expect((await send(child, { ...ADMIN, 'x-workspace-id': 'system:scheduler' })).status).toBe(403)
   })
 
-  test('is refused once its token is revoked, although it was known', async () => {
+  test('a caller is refused once its token is revoked, although it was cached', async () => {
     const id = await create({ name: 'brief' })
     const token = await tokenOf(id)
     expect((await send(id, token)).status).toBe(200)
@@ -135,8 +135,8 @@ describe('a caller', () => {
   })
 })
 
-describe('limits', () => {
-  test('are told with every answer, and end in a 429 with a time to come back', async () => {
+describe('rate limits', () => {
+  test('the A2A rate limit is in every response, and ends in a 429 with a Retry-After', async () => {
     h.advance(60_000)
     const token = await tokenOf(parent)
     const first = await send(parent, token)
@@ -147,13 +147,13 @@ describe('limits', () => {
     expect(over.status).toBe(429)
     expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(over.body.error?.data).toMatchObject({ reason: 'RATE_LIMITED', delivered: 'no' })
-    // Each caller has its own.
+    // Each caller has its own limit.
     expect((await send(parent, ADMIN)).status).toBe(200)
     h.advance(60_000)
     expect((await send(parent, token)).status).toBe(200)
   })
 
-  test('hold for what one workspace is asked at the same time', async () => {
+  test('concurrent requests to one workspace are limited', async () => {
     const id = await create({ name: 'busy', image: null })
     const long = () =>
       h.fetchRaw(`/workspaces/${id}/a2a`, {
@@ -170,7 +170,7 @@ describe('limits', () => {
     const over = await send(id, ADMIN)
     expect([over.status, over.body.error?.data['reason']]).toEqual([429, 'TOO_MANY_REQUESTS_IN_FLIGHT'])
     for (const response of open) await response.body?.cancel()
-    // A Worker is not told that its caller has left: its place comes free when it has not been heard of for long.
+    // A Worker does not notice that its caller has left: the slot is freed when it has been silent for long.
     if (IN_WORKERD) h.advance(30 * 60_000)
     await expect.poll(async () => (await send(id, ADMIN)).status).toBe(200)
   })

@@ -1,5 +1,5 @@
-// Messages to workspaces that are not there yet: they wake what sleeps and wait for what is on its way, streams with comments
-// meanwhile, and each is delivered once.
+// Messages to workspaces that are not ready: they wake hibernated ones and wait for starting ones, streams send comments meanwhile,
+// and each message is delivered once.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -38,20 +38,20 @@ async function hibernated(): Promise<string> {
 
 const statusOf = async (id: string) => (await h.request(`/workspaces/${id}`)).body['status']
 
-describe('a message', () => {
-  test('wakes a workspace that sleeps, and is answered by it', async () => {
+describe('messages', () => {
+  test('a message wakes a hibernated workspace and is answered by it', async () => {
     const id = await hibernated()
     const { status, body } = await send<{ result: { parts: Json[] } }>(id, askRegion())
     expect([status, body.result.parts[0]?.['text']]).toEqual([200, 'ord'])
     expect(await statusOf(id)).toBe('ready')
   })
 
-  test('waits for a workspace that is being provisioned', async () => {
+  test('a message waits for a workspace that is being provisioned', async () => {
     const { body } = await h.request<{ id: string }>('/workspaces', { method: 'POST', json: { name: 'new' } })
     expect((await send(body.id, askRegion())).status).toBe(200)
   })
 
-  test('waits as long as it is told to, and the answer confirms that', async () => {
+  test('a message waits as long as Prefer: wait says, and the response confirms it', async () => {
     h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
@@ -67,14 +67,14 @@ describe('a message', () => {
     await h.request(`/workspaces/${body.id}`, { method: 'DELETE' })
   })
 
-  test('to a sleeping workspace that may not wait wakes it all the same', async () => {
+  test('a message with wait=0 to a hibernated workspace is refused and wakes it', async () => {
     const id = await hibernated()
     const { status } = await send<Failure>(id, askRegion(), { prefer: 'wait=0' })
     expect(status).toBe(503)
     await expect.poll(() => statusOf(id), { timeout: 10_000 }).toBe('ready')
   })
 
-  test('sent by many at once to a sleeping workspace is answered to each', async () => {
+  test('concurrent messages to a hibernated workspace are all answered by one machine', async () => {
     const id = await hibernated()
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) => send<{ id: number; result: Json }>(id, askRegion(n))),
@@ -86,27 +86,30 @@ describe('a message', () => {
   test.each([
     ['pause', 409, 'WORKSPACE_PAUSED'],
     ['delete', 410, 'WORKSPACE_REMOVED'],
-  ])('right after a %s is refused, although the way was known', async (verb, expected, reason) => {
-    const { id } = await h.createWorkspace()
-    expect((await send(id, askRegion())).status).toBe(200)
-    if (verb === 'delete') await h.request(`/workspaces/${id}`, { method: 'DELETE' })
-    else await h.request(`/workspaces/${id}/${verb}`, { method: 'POST' })
-    const { status, body } = await send<Failure>(id, askRegion())
-    expect([status, body.error.data['reason'], body.error.data['delivered']]).toEqual([
-      expected,
-      reason,
-      'no',
-    ])
-  })
+  ])(
+    'a message right after a %s is refused, although the route was cached',
+    async (verb, expected, reason) => {
+      const { id } = await h.createWorkspace()
+      expect((await send(id, askRegion())).status).toBe(200)
+      if (verb === 'delete') await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+      else await h.request(`/workspaces/${id}/${verb}`, { method: 'POST' })
+      const { status, body } = await send<Failure>(id, askRegion())
+      expect([status, body.error.data['reason'], body.error.data['delivered']]).toEqual([
+        expected,
+        reason,
+        'no',
+      ])
+    },
+  )
 
-  test('right after a restart is answered by the machine that was restarted', async () => {
+  test('a message right after a restart is answered by the restarted machine', async () => {
     const { id } = await h.createWorkspace()
     await send(id, askRegion())
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
     expect((await send(id, askRegion())).status).toBe(200)
   })
 
-  test('that a stopped machine did not get is told so, and the machine is started at once', async () => {
+  test('a message to a stopped machine is refused, and the machine is started at once', async () => {
     const { id } = await h.createWorkspace()
     await send(id, askRegion())
     const { id: machineId } = await h.machineOf(id)
@@ -115,16 +118,16 @@ describe('a message', () => {
     const { status, body } = await send<Failure>(id, askRegion())
     expect([status, body.error.data['reason']]).toEqual([503, 'AGENT_UNREACHABLE'])
     await h.untilIdle()
-    // No sweep was needed to see it.
+    // No sweep was needed to notice the stopped machine.
     expect((await send(id, askRegion())).status).toBe(200)
   })
 })
 
-describe('a stream', () => {
-  /** Nobody answers for this long, so that the caller has to be told that it waits. */
+describe('streams', () => {
+  /** Delays the start of the machine, so that the stream begins with comments. */
   const slow = () => h.emulator.faults.add({ kind: 'latency', action: 'machine.start', ms: 600 })
 
-  test('that wakes its workspace begins with comments and goes on with the events of the agent', async () => {
+  test("a stream to a hibernated workspace begins with comments and continues with the agent's events", async () => {
     const id = await hibernated()
     slow()
     const response = await stream(id, 'stream 2')
@@ -137,7 +140,7 @@ describe('a stream', () => {
     for (const event of events) expect(JSON.parse(event.slice(6))).toMatchObject({ id: 's' })
   })
 
-  test('that the agent refuses after all ends with its refusal as an event', async () => {
+  test('a stream that the agent refuses ends with the refusal as an event', async () => {
     const id = await hibernated()
     slow()
     const text = await (await stream(id, 'fail')).text()
@@ -146,7 +149,7 @@ describe('a stream', () => {
     expect(JSON.parse(event.slice(6))).toMatchObject({ id: 's', error: { code: expect.any(Number) } })
   })
 
-  test('whose workspace does not come ends with an error of the caller', async () => {
+  test('a stream whose workspace does not become ready ends with an error event', async () => {
     h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',

@@ -1,4 +1,4 @@
-// Who may talk to whom: the rule as one statement in the database against the rule as Molecule words it.
+// Which workspaces may talk to each other: our SQL statement is compared with Molecule's rule, implemented word by word.
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ afterAll(() => h.close())
 
 type Member = { id: string; parent: string | null; removed: boolean }
 
-/** The rule of molecule.md §2.6, word by word. */
+/** The rule of docs/facts/molecule.md §2.6, word by word. */
 function naive(family: Map<string, Member>, caller: string, target: string): boolean {
   const [a, b] = [family.get(caller), family.get(target)]
   if (a === undefined || b === undefined || a.removed || b.removed) return false
@@ -32,7 +32,7 @@ function isAbove(family: Map<string, Member>, ancestor: string, member: Member):
   return false
 }
 
-/** Stores workspaces whose parents are given by index; -1 and what points nowhere is a root. Cycles are possible. */
+/** Stores workspaces whose parents are given by index; an index without a member is a root. Cycles are possible. */
 async function plant(parents: number[], removed: number[] = []): Promise<Map<string, Member>> {
   const ids = parents.map(() => crypto.randomUUID())
   const members = parents.map((parent, at) => ({
@@ -54,7 +54,7 @@ async function plant(parents: number[], removed: number[] = []): Promise<Map<str
       updatedAt: now,
     })),
   )
-  // Afterwards, because a cycle has no member that could come first.
+  // Parents are set afterwards, because a cycle has no first member.
   for (const { id, parent } of members) {
     if (parent !== null) await h.db.update(workspaces).set({ parentId: parent }).where(eq(workspaces.id, id))
   }
@@ -71,7 +71,7 @@ async function compare(family: Map<string, Member>): Promise<void> {
   }
 }
 
-test('in a family of four generations, pair by pair', async () => {
+test("two workspaces of a tree of four generations may talk exactly when Molecule's rule allows it", async () => {
   //   0        6
   //   ├─ 1     └─ 7
   //   │  ├─ 3
@@ -100,7 +100,7 @@ test('in a family of four generations, pair by pair', async () => {
   for (const [a, b, allowed] of table) expect([a, b, await talk(a, b)]).toEqual([a, b, allowed])
 })
 
-test('in every other family, cycles and the removed among them', async () => {
+test("two workspaces of any tree, with cycles and removed members, may talk exactly when Molecule's rule allows it", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: -1, max: 5 }), { minLength: 1, maxLength: 6 }),
@@ -111,8 +111,8 @@ test('in every other family, cycles and the removed among them', async () => {
   )
 }, 60_000)
 
-describe('in a line that is longer than any tree may be', () => {
-  test('the walk ends after 32 steps', async () => {
+describe('a tree deeper than allowed', () => {
+  test('the search for an ancestor ends after 32 steps', async () => {
     const family = await plant(Array.from({ length: 36 }, (_, at) => at - 1))
     const ids = [...family.keys()]
     const talk = (a: number, b: number) => canCommunicate(h.db, ids[a] ?? '', ids[b] ?? '')

@@ -1,5 +1,5 @@
-// Values that nobody may see are put wherever secrets go, and then everything that comes out of the system is searched for
-// them: answers, logs, the database, and requests to others except the one place where each belongs.
+// Secrets are planted in every place that takes one, and then everything that comes out of the system is searched for them:
+// responses, logs, the database, and outgoing requests except the one where each belongs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sql } from 'drizzle-orm'
 import * as schema from '../../drizzle/schema/index.ts'
@@ -11,13 +11,13 @@ const FLY = 'canary-of-the-fly-token'
 const KEY = Buffer.from('canary-of-the-encryption-key-32b').toString('base64')
 
 let h: Harness
-/** What each canary is, to name it when it is found. */
+/** The planted secrets by description, which names one that is found. */
 const canaries: Record<string, string> = {
   ADMIN_TOKEN: ADMIN,
   FLY_API_TOKEN: FLY,
   SECRETS_ENCRYPTION_KEY: KEY,
 }
-/** What every door has said. */
+/** Every response of the API. */
 const answers: { path: string; text: string }[] = []
 let id: string
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
 
   Object.assign(canaries, {
     'a secret of a workspace': 'canary-of-a-workspace',
-    'a secret given at birth': 'canary-given-at-birth',
+    'a secret of a new workspace': 'canary-given-at-creation',
     'a secret for all': 'canary-for-all',
     'a value of env': 'canary-in-env',
   })
@@ -40,7 +40,7 @@ beforeAll(async () => {
     answers.push({ path: `${method} ${path}`, text: `${text} ${JSON.stringify([...response.headers])}` })
     return text.startsWith('{') ? (JSON.parse(text) as Json) : {}
   }
-  /** An answer that shows something this once. */
+  /** Sends a request whose response shows a secret once, and removes it from the recorded response. */
   const shownOnce = async (what: string, path: string, member: string, json?: unknown): Promise<string> => {
     const shown = String((await call('POST', path, json))[member])
     canaries[what] = shown
@@ -56,7 +56,7 @@ beforeAll(async () => {
       name: 'canary',
       runtime: 'hermes',
       env: { PLAIN: canaries['a value of env'] },
-      secrets: { BORN: canaries['a secret given at birth'] },
+      secrets: { BORN: canaries['a secret of a new workspace'] },
     },
     { prefer: 'wait=20', 'idempotency-key': 'canary' },
   )
@@ -100,7 +100,7 @@ beforeAll(async () => {
     await call('PATCH', `/workspaces/${id}`, { tier: 77, authorization }, { authorization })
     await call('POST', `/workspaces/${id}/pause`, undefined, { authorization: authorization.slice(0, -1) })
   }
-  // Mistakes with something secret in them, and Fly and the database failing in the middle.
+  // Invalid requests that contain secrets, and a failure of Fly.
   await call('PUT', '/settings/secrets', { key: 'PLATFORM_URL', value: canaries['a secret for all'] })
   await call('PUT', '/settings/secrets', { key: 'A', value: [canaries['a secret for all']] })
   await call('POST', '/workspaces', { name: 'x', secrets: { 'NO-NAME': canaries['a secret for all'] } })
@@ -136,7 +136,7 @@ beforeAll(async () => {
 })
 afterAll(() => h.close())
 
-/** Also as they might be hidden from a careless look. */
+/** Encodings in which a secret could appear. */
 const disguises = (canary: string) => [canary, btoa(canary), encodeURIComponent(canary)]
 
 function search(where: string, text: string, except: readonly string[] = []): string[] {
@@ -146,19 +146,19 @@ function search(where: string, text: string, except: readonly string[] = []): st
     .map(([what]) => `${what} is in ${where}`)
 }
 
-describe('nothing secret', () => {
-  test('was too short to be found', () => {
+describe('planted secrets', () => {
+  test('every planted secret is long enough to be found', () => {
     for (const [what, canary] of Object.entries(canaries))
       expect([what, canary.length > 12]).toEqual([what, true])
     expect(Object.keys(canaries)).toHaveLength(13)
   })
 
-  test('is in any answer', () => {
+  test('no response contains a planted secret', () => {
     expect(answers.length).toBeGreaterThan(30)
     expect(answers.flatMap(({ path, text }) => search(path, text))).toEqual([])
   })
 
-  test('is in any log line', async () => {
+  test('no log line contains a planted secret', async () => {
     const lines = (await h.logs()).map(({ fields, message }) =>
       JSON.stringify([message, fields], (_, value: unknown) =>
         value instanceof Error ? `${value.stack ?? ''} ${String(value.cause)}` : value,
@@ -168,7 +168,7 @@ describe('nothing secret', () => {
     expect(lines.flatMap((line) => search(line, line))).toEqual([])
   })
 
-  test('is in the database, except for env, which is not for secrets', async () => {
+  test('the database contains no planted secret except env values, which are not secrets', async () => {
     const [dump] = await h.db
       .select({ text: sql<string>`database_to_xml(true, false, '')::text` })
       .from(schema.controlPlane)
@@ -176,10 +176,10 @@ describe('nothing secret', () => {
     expect(search('the database', dump?.text ?? '', ['a value of env'])).toEqual([])
   })
 
-  test('is in a request to others, except where it belongs', () => {
+  test('no outgoing request contains a planted secret except where it belongs', () => {
     const machines = h.outgoing.filter(({ url }) => url.includes('/machines'))
     expect(machines.length).toBeGreaterThan(3)
-    // Where they belong they are found, so that the search can be trusted elsewhere.
+    // They are found where they belong, which shows that the search works.
     const delivered = h.outgoing.filter(({ url }) => url.endsWith('/secrets')).map(({ body }) => body)
     expect(search('delivery', delivered.join(' '))).toEqual(
       expect.arrayContaining(

@@ -1,5 +1,5 @@
-// Agent cards as callers get them: every address ours, no credential of others', no signature that does not hold, and there
-// even while the agent sleeps.
+// Agent cards as callers get them: every URL is ours, credentials of the agent and invalid signatures are removed, and the card is
+// served while the agent hibernates.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { interfacePaths, rewriteCard, rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
@@ -29,8 +29,8 @@ const HYBRID = {
   unknown: { kept: true },
 }
 
-describe('a card', () => {
-  test('of both lines at once gets our address everywhere, and loses what we do not carry', () => {
+describe('rewriting a card', () => {
+  test('a card of both versions gets our URL everywhere, and loses the bindings that are not supported', () => {
     const card = rewriteCard(HYBRID, { url: URL_OF_OURS, secured: true })
     expect(JSON.stringify(card)).not.toContain('10.0.0.7')
     expect(card).toEqual({
@@ -51,7 +51,7 @@ describe('a card', () => {
     })
   })
 
-  test('of 1.0 alone asks for our credential in the words of 1.0', () => {
+  test('a card of 1.0 declares our credential in the format of 1.0', () => {
     const { url: _, ...rest } = HYBRID
     const card = rewriteCard(rest, { url: URL_OF_OURS, secured: true })
     expect(card['securitySchemes']).toEqual({
@@ -60,7 +60,7 @@ describe('a card', () => {
     expect(card['security']).toBeUndefined()
   })
 
-  test('keeps its signatures only where not a byte of what they cover has changed', () => {
+  test('a card keeps its signatures only if nothing that they cover was changed', () => {
     const signed = { name: 'a', url: URL_OF_OURS, signatures: [{ signature: 'y' }] }
     const open = { url: URL_OF_OURS, secured: false }
     expect(rewriteCard(signed, open)).toEqual(signed)
@@ -68,13 +68,13 @@ describe('a card', () => {
     expect(rewriteCard(signed, { ...open, secured: true })).not.toHaveProperty('signatures')
   })
 
-  test('rewritten twice is the same, and no address is ever doubled', () => {
+  test('a card that is rewritten twice is unchanged the second time', () => {
     const options = { url: URL_OF_OURS, secured: true }
     const once = rewriteCard(HYBRID, options)
     expect(rewriteCard(once, options)).toEqual(once)
   })
 
-  test('of any shape is rewritten without a failure', () => {
+  test('a card of any shape is rewritten without an error', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...Object.keys(HYBRID)), fc.jsonValue()), (card) => {
         const rewritten = rewriteCard(card, { url: URL_OF_OURS, secured: true })
@@ -84,7 +84,7 @@ describe('a card', () => {
     )
   })
 
-  test('inside an answer is rewritten, numbers kept as they were written; anything else is left alone', () => {
+  test('a card in a response is rewritten with its numbers kept, and other responses are unchanged', () => {
     const options = { url: URL_OF_OURS, secured: false }
     const answer = `{"jsonrpc":"2.0","id":9007199254740993,"result":{"name":"a","url":"${INTERNAL}","v":1.0}}`
     expect(rewriteExtendedCard(answer, 'json-rpc', options)).toBe(
@@ -103,27 +103,23 @@ describe('a card', () => {
 describe('the paths of an agent', () => {
   test.each<[string, Json | null, { jsonRpc: string; rest: string | undefined }]>([
     ['no card', null, { jsonRpc: '/', rest: undefined }],
-    ['a card without an address', { name: 'a' }, { jsonRpc: '/', rest: undefined }],
-    ['an address without a path', { url: INTERNAL }, { jsonRpc: '/', rest: undefined }],
-    [
-      'an address with a path',
-      { url: `${INTERNAL}/a2a/jsonrpc/` },
-      { jsonRpc: '/a2a/jsonrpc', rest: undefined },
-    ],
-    ['our own address', { url: URL_OF_OURS }, { jsonRpc: '/', rest: undefined }],
+    ['a card without a URL', { name: 'a' }, { jsonRpc: '/', rest: undefined }],
+    ['a URL without a path', { url: INTERNAL }, { jsonRpc: '/', rest: undefined }],
+    ['a URL with a path', { url: `${INTERNAL}/a2a/jsonrpc/` }, { jsonRpc: '/a2a/jsonrpc', rest: undefined }],
+    ['our own URL', { url: URL_OF_OURS }, { jsonRpc: '/', rest: undefined }],
     ['both bindings', HYBRID, { jsonRpc: '/rpc', rest: '/rest' }],
-    ['nonsense', { url: 'not an address', supportedInterfaces: 7 }, { jsonRpc: '/', rest: undefined }],
+    ['invalid members', { url: 'not an address', supportedInterfaces: 7 }, { jsonRpc: '/', rest: undefined }],
     [
-      'our own address for HTTP+JSON',
+      'our own URL for HTTP+JSON',
       { supportedInterfaces: [{ url: URL_OF_OURS, protocolBinding: 'HTTP+JSON' }] },
       { jsonRpc: '/', rest: '' },
     ],
-  ])('with %s', (_what, card, paths) => {
+  ])('the paths of an agent are read from %s', (_what, card, paths) => {
     expect(interfacePaths(card)).toEqual(paths)
   })
 })
 
-describe('the door of a card', () => {
+describe('the card route', () => {
   let h: Harness
   let id: string
   beforeAll(async () => {
@@ -135,7 +131,7 @@ describe('the door of a card', () => {
   const read = (path: string, headers: Record<string, string> = {}) =>
     h.fetchRaw(`/workspaces/${id}${path}`, { headers })
 
-  test.each(['/a2a', ''])('stands at %s/.well-known, under both names, with the same bytes', async (base) => {
+  test.each(['/a2a', ''])('the card is served at %s/.well-known under both names', async (base) => {
     const [now, before] = [
       await read(`${base}/.well-known/agent-card.json`),
       await read(`${base}/.well-known/agent.json`),
@@ -146,7 +142,7 @@ describe('the door of a card', () => {
     expect((JSON.parse(card) as Json)['url']).toBe(`http://platform.test/workspaces/${id}/a2a`)
   })
 
-  test('answers in the shape of the version that is asked for, and says that it depends on it', async () => {
+  test('the card has the format of the requested version, and the response varies by it', async () => {
     const legacy = await read('/a2a/.well-known/agent-card.json')
     const current = await read('/a2a/.well-known/agent-card.json', { 'a2a-version': '1.0' })
     expect(((await legacy.json()) as Json)['url']).toBeDefined()
@@ -155,13 +151,13 @@ describe('the door of a card', () => {
     expect(legacy.headers.get('etag')).not.toBe(current.headers.get('etag'))
   })
 
-  test('says 304 to who has the card', async () => {
+  test('a conditional request for an unchanged card is answered with 304', async () => {
     const etag = (await read('/a2a/.well-known/agent-card.json')).headers.get('etag') ?? ''
     const again = await read('/a2a/.well-known/agent-card.json', { 'if-none-match': `"x", ${etag}` })
     expect([again.status, await again.text()]).toEqual([304, ''])
   })
 
-  test('gives the last card while the agent sleeps, and wakes nobody', async () => {
+  test('the stored card is served while the agent hibernates, and does not wake it', async () => {
     await h.request(`/workspaces/${id}/hibernate`, { method: 'POST', headers: { prefer: 'wait=10' } })
     const card = await read('/a2a/.well-known/agent-card.json')
     expect(card.status).toBe(200)
@@ -171,7 +167,7 @@ describe('the door of a card', () => {
     expect((await h.request(`/workspaces/${id}`)).body['status']).toBe('hibernated')
   })
 
-  test('is 404 for a workspace that does not exist or is removed, 400 for an id that is none', async () => {
+  test('the card of an unknown or removed workspace is 404, and an invalid id is 400', async () => {
     const status = async (other: string) =>
       (await h.fetchRaw(`/workspaces/${other}/a2a/.well-known/agent-card.json`)).status
     expect(await status(crypto.randomUUID())).toBe(404)

@@ -42,7 +42,7 @@ describe('egress', () => {
     expect(isAllowed(origin)).toBe(expected)
   })
 
-  test('with FLY_ENDPOINT=internal only the private addresses of Fly are allowed', () => {
+  test('only the private addresses of Fly are allowed with FLY_ENDPOINT=internal', () => {
     const settings = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'mine' }
     const inside = createAllowedOrigins(parseConfig({ ...settings, FLY_ENDPOINT: 'internal' }))
     for (const origin of ['http://_api.internal:4280', 'http://mine.flycast'])

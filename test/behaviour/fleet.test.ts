@@ -1,4 +1,4 @@
-// What there is at Fly, whose it is, what it costs; how quickly it is made; and what a sweep over it costs.
+// The fleet at Fly: orphans, missing machines, cost, the pace of launches, full regions, and what a sweep costs.
 import { afterEach, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
 import { testInProcess } from '../support/control-plane.ts'
@@ -19,7 +19,7 @@ async function sweepUntil(done: () => boolean | Promise<boolean>, stepMs = 1_000
     h.advance(stepMs)
     await h.sweep({ patienceMs: 1_000 })
   }
-  throw new Error(`never: ${JSON.stringify(await statuses())}`)
+  throw new Error(`the condition never held: ${JSON.stringify(await statuses())}`)
 }
 
 describe('orphans', () => {
@@ -30,7 +30,7 @@ describe('orphans', () => {
       config: { image: 'ghcr.io/molecule-ai/workspace-hermes', metadata },
     })
 
-  test('of ours are destroyed after two sightings and the grace period; strangers are never touched', async () => {
+  test('an orphan is destroyed after two sightings and the grace period, and foreign machines are not touched', async () => {
     await open()
     const { id } = await h.createWorkspace()
     const ours = (await h.machineOf(id)).config.metadata
@@ -62,7 +62,7 @@ describe('orphans', () => {
     expect((await h.request(`/workspaces/${id}`)).body['status']).toBe('ready')
   })
 
-  test('are destroyed a few at a time', async () => {
+  test('orphans are destroyed ten per sweep', async () => {
     await open()
     const { id } = await h.createWorkspace()
     const ours = (await h.machineOf(id)).config.metadata
@@ -73,7 +73,7 @@ describe('orphans', () => {
     expect((await h.sweep()).orphans).toBe(4)
   })
 
-  test('that cannot be destroyed stay listed, and after a while ask for a human', async () => {
+  test('an orphan that cannot be destroyed stays listed and is marked needs_human', async () => {
     await open({ env: { ORPHAN_GRACE_SECONDS: '0' } })
     const { id } = await h.createWorkspace()
     const ours = (await h.machineOf(id)).config.metadata
@@ -91,7 +91,7 @@ describe('orphans', () => {
   })
 })
 
-test('a removed workspace whose machine cannot be destroyed is tried ever more rarely, and asks for a human', async () => {
+test('a removed workspace whose machine cannot be destroyed is retried less and less often and marked needs_human', async () => {
   await open()
   const { id, machine_id } = await h.createWorkspace()
   const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.delete', status: 500 })
@@ -111,10 +111,10 @@ test('a removed workspace whose machine cannot be destroyed is tried ever more r
   await sweepUntil(() => h.livingMachines().length === 0, 600_000)
 })
 
-test('a machine that we believe in and Fly does not list is missing; an app that does not answer is unknown', async () => {
+test('a machine that Fly does not list is missing, and an app that does not respond is unknown', async () => {
   await open()
   const { machine_id } = await h.createWorkspace()
-  await h.untilIdle() // or whoever still looks at the new machine sees it gone, which proves it
+  await h.untilIdle() // otherwise work that still follows the new machine sees that it is gone
   await h.fly('DELETE', `/${String(machine_id)}?force=true`)
   await h.fly('GET', `/${String(machine_id)}/wait?state=destroyed`)
   expect((await h.request('/fleet')).body).toMatchObject({
@@ -125,8 +125,8 @@ test('a machine that we believe in and Fly does not list is missing; an app that
   expect((await h.request('/fleet')).body).toMatchObject({ machines: [], unknown_apps: ['test-app'] })
 })
 
-describe('many at once', () => {
-  test('are made in turn at the rate that Fly allows, and every one becomes ready', async () => {
+describe('many launches', () => {
+  test('many workspaces are launched at the rate that Fly allows, and all become ready', async () => {
     await open({
       launchRate: { perSecond: 1, burst: 2 },
       emulator: { rateLimits: true },
@@ -136,12 +136,12 @@ describe('many at once', () => {
     await sweepUntil(async () => (await statuses()).every((status) => status === 'ready'))
     expect(h.emulator.machines()).toHaveLength(30)
     expect(new Set(ids).size).toBe(30)
-    // Without turns most are refused until they are given up. A few are with them, too: the clock is moved faster than requests travel.
+    // Without pacing, Fly would refuse most creates. A few are refused with it too, because the clock moves faster than requests.
     const calls = h.outgoing.filter(({ method, url }) => method === 'POST' && url.endsWith('/machines'))
     expect(calls.length).toBeLessThanOrEqual(60)
   })
 
-  test('say that they wait for their turn', async () => {
+  test('a workspace that waits for its launch says so', async () => {
     await open({ launchRate: { perSecond: 0.01, burst: 1 } })
     await create()
     await h.untilIdle()
@@ -152,7 +152,7 @@ describe('many at once', () => {
     expect(body['summary']).toContain('turn')
   })
 
-  test('are spread over the configured apps, the least loaded first', async () => {
+  test('workspaces are spread over the configured apps, the least loaded first', async () => {
     await open({ env: { FLY_WORKSPACE_APPS: 'second-app,third-app' } })
     h.emulator.createApp('second-app', { ips: true })
     h.emulator.createApp('third-app', { ips: true })
@@ -166,7 +166,7 @@ describe('many at once', () => {
 })
 
 describe('regions', () => {
-  test('without room are passed over by those who allow it, shown, and tried again later', async () => {
+  test('a region without capacity is skipped by workspaces that allow another, is shown as full, and is tried again later', async () => {
     await open()
     const full = h.emulator.faults.add({ kind: 'capacity', region: 'ord' })
     const flexible = await create({ regions: ['ord', 'fra'] })
@@ -200,8 +200,8 @@ describe('regions', () => {
   })
 })
 
-describe('a silent agent', () => {
-  test('that still answers stays ready; one that does not goes offline, is booted anew, and is given up after a bound', async () => {
+describe('silent agents', () => {
+  test('an agent without heartbeats stays ready while it answers, else it goes offline, is restarted and finally fails', async () => {
     await open({ env: { PROVISION_TIMEOUT_SECONDS: '120' } })
     const { id } = await h.createWorkspace()
     const read = async () => (await h.request(`/workspaces/${id}`)).body
@@ -219,14 +219,14 @@ describe('a silent agent', () => {
 })
 
 testInProcess(
-  'its list of machines is made up',
+  'the test replaces the list of machines',
   'a sweep over a thousand workspaces at rest costs at most two calls to Fly and seven statements',
   async () => {
     await open()
     const { id } = await h.createWorkspace()
-    // A thousand rows and machines of which nothing is wanted: copies of one that is ready.
-    const pool = h.db
-    await pool.execute(`insert into workspaces (id, name, runtime, tier, regions, status, status_changed_at, launch_id, app, machine_id, machine_generation, machine_state, launched_at, last_heartbeat_at, machine_seen_at, created_at, updated_at)
+    // A thousand rows and machines that need nothing: copies of one that is ready.
+    await h.db
+      .execute(`insert into workspaces (id, name, runtime, tier, regions, status, status_changed_at, launch_id, app, machine_id, machine_generation, machine_state, launched_at, last_heartbeat_at, machine_seen_at, created_at, updated_at)
     select gen_random_uuid(), 'copy', runtime, tier, regions, status, status_changed_at, gen_random_uuid(), app, 'copy' || n, 1, 'started', launched_at, last_heartbeat_at, machine_seen_at, created_at, updated_at
     from workspaces, generate_series(1, 999) as n where id = '${id}'`)
     const list = h.services.provisioner.fleet.bind(h.services.provisioner)
@@ -239,7 +239,7 @@ testInProcess(
       })),
     ]
     await h.untilIdle()
-    // A process keeps house in its first sweep, and then every ten minutes.
+    // Retention runs in the first sweep of a process and then every ten minutes.
     await h.sweep()
     let statements = 0
     const session = (h.db as unknown as { session: { prepareQuery: (...args: unknown[]) => unknown } })

@@ -4,7 +4,7 @@ import { askRegion, createHarness, type Harness, type Json } from '../support/ha
 
 const INTERNAL = {
   FLY_ENDPOINT: 'internal',
-  // The harness moves both; unset, they are where the endpoint has them.
+  // The harness sets both; empty, they have the values of the endpoint.
   FLY_FLAPS_BASE_URL: '',
   FLY_PROXY_BASE_URL: '',
 }
@@ -38,7 +38,7 @@ describe('inside the private network', () => {
   })
   afterEach(() => h.close())
 
-  test('a workspace becomes ready and answers, over _api.internal and flycast alone', async () => {
+  test('a workspace with FLY_ENDPOINT=internal becomes ready and answers over _api.internal and flycast only', async () => {
     const { id, status } = await h.createWorkspace({ region: 'fra' })
     expect(status).toBe('ready')
     expect(await region(h, id)).toBe('fra')
@@ -47,7 +47,7 @@ describe('inside the private network', () => {
     )
   })
 
-  test('each of two workspaces gets its own messages', async () => {
+  test('each of two workspaces with FLY_ENDPOINT=internal gets its own messages', async () => {
     const [one, two] = await Promise.all(['fra', 'nrt'].map((code) => h.createWorkspace({ region: code })))
     expect(await region(h, one?.id ?? '')).toBe('fra')
     expect(await region(h, two?.id ?? '')).toBe('nrt')
@@ -55,14 +55,14 @@ describe('inside the private network', () => {
     expect(toAgents.every(({ headers }) => headers.has('fly-force-instance-id'))).toBe(true)
   })
 
-  test('its machine listens for plain HTTP, and at no public port', async () => {
+  test('a machine with FLY_ENDPOINT=internal listens for plain HTTP and on no public port', async () => {
     const { id } = await h.createWorkspace()
     const { config } = await h.machineOf(id)
     expect(config.services).toMatchObject([{ ports: [{ port: 80, handlers: ['http'] }] }])
   })
 })
 
-test('on the internet its machine listens for TLS, and for nothing else', async () => {
+test('without FLY_ENDPOINT a machine listens for TLS only', async () => {
   const h = await createHarness()
   try {
     const { id } = await h.createWorkspace()
@@ -73,7 +73,7 @@ test('on the internet its machine listens for TLS, and for nothing else', async 
   }
 })
 
-test('an app without a private address is not reached by its public ones', async () => {
+test('an app without a private address is not reached over its public ones', async () => {
   const h = await createHarness({ env: { ...INTERNAL, PROVISION_TIMEOUT_SECONDS: '1' } })
   try {
     const { body } = await h.request<Json & { id: string }>('/workspaces', {
@@ -90,8 +90,8 @@ test('an app without a private address is not reached by its public ones', async
 })
 
 describe('PLATFORM_URL', () => {
-  test('is what agents are told, and PUBLIC_URL everybody else', async () => {
-    // Neither is where the other is, as flycast is not where callers are.
+  test('agents get URLs with PLATFORM_URL, and other callers with PUBLIC_URL', async () => {
+    // The two are different hosts, because callers cannot reach flycast.
     const h = await createHarness({
       env: { PUBLIC_URL: 'https://workspaces.example.com', PLATFORM_URL: 'http://platform.test' },
     })

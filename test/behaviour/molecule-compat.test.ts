@@ -17,7 +17,7 @@ async function withHarness(env: Record<string, string>, use: (h: Harness) => Pro
 const COMPAT = { MOLECULE_COMPAT: 'true' }
 
 describe("for Molecule's clients", () => {
-  test('a workspace that is ready says online, wherever its status is told', () =>
+  test('a ready workspace has the status online in every response with MOLECULE_COMPAT', () =>
     withHarness(COMPAT, async (h) => {
       const { id, status } = await h.createWorkspace()
       const other = await h.createWorkspace({ name: 'other' })
@@ -35,7 +35,7 @@ describe("for Molecule's clients", () => {
       })
     }))
 
-  test("events are listed by Molecule's names, the newest first", () =>
+  test("events are listed newest first under Molecule's names with MOLECULE_COMPAT", () =>
     withHarness(COMPAT, async (h) => {
       const { id } = await h.createWorkspace()
       await h.request(`/workspaces/${id}/pause`, { method: 'POST' })
@@ -53,13 +53,13 @@ describe("for Molecule's clients", () => {
         created_at: expect.any(String) as string,
       })
       expect((await h.request('/events')).body).toEqual(body)
-      // Whoever asks for a page gets one.
+      // A request for a page gets a page.
       expect((await h.request('/events?after=0')).body).toMatchObject({
         next: expect.any(Number) as number,
       })
     }))
 
-  test('a test token opens what its workspace may', () =>
+  test('a test token of MOLECULE_COMPAT has the permissions of its workspace', () =>
     withHarness(COMPAT, async (h) => {
       const { id } = await h.createWorkspace()
       const { body } = await h.request(`/admin/workspaces/${id}/test-token`)
@@ -70,8 +70,8 @@ describe("for Molecule's clients", () => {
     }))
 
   testInProcess(
-    'what it was told of Fly is changed',
-    'a server with a real Fly is open on loopback without a token, and on no other address',
+    'the test changes its configuration',
+    'a server with MOLECULE_COMPAT and the real Fly is open on loopback without a token, and nowhere else',
     () =>
       withHarness(COMPAT, async (h) => {
         const ask = (loopback: boolean) =>
@@ -82,7 +82,7 @@ describe("for Molecule's clients", () => {
   )
 })
 
-test('without it nothing of this is so', () =>
+test('without MOLECULE_COMPAT a ready workspace is ready and there is no test token', () =>
   withHarness({}, async (h) => {
     const { id, status } = await h.createWorkspace()
     expect(status).toBe('ready')
@@ -90,8 +90,8 @@ test('without it nothing of this is so', () =>
   }))
 
 testInProcess(
-  'what it was told of Fly is changed',
-  'without it a server with a real Fly and no token is closed on loopback too',
+  'the test changes its configuration',
+  'without MOLECULE_COMPAT a server with the real Fly and no token is closed on loopback too',
   () =>
     withHarness({}, async (h) => {
       const answer = await createApp(withRealFly(h), { loopback: true }).fetch(

@@ -1,4 +1,4 @@
-// The API description: complete, valid in its references, and telling the truth about what the doors answer.
+// The API description is complete, its references resolve, and it matches the responses.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHarness, type Harness } from '../support/harness.ts'
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => h.close())
 
-test('describes every door', () => {
+test('the API description contains every route', () => {
   expect(document.openapi).toBe('3.1.0')
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
@@ -107,7 +107,7 @@ test('describes every door', () => {
   ])
 })
 
-test('has no reference that leads nowhere', () => {
+test('every reference of the API description resolves', () => {
   const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(
     (match) => match[1] ?? '',
   )
@@ -115,12 +115,12 @@ test('has no reference that leads nowhere', () => {
   for (const name of references) expect(Object.keys(document.components.schemas)).toContain(name)
 })
 
-test('shows a workspace with the members that it really has', async () => {
+test('the schema of a workspace has exactly the fields of a response', async () => {
   const row = await h.createWorkspace()
   expect(Object.keys(row).toSorted()).toEqual(document.components.schemas['Workspace']?.required?.toSorted())
 })
 
-test('is shown as a page at /docs, with every operation and without a script', async () => {
+test('the page /docs shows every operation and contains no script', async () => {
   const page = await h.fetchRaw('/docs')
   expect(page.headers.get('content-type')).toContain('text/html')
   const text = await page.text()

@@ -1,4 +1,4 @@
-// What an operator looks at: whether this server can work, and its numbers.
+// What an operator reads: readiness, metrics and the log.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eq, sql } from 'drizzle-orm'
 import * as schema from '../../drizzle/schema/index.ts'
@@ -21,7 +21,7 @@ const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 const ready = () => h.request<Ready>('/readyz')
 
 describe('/readyz', () => {
-  test('is 200 for anybody when everything is as it should be', async () => {
+  test('/readyz is 200 without a token when everything works', async () => {
     await h.sweep()
     const { body, status } = await ready()
     expect(status).toBe(200)
@@ -34,7 +34,7 @@ describe('/readyz', () => {
     ])
   })
 
-  test('says that Fly refuses the token, without its words, and asks it once in 30 s', async () => {
+  test("/readyz fails when Fly refuses the token, without Fly's words, and asks Fly once in 30 s", async () => {
     h.emulator.faults.add({ kind: 'answer', status: 401, action: 'app.get' })
     for (let times = 0; times < 5; times++) {
       expect(await ready()).toMatchObject({
@@ -49,7 +49,7 @@ describe('/readyz', () => {
     expect((await ready()).body.checks['fly']).toMatchObject({ ok: true })
   })
 
-  test('says when nobody has swept for three intervals', async () => {
+  test('/readyz fails after three intervals without a sweep', async () => {
     await h.sweep()
     h.advance(14_000)
     expect((await ready()).status).toBe(200)
@@ -59,7 +59,7 @@ describe('/readyz', () => {
     expect((await ready()).status).toBe(200)
   })
 
-  test('says when nobody has ever swept, once there has been something to sweep for three intervals', async () => {
+  test('/readyz fails without any sweep, once there has been work for three intervals', async () => {
     h.advance(60_000)
     expect((await ready()).status).toBe(200)
     await h.request('/workspaces', { method: 'POST', headers, json: { name: 'unseen', runtime: 'hermes' } })
@@ -76,7 +76,7 @@ describe('/readyz', () => {
     expect((await ready()).status).toBe(200)
   })
 
-  test('says that migrations are behind, and how to catch up', async () => {
+  test('/readyz fails when migrations are missing, and says how to apply them', async () => {
     await h.db.execute(sql`delete from drizzle.__drizzle_migrations where id > 1`)
     expect(await ready()).toMatchObject({
       status: 503,
@@ -88,7 +88,7 @@ describe('/readyz', () => {
 describe('/metrics', () => {
   const metrics = async () => (await h.fetchRaw('/metrics', { headers })).text()
 
-  test('count what was asked, by door and never by id', async () => {
+  test('the metrics count requests by route and never by id', async () => {
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       headers: { ...headers, prefer: 'wait=20' },
@@ -109,7 +109,7 @@ describe('/metrics', () => {
     expect(text).not.toContain(body.id)
   })
 
-  test('say how late the sweep is, in terms that an alert can compare', async () => {
+  test('the metrics contain the age and the interval of the sweep, for alerts', async () => {
     await h.sweep()
     await h.db.execute(sql`update control_plane set last_swept_at = now()`)
     h.advance(40_000)
@@ -123,7 +123,7 @@ describe('/metrics', () => {
       json: { name: 'late', runtime: 'hermes' },
     })
     await h.untilIdle()
-    // Whoever is at it still would say anew when it is due.
+    // Work that still runs may set the due time again.
     await expect
       .poll(async () => {
         await h.db
@@ -135,10 +135,10 @@ describe('/metrics', () => {
       .toMatch(/^molecule_sweep_lag_seconds 9\d(\.\d+)?$/m)
   })
 
-  test('count streams for as long as they are open', async () => {
+  test('the metrics count streams while they are open', async () => {
     const gate = createGate()
-    const puppet = createScriptedAgent()
-    puppet.answer = () =>
+    const scriptedAgent = createScriptedAgent()
+    scriptedAgent.answer = () =>
       new Response(
         new ReadableStream<Uint8Array>({
           async start(controller) {
@@ -152,12 +152,12 @@ describe('/metrics', () => {
     await h.close()
     h = await createHarness({
       env: { ADMIN_TOKEN: ADMIN },
-      programs: { [`${SCRIPTED_AGENT_IMAGE}*`]: puppet.program },
+      programs: { [`${SCRIPTED_AGENT_IMAGE}*`]: scriptedAgent.program },
     })
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       headers: { ...headers, prefer: 'wait=20' },
-      json: { name: 'talker', runtime: 'hermes', image: `${SCRIPTED_AGENT_IMAGE}:1` },
+      json: { name: 'streaming', runtime: 'hermes', image: `${SCRIPTED_AGENT_IMAGE}:1` },
     })
     const response = await h.fetchRaw(`/workspaces/${body.id}/a2a`, {
       method: 'POST',
@@ -173,7 +173,7 @@ describe('/metrics', () => {
     expect(await metrics()).toMatch(/^molecule_a2a_in_flight 0\n[^]*^molecule_a2a_streams 0$/m)
   })
 
-  test('are told without the database, too', async () => {
+  test('the metrics are served without the database', async () => {
     await h.request('/workspaces', { headers })
     await h.db.execute(sql`alter table control_plane rename to nowhere`)
     const text = await metrics()
@@ -181,13 +181,13 @@ describe('/metrics', () => {
     expect(text).toContain('molecule_requests_total{route="GET /workspaces",status="200"} 1\n')
   })
 
-  test('count a Fly that refuses, and one that does not answer', async () => {
+  test('the metrics count refused calls to Fly', async () => {
     h.emulator.faults.add({ kind: 'answer', status: 503, action: 'machine.list' })
     await h.sweep()
     expect(await metrics()).toMatch(/molecule_fly_calls_total\{action="list_machines",outcome="503"\} [1-9]/)
   })
 
-  test('are read by every scraper: one HELP and TYPE for each, buckets that add up, nothing else', async () => {
+  test('the metrics follow the text format: one HELP and TYPE each, and cumulative buckets', async () => {
     await h.request('/workspaces', { headers })
     await h.sweep()
     const text = await metrics()
@@ -205,7 +205,7 @@ describe('/metrics', () => {
     expect(buckets.at(-1)).toBe(1)
   })
 
-  test('are for those who may read', async () => {
+  test('the metrics require a token that may read', async () => {
     expect((await h.fetchRaw('/metrics')).status).toBe(401)
     const [plane] = await h.db.select().from(schema.controlPlane)
     expect(plane?.lastSweptAt).toBeNull()
@@ -213,7 +213,7 @@ describe('/metrics', () => {
 })
 
 describe('the log', () => {
-  test('has a line for each request, with whose it was and what it belongs to', async () => {
+  test('the log has a line for each request with its id, workspace and trace', async () => {
     const { headers: answered } = await h.request(`/workspaces/${UNKNOWN}`, {
       headers: { ...headers, traceparent: TRACE },
     })
@@ -233,7 +233,7 @@ describe('the log', () => {
     })
   })
 
-  test("names Fly's own id of each call, and of one that was refused the workspace too", async () => {
+  test("the log has Fly's request id of each call, and the workspace of a refused one", async () => {
     h.emulator.faults.add({
       kind: 'answer',
       status: 403,
@@ -261,7 +261,7 @@ describe('the log', () => {
     )
   })
 
-  test('says why a message found no answer', async () => {
+  test('the log has the reason why a message was not answered', async () => {
     const { body } = await h.request<{ id: string }>('/workspaces', {
       method: 'POST',
       headers: { ...headers, prefer: 'wait=20' },

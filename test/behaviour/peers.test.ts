@@ -1,4 +1,4 @@
-// Agents looking for each other: whom they find, at which address, and who may ask.
+// Discovery of workspaces: which peers an agent finds, under which URL, and who may ask.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -47,7 +47,7 @@ const updateCard = (name: Name, card: Json) =>
   })
 
 describe('discover', () => {
-  test('gives our own address, never that of the agent', async () => {
+  test("discovery returns our URL of a workspace, never the agent's address", async () => {
     for (const [caller, target] of [
       ['lead', 'intern'],
       ['intern', 'lead'],
@@ -64,7 +64,7 @@ describe('discover', () => {
     }
   })
 
-  test('hides whom the caller may not talk to, like one who does not exist, and says what can be found', async () => {
+  test('discovery returns the same 404 for an unreachable and an unknown workspace, with a hint', async () => {
     for (const id of [ids.intern, ids.stranger, crypto.randomUUID()]) {
       const { status, body } = await discover(id, agents.writer)
       expect([status, body]).toMatchObject([
@@ -74,7 +74,7 @@ describe('discover', () => {
     }
   })
 
-  test('shows an admin everyone', async () => {
+  test('discovery shows an admin every workspace', async () => {
     expect((await discover(ids.intern, ADMIN)).body).toMatchObject({ name: 'intern', url: a2aOf('intern') })
     expect((await discover(crypto.randomUUID(), ADMIN)).status).toBe(404)
     expect(await discover('nonsense', ADMIN)).toMatchObject({
@@ -88,7 +88,7 @@ describe('peers', () => {
   const names = async (name: Name, headers: Headers = agents[name], query = '') =>
     (await peers(ids[name], headers, query)).body.map((peer) => peer['name'])
 
-  test('are siblings, children and the parent; for a root, the other roots and its children', async () => {
+  test('the peers of a workspace are its siblings, children and parent', async () => {
     expect(await names('lead')).toEqual(['writer', 'editor', 'stranger'])
     expect(await names('writer')).toEqual(['lead', 'editor'])
     expect(await names('editor')).toEqual(['lead', 'writer', 'intern'])
@@ -97,7 +97,7 @@ describe('peers', () => {
     expect(await names('intern', ADMIN)).toEqual(['editor'])
   })
 
-  test('come with what an agent needs to choose, and with addresses that are ours', async () => {
+  test('a peer has the card and role that an agent needs, and our URLs only', async () => {
     const { url: _own, ...card } = { url: 'http://10.0.0.1:8000', name: 'writer', description: 'Poems' }
     await updateCard('writer', { ...card, url: 'http://10.0.0.1:8000' })
     const { status, body } = await peers(ids.editor, agents.editor, '?q=WRITER')
@@ -118,7 +118,7 @@ describe('peers', () => {
     expect(JSON.stringify((await peers(ids.lead, ADMIN)).body)).not.toContain('10.0.0.1')
   })
 
-  test('are searched by name, role and description, in any case, and by nothing that means something else', async () => {
+  test('peers are searched by name, role and description, in any case and literally', async () => {
     await updateCard('editor', { name: 'x', url: 'http://x', description: 'Cuts what is LONG' })
     expect(await names('lead', ADMIN, '?q=EDIT')).toEqual(['editor'])
     expect(await names('lead', ADMIN, '?q=writes')).toEqual(['writer'])
@@ -130,7 +130,7 @@ describe('peers', () => {
     expect(await peers(ids.lead, ADMIN, '?q=%00')).toMatchObject({ status: 400 })
   })
 
-  test('are told to the workspace itself and to admins', async () => {
+  test('the peers of a workspace are shown to itself and to admins', async () => {
     for (const id of [ids.lead, ids.writer, crypto.randomUUID()]) {
       expect(await peers(id, agents.editor)).toMatchObject({
         status: 404,
@@ -142,7 +142,7 @@ describe('peers', () => {
 })
 
 describe('check-access', () => {
-  test('answers a workspace for itself and an admin for everyone', async () => {
+  test('check-access answers a workspace for itself and an admin for every workspace', async () => {
     expect(await check(ids.writer, ids.editor, agents.writer)).toMatchObject({
       status: 200,
       body: { allowed: true },
@@ -169,7 +169,7 @@ describe('X-Workspace-ID', () => {
     (headers: Headers) => check(ids.writer, ids.editor, headers),
   ]
 
-  test("that is not whose token it is, is a forgery; an admin's is not looked at", async () => {
+  test("an X-Workspace-ID other than the token's workspace is refused, and ignored for an admin", async () => {
     for (const call of ask) {
       expect((await call({ ...agents.writer, 'x-workspace-id': ids.writer })).status).toBe(200)
       expect((await call({ ...agents.writer, 'x-workspace-id': ids.writer.toUpperCase() })).status).toBe(200)
@@ -181,7 +181,7 @@ describe('X-Workspace-ID', () => {
     }
   })
 
-  test('of the platform itself is refused to everybody', async () => {
+  test('an X-Workspace-ID of a system caller is refused for every caller', async () => {
     for (const call of ask) {
       for (const claimed of ['webhook:x', 'system:', 'test:x', 'channel:x']) {
         for (const headers of [agents.writer, ADMIN]) {
@@ -195,7 +195,7 @@ describe('X-Workspace-ID', () => {
   })
 })
 
-test('one who is removed is found by nobody', async () => {
+test('a removed workspace is found by no caller', async () => {
   const leave = await h.request(`/workspaces/${ids.intern}`, { method: 'DELETE', headers: ADMIN })
   expect(leave.status).toBe(200)
   expect((await discover(ids.intern, agents.editor)).status).toBe(404)
@@ -206,7 +206,7 @@ test('one who is removed is found by nobody', async () => {
   expect((await discover(ids.lead, agents.intern)).status).toBe(401)
 })
 
-test('agents still call home with nothing but their own token', async () => {
+test('a heartbeat needs only the token of its workspace', async () => {
   const beat = (headers: Headers) =>
     h.request('/registry/heartbeat', { method: 'POST', headers, json: { workspace_id: ids.writer } })
   expect((await beat({})).body).toMatchObject({ error: 'missing workspace auth token' })

@@ -86,7 +86,7 @@ describe('with the policy auto', () => {
     expect((await listed(h)).rollouts).toHaveLength(2)
   })
 
-  test('of the images that are published during a rollout the newest is next', async () => {
+  test('the newest image that is published during a rollout is next', async () => {
     for (const digit of ['2', '3', '4']) {
       expect((await github(h, githubAbout(digit))).status).toBe(202)
       while ((await listed(h)).rollouts.length < 3) await delay(20)

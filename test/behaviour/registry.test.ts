@@ -1,9 +1,9 @@
-// Agents calling home, with the wire of Molecule's runtimes.
+// Registrations and heartbeats of agents, in the format of Molecule's runtimes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
-/** Listens, and leaves calling home to the test. */
+/** Listens and never registers; the test registers in its place. */
 const quiet: Program = async (machine) => {
   await machine.listen(8000, () => Response.json({ name: 'quiet' }))
   return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
@@ -20,8 +20,8 @@ async function createQuiet(): Promise<{ id: string; token: string }> {
   return { id, token: await h.tokenOf(id) }
 }
 
-const call = (door: string, json: unknown, token?: string) =>
-  h.request(`/registry/${door}`, {
+const call = (route: string, json: unknown, token?: string) =>
+  h.request(`/registry/${route}`, {
     method: 'POST',
     json,
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
@@ -36,7 +36,7 @@ const card = {
   capabilities: { streaming: true },
 }
 
-test('an agent that cannot call home is found by asking for its card', async () => {
+test('an agent that cannot register is detected by a request for its card', async () => {
   const { id } = await createQuiet()
   expect(await read(id)).toMatchObject({
     status: 'ready',
@@ -46,7 +46,7 @@ test('an agent that cannot call home is found by asking for its card', async () 
 })
 
 describe('register', () => {
-  test('stores the card and shows, but never dials, the address that the agent reports', async () => {
+  test("a registration stores the card and the agent's address, which is shown and never called", async () => {
     const { id, token } = await createQuiet()
     const { status, body } = await call(
       'register',
@@ -65,7 +65,7 @@ describe('register', () => {
     expect(h.outgoing.some(({ url }) => url.includes('169.254'))).toBe(false)
   })
 
-  test("needs the workspace's own token", async () => {
+  test('a registration requires the token of its workspace', async () => {
     const { id } = await createQuiet()
     const other = await createQuiet()
     const body = { id, url: 'http://x:8000', agent_card: card }
@@ -85,7 +85,7 @@ describe('register', () => {
     expect(await read(id)).toMatchObject({ registered_at: null, agent_url: null })
   })
 
-  test('takes the members of newer agents, and an agent without an address', async () => {
+  test('a registration accepts unknown members and a missing address', async () => {
     const { id, token } = await createQuiet()
     const newer = {
       id,
@@ -102,11 +102,11 @@ describe('register', () => {
     ['no card', { id: crypto.randomUUID() }, 'agent_card'],
     ['a card that is text', { id: crypto.randomUUID(), agent_card: 'x' }, 'agent_card'],
     ['a card with a NUL', { id: crypto.randomUUID(), agent_card: { name: '\0' } }, 'agent_card'],
-  ])('refuses %s and names the field', async (_what, json, field) => {
+  ])('a registration with %s is refused by the name of the field', async (_what, json, field) => {
     expect(await call('register', json, 'x')).toMatchObject({ status: 400, body: { errors: [{ field }] } })
   })
 
-  test('does not move a workspace that was removed', async () => {
+  test('a registration does not change a removed workspace', async () => {
     const { id, token } = await createQuiet()
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
     expect((await call('register', { id, agent_card: card }, token)).status).toBe(401)
@@ -116,7 +116,7 @@ describe('register', () => {
 })
 
 describe('heartbeat', () => {
-  test('notes what the agent reports, and what it leaves out stays', async () => {
+  test('a heartbeat stores what the agent reports, and keeps what it leaves out', async () => {
     const { id, token } = await createQuiet()
     const full = {
       workspace_id: id,
@@ -144,7 +144,7 @@ describe('heartbeat', () => {
     })
   })
 
-  test('turns a workspace degraded at half its calls failing, and ready again below a tenth', async () => {
+  test('a workspace is degraded at an error rate of a half, and ready again below a tenth', async () => {
     const { id, token } = await createQuiet()
     const beat = async (fields: Json) => {
       await call('heartbeat', { workspace_id: id, ...fields }, token)
@@ -160,13 +160,13 @@ describe('heartbeat', () => {
     expect(await beat({ error_rate: 0, runtime_state: 'ok' })).toBe('ready')
   })
 
-  test("needs the workspace's token, and a beat without one changes nothing", async () => {
+  test('a heartbeat requires the token of its workspace, and changes nothing without it', async () => {
     const { id } = await createQuiet()
     expect((await call('heartbeat', { workspace_id: id, active_tasks: 9 })).status).toBe(401)
     expect(await read(id)).toMatchObject({ active_tasks: 0, last_heartbeat_at: null })
   })
 
-  test('of an older generation does not make a restarted workspace ready', async () => {
+  test('a heartbeat of an older generation does not make a restarted workspace ready', async () => {
     const { id, token } = await createQuiet()
     h.emulator.faults.add({ kind: 'answer', action: 'machine.update', status: 503 })
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
@@ -176,7 +176,7 @@ describe('heartbeat', () => {
   })
 })
 
-test('update-card replaces the card', async () => {
+test('update-card replaces the stored card', async () => {
   const { id, token } = await createQuiet()
   expect(
     await call('update-card', { workspace_id: id, agent_card: { name: 'renamed' } }, token),

@@ -60,7 +60,7 @@ describe('lost and changed keys', () => {
 
   testInProcess(
     OTHER_KEYS,
-    'with a wrong key nothing is overwritten, no machine starts, and the error gives the reason',
+    'a wrong key overwrites no secret, starts no machine, and is named as the reason',
     async () => {
       const harness = await createHarness({ env: { SECRETS_ENCRYPTION_KEY: KEY } })
       try {

@@ -221,7 +221,7 @@ describe('refused secrets', () => {
 })
 
 describe('no key configured', () => {
-  test('without SECRETS_ENCRYPTION_KEY no secret is stored, and the error names the setting', async () => {
+  test('no secret is stored without SECRETS_ENCRYPTION_KEY, and the error names the setting', async () => {
     const bare = await createHarness()
     try {
       const refused = { status: 503, body: { error: expect.stringContaining('SECRETS_ENCRYPTION_KEY') } }

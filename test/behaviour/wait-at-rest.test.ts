@@ -11,7 +11,7 @@ afterAll(() => h.close())
 test.each([
   ['pause', 'paused', 'stopped'],
   ['hibernate', 'hibernated', 'suspended'],
-])('%s with Prefer: wait answers when the machine is at rest', async (command, status, state) => {
+])('the command %s with Prefer: wait answers when the machine is at rest', async (command, status, state) => {
   const { id } = await h.createWorkspace()
   const { body } = await h.request(`/workspaces/${id}/${command}`, {
     method: 'POST',

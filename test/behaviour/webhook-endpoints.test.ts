@@ -1,4 +1,4 @@
-// The doors to webhook endpoints: what may be said of one, what is shown, and what is shown once.
+// Managing webhook endpoints: creation, validation, changes, secrets and deletion.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { events } from '../../drizzle/schema/index.ts'
 import { webhookSecrets } from '../../drizzle/schema/index.ts'
@@ -24,8 +24,8 @@ const create = (json: Json = {}) =>
 const patch = (id: string, json: Json) =>
   h.request<Endpoint>(`/webhook-endpoints/${id}`, { method: 'PATCH', json })
 
-describe('an endpoint', () => {
-  test('is made with an address alone, and shows its secret once', async () => {
+describe('managing endpoints', () => {
+  test('an endpoint is created with a URL only, and shows its secret once', async () => {
     const { body, headers, status } = await create()
     expect(status).toBe(201)
     expect(headers.get('cache-control')).toBe('no-store')
@@ -67,7 +67,7 @@ describe('an endpoint', () => {
     ['ordered', { ordered: 'yes' }],
     ['after', { after: -1 }],
     ['description', { description: 'x'.repeat(501) }],
-  ])('is refused by the name of its field: %s, %j', async (field, input) => {
+  ])('an invalid endpoint is refused by the name of the field: %s, %j', async (field, input) => {
     expect(await create(input)).toMatchObject({
       status: 400,
       body: { code: 'invalid_input', errors: [{ field }] },
@@ -75,11 +75,11 @@ describe('an endpoint', () => {
     expect(await list()).toEqual([])
   })
 
-  test('with a member that there is not is refused', async () => {
+  test('an endpoint with an unknown field is refused', async () => {
     expect(await create({ event_types: ['*'] })).toMatchObject({ status: 400 })
   })
 
-  test('is changed in what is given, and in nothing else', async () => {
+  test('a change of an endpoint affects only the given fields', async () => {
     const { body: made } = await create({ types: ['removed', 'removed'], description: 'one' })
     const { secret: _, ...before } = made
     expect(before['types']).toEqual(['removed'])
@@ -95,21 +95,21 @@ describe('an endpoint', () => {
     expect((await patch(made.id, { url: 'https://127.0.0.1.nip.internal/' })).status).toBe(400)
   })
 
-  test('that is disabled and enabled is so in the log, with who asked', async () => {
+  test('disabling and enabling an endpoint is written to the event log with the caller', async () => {
     const { body } = await create({ enabled: false })
     expect(body).toMatchObject({ enabled: false, disabled_reason: 'asked' })
     expect((await patch(body.id, { enabled: true })).body).toMatchObject({ enabled: true, disabled_at: null })
     expect((await patch(body.id, { enabled: true })).body).toMatchObject({ enabled: true })
     expect((await patch(body.id, { enabled: false })).body).toMatchObject({ enabled: false })
-    const told = await h.db.select().from(events).orderBy(events.seq)
-    const ofIt = told.filter(({ payload }) => payload['endpoint_id'] === body.id)
-    expect(ofIt.map(({ payload, type }) => [type, payload['by'], payload['reason']])).toEqual([
+    const logged = await h.db.select().from(events).orderBy(events.seq)
+    const ofEndpoint = logged.filter(({ payload }) => payload['endpoint_id'] === body.id)
+    expect(ofEndpoint.map(({ payload, type }) => [type, payload['by'], payload['reason']])).toEqual([
       ['webhook_endpoint_enabled', 'admin', undefined],
       ['webhook_endpoint_disabled', 'admin', 'asked'],
     ])
   })
 
-  test('that is deleted is gone, with its secrets', async () => {
+  test('a deleted endpoint is gone with its secrets', async () => {
     const { body } = await create()
     const path = `/webhook-endpoints/${body.id}`
     expect((await h.request(path, { method: 'DELETE' })).body).toEqual({ status: 'deleted', id: body.id })
@@ -117,7 +117,7 @@ describe('an endpoint', () => {
     expect(await h.db.select().from(webhookSecrets)).toEqual([])
   })
 
-  test('too many are refused, also when asked for at once', async () => {
+  test('endpoints beyond the limit are refused', async () => {
     const answers: number[] = []
     for (let n = 0; n < MOST_ENDPOINTS; n++) answers.push((await create({ enabled: false })).status)
     expect(answers.every((status) => status === 201)).toBe(true)
@@ -134,7 +134,7 @@ test.each([
   ['GET', '/deliveries'],
   ['POST', '/deliveries/replay'],
   ['POST', '/deliveries/1/replay'],
-])('%s …%s of an endpoint that there is not is 404', async (method, rest) => {
+])('the request %s …%s is 404 for an unknown endpoint', async (method, rest) => {
   const { body, status } = await h.request(`/webhook-endpoints/${crypto.randomUUID()}${rest}`, {
     method,
     ...(method === 'PATCH' ? { json: {} } : {}),
@@ -142,7 +142,7 @@ test.each([
   expect({ status, code: body['code'] }).toEqual({ status: 404, code: 'not_found' })
 })
 
-test('a secret is rotated without a body too, and not with a bad one', async () => {
+test('a secret is rotated without a request body, and not with an invalid one', async () => {
   const { body: made } = await create()
   const path = `/webhook-endpoints/${made.id}/rotate-secret`
   const { body, headers, status } = await h.request(path, { method: 'POST' })
@@ -155,7 +155,7 @@ test('a secret is rotated without a body too, and not with a bad one', async () 
   expect((await h.request(path, { method: 'POST', json: { overlap_hours: 169 } })).status).toBe(400)
 })
 
-test('a replay says what keeps it from being one', async () => {
+test('a replay that is not possible is refused with the reason', async () => {
   const { body } = await create()
   const path = `/webhook-endpoints/${body.id}/deliveries`
   expect(await h.request(`${path}/0/replay`, { method: 'POST' })).toMatchObject({ status: 400 })
@@ -167,7 +167,7 @@ test('a replay says what keeps it from being one', async () => {
   })
 })
 
-test('without SECRETS_ENCRYPTION_KEY none is made, and the setting is named', async () => {
+test('creating an endpoint without SECRETS_ENCRYPTION_KEY is refused, and the error names the setting', async () => {
   const bare = await createHarness()
   try {
     expect(await bare.request('/webhook-endpoints', { method: 'POST', json: { url } })).toMatchObject({

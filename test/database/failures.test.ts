@@ -292,7 +292,7 @@ describe('db:migrate', () => {
     expect(printed.stderr).toBe('')
   })
 
-  test('does not wait for a database that refuses it, and prints one line', async () => {
+  test('db:migrate does not wait for a database that refuses the connection, and prints one line', async () => {
     const { exited, printed } = spawnNode('drizzle/migrate.ts', {
       DATABASE_URL: changed(url(), { search: '?sslmode=require&channel_binding=require' }),
     })

@@ -198,7 +198,7 @@ describe('answers', () => {
     expect((await agent.dial(`${URL_8123}/`)).status).toBe(404)
   })
 
-  test('with MOLECULE_A2A_REQUIRE_AUTH the sample agent requires the inbound secret, except for its card', async () => {
+  test('the sample agent with MOLECULE_A2A_REQUIRE_AUTH requires the inbound secret, except for its card', async () => {
     const agent = await boot({ env: { MOLECULE_A2A_REQUIRE_AUTH: '1' } })
     const request = (authorization: string) => post(agent, legacySend('hi'), { authorization })
     const refused = await request('Bearer ')

@@ -133,7 +133,7 @@ describe('app secrets', () => {
     expect((await call('GET', `/secrets?min_version=${version + 1}`)).status).toBe(412)
   })
 
-  test('with a secrets-lag fault a new version answers 412 until it has reached the hosts', async () => {
+  test('a new version answers 412 during a secrets-lag fault until it has reached the hosts', async () => {
     await call('POST', '/secrets', { values: { KEY: 'old' } })
     const fault = emulator.faults.add({ kind: 'secrets-lag', ms: 60_000 })
     const { body } = await call('POST', '/secrets', { values: { KEY: 'new' } })
@@ -151,7 +151,7 @@ describe('app secrets', () => {
     expect(booted.at(-1)?.env).toMatchObject({ KEY: 'new' })
   })
 
-  test('with a secrets-lag fault a machine boots with the values that its host has', async () => {
+  test('a machine boots during a secrets-lag fault with the values that its host has', async () => {
     let time = 1_000_000
     emulator = await open({ now: () => time })
     emulator.faults.add({ kind: 'secrets-lag', ms: 1000 })

@@ -41,13 +41,13 @@ describe('a refusal of Fly', () => {
     [422, 'invalid config.guest.memory_mb, cannot exceed 8192 MiB'],
     [412, 'min_secrets_version 7 is not yet available'],
     [503, 'upstream connect error'],
-  ])('with status %d is reported in the words of Fly: %s', async (status, text) => {
+  ])('a refusal with status %d is reported in the words of Fly: %s', async (status, text) => {
     const problem = await problemOf(status, errorBody(text))
     expect(problem.message).toContain(`Fly's answer (${status}): ${text}`)
     expect(problem.requestId).toBe('01FLY-ord')
   })
 
-  test('with status 403 does not claim that the app belongs to another organization', async () => {
+  test('a refusal with status 403 does not claim that the app belongs to another organization', async () => {
     const { hint, message } = await problemOf(403, errorBody('marked as high risk'))
     expect(`${message} ${hint}`).not.toMatch(/another organi[sz]ation/)
   })
@@ -58,7 +58,7 @@ describe('a refusal of Fly', () => {
     expect(message.length).toBeLessThan(500)
   })
 
-  test('can be stored whatever characters it has', async () => {
+  test('a refusal with any characters can be stored', async () => {
     const { message } = await problemOf(400, errorBody(`a\0b ${'x'.repeat(295)}😀`))
     expect(message).toContain('a\ufffdb')
     expect(message.isWellFormed()).toBe(true)

@@ -104,7 +104,7 @@ describe('a Postgres that is stopped', () => {
 })
 
 describe('a database without tables', () => {
-  test('is one line at start and a 503 that names npm run db:migrate, and works once migrated', async () => {
+  test('a database without tables is one line at start and a 503 that names npm run db:migrate, and works once migrated', async () => {
     const url = await createEmptyDatabase()
     const server = await start({ DATABASE_URL: url })
     expect(server.printed.stdout).toContain(
@@ -126,7 +126,7 @@ describe('a database without tables', () => {
 })
 
 describe('a database that refuses this server', () => {
-  test('is one line at start, and a 503 and a failing /readyz that name the cause and the remedy', async () => {
+  test('a database that refuses the server is one line at start, and a 503 and a failing /readyz that name the cause and the remedy', async () => {
     const server = await start({
       DATABASE_URL: changed(await createPostgresDatabase(), { password: 'wrong' }),
     })

@@ -29,7 +29,7 @@ test('docs/reasons.md lists every reason code with its sentence and its next ste
 })
 
 describe('a reason', () => {
-  test('has its placeholders filled in where the details are known', () => {
+  test('a reason has its placeholders filled in where the details are known', () => {
     expect(reasonFor('crashed', { app: 'agents', machine: 'm1', exit: '3' })).toEqual({
       code: 'crashed',
       message: "The agent's process ended by itself (exit 3).",
@@ -38,7 +38,7 @@ describe('a reason', () => {
     expect(reasonFor('crashed', { machine: 'm1' }).hint).toContain('fly logs -a <app> --machine m1')
   })
 
-  test('of the platform, the operator or an outside change does not blame the image of a rollout', () => {
+  test('a reason of the platform, the operator or an outside change does not blame the image of a rollout', () => {
     expect(NOT_ABOUT_THE_IMAGE).toContain('no_capacity')
     expect(NOT_ABOUT_THE_IMAGE).toContain('secrets_unreadable')
     expect(NOT_ABOUT_THE_IMAGE).not.toContain('image_unpullable')
