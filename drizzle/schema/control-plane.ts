@@ -18,6 +18,8 @@ export const controlPlane = pgTable(
       .default(sql`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')`),
     /** When a sweep last began, in any process. */
     lastSweptAt: timestamp('last_swept_at'),
+    /** When the provider's inventory was last read with the state of hosts, in any process. */
+    inventoriedAt: timestamp('inventoried_at'),
     /** The highest deleted `seq` of events, and of audit rows, which have a retention time of their own. */
     eventsForgottenSeq: bigint('events_forgotten_seq', { mode: 'number' }).notNull().default(0),
     auditForgottenSeq: bigint('audit_forgotten_seq', { mode: 'number' }).notNull().default(0),

@@ -5,20 +5,25 @@ export type WorkspaceReasonCode =
   | 'provider_unreachable'
   | 'rate_limited'
   | 'unauthorized'
+  | 'forbidden'
   | 'app_not_found'
   | 'no_capacity'
   | 'quota'
   | 'image_unpullable'
   | 'invalid_machine'
   | 'name_taken'
+  | 'machine_not_found'
   | 'machine_gone'
   | 'secrets_unreadable'
   | 'secrets_refused'
+  | 'secrets_pending'
   | 'busy'
   | 'out_of_memory'
   | 'crashed'
   | 'machine_failed'
   | 'stopped_outside'
+  | 'stopped_after_minutes'
+  | 'cordoned'
   | 'never_launched'
   | 'host_unreachable'
   | 'never_started'
@@ -38,12 +43,23 @@ export type RolloutReasonCode =
   | 'rolled_back'
   | 'not_ready_in_time'
 
+/** What the provider answered: its HTTP status, its own text (bounded, without secrets), and the id that its support asks for. */
+export type ProviderAnswer = { status: number | null; text: string; request_id: string | null }
+
+/** One difference between what the provider runs and what was requested. */
+export type Drift = {
+  field: 'configuration' | 'cordon' | 'host' | 'image' | 'metadata' | 'size' | 'state'
+  wanted: string
+  actual: string
+}
+
 /** Why something is in its state: a stable code, a sentence, and the next step. Kept after the machine is gone. */
 export type StoredReason<Code extends string = WorkspaceReasonCode> = {
   code: Code
   message: string
   hint: string
-  fly_request_id?: string
+  /** The provider's own answer, if it sent one. */
+  provider?: ProviderAnswer
 }
 
 export type RolloutReason = StoredReason<RolloutReasonCode>

@@ -15,7 +15,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
-import type { StoredReason } from './reason.ts'
+import type { Drift, StoredReason } from './reason.ts'
 
 export const workspaceStatus = pgEnum('workspace_status', [
   'provisioning',
@@ -78,6 +78,17 @@ export const workspaces = pgTable(
     machineRegion: text('machine_region'),
     machineImage: text('machine_image'),
     machineSeenAt: timestamp('machine_seen_at'),
+    /** The provider's version of the configuration that we last wrote. Another version was written by others. */
+    machineVersion: text('machine_version'),
+    /** What the last observation compared: the version and whether the machine is cordoned. A list with another one is new. */
+    machineSignature: text('machine_signature'),
+    /** Differences between what the provider runs and what was requested. Null: none. */
+    drift: jsonb('drift').$type<Drift[]>(),
+    /** Since when the machine's host has not answered. */
+    unreachableSince: timestamp('unreachable_since'),
+    /** What was last delivered as secrets, and the version of the app's secrets that has it: a repeated launch waits for it. */
+    secretsDelivered: text('secrets_delivered'),
+    secretsVersion: bigint('secrets_version', { mode: 'number' }),
     /** Since when the provider has not listed the machine. One absence is no proof, because lists lag. */
     absentSince: timestamp('absent_since'),
     /** Recoveries since the workspace was last ready. Bounds crash loops. */
@@ -86,6 +97,8 @@ export const workspaces = pgTable(
     // Reported by the agent.
     agentCard: jsonb('agent_card').$type<Record<string, unknown>>(),
     agentUrl: text('agent_url'),
+    /** What the agent last answered to a request for its card. */
+    lastProbe: jsonb('last_probe').$type<{ at: string; answered: boolean; detail: string }>(),
     registeredAt: timestamp('registered_at'),
     lastHeartbeatAt: timestamp('last_heartbeat_at'),
     activeTasks: integer('active_tasks').notNull().default(0),

@@ -4,7 +4,7 @@ import { describeFleet } from '../../lib/fleet/fleet.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { listRegionHealth } from '../../lib/reconcile/region-health.ts'
 import { createRouter, json } from '../http/openapi.ts'
-import { Reason } from './workspaces/view.ts'
+import { DriftView, Reason } from './workspaces/view.ts'
 
 const FleetKind = z.enum(['owned', 'drifted', 'orphan', 'foreign', 'missing'])
 
@@ -19,8 +19,9 @@ const FleetView = z
         status: z.string().nullable(),
         machine_state: z.string(),
         region: z.string(),
-        age_seconds: z.int().nullable(),
+        age_seconds: z.int().optional(),
         usd_per_month: z.number(),
+        drift: z.array(DriftView).optional(),
         needs_human: z.literal(true).optional(),
       }),
     ),

@@ -2,6 +2,7 @@
 import { ENCRYPTION } from './encryption.ts'
 import { FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
 import { FORGE_SECRETS, IMAGES, ROLLOUTS } from './images.ts'
+import { LIVENESS } from './liveness.ts'
 import { LIMITS } from './limits.ts'
 import { EMULATOR, SERVER } from './server.ts'
 import type { Values } from './setting.ts'
@@ -11,6 +12,7 @@ export const SETTINGS = {
   ...LIMITS,
   fly: FLY,
   emulator: EMULATOR,
+  liveness: LIVENESS,
   provisionTimeoutSeconds,
   orphanGraceSeconds,
   images: IMAGES,

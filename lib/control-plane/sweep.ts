@@ -1,8 +1,7 @@
 // The one loop that outlives every request: notices what is not as it should be, then reconciles what is due. Run by cron
 // on Workers and by a timer on Node; several at once share the work through leases.
-import { controlPlane as controlPlanes } from '../../drizzle/schema/index.ts'
 import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
-import { listFleet, markDrifted } from '../fleet/drift.ts'
+import { beginInventory, listFleet, markDrifted } from '../fleet/drift.ts'
 import { runRetention } from './retention.ts'
 import { runRollouts } from '../rollouts/run-rollouts.ts'
 import { destroyOrphans, recordOrphans } from '../fleet/orphans.ts'
@@ -133,15 +132,12 @@ async function reconcileAll(
 }
 
 async function takeInventory(services: Services): Promise<{ drifted: number; orphans: number }> {
-  const { db, now } = services
-  const [self] = await db
-    .update(controlPlanes)
-    .set({ lastSweptAt: now() })
-    .returning({ id: controlPlanes.id })
-  if (self === undefined) throw new Error('the control plane has no identity: are the migrations applied?')
-  const fleet = await listFleet(services, self.id)
+  const inventory = await beginInventory(services)
+  if (inventory === undefined)
+    throw new Error('the control plane has no identity: are the migrations applied?')
+  const fleet = await listFleet(services, inventory)
   const drifted = await markDrifted(services, fleet)
   if (fleet.every(({ entries }) => entries.length === 0)) return { drifted, orphans: 0 }
   await recordOrphans(services, fleet)
-  return { drifted, orphans: await destroyOrphans(services, self.id) }
+  return { drifted, orphans: await destroyOrphans(services, inventory.controlPlaneId) }
 }

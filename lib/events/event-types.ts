@@ -26,7 +26,9 @@ const reason = z.strictObject({
   code: z.enum([...REASON_CODES, ...ROLLOUT_REASON_CODES]),
   message: z.string(),
   hint: z.string(),
-  fly_request_id: z.string().optional(),
+  provider: z
+    .strictObject({ status: z.int().nullable(), text: z.string(), request_id: z.string().nullable() })
+    .optional(),
 })
 
 /** A stored message, without what was said in it. `sender` is a caller's key. */
@@ -128,6 +130,18 @@ export const EVENT_TYPES = {
     says: 'The machine stopped by itself.',
     molecule: 'WORKSPACE_OFFLINE',
     payload: lost,
+  },
+  machine_left_stopped: {
+    says: 'Others stopped the machine again and again; it stays stopped until a message needs it.',
+    molecule: 'WORKSPACE_HIBERNATED',
+    payload: lost,
+  },
+  machine_drifted: {
+    says: 'The provider runs something else than was requested: `drift` lists the differences, and is empty when they ended.',
+    payload: ofWorkspace({
+      machine_id: machineId,
+      drift: z.array(z.strictObject({ field: z.string(), wanted: z.string(), actual: z.string() })),
+    }),
   },
   machine_lost: {
     says: 'The machine is gone; another one is made.',

@@ -1,30 +1,61 @@
-// Notices machines that are not as they should be: compares the provider's inventory with what is wanted, in one list call
-// per app and one statement, however many workspaces rest. It concludes nothing, because lists lag: what it finds becomes
-// due, and the reconcile that follows looks at each machine.
-import type { ReconcileContext } from '../reconcile/context.ts'
-import type { Store } from '../platform/context.ts'
+// Finds machines that are not as they should be: compares the provider's list with what is wanted, in one list call per app
+// and one statement, however many workspaces rest. It concludes nothing, because lists lag: what it finds becomes due, and
+// the reconcile that follows observes each machine.
 import { and, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema/index.ts'
-import { type FleetEntry, ProvisionError } from '../provisioner/provisioner.ts'
-import { SILENCE_MS } from '../reconcile/observation.ts'
+import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
+import type { Context } from '../config/context.ts'
 import { statusesWanting } from '../lifecycle/lifecycle.ts'
+import type { Store } from '../platform/context.ts'
+import { type FleetEntry, ProvisionError } from '../provisioner/provisioner.ts'
+import type { ReconcileContext } from '../reconcile/context.ts'
 
-/** The inventory of one app. */
+/** The machines of one app that carry our labels. */
 export type AppFleet = { app: string; entries: FleetEntry[] }
 
-/** Every app's machines of ours. An app whose list failed is left out: nothing can be said of its machines. */
-export async function listFleet(services: ReconcileContext, controlPlane: string): Promise<AppFleet[]> {
+/** How often the list also says which hosts answer. That list is long, so it is not read by every sweep. */
+const HOSTS_EVERY_SECONDS = 60
+
+/**
+ * Records that a sweep begins.
+ * @returns the control plane's id, and whether it is this sweep's turn to ask for hosts; undefined before the migrations
+ */
+export async function beginInventory({
+  db,
+  now,
+}: Store): Promise<{ controlPlaneId: string; withHosts: boolean } | undefined> {
+  const at = now()
+  const moment = sql`${at.toISOString()}::timestamptz`
+  const isDue = sql`(${controlPlane.inventoriedAt} is null or ${controlPlane.inventoriedAt} <= ${moment} - make_interval(secs => ${HOSTS_EVERY_SECONDS}))`
+  const [self] = await db
+    .update(controlPlane)
+    .set({
+      lastSweptAt: at,
+      inventoriedAt: sql`case when ${isDue} then ${moment} else ${controlPlane.inventoriedAt} end`,
+    })
+    .returning({ id: controlPlane.id, inventoriedAt: controlPlane.inventoriedAt })
+  if (self === undefined) return undefined
+  return { controlPlaneId: self.id, withHosts: self.inventoriedAt?.getTime() === at.getTime() }
+}
+
+/** All our machines. An app whose list failed is left out: nothing is known of its machines. */
+export async function listFleet(
+  services: ReconcileContext,
+  { controlPlaneId, withHosts }: { controlPlaneId: string; withHosts: boolean },
+): Promise<AppFleet[]> {
   const { log, provisioner } = services
   const lists = await Promise.all(
     provisioner.apps.map(async (app): Promise<AppFleet | undefined> => {
       try {
-        return { app, entries: await provisioner.fleet(app, controlPlane) }
+        return { app, entries: await provisioner.fleet(app, controlPlaneId, withHosts) }
       } catch (error) {
         if (!(error instanceof ProvisionError)) throw error
+        const { code, message, provider } = error.problem
         log('warn', 'the provider did not list its machines', {
           app,
-          code: error.problem.code,
-          detail: error.problem.message,
+          code,
+          detail: message,
+          fly_status: provider?.status,
+          fly_request_id: provider?.request_id,
         })
         return undefined
       }
@@ -33,29 +64,29 @@ export async function listFleet(services: ReconcileContext, controlPlane: string
   return lists.filter((list) => list !== undefined)
 }
 
-/** The inventory as a relation in a statement: `fleet(id, phase, app)`. */
+/** The list as a relation in a statement: `fleet(id, phase, app, signature)`. */
 export const fleetRelation = (fleet: AppFleet[]): SQL => {
   const rows = fleet.flatMap(({ app, entries }) =>
-    entries.map(({ machineId, phase }) => ({ id: machineId, phase, app })),
+    entries.map(({ machineId, phase, signature }) => ({ id: machineId, phase, app, signature })),
   )
-  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as fleet(id text, phase text, app text)`
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as fleet(id text, phase text, app text, signature text)`
 }
 
-/** Between two looks at a silent agent that answered the first one. */
-const SILENT_AGAIN_SECONDS = 60
+/** Seconds between two checks of an agent that sends no heartbeat and answered the first one. */
+const CHECK_AGAIN_SECONDS = 60
 
 /**
- * Marks as due every resting workspace whose machine is not in the condition it should be, or whose agent fell silent.
+ * Makes due every resting workspace whose machine is not in the wanted state, was changed by others, or whose agent is silent.
  * @returns how many became due
  */
-export async function markDrifted({ db, now }: Store, fleet: AppFleet[]): Promise<number> {
+export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[]): Promise<number> {
   const at = now()
   const moment = sql`${at.toISOString()}::timestamptz`
   const apps = fleet.map(({ app }) => app)
   const phase = sql`coalesce(fleet.phase, 'absent')`
   const wanting = (...machines: Parameters<typeof statusesWanting>) =>
     inArray(workspaces.status, statusesWanting(...machines))
-  const odd = db
+  const drifted = db
     .select({ id: workspaces.id })
     .from(workspaces)
     .leftJoin(sql`${fleetRelation(fleet)}`, sql`fleet.id = ${workspaces.machineId}`)
@@ -68,14 +99,18 @@ export async function markDrifted({ db, now }: Store, fleet: AppFleet[]): Promis
             apps.length === 0 ? sql`false` : inArray(workspaces.app, apps),
             or(
               and(wanting('started'), sql`${phase} <> 'started'`),
-              and(wanting('stopped', 'asleep'), sql`${phase} not in ('stopped', 'suspended')`),
+              and(wanting('stopped', 'asleep'), sql`${phase} not in ('stopped', 'suspended', 'unknown')`),
               wanting('none'),
+              and(
+                wanting('started', 'stopped', 'asleep'),
+                sql`fleet.signature is not null and fleet.signature is distinct from ${workspaces.machineSignature}`,
+              ),
             ),
           ),
           and(
             inArray(workspaces.status, ['ready', 'degraded']),
-            sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${SILENCE_MS / 1000})`,
-            sql`${workspaces.machineSeenAt} < ${moment} - make_interval(secs => ${SILENT_AGAIN_SECONDS})`,
+            sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`,
+            sql`${workspaces.machineSeenAt} < ${moment} - make_interval(secs => ${CHECK_AGAIN_SECONDS})`,
           ),
         ),
       ),
@@ -83,7 +118,7 @@ export async function markDrifted({ db, now }: Store, fleet: AppFleet[]): Promis
   const marked = await db
     .update(workspaces)
     .set({ nextCheckAt: at })
-    .where(and(sql`${workspaces.id} in ${odd}`, isNull(workspaces.nextCheckAt)))
+    .where(and(sql`${workspaces.id} in ${drifted}`, isNull(workspaces.nextCheckAt)))
     .returning({ id: workspaces.id })
   return marked.length
 }

@@ -1,15 +1,16 @@
-// GET /fleet: every machine of every app we use, and every machine we believe to have, held against each other: what is
-// whose, how old it is, and what it costs.
-import type { ReconcileContext } from '../reconcile/context.ts'
-import type { Store } from '../platform/context.ts'
+// GET /fleet: the provider's inventory of every app that is in use, compared with the machines of our workspaces: whose each
+// machine is, how it differs from what was requested, its age and its price.
 import { isNotNull, isNull } from 'drizzle-orm'
-import { controlPlane as controlPlanes, orphans, workspaces } from '../../drizzle/schema/index.ts'
-import { HOPELESS_ATTEMPTS } from './orphans.ts'
-import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
+import { controlPlane, type Drift, orphans, workspaces } from '../../drizzle/schema/index.ts'
 import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import type { Store } from '../platform/context.ts'
+import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
+import type { ReconcileContext } from '../reconcile/context.ts'
+import { driftOf } from '../reconcile/drift.ts'
+import { HOPELESS_ATTEMPTS } from './orphans.ts'
 
-/** `drifted` is owned and not in the condition its workspace wants; `missing` is believed to exist and not in the list. */
+/** `drifted`: one of ours that differs from what its workspace wants. `missing`: recorded here and not in the list. */
 export type FleetKind = 'owned' | 'drifted' | 'orphan' | 'foreign' | 'missing'
 
 export type FleetMachine = {
@@ -20,28 +21,34 @@ export type FleetMachine = {
   status: string | null
   machine_state: string
   region: string
-  age_seconds: number | null
-  /** Estimate for 30 days in its present state, US dollars. */
+  /** Absent where the provider does not say when the machine was created. */
+  age_seconds?: number
+  /** Estimate for 30 days in the present state, in US dollars. */
   usd_per_month: number
-  /** Set on a machine that nobody wants and that could not be destroyed for so long that somebody should look. */
+  /** How a machine of ours differs from what was requested. */
+  drift?: Drift[]
+  /** Set on an unwanted machine whose destruction has failed so often that an operator should look. */
   needs_human?: true
 }
 
 export type Fleet = {
   machines: FleetMachine[]
   totals: Record<FleetKind, { machines: number; usd_per_month: number }>
-  /** Apps that did not answer: of their machines nothing is known, and none is called missing. */
+  /** Apps that did not answer: nothing is known of their machines, and none of them counts as missing. */
   unknown_apps: string[]
 }
 
 export async function describeFleet(services: ReconcileContext): Promise<Fleet> {
   const { db, provisioner } = services
-  const now = services.now()
-  const [self] = await db.select().from(controlPlanes)
+  const [self] = await db.select().from(controlPlane)
   const rows = await db.select().from(workspaces).where(isNotNull(workspaces.machineId))
-  const byMachine = new Map(rows.map((row) => [row.machineId, row]))
-  const stubborn = await db.select().from(orphans).where(isNull(orphans.goneAt))
-  const attemptsOf = new Map(stubborn.map(({ machineId, attempts }) => [machineId, attempts]))
+  const known = await db.select().from(orphans).where(isNull(orphans.goneAt))
+  const context = {
+    services,
+    controlPlaneId: self?.id,
+    rowOf: new Map(rows.map((row) => [row.machineId, row])),
+    attemptsOf: new Map(known.map(({ machineId, attempts }) => [machineId, attempts])),
+  }
   const machines: FleetMachine[] = []
   const unknownApps: string[] = []
   for (const app of new Set([...provisioner.apps, ...rows.map((row) => row.app ?? '')])) {
@@ -50,62 +57,81 @@ export async function describeFleet(services: ReconcileContext): Promise<Fleet> 
       unknownApps.push(app)
       continue
     }
+    machines.push(...inventory.map((entry) => describe(context, app, entry)))
     const seen = new Set(inventory.map(({ id }) => id))
-    for (const entry of inventory) {
-      const row = byMachine.get(entry.id)
-      const kind = kindOf(entry, row, self?.id)
-      const unwanted = row === undefined ? kind === 'orphan' : WANTED_MACHINE[row.status] === 'none'
-      const attempts = row?.attempts ?? attemptsOf.get(entry.id) ?? 0
-      machines.push({
-        kind,
-        machine_id: entry.id,
-        app,
-        workspace_id: row?.id ?? entry.labels?.workspaceId ?? null,
-        status: row?.status ?? null,
-        machine_state: entry.state,
-        region: entry.region,
-        age_seconds:
-          entry.createdAt === undefined
-            ? null
-            : Math.round((now.getTime() - entry.createdAt.getTime()) / 1000),
-        usd_per_month:
-          entry.phase === 'started' || entry.phase === 'busy' ? cents(provisioner.monthlyPrice(entry)) : 0,
-        ...(unwanted && attempts >= HOPELESS_ATTEMPTS ? { needs_human: true as const } : {}),
-      })
-    }
-    for (const row of rows)
-      if (row.app === app && !seen.has(row.machineId ?? '')) machines.push(missing(services, row))
+    const absent = rows.filter((row) => row.app === app && !seen.has(row.machineId ?? ''))
+    machines.push(...absent.map((row) => missing(services, row)))
   }
   return { machines, totals: totalsOf(machines), unknown_apps: unknownApps }
 }
 
+type FleetContext = {
+  services: ReconcileContext
+  controlPlaneId: string | undefined
+  rowOf: Map<string | null, Workspace>
+  attemptsOf: Map<string, number>
+}
+
+function describe(
+  { attemptsOf, controlPlaneId, rowOf, services }: FleetContext,
+  app: string,
+  entry: InventoryEntry,
+): FleetMachine {
+  const row = rowOf.get(entry.id)
+  const drift = row === undefined ? [] : [...stateDrift(entry, row), ...driftOf(row, entry)]
+  const kind = kindOf(entry, row, drift, controlPlaneId)
+  const isUnwanted = row === undefined ? kind === 'orphan' : WANTED_MACHINE[row.status] === 'none'
+  const attempts = row?.attempts ?? attemptsOf.get(entry.id) ?? 0
+  const isPaid = entry.phase === 'started' || entry.phase === 'busy'
+  return {
+    kind,
+    machine_id: entry.id,
+    app,
+    workspace_id: row?.id ?? entry.labels?.workspaceId ?? null,
+    status: row?.status ?? null,
+    machine_state: entry.state,
+    region: entry.region,
+    ...ageOf(entry.createdAt, services.now()),
+    usd_per_month: isPaid ? cents(services.provisioner.monthlyPrice(entry.size)) : 0,
+    ...(drift.length === 0 ? {} : { drift }),
+    ...(isUnwanted && attempts >= HOPELESS_ATTEMPTS ? { needs_human: true as const } : {}),
+  }
+}
+
+const ageOf = (createdAt: Date | null | undefined, now: Date) =>
+  createdAt == null ? {} : { age_seconds: Math.round((now.getTime() - createdAt.getTime()) / 1000) }
+
 async function inventoryOf(
-  { provisioner }: ReconcileContext,
+  { log, provisioner }: ReconcileContext,
   app: string,
 ): Promise<InventoryEntry[] | undefined> {
   try {
     return await provisioner.inventory(app)
   } catch (error) {
-    if (error instanceof ProvisionError) return undefined
-    throw error
+    if (!(error instanceof ProvisionError)) throw error
+    log('warn', 'the provider did not list its machines', { app, detail: error.problem.message })
+    return undefined
   }
 }
 
-function kindOf(entry: InventoryEntry, row: Workspace | undefined, self: string | undefined): FleetKind {
-  if (row !== undefined) return matches(entry, row) ? 'owned' : 'drifted'
-  return entry.labels?.controlPlane === self ? 'orphan' : 'foreign'
+function kindOf(
+  entry: InventoryEntry,
+  row: Workspace | undefined,
+  drift: Drift[],
+  controlPlaneId: string | undefined,
+): FleetKind {
+  if (row !== undefined) return drift.length === 0 ? 'owned' : 'drifted'
+  return entry.labels?.controlPlane === controlPlaneId ? 'orphan' : 'foreign'
 }
 
-function matches({ phase }: InventoryEntry, row: Workspace): boolean {
-  switch (WANTED_MACHINE[row.status]) {
-    case 'started':
-      return phase === 'started' || phase === 'busy' || phase === 'unknown'
-    case 'stopped':
-    case 'asleep':
-      return phase !== 'started'
-    case 'none':
-      return false
-  }
+/** Whether the machine is in the state that its workspace wants. Transitional states are. */
+function stateDrift({ phase, state }: InventoryEntry, row: Workspace): Drift[] {
+  const wanted = WANTED_MACHINE[row.status]
+  const isAsWanted =
+    phase === 'unknown' ||
+    (wanted === 'started' && (phase === 'started' || phase === 'busy')) ||
+    ((wanted === 'stopped' || wanted === 'asleep') && phase !== 'started')
+  return isAsWanted ? [] : [{ field: 'state', wanted, actual: state }]
 }
 
 const missing = ({ now }: Store, row: Workspace): FleetMachine => ({
@@ -116,8 +142,7 @@ const missing = ({ now }: Store, row: Workspace): FleetMachine => ({
   status: row.status,
   machine_state: row.machineState ?? '',
   region: row.machineRegion ?? '',
-  age_seconds:
-    row.launchedAt === null ? null : Math.round((now().getTime() - row.launchedAt.getTime()) / 1000),
+  ...ageOf(row.launchedAt, now()),
   usd_per_month: 0,
 })
 

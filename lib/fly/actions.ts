@@ -10,6 +10,7 @@ export type FlyAction =
   | 'stop_machine'
   | 'suspend_machine'
   | 'restart_machine'
+  | 'uncordon_machine'
   | 'wait_machine'
   | 'destroy_machine'
   | 'list_events'

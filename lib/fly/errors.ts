@@ -23,6 +23,7 @@ export type FlyErrorCode =
   | 'concurrent_update'
   | 'conflict'
   | 'wrong_state'
+  | 'secrets_not_ready'
   | 'insufficient_capacity'
   | 'rate_limited'
   | 'image_unpullable'

@@ -19,7 +19,7 @@ export type WaitInput = {
 }
 
 export type WaitOutcome =
-  | { reached: true; state: string; version?: string; eventId?: string }
+  | { reached: true; state?: string; version?: string; eventId?: string }
   | { reached: false }
 
 /** Added to Fly's own timeout, so that the 408 arrives before the fetch times out (docs/facts/fly.md §11). */
@@ -72,6 +72,17 @@ export function machineStateVerbs(request: Requester) {
         action: 'suspend_machine',
         method: 'POST',
         path: [...pathOf(app, id), 'suspend'],
+        app,
+        options,
+      })
+    },
+
+    /** Lets the Fly Proxy send requests to the machine again. */
+    async uncordonMachine(app: string, id: string, options: CallOptions = {}): Promise<void> {
+      await request({
+        action: 'uncordon_machine',
+        method: 'POST',
+        path: [...pathOf(app, id), 'uncordon'],
         app,
         options,
       })
@@ -134,7 +145,7 @@ export function machineStateVerbs(request: Requester) {
         })
         return {
           reached: true,
-          state: body.state,
+          ...(body.state !== undefined && { state: body.state }),
           ...(body.version !== undefined && { version: body.version }),
           ...(body.event_id !== undefined && { eventId: body.event_id }),
         }

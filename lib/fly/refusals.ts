@@ -56,7 +56,7 @@ export function capacityScope({ status, label, text }: Refusal): CapacityScope |
 
 // Only wording that is unambiguous: a bare "unauthorized" may concern our own token.
 const UNPULLABLE =
-  /manifest[ _]unknown|manifest for \S+ not found|name[ _]unknown|pull access denied|(?:unable|failed) to pull image|(?:failed|unable) to (?:get|find|fetch|resolve) (?:the )?(?:image|manifest)/i
+  /manifest[ _]unknown|manifest for \S+ not found|name[ _]unknown|pull access denied|(?:unable|failed) to pull image|could not resolve image|(?:failed|unable) to (?:get|find|fetch|resolve) (?:the )?(?:image|manifest)/i
 
 /** The code of a refusal. The action matters only where one status has several meanings. */
 export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
@@ -79,11 +79,9 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
       return conflict(action, text)
     case 412:
       // A version check answers 412 for metadata writes and 409 for updates (docs/facts/fly.md §2.6).
-      return /lease/i.test(text)
-        ? 'lease_held'
-        : /machine.?version/i.test(text)
-          ? 'version_mismatch'
-          : 'wrong_state'
+      if (/secrets[ _]version/i.test(text)) return 'secrets_not_ready'
+      if (/lease/i.test(text)) return 'lease_held'
+      return /machine.?version/i.test(text) ? 'version_mismatch' : 'wrong_state'
     case 422:
       return action === 'create_app' && (label === 'name_taken' || /already been taken/i.test(text))
         ? 'app_name_taken'
@@ -133,6 +131,7 @@ export function isRetryable(code: FlyErrorCode, text: string): boolean {
     case 'network':
     case 'lease_held':
     case 'concurrent_update':
+    case 'secrets_not_ready':
     case 'budget_exhausted':
     case 'malformed_answer':
       return true

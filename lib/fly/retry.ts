@@ -31,6 +31,7 @@ const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
   stop_machine: 'power',
   suspend_machine: 'power',
   restart_machine: 'power',
+  uncordon_machine: 'repeatable',
   wait_machine: 'wait',
   destroy_machine: 'repeatable',
   list_events: 'repeatable',

@@ -47,7 +47,7 @@ export type Machine = Omit<Schemas['Machine'], 'id' | 'state' | 'config' | 'chec
 /** `migrated`: the start moved the machine to another host, with another address and a new root file system. */
 export type StartAnswer = { previous_state?: string; migrated?: boolean; new_host?: string }
 
-export type WaitAnswer = { state: string; version?: string; event_id?: string }
+export type WaitAnswer = { state?: string; version?: string; event_id?: string }
 
 /** `expires_at` is in Unix seconds. */
 export type Lease = Omit<Schemas['Lease'], 'nonce' | 'expires_at'> & { nonce: string; expires_at: number }
@@ -71,7 +71,8 @@ export const events = shape<MachineEvent[]>(z.array(z.looseObject({})))
 export const startAnswer = shape<StartAnswer>(z.looseObject({}).catch({}))
 const text = z.string().optional().catch(undefined)
 export const waitAnswer = shape<WaitAnswer>(
-  z.looseObject({ state: z.string(), version: text, event_id: text }),
+  // The documentation shows `{"ok": true}`; Fly also sends the state (docs/facts/fly.md §12).
+  z.looseObject({ state: text, version: text, event_id: text }),
 )
 export const metadata = shape<Record<string, string>>(z.record(z.string(), z.string()))
 export const app = shape<App>(z.looseObject({ name: z.string() }))

@@ -21,6 +21,7 @@ export type WorkspaceEvent =
   | 'trouble_reported'
   | 'trouble_ended'
   | 'machine_stopped'
+  | 'machine_left_stopped'
   | 'machine_lost'
   | 'gave_up'
 
@@ -51,6 +52,7 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
     trouble_reported: { from: ['ready'], to: 'degraded' },
     trouble_ended: { from: ['degraded'], to: 'ready' },
     machine_stopped: { from: ['ready', 'degraded'], to: 'offline' },
+    machine_left_stopped: { from: ['offline'], to: 'hibernated' },
     machine_lost: { from: ['provisioning', 'ready', 'degraded', 'offline'], to: 'provisioning' },
     gave_up: { from: ['provisioning', 'offline'], to: 'failed' },
   }

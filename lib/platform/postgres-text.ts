@@ -40,3 +40,16 @@ export const boundedJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: 
       (value) => JSON.stringify(value).length <= maxBytes,
       `must not be longer than ${maxBytes} bytes as JSON`,
     )
+
+/**
+ * The same JSON with every string and name that cannot be stored made storable. For input of agents, which cannot act on
+ * an error. Values nested deeper than {@link MAX_NESTING} stay as they are.
+ */
+export function toPostgresJson(value: unknown, levels = MAX_NESTING): unknown {
+  if (typeof value === 'string') return toPostgresText(value)
+  if (typeof value !== 'object' || value === null || levels === 0) return value
+  if (Array.isArray(value)) return value.map((entry) => toPostgresJson(entry, levels - 1))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [toPostgresText(key), toPostgresJson(entry, levels - 1)]),
+  )
+}

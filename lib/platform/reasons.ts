@@ -32,6 +32,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'Fly refused FLY_API_TOKEN.',
     hint: 'Create a token with `fly tokens create deploy -a <app>`, set FLY_API_TOKEN and restart the workspace.',
   },
+  forbidden: {
+    about: 'operator',
+    message: 'Fly does not allow this request with FLY_API_TOKEN.',
+    hint: "Fly's own answer says why. If the token is the cause, create another one with `fly tokens create deploy -a <app>`; then restart the workspace.",
+  },
   app_not_found: {
     about: 'operator',
     message: 'The app <app> (FLY_WORKSPACE_APP) does not exist.',
@@ -62,6 +67,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'Another machine in the app <app> has the name of this workspace and belongs to something else.',
     hint: 'Find it with `fly machine list -a <app>`, destroy it, and restart the workspace.',
   },
+  machine_not_found: {
+    about: 'platform',
+    message: 'Fly does not find machine <machine>.',
+    hint: 'It is checked again automatically.',
+  },
   machine_gone: {
     about: 'outside',
     message: 'Machine <machine> no longer exists.',
@@ -76,6 +86,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     about: 'operator',
     message: 'Fly did not let FLY_API_TOKEN set or list secrets of the app <app>.',
     hint: 'Create a token with `fly tokens create deploy -a <app>`, or set SECRETS_DELIVERY=env after reading in SECURITY.md what that exposes.',
+  },
+  secrets_pending: {
+    about: 'platform',
+    message: 'The host of the machine does not have the secrets yet.',
+    hint: 'They were written once and are waited for automatically.',
   },
   busy: {
     about: 'platform',
@@ -100,7 +115,18 @@ export const REASONS: Record<ReasonCode, Entry> = {
   stopped_outside: {
     about: 'outside',
     message: 'Machine <machine> is <state>, and this control plane did not request it.',
-    hint: 'To keep a machine stopped, pause its workspace.',
+    hint: 'It is started again; after several times it stays stopped until a message needs it. To keep a machine stopped, pause its workspace.',
+  },
+  stopped_after_minutes: {
+    about: 'outside',
+    message:
+      'Machine <machine> was stopped by request after <detail> minutes, repeatedly, and not by this control plane.',
+    hint: 'Fly stops the machines of trial accounts after 5 minutes: add a payment method at https://fly.io/dashboard. The machine is kept; a message starts it again.',
+  },
+  cordoned: {
+    about: 'outside',
+    message: 'Machine <machine> is cordoned: the Fly Proxy sends it no requests.',
+    hint: 'Undo it with `fly machine uncordon <machine> -a <app>`, or restart the workspace.',
   },
   never_launched: {
     about: 'platform',
@@ -124,12 +150,13 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   never_registered: {
     about: 'agent',
-    message: 'The machine runs, but its agent neither registered nor answered on port 8000 in time.',
+    message:
+      'The machine runs, but its agent neither registered nor answered on port 8000 in time (<detail>).',
     hint: READ_LOG,
   },
   never_listened: {
     about: 'agent',
-    message: 'The agent registered, but did not answer on port 8000 in time.',
+    message: 'The agent registered, but did not answer on port 8000 in time (<detail>).',
     hint: 'Check that it binds 0.0.0.0:8000: fly logs -a <app> --machine <machine>',
   },
   agent_silent: {

@@ -1,5 +1,6 @@
 // The interface of a provider of machines. Fly Machines is the first one; test/fly/provisioner-contract.ts is the
 // contract that every provider must satisfy.
+import type { ProviderAnswer } from '../../drizzle/schema/index.ts'
 import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
 
 /**
@@ -9,7 +10,15 @@ import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
 export type MachinePhase = 'busy' | 'started' | 'stopped' | 'suspended' | 'failed' | 'gone' | 'unknown'
 
 /** How the program last ended, if the provider knows. */
-export type MachineExit = { exitCode: number | null; oomKilled: boolean; requested: boolean; at: Date }
+export type MachineExit = {
+  exitCode: number | null
+  oomKilled: boolean
+  /** The stop was requested, by this control plane or by others. */
+  requested: boolean
+  at: Date
+  /** Seconds from the program's start to its end, if both are known. */
+  ranSeconds: number | undefined
+}
 
 export type Machine = {
   id: string
@@ -20,6 +29,12 @@ export type Machine = {
   region: string
   /** The running image, with its digest if the provider resolved one. */
   image: string
+  /** The provider's version of the machine's configuration; undefined if it does not say. */
+  version: string | undefined
+  /** The provider's proxy sends it no requests. */
+  isCordoned: boolean
+  /** Undefined while the host does not answer. */
+  size: { cpus: number; memoryMb: number } | undefined
   /** Our labels; undefined for a machine that is not ours. */
   labels: MachineLabels | undefined
   /** The newest exit, if any. */
@@ -39,7 +54,8 @@ export type ProvisionProblem = {
   code: ProvisionProblemCode
   message: string
   hint: string
-  requestId?: string
+  /** The provider's own answer, if it sent one. */
+  provider?: ProviderAnswer
   /** Whether the same call can succeed later without any change by people. */
   retryable: boolean
   retryAfterMs?: number
@@ -49,15 +65,17 @@ export type ProvisionProblemCode =
   | 'provider_unreachable'
   | 'rate_limited'
   | 'unauthorized'
+  | 'forbidden'
   | 'app_not_found'
   | 'no_capacity'
   | 'quota'
   | 'image_unpullable'
   | 'invalid_machine'
   | 'name_taken'
-  | 'machine_gone'
+  | 'machine_not_found'
   | 'secrets_unreadable'
   | 'secrets_refused'
+  | 'secrets_pending'
   | 'busy'
 
 /** Thrown by every verb below when the provider refused or did not answer. */
@@ -80,14 +98,23 @@ export type DeliveredSecret = { name: string; workspaceId: string; generation: n
 /** A machine's id within its app. */
 export type MachineRef = { app: string; machineId: string }
 
-export type FleetEntry = { machineId: string; phase: MachinePhase; state: string }
+export type FleetEntry = {
+  machineId: string
+  phase: MachinePhase
+  state: string
+  /** See {@link signatureOf}; undefined if the list does not have it. */
+  signature?: string | undefined
+}
+
+/** What a list shows of changes by others, in one text: the configuration's version, and whether it is cordoned. */
+export const signatureOf = ({ isCordoned, version }: Pick<Machine, 'isCordoned' | 'version'>) =>
+  version === undefined ? undefined : `${version}${isCordoned ? ' cordoned' : ''}`
 
 /** A machine in the provider's inventory, including machines that are not ours. */
 export type InventoryEntry = Machine & {
   name: string
   createdAt: Date | undefined
-  cpus: number
-  memoryMb: number
+  size: { cpus: number; memoryMb: number }
 }
 
 export type Provisioner = {
@@ -100,9 +127,14 @@ export type Provisioner = {
   /** Checks that the token may use every app. @throws ProvisionError */
   check(): Promise<void>
   /** Creates the machine of a spec, or adopts the machine of that name if its labels name the same workspace. */
-  launch(app: string, spec: MachineSpec): Promise<Machine>
-  /** Replaces the spec of a machine and starts it. Region and name stay. */
-  update(machine: MachineRef, spec: MachineSpec): Promise<Machine>
+  launch(app: string, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
+  /** Replaces the spec of a machine and starts it. Region and name stay. Ends a cordon. */
+  update(machine: MachineRef, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
+  /**
+   * Writes the secrets of a spec, before the launch or update that names them.
+   * @returns the version that the launch waits for; undefined where the secrets are part of the machine's configuration
+   */
+  deliverSecrets(app: string, spec: MachineSpec): Promise<number | undefined>
   start(machine: MachineRef): Promise<void>
   stop(machine: MachineRef): Promise<void>
   /** Suspends the machine with its memory, or stops it where the provider cannot. */
@@ -115,12 +147,15 @@ export type Provisioner = {
    */
   observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
   /**
-   * Waits until the machine is in a settled state, for `seconds` (1 to 60), or until the signal aborts. May return
-   * early.
+   * Waits until the machine is in a settled state, for `seconds` (1 to 60), or until the signal aborts.
+   * @returns false when the provider refused to wait, or did not answer
    */
-  waitUntilSettled(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<void>
-  /** All machines of a control plane in one app, from the provider's list, which may lag. */
-  fleet(app: string, controlPlane: string): Promise<FleetEntry[]>
+  waitUntilSettled(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<boolean>
+  /**
+   * All machines of a control plane in one app, from the provider's list, which may lag.
+   * @param withHosts also asks whether their hosts answer, which makes the list much longer
+   */
+  fleet(app: string, controlPlane: string, withHosts?: boolean): Promise<FleetEntry[]>
   /** All machines in one app, including those that are not ours, with their sizes. */
   inventory(app: string): Promise<InventoryEntry[]>
   /** The secrets that were delivered to machines of a control plane in one app, if the provider stores them. */

@@ -1,21 +1,23 @@
 // Carries out one decided step for one workspace: a call to the provider, a change of the row, or a question to the agent.
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
-import type { WorkspaceEvent } from '../lifecycle/lifecycle.ts'
+import { isTransient, type WorkspaceEvent } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace, type Fence, transition } from '../lifecycle/transition.ts'
 import type { Core } from '../platform/context.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
-import { probeAgent } from './probe-agent.ts'
+import { DEFERRED_MS } from './next-step.ts'
+import { type Probe, probeAgent } from './probe-agent.ts'
 import { recoveriesOf } from './recoveries.ts'
 import { recordFailure } from './refusal.ts'
 import { reasonFor } from '../platform/reasons.ts'
 import { CONTINUE, type StepResult } from './step-result.ts'
 import type { Step } from './step.ts'
+import { findWork } from './work.ts'
 
 /** How long a machine may take from one state to the next, per wait. */
 const STATE_CHANGE: StepResult = { next: 'wait', ms: 25_000, forMachine: true }
@@ -77,7 +79,12 @@ export async function act(
     case 'reboot':
       return move(services, row, 'agent_lost', step.reason, newGeneration(services, row))
     case 'go_offline':
-      return move(services, row, 'machine_stopped', step.reason, offline(services, row))
+      return move(services, row, 'machine_stopped', step.reason, {
+        ...offline(services, row),
+        ...(step.isLasting === true ? { deadlineAt: null } : {}),
+      })
+    case 'leave_stopped':
+      return move(services, row, 'machine_left_stopped', step.reason, { deadlineAt: null })
     case 'give_up':
       return giveUp(services, row, step.reason)
   }
@@ -153,6 +160,10 @@ async function forgetMachine(services: Core, row: ClaimedWorkspace): Promise<voi
   })
 }
 
+/** Whether an answer makes a workspace ready: a card does; any other answer needs a sign of life in this generation. */
+const isAlive = ({ answer }: Probe, row: ClaimedWorkspace) =>
+  answer === 'card' || (answer === 'other' && (row.registeredAt !== null || row.lastHeartbeatAt !== null))
+
 async function probe(
   services: ReconcileContext,
   row: ClaimedWorkspace,
@@ -160,23 +171,54 @@ async function probe(
   steps: number,
 ): Promise<StepResult> {
   const answer = await probeAgent(services, machine)
-  // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
-  // (docs/facts/molecule.md §1.3).
-  if (!answer.answered) return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
+  if (!isAlive(answer, row)) {
+    await recordProbe(services, row, answer)
+    // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
+    // (docs/facts/molecule.md §1.3).
+    return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
+  }
   const now = services.now()
   await transition(services, {
     id: row.id,
     event: 'agent_answered',
     now,
     fence: fenceOf(row),
-    changes: { agentCard: answer.card, readyAt: now, lastActiveAt: now, reason: null, deadlineAt: null },
+    changes: {
+      ...(answer.card === undefined ? {} : { agentCard: answer.card }),
+      lastProbe: probeColumn(answer, row, now),
+      readyAt: now,
+      lastActiveAt: now,
+      reason: null,
+      deadlineAt: null,
+    },
     payload: { machine_id: row.machineId },
   })
   return CONTINUE
 }
 
-/** How long an agent that no longer answers has to come back before its machine is rebooted. */
-const COMEBACK_MS = 120_000
+const probeColumn = (answer: Probe, row: ClaimedWorkspace, now: Date) => ({
+  at: now.toISOString(),
+  answered: isAlive(answer, row),
+  detail: answer.detail,
+})
+
+/** Stores an answer that changed. A workspace that came back without a deadline gets one. */
+async function recordProbe(
+  { config, db, now }: ReconcileContext,
+  row: ClaimedWorkspace,
+  answer: Probe,
+): Promise<void> {
+  const isNew = row.lastProbe?.detail !== answer.detail
+  const needsDeadline = isTransient(row.status) && row.deadlineAt === null
+  if (!isNew && !needsDeadline) return
+  await db
+    .update(workspaces)
+    .set({
+      lastProbe: probeColumn(answer, row, now()),
+      ...(needsDeadline ? { deadlineAt: provisionDeadline(config, row.runtime, now()) } : {}),
+    })
+    .where(and(eq(workspaces.id, row.id), eq(workspaces.status, row.status)))
+}
 
 async function checkAgent(
   services: ReconcileContext,
@@ -185,14 +227,19 @@ async function checkAgent(
 ): Promise<StepResult> {
   const answer = await probeAgent(services, machine)
   const now = services.now()
-  if (answer.answered) {
-    await services.db.update(workspaces).set({ machineSeenAt: now }).where(eq(workspaces.id, row.id))
+  if (isAlive(answer, row)) {
+    await services.db
+      .update(workspaces)
+      .set({ machineSeenAt: now, lastProbe: probeColumn(answer, row, now) })
+      .where(eq(workspaces.id, row.id))
     return { next: 'rest' }
   }
-  const details = { app: machine.app, machine: machine.machineId, detail: answer.why }
+  await recordProbe(services, row, answer)
+  if ((await findWork(services, row)) !== undefined) return { next: 'wait', ms: DEFERRED_MS }
+  const details = { app: machine.app, machine: machine.machineId, detail: answer.detail }
   return move(services, row, 'agent_silent', reasonFor('agent_silent', details), {
     recoveries: recoveriesOf(row, now),
-    deadlineAt: new Date(now.getTime() + COMEBACK_MS),
+    deadlineAt: new Date(now.getTime() + services.config.liveness.comebackMs),
     registeredAt: null,
   })
 }

@@ -7,6 +7,8 @@ export type ReconcileContext = Context & {
   provisioner: Provisioner
   /** Reaches the provider's API and the machines, and nothing else (lib/egress/). */
   fetch: typeof fetch
+  /** Requests in flight through the proxy of this process (lib/a2a/limits.ts). */
+  limits: { busyWorkspaces(): string[] }
   /** Workspaces that were observed a moment ago because a message failed. */
   recentProbes: TtlCache<true>
 }

@@ -2,12 +2,20 @@
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
-import { afterRecoveries, deadlineReason, goneReason, problemReason, stopReason } from './machine-reasons.ts'
-import { isAbsent, isOutdated, isSilent, isUnrecorded } from './observation.ts'
+import {
+  afterRecoveries,
+  deadlineReason,
+  goneReason,
+  machineReason,
+  outsideStopReason,
+  problemReason,
+  stopReason,
+} from './machine-reasons.ts'
+import { isAbsent, isHostLost, isOutdated, isSilent, isUnrecorded, type Liveness } from './observation.ts'
 import { isExhausted, recoveryPause } from './recoveries.ts'
 import type { Step } from './step.ts'
 
-export function decideStarted(workspace: Workspace, observed: Observed, now: Date): Step {
+export function decideStarted(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {
   if (workspace.launchId === null) return { do: 'launch' }
   if (observed.presence === 'unknown') return waitForProvider(workspace, observed.problem)
   if (observed.presence === 'absent') return onAbsent(workspace, now)
@@ -17,7 +25,7 @@ export function decideStarted(workspace: Workspace, observed: Observed, now: Dat
     case 'gone':
       return onGone(workspace, now)
     case 'unknown':
-      return { do: 'wait', ms: 10_000 }
+      return onUnreachable(workspace, machine, now, liveness)
     case 'busy':
       return { do: 'wait_for_machine', ms: 25_000 }
     case 'failed':
@@ -26,9 +34,26 @@ export function decideStarted(workspace: Workspace, observed: Observed, now: Dat
       return isOutdated(workspace) ? onOutdated(workspace, machine) : onStopped(workspace, machine, now)
     case 'started':
       if (isOutdated(workspace)) return onOutdated(workspace, machine)
+      if (machine.isCordoned && workspace.status !== 'provisioning') return onCordoned(workspace, machine)
       if (isTransient(workspace.status)) return { do: 'probe' }
-      return isSilent(workspace, now) ? { do: 'check_agent' } : { do: 'rest' }
+      return isSilent(workspace, now, liveness) ? { do: 'check_agent' } : { do: 'rest' }
   }
+}
+
+/** Pause between looks at a machine that only Fly or an operator can bring back. */
+const LOOK_AGAIN_MS = 15_000
+
+// An unreachable host is not a lost one: the workspace stays offline, without a deadline, until the host answers.
+function onUnreachable(workspace: Workspace, machine: Machine, now: Date, liveness: Liveness): Step {
+  if (isTransient(workspace.status)) return { do: 'wait', ms: LOOK_AGAIN_MS }
+  if (!isHostLost(workspace, now, liveness)) return { do: 'wait', ms: 10_000 }
+  return { do: 'go_offline', reason: machineReason('host_unreachable', machine), isLasting: true }
+}
+
+// Requests reach a cordoned machine only after the cordon ends, so its workspace is not ready.
+function onCordoned(workspace: Workspace, machine: Machine): Step {
+  if (isTransient(workspace.status)) return { do: 'wait', ms: LOOK_AGAIN_MS }
+  return { do: 'go_offline', reason: machineReason('cordoned', machine), isLasting: true }
 }
 
 /** The deadline of a transient status has passed. */
@@ -69,7 +94,12 @@ function onStopped(workspace: Workspace, machine: Machine, now: Date): Step {
   if (machine.phase === 'failed' || (isCrashed && workspace.status === 'provisioning')) {
     return { do: 'give_up', reason }
   }
-  if (isExhausted(workspace, now)) return { do: 'give_up', reason: afterRecoveries(reason) }
+  if (isExhausted(workspace, now)) {
+    // A machine that others stop again and again is not broken: it is kept, and a message starts it.
+    return isCrashed || workspace.status === 'provisioning'
+      ? { do: 'give_up', reason: afterRecoveries(reason) }
+      : { do: 'leave_stopped', reason: outsideStopReason(machine) }
+  }
   const pause = recoveryPause(workspace) - (now.getTime() - workspace.statusChangedAt.getTime())
   return isCrashed && pause > 0 ? { do: 'wait', ms: pause } : { do: 'start' }
 }

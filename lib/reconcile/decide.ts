@@ -4,13 +4,13 @@ import { isTransient, WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
 import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
-import { isAbsent, isUnrecorded } from './observation.ts'
+import { isAbsent, isUnrecorded, type Liveness } from './observation.ts'
 import type { Step } from './step.ts'
 
 /** A create whose answer was lost may still be carried out this long after it was sent (docs/facts/fly.md §2.2: 17 s was seen). */
 export const LAUNCH_SETTLES_MS = 60_000
 
-export function decide(workspace: Workspace, observed: Observed, now: Date): Step {
+export function decide(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {
   switch (WANTED_MACHINE[workspace.status]) {
     case 'none':
       return decideNone(workspace, observed, now)
@@ -22,7 +22,7 @@ export function decide(workspace: Workspace, observed: Observed, now: Date): Ste
       if (isTransient(workspace.status) && workspace.deadlineAt !== null && now >= workspace.deadlineAt) {
         return onDeadline(workspace, observed, now)
       }
-      return decideStarted(workspace, observed, now)
+      return decideStarted(workspace, observed, now, liveness)
   }
 }
 

@@ -1,7 +1,7 @@
 // Why a machine does not run, from what the provider shows of it: the reasons that decisions carry. Pure.
 import type { StoredReason } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
-import { reasonFor } from '../platform/reasons.ts'
+import { type ReasonCode, reasonFor } from '../platform/reasons.ts'
 import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
 import { isOutdated } from './observation.ts'
 import { MAX_RECOVERIES } from './recoveries.ts'
@@ -11,7 +11,7 @@ export const problemReason = (problem: ProvisionProblem): StoredReason => ({
   code: problem.code,
   message: problem.message,
   hint: problem.hint,
-  ...(problem.requestId === undefined ? {} : { fly_request_id: problem.requestId }),
+  ...(problem.provider === undefined ? {} : { provider: problem.provider }),
 })
 
 export const goneReason = ({ app, machineId }: Workspace) =>
@@ -23,6 +23,24 @@ export const afterRecoveries = (last: StoredReason): StoredReason => ({
 })
 
 const detailsOf = ({ app, id, image, state }: Machine) => ({ app, machine: id, image, state })
+
+export const machineReason = (code: ReasonCode, machine: Machine): StoredReason =>
+  reasonFor(code, detailsOf(machine))
+
+/** The lifetime of machines of trial accounts, in seconds, with what starting and stopping may take (docs/facts/fly.md §12). */
+const TRIAL_SECONDS = { from: 285, to: 345 }
+
+/** Why a machine that others stop again and again is left stopped. */
+export function outsideStopReason(machine: Machine): StoredReason {
+  const { exit } = machine
+  const ranSeconds = exit?.requested === true ? (exit.ranSeconds ?? 0) : 0
+  return ranSeconds >= TRIAL_SECONDS.from && ranSeconds <= TRIAL_SECONDS.to
+    ? reasonFor('stopped_after_minutes', {
+        ...detailsOf(machine),
+        detail: String(Math.round(ranSeconds / 60)),
+      })
+    : machineReason('stopped_outside', machine)
+}
 
 /** Why a machine that should run does not, as far as the provider's events show. */
 export function stopReason(machine: Machine): StoredReason {
@@ -54,5 +72,10 @@ export function deadlineReason(workspace: Workspace, observed: Observed): Stored
   const stored = machine.phase === 'busy' && workspace.status === 'provisioning' ? null : workspace.reason
   if (machine.phase !== 'started') return stored ?? reasonFor('never_started', details)
   if (isOutdated(workspace)) return stored ?? reasonFor('never_updated', details)
-  return reasonFor(workspace.registeredAt === null ? 'never_registered' : 'never_listened', details)
+  if (machine.isCordoned) return reasonFor('cordoned', details)
+  const detail = workspace.lastProbe?.detail ?? 'it was not asked'
+  return reasonFor(workspace.registeredAt === null ? 'never_registered' : 'never_listened', {
+    ...details,
+    detail,
+  })
 }

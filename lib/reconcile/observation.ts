@@ -1,13 +1,18 @@
 // What an observation means for a row: predicates that several decisions share. Pure.
+import type { Config } from '../config/config.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine } from '../provisioner/provisioner.ts'
 
-/** An absence must last this long before it is believed: right after a create, or in a list that lags, a machine is missing
- * (docs/facts/fly.md §11.1, §11.5). */
+/** The times that decide when an agent or a host counts as lost, in milliseconds. */
+export type Liveness = Config['liveness']
+
+/**
+ * An absence must last this long before it is believed: right after a create, or in a list that lags, a machine is
+ * missing (docs/facts/fly.md §11.1, §11.5).
+ */
 export const ABSENCE_MS = 5_000
 
-/** Without a heartbeat for this long, an agent is asked for its card. Long model calls delay heartbeats (docs/facts/molecule.md §7.13). */
-export const SILENCE_MS = 180_000
+const since = (at: Date, now: Date) => now.getTime() - at.getTime()
 
 /** Whether the row does not describe this machine yet: the answer that would have described it was lost. */
 export const isUnrecorded = (workspace: Workspace, machine: Machine) =>
@@ -18,8 +23,12 @@ export const isUnrecorded = (workspace: Workspace, machine: Machine) =>
 export const isOutdated = (workspace: Workspace) => (workspace.machineGeneration ?? 0) < workspace.generation
 
 /** Agents that never sent a heartbeat are not expected to: some cannot reach us. */
-export const isSilent = (workspace: Workspace, now: Date) =>
-  workspace.lastHeartbeatAt !== null && now.getTime() - workspace.lastHeartbeatAt.getTime() >= SILENCE_MS
+export const isSilent = ({ lastHeartbeatAt }: Workspace, now: Date, { silenceMs }: Liveness) =>
+  lastHeartbeatAt !== null && since(lastHeartbeatAt, now) >= silenceMs
 
-export const isAbsent = (workspace: Workspace, now: Date) =>
-  workspace.absentSince !== null && now.getTime() - workspace.absentSince.getTime() >= ABSENCE_MS
+export const isAbsent = ({ absentSince }: Workspace, now: Date) =>
+  absentSince !== null && since(absentSince, now) >= ABSENCE_MS
+
+/** Whether the machine's host has not answered for longer than is allowed. */
+export const isHostLost = ({ unreachableSince }: Workspace, now: Date, { hostUnreachableMs }: Liveness) =>
+  unreachableSince !== null && since(unreachableSince, now) >= hostUnreachableMs

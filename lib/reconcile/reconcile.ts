@@ -1,13 +1,12 @@
 // Observe, decide, act: the loop for one workspace whose lease this process holds. Everything that happens to a machine
 // happens here: a request's reconcileNow and the sweep run the same loop.
-import { and, eq } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema/index.ts'
 import { type ClaimedWorkspace, releaseWorkspace, renewLease } from '../lifecycle/queries.ts'
-import { isStopping, type Store } from '../platform/context.ts'
+import { isStopping } from '../platform/context.ts'
 import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
 import { act, giveUp } from './act.ts'
 import type { ReconcileContext } from './context.ts'
-import { decide } from './decide.ts'
+import { nextStep } from './next-step.ts'
+import { recordMachine } from './record-machine.ts'
 import { onRefusal } from './refusal.ts'
 import type { StepResult } from './step-result.ts'
 import type { Step } from './step.ts'
@@ -28,6 +27,7 @@ export async function reconcileWorkspace(
   const { db } = services
   let row = claimed
   let attempts = row.attempts
+  let refusedWaits = 0
   for (let steps = 0; steps < MAX_STEPS; steps++) {
     const result = await takeStep(services, row, steps)
     // The invocation's budget is used up: the next reconcile continues from here.
@@ -42,7 +42,8 @@ export async function reconcileWorkspace(
         const ms = result.forMachine === true ? 1_000 : result.ms
         return releaseWorkspace(db, row, { at: new Date(services.now().getTime() + ms), attempts })
       }
-      await pause(services, row, result, left)
+      const isHeld = await pause(services, row, result, left, refusedWaits)
+      refusedWaits = isHeld ? 0 : refusedWaits + 1
     }
     const renewed = await renewLease(db, row, services.now())
     // Another process has the lease by now, and does what remains.
@@ -52,22 +53,30 @@ export async function reconcileWorkspace(
   return releaseWorkspace(db, row, { at: new Date(services.now().getTime() + 5_000), attempts: attempts + 1 })
 }
 
+/** @returns false when the provider refused to wait, and this process slept instead, longer each time */
 async function pause(
   services: ReconcileContext,
   row: ClaimedWorkspace,
   result: { ms: number; forMachine?: boolean },
   left: number,
-) {
-  const seconds = Math.floor(Math.min(result.ms, left) / 1000)
-  if (result.forMachine !== true || row.machineId === null || seconds < 1)
-    return services.sleep(Math.min(result.ms, left), services.stopping)
+  refusedWaits: number,
+): Promise<boolean> {
+  const { provisioner, sleep, stopping } = services
+  const ms = Math.min(result.ms, left)
+  const seconds = Math.floor(ms / 1000)
+  if (result.forMachine !== true || row.machineId === null || seconds < 1) {
+    await sleep(ms, stopping)
+    return true
+  }
   const machine = { app: row.app ?? '', machineId: row.machineId }
-  await services.provisioner.waitUntilSettled(machine, seconds, services.stopping)
+  if (await provisioner.waitUntilSettled(machine, seconds, stopping)) return true
+  await sleep(Math.min(ms, 10_000, 500 * 2 ** refusedWaits), stopping)
+  return false
 }
 
 /** Requests of one observation, with the lease's before and after it; and of steps that need more than that. */
 const OBSERVE_COST = 6
-const STEP_COST: Partial<Record<Step['do'], number>> = { launch: 12, update: 9 }
+const STEP_COST: Partial<Record<Step['do'], number>> = { launch: 13, update: 10 }
 
 /** Requests that a workspace needs for any of its steps, with its claim, observation and release. */
 export const RECONCILE_COST = 16
@@ -82,25 +91,14 @@ async function takeStep(
     row.launchId === null
       ? { presence: 'absent' }
       : await services.provisioner.observe(row.id, row.app ?? '', row.machineId)
-  await recordMachine(services, row, observed)
-  const step = decide(row, observed, services.now())
+  const recorded = await recordMachine(services, row, observed)
+  const step = await nextStep(services, recorded, observed)
   if (services.budget.left() < (STEP_COST[step.do] ?? 0)) return 'out_of_budget'
   try {
-    return await act(services, row, step, steps)
+    return await act(services, recorded, step, steps)
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
     const result = await onRefusal(services, row, step, error)
     return 'giveUp' in result ? giveUp(services, row, result.giveUp) : result
   }
-}
-
-async function recordMachine({ db, now }: Store, row: ClaimedWorkspace, observed: Observed): Promise<void> {
-  if (observed.presence !== 'present') return
-  const { machine } = observed
-  if (machine.id !== row.machineId) return
-  if (machine.state === row.machineState && row.absentSince === null) return
-  await db
-    .update(workspaces)
-    .set({ machineState: machine.state, machineSeenAt: now(), absentSince: null })
-    .where(and(eq(workspaces.id, row.id), eq(workspaces.machineId, machine.id)))
 }

@@ -18,13 +18,15 @@ export async function onRefusal(
   step: Step,
   { problem }: ProvisionError,
 ): Promise<StepResult | { giveUp: StoredReason }> {
-  const { code, message, requestId } = problem
+  const { code, message, provider } = problem
   services.log('warn', 'the provider refused a step', {
     workspace_id: row.id,
     step: step.do,
     code,
     detail: message,
-    fly_request_id: requestId,
+    fly_status: provider?.status,
+    fly_text: provider?.text,
+    fly_request_id: provider?.request_id,
   })
   const reason = problemReason(problem)
   await recordFailure(services, row, reason)

@@ -25,11 +25,14 @@ export type Step =
   | { do: 'replace'; reason: StoredReason }
   /** The agent does not come back in its machine: boot the machine with a new generation. */
   | { do: 'reboot'; reason: StoredReason }
-  | { do: 'go_offline'; reason: StoredReason }
+  /** The machine does not run or cannot be reached. `isLasting`: until that changes, however long it takes. */
+  | { do: 'go_offline'; reason: StoredReason; isLasting?: boolean }
+  /** Others stop the machine again and again: keep it, stopped, until a message needs it. */
+  | { do: 'leave_stopped'; reason: StoredReason }
   | { do: 'give_up'; reason: StoredReason }
   /** The machine is changing state: wait for it, `ms` milliseconds at most. */
   | { do: 'wait_for_machine'; ms: number }
   /** Nothing can be done now: look again in `ms` milliseconds. */
-  | { do: 'wait'; ms: number; reason?: StoredReason }
+  | { do: 'wait'; ms: number; reason?: StoredReason; note?: string }
   /** Everything is as wanted. */
   | { do: 'rest' }

@@ -1,14 +1,16 @@
-// GET /workspaces/:id/explain: what is wanted, what Fly says, what the agent says, why the status is what it is, and what
-// will be done next. Looks at the machine with one read, which wakes nobody, and decides without acting.
-import type { ReconcileContext } from '../reconcile/context.ts'
+// GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is, and what
+// happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
-import { events, type StoredReason } from '../../drizzle/schema/index.ts'
-import { decide } from '../reconcile/decide.ts'
-import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
-import type { Step } from '../reconcile/step.ts'
+import { type Drift, events, type StoredReason } from '../../drizzle/schema/index.ts'
 import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import type { ProvisionProblem } from '../provisioner/provisioner.ts'
+import type { ReconcileContext } from '../reconcile/context.ts'
+import { driftOf } from '../reconcile/drift.ts'
+import { nextStep } from '../reconcile/next-step.ts'
+import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
+import type { Step } from '../reconcile/step.ts'
 
 export type Explanation = {
   id: string
@@ -27,16 +29,25 @@ export type Explanation = {
   machine: {
     id: string | null
     app: string | null
+    /** `present`, `absent`, `unknown` or `none was requested`. */
     seen: string
     state: string | null
     region: string | null
     generation: number | null
+    image: string | null
+    /** Whether the host answers; null while nothing is known. */
+    host: 'ok' | 'unreachable' | null
+    drift: Drift[]
+    /** Why the provider says nothing of it. */
+    problem: Pick<ProvisionProblem, 'code' | 'message' | 'provider'> | null
   }
   agent: {
     registered_at: string | null
     last_heartbeat_at: string | null
     active_tasks: number
     error_rate: number
+    /** The last answer to a request for its card. */
+    last_probe: { at: string; answered: boolean; detail: string } | null
   }
   next: { step: string; sentence: string; at: string | null }
   recoveries: { used: number; most: number }
@@ -44,25 +55,37 @@ export type Explanation = {
   recent_events: { type: string; at: string; payload: Record<string, unknown> }[]
 }
 
-const SENTENCES: Record<Step['do'], string> = {
-  launch: 'Ask Fly for the machine, when its turn has come.',
-  adopt: 'Take over the machine that Fly has for this workspace.',
+const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
+  launch: 'Create the machine when its turn has come.',
+  adopt: 'Take over the machine that the provider has for this workspace.',
   update: 'Give the machine its newest configuration and boot it.',
   start: 'Start the machine.',
   stop: 'Stop the machine.',
   suspend: 'Suspend the machine, or stop it where its memory cannot be kept.',
   destroy: 'Destroy the machine.',
-  probe: 'Ask the agent for its card; its answer makes the workspace ready.',
-  check_agent: 'Ask the agent for its card, because it sent no heartbeat for a while.',
-  suspect_absent: 'Look for the machine again: Fly does not show it, and its lists lag.',
-  forget_machine: 'Note that the machine is gone.',
-  replace: 'Make a new machine for the one that is gone.',
-  reboot: 'Boot the machine anew, because its agent does not come back.',
-  go_offline: 'Note that the machine stopped, and bring it back.',
-  give_up: 'Give up, and let go of the machine.',
-  wait_for_machine: 'Wait for the machine, which is between two states.',
+  probe: 'Request the agent card; its answer makes the workspace ready.',
+  check_agent: 'Request the agent card, because the agent sent no heartbeat for a while.',
+  suspect_absent: 'Look for the machine again: the provider does not show it, and its lists lag.',
+  forget_machine: 'Record that the machine is gone.',
+  replace: 'Create a new machine for the one that is gone.',
+  reboot: 'Reboot the machine, because its agent does not come back.',
+  go_offline: 'Record that the agent cannot be reached, and bring it back.',
+  leave_stopped: 'Leave the machine stopped until a message needs it.',
+  give_up: 'Give up, and destroy the machine.',
+  wait_for_machine: 'Wait for the machine, which is changing state.',
   wait: 'Wait, then look again.',
-  rest: 'Nothing: all is as wanted.',
+}
+
+/** What follows where no step is left. */
+const AT_REST: Record<Workspace['status'], string> = {
+  provisioning: 'Nothing.',
+  offline: 'Nothing.',
+  ready: 'Nothing: everything is as wanted.',
+  degraded: 'Nothing, until the agent reports that it is well again.',
+  failed: 'Nothing: it has failed. POST /workspaces/{id}/restart tries again.',
+  paused: 'Nothing, until it is resumed.',
+  hibernated: 'Nothing, until a message or a wake starts it.',
+  removed: 'Nothing: it is removed.',
 }
 
 /** @throws DomainError `not_found` */
@@ -73,21 +96,22 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     row.launchId === null
       ? ({ presence: 'absent' } as const)
       : await provisioner.observe(row.id, row.app ?? '', row.machineId)
-  const step = decide(row, observed, services.now())
+  const step = await nextStep(services, row, observed)
   const recent = await db
     .select()
     .from(events)
-    // Those of the workspace itself; messages and tokens have no generation, and would crowd them out.
+    // Those of the workspace itself: messages and tokens have no generation, and there may be many.
     .where(and(eq(events.workspaceId, id), isNotNull(events.generation)))
     .orderBy(desc(events.seq))
     .limit(10)
   const machine = observed.presence === 'present' ? observed.machine : undefined
+  const drift = machine === undefined ? (row.drift ?? []) : driftOf(row, machine)
   return {
     id,
     name: row.name,
     status: row.status,
     since: row.statusChangedAt.toISOString(),
-    summary: summaryOf(row),
+    summary: summaryOf(row, drift),
     reason: row.reason,
     wanted: {
       machine: WANTED_MACHINE[row.status],
@@ -99,35 +123,61 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     machine: {
       id: row.machineId,
       app: row.app,
-      seen: row.launchId === null ? 'none was asked for' : observed.presence,
+      seen: row.launchId === null ? 'none was requested' : observed.presence,
       state: machine?.state ?? row.machineState,
       region: machine?.region ?? row.machineRegion,
       generation: machine?.labels?.generation ?? row.machineGeneration,
+      image: machine?.image ?? row.machineImage,
+      host: machine === undefined ? null : machine.phase === 'unknown' ? 'unreachable' : 'ok',
+      drift,
+      problem: observed.presence === 'unknown' ? problemOf(observed.problem) : null,
     },
     agent: {
       registered_at: row.registeredAt?.toISOString() ?? null,
       last_heartbeat_at: row.lastHeartbeatAt?.toISOString() ?? null,
       active_tasks: row.activeTasks,
       error_rate: row.errorRate,
+      last_probe: row.lastProbe,
     },
-    next: { step: step.do, sentence: SENTENCES[step.do], at: nextAt(row, step)?.toISOString() ?? null },
+    next: {
+      step: step.do,
+      sentence: sentenceOf(step, row, drift),
+      at: nextAt(row, step)?.toISOString() ?? null,
+    },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },
     last_failure: row.lastFailure,
     recent_events: recent.map(({ type, at, payload }) => ({ type, at: at.toISOString(), payload })),
   }
 }
 
+const problemOf = ({ code, message, provider }: ProvisionProblem) => ({
+  code,
+  message,
+  ...(provider === undefined ? {} : { provider }),
+})
+
+function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
+  if (step.do === 'rest') {
+    return drift.length > 0
+      ? 'Nothing: differences are reported and not undone. A restart of the workspace undoes them.'
+      : AT_REST[row.status]
+  }
+  return step.do === 'wait' && step.note !== undefined ? step.note : SENTENCES[step.do]
+}
+
 function nextAt(row: Workspace, step: Step): Date | null {
   return step.do === 'launch' && row.launchSlotAt !== null ? row.launchSlotAt : row.nextCheckAt
 }
 
-function summaryOf(row: Workspace): string {
-  if (row.reason !== null) return `${row.reason.message} ${row.reason.hint}`
+function summaryOf(row: Workspace, drift: Drift[]): string {
+  const differences = drift.map(({ actual, field, wanted }) => `${field} ${actual} instead of ${wanted}`)
+  const suffix = differences.length === 0 ? '' : ` Fly runs something else: ${differences.join('; ')}.`
+  if (row.reason !== null) return `${row.reason.message} ${row.reason.hint}${suffix}`
   const sentences: Record<Workspace['status'], string> = {
     provisioning:
       row.launchSlotAt === null
-        ? 'Its machine is being made or booted, and its agent has not answered yet.'
-        : 'It waits for its turn: Fly takes about one new machine a second per app.',
+        ? 'Its machine is being created or booted, and its agent has not answered yet.'
+        : 'It waits for its turn: Fly creates about one machine a second per app.',
     ready: 'Its agent answered, and its machine runs.',
     degraded: 'Its agent answers, and reports trouble.',
     offline: 'Its machine stopped, and is being brought back.',
@@ -139,10 +189,10 @@ function summaryOf(row: Workspace): string {
         ? 'It was removed, and its machine is gone.'
         : 'It was removed; its machine is being destroyed.',
   }
-  return sentences[row.status]
+  return sentences[row.status] + suffix
 }
 
-/** The explanation for people. */
+/** The explanation as text for people. */
 export function toText(explanation: Explanation): string {
   const { agent, last_failure: failure, machine, next, reason, wanted } = explanation
   const lines = [
@@ -150,16 +200,19 @@ export function toText(explanation: Explanation): string {
     explanation.summary,
     '',
     `wanted   machine ${wanted.machine}, generation ${wanted.generation}, in ${wanted.regions.join(' or ')}${wanted.needs_restart ? '; changes wait for a restart' : ''}`,
-    `machine  ${machine.id ?? 'none'}${machine.app === null ? '' : ` in app ${machine.app}`}: ${machine.seen}${machine.state === null ? '' : `, ${machine.state}`}${machine.region === null ? '' : ` in ${machine.region}`}`,
+    machineLine(machine),
+    ...machine.drift.map(
+      ({ actual, field, wanted: was }) => `drift    ${field}: ${actual}, requested: ${was}`,
+    ),
+    ...(machine.problem === null ? [] : [`problem  ${machine.problem.code}: ${machine.problem.message}`]),
     `agent    registered ${agent.registered_at ?? 'never'}, last heartbeat ${agent.last_heartbeat_at ?? 'never'}, ${agent.active_tasks} tasks, error rate ${agent.error_rate}`,
+    ...(agent.last_probe === null ? [] : [`probe    ${agent.last_probe.at} ${agent.last_probe.detail}`]),
     `next     ${next.sentence}${next.at === null ? '' : ` (${next.at})`}`,
     ...(wanted.deadline_at === null ? [] : [`deadline ${wanted.deadline_at}`]),
-    ...(reason === null
+    ...(reason === null ? [] : [`reason   ${reason.code}${requestOf(reason)}`]),
+    ...(failure === null
       ? []
-      : [
-          `reason   ${reason.code}${reason.fly_request_id === undefined ? '' : ` (Fly request ${reason.fly_request_id})`}`,
-        ]),
-    ...(failure === null ? [] : [`failure  ${failure.at} ${failure.code}: ${failure.message}`]),
+      : [`failure  ${failure.at} ${failure.code}${requestOf(failure)}: ${failure.message}`]),
     `recovered ${explanation.recoveries.used} of ${explanation.recoveries.most} times`,
     '',
     ...explanation.recent_events.map(
@@ -170,3 +223,16 @@ export function toText(explanation: Explanation): string {
   ]
   return lines.join('\n')
 }
+
+function machineLine({ app, host, id, region, seen, state }: Explanation['machine']): string {
+  const parts = [
+    ` ${id ?? 'none'}${app === null ? '' : ` in app ${app}`}: ${seen}`,
+    ...(state === null ? [] : [`, ${state}`]),
+    ...(region === null ? [] : [` in ${region}`]),
+    ...(host === 'unreachable' ? [', its host does not answer'] : []),
+  ]
+  return `machine ${parts.join('')}`
+}
+
+const requestOf = ({ provider }: StoredReason) =>
+  provider?.request_id == null ? '' : ` (Fly request ${provider.request_id})`

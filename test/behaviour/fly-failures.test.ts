@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
-import { createHarness, type Harness } from '../support/harness.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { workspaceSteps } from '../support/workspace-steps.ts'
 
 const crashing: Program = async () => 3
@@ -78,7 +78,10 @@ describe('creating a machine', () => {
   test("a create over the quota of the organization fails at once, with the cause and Fly's request id", async () => {
     h.emulator.faults.add({ kind: 'capacity', as: 'quota' })
     const row = await until(await create(), 'failed')
-    expect(row['reason']).toMatchObject({ code: 'quota', fly_request_id: expect.any(String) })
+    expect(row['reason']).toMatchObject({
+      code: 'quota',
+      provider: { status: 403, text: expect.stringMatching(/./), request_id: expect.any(String) },
+    })
     expect(h.emulator.machines()).toEqual([])
   })
 
@@ -129,14 +132,35 @@ describe('changes outside of the control plane', () => {
     expect(h.livingMachines()).toHaveLength(1)
   })
 
-  test('a host that does not respond changes nothing', async () => {
+  test('a host that does not respond makes its workspace offline within two minutes, and never destroys its machine', async () => {
     const { id, machine_id } = await h.createWorkspace()
-    h.emulator.faults.add({ kind: 'host-unreachable', machine: String(machine_id) })
-    for (let sweeps = 0; sweeps < 5; sweeps++) {
+    const fault = h.emulator.faults.add({ kind: 'host-unreachable', machine: String(machine_id) })
+    for (let sweeps = 0; sweeps < 4; sweeps++) {
       h.advance(30_000)
       await h.sweep()
     }
-    expect(await read(id)).toMatchObject({ status: 'ready', machine_id })
+    expect(await read(id)).toMatchObject({
+      status: 'offline',
+      machine_id,
+      reason: { code: 'host_unreachable' },
+      deadline_at: null,
+    })
+    const { body: explained } = await h.request(`/workspaces/${id}/explain`)
+    expect(explained).toMatchObject({ machine: { host: 'unreachable' }, next: { step: 'wait' } })
+    const { body: fleet } = await h.request<{ machines: Json[] }>('/fleet')
+    expect(fleet.machines.find((machine) => machine['machine_id'] === machine_id)).toMatchObject({
+      kind: 'drifted',
+      drift: [{ field: 'host', actual: 'unreachable' }],
+    })
+    for (let sweeps = 0; sweeps < 20; sweeps++) {
+      h.advance(10 * 60_000)
+      await h.sweep()
+    }
+    expect(await read(id)).toMatchObject({ status: 'offline', machine_id })
+    h.emulator.faults.remove(fault)
+    h.advance(60_000)
+    await h.sweep({ patienceMs: 1_000 })
+    expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null })
     expect(h.livingMachines()).toHaveLength(1)
   })
 

@@ -55,6 +55,7 @@ const table: Record<FlyAction, string[]> = {
   stop_machine: POWER_ACTIONS,
   suspend_machine: POWER_ACTIONS,
   restart_machine: POWER_ACTIONS,
+  uncordon_machine: EVERY_FAILURE,
   create_machine: ['429'],
   update_machine: ['429'],
   acquire_lease: ['429'],

@@ -44,7 +44,7 @@ describe('a refusal of Fly', () => {
   ])('a refusal with status %d is reported in the words of Fly: %s', async (status, text) => {
     const problem = await problemOf(status, errorBody(text))
     expect(problem.message).toContain(`Fly's answer (${status}): ${text}`)
-    expect(problem.requestId).toBe('01FLY-ord')
+    expect(problem.provider).toEqual({ status, text, request_id: '01FLY-ord' })
   })
 
   test('a refusal with status 403 does not claim that the app belongs to another organization', async () => {

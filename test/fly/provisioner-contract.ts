@@ -1,7 +1,12 @@
 // The contract of every provisioner. The test of a provisioner passes a function that creates one; nothing here depends on
 // Fly.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Observed, ProvisionError, type Provisioner } from '../../lib/provisioner/provisioner.ts'
+import {
+  type MachineRef,
+  type Observed,
+  ProvisionError,
+  type Provisioner,
+} from '../../lib/provisioner/provisioner.ts'
 import { machineSpec, type MachineSpec } from '../../lib/machines/machine-spec.ts'
 
 export type ContractSubject = {
@@ -32,6 +37,11 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       backend = subject.provisioner
     })
     afterAll(() => subject.close())
+
+    const launch = async (spec: MachineSpec) =>
+      backend.launch(backend.apps[0], spec, await backend.deliverSecrets(backend.apps[0], spec))
+    const update = async (machine: MachineRef, spec: MachineSpec) =>
+      backend.update(machine, spec, await backend.deliverSecrets(machine.app, spec))
 
     const specOf = (
       over: {
@@ -76,7 +86,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('a launched machine starts in its region with its labels and answers at its endpoint only', async () => {
       const spec = specOf()
-      const machine = await backend.launch(backend.apps[0], spec)
+      const machine = await launch(spec)
       expect(machine).toMatchObject({ labels: spec.labels, region: spec.region })
       expect(await observeAtRest(spec, machine.id)).toMatchObject({
         presence: 'present',
@@ -87,8 +97,8 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('repeated launches of one name create one machine', async () => {
       const spec = specOf()
-      const first = await backend.launch(backend.apps[0], spec)
-      const second = await backend.launch(backend.apps[0], {
+      const first = await launch(spec)
+      const second = await launch({
         ...spec,
         labels: { ...spec.labels, launchId: crypto.randomUUID() },
       })
@@ -98,26 +108,26 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('a machine whose launch was not answered is found by its labels', async () => {
       const spec = specOf()
       subject.loseNextLaunch()
-      await expect(backend.launch(backend.apps[0], spec)).rejects.toMatchObject({ applied: 'unknown' })
+      await expect(launch(spec)).rejects.toMatchObject({ applied: 'unknown' })
       const found = await observeAtRest(spec, null)
       expect(found).toMatchObject({ presence: 'present', machine: { labels: spec.labels } })
     })
 
     test('a machine of the same name of another control plane is not adopted', async () => {
       const spec = specOf()
-      await backend.launch(backend.apps[0], spec)
+      await launch(spec)
       const foreign = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
-      await expect(backend.launch(backend.apps[0], foreign)).rejects.toMatchObject({
+      await expect(launch(foreign)).rejects.toMatchObject({
         problem: { code: 'name_taken', retryable: false },
       })
     })
 
     test('an update in place runs the machine with the new specification', async () => {
       const spec = specOf()
-      const machine = await backend.launch(backend.apps[0], spec)
+      const machine = await launch(spec)
       await observeAtRest(spec, machine.id)
       const newer = specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
-      const updated = await backend.update(refOf(machine.id), newer)
+      const updated = await update(refOf(machine.id), newer)
       expect(updated.id).toBe(machine.id)
       expect(await observeAtRest(newer, machine.id)).toMatchObject({
         machine: { phase: 'started', labels: { generation: 2 } },
@@ -127,9 +137,9 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     test('listing shows no secret value, and each machine gets its own secrets only', async () => {
       const one = specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
       const two = specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
-      const first = await backend.launch(backend.apps[0], one)
+      const first = await launch(one)
       await observeAtRest(one, first.id)
-      const second = await backend.launch(backend.apps[0], two)
+      const second = await launch(two)
       await observeAtRest(two, second.id)
       // The secrets of the second machine must not replace those of the first at its next boot.
       await backend.stop(refOf(first.id))
@@ -152,19 +162,19 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('an update delivers the changed value of a secret', async () => {
       const spec = specOf({ secrets: { KEY: 'old' } })
-      const { id } = await backend.launch(backend.apps[0], spec)
+      const { id } = await launch(spec)
       await observeAtRest(spec, id)
       const { workspaceId } = spec.labels
       const newer = specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
       expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
-      await backend.update(refOf(id), newer)
+      await update(refOf(id), newer)
       await observeAtRest(newer, id)
       expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
     })
 
     test('a machine stops and starts', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(backend.apps[0], spec)
+      const { id } = await launch(spec)
       await observeAtRest(spec, id)
       await backend.stop(refOf(id))
       expect(await observeAtRest(spec, id)).toMatchObject({ machine: { phase: 'stopped' } })
@@ -174,7 +184,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('a machine suspends, or stops if memory cannot be kept, and starts again', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(backend.apps[0], spec)
+      const { id } = await launch(spec)
       await observeAtRest(spec, id)
       await backend.suspend(refOf(id))
       const suspended = await observeAtRest(spec, id)
@@ -187,7 +197,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('a machine is destroyed in any state, and destroying a missing one succeeds', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(backend.apps[0], spec)
+      const { id } = await launch(spec)
       await backend.destroy(refOf(id))
       for (let tries = 0; tries < 100; tries++) {
         const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], id)
@@ -200,7 +210,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       }
       await backend.destroy(refOf(id))
       await backend.destroy(refOf('00000000000000'))
-      const again = await backend.launch(backend.apps[0], spec)
+      const again = await launch(spec)
       expect(again.id).not.toBe(id)
     })
 
@@ -215,7 +225,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('an image that cannot be pulled is named, at launch or after it', async () => {
       const spec = specOf({ image: subject.missingImage })
-      const outcome = await backend.launch(backend.apps[0], spec).then(
+      const outcome = await launch(spec).then(
         (machine) => observeAtRest(spec, machine.id),
         (error: unknown) => error,
       )
@@ -229,20 +239,20 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
 
     test('the inventory marks machines of other control planes as foreign', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(backend.apps[0], spec)
+      const { id } = await launch(spec)
       await observeAtRest(spec, id)
       expect(await backend.fleet(backend.apps[0], controlPlane)).toContainEqual(
         expect.objectContaining({ machineId: id, phase: 'started' }),
       )
       expect(await backend.fleet(backend.apps[0], crypto.randomUUID())).toEqual([])
       expect(await backend.inventory(backend.apps[0])).toContainEqual(
-        expect.objectContaining({ id, name: spec.name, cpus: spec.cpus, memoryMb: spec.memoryMb }),
+        expect.objectContaining({ id, name: spec.name, size: { cpus: spec.cpus, memoryMb: spec.memoryMb } }),
       )
     })
 
     test('a backend that does not answer makes a machine unknown, not absent, and other calls say why', async () => {
       const spec = specOf()
-      const { id } = await backend.launch(backend.apps[0], spec)
+      const { id } = await launch(spec)
       const repair = subject.breakDown()
       try {
         for (const machineId of [id, null]) {
@@ -255,7 +265,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
           () => backend.start(refOf(id)),
           () => backend.stop(refOf(id)),
           () => backend.destroy(refOf(id)),
-          () => backend.update(refOf(id), spec),
+          () => update(refOf(id), spec),
           () => backend.fleet(backend.apps[0], controlPlane),
         ]) {
           await expect(verb()).rejects.toBeInstanceOf(ProvisionError)

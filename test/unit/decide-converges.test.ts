@@ -12,11 +12,10 @@ import {
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.ts'
 import { decide } from '../../lib/reconcile/decide.ts'
-import { SILENCE_MS } from '../../lib/reconcile/observation.ts'
 import { MAX_RECOVERIES, recoveriesOf } from '../../lib/reconcile/recoveries.ts'
 import type { Step } from '../../lib/reconcile/step.ts'
 import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
-import { later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
+import { LIVENESS, later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
 
 // A small model: a provider with machines of unique names, and the writes of each step.
 type Model = {
@@ -51,7 +50,7 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
         generation,
         recoveries,
         deadlineAt: isTransient(status) ? later(600_000) : null,
-        lastHeartbeatAt: silent ? later(-SILENCE_MS) : null,
+        lastHeartbeatAt: silent ? later(-LIVENESS.silenceMs) : null,
         ...(known === 'nothing' ? {} : { launchId: 'l', launchedAt: NOW, app: 'app' }),
         ...(known === 'stored' ? { machineId: 'm0', machineGeneration } : {}),
       }),
@@ -153,6 +152,9 @@ function apply(model: Model, step: Step): boolean {
         deadlineAt: later(model.at + 600_000),
       })
       return true
+    case 'leave_stopped':
+      move('machine_left_stopped', { deadlineAt: null })
+      return true
     case 'give_up':
       move('gave_up', { deadlineAt: null })
       return true
@@ -169,7 +171,7 @@ test('repeated decisions from any row and machine come to rest with the machine 
           machine === undefined || model.row.launchId === null
             ? { presence: 'absent' }
             : present(machine.phase, machine)
-        moving = apply(model, decide(model.row, observed, later(model.at)))
+        moving = apply(model, decide(model.row, observed, later(model.at), LIVENESS))
       }
       expect(moving).toBe(false)
       expect(isTransient(model.row.status)).toBe(false)

@@ -4,6 +4,14 @@ import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.t
 import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
 
 export const NOW = new Date('2026-01-01T00:00:00Z')
+/** The defaults of the settings. */
+export const LIVENESS = {
+  silenceMs: 180_000,
+  comebackMs: 120_000,
+  busyMs: 3_600_000,
+  hostUnreachableMs: 60_000,
+}
+
 export const later = (ms: number) => new Date(NOW.getTime() + ms)
 
 export function workspace(over: Partial<Workspace> = {}): Workspace {
@@ -31,6 +39,9 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     machineRegion: null,
     machineImage: null,
     machineSeenAt: null,
+    secretsDelivered: null,
+    secretsVersion: null,
+    lastProbe: null,
     recoveries: 0,
     agentCard: null,
     agentUrl: null,
@@ -62,7 +73,7 @@ export const PHASES: MachinePhase[] = ['busy', 'started', 'stopped', 'suspended'
 
 export function present(
   phase: MachinePhase,
-  over: { id?: string; generation?: number; crashed?: boolean } = {},
+  over: { id?: string; generation?: number; crashed?: boolean; cordoned?: boolean } = {},
 ): Observed {
   return {
     presence: 'present',
@@ -73,8 +84,14 @@ export function present(
       state: phase === 'gone' ? 'destroyed' : phase,
       region: 'ord',
       image: 'image',
+      version: undefined,
+      isCordoned: over.cordoned === true,
+      size: undefined,
       labels: { workspaceId: 'w', generation: over.generation ?? 1, launchId: 'l', controlPlane: 'c' },
-      exit: over.crashed === true ? { exitCode: 1, oomKilled: false, requested: false, at: NOW } : undefined,
+      exit:
+        over.crashed === true
+          ? { exitCode: 1, oomKilled: false, requested: false, at: NOW, ranSeconds: undefined }
+          : undefined,
       startError: undefined,
     },
   }

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { Observed } from '../../lib/provisioner/provisioner.ts'
 import { decide } from '../../lib/reconcile/decide.ts'
-import { ABSENCE_MS, SILENCE_MS } from '../../lib/reconcile/observation.ts'
+import { ABSENCE_MS } from '../../lib/reconcile/observation.ts'
 import { MAX_RECOVERIES } from '../../lib/reconcile/recoveries.ts'
 import type { Step } from '../../lib/reconcile/step.ts'
-import { later, NOW, present, workspace } from './decide-fixtures.ts'
+import { LIVENESS, later, NOW, present, workspace } from './decide-fixtures.ts'
 
 const UNKNOWN: Observed = {
   presence: 'unknown',
@@ -72,7 +72,7 @@ describe('one step of decide', () => {
     ],
     [
       'a silent agent is checked',
-      { ...launched, status: 'ready', lastHeartbeatAt: later(-SILENCE_MS) },
+      { ...launched, status: 'ready', lastHeartbeatAt: later(-LIVENESS.silenceMs) },
       present('started'),
       'check_agent',
     ],
@@ -113,10 +113,46 @@ describe('one step of decide', () => {
       'rest',
     ],
     [
-      'recoveries are bounded',
+      'recoveries from crashes are bounded',
       { ...launched, status: 'offline', recoveries: MAX_RECOVERIES },
-      present('stopped'),
+      present('stopped', { crashed: true }),
       'give_up',
+    ],
+    [
+      'a machine that others stop again and again is left stopped, and not destroyed',
+      { ...launched, status: 'offline', recoveries: MAX_RECOVERIES },
+      present('suspended'),
+      'leave_stopped',
+    ],
+    [
+      'a ready workspace waits for a host that has not answered for a moment',
+      { ...launched, status: 'ready', unreachableSince: later(-1_000) },
+      present('unknown'),
+      'wait',
+    ],
+    [
+      'a ready workspace goes offline when its host has not answered for long',
+      { ...launched, status: 'ready', unreachableSince: later(-LIVENESS.hostUnreachableMs) },
+      present('unknown'),
+      'go_offline',
+    ],
+    [
+      'an offline workspace waits for its unreachable host without a deadline',
+      { ...launched, status: 'offline', deadlineAt: null, unreachableSince: later(-10 * 86_400_000) },
+      present('unknown'),
+      'wait',
+    ],
+    [
+      'a ready workspace with a cordoned machine goes offline',
+      { ...launched, status: 'ready' },
+      present('started', { cordoned: true }),
+      'go_offline',
+    ],
+    [
+      'an offline workspace waits until the cordon of its machine ends',
+      { ...launched, status: 'offline', deadlineAt: null },
+      present('started', { cordoned: true }),
+      'wait',
     ],
     [
       'one absence proves nothing',
@@ -169,8 +205,8 @@ describe('one step of decide', () => {
       present('stopped'),
       'rest',
     ],
-  ])('%s', (_title, over, observed, expected) => {
-    expect(decide(workspace(over), observed, NOW).do).toBe(expected)
+  ])('%s', (_sentence, over, observed, expected) => {
+    expect(decide(workspace(over), observed, NOW, LIVENESS).do).toBe(expected)
   })
 
   const REFUSED = { code: 'rate_limited' as const, message: 'Fly limits it.', hint: 'wait' }
@@ -190,12 +226,9 @@ describe('one step of decide', () => {
     ['that failed', present('failed'), { reason: REFUSED }, 'machine_failed'],
     ['that was destroyed', present('gone'), { reason: REFUSED }, 'machine_gone'],
     ['whose host does not answer', present('unknown'), { reason: REFUSED }, 'host_unreachable'],
-  ])(
-    'a missed deadline for a machine %s gives the matching reason and a next step',
-    (_, observed, over, code) => {
-      const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW)
-      const words = expect.stringMatching(/\S/) as string
-      expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
-    },
-  )
+  ])('time is up for a machine %s: the reason says so, and a way out', (_, observed, over, code) => {
+    const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW, LIVENESS)
+    const words = expect.stringMatching(/\S/) as string
+    expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
+  })
 })

@@ -37,6 +37,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     machine_lost: 'provisioning',
   }),
   offline: row({
+    machine_left_stopped: 'hibernated',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
     removed: 'removed',

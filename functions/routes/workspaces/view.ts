@@ -10,7 +10,10 @@ import { nullableTimestamp } from '../../http/openapi.ts'
 const reasonShape = {
   message: z.string(),
   hint: z.string().describe('What to do next.'),
-  fly_request_id: z.string().optional(),
+  provider: z
+    .object({ status: z.int().nullable(), text: z.string(), request_id: z.string().nullable() })
+    .optional()
+    .describe("The provider's own answer: its HTTP status, its text, and the id that its support asks for."),
 }
 
 export const Reason = z
@@ -21,6 +24,15 @@ export const Reason = z
 export const RolloutReason = z
   .object({ code: z.enum([...ROLLOUT_REASON_CODES, ...REASON_CODES]), ...reasonShape })
   .openapi('RolloutReason')
+
+/** A difference between what the provider runs and what was requested. */
+export const DriftView = z
+  .object({
+    field: z.enum(['configuration', 'cordon', 'host', 'image', 'metadata', 'size', 'state']),
+    wanted: z.string(),
+    actual: z.string(),
+  })
+  .openapi('Drift')
 
 export const WorkspaceView = z
   .object({
@@ -45,6 +57,9 @@ export const WorkspaceView = z
     machine_id: z.string().nullable(),
     machine_state: z.string().nullable(),
     machine_region: z.string().nullable(),
+    drift: z
+      .array(DriftView)
+      .describe('How the machine differs from what was requested; empty if it does not.'),
     app: z.string().nullable(),
     endpoint: z.string(),
     url: z.string(),
@@ -96,6 +111,7 @@ export function toWorkspaceView(
     machine_id: row.machineId,
     machine_state: row.machineState,
     machine_region: row.machineRegion,
+    drift: row.drift ?? [],
     app: row.app,
     endpoint,
     url: endpoint,

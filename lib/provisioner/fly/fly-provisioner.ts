@@ -3,12 +3,19 @@
 import type { FlyClient, Machine as FlyMachine } from '../../fly/client.ts'
 import { FlyError } from '../../fly/errors.ts'
 import { machineName, type MachineSpec } from '../../machines/machine-spec.ts'
-import type { FleetEntry, InventoryEntry, Machine, Observed, Provisioner } from '../provisioner.ts'
+import {
+  type FleetEntry,
+  type InventoryEntry,
+  type Machine,
+  type Observed,
+  type Provisioner,
+  signatureOf,
+} from '../provisioner.ts'
 import { type FlyEndpoint, proxyOf } from './endpoint.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './labels.ts'
 import { flyConfig, type SecretsDelivery } from './machine-config.ts'
 import { toProvisionError } from './problems.ts'
-import { phaseOf, toMachine, toPhase } from './read-machine.ts'
+import { phaseOf, toMachine, versionOf } from './read-machine.ts'
 import { FLY_REGIONS } from './regions.ts'
 import { appSecrets, ownerOf } from './secrets.ts'
 
@@ -41,13 +48,11 @@ export function createFlyProvisioner({
     return found.find((machine) => phaseOf(machine) !== 'gone' && machine.name === machineName(workspaceId))
   }
 
-  /** Sets the secrets and returns the config that names them. Fly waits until the machine's host has that version. */
-  async function configWithSecrets(app: string, spec: MachineSpec) {
-    const config = flyConfig(spec, secretsDelivery, endpoint)
-    if (secretsDelivery === 'env') return { config }
-    const version = await fly.updateSecrets(app, appSecrets(spec))
-    return { config, ...(version === undefined ? {} : { min_secrets_version: version }) }
-  }
+  /** The config, with the version of the app's secrets that the machine's host must have. */
+  const configOf = (spec: MachineSpec, secretsVersion: number | undefined) => ({
+    config: flyConfig(spec, secretsDelivery, endpoint),
+    ...(secretsVersion === undefined ? {} : { min_secrets_version: secretsVersion }),
+  })
 
   /** With delivery by `env`, a token without access to secrets is sufficient: app secrets could only be old ones. */
   function noneIfForbidden(error: unknown): string[] {
@@ -69,14 +74,14 @@ export function createFlyProvisioner({
         await Promise.all(apps.map((app) => fly.getApp(app)))
       }),
 
-    async launch(app, spec) {
+    async launch(app, spec, secretsVersion) {
       try {
         const { name, region } = spec
-        const input = { name, region, ...(await configWithSecrets(app, spec)) }
+        const input = { name, region, ...configOf(spec, secretsVersion) }
         return toMachine(app, await fly.createMachine(app, input))
       } catch (error) {
         if (!(error instanceof FlyError) || error.existingMachineId === undefined)
-          throw toProvisionError(error, spec.image)
+          throw toProvisionError(error, spec)
         return adopt(error.existingMachineId, error)
       }
 
@@ -88,17 +93,27 @@ export function createFlyProvisioner({
           labels?.workspaceId !== spec.labels.workspaceId ||
           labels.controlPlane !== spec.labels.controlPlane
         ) {
-          throw toProvisionError(cause, spec.image)
+          throw toProvisionError(cause, spec)
         }
         return toMachine(app, machine)
       }
     },
 
-    update: ({ app, machineId }, spec) =>
+    update: ({ app, machineId }, spec, secretsVersion) =>
       attempt(async () => {
-        const machine = await fly.updateMachine(app, machineId, await configWithSecrets(app, spec))
-        return toMachine(app, machine)
-      }, spec.image),
+        const machine = toMachine(
+          app,
+          await fly.updateMachine(app, machineId, configOf(spec, secretsVersion)),
+        )
+        if (machine.isCordoned) await fly.uncordonMachine(app, machineId)
+        return { ...machine, isCordoned: false }
+      }, spec),
+
+    deliverSecrets: (app, spec) =>
+      attempt(async () => {
+        if (secretsDelivery === 'env') return undefined
+        return fly.updateSecrets(app, appSecrets(spec))
+      }, spec),
 
     start: ({ app, machineId }) =>
       attempt(async () => {
@@ -143,22 +158,25 @@ export function createFlyProvisioner({
       try {
         const timeoutSeconds = Math.max(1, Math.min(60, Math.floor(seconds)))
         await fly.waitForMachine(app, machineId, { states: ['settled'], timeoutSeconds }, { signal })
+        return true
       } catch (error) {
-        // The caller observes the machine afterwards, so a failed wait is only a shorter one.
         if (!(error instanceof FlyError)) throw error
+        return false
       }
     },
 
-    fleet: (app, controlPlane) =>
+    fleet: (app, controlPlane, withHosts = false) =>
       attempt(async () => {
         const machines = await fly.listMachines(app, {
           metadata: { [CONTROL_PLANE_KEY]: controlPlane },
-          summary: true,
+          // A summary leaves out whether the host answers (docs/facts/fly.md §2.2).
+          ...(withHosts ? {} : { summary: true }),
         })
-        return machines.map(({ id, state }): FleetEntry => ({
-          machineId: id,
-          state,
-          phase: toPhase(state),
+        return machines.map((machine): FleetEntry => ({
+          machineId: machine.id,
+          state: machine.state,
+          phase: phaseOf(machine),
+          signature: signatureOf({ version: versionOf(machine), isCordoned: machine.cordoned === true }),
         }))
       }),
 
@@ -171,8 +189,7 @@ export function createFlyProvisioner({
             ...toMachine(app, machine),
             name: machine.name ?? '',
             createdAt: toCreationTime(machine.created_at),
-            cpus: guest?.cpus ?? 1,
-            memoryMb: guest?.memory_mb ?? 256,
+            size: { cpus: guest?.cpus ?? 1, memoryMb: guest?.memory_mb ?? 256 },
           }
         })
       }),
@@ -212,10 +229,10 @@ function monthlyPrice({ cpus, memoryMb }: { cpus: number; memoryMb: number }): n
   return cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6
 }
 
-async function attempt<Result>(call: () => Promise<Result>, image?: string): Promise<Result> {
+async function attempt<Result>(call: () => Promise<Result>, spec?: MachineSpec): Promise<Result> {
   try {
     return await call()
   } catch (error) {
-    throw toProvisionError(error, image)
+    throw toProvisionError(error, spec)
   }
 }

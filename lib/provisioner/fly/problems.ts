@@ -1,13 +1,14 @@
 // What a Fly error means for a workspace: a reason of lib/platform/reasons.ts, and whether the same call can succeed
 // later.
 import { FlyError, type FlyErrorCode } from '../../fly/errors.ts'
+import type { MachineSpec } from '../../machines/machine-spec.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
 import { reasonFor } from '../../platform/reasons.ts'
 import { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from '../provisioner.ts'
 
 const CODES: Record<FlyErrorCode, ProvisionProblemCode> = {
   unauthorized: 'unauthorized',
-  forbidden: 'unauthorized',
+  forbidden: 'forbidden',
   app_not_found: 'app_not_found',
   quota: 'quota',
   insufficient_capacity: 'no_capacity',
@@ -15,11 +16,12 @@ const CODES: Record<FlyErrorCode, ProvisionProblemCode> = {
   name_taken: 'name_taken',
   invalid_request: 'invalid_machine',
   app_name_taken: 'invalid_machine',
-  machine_not_found: 'machine_gone',
-  not_found: 'machine_gone',
+  machine_not_found: 'machine_not_found',
+  not_found: 'machine_not_found',
   lease_not_found: 'busy',
   lease_held: 'busy',
   wrong_state: 'busy',
+  secrets_not_ready: 'secrets_pending',
   conflict: 'busy',
   version_mismatch: 'busy',
   concurrent_update: 'busy',
@@ -37,7 +39,8 @@ const RETRYABLE: readonly ProvisionProblemCode[] = [
   'provider_unreachable',
   'rate_limited',
   'no_capacity',
-  'machine_gone',
+  'machine_not_found',
+  'secrets_pending',
   'busy',
 ]
 
@@ -51,26 +54,35 @@ const codeOf = ({ action, code }: FlyError): ProvisionProblemCode =>
  * Any error of the Fly client as a provisioner's error. Its message contains Fly's own words, because a sentence of
  * ours says no more than the error proves.
  *
- * @param image the image of the call, for the reason's sentence
+ * @param spec the spec of the call: its image is part of the reason's sentence, its secrets are removed from Fly's text
  * @throws any other error, unchanged
  */
-export function toProvisionError(error: unknown, image?: string): ProvisionError {
+export function toProvisionError(error: unknown, spec?: MachineSpec): ProvisionError {
   if (error instanceof ProvisionError) return error
   if (!(error instanceof FlyError)) throw error
   const code = codeOf(error)
-  const details = { app: error.app ?? null, machine: error.machineId ?? null, image: image ?? null }
+  const details = { app: error.app ?? null, machine: error.machineId ?? null, image: spec?.image ?? null }
   const { hint, message } = reasonFor(code, details)
   const sentence = error.code === 'malformed_answer' ? "Fly's answer could not be parsed." : message
+  const words = withoutSecrets(toPostgresText(error.flyText ?? ''), spec)
   const problem: ProvisionProblem = {
     code,
-    message: error.flyText === undefined ? sentence : `${sentence} ${quote(error.status, error.flyText)}`,
+    message: words === '' ? sentence : `${sentence} Fly's answer (${error.status}): ${words}`,
     hint,
     retryable: RETRYABLE.includes(code),
-    ...(error.requestId === undefined ? {} : { requestId: error.requestId }),
+    ...(error.status === 0
+      ? {}
+      : { provider: { status: error.status, text: words, request_id: error.requestId ?? null } }),
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   }
   return new ProvisionError(problem, { applied: error.applied, cause: error })
 }
 
-// The text comes from outside and is stored.
-const quote = (status: number, text: string) => `Fly's answer (${status}): ${toPostgresText(text)}`
+/** Shorter values occur in ordinary text. */
+const SECRET_LENGTH = 6
+
+/** Fly's text may quote what it was sent. */
+const withoutSecrets = (text: string, spec: MachineSpec | undefined): string =>
+  Object.values(spec?.secrets ?? {})
+    .filter((value) => value.length >= SECRET_LENGTH)
+    .reduce((redacted, value) => redacted.replaceAll(value, '[secret]'), text)

@@ -14,13 +14,17 @@ const PHASES: Record<string, MachinePhase> = {
   destroyed: 'gone',
 }
 
-export const toPhase = (state: string): MachinePhase => PHASES[state] ?? 'busy'
+const toPhase = (state: string): MachinePhase => PHASES[state] ?? 'busy'
 
 export function phaseOf(machine: FlyMachine): MachinePhase {
   // The host does not answer, so the state is only the last known one (docs/facts/fly.md §3).
   if (machine.host_status === 'unreachable' || machine.host_status === 'unknown') return 'unknown'
   return toPhase(machine.state)
 }
+
+/** `instance_id` is the older name of the same value (docs/facts/fly.md §2.9). */
+export const versionOf = (machine: Pick<FlyMachine, 'instance_id' | 'version'>) =>
+  machine.version ?? machine.instance_id
 
 export function toMachine(app: string, machine: FlyMachine): Machine {
   const config = machine.config ?? machine.incomplete_config
@@ -37,33 +41,52 @@ export function toMachine(app: string, machine: FlyMachine): Machine {
       machine.state !== 'failed' && repository && reference?.digest
         ? `${repository}@${reference.digest}`
         : (config?.image ?? ''),
+    version: versionOf(machine),
+    isCordoned: machine.cordoned === true,
+    size:
+      config?.guest === undefined
+        ? undefined
+        : { cpus: config.guest.cpus ?? 1, memoryMb: config.guest.memory_mb ?? 256 },
     labels: fromMetadata(config?.metadata),
     exit: exitOf(machine.events ?? []),
-    startError: troubleOf(machine),
+    startError: startErrorOf(machine),
   }
 }
 
-// Events are newest first. An exit before the newest start does not concern the running program (docs/facts/fly.md
-// §2.9).
+const exitEventOf = (event: MachineEvent) =>
+  event.type === 'exit'
+    ? (event.request?.exit_event ?? event.request?.MonitorEvent?.exit_event ?? undefined)
+    : undefined
+
+const isStart = ({ status, type }: MachineEvent) => type === 'start' && status === 'started'
+
+/**
+ * The exit of the program that ran last. Events are newest first: an exit before the newest start does not concern the
+ * running program (docs/facts/fly.md §2.9). An update ends the program that ran before it; that exit is no crash, also
+ * when it is logged after the update.
+ */
 function exitOf(events: MachineEvent[]): MachineExit | undefined {
-  for (const event of events) {
-    if (event.type === 'start' && event.status === 'started') return undefined
-    if (event.type === 'update' || event.type === 'launch') return undefined
-    const exit = event.request?.exit_event ?? event.request?.MonitorEvent?.exit_event
-    if (event.type === 'exit' && exit) {
-      return {
-        exitCode: exit.guest_exit_code ?? exit.exit_code ?? null,
-        oomKilled: exit.oom_killed === true,
-        requested: exit.requested_stop === true,
-        at: new Date(event.timestamp ?? 0),
-      }
-    }
+  const newest = events.findIndex((event) => isStart(event) || isReplacement(event) || exitEventOf(event))
+  const event = events[newest]
+  const exit = event && exitEventOf(event)
+  if (event === undefined || exit === undefined) return undefined
+  const earlier = events.slice(newest + 1).find((one) => isStart(one) || isReplacement(one))
+  if (earlier?.type === 'update') return undefined
+  const at = event.timestamp ?? 0
+  const startedAt = earlier !== undefined && isStart(earlier) ? earlier.timestamp : undefined
+  return {
+    exitCode: exit.guest_exit_code ?? exit.exit_code ?? null,
+    oomKilled: exit.oom_killed === true,
+    requested: exit.requested_stop === true,
+    at: new Date(at),
+    ranSeconds: startedAt === undefined ? undefined : Math.round((at - startedAt) / 1000),
   }
-  return undefined
 }
+
+const isReplacement = ({ type }: MachineEvent) => type === 'update' || type === 'launch'
 
 // The text of an event says why a machine did not start (docs/facts/fly.md §8.4).
-function troubleOf(machine: FlyMachine): string | undefined {
+function startErrorOf(machine: FlyMachine): string | undefined {
   if (phaseOf(machine) !== 'failed') return undefined
   const text = JSON.stringify(machine.events ?? [])
   return /unable to pull image[^"\\]*/i.exec(text)?.[0]

@@ -1,0 +1,33 @@
+// The differences between what the provider runs and what was requested. They are reported (explain, /fleet, an event)
+// and not undone: a restart of the workspace gives its machine the requested configuration again. Pure.
+import type { Drift } from '../../drizzle/schema/index.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import { isTier, TIERS } from '../machines/machine-spec.ts'
+import type { Machine } from '../provisioner/provisioner.ts'
+import { isOutdated } from './observation.ts'
+
+/** Empty for a machine that is about to be updated anyway. */
+export function driftOf(workspace: Workspace, machine: Machine): Drift[] {
+  if (machine.phase === 'unknown') return [{ field: 'host', wanted: 'answers', actual: 'unreachable' }]
+  if (machine.phase === 'gone' || isOutdated(workspace)) return []
+  const drift: Drift[] = []
+  const compare = (field: Drift['field'], wanted: string | null, actual: string | undefined) => {
+    if (wanted !== null && actual !== undefined && wanted !== actual) drift.push({ field, wanted, actual })
+  }
+  compare('cordon', 'none', machine.isCordoned ? 'cordoned' : 'none')
+  compare('image', pinned(workspace.machineImage), pinned(machine.image) ?? undefined)
+  compare('size', sizeOf(workspace), machine.size && `${machine.size.cpus} CPUs, ${machine.size.memoryMb} MB`)
+  compare('metadata', 'our labels', machine.labels?.workspaceId === workspace.id ? 'our labels' : 'changed')
+  // Covers what is not compared one by one: env, files, services.
+  compare('configuration', workspace.machineVersion, machine.version)
+  return drift
+}
+
+/** Tags cannot be compared with digests. */
+const pinned = (image: string | null) => (image?.includes('@') === true ? image : null)
+
+/** The size of the tier; null while a change of the tier waits for a restart. */
+function sizeOf({ machineSpecVersion, specVersion, tier }: Workspace): string | null {
+  if (machineSpecVersion !== specVersion || !isTier(tier)) return null
+  return `${TIERS[tier].cpus} CPUs, ${TIERS[tier].memoryMb} MB`
+}

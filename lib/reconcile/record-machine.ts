@@ -1,0 +1,71 @@
+// Stores what an observation showed of a machine: its state, whether its host answers, and drift, with an event when that
+// changed.
+import { and, eq, sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
+import { changeWorkspace } from '../lifecycle/transition.ts'
+import { type Machine, type Observed, signatureOf } from '../provisioner/provisioner.ts'
+import type { ReconcileContext } from './context.ts'
+import { driftOf } from './drift.ts'
+
+/** @returns the row with what was stored */
+export async function recordMachine(
+  services: ReconcileContext,
+  row: ClaimedWorkspace,
+  observed: Observed,
+): Promise<ClaimedWorkspace> {
+  if (observed.presence !== 'present' || observed.machine.id !== row.machineId) return row
+  const { machine } = observed
+  const seen = seenColumns(row, machine, services.now())
+  const drift = driftOf(row, machine)
+  const isDriftNew = JSON.stringify(drift) !== JSON.stringify(row.drift ?? [])
+  if (seen === undefined && !isDriftNew) return row
+  const changes = {
+    ...seen,
+    ...(isDriftNew ? { drift: drift.length === 0 ? null : drift } : {}),
+    machineSeenAt: services.now(),
+    absentSince: null,
+  }
+  const where = and(eq(workspaces.id, row.id), eq(workspaces.machineId, machine.id))
+  if (!isDriftNew) {
+    await services.db.update(workspaces).set(changes).where(where)
+  } else {
+    services.log('warn', 'drift of a machine changed', {
+      workspace_id: row.id,
+      machine_id: machine.id,
+      drift,
+    })
+    await changeWorkspace(services, {
+      id: row.id,
+      event: 'machine_drifted',
+      now: services.now(),
+      where: sql`${workspaces.machineId} = ${machine.id}`,
+      changes,
+      payload: { machine_id: machine.id, drift },
+    })
+  }
+  return { ...row, ...changes }
+}
+
+/** The columns that an observation changes; undefined when nothing changed. */
+function seenColumns(row: ClaimedWorkspace, machine: Machine, now: Date) {
+  const isReachable = machine.phase !== 'unknown'
+  const signature = signatureOf(machine) ?? row.machineSignature
+  if (
+    machine.state === row.machineState &&
+    row.absentSince === null &&
+    isReachable === (row.unreachableSince === null) &&
+    signature === row.machineSignature
+  ) {
+    return undefined
+  }
+  return {
+    machineState: machine.state,
+    machineSignature: signature,
+    unreachableSince: isReachable ? null : (row.unreachableSince ?? now),
+    // Rows of an earlier version of this program do not have it.
+    ...(row.machineVersion === null && machine.version !== undefined
+      ? { machineVersion: machine.version }
+      : {}),
+  }
+}

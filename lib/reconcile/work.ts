@@ -1,0 +1,24 @@
+// Whether a workspace is at work, as far as anybody reported it. Nothing that ends a machine is done while it is.
+import { and, eq, gt } from 'drizzle-orm'
+import { messages } from '../../drizzle/schema/index.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
+import type { ReconcileContext } from './context.ts'
+
+/** @returns what it is doing, as part of a sentence; undefined when nothing is known to be under way */
+export async function findWork(services: ReconcileContext, row: Workspace): Promise<string | undefined> {
+  const { config, db, limits, now } = services
+  if (limits.busyWorkspaces().includes(row.id)) return 'a request to it is in flight'
+  const reportedFor =
+    row.lastHeartbeatAt === null ? Infinity : now().getTime() - row.lastHeartbeatAt.getTime()
+  if ((row.activeTasks > 0 || row.currentTask !== '') && reportedFor < config.liveness.busyMs) {
+    return `its last heartbeat reported ${row.activeTasks > 0 ? `${row.activeTasks} tasks` : 'a task'}`
+  }
+  const [sending] = await db
+    .select({ id: messages.id })
+    .from(messages)
+    .where(
+      and(eq(messages.workspaceId, row.id), eq(messages.state, 'sending'), gt(messages.leasedUntil, now())),
+    )
+    .limit(1)
+  return sending === undefined ? undefined : 'a stored message is being delivered to it'
+}

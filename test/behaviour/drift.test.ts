@@ -1,0 +1,154 @@
+// Changes at Fly that this control plane did not make, found by Fly's own clients: `fly machine cordon`, `fly machine update`,
+// a stop or suspend from outside, and the 5-minute stops of trial accounts (superfly/docs "Fly.io free trial";
+// NousResearch/hermes-agent#84295 for agents that suspend themselves).
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { workspaceSteps } from '../support/workspace-steps.ts'
+
+let h: Harness
+beforeEach(async () => {
+  h = await createHarness()
+})
+afterEach(() => h.close())
+
+const { read } = workspaceSteps(() => h)
+
+const explain = async (id: string) => (await h.request(`/workspaces/${id}/explain`)).body
+const fleetEntry = async (machineId: unknown) => {
+  const { body } = await h.request<{ machines: Json[] }>('/fleet')
+  return body.machines.find((machine) => machine['machine_id'] === machineId)
+}
+const driftEvents = async (id: string) => {
+  const { body } = await h.request<{ events: { type: string; payload: Json }[] }>(
+    `/events?workspace_id=${id}&types=machine_drifted&limit=100`,
+  )
+  return body.events.map(({ payload }) => payload['drift'])
+}
+
+async function sweepLater(ms = 61_000): Promise<void> {
+  h.advance(ms)
+  await h.sweep({ patienceMs: 1_000 })
+}
+
+/** `fly machine update` reads the config, changes it, and sends all of it. */
+async function updateOutside(machineId: unknown, change: (config: Json) => Json): Promise<void> {
+  const { config } = await h.fly<{ config: Json }>('GET', `/${String(machineId)}`)
+  await h.fly('POST', `/${String(machineId)}`, { config: change(config) })
+  await h.fly('GET', `/${String(machineId)}/wait?state=started&timeout=5`)
+}
+
+describe('a machine changed outside of the control plane', () => {
+  test('more memory is reported as drift of size and configuration, by the API, explain, the fleet and an event', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await updateOutside(machine_id, (config) => ({
+      ...config,
+      guest: { cpu_kind: 'shared', cpus: 1, memory_mb: 1024 },
+    }))
+    await sweepLater()
+    const size = { field: 'size', wanted: '1 CPUs, 512 MB', actual: '1 CPUs, 1024 MB' }
+    const row = await read(id)
+    expect(row['status']).toBe('ready')
+    expect(row['drift']).toEqual([size, expect.objectContaining({ field: 'configuration' })])
+    expect(await explain(id)).toMatchObject({
+      machine: { drift: row['drift'] },
+      next: { step: 'rest', sentence: expect.stringContaining('restart') },
+    })
+    expect(await fleetEntry(machine_id)).toMatchObject({ kind: 'drifted', drift: row['drift'] })
+    expect(await driftEvents(id)).toEqual([row['drift']])
+  })
+
+  test('a variable is reported once, and a restart of the workspace undoes it', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await updateOutside(machine_id, (config) => ({
+      ...config,
+      env: { ...(config['env'] as Json), DEBUG: '1' },
+    }))
+    await sweepLater()
+    await sweepLater()
+    expect(await driftEvents(id)).toHaveLength(1)
+    await h.request(`/workspaces/${id}/restart`, { method: 'POST', headers: { prefer: 'wait=20' } })
+    await h.untilIdle()
+    await sweepLater()
+    expect(await read(id)).toMatchObject({ status: 'ready', drift: [] })
+    const { config } = await h.machineOf(id)
+    expect(config.env).not.toHaveProperty('DEBUG')
+  })
+
+  test('another image is reported as drift with both digests', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await updateOutside(machine_id, (config) => ({
+      ...config,
+      image: 'ghcr.io/molecule-ai/workspace-codex:latest',
+    }))
+    await sweepLater()
+    const { drift } = (await read(id)) as { drift: Json[] }
+    expect(drift.find(({ field }) => field === 'image')).toMatchObject({
+      wanted: expect.stringContaining('workspace-hermes@sha256:'),
+      actual: expect.stringContaining('workspace-codex@sha256:'),
+    })
+  })
+
+  test('a cordoned machine makes its workspace offline until the cordon ends', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await h.fly('POST', `/${String(machine_id)}/cordon`)
+    await sweepLater()
+    expect(await read(id)).toMatchObject({
+      status: 'offline',
+      reason: {
+        code: 'cordoned',
+        hint: `Undo it with \`fly machine uncordon ${String(machine_id)} -a test-app\`, or restart the workspace.`,
+      },
+      drift: [{ field: 'cordon' }],
+    })
+    for (let sweeps = 0; sweeps < 10; sweeps++) await sweepLater(3_600_000)
+    expect(await read(id)).toMatchObject({ status: 'offline', machine_id })
+    await h.fly('POST', `/${String(machine_id)}/uncordon`)
+    await sweepLater()
+    expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null, drift: [] })
+  })
+
+  test('a restart ends a cordon', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await h.fly('POST', `/${String(machine_id)}/cordon`)
+    await sweepLater()
+    await h.request(`/workspaces/${id}/restart`, { method: 'POST', headers: { prefer: 'wait=20' } })
+    await h.untilIdle()
+    await sweepLater()
+    expect(await read(id)).toMatchObject({ status: 'ready', drift: [] })
+  })
+
+  test.each(['stop', 'suspend'])(
+    'a machine that others %s again and again is left stopped, kept, and started by a message',
+    async (verb) => {
+      const { id, machine_id } = await h.createWorkspace()
+      for (let times = 0; times < 8; times++) {
+        await h.fly('POST', `/${String(machine_id)}/${verb}`)
+        await h.fly(
+          'GET',
+          `/${String(machine_id)}/wait?state=${verb === 'stop' ? 'stopped' : 'suspended'}&timeout=5`,
+        )
+        await sweepLater(6_000)
+        await sweepLater(6_000)
+      }
+      expect(await read(id)).toMatchObject({
+        status: 'hibernated',
+        machine_id,
+        reason: { code: 'stopped_outside' },
+      })
+      expect(h.livingMachines()).toHaveLength(1)
+      const { status } = await h.request(`/workspaces/${id}/a2a`, {
+        method: 'POST',
+        json: {
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'message/send',
+          params: {
+            message: { kind: 'message', role: 'user', messageId: 'm', parts: [{ kind: 'text', text: 'hi' }] },
+          },
+        },
+      })
+      expect(status).toBe(200)
+      expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null })
+    },
+  )
+})
