@@ -1,7 +1,7 @@
 // Stores what an observation showed of a machine: its state, whether its host answers, and drift, with an event when that
 // changed.
 import { and, eq, sql } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema/index.ts'
+import { type Drift, workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { type Machine, type Observed, signatureOf } from '../provisioner/provisioner.ts'
@@ -18,7 +18,7 @@ export async function recordMachine(
   const { machine } = observed
   const seen = seenColumns(row, machine, services.now())
   const drift = driftOf(row, machine)
-  const isDriftNew = JSON.stringify(drift) !== JSON.stringify(row.drift ?? [])
+  const isDriftNew = textOf(drift) !== textOf(row.drift ?? [])
   if (seen === undefined && !isDriftNew) return row
   const changes = {
     ...seen,
@@ -46,6 +46,10 @@ export async function recordMachine(
   }
   return { ...row, ...changes }
 }
+
+/** Postgres orders the members of stored JSON in its own way. */
+const textOf = (drift: Drift[]) =>
+  JSON.stringify(drift.map(({ actual, field, wanted }) => [field, wanted, actual]))
 
 /** The columns that an observation changes; undefined when nothing changed. */
 function seenColumns(row: ClaimedWorkspace, machine: Machine, now: Date) {

@@ -171,7 +171,7 @@ describe('explaining', () => {
       await h.fetchRaw(`/workspaces/${id}/explain`, { headers: { accept: 'text/plain' } })
     ).text()
     expect(text).toContain('is ready since')
-    expect(text).toContain('all is as wanted')
+    expect(text).toContain('everything is as wanted')
   })
 
   test('the explanation names the last failure', async () => {
@@ -186,7 +186,10 @@ describe('explaining', () => {
     expect(explained).toMatchObject({
       status: 'provisioning',
       reason: { code: 'provider_unreachable' },
-      last_failure: { code: 'provider_unreachable', fly_request_id: expect.any(String) },
+      last_failure: {
+        code: 'provider_unreachable',
+        provider: { status: expect.any(Number), text: expect.any(String), request_id: expect.any(String) },
+      },
     })
     await h.request(`/workspaces/${body.id}`, { method: 'DELETE' })
   })
