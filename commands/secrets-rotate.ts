@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { openDatabase } from '../functions/node/open-database.ts'
 import { ConfigError, parseConfig } from '../lib/config/config.ts'
-import { deleteSealedWith, rotateSecrets, strangeKeys } from '../lib/secrets/rotate.ts'
+import { deleteSealedWith, rotateSecrets, unknownKeyIds } from '../lib/secrets/rotate.ts'
 import { keyIdOf } from '../lib/secrets/seal.ts'
 
 const HELP = `npm run secrets:rotate -- [options]
@@ -56,7 +56,7 @@ async function rotate(): Promise<number> {
       throw new ConfigError(['SECRETS_ENCRYPTION_KEY is not set: openssl rand -base64 32'])
     }
     if (values['delete-unreadable']) {
-      const strange = await strangeKeys(database.db, secretKeys)
+      const strange = await unknownKeyIds(database.db, secretKeys)
       const deleted = strange.length === 0 ? 0 : await deleteSealedWith(database.db, strange)
       process.stdout.write(`deleted ${deleted} secrets that no configured key opens\n`)
     }

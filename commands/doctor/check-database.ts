@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { diagnoseDatabase } from '../../lib/platform/database-errors.ts'
 import { migrationsOf } from '../../lib/control-plane/readiness.ts'
-import { strangeKeys } from '../../lib/secrets/rotate.ts'
+import { unknownKeyIds } from '../../lib/secrets/rotate.ts'
 import { type Finding, ok, messageOf, skipped, warning, wrong } from './finding.ts'
 import type { DoctorContext } from './context.ts'
 
@@ -71,7 +71,7 @@ export async function checkSecretsKey(context: DoctorContext): Promise<Finding> 
     if (current !== undefined) return ok(`one key${previous}`)
     if (database.url === undefined) return ok('the embedded database has its own key')
   } else {
-    const strange = await strangeKeys(facts.opened.db, secretKeys).catch(() => [])
+    const strange = await unknownKeyIds(facts.opened.db, secretKeys).catch(() => [])
     if (strange.length > 0) {
       return wrong(
         `no configured key decrypts some stored secrets (encrypted with key ${strange.join(', ')})`,

@@ -43,7 +43,10 @@ export type RolloutReasonCode =
   | 'rolled_back'
   | 'not_ready_in_time'
 
-/** What the provider answered: its HTTP status, its own text (bounded, without secrets), and the id that its support asks for. */
+/**
+ * What the provider answered: its HTTP status, its own text (bounded, without secrets), and the id that its support
+ * asks for.
+ */
 export type ProviderAnswer = { status: number | null; text: string; request_id: string | null }
 
 /** One difference between what the provider runs and what was requested. */

@@ -80,13 +80,19 @@ export const workspaces = pgTable(
     machineSeenAt: timestamp('machine_seen_at'),
     /** The provider's version of the configuration that we last wrote. Another version was written by others. */
     machineVersion: text('machine_version'),
-    /** What the last observation compared: the version and whether the machine is cordoned. A list with another one is new. */
+    /**
+     * What the last observation compared: the version and whether the machine is cordoned. A list with another one is
+     * new.
+     */
     machineSignature: text('machine_signature'),
     /** Differences between what the provider runs and what was requested. Null: none. */
     drift: jsonb('drift').$type<Drift[]>(),
     /** Since when the machine's host has not answered. */
     unreachableSince: timestamp('unreachable_since'),
-    /** What was last delivered as secrets, and the version of the app's secrets that has it: a repeated launch waits for it. */
+    /**
+     * What was last delivered as secrets, and the version of the app's secrets that has it: a repeated launch waits
+     * for it.
+     */
     secretsDelivered: text('secrets_delivered'),
     secretsVersion: bigint('secrets_version', { mode: 'number' }),
     /** Since when the provider has not listed the machine. One absence is no proof, because lists lag. */

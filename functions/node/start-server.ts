@@ -10,7 +10,7 @@ import { releaseAllLeases } from '../../lib/lifecycle/queries.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
 import { createLog, type Log } from '../../lib/platform/log.ts'
 import { UNREADABLE_HINT } from '../../lib/secrets/read-secrets.ts'
-import { strangeKeys } from '../../lib/secrets/rotate.ts'
+import { unknownKeyIds } from '../../lib/secrets/rotate.ts'
 import { createApp } from '../app.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
@@ -140,7 +140,7 @@ async function loadEmbeddedFly(): Promise<typeof startEmbeddedFly> {
 async function rejectUnknownKeys({ db }: OpenDatabase, secretKeys: Uint8Array[], log: Log): Promise<void> {
   let unknown: string[]
   try {
-    unknown = await strangeKeys(db, secretKeys)
+    unknown = await unknownKeyIds(db, secretKeys)
   } catch (error) {
     log('warn', 'the keys of the stored secrets could not be checked', { error })
     return

@@ -13,7 +13,7 @@ import {
   UNREADABLE_HINT,
 } from '../../lib/secrets/read-secrets.ts'
 import { restartForSecrets } from '../../lib/workspaces/restart-for-secrets.ts'
-import type { SecretPlace } from '../../lib/secrets/seal.ts'
+import type { SecretLocation } from '../../lib/secrets/seal.ts'
 import { SaveSecretInput, SecretKey } from '../../lib/secrets/secret-input.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
@@ -120,7 +120,7 @@ export function secretRoutes(services: Services) {
 
   const restartIfRequested = async (
     c: Context<AppEnv>,
-    { key, workspaceId }: SecretPlace,
+    { key, workspaceId }: SecretLocation,
     restart: string | undefined,
   ) => {
     const budgeted = withRequestBudget(services)

@@ -1,5 +1,5 @@
-// Who asked for what, from where, and with what outcome: rows of the type `audit` in the ordered log. Never a body, and no
-// header but the one that names a program.
+// Which caller made which request, from where, and with what outcome: rows of the type `audit` in the event log.
+// Never a body, and no header except `User-Agent`.
 import type { Store } from '../platform/context.ts'
 import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'
@@ -7,7 +7,7 @@ import { insertEvent } from '../events/append-event.ts'
 
 const AUDIT = 'audit'
 
-/** `refused`: the caller was told no (4xx); `failed`: we could not (5xx). */
+/** `refused`: 4xx; `failed`: 5xx. */
 export type AuditOutcome = 'ok' | 'refused' | 'failed'
 
 export type AuditEntry = {
@@ -30,7 +30,7 @@ export type Audited = AuditEntry & { seq: number; at: string; workspace_id: stri
 export const outcomeOf = (status: number): AuditOutcome =>
   status < 400 ? 'ok' : status < 500 ? 'refused' : 'failed'
 
-/** @param workspaceId null where it is about none, or about one that never was */
+/** @param workspaceId null for a request about no workspace, or about one that never existed */
 export async function recordAudit(
   { db, now }: Store,
   workspaceId: string | null,
@@ -40,7 +40,7 @@ export async function recordAudit(
 }
 
 export type AuditQuery = {
-  /** Onwards from this one, in order; without it the newest first. */
+  /** Entries after this sequence number, in order; without it the newest first. */
   after?: number | undefined
   workspaceId?: string | undefined
   caller?: string | undefined

@@ -1,4 +1,4 @@
-// Composes the services from a configuration and an open database: the same on every runtime, so that the entries differ
+// Composes the services from a configuration and an open database, in the same way on every runtime: entries differ
 // only in what they open and where they listen.
 import type { Database, OpenDatabase } from '../../drizzle/database.ts'
 import { createFetchTransport } from '../a2a/transport/fetch-transport.ts'
@@ -30,46 +30,46 @@ import { NO_TRACER, type Tracer } from '../platform/trace.ts'
 
 export type RuntimeServices = {
   fetch: typeof fetch
-  /** What webhooks go through; `fetch` where the platform itself reaches no private network. */
+  /** For webhooks; `fetch` where the platform itself reaches no private network. */
   fetchTarget?: typeof fetch
   log: Log
   canRunInBackground: boolean
-  /** Aborted when the process is to end. */
+  /** Aborted when the process is shutting down. */
   stopping?: AbortSignal
-  /** What A2A requests go through; over `fetch` unless the runtime has something better. */
+  /** For A2A requests; over `fetch` unless the runtime has something better. */
   transport?: Transport
-  /** The database for work whose requests are counted: on Workers, where each statement is one. */
+  /** The database for work whose requests are counted: on Workers each statement is a request. */
   counted?: (budget: SubrequestBudget) => Database
-  /** Where spans go; nowhere by default. */
+  /** Receives spans; none by default. */
   tracer?: Tracer
   now?: () => Date
   sleep?: Services['sleep']
 }
 
-/** What is remembered of a change that somebody else made, at most, in milliseconds. */
-const REMEMBERED_MS = 5_000
+/** How long a value stays cached although another process may have changed it, in milliseconds. */
+const CACHE_MS = 5_000
 
-/** Entries of each kind that are remembered: more than the workspaces of a large fleet. */
-const REMEMBERED = 20_000
+/** Entries of each cache: more than the workspaces of a large fleet. */
+const CACHE_ENTRIES = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: RuntimeServices): Services {
   const { log, now = () => new Date(), sleep = interruptibleSleep, tracer = NO_TRACER } = outside
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
   const clock = () => now().getTime()
-  const remember = <Value>(ttlMs: number) =>
+  const cache = <Value>(ttlMs: number) =>
     new TtlCache<Value>({
       ttlMs,
-      limit: REMEMBERED,
+      limit: CACHE_ENTRIES,
       now: clock,
       sharesReads: outside.canRunInBackground,
     })
-  const routes = remember<Route>(ROUTE_TTL_MS)
-  const peerAccess = remember<boolean>(REMEMBERED_MS)
-  const callers = remember<Caller>(REMEMBERED_MS)
+  const routes = cache<Route>(ROUTE_TTL_MS)
+  const peerAccess = cache<boolean>(CACHE_MS)
+  const callers = cache<Caller>(CACHE_MS)
   const targets = targetPolicy(config)
-  /** All that reaches the outside. */
-  function wire(budget: SubrequestBudget, db: Database) {
+  /** Everything that sends requests, counted against a budget. */
+  function bind(budget: SubrequestBudget, db: Database) {
     const fetch = restrictFetch(isAllowed, counting(outside.fetch, budget))
     const fly = createFlyClient({
       token: config.fly.token,
@@ -116,11 +116,11 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   return {
     config,
     driver: database.driver,
-    ...wire(UNLIMITED, database.db),
+    ...bind(UNLIMITED, database.db),
     meter:
       counted === undefined
         ? undefined
-        : { limit: config.subrequestLimit, bindBudget: (budget) => wire(budget, counted(budget)) },
+        : { limit: config.subrequestLimit, bindBudget: (budget) => bind(budget, counted(budget)) },
     eventTail,
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
@@ -139,10 +139,10 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       perMinute: config.webhookRatePerMinute,
       now: clock,
     }),
-    recentProbes: remember<true>(REMEMBERED_MS),
+    recentProbes: cache<true>(CACHE_MS),
     invalidate(workspaceId) {
       routes.delete(workspaceId)
-      // Changes are rare beside messages: what may depend on one is forgotten as a whole.
+      // Changes are rare beside messages, so the caches that may depend on one are cleared as a whole.
       peerAccess.clear()
       callers.clear()
       eventTail?.wake()

@@ -1,5 +1,6 @@
-// Everything that was promised to be delivered later, in one pass: messages to agents, and events to webhook endpoints. Run beside
-// the sweep, which does not wait for those who answer slowly; several passes at once share the work through leases.
+// Delivers everything that was accepted for later delivery, in one pass: messages to agents and events to webhook
+// endpoints. Runs beside the sweep, which does not wait for slow receivers. Several passes at once share the work
+// through leases.
 import type { Database } from '../../drizzle/database.ts'
 import { diagnoseDatabase } from '../platform/database-errors.ts'
 import { releaseMessages } from '../messages/claim.ts'
@@ -24,7 +25,7 @@ export async function runDeliveries(services: Services): Promise<void> {
   await Promise.all(passes)
 }
 
-/** Ends every claim there is. Only for a process that is alone with its database: whoever had one is dead. */
+/** Ends all leases. Only for a process that is alone with its database, where every holder is gone at the start. */
 export async function releaseDeliveries(db: Database, now: Date): Promise<void> {
   await releaseMessages(db, now)
   await releaseAllEndpoints(db)

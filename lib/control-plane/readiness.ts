@@ -1,5 +1,5 @@
-// Whether this server can do its work: its database answers and has our tables, Fly lets us in, and somebody sweeps. What it
-// says is for anybody who asks, so it names no cause; the log does.
+// Whether this server can do its work: the database answers and is migrated, Fly accepts the token, and sweeps run.
+// The answer is public, so it names no cause; the log does.
 import { sql } from 'drizzle-orm'
 import { controlPlane, messages, rollouts, workspaces } from '../../drizzle/schema/index.ts'
 import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
@@ -15,10 +15,10 @@ import type { Services } from './services.ts'
 export type Check = { ok: boolean; detail: string }
 export type Readiness = { ok: boolean; checks: Record<'database' | 'migrations' | 'fly' | 'sweep', Check> }
 
-/** Sweeps that may be missed before somebody should look. */
+/** Missed sweeps before the server counts as not ready. */
 const MISSED = 3
 
-/** Fly is asked at most so often, whoever asks us. */
+/** Milliseconds between two requests to Fly, however often readiness is requested. */
 const FLY_MS = 30_000
 
 const NEWEST = Math.max(...journal.entries.map(({ when }) => when))
@@ -26,7 +26,7 @@ const NEWEST = Math.max(...journal.entries.map(({ when }) => when))
 const ok = (detail: string): Check => ({ ok: true, detail })
 const failing = (detail: string): Check => ({ ok: false, detail })
 
-/** @returns checks of one process, which remember Fly's last answer */
+/** @returns the checks of one process, which cache Fly's last answer */
 export function createReadiness(services: Services): () => Promise<Readiness> {
   const { config, db, log, now, provisioner } = services
   let fly: { at: number; check: Check } | undefined
@@ -34,7 +34,7 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   async function checkFly(): Promise<Check> {
     const at = now().getTime()
     if (fly !== undefined && at - fly.at < FLY_MS) return fly.check
-    const check = await tryOut('fly', async () => {
+    const check = await runCheck('fly', async () => {
       await provisioner.check()
       return ok('the token may use every app')
     })
@@ -42,7 +42,7 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
     return check
   }
 
-  async function tryOut(what: string, check: () => Promise<Check>): Promise<Check> {
+  async function runCheck(what: string, check: () => Promise<Check>): Promise<Check> {
     try {
       return await check()
     } catch (error) {
@@ -57,13 +57,13 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   }
 
   return async () => {
-    const database = await tryOut('database', async () => {
+    const database = await runCheck('database', async () => {
       await db.execute(sql`select 1`)
       return ok('answers')
     })
     const [migrations, sweep, provider] = await Promise.all([
-      tryOut('migrations', checkMigrations),
-      tryOut('sweep', checkSweep),
+      runCheck('migrations', checkMigrations),
+      runCheck('sweep', checkSweep),
       checkFly(),
     ])
     const checks = { database, migrations, fly: provider, sweep }
@@ -97,7 +97,7 @@ export async function findDatabaseFailure(db: Database): Promise<DatabaseFailure
   }
 }
 
-/** Whether the database has our tables, as this program knows them; `ahead`: a newer program has migrated it. */
+/** Whether the database has the tables of this version; `ahead`: a newer version has migrated it. */
 export async function migrationsOf(db: Database): Promise<'behind' | 'current' | 'ahead'> {
   let newest: number
   try {
@@ -114,7 +114,7 @@ export async function migrationsOf(db: Database): Promise<'behind' | 'current' |
 }
 
 /**
- * For how long there was no sweep: since the last one began or, where there `never` was one, since the first workspace was made.
+ * Seconds since the last sweep began or, where there `never` was one, since the first workspace was created.
  * @returns undefined where there is nothing to sweep either
  */
 export async function sweepAge({
@@ -133,13 +133,13 @@ export async function sweepAge({
   return { seconds, never: row.at === null }
 }
 
-/** What is counted when somebody asks rather than when it happens, in one statement. */
+/** Counts for metrics, read when metrics are requested, in one statement. */
 export async function countStock({ db, now }: Services): Promise<{
   workspaces: Record<string, number>
   messages: Record<string, number>
   rollouts: Record<string, number>
   due: number
-  /** Seconds for which the one that is due longest has been due. */
+  /** Seconds since the workspace that is longest overdue became due. */
   lag: number
 }> {
   const at = sql`${now().toISOString()}::timestamptz`

@@ -1,5 +1,5 @@
-// What a Worker's cron trigger does: a sweep and deliveries, within the requests and the time of one invocation. What does not
-// fit stays due, and the run of the next minute goes on; several at once share the work through leases, and one that is killed
+// A Worker's cron trigger: a sweep and deliveries, within the requests and the time of one invocation. What does not
+// fit stays due for the run of the next minute. Several runs share the work through leases, and a run that is killed
 // leaves leases that run out.
 import { createActivityLog } from '../activity/activity-log.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
@@ -7,13 +7,13 @@ import { runDeliveries } from './deliveries.ts'
 import type { Services } from './services.ts'
 import { sweep, type SweepSummary } from './sweep.ts'
 
-/** In which new work is begun: then the next run is there. What was begun may take Cloudflare's 15 minutes. */
+/** New work begins within this time; then the next run starts. Begun work may take Cloudflare's 15 minutes. */
 const BEGIN_FOR_MS = 45_000
 
-/** Requests kept for giving back what was claimed and not begun. */
+/** Requests reserved for releasing what was claimed and not begun. */
 const RESERVE = 2
 
-/** What deliveries get before the sweep does, at least and as a part of all. The sweep gets what they do not need. */
+/** Requests of deliveries: at least, and as a part of all. The sweep gets what they do not need. */
 const DELIVERIES = 16
 const DELIVERIES_PART = 1 / 3
 

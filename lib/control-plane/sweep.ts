@@ -1,5 +1,5 @@
-// The one loop that outlives every request: notices what is not as it should be, then reconciles what is due. Run by cron
-// on Workers and by a timer on Node; several at once share the work through leases.
+// One pass over everything that is due: finds machines that are not as wanted, then reconciles. Run by cron on
+// Workers and by a timer on Node; several at once share the work through leases.
 import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { beginInventory, listFleet, markDrifted } from '../fleet/drift.ts'
 import { runRetention } from './retention.ts'
@@ -15,13 +15,13 @@ import { RECONCILE_COST } from '../reconcile/reconcile.ts'
 import { RELEASE_COST, reconcileSafely } from '../reconcile/reconcile-now.ts'
 
 export type SweepOptions = {
-  /** Most workspaces taken up in one pass; the rest stay due. */
+  /** Workspaces that one pass claims at a time; the rest stay due. */
   limit?: number
   /** Workspaces reconciled at the same time. Workers allow six connections at once. */
   concurrency?: number
-  /** Milliseconds a pass may stay with a workspace that is waiting for its machine. */
+  /** Milliseconds that a pass may follow a workspace that waits for its machine. */
   patienceMs?: number
-  /** Milliseconds in which further workspaces are taken up, while there are any that were due when the pass began. */
+  /** Milliseconds in which further workspaces are claimed, if they were due when the pass began. */
   forMs?: number
 }
 
@@ -33,7 +33,7 @@ export type SweepSummary = {
   failed: number
 }
 
-/** Leases are taken for so many at once that each is begun well within its own. */
+/** A claimed workspace is begun well within its lease, or released. */
 const BEGIN_WITHIN_MS = LEASE_MS / 2
 
 export async function sweep(services: Services, options: SweepOptions = {}): Promise<SweepSummary> {
@@ -63,8 +63,8 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
   const { budget, now } = services
   const inventory = await takeInventory(services)
   const hibernated = await hibernateIdle(services, limit)
-  await rollOut(services)
-  const house = isStopping(services) ? undefined : runRetention(services)
+  await advanceRollouts(services)
+  const retention = isStopping(services) ? undefined : runRetention(services)
   const dueAt = now()
   let [reconciled, failed, isMore] = [0, 0, true]
   while (isMore && !isStopping(services)) {
@@ -76,18 +76,18 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
     failed += done.failed
     isMore = rows.length === wanted && done.reconciled === wanted && now().getTime() < dueAt.getTime() + forMs
   }
-  await house
+  await retention
   return { ...inventory, hibernated, reconciled, failed }
 }
 
 const CLAIM_COST = 1
 
-/** Requests that rollouts need to get on, and the part of a sweep that they may take. */
+/** Requests that rollouts need to advance, and the part of a sweep that they may take. */
 const ROLLOUT_COST = 16
 const ROLLOUT_PART = 1 / 3
 
-/** What rollouts want restarted is due afterwards, and taken up in the same sweep. */
-async function rollOut(services: Services): Promise<void> {
+/** Workspaces that rollouts restart are due afterwards, and reconciled in the same sweep. */
+async function advanceRollouts(services: Services): Promise<void> {
   if (isStopping(services)) return
   const { budget } = services
   const share = budget.share(ROLLOUT_COST, { most: budget.left() * ROLLOUT_PART })
@@ -104,7 +104,8 @@ async function reconcileAll(
 ): Promise<{ reconciled: number; failed: number }> {
   const { budget, now } = services
   const beginBefore = now().getTime() + BEGIN_WITHIN_MS
-  // All at once may have as much as one of them alone would need for all its steps; few requests go to few workspaces.
+  // All at once may have as much as one of them alone would need for all its steps; few requests go to few
+  // workspaces.
   const most = budget.left() / Math.max(1, Math.min(concurrency, rows.length))
   let share: SubrequestBudget | undefined
   const mayBegin = () => {

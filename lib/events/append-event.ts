@@ -1,5 +1,5 @@
-// The only writer of the event log. An event is appended by the statement that makes the change it describes, so there is
-// no change without its event.
+// The only writer of the event log. An event is appended by the statement that makes the change it describes, so
+// there is no change without its event.
 import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { events } from '../../drizzle/schema/index.ts'

@@ -1,32 +1,32 @@
-// The end of the log, read once for everybody in this process who listens: what came last is kept in memory, and whoever has
-// fallen further behind than that reads the log alone, so that a slow listener holds nothing up and costs no memory. The log
-// is asked again a few times a second while somebody listens, and at once after a change of our own. Writers do not notify: that
-// would put their commits one after the other (lib/README.md has figures).
+// The end of the log, read once for all listeners of this process. The newest events are kept in memory; a listener
+// that is further behind reads the log itself, so a slow listener delays nothing and costs no memory. While there are
+// listeners, the log is read several times a second, and at once after a change of this process. Writers do not
+// notify, because that would serialize their commits (docs/architecture.md).
 import type { Core } from '../platform/context.ts'
 import { EVENT_TYPE_NAMES } from './event-types.ts'
 import { type EventsPage, readEvents, type StoredEvent } from './read-events.ts'
-import { settledSeq } from './settled-seq.ts'
+import { visibleSeq } from './visible-seq.ts'
 
-/** How often the log is asked, and how long at least between two reads. */
+/** How often the log is read, and the shortest pause between two reads, in milliseconds. */
 const POLL_MS = 200
 const GAP_MS = 20
 const AFTER_FAILURE_MS = 1_000
 
-/** Events that are kept in memory, and that are handed out or read at once. */
+/** Events that are kept in memory, and events per page. */
 const KEPT = 2_000
 export const PAGE = 200
 
-/** How often those who wait are woken although nothing has happened. */
+/** How often waiting listeners wake although nothing has happened, in milliseconds. */
 const TICK_MS = 5_000
 
 export type EventTail = {
-  /** Says that this process has written to the log. */
+  /** This process has written to the log: read it at once. */
   wake(): void
-  /** Has the log followed until the returned function is called. */
+  /** Reads the log until the returned function is called. */
   join(): () => void
-  /** What came after a number, of all types; undefined where memory does not reach back so far. */
+  /** The events after a number, of all types; undefined where memory does not reach back so far. */
   after(seq: number): EventsPage | undefined
-  /** Resolves when there is something new, every few seconds although there is nothing, and when the process is to end. */
+  /** Resolves when there is something new, every few seconds anyway, and when the process is shutting down. */
   moved(): Promise<void>
 }
 
@@ -41,16 +41,16 @@ export function createEventTail(outside: Outside): EventTail {
   let reach: Reach | undefined
   let waiting = Promise.withResolvers<void>()
   let stop: AbortController | undefined
-  let nap: AbortController | undefined
+  let pausing: AbortController | undefined
   let woken = false
 
-  const tell = () => {
+  const notify = () => {
     waiting.resolve()
     waiting = Promise.withResolvers()
   }
   stopping?.addEventListener('abort', () => {
-    nap?.abort()
-    tell()
+    pausing?.abort()
+    notify()
   })
 
   async function run(over: AbortSignal): Promise<void> {
@@ -61,25 +61,25 @@ export function createEventTail(outside: Outside): EventTail {
       const pause = await readOn(over)
       if (now().getTime() - ticked >= TICK_MS) {
         ticked = now().getTime()
-        tell()
+        notify()
       }
       await outside.sleep(GAP_MS)
       if (!woken && !isOver()) {
-        nap = new AbortController()
-        await outside.sleep(pause, nap.signal)
+        pausing = new AbortController()
+        await outside.sleep(pause, pausing.signal)
       }
     }
   }
 
-  /** @returns how long nothing needs to be read, in milliseconds */
+  /** @returns the pause until the next read, in milliseconds */
   async function readOn(over: AbortSignal): Promise<number> {
     try {
       if (reach === undefined) {
-        const settled = await settledSeq(outside)
-        if (settled === undefined || over.aborted) return 0
-        reach = { from: settled, to: settled, events: [] }
-        // What came before this, those who wait must look up themselves.
-        tell()
+        const visible = await visibleSeq(outside)
+        if (visible === undefined || over.aborted) return 0
+        reach = { from: visible, to: visible, events: [] }
+        // Listeners must read earlier events themselves.
+        notify()
         return 0
       }
       const page = await readEvents(outside, { after: reach.to, limit: PAGE, types: EVENT_TYPE_NAMES })
@@ -89,7 +89,7 @@ export function createEventTail(outside: Outside): EventTail {
       reach.events.push(...page.events)
       const dropped = reach.events.splice(0, Math.max(0, reach.events.length - KEPT))
       reach.from = dropped.at(-1)?.seq ?? reach.from
-      tell()
+      notify()
       return page.events.length === PAGE ? 0 : POLL_MS
     } catch (error) {
       log('warn', 'the log of events could not be read; listeners wait', { error })
@@ -105,7 +105,7 @@ export function createEventTail(outside: Outside): EventTail {
   return {
     wake() {
       woken = true
-      nap?.abort()
+      pausing?.abort()
     },
     join() {
       count(1)
@@ -117,10 +117,10 @@ export function createEventTail(outside: Outside): EventTail {
         count(-1)
         if (listeners > 0) return
         stop?.abort()
-        nap?.abort()
+        pausing?.abort()
         stop = undefined
         reach = undefined
-        tell()
+        notify()
       }
     },
     after(seq) {

@@ -1,5 +1,6 @@
-// Every type of event in the log, with what it says, the shape of its payload and, where Molecule has one, Molecule's name for
-// it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description is made from it.
+// Every type of event in the log, with its description, the shape of its payload and, where Molecule has one,
+// Molecule's name for it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description
+// is made from it.
 import { z } from 'zod'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../platform/reasons.ts'
 import { rolloutState, workspaceStatus } from '../../drizzle/schema/index.ts'
@@ -8,14 +9,14 @@ type EventKind = {
   says: string
   payload: z.ZodObject
   molecule?: string
-  /** Told to those alone who may read the audit, and only when they ask for it by name. */
+  /** Only for callers who may read the audit, and only when they name the type. */
   adminsOnly?: true
 }
 
-/** For whom it was done, as a caller's key (lib/auth/caller.ts); absent: the control plane did it by itself. */
+/** The caller's key (lib/auth/caller.ts); absent for actions of the control plane itself. */
 const by = z.string().optional()
 
-/** What every event of a workspace says first: the status that it has after it. */
+/** Every event of a workspace contains the status after it. */
 const ofWorkspace = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject({ status: z.enum(workspaceStatus.enumValues), by, ...shape })
 
@@ -71,7 +72,7 @@ const shape = {
 
 export const EVENT_TYPES = {
   workspace_created: {
-    says: 'A workspace was asked for; its machine is on the way. A null `image` is that of the runtime.',
+    says: 'A workspace was created; its machine follows. A null `image` is that of the runtime.',
     molecule: 'WORKSPACE_PROVISIONING',
     payload: ofWorkspace(shape),
   },
@@ -80,32 +81,32 @@ export const EVENT_TYPES = {
     payload: ofWorkspace({ fields: z.array(z.string()), ...z.object(shape).partial().shape }),
   },
   restart_requested: {
-    says: 'Somebody asked for a restart; `image` is there where another one was asked for.',
+    says: 'A restart was requested; `image` is present where another one was requested.',
     molecule: 'WORKSPACE_PROVISIONING',
     payload: ofWorkspace({ image: z.string().nullable().optional() }),
   },
   pause_requested: {
-    says: 'Somebody asked for a pause; the machine stops.',
+    says: 'A pause was requested; the machine stops.',
     molecule: 'WORKSPACE_PAUSED',
     payload: asked,
   },
   resume_requested: {
-    says: 'Somebody ended a pause; the machine starts.',
+    says: 'A resume was requested; the machine starts.',
     molecule: 'WORKSPACE_PROVISIONING',
     payload: asked,
   },
   hibernate_requested: {
-    says: 'It was put to sleep: by somebody or, with the cause `idle`, for want of work.',
+    says: 'Hibernation was requested or, with the cause `idle`, follows from the idle policy.',
     molecule: 'WORKSPACE_HIBERNATED',
     payload: ofWorkspace({ cause: z.literal('idle').optional() }),
   },
   wake_requested: {
-    says: 'Somebody, or a message, woke it.',
+    says: 'A caller or a message woke the workspace.',
     molecule: 'WORKSPACE_PROVISIONING',
     payload: asked,
   },
   removed: {
-    says: 'Somebody removed it; the machine is destroyed.',
+    says: 'The workspace was removed; its machine is destroyed.',
     molecule: 'WORKSPACE_REMOVED',
     payload: asked,
   },
@@ -114,7 +115,7 @@ export const EVENT_TYPES = {
     molecule: 'WORKSPACE_ONLINE',
     payload: ofWorkspace({ machine_id: machineId }),
   },
-  agent_lost: { says: 'The agent stayed silent; the machine is restarted.', payload: lost },
+  agent_lost: { says: 'The agent did not come back; the machine is rebooted.', payload: lost },
   agent_silent: { says: 'The agent no longer answers.', molecule: 'WORKSPACE_OFFLINE', payload: lost },
   trouble_reported: {
     says: 'The agent reports too many errors, or that it is stuck.',
@@ -122,12 +123,12 @@ export const EVENT_TYPES = {
     payload: ofWorkspace({ ...health, reason }),
   },
   trouble_ended: {
-    says: 'The agent reports that it is well again.',
+    says: 'The agent no longer reports trouble.',
     molecule: 'WORKSPACE_ONLINE',
     payload: ofWorkspace(health),
   },
   machine_stopped: {
-    says: 'The machine stopped by itself.',
+    says: 'The machine stopped, or cannot be reached; the reason says why.',
     molecule: 'WORKSPACE_OFFLINE',
     payload: lost,
   },
@@ -144,36 +145,39 @@ export const EVENT_TYPES = {
     }),
   },
   machine_lost: {
-    says: 'The machine is gone; another one is made.',
+    says: 'The machine is gone; another one is created.',
     molecule: 'WORKSPACE_OFFLINE',
     payload: lost,
   },
   gave_up: {
-    says: 'It could not be made to run; the reason is kept.',
+    says: 'The workspace failed; the reason is kept.',
     molecule: 'WORKSPACE_PROVISION_FAILED',
     payload: lost,
   },
-  machine_created: { says: 'A machine was made at the provider.', payload: machine },
-  machine_updated: { says: 'The machine was given another configuration in place.', payload: machine },
+  machine_created: { says: 'A machine was created.', payload: machine },
+  machine_updated: { says: 'The machine got a new configuration.', payload: machine },
   machine_adopted: {
-    says: 'A machine was found that an earlier, unanswered request had made.',
+    says: 'A machine was found that an earlier request without an answer had created.',
     payload: machine,
   },
   machine_restarted: { says: 'The machine was restarted.', payload: ofWorkspace({ machine_id: machineId }) },
   machine_gone: {
-    says: 'The machine is known to be gone, and costs nothing.',
+    says: 'The machine is confirmed to be gone.',
     payload: ofWorkspace({ machine_id: machineId }),
   },
-  agent_registered: { says: 'The agent called home.', payload: asked },
+  agent_registered: { says: 'The agent registered.', payload: asked },
   agent_card_updated: {
-    says: 'The agent shows another card.',
+    says: 'The agent has another card.',
     molecule: 'AGENT_CARD_UPDATED',
     payload: asked,
   },
-  secret_saved: { says: 'A secret was saved; its name is told, never its value.', payload: secret },
+  secret_saved: {
+    says: 'A secret was saved. The event contains its name, never its value.',
+    payload: secret,
+  },
   secret_deleted: { says: 'A secret was deleted.', payload: secret },
   workspace_token_created: {
-    says: 'A token of the workspace was asked for. Those that come with a machine are not told.',
+    says: 'A token of the workspace was issued by the API. Tokens that are delivered with a machine have no event.',
     payload: z.strictObject({ token_id: z.uuid(), by }),
   },
   workspace_token_revoked: {
@@ -187,7 +191,7 @@ export const EVENT_TYPES = {
     payload: z.strictObject({ ...ofMessage, response_status: z.int().nullable() }),
   },
   message_failed: {
-    says: 'A stored message got no answer. In the state `unknown` it may have arrived, and is not sent again.',
+    says: 'A stored message got no answer. In the state `unknown` it may have been delivered, and is not sent again.',
     payload: z.strictObject({
       ...ofMessage,
       state: z.enum(['failed', 'unknown']),
@@ -199,11 +203,11 @@ export const EVENT_TYPES = {
     }),
   },
   orphan_destroyed: {
-    says: 'A machine with our mark and no workspace was destroyed.',
+    says: 'A machine of this control plane without a workspace was destroyed.',
     payload: z.strictObject({ app: z.string(), machine_id: z.string(), region: z.string().nullable() }),
   },
   image_published: {
-    says: 'A forge told of a new image of a runtime.',
+    says: 'A forge reported a new image of a runtime.',
     payload: z.strictObject({
       runtime: z.string(),
       image: z.string(),
@@ -218,16 +222,19 @@ export const EVENT_TYPES = {
     says: 'An image is being rolled out to the workspaces of a runtime.',
     payload: rollout,
   },
-  rollout_advanced: { says: 'A tranche has proven itself, and the next one begins.', payload: rollout },
-  rollout_halted: { says: 'A rollout does not go on; the reason says why.', payload: rollout },
-  rollout_resumed: { says: 'Somebody had a halted rollout go on.', payload: rollout },
+  rollout_advanced: { says: 'A tranche succeeded, and the next one begins.', payload: rollout },
+  rollout_halted: {
+    says: 'A rollout was halted or is being rolled back; the reason says why.',
+    payload: rollout,
+  },
+  rollout_resumed: { says: 'A halted rollout was resumed.', payload: rollout },
   rollout_rolled_back: {
-    says: 'All that had the image of a rollout were given the one before.',
+    says: 'All workspaces with the image of a rollout were returned to the earlier one.',
     payload: rollout,
   },
   rollout_completed: { says: 'The image of a rollout is the image of its runtime.', payload: rollout },
   api_token_created: {
-    says: 'A token for people or programs was made.',
+    says: 'An API token was created.',
     adminsOnly: true,
     payload: z.strictObject({
       token_id: z.uuid(),
@@ -239,12 +246,12 @@ export const EVENT_TYPES = {
     }),
   },
   api_token_revoked: {
-    says: 'A token for people or programs was revoked.',
+    says: 'An API token was revoked.',
     adminsOnly: true,
     payload: z.strictObject({ token_id: z.uuid(), name: z.string(), by }),
   },
   webhook_endpoint_disabled: {
-    says: 'A webhook endpoint is told nothing any more: asked for, answered 410, or failing for days.',
+    says: 'A webhook endpoint gets no more deliveries: it was disabled, answered 410, or failed for days.',
     adminsOnly: true,
     payload: z.strictObject({
       endpoint_id: z.uuid(),
@@ -255,17 +262,17 @@ export const EVENT_TYPES = {
     }),
   },
   webhook_endpoint_enabled: {
-    says: 'A webhook endpoint is told again, from where it was left.',
+    says: 'A webhook endpoint gets deliveries again, from where it was left.',
     adminsOnly: true,
     payload: z.strictObject({ endpoint_id: z.uuid(), url: z.string(), by }),
   },
   webhook_events_missed: {
-    says: 'The log had forgotten events before a webhook endpoint could be told of them.',
+    says: 'Events expired before they could be delivered to a webhook endpoint.',
     adminsOnly: true,
     payload: z.strictObject({ endpoint_id: z.uuid(), from: z.int(), to: z.int() }),
   },
   audit: {
-    says: 'Somebody asked for a change, or was refused one.',
+    says: 'A request for a change, whether it was allowed or refused.',
     adminsOnly: true,
     payload: z.strictObject({
       caller: z.string(),
@@ -285,12 +292,12 @@ export type EventType = keyof typeof EVENT_TYPES
 
 export type EventPayload<Type extends EventType> = z.input<(typeof EVENT_TYPES)[Type]['payload']>
 
-/** What a writer says of a workspace's event; its status and for whom it was done are added where it is written. */
+/** The payload of a workspace's event without status and caller, which are added where it is written. */
 export type EventFacts<Type extends EventType> = Type extends EventType
   ? Omit<EventPayload<Type>, 'status' | 'by'>
   : never
 
-/** The facts of an event as a member of what is handed to its writer: needed where its payload needs any. */
+/** The `payload` member of a writer's input: required where the payload has required members. */
 export type EventPayloads<Type extends EventType> =
   Partial<EventFacts<Type>> extends EventFacts<Type>
     ? { payload?: EventFacts<Type> }

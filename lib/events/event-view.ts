@@ -1,12 +1,12 @@
-// An event as callers see it, in lists, in streams and wherever else it is told.
+// An event as the API shows it: in lists, streams and webhook deliveries.
 import type { StoredEvent } from './read-events.ts'
 
 export type EventView = {
   seq: number
   type: string
-  /** The workspace that it is about; null where it is about none. */
+  /** Null for an event without a workspace. */
   workspace_id: string | null
-  /** Of the workspace, after the event. */
+  /** The workspace's generation after the event. */
   generation: number | null
   at: string
   payload: Record<string, unknown>

@@ -1,6 +1,6 @@
-// One listener: what is in the log after a number and, from then on, what comes, in order, each once. On Node the end of the log
-// is read for all listeners together; a Worker's requests share nothing, so each reads for itself, and only for as long as its
-// platform lets a request ask.
+// One listener: the events after a number and, from then on, new ones, in order, each once. On Node the end of the
+// log is read for all listeners together. A Worker's requests share nothing, so each reads for itself, within the
+// statements of its invocation.
 import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
@@ -9,20 +9,23 @@ import { ADMINS_ONLY } from './event-types.ts'
 import { rejectExpiredCursor } from './retention.ts'
 import { type EventsPage, type EventsQuery, readEvents, type StoredEvent } from './read-events.ts'
 
-/** After how long without an event a listener is told where it is; ticks may make it five seconds more. */
+/** After this time without an event a listener gets its position, in milliseconds; ticks may add five seconds. */
 const QUIET_MS = 10_000
 
-/** How often a Worker's listener asks, and with how many statements in all: each is a subrequest, of 50 on the free plan. */
+/**
+ * How often a Worker's listener reads, and with how many statements in total: each is a subrequest, of 50 on the free
+ * plan.
+ */
 const ALONE_MS = 2_500
 const MOST_STATEMENTS = 45
 
-/** A page of the log, where a writer has to be waited for. */
+/** Statements of a page of the log, while there are writers. */
 const PAGE_STATEMENTS = 10
 
 /**
- * Pages of what the listener asked for. One without events says how far the log was read meanwhile, and that we are still here.
- * Ends when the process is to end, and where a Worker must.
- * @throws DomainError `gone` when what comes next has been forgotten
+ * Pages of the requested events. A page without events reports the position. Ends when the process is shutting down,
+ * and where a Worker must.
+ * @throws DomainError `gone` when the next events have expired
  */
 export async function* followEvents(
   services: EventContext,
@@ -30,24 +33,25 @@ export async function* followEvents(
   signal: AbortSignal,
 ): AsyncGenerator<EventsPage, undefined> {
   const { now, stopping, eventTail } = services
-  const own = eventTail === undefined ? withBudget(services, createBudget(MOST_STATEMENTS, now)) : services
+  const counted =
+    eventTail === undefined ? withBudget(services, createBudget(MOST_STATEMENTS, now)) : services
   let position = query.after
-  let told = now().getTime()
+  let reportedAt = now().getTime()
   const only = query.among && new Set(query.among)
   const isOver = () => signal.aborted || stopping?.aborted === true
   const leave = eventTail?.join()
   try {
-    while (!isOver() && own.budget.left() >= PAGE_STATEMENTS) {
-      // Before looking: what comes in between is not slept through.
+    while (!isOver() && counted.budget.left() >= PAGE_STATEMENTS) {
+      // Taken before the read, so that an event in between is not missed.
       const moved = eventTail?.moved()
       const fromTail = eventTail?.after(position)
-      const page = fromTail ?? (await readKept(own, { ...query, after: position, limit: PAGE }))
+      const page = fromTail ?? (await readPage(counted, { ...query, after: position, limit: PAGE }))
       const events =
         fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
       const isEnd = page.events.length < PAGE
       position = page.next
-      if (events.length > 0 || now().getTime() - told >= QUIET_MS) {
-        told = now().getTime()
+      if (events.length > 0 || now().getTime() - reportedAt >= QUIET_MS) {
+        reportedAt = now().getTime()
         yield { events, next: position }
       }
       if (isEnd) await (moved ?? services.sleep(ALONE_MS, signal))
@@ -58,15 +62,15 @@ export async function* followEvents(
 }
 
 /**
- * A page of the log, and never one with a hole before it.
- * @throws DomainError `gone` when what comes next has been forgotten
+ * A page of the log without a gap before it.
+ * @throws DomainError `gone` when the next events have expired
  */
-export async function readKept(
+export async function readPage(
   services: Pick<Core, 'db' | 'sleep'>,
   query: EventsQuery,
 ): Promise<EventsPage> {
   const page = await readEvents(services, query)
-  // Whoever is at the end has missed nothing.
+  // A reader at the end has missed nothing.
   if (page.events.length > 0 || page.next > query.after) {
     await rejectExpiredCursor(services, query.after, query.types)
   }
@@ -75,7 +79,7 @@ export async function readKept(
 
 const adminsOnly: ReadonlySet<string> = new Set(ADMINS_ONLY)
 
-/** Whether readEvents would have found it. */
+/** Whether readEvents would have returned it. */
 function matches(
   { types, workspaceId }: Pick<EventsQuery, 'types' | 'workspaceId'>,
   only: ReadonlySet<string> | undefined,

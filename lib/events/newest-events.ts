@@ -5,7 +5,7 @@ import { events } from '../../drizzle/schema/index.ts'
 import { EVENT_TYPE_NAMES, moleculeNameOf } from './event-types.ts'
 import type { EventsQuery, StoredEvent } from './read-events.ts'
 
-/** As many as Molecule lists. */
+/** The number that Molecule lists. */
 const MOST = 100
 
 const NAMED = EVENT_TYPE_NAMES.filter((type) => moleculeNameOf(type) !== undefined)

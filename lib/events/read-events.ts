@@ -1,27 +1,28 @@
-// Reads the log onwards from a sequence number, in order: nothing is passed and nothing comes twice, whoever reads and
-// wherever they left off.
+// Reads the log after a sequence number, in order: no event is skipped or returned twice.
 import type { Core } from '../platform/context.ts'
 import { and, asc, eq, gt, inArray, lte, notInArray, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'
 import { ADMINS_ONLY, type EventType } from './event-types.ts'
-import { settledSeq } from './settled-seq.ts'
+import { visibleSeq } from './visible-seq.ts'
 
 export type StoredEvent = typeof events.$inferSelect
 
 export type EventsQuery = {
-  /** The last sequence number that the reader has dealt with; 0 for the beginning. */
+  /** The last sequence number that the reader has handled; 0 for the beginning. */
   after: number
   limit: number
-  /** Without it: all but those that are for admins only, which have to be asked for. */
+  /** Without it: all except those for administrators only, which must be named. */
   types?: readonly EventType[] | undefined
   workspaceId?: string | undefined
-  /** Those of these workspaces alone; undefined: of all, and those that are about none. */
+  /** Only events of these workspaces; undefined: of all, and events without a workspace. */
   among?: readonly string[] | undefined
 }
 
 export type EventsPage = {
   events: StoredEvent[]
-  /** What to ask for next: the last event's number, or further where nothing else matched. Never less than `after`. */
+  /**
+   * The next `after`: the last event's number, or a later one where nothing else matched. Never less than `after`.
+   */
   next: number
 }
 
@@ -30,15 +31,15 @@ export async function readEvents(
   query: EventsQuery,
 ): Promise<EventsPage> {
   const { after, limit } = query
-  const settled = await settledSeq(services)
-  if (settled === undefined || settled <= after) return { events: [], next: after }
+  const visible = await visibleSeq(services)
+  if (visible === undefined || visible <= after) return { events: [], next: after }
   const rows = await services.db
     .select()
     .from(events)
     .where(
       and(
         gt(events.seq, after),
-        lte(events.seq, settled),
+        lte(events.seq, visible),
         query.types === undefined
           ? notInArray(events.type, [...ADMINS_ONLY])
           : inArray(events.type, [...query.types]),
@@ -50,5 +51,5 @@ export async function readEvents(
     )
     .orderBy(asc(events.seq))
     .limit(limit)
-  return { events: rows, next: rows.length < limit ? settled : (rows.at(-1)?.seq ?? after) }
+  return { events: rows, next: rows.length < limit ? visible : (rows.at(-1)?.seq ?? after) }
 }

@@ -1,6 +1,6 @@
-// Finds machines that are not as they should be: compares the provider's list with what is wanted, in one list call per app
-// and one statement, however many workspaces rest. It concludes nothing, because lists lag: what it finds becomes due, and
-// the reconcile that follows observes each machine.
+// Finds machines that are not as they should be: compares the provider's list with what is wanted, in one list call
+// per app and one statement, however many workspaces rest. It concludes nothing, because lists lag: what it finds
+// becomes due, and the reconcile that follows observes each machine.
 import { and, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
@@ -17,7 +17,8 @@ const HOSTS_EVERY_SECONDS = 60
 
 /**
  * Records that a sweep begins.
- * @returns the control plane's id, and whether it is this sweep's turn to ask for hosts; undefined before the migrations
+ * @returns the control plane's id, and whether it is this sweep's turn to ask for hosts; undefined before the
+ *   migrations
  */
 export async function beginInventory({
   db,
@@ -76,7 +77,8 @@ export const fleetRelation = (fleet: AppFleet[]): SQL => {
 const CHECK_AGAIN_SECONDS = 60
 
 /**
- * Makes due every resting workspace whose machine is not in the wanted state, was changed by others, or whose agent is silent.
+ * Makes due every resting workspace whose machine is not in the wanted state, was changed by others, or whose agent
+ * is silent.
  * @returns how many became due
  */
 export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[]): Promise<number> {

@@ -1,5 +1,5 @@
-// GET /fleet: the provider's inventory of every app that is in use, compared with the machines of our workspaces: whose each
-// machine is, how it differs from what was requested, its age and its price.
+// GET /fleet: the provider's inventory of every app that is in use, compared with the machines of our workspaces:
+// whose each machine is, how it differs from what was requested, its age and its price.
 import { isNotNull, isNull } from 'drizzle-orm'
 import { controlPlane, type Drift, orphans, workspaces } from '../../drizzle/schema/index.ts'
 import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
@@ -10,7 +10,9 @@ import type { ReconcileContext } from '../reconcile/context.ts'
 import { driftOf } from '../reconcile/drift.ts'
 import { HOPELESS_ATTEMPTS } from './orphans.ts'
 
-/** `drifted`: one of ours that differs from what its workspace wants. `missing`: recorded here and not in the list. */
+/**
+ * `drifted`: one of ours that differs from what its workspace wants. `missing`: recorded here and not in the list.
+ */
 export type FleetKind = 'owned' | 'drifted' | 'orphan' | 'foreign' | 'missing'
 
 export type FleetMachine = {

@@ -1,5 +1,5 @@
-// Orphans: machines that carry this control plane's mark and have no workspace. They cost money unseen, so they are
-// destroyed; but only after two sightings and a grace period, a few per pass, and never one that is not provably ours.
+// Orphans: machines with this control plane's labels and without a workspace. They cost money unseen, so they are
+// destroyed, but only after two sightings and a grace period, a few per pass, and only if they are provably ours.
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, asc, eq, gte, isNull, lte, sql } from 'drizzle-orm'
@@ -8,28 +8,28 @@ import { insertEvent } from '../events/append-event.ts'
 import { type AppFleet, fleetRelation } from './drift.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 
-/** Machines destroyed in one pass, at most: a mistake of ours must not empty an app before somebody notices. */
+/** The most machines that one pass destroys: a mistake of ours must not empty an app unnoticed. */
 const MOST_PER_PASS = 10
 
-/** Requests that one of them takes, and what is left for the rest of the pass. */
+/** Requests for one machine, and those left for the rest of the pass. */
 const COST = 6
 const LEFT_FOR_OTHERS = 20
 
-/** After so many failed attempts to destroy it a machine needs a human: /fleet says so, and it is tried ever more rarely. */
+/** Failed attempts to destroy a machine after which /fleet reports it to an operator. Attempts become rarer. */
 export const HOPELESS_ATTEMPTS = 8
 
-/** Notes the machines that have no workspace, in one statement. A launch whose answer is awaited has its row, and waits. */
+/** Records the machines that have no workspace, in one statement. */
 export async function recordOrphans({ db, now }: Store, fleet: AppFleet[]): Promise<void> {
   const moment = sql`${now().toISOString()}::timestamptz`
-  // A sighting that did not repeat was a launch in the middle of being stored; it is forgotten after a week.
+  // A sighting that did not repeat was a launch that was being stored; it is deleted after a week.
   await db.execute(sql`
-    with forgotten as (delete from ${orphans} where last_seen_at < ${moment} - interval '7 days')
+    with expired as (delete from ${orphans} where last_seen_at < ${moment} - interval '7 days')
     insert into ${orphans} (machine_id, app, first_seen_at, last_seen_at)
     select fleet.id, fleet.app, ${moment}, ${moment} from ${fleetRelation(fleet)}
     where not exists (select from ${workspaces} where ${workspaces.machineId} = fleet.id)
     on conflict (machine_id) do update
       set sightings = ${orphans.sightings} + 1, last_seen_at = ${moment},
-          -- A list may show for a while what was destroyed.
+          -- A list may still show a destroyed machine for a while.
           gone_at = case when ${orphans.goneAt} < ${moment} - interval '5 minutes' then null else ${orphans.goneAt} end`)
 }
 
@@ -46,7 +46,7 @@ export async function destroyOrphans(services: ReconcileContext, controlPlane: s
         isNull(orphans.goneAt),
         gte(orphans.sightings, 2),
         lte(orphans.firstSeenAt, graceEnd),
-        // Seen in the pass that is under way: one that has disappeared since needs nothing.
+        // Seen in this pass: a machine that has disappeared since needs nothing.
         gte(orphans.lastSeenAt, new Date(now.getTime() - 60_000)),
         sql`(${orphans.attempts} = 0 or ${orphans.lastSeenAt} >= ${orphans.firstSeenAt} + make_interval(secs => 30 * power(2, least(${orphans.attempts}, 10))))`,
       ),
@@ -76,7 +76,7 @@ async function destroyOrphan(
     const { labels } = observed.machine
     if (labels?.controlPlane !== controlPlane) return false
     const [owner] = await db.select().from(workspaces).where(eq(workspaces.id, labels.workspaceId))
-    // Its workspace is about to find it, or has meanwhile.
+    // Its workspace has found it meanwhile, or is about to.
     if (
       owner !== undefined &&
       (owner.machineId === machineId || (owner.machineId === null && owner.launchId !== null))

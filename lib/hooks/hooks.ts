@@ -8,7 +8,7 @@ import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import type { Store } from '../platform/context.ts'
 import { encodeBase64, encodeBase64Url } from '../platform/encoding.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
-import { placeOfHook, seal } from '../secrets/seal.ts'
+import { locationOfHook, seal } from '../secrets/seal.ts'
 import { sealingKey } from '../secrets/sealing-key.ts'
 import {
   type CreateHookInput,
@@ -50,7 +50,7 @@ export async function createHook(
   const generated = input.secret == null ? generateSecret(scheme) : undefined
   const { keyId, sealed } = await seal(
     key,
-    placeOfHook({ name, workspaceId }),
+    locationOfHook({ name, workspaceId }),
     generated ?? input.secret ?? '',
   )
   const now = services.now().toISOString()
@@ -126,7 +126,7 @@ export async function rotateHook(
   const problem = secretProblem(scheme, input.secret ?? undefined)
   if (problem !== undefined) throw invalidField('secret', problem)
   const generated = input.secret == null ? generateSecret(scheme) : undefined
-  const sealed = await seal(key, placeOfHook({ name, workspaceId }), generated ?? input.secret ?? '')
+  const sealed = await seal(key, locationOfHook({ name, workspaceId }), generated ?? input.secret ?? '')
   const now = services.now()
   const ended = db
     .$with('ended', {})

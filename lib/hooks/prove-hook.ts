@@ -8,7 +8,7 @@ import type { Core } from '../platform/context.ts'
 import { DomainError } from '../platform/errors.ts'
 import { toPostgresText } from '../platform/postgres-text.ts'
 import { isUuid } from '../platform/uuid.ts'
-import { placeOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
+import { locationOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
 import { toScheme } from './hooks.ts'
 import { type IncomingWebhook, type Scheme, verifySignature } from './verify.ts'
 
@@ -94,7 +94,7 @@ async function findHook(
   for (const { secret } of rows) {
     if (secret === null) continue
     try {
-      secrets.push(await unseal(services.config.secretKeys, placeOfHook(hook), secret))
+      secrets.push(await unseal(services.config.secretKeys, locationOfHook(hook), secret))
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       services.log('error', 'the secret of a hook cannot be read', {

@@ -1,8 +1,8 @@
-// When provisioning is given up: every transient status has an end.
+// When provisioning is given up.
 import type { Config } from '../config/config.ts'
 import { DEFAULT_RUNTIME, isRuntime, PROVISION_TIMEOUT_SECONDS } from '../machines/runtimes.ts'
 
-/** The end of provisioning that begins at `from`. */
+/** The deadline of provisioning that begins at `from`. */
 export function provisionDeadline(config: Config, runtime: string, from: Date): Date {
   const known = isRuntime(runtime) ? runtime : DEFAULT_RUNTIME
   const seconds = config.provisionTimeoutSeconds ?? PROVISION_TIMEOUT_SECONDS[known]

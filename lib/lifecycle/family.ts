@@ -1,18 +1,24 @@
-// Workspaces form trees. Walks up and down them are bounded, and end even where a cycle should ever have come to be.
+// Workspaces form trees. Walks up and down are bounded, and end even on a cycle.
 import type { Store } from '../platform/context.ts'
 import { and, eq, ne, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 
-/** Generations of a tree, at most: as far as Molecule's access rule walks (molecule.md §2.6). */
+/** The most generations of a tree: as far as Molecule's access rule walks (molecule.md §2.6). */
 export const MAX_DEPTH = 32
 
-/** A workspace and all its descendants, as a subquery of ids. `union` rather than `union all`: it ends even on a cycle. */
+/**
+ * A workspace and all its descendants, as a subquery of ids. `union` rather than `union all`: it ends even on a
+ * cycle.
+ */
 export const familyOf = (id: string): SQL => sql`with recursive family(id) as (
   select ${id}::uuid union select child.id from ${workspaces} child join family on child.parent_id = family.id
 ) select id from family`
 
-/** @throws DomainError `invalid_input` when the parent does not exist, is a descendant, or the tree would grow too deep */
+/**
+ * @throws DomainError `invalid_input` when the parent does not exist, is a descendant, or the tree would grow too
+ * deep
+ */
 export async function checkParent({ db }: Store, id: string, parentId: string): Promise<void> {
   const [parent] = await db
     .select({ status: workspaces.status })
@@ -48,13 +54,13 @@ export async function checkParentAwake({ db }: Store, parentId: string | null): 
     .from(workspaces)
     .where(and(eq(workspaces.id, parentId), eq(workspaces.status, 'paused')))
   if (paused !== undefined) {
-    throw new DomainError('conflict', 'its parent is paused: resume that first', {
+    throw new DomainError('conflict', 'its parent is paused: resume the parent first', {
       details: { parent_id: parentId },
     })
   }
 }
 
-/** Living children, a hundred at most, for an answer that lists them. */
+/** Children that are not removed, a hundred at most. */
 export const listChildren = ({ db }: Store, id: string) =>
   db
     .select({ id: workspaces.id, name: workspaces.name })

@@ -1,5 +1,5 @@
-// The lifecycle of a workspace as two total tables: which event may move which status where, and which machine a status
-// wants. Pure; `transition.ts` is the only writer that follows it.
+// The lifecycle of a workspace as two total tables: which event changes which status to which, and which machine a
+// status wants. Pure; `transition.ts` is the only writer that follows it.
 import { workspaceStatus } from '../../drizzle/schema/index.ts'
 
 /** Every status, in the order of the schema that declares them. */
@@ -26,12 +26,11 @@ export type WorkspaceEvent =
   | 'gave_up'
 
 /**
- * Event → the statuses it moves, and the one status it leads to from all of them. An event that is not listed for a status
- * has no meaning there and changes nothing.
+ * Event → the statuses that it changes, and the one status that follows. In other statuses the event changes nothing.
  */
 export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatus[]; to: WorkspaceStatus }> =
   {
-    // What people ask for.
+    // Requested.
     restart_requested: {
       from: ['provisioning', 'ready', 'degraded', 'offline', 'failed', 'paused', 'hibernated'],
       to: 'provisioning',
@@ -45,7 +44,7 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
       to: 'removed',
     },
 
-    // What is observed.
+    // Observed.
     agent_answered: { from: ['provisioning', 'offline'], to: 'ready' },
     agent_silent: { from: ['ready', 'degraded'], to: 'offline' },
     agent_lost: { from: ['offline'], to: 'provisioning' },
@@ -57,13 +56,13 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
     gave_up: { from: ['provisioning', 'offline'], to: 'failed' },
   }
 
-/** Whether an event means anything to a status. */
+/** Whether an event changes a status. */
 export const allows = (status: WorkspaceStatus, event: WorkspaceEvent) =>
   TRANSITIONS[event].from.includes(status)
 
 /**
- * The machine that a status wants. `failed` keeps its reason and lets go of its machine: a failure must not cost money.
- * `asleep` is suspended where the backend can, stopped where it cannot.
+ * The machine that a status wants. `failed` keeps its reason but no machine, because a failure must not cost money.
+ * `asleep` is suspended where the provider can, stopped where it cannot.
  */
 export const WANTED_MACHINE: Record<WorkspaceStatus, 'started' | 'stopped' | 'asleep' | 'none'> = {
   provisioning: 'started',
@@ -76,9 +75,9 @@ export const WANTED_MACHINE: Record<WorkspaceStatus, 'started' | 'stopped' | 'as
   removed: 'none',
 }
 
-/** Statuses whose machine should be in one of these conditions. */
+/** The statuses that want one of these machines. */
 export const statusesWanting = (...machines: (typeof WANTED_MACHINE)[WorkspaceStatus][]) =>
   STATUSES.filter((status) => machines.includes(WANTED_MACHINE[status]))
 
-/** Statuses that end by themselves, at the latest at the row's deadline. */
+/** Statuses that end by themselves, at the latest at the row's deadline if it has one. */
 export const isTransient = (status: WorkspaceStatus) => status === 'provisioning' || status === 'offline'

@@ -1,5 +1,4 @@
-// The reads and leases that more than one verb shares. A lease is a claim on a row that runs out by itself, so a process
-// that dies holding one delays its workspace and never blocks it.
+// Reads of workspaces, and their leases, for all commands.
 import { and, asc, eq, getTableColumns, gt, inArray, isNotNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
@@ -7,8 +6,10 @@ import { workspaceNotFound } from '../platform/errors.ts'
 import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
 import type { Workspace } from './workspace.ts'
 
-/** A claimed row, with the lease that later writes must still hold, the identity our machines are labelled with,
- * and the key of our agents' inbound secrets. */
+/**
+ * A claimed row, with the lease that later writes must hold, the control plane's id for labels, and the key of
+ * inbound secrets.
+ */
 export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string; agentKey: string }
 
 /** @throws DomainError `not_found` */
@@ -28,11 +29,13 @@ export async function getLivingWorkspace(db: Database, id: string): Promise<Work
 export type ListInput = {
   limit: number
   after?: { createdAt: Date; id: string } | undefined
-  /** Those alone; null: all. */
+  /** Only these; null: all. */
   only?: readonly string[] | null
 }
 
-/** Living workspaces, oldest first. One more than `limit` is asked for, to know whether there is a next page. */
+/**
+ * Workspaces that are not removed, oldest first. Reads one more than `limit`, to know whether there is a next page.
+ */
 export async function listWorkspaces(
   db: Database,
   input: ListInput,
@@ -64,7 +67,7 @@ const claimColumns = {
   agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }
 
-/** Takes the lease of one workspace; undefined when somebody else holds it or there is no such row. */
+/** Takes the lease of one workspace; undefined when another process holds it or there is no such row. */
 export async function claimWorkspace(
   db: Database,
   id: string,
@@ -79,8 +82,8 @@ export async function claimWorkspace(
 }
 
 /**
- * Takes the leases of up to `limit` workspaces that were due at `dueAt`, longest overdue first. Two sweeps at once never get
- * the same row.
+ * Takes the leases of up to `limit` workspaces that were due at `dueAt`, longest overdue first. Two sweeps at once
+ * never get the same row.
  */
 export async function claimDue(
   db: Database,
@@ -102,7 +105,7 @@ export async function claimDue(
   return rows as ClaimedWorkspace[]
 }
 
-/** The row as it is now, with its lease prolonged; undefined when the lease ran out and is somebody else's. */
+/** The row as it is now, with its lease extended; undefined when another process has the lease. */
 export async function renewLease(
   db: Database,
   row: ClaimedWorkspace,
@@ -117,9 +120,9 @@ export async function renewLease(
 }
 
 /**
- * Ends a lease and says when to look next (null: when something happens). If somebody asked for a look while the lease was
- * held, theirs stands.
- * @returns whether such a look is due
+ * Releases a lease and sets the next check (null: when something changes). A check that was requested while the lease
+ * was held stays.
+ * @returns whether such a check is due
  */
 export async function releaseWorkspace(
   db: Database,
@@ -141,7 +144,7 @@ export async function releaseWorkspace(
   return released?.asked === true
 }
 
-/** Ends the leases of workspaces that were not looked at: they are due as they were. */
+/** Releases workspaces that were not begun: they stay due. */
 export async function releaseUnstarted(db: Database, rows: readonly ClaimedWorkspace[]): Promise<void> {
   if (rows.length === 0) return
   const leases = rows.map(({ leaseId }) => leaseId)
@@ -149,8 +152,8 @@ export async function releaseUnstarted(db: Database, rows: readonly ClaimedWorks
 }
 
 /**
- * Ends every lease there is, and says that who was under one is due. Only for a process that is alone with its database:
- * whoever held them is dead.
+ * Ends all leases and makes their workspaces due. Only for a process that is alone with its database, where every
+ * holder is gone at the start.
  */
 export async function releaseAllLeases(db: Database, now: Date): Promise<void> {
   await db

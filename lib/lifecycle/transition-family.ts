@@ -1,9 +1,9 @@
-// A transition of a workspace and all its descendants: removing, pausing and resuming take the whole branch along.
+// A transition of a workspace and all its descendants: removing, pausing and resuming include the whole branch.
 import { familyOf } from './family.ts'
 import type { ChangeContext } from './transition.ts'
 import { type ManyTransition, transitionMany } from './transition-many.ts'
 
-/** @returns the ids that moved, the one that was named first if it did */
+/** @returns the ids that changed, the named one first if it did */
 export async function transitionFamily(
   services: ChangeContext,
   { id, ...input }: Omit<ManyTransition, 'ids'> & { id: string },

@@ -1,18 +1,18 @@
-// A transition of many workspaces in one statement: all that a subquery names and that the event means something to.
+// A transition of many workspaces in one statement: all that a subquery selects and that the event changes.
 import { and, inArray, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { TRANSITIONS } from './lifecycle.ts'
 import { appendEvents, type ChangeContext, type TransitionInput } from './transition.ts'
 
 export type ManyTransition = Pick<TransitionInput, 'event' | 'now' | 'payload' | 'where'> & {
-  /** Whose: a subquery of ids. */
+  /** A subquery of ids. */
   ids: SQL
   changes: NonNullable<TransitionInput['changes']>
-  /** Further data-modifying statements over the rows that moved (`moved`). */
+  /** Further data-modifying statements over the rows that changed (`moved`). */
   also?: SQL[]
 }
 
-/** @returns the ids that moved */
+/** @returns the ids that changed */
 export async function transitionMany(services: ChangeContext, input: ManyTransition): Promise<string[]> {
   const { db } = services
   const { changes, event, ids, now } = input

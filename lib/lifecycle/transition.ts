@@ -1,5 +1,5 @@
-// The only writer of `status`: one conditional UPDATE that moves a workspace from the statuses its event allows, and
-// appends the event's row in the same statement. No row back means somebody else moved it first.
+// The only writer of `status`: one conditional UPDATE from the statuses that an event allows, which also appends the
+// event. No row back means that another process changed the workspace first.
 import type { Core, Store } from '../platform/context.ts'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
@@ -8,15 +8,15 @@ import type { EventType, EventPayloads } from '../events/event-types.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
 import type { Workspace } from './workspace.ts'
 
-/** What a change needs: the database, and who is to be told that what they remember is over. */
+/** What a change needs: the database, the caller for the event, and the caches that it invalidates. */
 export type ChangeContext = Pick<Core, 'by' | 'invalidate' | 'db'>
 
 type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
 
-/** The row an observation was made of. A transition that carries it cannot move a workspace that has gone on since. */
+/** The row of an observation. A transition with it cannot change a workspace that has changed since. */
 export type Fence = { generation: number; machineId?: string | null }
 
-/** With the facts for the event's row, beside the new status. Never a secret. */
+/** With the event's payload, beside the new status. Never a secret. */
 export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = EventPayloads<Event> & {
   id: string
   event: Event
@@ -28,7 +28,7 @@ export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = Eve
   where?: SQL | undefined
 }
 
-/** @returns the row after the move, or undefined when the event has no meaning for it any more */
+/** @returns the row after the change; undefined when the event does not apply any more */
 export async function transition<Event extends WorkspaceEvent>(
   services: ChangeContext,
   input: TransitionInput<Event>,
@@ -50,7 +50,7 @@ export type ChangeInput<Event extends EventType = EventType> = EventPayloads<Eve
   fence?: Fence
 }
 
-/** A change of a workspace together with its event, in one statement. Statuses move through {@link transition} only. */
+/** A change of a workspace with its event, in one statement. Only {@link transition} changes statuses. */
 export async function changeWorkspace<Event extends EventType>(
   services: ChangeContext,
   input: ChangeInput<Event>,

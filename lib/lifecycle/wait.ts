@@ -1,4 +1,4 @@
-// `Prefer: wait=N`: an answer that is held until the workspace rests, so that nobody has to poll in a loop.
+// `Prefer: wait=N`: an answer that is held until the workspace is at rest, so that callers need not poll.
 import type { Core } from '../platform/context.ts'
 import { pollUntil } from '../platform/poll.ts'
 import { isTransient } from './lifecycle.ts'
@@ -12,8 +12,8 @@ export const MAX_WAIT_SECONDS = 60
 const STOPPED = new Set(['stopped', 'suspended'])
 
 /**
- * Whether a workspace has come to rest: its status is not transient, and its machine is where the status wants it. A paused or
- * hibernated one is stopped or suspended, and that of a removed one is gone.
+ * Whether a workspace has come to rest: its status is not transient, and its machine is where the status wants it. A
+ * paused or hibernated one is stopped or suspended, and that of a removed one is gone.
  */
 function isSettled({ launchId, machineState, status }: Workspace): boolean {
   if (isTransient(status)) return false
@@ -24,7 +24,10 @@ function isSettled({ launchId, machineState, status }: Workspace): boolean {
   return true
 }
 
-/** Reads the workspace until it is settled, the time is over, the caller has left or we must; then returns what it is now. */
+/**
+ * Reads the workspace until it is settled, the time is over, the caller has left or we must; then returns what it is
+ * now.
+ */
 export async function waitUntilSettled(
   services: Core,
   id: string,

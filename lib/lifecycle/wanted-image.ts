@@ -1,11 +1,11 @@
-// Which image a workspace is to run: its own; or, where a rollout has reached it, that one's; or what the last rollout made the
-// runtime's; or what is configured. Asked when a machine is made or changed, so that every road to a machine has one answer.
+// Which image a workspace is to run: its own; or that of a rollout that has reached it; or the runtime's after its
+// last rollout; or the configured one. Read whenever a machine is created or updated.
 import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { rollouts, rolloutWorkspaces, runtimeDefaults, workspaces } from '../../drizzle/schema/index.ts'
 import { type ImagePolicy, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 
-/** The runtime's image for one workspace, beside a row of `workspaces`; null: nothing is stored, and the configured one counts. */
+/** The runtime's image for a row of `workspaces`; null: none is stored, and the configured one applies. */
 const rolledImage: SQL<string | null> = sql`coalesce(
   (select ${rollouts.image} from ${rolloutWorkspaces} join ${rollouts} on ${rollouts.id} = ${rolloutWorkspaces.rolloutId}
     where ${rolloutWorkspaces.workspaceId} = ${workspaces.id} and ${rollouts.runtime} = ${workspaces.runtime}
@@ -19,7 +19,7 @@ export async function wantedImage(
 ): Promise<string> {
   if (workspace.image !== null) return workspace.image
   const [row] = await db
-    // Wrapped: drizzle takes the table's name off columns that are named in a selection itself.
+    // Wrapped, because drizzle omits table names of columns that a selection names directly.
     .select({ image: sql<string | null>`${rolledImage}` })
     .from(workspaces)
     .where(eq(workspaces.id, workspace.id))
@@ -27,16 +27,17 @@ export async function wantedImage(
 }
 
 /**
- * Whether a workspace's machine has, or may have, another image than this one. A backend may show an image under another digest
- * than it was asked for by, that of its platform's part; so the machine has either. A tag may have moved since it was asked for.
+ * Whether a workspace's machine has, or may have, another image than this one. A provider may show another digest
+ * than the requested one, that of the platform's manifest; either counts. A tag may have moved since it was
+ * requested.
  */
 export const hasAnotherImage = (image: SQL | string): SQL =>
   sql`(${workspaces.machineImage} is distinct from ${image}
     and (${workspaces.launchImage} is distinct from ${image} or ${image} not like '%@%'))`
 
 /**
- * The generation of a workspace that is started again: a new one where the runtime's image has changed while it was asleep, so
- * that its machine is given that one. Images without a digest cannot be compared with what a machine runs.
+ * The generation of a workspace that is started again: a new one where the runtime's image has changed while it
+ * slept, so that its machine gets that image. Images without a digest cannot be compared with what a machine runs.
  */
 export const generationAtStart: SQL = sql`${workspaces.generation} + case
   when ${workspaces.image} is null and ${workspaces.machineImage} like '%@%' and ${rolledImage} like '%@%'

@@ -1,9 +1,13 @@
-// Leases: a claim on a row that ends by itself. A process that dies while it holds one delays its row and never blocks it.
-// The four tables with leases (workspaces, messages, webhook endpoints, rollouts) take, extend and release them with these.
+// Leases: a claim on a row that ends by itself. A process that dies while it holds one delays its row and never
+// blocks it. The four tables with leases (workspaces, messages, webhook endpoints, rollouts) take, extend and release
+// them with these.
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 
-/** Milliseconds. Longer than the longest single provider call (a create may block for 40 s), so a live holder never loses its lease. */
+/**
+ * Milliseconds. Longer than the longest single provider call (a create may block for 40 s), so a live holder never
+ * loses its lease.
+ */
 export const LEASE_MS = 90_000
 
 /** Columns of a new lease. */

@@ -1,16 +1,19 @@
 // Every reason code of a workspace: what it is about, its sentence and the next step. The API shows a reason on each
-// workspace that is not ready; rollouts read `about` to decide whether an image is to blame. docs/reasons.md lists them.
+// workspace that is not ready; rollouts read `about` to decide whether an image is to blame. docs/reasons.md lists
+// them.
 import type { RolloutReasonCode, StoredReason, WorkspaceReasonCode } from '../../drizzle/schema/index.ts'
 
 export type ReasonCode = WorkspaceReasonCode
 
 /**
- * What a reason blames. `image`: the image or its configuration. `agent`: the program in the machine. `platform`: Fly or its
- * account. `outside`: a change made at Fly by others. `operator`: settings of this control plane.
+ * What a reason blames. `image`: the image or its configuration. `agent`: the program in the machine. `platform`: Fly
+ * or its account. `outside`: a change made at Fly by others. `operator`: settings of this control plane.
  */
 export type About = 'image' | 'agent' | 'platform' | 'outside' | 'operator'
 
-/** `message` and `hint` are templates: `<app>`, `<machine>`, `<image>` and others are filled in by {@link reasonFor}. */
+/**
+ * `message` and `hint` are templates: `<app>`, `<machine>`, `<image>` and others are filled in by {@link reasonFor}.
+ */
 type Entry = { about: About; message: string; hint: string }
 
 const READ_LOG = 'Read its log: fly logs -a <app> --machine <machine>'

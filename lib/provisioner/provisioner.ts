@@ -132,7 +132,8 @@ export type Provisioner = {
   update(machine: MachineRef, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
   /**
    * Writes the secrets of a spec, before the launch or update that names them.
-   * @returns the version that the launch waits for; undefined where the secrets are part of the machine's configuration
+   * @returns the version that the launch waits for; undefined where the secrets are part of the machine's
+   *   configuration
    */
   deliverSecrets(app: string, spec: MachineSpec): Promise<number | undefined>
   start(machine: MachineRef): Promise<void>

@@ -1,4 +1,5 @@
-// Carries out one decided step for one workspace: a call to the provider, a change of the row, or a question to the agent.
+// Carries out one decided step for one workspace: a call to the provider, a change of the row, or a question to the
+// agent.
 import { and, eq, sql } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
@@ -160,7 +161,9 @@ async function forgetMachine(services: Core, row: ClaimedWorkspace): Promise<voi
   })
 }
 
-/** Whether an answer makes a workspace ready: a card does; any other answer needs a sign of life in this generation. */
+/**
+ * Whether an answer makes a workspace ready: a card does; any other answer needs a sign of life in this generation.
+ */
 const isAlive = ({ answer }: Probe, row: ClaimedWorkspace) =>
   answer === 'card' || (answer === 'other' && (row.registeredAt !== null || row.lastHeartbeatAt !== null))
 

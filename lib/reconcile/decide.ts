@@ -1,5 +1,5 @@
-// The one decision of the control plane: given a workspace's row and what was just observed, the next single step towards
-// what is wanted. Pure: no clock, no I/O. reconcile.ts carries the step out; explain shows it.
+// The one decision of the control plane: given a workspace's row and what was just observed, the next single step
+// towards what is wanted. Pure: no clock, no I/O. reconcile.ts carries the step out; explain shows it.
 import { isTransient, WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
@@ -7,7 +7,10 @@ import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
 import { isAbsent, isUnrecorded, type Liveness } from './observation.ts'
 import type { Step } from './step.ts'
 
-/** A create whose answer was lost may still be carried out this long after it was sent (docs/facts/fly.md §2.2: 17 s was seen). */
+/**
+ * A create whose answer was lost may still be carried out this long after it was sent (docs/facts/fly.md §2.2: 17 s
+ * was seen).
+ */
 export const LAUNCH_SETTLES_MS = 60_000
 
 export function decide(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {

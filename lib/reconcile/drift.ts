@@ -1,5 +1,5 @@
-// The differences between what the provider runs and what was requested. They are reported (explain, /fleet, an event)
-// and not undone: a restart of the workspace gives its machine the requested configuration again. Pure.
+// The differences between what the provider runs and what was requested. They are reported (explain, /fleet, an
+// event) and not undone: a restart of the workspace gives its machine the requested configuration again. Pure.
 import type { Drift } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { isTier, TIERS } from '../machines/machine-spec.ts'

@@ -1,6 +1,6 @@
-// Fly takes about one create a second per app, so a burst of workspaces is spread over apps and time instead of running
-// into refusals. A turn says when a workspace may expect to be made, in the order of asking; a permit, taken when its turn has
-// come, keeps those who come late together from being sent together. Both are one row per app, shared by all replicas.
+// Fly accepts about one create a second per app, so a burst of workspaces is spread over apps and time. A turn is the
+// time at which a workspace may expect its create, in the order of requests. A permit, taken at that time, keeps
+// delayed creates from being sent together. Both are one row per app, shared by all replicas.
 import type { ReconcileContext } from './context.ts'
 import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
@@ -9,12 +9,12 @@ import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 
 export type Turn = { app: string; at: Date }
 
-/** The workspace's turn; taken now if it has none yet. First asked, first made. */
+/** The workspace's turn; taken now if it has none yet. Turns follow the order of requests. */
 export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace): Promise<Turn> {
   if (row.launchSlotAt !== null && row.app !== null) return { app: row.app, at: row.launchSlotAt }
   const { db, provisioner } = services
   const now = services.now()
-  // A launch that may have been carried out has to be repeated in its own app, where its name is taken.
+  // A launch that may have been carried out must be repeated in its own app, where its name is taken.
   const app = row.app ?? (await leastLoadedApp(services))
   const { perSecond, burst } = provisioner.launchRate
   const interval = seconds(1 / perSecond)
@@ -31,7 +31,7 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
     .where(eq(workspaces.id, row.id))
     .returning({ at: workspaces.launchSlotAt })
   const slot = turn?.at ?? now
-  // Waiting for its turn is not the machine's fault: the deadline counts from there.
+  // The deadline counts from the turn.
   if (slot > now) {
     await db
       .update(workspaces)
@@ -41,7 +41,7 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
   return { app, at: slot }
 }
 
-/** Permission to send one create to an app now; or when to ask again, in milliseconds. */
+/** Permission to send one create to an app now, or the milliseconds until the next try. */
 export async function takePermit(
   { db, provisioner }: ReconcileContext,
   app: string,

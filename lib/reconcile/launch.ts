@@ -1,5 +1,5 @@
-// Creates and updates a workspace's machine. The intent is stored first, then the provider is called, then its answer is
-// stored: a process that dies in between leaves enough behind for the next one to continue.
+// Creates and updates a workspace's machine. The intent is stored first, then the provider is called, then its answer
+// is stored: a process that dies in between leaves enough behind for the next one to continue.
 import { and, eq } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
@@ -85,8 +85,8 @@ async function forgetLaunch({ db }: Store, row: ClaimedWorkspace, launchId: stri
 }
 
 /**
- * Stores what is now known of the machine. Fenced by the lease alone: a workspace that was removed meanwhile must also
- * learn which machine it has to destroy.
+ * Stores what is now known of the machine. Fenced by the lease alone: a workspace that was removed meanwhile must
+ * also learn which machine it has to destroy.
  */
 export async function storeMachine(
   services: Core,

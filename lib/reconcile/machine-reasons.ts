@@ -27,7 +27,10 @@ const detailsOf = ({ app, id, image, state }: Machine) => ({ app, machine: id, i
 export const machineReason = (code: ReasonCode, machine: Machine): StoredReason =>
   reasonFor(code, detailsOf(machine))
 
-/** The lifetime of machines of trial accounts, in seconds, with what starting and stopping may take (docs/facts/fly.md §12). */
+/**
+ * The lifetime of machines of trial accounts, in seconds, with what starting and stopping may take (docs/facts/fly.md
+ * §12).
+ */
 const TRIAL_SECONDS = { from: 285, to: 345 }
 
 /** Why a machine that others stop again and again is left stopped. */

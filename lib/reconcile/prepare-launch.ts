@@ -1,5 +1,6 @@
-// What comes before a machine is created or updated: the launch and the hash of its token are stored, and its secrets are
-// written. Both happen once per generation and spec, so a launch that is repeated waits for the secrets it already has.
+// What comes before a machine is created or updated: the launch and the hash of its token are stored, and its secrets
+// are written. Both happen once per generation and spec, so a launch that is repeated waits for the secrets it
+// already has.
 import { and, eq, sql } from 'drizzle-orm'
 import { workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
@@ -20,8 +21,8 @@ type Launch = { launchId: string; app: string; region: string }
 export type PreparedLaunch = { spec: MachineSpec; secretsVersion: number | undefined }
 
 /**
- * The hash of the token is stored before the token leaves: an agent can never present a token that is not in the table
- * yet (docs/facts/molecule.md §7.1).
+ * The hash of the token is stored before the token leaves: an agent can never present a token that is not in the
+ * table yet (docs/facts/molecule.md §7.1).
  * @returns undefined when the workspace has changed meanwhile
  * @throws ProvisionError
  */

@@ -1,5 +1,5 @@
-// Asks an agent for its card. A card proves that a message would be answered. Any other answer of the program proves that it
-// listens, which together with its registration or heartbeat is enough.
+// Asks an agent for its card. A card proves that a message would be answered. Any other answer of the program proves
+// that it listens, which together with its registration or heartbeat is enough.
 import { z } from 'zod'
 import { AGENT_CARD_PATH } from '../machines/machine-spec.ts'
 import { BodyTooLarge, readBoundedText } from '../platform/bounded-reader.ts'
@@ -10,7 +10,10 @@ import type { ReconcileContext } from './context.ts'
 /** Bytes of a card, and of any other answer to a probe. */
 export const MAX_CARD_BYTES = 256 * 1024
 
-/** A card as it is stored: any JSON object. Both A2A lines and their extensions are accepted; cards are not judged here. */
+/**
+ * A card as it is stored: any JSON object. Both A2A lines and their extensions are accepted; cards are not judged
+ * here.
+ */
 export const AgentCard = boundedJson(z.record(z.string(), z.unknown()), MAX_CARD_BYTES)
 
 /** Where agents of A2A before 0.3 serve their card (docs/facts/a2a.md §2.9). */

@@ -1,5 +1,5 @@
-// Reconciles one workspace at once, for the request that changed it. The sweep does the same for every workspace that is due,
-// with the same guard around each (`reconcileSafely`).
+// Reconciles one workspace at once, for the request that changed it. The sweep does the same for every workspace that
+// is due, with the same error handling (`reconcileSafely`).
 import type { ReconcileContext } from './context.ts'
 import { withRequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { isStopping } from '../platform/context.ts'
@@ -7,24 +7,25 @@ import { claimWorkspace, type ClaimedWorkspace, releaseWorkspace } from '../life
 import { RECONCILE_COST, reconcileWorkspace } from './reconcile.ts'
 
 /**
- * How long a request's own reconcile follows a workspace, and when, on Workers, it gives up the call that is under way. They end
- * `waitUntil` work after 30 s; in between there is time for a probe of the agent to end by itself, and then for two statements.
+ * How long a request's reconcile follows a workspace, and when, on Workers, a call in flight is aborted, in
+ * milliseconds. Workers end `waitUntil` work after 30 s; in between a probe of the agent can end, and two statements
+ * can run.
  */
-export const REQUEST_PATIENCE_MS = 22_000
+export const REQUEST_RECONCILE_MS = 22_000
 export const REQUEST_CUT_MS = 28_000
 
-/** Requests that are kept for giving a lease back. */
+/** Requests that are reserved for releasing a lease. */
 export const RELEASE_COST = 1
 
 /**
- * Reconciles a workspace at once. Does nothing when somebody else is at it: they will see what is wanted; nor when the
- * request that asks has none left for it: the workspace is due, and the next sweep takes it.
+ * Reconciles a workspace at once. Does nothing when another process has its lease, which will see the change; nor
+ * when the request has no subrequests left: the workspace is due, and the next sweep takes it.
  */
 export async function reconcileNow(services: ReconcileContext, id: string): Promise<void> {
   if (isStopping(services)) return
   const { budget, ...counted } = withRequestBudget(services)
   const now = services.now().getTime()
-  const until = now + REQUEST_PATIENCE_MS
+  const until = now + REQUEST_RECONCILE_MS
   const share = budget.share(RECONCILE_COST, {
     most: budget.left() / 2,
     reserve: RELEASE_COST,
@@ -32,9 +33,9 @@ export async function reconcileNow(services: ReconcileContext, id: string): Prom
     cutAt: now + REQUEST_CUT_MS,
   })
   if (share === undefined) return
-  const own = withBudget({ ...counted, budget }, share)
-  const row = await claimWorkspace(own.db, id, own.now())
-  if (row !== undefined) await reconcileSafely(own, row, until)
+  const bounded = withBudget({ ...counted, budget }, share)
+  const row = await claimWorkspace(bounded.db, id, bounded.now())
+  if (row !== undefined) await reconcileSafely(bounded, row, until)
   share.end()
 }
 
@@ -43,8 +44,8 @@ function reconcileTraced(services: ReconcileContext, row: ClaimedWorkspace, unti
   return services.tracer.span('reconcile', { attributes }, () => reconcileWorkspace(services, row, { until }))
 }
 
-// One workspace's failure never stops the others; its lease runs out and the next sweep tries again. Where only the budget was
-// used up, the lease is ended: to the workspace it is as if we had died, and what follows is the same.
+// One workspace's failure never stops the others: its lease runs out and the next sweep tries again. Where only the
+// budget was used up, the lease is released at once.
 export async function reconcileSafely(
   services: ReconcileContext,
   first: ClaimedWorkspace,
@@ -52,7 +53,7 @@ export async function reconcileSafely(
 ): Promise<boolean> {
   let row: ClaimedWorkspace | undefined = first
   try {
-    // A wish that came while the lease was held found it taken; it is looked after before anybody lets go.
+    // A change that came while the lease was held is reconciled before this process ends.
     while (row !== undefined && (await reconcileTraced(services, row, until))) {
       row =
         services.now().getTime() < until && !isStopping(services)

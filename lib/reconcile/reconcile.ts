@@ -1,5 +1,5 @@
-// Observe, decide, act: the loop for one workspace whose lease this process holds. Everything that happens to a machine
-// happens here: a request's reconcileNow and the sweep run the same loop.
+// Observe, decide, act: the loop for one workspace whose lease this process holds. Everything that happens to a
+// machine happens here: a request's reconcileNow and the sweep run the same loop.
 import { type ClaimedWorkspace, releaseWorkspace, renewLease } from '../lifecycle/queries.ts'
 import { isStopping } from '../platform/context.ts'
 import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'

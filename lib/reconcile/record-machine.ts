@@ -1,5 +1,5 @@
-// Stores what an observation showed of a machine: its state, whether its host answers, and drift, with an event when that
-// changed.
+// Stores what an observation showed of a machine: its state, whether its host answers, and drift, with an event when
+// that changed.
 import { and, eq, sql } from 'drizzle-orm'
 import { type Drift, workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'

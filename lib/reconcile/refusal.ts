@@ -1,5 +1,5 @@
-// What follows when the provider refuses a step or does not answer. What may pass is tried again; what cannot pass ends a
-// workspace that is being started, and is repeated at growing intervals where a machine must be removed.
+// What follows when the provider refuses a step or does not answer. What may pass is tried again; what cannot pass
+// ends a workspace that is being started, and is repeated at growing intervals where a machine must be removed.
 import { and, eq } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import { isTransient, WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
@@ -45,7 +45,10 @@ function ignoreProvisionError(error: unknown): void {
   if (!(error instanceof ProvisionError)) throw error
 }
 
-/** Milliseconds until the next attempt. Half of it is random, so that workspaces that failed together do not return together. */
+/**
+ * Milliseconds until the next attempt. Half of it is random, so that workspaces that failed together do not return
+ * together.
+ */
 function backoff(row: ClaimedWorkspace, problem: ProvisionProblem): number {
   const longest = problem.retryable ? 30_000 : 300_000
   const ms = Math.min(longest, 1_000 * 2 ** Math.min(row.attempts, 9))

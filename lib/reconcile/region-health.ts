@@ -1,5 +1,5 @@
-// What was learned of each region by asking for machines there. A region that has no room is passed over for a while; then
-// one launch may try it again, and its outcome decides for all.
+// The capacity of each region, as launches found it. A region without capacity is skipped for a while; then one
+// launch tries it again, and its result counts for all.
 import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { regionHealth } from '../../drizzle/schema/index.ts'
@@ -10,12 +10,12 @@ export type RegionHealth = typeof regionHealth.$inferSelect
 
 const FIRST_PAUSE_SECONDS = 15
 const LONGEST_PAUSE_SECONDS = 900
-/** How long the one launch that tries a region again has for itself. */
+/** How long only one launch tries a region again. */
 const TRIAL_SECONDS = 60
 
 export type RegionChoice = { region: string } | { openUntil: Date }
 
-/** The first of the wanted regions that is not passed over at the moment, or when the first of them may be tried again. */
+/** The first of the wanted regions that is not skipped at present, or when the first of them may be tried again. */
 export async function chooseRegion(db: Database, wanted: string[], now: Date): Promise<RegionChoice> {
   const known = await db.select().from(regionHealth).where(inArray(regionHealth.region, wanted))
   const healthOf = (region: string) => known.find((health) => health.region === region)
@@ -30,7 +30,7 @@ export async function chooseRegion(db: Database, wanted: string[], now: Date): P
   return { openUntil: new Date(Math.min(...reopenings, now.getTime() + TRIAL_SECONDS * 1000)) }
 }
 
-// Compare and set: of many who see that the pause is over, one wins.
+// Compare and set: of many that see the end of the pause, one succeeds.
 async function claimTrial(db: Database, region: string, now: Date): Promise<boolean> {
   const claimed = await db
     .update(regionHealth)
@@ -54,7 +54,7 @@ export async function recordNoCapacity(
   problem: ProvisionProblem,
   now: Date,
 ): Promise<void> {
-  const moment = sql`${now.toISOString()}::timestamptz`
+  const at = sql`${now.toISOString()}::timestamptz`
   const failure = { lastFailure: problemReason(problem), lastFailureAt: now }
   const seconds = sql`least(${LONGEST_PAUSE_SECONDS}::float8, ${FIRST_PAUSE_SECONDS} * power(2, ${regionHealth.failures}))`
   await db
@@ -69,12 +69,12 @@ export async function recordNoCapacity(
       target: regionHealth.region,
       set: {
         failures: sql`${regionHealth.failures} + 1`,
-        openUntil: sql`${moment} + make_interval(secs => ${seconds})`,
+        openUntil: sql`${at} + make_interval(secs => ${seconds})`,
         ...failure,
       },
     })
 }
 
-/** Everything that is known, by region. */
+/** All regions with a record, by name.  */
 export const listRegionHealth = (db: Database): Promise<RegionHealth[]> =>
   db.select().from(regionHealth).orderBy(asc(regionHealth.region))

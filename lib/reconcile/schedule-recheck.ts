@@ -1,4 +1,4 @@
-// A message that its machine did not answer is news: the workspace is looked after at once, and not at the next sweep.
+// After a message that its machine did not answer, the workspace is reconciled at once, not at the next sweep.
 import type { ReconcileContext } from './context.ts'
 import { and, eq, inArray } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
@@ -6,7 +6,7 @@ import { reconcileNow } from './reconcile-now.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 
 /**
- * Has a workspace looked after, if it still is what it was when the message was sent. Many messages that fail make one look in
+ * Reconciles a workspace, if its generation is still that of the message. Many failed messages cause one check within
  * a few seconds.
  */
 export async function scheduleRecheck(
@@ -16,12 +16,12 @@ export async function scheduleRecheck(
 ): Promise<void> {
   if (services.recentProbes.peek(id) === true) return
   await services.recentProbes.load(id, async () => {
-    await look(services, id, generation)
+    await recheck(services, id, generation)
     return true
   })
 }
 
-async function look(services: ReconcileContext, id: string, generation: number): Promise<void> {
+async function recheck(services: ReconcileContext, id: string, generation: number): Promise<void> {
   const [due] = await services.db
     .update(workspaces)
     .set({ nextCheckAt: services.now() })

@@ -1,4 +1,4 @@
-// Whether a workspace is at work, as far as anybody reported it. Nothing that ends a machine is done while it is.
+// Whether a workspace is at work, as far as it is known. While it is, its machine is neither rebooted nor destroyed.
 import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'

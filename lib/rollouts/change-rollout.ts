@@ -13,7 +13,7 @@ export type RolloutChange = {
   id: string
   from: readonly Rollout['state'][]
   changes: Omit<Changes, 'updatedAt'>
-  /** Without one nothing is told: the state stays what it is. */
+  /** Absent where the state does not change. */
   event?: EventType
   payload?: Record<string, unknown>
   /** Further conditions, compared in the same statement. */
@@ -22,7 +22,7 @@ export type RolloutChange = {
   also?: SQL[]
 }
 
-/** @returns the row after the change, or undefined when somebody else changed it first */
+/** @returns the row after the change; undefined when another process changed it first */
 export async function changeRollout(services: Core, input: RolloutChange): Promise<Rollout | undefined> {
   const { by, db } = services
   const now = services.now()

@@ -1,4 +1,4 @@
-// The end of a rollout that went well: its image becomes the runtime's.
+// The end of a successful rollout: its image becomes the runtime's image.
 import type { RolloutContext } from './context.ts'
 import { and, eq, sql } from 'drizzle-orm'
 import { rollouts, runtimeDefaults, workspaces } from '../../drizzle/schema/index.ts'
@@ -9,8 +9,8 @@ import { isBusy, isMember, runsAnother } from './selectors.ts'
 import type { Rollout } from './rollout.ts'
 
 /**
- * Workspaces that came meanwhile, and are not at work, are restarted with the image in the same statement: there is no moment at
- * which one could come and be forgotten. Those that sleep, or work, get it with their next launch.
+ * Idle workspaces that were created meanwhile are restarted with the image in the same statement, so none can be
+ * created in between and missed. Those that sleep or work get it with their next launch.
  * @returns the ids that were restarted
  */
 export async function completeRollout(services: RolloutContext, rollout: Rollout): Promise<string[]> {

@@ -1,12 +1,13 @@
-// What counts as a death when images are compared: a machine that stopped or was lost, an agent that fell silent or reports that
-// most of its calls fail, and one that registers again with the same token: its process ended, and Fly started it anew.
+// What counts as a failure when images are compared: a machine that stopped or was lost, an agent that fell silent or
+// reports that most of its calls fail, and an agent that registers again with the same token, because its process
+// ended and Fly restarted it.
 import { type SQL, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'
 
 const DEATHS = ['machine_stopped', 'machine_lost', 'agent_silent', 'agent_lost', 'trouble_reported']
 
-/** Whether an event can be one. */
-export const mayTellOfDeath: SQL = sql`${events.type} in ${[...DEATHS, 'agent_registered']}`
+/** Whether an event can count as one. */
+export const mayBeFailure: SQL = sql`${events.type} in ${[...DEATHS, 'agent_registered']}`
 
 /** @param source a relation of such events: `id` of the workspace, `type`, `generation` */
 export const countFailures = (source: SQL): SQL<number> => sql`(

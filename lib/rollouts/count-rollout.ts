@@ -1,5 +1,5 @@
-// What there is to know of a rollout: first every workspace that it has reached is looked at and its state noted, then all is
-// counted. Two statements, however many there are.
+// The figures that a rollout decides by: the state of every workspace that it has reached is updated, then all are
+// counted. Two statements, however many workspaces there are.
 import type { Context } from '../config/context.ts'
 import type { RolloutContext } from './context.ts'
 import { sql } from 'drizzle-orm'
@@ -12,13 +12,13 @@ import {
 } from '../../drizzle/schema/index.ts'
 import { PROVISION_TIMEOUT_SECONDS, isRuntime } from '../machines/runtimes.ts'
 import { NOT_ABOUT_THE_IMAGE } from '../platform/reasons.ts'
-import { countFailures, mayTellOfDeath } from './count-failures.ts'
+import { countFailures, mayBeFailure } from './count-failures.ts'
 import type { Counted } from './decide-rollout.ts'
 import { isBusy, isCandidate, isToRestore } from './selectors.ts'
 import type { Rollout } from './rollout.ts'
 
 /** Brings the states of the workspaces that a rollout has reached up to date. */
-export async function noteProgress({ config, db, now }: Context, rollout: Rollout): Promise<void> {
+export async function recordProgress({ config, db, now }: Context, rollout: Rollout): Promise<void> {
   const { id, plan, runtime } = rollout
   const moment = sql`${now().toISOString()}::timestamptz`
   const seconds =
@@ -28,10 +28,10 @@ export async function noteProgress({ config, db, now }: Context, rollout: Rollou
   const late: RolloutReason = {
     code: 'not_ready_in_time',
     message: `It did not become ready within ${seconds} s.`,
-    hint: 'GET /workspaces/:id/explain says what it waits for.',
+    hint: 'GET /workspaces/{id}/explain shows what it waits for.',
   }
   await db.execute(sql`
-    with looked as (
+    with observed as (
       select member.workspace_id as id, member.state as old, case
         when member.state = 'restoring' then case
           when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'restored'
@@ -47,12 +47,12 @@ export async function noteProgress({ config, db, now }: Context, rollout: Rollou
       from ${rolloutWorkspaces} member join ${workspaces} on ${workspaces.id} = member.workspace_id
       where member.rollout_id = ${id} and member.state in ('updating', 'ready', 'restoring')
     )
-    update ${rolloutWorkspaces} set state = looked.new,
-      ready_at = case when looked.new = 'ready' then ${moment} else ready_at end,
-      reason = case when looked.status = 'failed' then looked.reason
-        when looked.new = 'failed' then ${JSON.stringify(late)}::jsonb else ${rolloutWorkspaces.reason} end
-    from looked
-    where rollout_id = ${id} and workspace_id = looked.id and state = looked.old and looked.new <> looked.old`)
+    update ${rolloutWorkspaces} set state = observed.new,
+      ready_at = case when observed.new = 'ready' then ${moment} else ready_at end,
+      reason = case when observed.status = 'failed' then observed.reason
+        when observed.new = 'failed' then ${JSON.stringify(late)}::jsonb else ${rolloutWorkspaces.reason} end
+    from observed
+    where rollout_id = ${id} and workspace_id = observed.id and state = observed.old and observed.new <> observed.old`)
 }
 
 export async function countRollout(services: RolloutContext, rollout: Rollout): Promise<Counted> {
@@ -75,8 +75,8 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       deaths:
         countFailures(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation
         from ${events} join ${rolloutWorkspaces} reached on reached.workspace_id = ${events.workspaceId}
-        where ${mayTellOfDeath} and ${events.seq} > ${afterSeq} and ${events.at} >= reached.started_at
-          and reached.rollout_id = ${id} and reached.state in ('updating', 'ready')) as told`),
+        where ${mayBeFailure} and ${events.seq} > ${afterSeq} and ${events.at} >= reached.started_at
+          and reached.rollout_id = ${id} and reached.state in ('updating', 'ready')) as failures`),
     })
     .from(sql`${rolloutWorkspaces} member`)
     .innerJoin(workspaces, sql`${workspaces.id} = member.workspace_id`)

@@ -1,5 +1,5 @@
-// Carries out one decided step of a rollout: a change of its row, or restarts of workspaces, which then go the road of every
-// restart. Each is one statement that does nothing once the rollout is somebody else's or was halted.
+// Carries out one decided step of a rollout: a change of its row, or restarts of workspaces. Each is one statement
+// that does nothing once another process has the lease or the rollout was halted.
 import type { RolloutContext } from './context.ts'
 import { type SQL, sql } from 'drizzle-orm'
 import { rollouts, rolloutWorkspaces, workspaces } from '../../drizzle/schema/index.ts'
@@ -68,7 +68,7 @@ export async function executeStep(
   }
 }
 
-/** Restarts some of those that a condition names, and notes that the rollout has reached them. */
+/** Restarts some of the workspaces that a condition selects, and records that the rollout has reached them. */
 async function restart(
   services: RolloutContext,
   rollout: Rollout,
@@ -77,12 +77,12 @@ async function restart(
   state: 'updating' | 'restoring',
 ): Promise<string[]> {
   const now = services.now()
-  const whom = busyToo ? condition : sql`${condition} and not ${isBusy(services)}`
+  const selected = busyToo ? condition : sql`${condition} and not ${isBusy(services)}`
   return transitionMany(services, {
-    ids: sql`select ${workspaces.id} from ${workspaces} where ${whom} and ${isOurs(rollout)}
+    ids: sql`select ${workspaces.id} from ${workspaces} where ${selected} and ${isOurs(rollout)}
       order by ${workspaces.status} = 'ready' desc, ${workspaces.createdAt}, ${workspaces.id} limit ${count}
       for update of ${workspaces} skip locked`,
-    where: whom,
+    where: selected,
     event: 'restart_requested',
     now,
     changes: restartChanges(services.config, rollout.runtime, now),
@@ -95,8 +95,8 @@ async function restart(
 }
 
 /**
- * The digest that the backend found for an image that was asked for by a tag: whoever comes later gets the very same, also where
- * the tag has moved on.
+ * The digest that the provider resolved for an image that was named by a tag: later workspaces get the same image,
+ * also after the tag has moved.
  */
 const withDigest = (rollout: Rollout): SQL | string =>
   rollout.image.includes('@')

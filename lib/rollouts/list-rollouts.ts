@@ -1,4 +1,4 @@
-// What GET /rollouts tells: rollouts, how far each workspace is, and which image every runtime has.
+// GET /rollouts: rollouts, the progress of each workspace, and the image of every runtime.
 import type { Context } from '../config/context.ts'
 import type { RolloutContext } from './context.ts'
 import type { Store } from '../platform/context.ts'
@@ -11,7 +11,7 @@ import {
   workspaces,
 } from '../../drizzle/schema/index.ts'
 import { RUNTIMES, type Runtime, runtimeImage } from '../machines/runtimes.ts'
-import { countRollout, noteProgress } from './count-rollout.ts'
+import { countRollout, recordProgress } from './count-rollout.ts'
 import type { Counted } from './decide-rollout.ts'
 import { ACTIVE, type Rollout } from './rollout.ts'
 import { getRollout } from './rollout-commands.ts'
@@ -35,13 +35,13 @@ export type RolloutMember = Pick<
 
 export type RolloutProgress = { rollout: Rollout; counted: Counted; members: RolloutMember[] }
 
-/** Workspaces that are told of, at most, in the order in which they were reached. */
+/** The most workspaces that are listed, in the order in which they were reached. */
 const MOST_MEMBERS = 10_000
 
 /** @throws DomainError `not_found` */
 export async function readRollout(services: RolloutContext, id: string): Promise<RolloutProgress> {
   const rollout = await getRollout(services, id)
-  if (rollout.finishedAt === null) await noteProgress(services, rollout)
+  if (rollout.finishedAt === null) await recordProgress(services, rollout)
   const members = await services.db
     .select({
       workspaceId: rolloutWorkspaces.workspaceId,
@@ -63,13 +63,13 @@ export async function readRollout(services: RolloutContext, id: string): Promise
 
 export type RuntimeImage = {
   runtime: Runtime
-  /** What a new workspace is made with. */
+  /** The image of new workspaces. */
   image: string
   configured: string
   policy: 'manual' | 'auto'
-  /** The newest that webhooks told of. */
+  /** The newest image that webhooks reported. */
   published: { image: string; tag: string; seenAt: Date } | null
-  /** The one that is under way. */
+  /** The rollout that is under way. */
   rolloutId: string | null
 }
 

@@ -1,4 +1,4 @@
-// What may be asked of a rollout, and how the sizes of its tranches become numbers of workspaces. Pure.
+// The input of a rollout, and how the sizes of its tranches become numbers of workspaces. Pure.
 import { z } from 'zod'
 import type { RolloutPlan } from '../../drizzle/schema/index.ts'
 
@@ -9,13 +9,15 @@ const Tranche = z.union([
 
 export const DIGEST = /^sha256:[0-9a-f]{64}$/
 
-/** The body of POST /rollouts. A member that is misspelt would be a rollout that goes another way, so it is refused. */
+/**
+ * The body of POST /rollouts. Unknown members are refused: a misspelled one would change how the rollout proceeds.
+ */
 export const RolloutInput = z.strictObject({
   runtime: z.string(),
   image: z
     .string()
     .max(512)
-    // What a registry takes as a name, a tag and a digest.
+    // The characters of a registry's names, tags and digests.
     .regex(/^[\w./:@-]+$/, 'must be the name of an image')
     .optional(),
   digest: z.string().regex(DIGEST, 'must be sha256: and 64 hexadecimal digits').optional(),
@@ -39,7 +41,7 @@ const TRANCHES = [1, '10%', '50%']
 const WATCH_SECONDS = 60
 const BUSY_SECONDS = 3_600
 
-/** @param fleet how many workspaces there are to update */
+/** @param fleet the number of workspaces to update */
 export function planOf(
   input: Omit<RolloutInput, 'runtime' | 'image' | 'digest'>,
   fleet: number,
@@ -55,9 +57,9 @@ export function planOf(
 }
 
 /**
- * How many workspaces have the image at the end of each tranche but the last, which is all there are by then. Sizes that add
- * nothing to the one before are left out.
- * @param named how many were named to try it first
+ * How many workspaces have the image at the end of each tranche except the last, which is all of them. A size that
+ * adds nothing to the one before is left out.
+ * @param named the number of workspaces that were named to try it first
  */
 export function targetsOf(tranches: (number | string)[], fleet: number, named?: number): number[] {
   const targets = named === undefined ? [] : [named]

@@ -1,5 +1,5 @@
-// What a forge's webhook says of a container image that was published. Pure; whatever is not such an event is ignored with a
-// reason. Only what was signed is read: headers are not.
+// Reads a forge's webhook about a published container image. Pure. Other events are ignored with a reason. Only the
+// signed body is read: headers are not signed.
 import { z } from 'zod'
 import { DIGEST } from './plan.ts'
 import { boundedText } from '../platform/postgres-text.ts'
@@ -10,7 +10,7 @@ export type Published = {
   tag: string
   /** Null: the event does not say. */
   digest: string | null
-  /** The same for the same publication, however often it is told, and another for another. */
+  /** Identifies the publication, also when it is reported again. */
   version: string
 }
 
@@ -19,9 +19,10 @@ export type Reading = { published: Published } | { ignored: string }
 const ignored = (why: string): Reading => ({ ignored: why })
 
 /**
- * `package` and `registry_package` of GitHub carry the same thing under either name. `version` (and `name`) of a container's
- * version is its digest; its tag stands in `container_metadata`, and is empty for a manifest that was pushed without one, as the
- * parts of an image for several platforms are (octokit/webhooks, payload-examples/api.github.com/registry_package and package).
+ * GitHub sends the same data as `package` or `registry_package`. `version` (and `name`) of a container's version is
+ * its digest. Its tag is in `container_metadata`, and is empty for a manifest that was pushed without one, such as
+ * the parts of an image for several platforms (octokit/webhooks, payload-examples/api.github.com/registry_package and
+ * package).
  */
 const GithubPackage = z.object({
   namespace: z.string(),
@@ -63,9 +64,9 @@ export function readGithubEvent(event: string, body: unknown): Reading {
 }
 
 /**
- * Gitea tells of a container as of any package: `version` is the tag that was pushed, or the digest of a manifest that was pushed
- * without one, and a digest beside a tag it does not tell. `id` is that of the version, which a push under the same tag makes
- * anew. Where the registry is stands in `html_url` alone (go-gitea/gitea: modules/structs/package.go,
+ * Gitea reports a container like any package: `version` is the pushed tag, or the digest of a manifest that was
+ * pushed without a tag. It does not report the digest of a tag. `id` is that of the version; a push under the same
+ * tag creates a new version. Only `html_url` names the registry (go-gitea/gitea: modules/structs/package.go,
  * services/convert/package.go, routers/api/packages/container/manifest.go).
  */
 const GiteaEvent = z.object({

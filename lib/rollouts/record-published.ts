@@ -1,5 +1,5 @@
-// An image that a forge says was published is written down for the runtimes that it is the image of, once. What follows from it
-// is left to the pass over rollouts.
+// Records an image that a forge reports as published, once, for the runtimes that use it. The pass over rollouts does
+// the rest.
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
@@ -11,10 +11,10 @@ import { type Runtime, RUNTIMES, runtimeImage } from '../machines/runtimes.ts'
 import type { Published } from './published-image.ts'
 
 export type Recorded =
-  /** `isNew`: false where it was told before, and nothing was done. */
+  /** `isNew`: false where it was recorded before. */
   { runtimes: Runtime[]; image: string; isNew: boolean } | { ignored: string }
 
-/** @param delivery who sent it, and under which id */
+/** @param delivery the forge, and the id of its delivery */
 export async function recordPublished(
   { config, db, now }: Context,
   published: Published,
@@ -29,7 +29,7 @@ export async function recordPublished(
   if (runtimes.length === 0) return { ignored: 'a tag that no runtime uses here (RUNTIME_IMAGES)' }
   const image = digest === null ? `${repository}:${tag}` : `${repository}@${digest}`
   const at = now()
-  // A delivery that is repeated, and one that tells the same under another id, find their rows there.
+  // A repeated delivery, and another delivery about the same publication, find the row of the first.
   const recorded = db.$with('recorded', {}).as(
     sql`insert into ${runtimeImages} (id, runtime, image, digest, tag, version, source, delivery_id, seen_at)
       select gen_random_uuid(), runtime, ${image}, ${digest}::text, ${tag}, ${version}, ${delivery.source}, ${delivery.id}, ${at.toISOString()}::timestamptz
@@ -52,10 +52,10 @@ export async function recordPublished(
   return { runtimes, image, isNew: rows.length > 0 }
 }
 
-/** A year: much longer than a forge repeats a delivery, so that an old one does not pass for news. */
+/** A year: much longer than a forge repeats deliveries, so that an old delivery is not taken for a new one. */
 const KEPT_DAYS = 365
 
-/** Deletes what was published long ago, but never the newest of a runtime. */
+/** Deletes old publications, but never the newest of a runtime. */
 export async function deleteExpiredImages({ db, now }: Store): Promise<void> {
   const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000).toISOString()
   await deleteInBatches((limit) => {

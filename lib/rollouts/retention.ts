@@ -1,5 +1,5 @@
-// Which workspaces a rollout reached is forgotten some time after it has ended (AUDIT_RETENTION_DAYS); that there was one is not,
-// and neither is one that can still be rolled back.
+// Deletes which workspaces a finished rollout reached, after AUDIT_RETENTION_DAYS. The rollout itself is kept, and so
+// is one that can still be rolled back.
 import type { Context } from '../config/context.ts'
 import { sql } from 'drizzle-orm'
 import { rollouts, rolloutWorkspaces, runtimeDefaults } from '../../drizzle/schema/index.ts'

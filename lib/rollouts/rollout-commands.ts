@@ -1,4 +1,4 @@
-// What people may tell a rollout: halt, go on, go back.
+// Commands for a rollout: halt, resume, roll back.
 import type { Core, Store } from '../platform/context.ts'
 import { eq, sql } from 'drizzle-orm'
 import { rollouts, runtimeDefaults } from '../../drizzle/schema/index.ts'
@@ -13,27 +13,27 @@ export async function getRollout({ db }: Store, id: string): Promise<Rollout> {
   return row
 }
 
-/** No more workspaces are given the image; those that have it keep it. @throws DomainError `not_found`, `conflict` */
+/** No further workspace gets the image; those that have it keep it. @throws DomainError `not_found`, `conflict` */
 export function haltRollout(services: Core, id: string): Promise<Rollout> {
-  return steer(services, 'halted', {
+  return command(services, 'halted', {
     id,
     from: ['running'],
     changes: {
       state: 'halted',
       reason: {
         code: 'halted',
-        message: 'Somebody halted it.',
-        hint: 'Resume it, or roll it back: until then the runtime takes no other.',
+        message: 'A caller halted it.',
+        hint: 'Resume it or roll it back: until then the runtime can have no other rollout.',
       },
     },
     event: 'rollout_halted',
   })
 }
 
-/** Goes on where it was; after a trial, with all others. @throws DomainError `not_found`, `conflict` */
+/** Continues; after a trial, with all other workspaces. @throws DomainError `not_found`, `conflict` */
 export function resumeRollout(services: Core, id: string): Promise<Rollout> {
   const isTrialOver = sql`${rollouts.reason} ->> 'code' = 'trial_over'`
-  return steer(services, 'resumed', {
+  return command(services, 'resumed', {
     id,
     from: ['halted'],
     changes: {
@@ -49,18 +49,19 @@ export function resumeRollout(services: Core, id: string): Promise<Rollout> {
 }
 
 /**
- * Gives all that have the image the one before, also after the rollout was completed, if none came after it.
- * @throws DomainError `not_found`; `conflict` when it was rolled back already, or is history
+ * Returns all workspaces that have the image to the earlier one, also after completion, unless a newer rollout
+ * followed.
+ * @throws DomainError `not_found`; `conflict` when it was rolled back already, or a newer rollout followed
  */
 export function rollBackRollout(services: Core, id: string): Promise<Rollout> {
   const now = services.now()
-  return steer(services, 'rolled back', {
+  return command(services, 'rolled back', {
     id,
     from: ['running', 'halted', 'completed'],
     where: sql`exists (select from ${runtimeDefaults} where ${runtimeDefaults.rolloutId} = ${id})`,
     changes: {
       state: 'rolling_back',
-      reason: { code: 'rolled_back', message: 'Somebody rolled it back.', hint: 'Nothing is to be done.' },
+      reason: { code: 'rolled_back', message: 'A caller rolled it back.', hint: 'No action is needed.' },
       trancheSince: now,
       finishedAt: null,
     },
@@ -72,7 +73,7 @@ export function rollBackRollout(services: Core, id: string): Promise<Rollout> {
   })
 }
 
-async function steer(services: Core, verb: string, change: RolloutChange): Promise<Rollout> {
+async function command(services: Core, verb: string, change: RolloutChange): Promise<Rollout> {
   const changed = await changeRollout(services, change)
   if (changed !== undefined) return changed
   const { state } = await getRollout(services, change.id)
@@ -80,7 +81,7 @@ async function steer(services: Core, verb: string, change: RolloutChange): Promi
   throw new DomainError(
     'conflict',
     isHistory
-      ? 'another rollout of the runtime came after it: start one with the image you want'
+      ? 'a newer rollout of the runtime followed: start one with the image you want'
       : `the rollout is ${state} and cannot be ${verb}`,
     { details: { rollout_state: state } },
   )

@@ -1,13 +1,13 @@
-// A rollout's row, and the few words that its parts share.
+// A rollout's row, and what the parts of this folder share.
 import type { Store } from '../platform/context.ts'
 import type { rollouts } from '../../drizzle/schema/index.ts'
 
 export type Rollout = typeof rollouts.$inferSelect
 
-/** In these a runtime can have one rollout only. */
+/** A runtime has at most one rollout in these states. */
 export const ACTIVE = ['running', 'halted', 'rolling_back'] as const
 
-/** The services, as they act for a rollout: its events say so. */
+/** The services acting for a rollout: events name it. */
 export const withRollout = <Acting extends Store>(services: Acting, id: string): Acting => ({
   ...services,
   by: `rollout:${id}`,

@@ -1,24 +1,24 @@
-// The pass over all rollouts that are under way: part of every sweep, and run when somebody asked for something. Whoever holds a
-// rollout's lease takes its steps until it has to wait; one that dies is continued by the next pass.
+// The pass over all active rollouts: part of every sweep, and run after a request that changes one. The holder of a
+// rollout's lease takes its steps until it has to wait; if it dies, the next pass continues.
 import type { RolloutContext } from './context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, inArray } from 'drizzle-orm'
 import { rollouts } from '../../drizzle/schema/index.ts'
 import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
 import { executeStep } from './execute-step.ts'
-import { countRollout, noteProgress } from './count-rollout.ts'
+import { countRollout, recordProgress } from './count-rollout.ts'
 import { decideRollout } from './decide-rollout.ts'
 import type { Rollout } from './rollout.ts'
 import { startPublished } from './start-published.ts'
 
-/** Steps of one rollout in one pass, at most: a Worker's pass has a budget of statements. */
+/** The most steps of one rollout in one pass: a Worker's pass has a budget of statements. */
 const MAX_STEPS = 6
 
-/** Statements that looking for what is under way takes, and one step, its lease's end included. */
+/** Statements for finding active rollouts, and for one step with the end of its lease. */
 const CLAIM_COST = 4
 const STEP_COST = 6
 
-/** @returns ids of workspaces that were restarted */
+/** @returns ids of restarted workspaces */
 export async function runRollouts(services: RolloutContext): Promise<string[]> {
   if (services.budget.left() < CLAIM_COST) return []
   await startPublished(services)
@@ -38,16 +38,16 @@ async function advance(services: RolloutContext, first: Rollout): Promise<string
   const restarted: string[] = []
   let rollout: Rollout | undefined = first
   for (let steps = 0; steps < MAX_STEPS && rollout !== undefined && isMoving(rollout); steps++) {
-    // What is left of it is looked at by the next pass.
+    // The next pass continues.
     if (services.budget.left() < STEP_COST) break
-    await noteProgress(services, rollout)
+    await recordProgress(services, rollout)
     const counted = await countRollout(services, rollout)
     const { isTrial, ...standing } = { ...rollout, isTrial: rollout.only !== null }
     const step = decideRollout({ ...standing, state: rollout.state, isTrial }, counted, services.now())
     if (step.do === 'wait') break
     services.log('info', 'rollout', { rollout_id: rollout.id, step: step.do, ...counted })
     const ids = await executeStep(services, rollout, step)
-    // Those that were counted were not there any more: somebody else is at them.
+    // The counted workspaces have changed meanwhile.
     if ((step.do === 'begin' || step.do === 'restore') && ids.length === 0) break
     restarted.push(...ids)
     rollout = await renew(services, rollout)
@@ -59,7 +59,7 @@ async function advance(services: RolloutContext, first: Rollout): Promise<string
 const isMoving = (rollout: Rollout): rollout is Rollout & { state: 'running' | 'rolling_back' } =>
   rollout.state === 'running' || rollout.state === 'rolling_back'
 
-/** Takes the leases of all that are under way and that nobody holds. Two passes at once never get the same one. */
+/** Takes the free leases of all active rollouts. Two passes at once never get the same one. */
 function claim({ db, now }: Store): Promise<Rollout[]> {
   return db
     .update(rollouts)
@@ -68,7 +68,7 @@ function claim({ db, now }: Store): Promise<Rollout[]> {
     .returning()
 }
 
-/** The rollout as it is now; undefined when its lease ran out and is somebody else's. */
+/** The rollout as it is now; undefined when another process has its lease. */
 async function renew({ db, now }: Store, rollout: Rollout): Promise<Rollout | undefined> {
   const [row] = await db
     .update(rollouts)

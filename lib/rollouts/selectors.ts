@@ -1,12 +1,12 @@
-// Which workspaces a rollout is about, as conditions of a statement: those that run the image of their runtime, whether they
-// have time, and which of them it has reached.
+// Which workspaces a rollout concerns, as conditions of a statement: those that run their runtime's image, whether
+// they are idle, and which of them it has reached.
 import type { RolloutContext } from './context.ts'
 import { type SQL, sql } from 'drizzle-orm'
 import { messages, rollouts, rolloutWorkspaces, workspaces } from '../../drizzle/schema/index.ts'
 import { hasAnotherImage } from '../lifecycle/wanted-image.ts'
 import type { Rollout } from './rollout.ts'
 
-/** Its agent says that it works, somebody's stored message waits for it, or a request to it goes through this process. */
+/** Its agent reports tasks, a stored message waits for it, or a request to it is in flight in this process. */
 export function isBusy({ limits }: RolloutContext): SQL {
   const asked = limits.busyWorkspaces()
   return sql`(${workspaces.activeTasks} > 0 or ${asked.length === 0 ? sql`false` : sql`${workspaces.id} in ${asked}`}
@@ -14,7 +14,7 @@ export function isBusy({ limits }: RolloutContext): SQL {
       where ${messages.workspaceId} = ${workspaces.id} and ${messages.state} in ('queued', 'sending')))`
 }
 
-/** Whether a runtime's image is what a workspace runs, and it is not this one yet. */
+/** Whether a workspace runs its runtime's image, and it is not this one yet. */
 export const runsAnother = (runtime: string, image: string): SQL =>
   sql`(${workspaces.runtime} = ${runtime} and ${workspaces.image} is null and ${hasAnotherImage(image)})`
 
@@ -26,14 +26,14 @@ export const isMember = (
   sql`exists (select from ${rolloutWorkspaces} where ${rolloutWorkspaces.rolloutId} = ${id}
     and ${rolloutWorkspaces.workspaceId} = ${workspaces.id} and ${rolloutWorkspaces.state} in ${states})`
 
-/** Ready to be given the image, but for its work. Those that sleep are left alone. */
+/** Can be given the image, unless it is at work. Sleeping workspaces are left alone. */
 export const isCandidate = (rollout: Rollout): SQL => sql`(${runsAnother(rollout.runtime, rollout.image)}
   and ${workspaces.status} in ('ready', 'degraded')
   and not ${isMember(rollout, 'updating', 'ready', 'failed')}
   and ${rollout.only === null ? sql`true` : sql`${workspaces.id} in ${rollout.only}`})`
 
 /**
- * To be given the image before: whatever runs, or was given up, and would not be held back by its parent. Also those that came by
+ * To be returned to the earlier image: running or failed workspaces whose parent is not paused. Also those that got
  * the image otherwise, once it was the runtime's.
  */
 export const isToRestore = (
@@ -44,6 +44,6 @@ export const isToRestore = (
   and ${workspaces.status} in ('provisioning', 'ready', 'degraded', 'offline', 'failed')
   and not exists (select from ${workspaces} as parent where parent.id = ${workspaces.parentId} and parent.status = 'paused'))`
 
-/** Whether the rollout is still ours to carry on: nobody halted it, and our lease has not passed to somebody else. */
+/** Whether the rollout may still be continued: it was not halted, and this process holds its lease. */
 export const isOurs = ({ id, leaseId, state }: Rollout): SQL => sql`exists (select from ${rollouts}
   where ${rollouts.id} = ${id} and ${rollouts.leaseId} = ${leaseId} and ${rollouts.state} = ${state})`

@@ -1,6 +1,6 @@
-// Policy `auto`: the newest image that was published for a runtime is rolled out by itself, once, as soon as no other rollout of
-// that runtime is under way. Webhooks only write down what was published; this is looked for in every pass, so that nothing that
-// ends in between can lose it.
+// The policy `auto`: the newest published image of a runtime is rolled out automatically, once, when no other rollout
+// of the runtime is active. Webhooks only record publications; every pass looks for them, so a process that ends in
+// between loses nothing.
 import type { Context } from '../config/context.ts'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { rollouts, runtimeDefaults, runtimeImages } from '../../drizzle/schema/index.ts'
@@ -34,7 +34,7 @@ export async function startPublished(services: Context): Promise<void> {
     try {
       await startRollout({ ...services, by: `webhook:${source}` }, { runtime, image }, id)
     } catch (error) {
-      // Another pass was quicker, or the image may no longer be used.
+      // Another pass was first, or the image is no longer allowed.
       if (!(error instanceof DomainError)) throw error
       services.log('warn', 'a published image was not rolled out', { runtime, image, detail: error.message })
     }

@@ -1,5 +1,5 @@
-// POST /rollouts: stores what is wanted. The image before is remembered by its digest, as the machines run it: the tag it was
-// configured by may name the new one by now, and going back to it would not be going back.
+// POST /rollouts: stores the rollout. The earlier image is stored by the digest that the machines run: its tag may
+// name the new image by now, and a rollback to the tag would change nothing.
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, eq, inArray, sql } from 'drizzle-orm'
@@ -9,20 +9,20 @@ import { repositoryOf } from '../machines/image-reference.ts'
 import { isAllowedImage, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 import { runtimeOf } from '../workspaces/workspace-input.ts'
 import { appendRolloutEvent, countEvent } from './change-rollout.ts'
-import { countFailures, mayTellOfDeath } from './count-failures.ts'
+import { countFailures, mayBeFailure } from './count-failures.ts'
 import { runsAnother } from './selectors.ts'
 import { planOf, type RolloutInput } from './plan.ts'
 import { ACTIVE, type Rollout } from './rollout.ts'
 
-/** What is compared with: the deaths of so many seconds before. */
+/** The period before the rollout whose failures are the baseline. */
 const BASELINE_SECONDS = 86_400
 
-/** Of the newest events, so many are looked through. */
+/** The number of newest events that are searched. */
 const BASELINE_EVENTS = 10_000
 
 /**
- * @param publicationId the publication that it answers to, where nobody asked
- * @throws DomainError `invalid_input`; `conflict` naming the rollout that the runtime has already
+ * @param publicationId the publication that starts it; null for a request
+ * @throws DomainError `invalid_input`; `conflict` naming the active rollout of the runtime
  */
 export async function startRollout(
   services: Context,
@@ -54,7 +54,7 @@ export async function startRollout(
     updatedAt: now,
   }
   const started = db.$with('started').as(db.insert(rollouts).values(row).onConflictDoNothing().returning())
-  // From now on whoever is launched gets the image before by its digest, until the rollout has come to its end.
+  // Until the rollout ends, other launches get the earlier image by its digest.
   const kept = db.$with('kept', {}).as(
     sql`insert into ${runtimeDefaults} (runtime, image, rollout_id, updated_at)
       select runtime, previous_image, id, created_at from started
@@ -63,7 +63,7 @@ export async function startRollout(
   const payload = services.by === undefined ? {} : { by }
   const logged = appendRolloutEvent(db, 'started', 'rollout_started', now, payload)
   const [stored] = await db.with(started, kept, logged).select().from(started)
-  if (stored === undefined) throw await alreadyOne(services, runtime)
+  if (stored === undefined) throw await activeRolloutConflict(services, runtime)
   countEvent(services, 'rollout_started')
   return stored
 }
@@ -80,12 +80,12 @@ function imageOf({ config }: Context, runtime: Runtime, { digest, image }: Rollo
       `must start with ${allowed} (ALLOWED_IMAGE_REGISTRIES), or be ${repositoryOf(configured)}`,
     )
   }
-  // With a digest the tag says nothing, and machines are shown without it.
+  // Next to a digest the tag has no meaning, and the provider does not show it.
   const pinned = /@(.*)$/.exec(image)?.[1]
   return pinned === undefined ? image : `${repositoryOf(image)}@${pinned}`
 }
 
-/** Named ones must be reachable, or the rollout would wait for them. @throws DomainError `invalid_input` */
+/** Named workspaces must be ready, or the rollout would wait for them. @throws DomainError `invalid_input` */
 async function checkNamed({ db }: Store, runtime: Runtime, ids: string[]): Promise<void> {
   const rows = await db
     .select({
@@ -107,12 +107,13 @@ async function checkNamed({ db }: Store, runtime: Runtime, ids: string[]): Promi
   }
 }
 
-/** How the runtime stands before the rollout: its image, how many run it, and how often they die. */
+/** The runtime before the rollout: its image, how many workspaces run it, and how often they fail. */
 async function readBefore({ db, now }: Store, runtime: Runtime, image: string) {
   const since = new Date(now().getTime() - BASELINE_SECONDS * 1000).toISOString()
   const own = sql`${workspaces.runtime} = ${runtime} and ${workspaces.image} is null`
   const runs = sql`${own} and ${workspaces.status} in ('ready', 'degraded')`
-  // Each stands in a wrapping of its own, because drizzle takes tables' names off columns that are named in a selection itself.
+  // Each is wrapped in its own template, because drizzle omits table names of columns that a selection names
+  // directly.
   const current = sql`coalesce(
     (select ${runtimeDefaults.image} from ${runtimeDefaults} where ${runtimeDefaults.runtime} = ${runtime}),
     (select ${workspaces.machineImage} from ${workspaces} where ${runs} and ${workspaces.machineImage} like '%@%'
@@ -120,8 +121,8 @@ async function readBefore({ db, now }: Store, runtime: Runtime, image: string) {
   const deaths =
     countFailures(sql`(select death.* from (select ${events.workspaceId} as id, ${events.type} as type,
       ${events.generation} as generation, ${events.at} as at from ${events}
-      where ${mayTellOfDeath} order by ${events.seq} desc limit ${BASELINE_EVENTS}) as death
-    join ${workspaces} on ${workspaces.id} = death.id where death.at >= ${since}::timestamptz and ${own}) as told`)
+      where ${mayBeFailure} order by ${events.seq} desc limit ${BASELINE_EVENTS}) as death
+    join ${workspaces} on ${workspaces.id} = death.id where death.at >= ${since}::timestamptz and ${own}) as failures`)
   const [row] = await db
     .select({
       image: sql<string | null>`${current}`,
@@ -140,7 +141,7 @@ async function readBefore({ db, now }: Store, runtime: Runtime, image: string) {
   }
 }
 
-async function alreadyOne({ db }: Store, runtime: Runtime): Promise<DomainError> {
+async function activeRolloutConflict({ db }: Store, runtime: Runtime): Promise<DomainError> {
   const [active] = await db
     .select({ id: rollouts.id, image: rollouts.image, state: rollouts.state })
     .from(rollouts)

@@ -1,5 +1,5 @@
-// What was handed to machines that are gone, or that have newer values, is taken back from the provider: it costs nothing, and
-// is a key that somebody may find. Unknown is not gone: whatever may still have a machine keeps its secrets.
+// Deletes delivered secrets from the provider when their machines are gone or have newer values. Unknown is not gone:
+// a workspace that may still have a machine keeps its secrets.
 import { inArray } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Store } from '../platform/context.ts'
@@ -12,8 +12,8 @@ type Holder = Pick<
 >
 
 /**
- * Whether a machine may need it, now or while it is being taken back: a launch that is repeated uses the same names, so only those
- * are taken that no launch can use again. A workspace that has failed comes back with a new generation alone.
+ * Whether a machine may need a secret, now or during the deletion. A repeated launch uses the same names, so only
+ * names that no launch can use again are deleted. A failed workspace returns only with a new generation.
  * @param holder its workspace; undefined when there is none
  */
 export function isStillNeeded(
@@ -28,7 +28,7 @@ export function isStillNeeded(
   return holder.app === app ? generation >= machineGeneration : generation > machineGeneration
 }
 
-/** Names in one change, at most. */
+/** The most names in one change. */
 const BATCH = 500
 
 /** @throws ProvisionError */
@@ -40,10 +40,10 @@ export async function deleteDeliveredSecrets({
   if (self === undefined) return
   for (const app of provisioner.apps) {
     const delivered = await provisioner.listSecrets(app, self)
-    const needless: string[] = []
-    // Read after the list: what was delivered since is not in it, and what is in it was stored before it was delivered.
+    const obsolete: string[] = []
+    // Read after the list: later deliveries are not in it, and its entries were stored before their delivery.
     for (let from = 0; from < delivered.length; from += BATCH) {
-      const some = delivered.slice(from, from + BATCH)
+      const batch = delivered.slice(from, from + BATCH)
       const rows = await db
         .select({
           id: workspaces.id,
@@ -54,16 +54,16 @@ export async function deleteDeliveredSecrets({
           machineGeneration: workspaces.machineGeneration,
         })
         .from(workspaces)
-        .where(inArray(workspaces.id, [...new Set(some.map(({ workspaceId }) => workspaceId))]))
+        .where(inArray(workspaces.id, [...new Set(batch.map(({ workspaceId }) => workspaceId))]))
       const holders = new Map(rows.map((row) => [row.id, row]))
-      needless.push(
-        ...some
+      obsolete.push(
+        ...batch
           .filter((secret) => !isStillNeeded(app, secret, holders.get(secret.workspaceId)))
           .map(({ name }) => name),
       )
     }
-    for (let from = 0; from < needless.length; from += BATCH) {
-      await provisioner.deleteSecrets(app, needless.slice(from, from + BATCH))
+    for (let from = 0; from < obsolete.length; from += BATCH) {
+      await provisioner.deleteSecrets(app, obsolete.slice(from, from + BATCH))
     }
   }
 }

@@ -1,5 +1,5 @@
-// Reads stored secrets: their names for people, their values for the machine that gets them. All of the values or none: an
-// agent that runs without one of its keys fails later, and nobody knows why.
+// Reads stored secrets: their names for people, their values for the machine. All values or none: an agent without
+// one of its keys would fail later, without a visible cause.
 import type { Context } from '../config/context.ts'
 import { and, asc, eq, isNull, or } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
@@ -9,13 +9,15 @@ import { Unreadable, unseal } from './seal.ts'
 
 export type Secret = typeof secrets.$inferSelect
 
-/** The values cannot be had. `failed` names the secrets; the message says why, and what to do. */
+/** The values cannot be decrypted. `failed` names the secrets; the message gives the cause. */
 export class SecretsUnreadable extends Error {
   override name = 'SecretsUnreadable'
   readonly failed: string[]
 
   constructor(failed: string[], why: string) {
-    super(`${failed.length === 1 ? 'the secret' : 'the secrets'} ${failed.join(', ')} cannot be read: ${why}`)
+    super(
+      `${failed.length === 1 ? 'the secret' : 'the secrets'} ${failed.join(', ')} cannot be decrypted: ${why}`,
+    )
     this.failed = failed
   }
 }
@@ -24,8 +26,8 @@ export class SecretsUnreadable extends Error {
 export const UNREADABLE_HINT = REASONS.secrets_unreadable.hint
 
 /**
- * What a workspace gets, by key, in the order of the alphabet: its own, and those for all that it has no own for.
- * @param workspaceId null: those for all alone
+ * The secrets of a workspace, by key, in alphabetical order: its own, and the global ones that it does not override.
+ * @param workspaceId null: only the global ones
  */
 export async function listSecrets(db: Database, workspaceId: string | null): Promise<Secret[]> {
   const rows = await db
@@ -62,7 +64,7 @@ export async function readSecrets(
   return values
 }
 
-/** One secret of exactly this place. */
+/** The secret of exactly this scope and key. */
 export async function findSecret(
   db: Database,
   place: { workspaceId: string | null; key: string },

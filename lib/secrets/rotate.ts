@@ -1,15 +1,15 @@
-// Seals everything sealed anew with the current key, a few at a time, so that the previous keys can be thrown away. Safe to end
-// and to run again at any moment, also beside a running server: a row is only replaced as it was read.
+// Encrypts everything again with the current key, in batches, so that previous keys can be discarded. Safe to
+// interrupt and to repeat at any time, also beside a running server: a row is only replaced if it is as it was read.
 import { and, asc, eq, gt, inArray, notInArray } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { hooks, hookSecrets, secrets, webhookSecrets } from '../../drizzle/schema/index.ts'
 import {
   keyIdOf,
-  placeOfEndpoint,
-  placeOfHook,
+  locationOfEndpoint,
+  locationOfHook,
   seal,
   type Sealed,
-  type SecretPlace,
+  type SecretLocation,
   Unreadable,
   unseal,
 } from './seal.ts'
@@ -21,16 +21,16 @@ export type Rotation = {
   unreadable: { workspaceId: string | null; key: string; why: string }[]
 }
 
-type SealedRow = SecretPlace & Sealed & { id: string }
+type SealedRow = SecretLocation & Sealed & { id: string }
 
-/** Every table with something sealed in it. */
-type Kept = {
-  /** A batch, by id, of those that another key sealed. */
+/** Every table with encrypted values. */
+type SealedTable = {
+  /** A batch, by id, of rows that another key encrypted. */
   read: (db: Database, after: string, current: string) => Promise<SealedRow[]>
   replace: (db: Database, row: SealedRow, anew: Sealed, now: Date) => Promise<unknown>
 }
 
-const KEPT: Kept[] = [
+const SEALED_TABLES: SealedTable[] = [
   {
     read: (db, after, current) =>
       db
@@ -54,7 +54,7 @@ const KEPT: Kept[] = [
         .where(and(gt(hookSecrets.id, after), notInArray(hookSecrets.keyId, [current])))
         .orderBy(asc(hookSecrets.id))
         .limit(BATCH)
-      return rows.map(({ hook, secret }) => ({ ...secret, ...placeOfHook(hook) }))
+      return rows.map(({ hook, secret }) => ({ ...secret, ...locationOfHook(hook) }))
     },
     replace: (db, { id, sealed }, anew) =>
       db
@@ -70,7 +70,7 @@ const KEPT: Kept[] = [
         .where(and(gt(webhookSecrets.id, after), notInArray(webhookSecrets.keyId, [current])))
         .orderBy(asc(webhookSecrets.id))
         .limit(BATCH)
-      return rows.map((row) => ({ ...row, ...placeOfEndpoint(row.endpointId) }))
+      return rows.map((row) => ({ ...row, ...locationOfEndpoint(row.endpointId) }))
     },
     replace: (db, { id, sealed }, anew, now) =>
       db
@@ -82,7 +82,7 @@ const KEPT: Kept[] = [
 
 /**
  * @param keys the current one first
- * @param say hears of each batch
+ * @param say receives the progress after each batch
  */
 export async function rotateSecrets(
   db: Database,
@@ -93,7 +93,7 @@ export async function rotateSecrets(
   const [current] = keys
   const currentId = await keyIdOf(current)
   const rotation: Rotation = { sealed: 0, unreadable: [] }
-  for (const { read, replace } of KEPT) {
+  for (const { read, replace } of SEALED_TABLES) {
     for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
       const rows = await read(db, after, currentId)
       for (const row of rows) {
@@ -116,8 +116,8 @@ export async function rotateSecrets(
 
 const TABLES = [secrets, hookSecrets, webhookSecrets]
 
-/** Ids of keys that something stored was sealed with and that are not among ours. */
-export async function strangeKeys(db: Database, keys: readonly Uint8Array[]): Promise<string[]> {
+/** Ids of keys that encrypted stored values and are not configured. */
+export async function unknownKeyIds(db: Database, keys: readonly Uint8Array[]): Promise<string[]> {
   const ids = await Promise.all(keys.map(keyIdOf))
   const found = new Set<string>()
   for (const table of TABLES) {
@@ -130,7 +130,7 @@ export async function strangeKeys(db: Database, keys: readonly Uint8Array[]): Pr
   return [...found]
 }
 
-/** Deletes what was sealed with keys that are lost. A hook without a secret takes nothing until it gets one. @returns how many */
+/** Deletes values of lost keys. A hook without a secret accepts nothing until it gets one. @returns how many */
 export async function deleteSealedWith(db: Database, keyIds: string[]): Promise<number> {
   let deleted = 0
   for (const table of TABLES) {

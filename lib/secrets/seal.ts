@@ -1,18 +1,24 @@
-// Seals values with AES-256-GCM, bound to the place they are stored at: a ciphertext that is moved to another workspace or
-// another name does not open. Keys are known by an id, so that old ones can be kept for reading while new ones seal.
+// Encrypts values with AES-256-GCM, bound to where they are stored: a ciphertext that is moved to another workspace
+// or name cannot be decrypted. Keys have ids, so that old ones can decrypt while a new one encrypts.
 import { concatBytes, decodeBase64, encodeBase64, encodeHex } from '../platform/encoding.ts'
 
-/** Where a secret is stored; `workspaceId` is null for one that all workspaces get. */
-export type SecretPlace = { workspaceId: string | null; key: string }
+/** Where a secret is stored; `workspaceId` is null for a global one. */
+export type SecretLocation = { workspaceId: string | null; key: string }
 
-/** Where the secret of a hook is. No secret of an agent has such a name (lib/secrets/secret-input.ts). */
-export const placeOfHook = ({ name, workspaceId }: { name: string; workspaceId: string }): SecretPlace => ({
+/** Where a hook's secret is stored. No secret of an agent has such a name (secret-input.ts). */
+export const locationOfHook = ({
+  name,
+  workspaceId,
+}: {
+  name: string
+  workspaceId: string
+}): SecretLocation => ({
   workspaceId,
   key: `hook:${name}`,
 })
 
-/** Where the signing secret of a webhook endpoint is. */
-export const placeOfEndpoint = (endpointId: string): SecretPlace => ({
+/** Where a webhook endpoint's signing secret is stored. */
+export const locationOfEndpoint = (endpointId: string): SecretLocation => ({
   workspaceId: null,
   key: `webhook-endpoint:${endpointId}`,
 })
@@ -32,7 +38,9 @@ const ALGORITHM = 'AES-GCM'
 
 const encoder = new TextEncoder()
 
-/** The value cannot be had: no key we have has this id, or the bytes are not what was sealed for this place. */
+/**
+ * The value cannot be decrypted: no configured key has this id, or the bytes were not encrypted for this location.
+ */
 export class Unreadable extends Error {
   override name = 'Unreadable'
   readonly keyId: string
@@ -43,15 +51,15 @@ export class Unreadable extends Error {
   }
 }
 
-/** Eight hex digits of the key's SHA-256: enough to tell keys apart, nothing to guess 256 random bits from. */
+/** Eight hex digits of the key's SHA-256: enough to distinguish keys, and no help for guessing 256 random bits. */
 export async function keyIdOf(key: Uint8Array): Promise<string> {
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', key.slice()))).slice(0, 8)
 }
 
-export async function seal(key: Uint8Array, place: SecretPlace, value: string): Promise<Sealed> {
+export async function seal(key: Uint8Array, location: SecretLocation, value: string): Promise<Sealed> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
   const cipher = await crypto.subtle.encrypt(
-    algorithm(nonce, place),
+    algorithm(nonce, location),
     await imported(key, 'encrypt'),
     encoder.encode(value),
   )
@@ -60,12 +68,12 @@ export async function seal(key: Uint8Array, place: SecretPlace, value: string): 
 }
 
 /**
- * @param keys any of which may have sealed it
+ * @param keys any of which may have encrypted it
  * @throws Unreadable
  */
 export async function unseal(
   keys: readonly Uint8Array[],
-  place: SecretPlace,
+  location: SecretLocation,
   { keyId, sealed }: Sealed,
 ): Promise<string> {
   for (const key of keys) {
@@ -73,19 +81,19 @@ export async function unseal(
     try {
       const bytes = decodeBase64(sealed)
       const plain = await crypto.subtle.decrypt(
-        algorithm(bytes.slice(0, NONCE_BYTES), place),
+        algorithm(bytes.slice(0, NONCE_BYTES), location),
         await imported(key, 'decrypt'),
         bytes.slice(NONCE_BYTES),
       )
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain)
     } catch (cause) {
-      throw new Unreadable(keyId, 'it was changed, or sealed for another place', { cause })
+      throw new Unreadable(keyId, 'it was changed, or encrypted for another location', { cause })
     }
   }
-  throw new Unreadable(keyId, `it was sealed with key ${keyId}, which is not configured`)
+  throw new Unreadable(keyId, `it was encrypted with key ${keyId}, which is not configured`)
 }
 
-const algorithm = (iv: Uint8Array<ArrayBuffer>, { key, workspaceId }: SecretPlace) => ({
+const algorithm = (iv: Uint8Array<ArrayBuffer>, { key, workspaceId }: SecretLocation) => ({
   name: ALGORITHM,
   iv,
   additionalData: encoder.encode(JSON.stringify(['secret', workspaceId, key])),

@@ -1,9 +1,9 @@
-// The key that new secrets are sealed with, and sealing of all secrets that come with a new workspace.
+// The key that encrypts new secrets, and the encryption of the secrets of a new workspace.
 import type { Context } from '../config/context.ts'
 import { DomainError } from '../platform/errors.ts'
 import { seal, type Sealed } from './seal.ts'
 
-/** The key that seals now. @throws DomainError `misconfigured` */
+/** The current key. @throws DomainError `misconfigured` */
 export function sealingKey({ config }: Pick<Context, 'config'>): Uint8Array {
   const [key] = config.secretKeys
   if (key !== undefined) return key
@@ -13,7 +13,7 @@ export function sealingKey({ config }: Pick<Context, 'config'>): Uint8Array {
   )
 }
 
-/** Seals what a new workspace brings along. @throws DomainError `misconfigured` */
+/** Encrypts the secrets of a new workspace. @throws DomainError `misconfigured` */
 export async function sealAll(
   services: Context,
   workspaceId: string,

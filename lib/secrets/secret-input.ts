@@ -1,19 +1,19 @@
-// What may be stored as a secret: a variable that an agent can have, with a value.
+// The input of secrets: a variable of the agent, with a value.
 import { z } from 'zod'
 import { boundedText } from '../platform/postgres-text.ts'
 import { EnvName } from '../machines/env-name.ts'
 import { isReservedEnv } from '../machines/machine-spec.ts'
 
-/** Secrets of one workspace, or for all, at most. */
+/** The most secrets of one workspace, and the most global ones. */
 export const MOST_SECRETS = 200
 
-/** The variable that an agent finds it in. Names of the platform's are refused: they would hijack the machine (molecule.md §1.1). */
+/** The agent's variable. Names of the platform are refused: they would take over the machine (molecule.md §1.1). */
 export const SecretKey = EnvName.max(128).refine(
   (name) => !isReservedEnv(name),
   'is set by the platform and cannot be a secret',
 )
 
-/** Never empty: an agent that runs with a blank key fails later, and elsewhere. */
+/** Never empty: an agent with an empty key fails later, and elsewhere. */
 export const SecretValue = boundedText().min(1, 'must not be empty: delete the secret instead').max(32_768)
 
 /** The body of PUT and POST (molecule.md §2.8). */

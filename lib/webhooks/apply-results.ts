@@ -1,5 +1,6 @@
-// Writes down what has become of a batch, in one statement: how far the log is taken up, what is kept and what no longer is, and
-// how the endpoint does. Only for whoever still has the lease: what others report is dropped, and told again.
+// Stores the results of a batch in one statement: how far the log has been read, which deliveries are kept, and the
+// endpoint's health. Only the holder of the lease may store them; results of others are dropped, and their events are
+// delivered again.
 import type { Store } from '../platform/context.ts'
 import { and, eq, gt, sql } from 'drizzle-orm'
 import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
@@ -9,7 +10,7 @@ import type { BatchResult } from './batch.ts'
 import type { Claimed } from './claim.ts'
 import type { Health } from './health.ts'
 
-/** @returns the endpoint, ours for another lease; undefined when somebody else has it, or it is gone */
+/** @returns the endpoint with its lease extended; undefined when another process has it, or it was removed */
 export async function applyResults(
   { db, now }: Pick<Store, 'db' | 'now'>,
   { id, leaseId }: Claimed,
@@ -37,7 +38,7 @@ export async function applyResults(
   )
   const isOurs = sql`exists (select from ours)`
   const isOfIt = eq(webhookDeliveries.endpointId, id)
-  const told = db.$with('told').as(
+  const removed = db.$with('removed').as(
     db
       .delete(webhookDeliveries)
       .where(and(isOfIt, sql`${webhookDeliveries.seq} = any(${numbers(delivered)})`, isOurs))
@@ -87,16 +88,16 @@ export async function applyResults(
     payload: sql`jsonb_build_object('endpoint_id', id, 'url', url, 'reason', disabled_reason, 'last_failure', last_failure)`,
     where: sql`${disable !== undefined}::boolean and disabled_at = ${at.toISOString()}::timestamptz`,
   })
-  const [row] = await db.with(ours, told, stored, recalled, logged).select().from(ours)
+  const [row] = await db.with(ours, removed, stored, recalled, logged).select().from(ours)
   return row === undefined ? undefined : { ...row, leaseId }
 }
 
 const numbers = (list: readonly number[]) => sql`string_to_array(${list.join(',')}, ',')::bigint[]`
 
 /**
- * Goes on after what the log has forgotten, and says so: on the endpoint and in the log.
- * @param to the last number that was forgotten
- * @returns the endpoint; undefined when somebody else has it
+ * Continues after events that the log no longer has, and records the gap on the endpoint and in the log.
+ * @param to the last sequence number that was deleted
+ * @returns the endpoint; undefined when another process has it
  */
 export async function skipExpiredEvents(
   { db, now }: Pick<Store, 'db' | 'now'>,

@@ -1,5 +1,5 @@
-// What an endpoint is to be told next: first what was kept for it and is due, then the log onwards from where it was left. And,
-// once told or not, what becomes of each. An endpoint that keeps up costs no row but its own.
+// What is delivered to an endpoint next: first the kept deliveries that are due, then the log from where it was left;
+// and what becomes of each. An endpoint that keeps up needs no row but its own.
 import type { Core } from '../platform/context.ts'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { events, type StoredAttempt, webhookDeliveries } from '../../drizzle/schema/index.ts'
@@ -13,25 +13,25 @@ import type { AttemptOutcome } from './send.ts'
 export type Item = {
   seq: number
   lane: string
-  /** Undefined when the log has forgotten it. */
+  /** Undefined when the log no longer has it. */
   event: StoredEvent | undefined
   attempts: number
   firstAttemptAt: Date | null
-  /** Kept already, as a row. */
+  /** Stored as a row already. */
   isKept: boolean
 }
 
 export type Batch = {
   items: Item[]
-  /** Lanes in which an earlier delivery waits for its time. */
+  /** Lanes in which an earlier delivery waits for its next attempt. */
   blocked: ReadonlySet<string>
-  /** Up to where the log is taken up when every item is settled. */
+  /** How far the log has been read once every item is handled. */
   after: number
 }
 
 type Reading = Pick<Core, 'db' | 'now' | 'sleep'>
 
-/** @param limit of events, and so of what is held in memory */
+/** @param limit of events, which bounds memory */
 export async function readBatch(services: Reading, endpoint: WebhookEndpoint, limit: number): Promise<Batch> {
   const kept = await readDue(services, endpoint, limit)
   if (kept.length > 0) return { items: kept, blocked: new Set(), after: endpoint.afterSeq }
@@ -44,7 +44,7 @@ export async function readBatch(services: Reading, endpoint: WebhookEndpoint, li
   return {
     items: page.events.map((event) => ({
       seq: event.seq,
-      // What is about no workspace has a lane of its own.
+      // Events without a workspace share one lane.
       lane: endpoint.ordered ? (event.workspaceId ?? '') : String(event.seq),
       event,
       attempts: 0,
@@ -56,7 +56,7 @@ export async function readBatch(services: Reading, endpoint: WebhookEndpoint, li
   }
 }
 
-// `audit` is told to those alone who name it.
+// `audit` is delivered only to endpoints that name it.
 function typesOf({ types }: WebhookEndpoint) {
   if (!types.includes(EVERY_TYPE)) return types.filter(isEventType)
   return types.includes('audit') ? EVENT_TYPE_NAMES : undefined
@@ -100,7 +100,7 @@ async function readLanes({ db }: Reading, endpointId: string): Promise<Set<strin
   return new Set(rows.map(({ lane }) => lane))
 }
 
-/** A delivery as it is kept; one that was never tried keeps what is known of it. */
+/** A delivery as it is stored; before its first attempt without a failure. */
 export type Kept = {
   seq: number
   lane: string
@@ -114,9 +114,9 @@ export type Kept = {
 export type BatchResult = { after: number; delivered: number[]; kept: Kept[] }
 
 /**
- * What becomes of each item of a batch. What waits for an earlier one of its lane is kept. What was not reached stays in the log,
- * unless something after it was settled: then it is kept too.
- * @param outcomes of those that were tried, by their number
+ * What becomes of each item of a batch. An item that waits for an earlier one of its lane is kept. Items that were
+ * not reached stay in the log, unless a later one was handled: then they are kept too.
+ * @param outcomes of attempted deliveries, by sequence number
  */
 export function commitBatch(
   { after, blocked, items }: Batch,
@@ -126,19 +126,19 @@ export function commitBatch(
 ): BatchResult {
   const stuck = new Set(blocked)
   for (const { lane, seq } of items) if (outcomes.get(seq)?.kind === 'failed') stuck.add(lane)
-  const isSettled = ({ event, isKept, lane, seq }: Item) =>
+  const isHandled = ({ event, isKept, lane, seq }: Item) =>
     isKept || event === undefined || outcomes.has(seq) || stuck.has(lane)
-  const unreached = items[items.findLastIndex(isSettled) + 1]
-  const settled = unreached === undefined ? items : items.filter(({ seq }) => seq < unreached.seq)
-  const kept = settled.flatMap((item) => keep(item, outcomes.get(item.seq), now, random) ?? [])
+  const unreached = items[items.findLastIndex(isHandled) + 1]
+  const handled = unreached === undefined ? items : items.filter(({ seq }) => seq < unreached.seq)
+  const kept = handled.flatMap((item) => keep(item, outcomes.get(item.seq), now, random) ?? [])
   return {
     after: unreached === undefined ? after : unreached.seq - 1,
-    delivered: settled.flatMap(({ seq }) => (outcomes.get(seq)?.kind === 'delivered' ? [seq] : [])),
+    delivered: handled.flatMap(({ seq }) => (outcomes.get(seq)?.kind === 'delivered' ? [seq] : [])),
     kept,
   }
 }
 
-/** @returns undefined when there is nothing to write down */
+/** @returns undefined when there is nothing to store */
 function keep(
   item: Item,
   outcome: AttemptOutcome | undefined,
@@ -149,7 +149,10 @@ function keep(
   const failure = (status: number | null, message: string) => ({ at: now.toISOString(), status, message })
   const asItWas = { seq, lane, attempts, firstAttemptAt, nextAttemptAt: null }
   if (event === undefined) {
-    const lastFailure = failure(null, 'the log had forgotten the event before it could be delivered')
+    const lastFailure = failure(
+      null,
+      'the event expired (EVENTS_RETENTION_DAYS) before it could be delivered',
+    )
     return { ...asItWas, state: 'dead', lastFailure }
   }
   if (outcome === undefined) return isKept ? undefined : { ...asItWas, state: 'pending', lastFailure: null }

@@ -1,5 +1,5 @@
-// Who delivers to which endpoint: one at a time, by a lease that is taken, kept and given back in single statements. So nothing
-// is told twice by two replicas, and the order of events needs no further thought.
+// Which process delivers to which endpoint: one at a time, by a lease. So two replicas never deliver the same event,
+// and the order of events is kept.
 import type { Store } from '../platform/context.ts'
 import { isNotNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -8,12 +8,12 @@ import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.
 import { holdsLease, isFree, newLease, NO_LEASE } from '../platform/lease.ts'
 import { lastSeq, type WebhookEndpoint } from './endpoints.ts'
 
-/** Endpoint that is ours, with the lease that says so. */
+/** An endpoint with the lease of this process. */
 export type Claimed = WebhookEndpoint & { leaseId: string }
 
 /**
- * Takes endpoints that have something to be told, and that nobody is at.
- * @param except those that the same pass has been at already
+ * Takes the free leases of endpoints that have something to deliver.
+ * @param except endpoints that this pass has served already
  */
 export async function claimEndpoints(
   { db, now }: Pick<Store, 'db' | 'now'>,
@@ -23,7 +23,7 @@ export async function claimEndpoints(
   const at = now().toISOString()
   const lease = newLease(now())
   const endpoint = alias(webhookEndpoints, 'endpoint')
-  // An array is made once; a subquery might be run again for every row, and claim more than it was asked for.
+  // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
   const due = sql`array(
     select endpoint.id from ${webhookEndpoints} endpoint
     where endpoint.disabled_at is null
@@ -34,14 +34,14 @@ export async function claimEndpoints(
     order by endpoint.due_at, endpoint.id limit ${limit} for update skip locked)`
   const rows = await db
     .update(webhookEndpoints)
-    // Due until it is given back: whoever dies on the way leaves it so.
+    // Due until it is released, so that it stays due if this process dies.
     .set({ ...lease, dueAt: now() })
     .where(sql`${webhookEndpoints.id} = any(${due})`)
     .returning()
   return rows.map((row) => ({ ...row, leaseId: lease.leaseId }))
 }
 
-/** Gives an endpoint back, due when the first of its lanes is. */
+/** Releases an endpoint, due when the first of its lanes is. */
 export async function releaseEndpoint({ db, now }: Store, claimed: Claimed): Promise<void> {
   const heads = sql`select distinct on (d.lane) d.next_attempt_at from ${webhookDeliveries} d
     where d.endpoint_id = ${claimed.id}::uuid and d.state = 'pending' order by d.lane, d.seq`
@@ -54,7 +54,7 @@ export async function releaseEndpoint({ db, now }: Store, claimed: Claimed): Pro
     .where(holdsLease(webhookEndpoints, claimed))
 }
 
-/** Ends every lease there is. Only for a process that is alone with its database: whoever had one is dead. */
+/** Ends all leases. Only for a process that is alone with its database, where every holder is gone at the start. */
 export async function releaseAllEndpoints(db: Database): Promise<void> {
   await db.update(webhookEndpoints).set(NO_LEASE).where(isNotNull(webhookEndpoints.leasedUntil))
 }

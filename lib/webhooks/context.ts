@@ -2,6 +2,8 @@
 import type { Context } from '../config/context.ts'
 
 export type WebhookContext = Context & {
-  /** Calls addresses that administrators entered, and refuses those that lead into a private network (lib/egress/). */
+  /**
+   * Calls addresses that administrators entered, and refuses those that lead into a private network (lib/egress/).
+   */
   fetchTarget: typeof fetch
 }

@@ -1,5 +1,5 @@
-// Delivers events to endpoints: at least once, each event under an id of its own, and a workspace's events in order. Writers
-// of events know nothing of it: the holder of an endpoint's lease reads the log page by page.
+// Delivers events to endpoints: at least once, each event under an id of its own, and a workspace's events in order.
+// Writers of events know nothing of it: the holder of an endpoint's lease reads the log page by page.
 import { controlPlane } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { toEventView } from '../events/event-view.ts'
@@ -201,6 +201,9 @@ async function sendBatch(
   return outcomes
 }
 
-/** One id per event and endpoint, in every attempt. It must not contain a full stop (Standard Webhooks, "signature scheme"). */
+/**
+ * One id per event and endpoint, in every attempt. It must not contain a full stop (Standard Webhooks, "signature
+ * scheme").
+ */
 export const webhookId = (endpointId: string, seq: number): string =>
   `msg_${endpointId.replaceAll('-', '')}_${seq}`

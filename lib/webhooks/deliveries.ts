@@ -1,5 +1,5 @@
-// The deliveries that are kept for an endpoint: those that failed and will be tried again, those that wait for them, and those
-// that were given up; and the way back for the latter.
+// The deliveries that are stored for an endpoint: failed ones with a next attempt, those that wait for them, and
+// those that were given up; and the command that delivers the latter again.
 import type { Store } from '../platform/context.ts'
 import { and, asc, eq, gt, isNotNull, lt, sql } from 'drizzle-orm'
 import { events, webhookDeliveries, webhookEndpoints, webhookSecrets } from '../../drizzle/schema/index.ts'
@@ -11,11 +11,11 @@ export const DELIVERY_STATES = ['pending', 'dead'] as const
 
 export type KeptDelivery = {
   kept: typeof webhookDeliveries.$inferSelect
-  /** Null when the log has forgotten the event. */
+  /** Null when the log no longer has the event. */
   event: { type: string; workspaceId: string | null; at: Date } | null
 }
 
-/** Days that a delivery that was given up is kept. */
+/** Days for which a delivery that was given up is kept. */
 const KEPT_DAYS = 30
 
 /**
@@ -49,10 +49,11 @@ export async function listDeliveries(
 }
 
 /**
- * Takes deliveries that were given up back among those to be made, with all their attempts before them.
+ * Makes deliveries that were given up pending again, with all attempts before them.
  * @param seq one of them; without it, all whose event the log still has
  * @returns how many
- * @throws DomainError `not_found`; `conflict` where the endpoint is disabled; `gone` where the log has forgotten the event
+ * @throws DomainError `not_found`; `conflict` where the endpoint is disabled; `gone` where the log no longer has the
+ *   event
  */
 export async function replayDeliveries(services: Store, endpointId: string, seq?: number): Promise<number> {
   const { db, now } = services
@@ -88,7 +89,7 @@ export async function replayDeliveries(services: Store, endpointId: string, seq?
   return count
 }
 
-/** @throws DomainError when there is a reason for it */
+/** @throws DomainError with the reason, if there is one */
 async function explainNone(services: Store, endpointId: string, seq: number | undefined): Promise<void> {
   const { endpoint } = await getEndpoint(services, endpointId)
   if (endpoint.disabledAt !== null)
@@ -96,12 +97,12 @@ async function explainNone(services: Store, endpointId: string, seq: number | un
   if (seq === undefined) return
   const [found] = await listDeliveries(services, endpointId, { after: seq - 1, limit: 1 })
   if (found?.kept.seq !== seq)
-    throw new DomainError('not_found', 'there is no such delivery: those that were made are not kept')
-  if (found.event === null) throw new DomainError('gone', 'the log has forgotten the event')
+    throw new DomainError('not_found', 'there is no such delivery: successful deliveries are not kept')
+  if (found.event === null) throw new DomainError('gone', 'the log no longer has the event')
   throw new DomainError('conflict', 'the delivery is pending already')
 }
 
-/** Deletes what was given up long ago, and secrets whose time is over. */
+/** Deletes deliveries that were given up long ago, and expired secrets. */
 export async function deleteExpiredDeliveries({ db, now }: Store): Promise<void> {
   const before = new Date(now().getTime() - KEPT_DAYS * 86_400_000)
   await deleteInBatches((limit) =>

@@ -1,4 +1,4 @@
-// What is to be told and was not yet, counted when somebody asks.
+// Gauges of deliveries that are still to be made, read when metrics are requested.
 import type { Core } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import { controlPlane, events, webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
@@ -6,7 +6,7 @@ import { lastSeq } from './endpoints.ts'
 
 const ENDPOINT_STATES = ['ready', 'resting', 'disabled'] as const
 
-/** Sets the gauges, by one statement. */
+/** Sets the gauges with one statement. */
 export async function measureWebhooks({ db, metrics, now }: Core): Promise<void> {
   const at = sql`${now().toISOString()}::timestamptz`
   const waiting = sql`select e.at from ${webhookDeliveries} d join ${webhookEndpoints} w on w.id = d.endpoint_id

@@ -1,21 +1,21 @@
-// What callers may say of a webhook endpoint.
+// The input of webhook endpoints.
 import { z } from 'zod'
 import { EVENT_TYPE_NAMES } from '../events/event-types.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 
-/** All types but `audit`, which must be asked for by name. */
+/** All types except `audit`, which must be named. */
 export const EVERY_TYPE = '*'
 
 const types = z
   .array(z.enum([EVERY_TYPE, ...EVENT_TYPE_NAMES]))
-  .min(1, 'must name at least one type of event, or * for all but audit')
+  .min(1, 'must name at least one type of event, or * for all except audit')
   .max(EVENT_TYPE_NAMES.length + 1)
 
 const after = z
   .int()
   .min(0)
   .describe(
-    'Events with higher numbers are told: 0 for all that the log still has. Those that follow, if left out.',
+    'Events with a higher sequence number are delivered: 0 for all that the log has. Without it, events from now on.',
   )
 
 const fields = {
@@ -27,7 +27,9 @@ const fields = {
     .uuid('must be a UUID')
     .toLowerCase()
     .nullable()
-    .describe('Only what happens to this workspace. Null: to all of them, and what is about none.'),
+    .describe(
+      'Only events of this workspace. Null: events of all workspaces, and events without a workspace.',
+    ),
   description: boundedText().max(500),
   ordered: z
     .boolean()
@@ -47,7 +49,7 @@ export const CreateEndpointInput = z.strictObject({
   after: fields.after.optional(),
 })
 
-/** The body of PATCH /webhook-endpoints/{endpoint}: what is left out stays. */
+/** The body of PATCH /webhook-endpoints/{endpoint}: absent members stay as they are. */
 export const UpdateEndpointInput = z.strictObject(fields).partial()
 
 /** The body of POST /webhook-endpoints/{endpoint}/rotate-secret. */
@@ -57,7 +59,7 @@ export const RotateSecretInput = z.strictObject({
     .min(0)
     .max(168)
     .default(24)
-    .describe('How long deliveries are signed with the old secret too. 0: it is over at once.'),
+    .describe('How long deliveries are also signed with the old secret. 0: it ends at once.'),
 })
 
 export type CreateEndpoint = z.infer<typeof CreateEndpointInput>

@@ -1,4 +1,4 @@
-// Webhook endpoints as their owners see and change them: made, listed, changed, removed.
+// Commands for webhook endpoints: create, list, change, remove, and rotate the signing secret.
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
@@ -17,20 +17,21 @@ import { mintSigningSecret } from './signing-secrets.ts'
 
 export type WebhookEndpoint = typeof webhookEndpoints.$inferSelect
 
-/** An endpoint with what is kept for it, and the last number of the log. */
+/** An endpoint with the number of its stored deliveries, and the last sequence number of the log. */
 export type ListedEndpoint = { endpoint: WebhookEndpoint; pending: number; dead: number; last: number }
 
-/** More would cost every event so many requests. */
+/** Each endpoint is one request per event. */
 export const MOST_ENDPOINTS = 50
 
 export const endpointNotFound = () => new DomainError('not_found', 'webhook endpoint not found')
 
-/** The last number of the log that was given out; 0 before the first. */
+/** The last sequence number of the log; 0 before the first event. */
 export const lastSeq: SQL<number> = sql`(select case when is_called then last_value else 0 end from events_seq_seq)`
 
 /**
- * @returns the endpoint, and its secret, which is shown this once
- * @throws DomainError `invalid_input`; `misconfigured` without SECRETS_ENCRYPTION_KEY; `conflict` when there are too many
+ * @returns the endpoint, and its secret, which is shown only here
+ * @throws DomainError `invalid_input`; `misconfigured` without SECRETS_ENCRYPTION_KEY; `conflict` when there are too
+ *   many
  */
 export async function createEndpoint(
   services: Context,
@@ -38,7 +39,7 @@ export async function createEndpoint(
   createdBy: string,
 ): Promise<{ listed: ListedEndpoint; secret: string }> {
   const { db, now } = services
-  await refuseInput(services, input)
+  await checkInput(services, input)
   const id = crypto.randomUUID()
   const { row, secret } = await mintSigningSecret(services, id)
   const at = now().toISOString()
@@ -91,7 +92,8 @@ async function select({ db }: Store, where?: SQL): Promise<ListedEndpoint[]> {
 }
 
 /**
- * Changes what is given. One that is enabled, or moved to another address, starts without its past failures, and at once.
+ * Changes the given members. An endpoint that is enabled or gets another URL starts without its past failures, and at
+ * once.
  * @throws DomainError `invalid_input`, `not_found`
  */
 export async function updateEndpoint(
@@ -100,14 +102,14 @@ export async function updateEndpoint(
   input: UpdateEndpoint,
 ): Promise<ListedEndpoint> {
   const { db, now } = services
-  await refuseInput(services, input)
+  await checkInput(services, input)
   const { endpoint: before } = await getEndpoint(services, id)
   const at = now()
   const isEnabled = before.disabledAt === null
   const toggles = input.enabled !== undefined && input.enabled !== isEnabled
   const moved = input.url !== undefined && input.url !== before.url
-  const startsAnew = moved || (toggles && input.enabled === true)
-  // Whoever is delivering goes by what was: what they report is no longer taken.
+  const startsAgain = moved || (toggles && input.enabled === true)
+  // A delivery that is under way used the earlier settings: its result is discarded.
   const interrupts =
     moved || input.after !== undefined || input.types !== undefined || input.workspace_id !== undefined
   const changed = db.$with('changed').as(
@@ -124,7 +126,7 @@ export async function updateEndpoint(
         ...(interrupts ? { ...NO_LEASE, dueAt: at } : {}),
         ...(toggles && input.enabled === false ? { disabledAt: at, disabledReason: 'asked' as const } : {}),
         ...(toggles && input.enabled === true ? { disabledAt: null, disabledReason: null } : {}),
-        ...(startsAnew ? { failures: 0, failingSince: null, restsUntil: null, dueAt: at } : {}),
+        ...(startsAgain ? { failures: 0, failingSince: null, restsUntil: null, dueAt: at } : {}),
       })
       .where(
         sql`${webhookEndpoints.id} = ${id}::uuid and (${webhookEndpoints.disabledAt} is null) = ${isEnabled}::boolean`,
@@ -148,19 +150,22 @@ export async function updateEndpoint(
       .update(webhookDeliveries)
       .set({ nextAttemptAt: null })
       .where(
-        sql`${webhookDeliveries.endpointId} = (select id from changed) and ${webhookDeliveries.state} = 'pending' and ${startsAnew}::boolean`,
+        sql`${webhookDeliveries.endpointId} = (select id from changed) and ${webhookDeliveries.state} = 'pending' and ${startsAgain}::boolean`,
       )
       .returning({ seq: webhookDeliveries.seq }),
   )
   const rows = await db.with(changed, recalled, logged).select({ id: changed.id }).from(changed)
   if (rows.length === 0) {
     await getEndpoint(services, id)
-    throw new DomainError('conflict', 'it was enabled or disabled meanwhile: read it again')
+    throw new DomainError(
+      'conflict',
+      'the endpoint was enabled or disabled by another request: read it again',
+    )
   }
   return getEndpoint(services, id)
 }
 
-/** Removes it with everything that is kept for it. @throws DomainError `not_found` */
+/** Removes it with its stored deliveries and secrets. @throws DomainError `not_found` */
 export async function removeEndpoint({ db }: Store, id: string): Promise<void> {
   const rows = await db
     .delete(webhookEndpoints)
@@ -170,8 +175,8 @@ export async function removeEndpoint({ db }: Store, id: string): Promise<void> {
 }
 
 /**
- * Makes another secret. Deliveries are signed with both until the overlap is over.
- * @returns the new secret, which is shown this once, and until when the old one is used too
+ * Creates another secret. Deliveries are signed with both until the overlap ends.
+ * @returns the new secret, which is shown only here, and when the old one ends
  * @throws DomainError `not_found`, `misconfigured`
  */
 export async function rotateSigningSecret(
@@ -204,7 +209,7 @@ export async function rotateSigningSecret(
 
 const unique = (types: readonly string[]) => [...new Set(types)]
 
-async function refuseInput(services: Context, input: UpdateEndpoint): Promise<void> {
+async function checkInput(services: Context, input: UpdateEndpoint): Promise<void> {
   if (input.url !== undefined) {
     const refusal = rejectTarget(targetPolicy(services.config), new URL(input.url))
     if (refusal !== undefined) throw invalidField('url', refusal)

@@ -1,34 +1,35 @@
-// When a delivery is tried again, when it is given up, and how long an endpoint that is down is left alone. Pure.
+// When a delivery is attempted again, when it is given up, and how long an endpoint that is down is paused. Pure.
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** The first pause at most; each next one is four times as long at most, up to the longest. */
+/** The longest first pause; each further one is up to four times as long, up to the longest. */
 const FIRST_PAUSE_MS = 10 * SECOND
 const FACTOR = 4
 const LONGEST_PAUSE_MS = 12 * HOUR
 
-/** A delivery is tried a last time so long after the first time. */
+/** The last attempt comes this long after the first. */
 const GIVE_UP_MS = 3 * DAY
 
-/** An endpoint that has failed for so long, without a success, is disabled. */
+/** An endpoint that has failed for this long without a success is disabled. */
 const DISABLE_MS = 5 * DAY
 
-/** Failures in a row from which an endpoint counts as down: it is asked with one delivery at a time, after pauses. */
+/** Consecutive failures from which an endpoint counts as down: it gets one delivery at a time, after pauses. */
 export const DOWN_AFTER = 5
 
 const LONGEST_REST_MS = 5 * MINUTE
 
-/** A number from 0 up to 1, as Math.random gives. */
+/** A number from 0 up to, not including, 1, as Math.random returns. */
 export type Random = number
 
 /**
- * When to try again after a failure: exponential with full jitter, so that deliveries that failed together do not come back
- * together. Half of each pause on average, that is after 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, 6 h, and every 6 h then.
+ * When to attempt again after a failure: exponential with full jitter, so that deliveries that failed together do not
+ * return together. On average after half of each pause, that is after 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, 6 h,
+ * and every 6 h then.
  * @param attempts made so far, this one included
- * @param retryAfterMs what the endpoint asked for
+ * @param retryAfterMs what the endpoint requested
  * @returns undefined when it is given up
  */
 export function nextAttemptAt(
@@ -43,9 +44,9 @@ export function nextAttemptAt(
 }
 
 /**
- * How long an endpoint is left alone after a failure.
- * @param failures in a row, this one included
- * @returns undefined when it need not be
+ * How long an endpoint is paused after a failure.
+ * @param failures consecutive ones, this one included
+ * @returns undefined without a pause
  */
 export function restUntil(failures: number, now: Date, random: Random, retryAfterMs = 0): Date | undefined {
   const rest =
@@ -61,7 +62,7 @@ export const isGivenUp = (failingSince: Date, now: Date): boolean =>
 
 /**
  * @param header `Retry-After`: seconds, or a date (RFC 9110 §10.2.3)
- * @returns milliseconds, never more than the longest pause; undefined for what is neither
+ * @returns milliseconds, never more than the longest pause; undefined for anything else
  */
 export function parseRetryAfter(header: string | null, now: Date): number | undefined {
   if (header === null) return undefined

@@ -1,4 +1,4 @@
-// One delivery to see whether an endpoint takes deliveries: signed like any other, made at once and once, and kept nowhere.
+// A test delivery to an endpoint: signed like any other, sent at once and once, and not stored.
 import type { WebhookContext } from './context.ts'
 import type { EventView } from '../events/event-view.ts'
 import { DomainError } from '../platform/errors.ts'
@@ -8,12 +8,12 @@ import { getEndpoint } from './endpoints.ts'
 import { type AttemptOutcome, send } from './send.ts'
 import { readSigningSecrets } from './signing-secrets.ts'
 
-/** What it says it is: no event of the log has this type. */
+/** Its type, which no event of the log has. */
 export const TEST_TYPE = 'webhook_endpoint_test'
 
 /**
- * Also for one that is disabled.
- * @returns what became of it, the id it was sent under, and how long it took in milliseconds
+ * Works for disabled endpoints too.
+ * @returns the outcome, the id under which it was sent, and its duration in milliseconds
  * @throws DomainError `not_found`; `misconfigured` when it cannot be signed
  */
 export async function sendTestEvent(
@@ -23,10 +23,12 @@ export async function sendTestEvent(
   const { endpoint } = await getEndpoint(services, id)
   const secrets = await readSigningSecrets(services, id).catch((error: unknown) => {
     throw error instanceof Unreadable
-      ? new DomainError('misconfigured', `its secret cannot be read: ${UNREADABLE_HINT}`, { cause: error })
+      ? new DomainError('misconfigured', `its secret cannot be decrypted: ${UNREADABLE_HINT}`, {
+          cause: error,
+        })
       : error
   })
-  if (secrets.length === 0) throw new DomainError('misconfigured', 'it has no secret: rotate it')
+  if (secrets.length === 0) throw new DomainError('misconfigured', 'it has no secret: rotate the secret')
   const webhookId = `msg_test_${crypto.randomUUID()}`
   const at = services.now().toISOString()
   const data: EventView = {

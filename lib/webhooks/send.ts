@@ -1,14 +1,14 @@
-// One attempt to tell an endpoint something: signed as Standard Webhooks has it, within a time, and with an answer that is read
-// no further than it helps.
+// One attempt to deliver an event to an endpoint: signed as Standard Webhooks specifies, with a timeout, and with a
+// bounded read of the answer.
 import type { WebhookContext } from './context.ts'
 import { Webhook } from 'standardwebhooks'
 import { toPostgresText } from '../platform/postgres-text.ts'
 import { parseRetryAfter } from './retry.ts'
 
-/** How long an endpoint may take, from the connection to the end of its answer. */
+/** How long an endpoint may take, from the connection to the end of its answer, in milliseconds. */
 export const TIMEOUT_MS = 15_000
 
-/** Bytes of an answer that are read, and characters that are kept of one that says no. */
+/** Bytes of an answer that are read, and characters of a refusal that are stored. */
 const READ_BYTES = 16 * 1024
 const KEPT = 200
 
@@ -16,7 +16,7 @@ export type Notification = {
   /** The `webhook-id`: the same in every attempt. */
   id: string
   type: string
-  /** When what it tells of happened. */
+  /** When the event happened. */
   at: string
   data: unknown
 }
@@ -61,13 +61,13 @@ async function post(
   try {
     const response = await fetchTarget(url, { method: 'POST', headers, body, signal: late.signal })
     const { ok, status } = response
-    // What a receiver says after it has agreed is read so that the connection can be used again, and for nothing else.
-    const said = await readStart(response).catch(() => '')
+    // The answer of a success is read only so that the connection can be used again.
+    const answer = await readStart(response).catch(() => '')
     if (ok) return { kind: 'delivered', status }
     return {
       kind: 'failed',
       status,
-      message: [`answered ${status}${hintOf(status)}`, said].filter(Boolean).join(': '),
+      message: [`answered ${status}${hintOf(status)}`, answer].filter(Boolean).join(': '),
       retryAfterMs: parseRetryAfter(response.headers.get('retry-after'), now()),
     }
   } catch (error) {
@@ -79,9 +79,9 @@ async function post(
 }
 
 const hintOf = (status: number) =>
-  status >= 300 && status < 400 ? ', and redirects are not followed: give the address that it leads to' : ''
+  status >= 300 && status < 400 ? ', and redirects are not followed: use the address that it leads to' : ''
 
-/** The start of an answer. What is longer is not waited for. */
+/** The start of an answer. The rest of a long one is not read. */
 async function readStart(response: Response): Promise<string> {
   const reader = response.body?.getReader()
   if (reader === undefined) return ''
@@ -99,11 +99,11 @@ async function readStart(response: Response): Promise<string> {
 
 const kept = (text: string) => toPostgresText(text.slice(0, KEPT)).trim()
 
-/** What is at the bottom of a failed fetch: it says itself only that it failed. */
+/** The innermost cause of a failed fetch, which itself only says that it failed. */
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause instanceof Error) return causeOf(error.cause)
-  // Several addresses were tried.
+  // Several addresses were tried; the first is as good as any.
   if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0])
   return toPostgresText(error.message.slice(0, KEPT)) || error.name
 }

@@ -1,18 +1,18 @@
-// What deliveries of an endpoint are signed with: made by us, shown once, stored sealed. While one is replaced both are valid,
-// and every delivery is signed with both (Standard Webhooks, "signature scheme").
+// The secrets that sign deliveries of an endpoint: generated here, shown once, stored encrypted. During a rotation
+// both are valid, and every delivery is signed with both (Standard Webhooks, "signature scheme").
 import type { Context } from '../config/context.ts'
 import { and, desc, eq, gt, isNull, or } from 'drizzle-orm'
 import { webhookSecrets } from '../../drizzle/schema/index.ts'
 import { encodeBase64 } from '../platform/encoding.ts'
 import { sealingKey } from '../secrets/sealing-key.ts'
-import { placeOfEndpoint, seal, unseal } from '../secrets/seal.ts'
+import { locationOfEndpoint, seal, unseal } from '../secrets/seal.ts'
 
 /** Random bytes of a secret: between 24 and 64 (Standard Webhooks). */
 const SECRET_BYTES = 32
 
 /**
  * @returns the secret to show, and the row to store
- * @throws DomainError `misconfigured` without a key to seal it
+ * @throws DomainError `misconfigured` without an encryption key
  */
 export async function mintSigningSecret(services: Context, endpointId: string) {
   const key = sealingKey(services)
@@ -21,7 +21,7 @@ export async function mintSigningSecret(services: Context, endpointId: string) {
   const row = {
     id: crypto.randomUUID(),
     endpointId,
-    ...(await seal(key, placeOfEndpoint(endpointId), secret)),
+    ...(await seal(key, locationOfEndpoint(endpointId), secret)),
     createdAt: at,
     updatedAt: at,
     expiresAt: null,
@@ -29,7 +29,7 @@ export async function mintSigningSecret(services: Context, endpointId: string) {
   return { secret, row }
 }
 
-/** Those that are valid now, the newest first. @throws Unreadable */
+/** The secrets that are valid now, the newest first. @throws Unreadable */
 export async function readSigningSecrets(
   { config, db, now }: Context,
   endpointId: string,
@@ -44,5 +44,5 @@ export async function readSigningSecrets(
       ),
     )
     .orderBy(desc(webhookSecrets.createdAt))
-  return Promise.all(rows.map((row) => unseal(config.secretKeys, placeOfEndpoint(endpointId), row)))
+  return Promise.all(rows.map((row) => unseal(config.secretKeys, locationOfEndpoint(endpointId), row)))
 }

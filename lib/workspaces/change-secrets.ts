@@ -1,5 +1,5 @@
-// Saves and deletes secrets. The change, the mark on the workspaces whose machines now lack it, and their events are one
-// statement. Nothing is sealed over while there are secrets that our keys do not open: that is a wrong key, not a new one.
+// Saves and deletes secrets. The change, the new spec version of affected workspaces, and their events are one
+// statement. Nothing is saved while stored secrets cannot be decrypted: then the key is a wrong one, not a new one.
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { sealingKey } from '../secrets/sealing-key.ts'
@@ -8,15 +8,16 @@ import { secrets, workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
 import { findSecret, UNREADABLE_HINT } from '../secrets/read-secrets.ts'
-import { keyIdOf, seal, type SecretPlace, type Sealed, Unreadable, unseal } from '../secrets/seal.ts'
+import { keyIdOf, seal, type SecretLocation, type Sealed, Unreadable, unseal } from '../secrets/seal.ts'
 import { MOST_SECRETS } from '../secrets/secret-input.ts'
 
 /**
- * Saves a value. The same value again changes nothing.
- * @throws DomainError `misconfigured` without a key, or with a wrong one; `not_found` for a workspace that is unknown or removed;
+ * Saves a value. Saving the same value again changes nothing.
+ * @throws DomainError `misconfigured` without a key, or with a wrong one; `not_found` for a workspace that is unknown
+ *   or removed;
  *   `conflict` when there are too many
  */
-export async function saveSecret(services: Context, place: SecretPlace, value: string): Promise<void> {
+export async function saveSecret(services: Context, place: SecretLocation, value: string): Promise<void> {
   const key = sealingKey(services)
   const before = await findSecret(services.db, place)
   if (before !== undefined && (await isSame(services, place, before, value))) return
@@ -26,7 +27,7 @@ export async function saveSecret(services: Context, place: SecretPlace, value: s
   const ids = await Promise.all(services.config.secretKeys.map(keyIdOf))
   const stored = sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
     select ${crypto.randomUUID()}::uuid, ${workspaceId}::uuid, ${place.key}, ${keyId}, ${sealed}, ${now.toISOString()}::timestamptz, ${now.toISOString()}::timestamptz
-    where not exists (select from ${secrets} where ${strange(ids)})
+    where not exists (select from ${secrets} where ${sealedWithOthers(ids)})
       and (${workspaceId}::uuid is null
         or exists (select from ${workspaces} where id = ${workspaceId}::uuid and status <> 'removed'))
       and (select count(*) from ${secrets} where workspace_id is not distinct from ${workspaceId}::uuid and key <> ${place.key}) < ${MOST_SECRETS}
@@ -37,7 +38,7 @@ export async function saveSecret(services: Context, place: SecretPlace, value: s
 }
 
 /** @throws DomainError `not_found` */
-export async function deleteSecret(services: Store, place: SecretPlace): Promise<void> {
+export async function deleteSecret(services: Store, place: SecretLocation): Promise<void> {
   const { key, workspaceId } = place
   const deleted = sql`delete from ${secrets}
     where workspace_id is not distinct from ${workspaceId}::uuid and key = ${key} returning key`
@@ -46,11 +47,12 @@ export async function deleteSecret(services: Store, place: SecretPlace): Promise
   }
 }
 
-const strange = (ids: string[]): SQL => sql`not (key_id = any(array[${sql.join(ids, sql`, `)}]::text[]))`
+const sealedWithOthers = (ids: string[]): SQL =>
+  sql`not (key_id = any(array[${sql.join(ids, sql`, `)}]::text[]))`
 
 async function isSame(
   services: Context,
-  place: SecretPlace,
+  place: SecretLocation,
   before: Sealed,
   value: string,
 ): Promise<boolean> {
@@ -65,14 +67,14 @@ async function isSame(
 /** @returns false when the statement changed nothing */
 async function change(
   services: Store,
-  { key, workspaceId }: SecretPlace,
+  { key, workspaceId }: SecretLocation,
   statement: SQL,
   event: 'secret_saved' | 'secret_deleted',
   now: Date,
 ): Promise<boolean> {
   const { db } = services
   const changed = db.$with('changed', { key: secrets.key }).as(statement)
-  // Those who have one of their own do not get the one for all.
+  // A workspace with its own secret of that name does not get the global one.
   const gets =
     workspaceId === null
       ? sql`not exists (select from ${secrets} own where own.workspace_id = ${workspaces.id} and own.key = ${key})`
@@ -90,18 +92,18 @@ async function change(
   return rows.length > 0
 }
 
-export const scopeOf = ({ workspaceId }: Pick<SecretPlace, 'workspaceId'>) =>
+export const scopeOf = ({ workspaceId }: Pick<SecretLocation, 'workspaceId'>) =>
   workspaceId === null ? ('global' as const) : ('workspace' as const)
 
-/** Why nothing was stored. */
-async function refusal(services: Store, { workspaceId }: SecretPlace, ids: string[]): Promise<Error> {
+/** Why nothing was saved. */
+async function refusal(services: Store, { workspaceId }: SecretLocation, ids: string[]): Promise<Error> {
   const [found] = await services.db
     .select({ keyId: secrets.keyId })
     .from(secrets)
-    .where(strange(ids))
+    .where(sealedWithOthers(ids))
     .limit(1)
   if (found !== undefined) {
-    const message = `nothing is stored while there are secrets that cannot be read: they were sealed with key ${found.keyId}; ${UNREADABLE_HINT}`
+    const message = `nothing is saved while stored secrets cannot be decrypted: they were sealed with key ${found.keyId}; ${UNREADABLE_HINT}`
     return new DomainError('misconfigured', message)
   }
   const [living] = await services.db

@@ -1,5 +1,5 @@
-// POST /workspaces: one statement stores what is wanted. The machine is made by the reconcile road that follows, here or
-// in the next sweep, so an answer never depends on Fly and a crash loses nothing.
+// POST /workspaces: one statement stores the workspace. The reconcile that follows, here or in the next sweep,
+// creates the machine, so an answer never depends on Fly and a crash loses nothing.
 import type { Context } from '../config/context.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
@@ -17,18 +17,19 @@ import { appendEvents } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
 
-/** How long an Idempotency-Key is remembered. */
+/** How long an Idempotency-Key is kept, in hours. */
 export const IDEMPOTENCY_HOURS = 24
 
-/** A caller's key for one create, and how the row it makes is shown: that answer is stored with it. */
+/** A caller's key for one create, and the answer for its row, which is stored with it. */
 export type Idempotency = { key: string; answerOf: (row: Workspace) => Record<string, unknown> }
 
 export type Created = { row: Workspace; replayed?: Record<string, unknown> }
 
 /**
- * Stores a new workspace, `provisioning` and due at once. With an idempotency key that has been used for the same body, makes
- * nothing and returns the answer of then.
- * @throws DomainError `rate_limited`; `invalid_input` naming the field and what is allowed; `idempotency_mismatch` when the key was used for
+ * Stores a new workspace, `provisioning` and due at once. With an idempotency key that was used for the same body,
+ * creates nothing and returns the earlier answer.
+ * @throws DomainError `rate_limited`; `invalid_input` naming the field and what is allowed; `idempotency_mismatch`
+ *   when the key was used for
  *   another body
  */
 export async function createWorkspace(
@@ -40,7 +41,7 @@ export async function createWorkspace(
   const row = newWorkspace(services, input)
   if (row.parentId !== null) await checkParent(services, row.id, row.parentId)
   const sealed = await sealAll(services, row.id, input.secrets ?? {})
-  const retryAfterSeconds = await mustWait(services, caller)
+  const retryAfterSeconds = await retryAfter(services, caller)
   if (idempotency === undefined) {
     if (retryAfterSeconds !== undefined) throw tooMany(services, retryAfterSeconds)
     await insert(services, row, sealed)
@@ -50,7 +51,7 @@ export async function createWorkspace(
   row.idempotencyFingerprint = await fingerprintOf(services, input)
   row.idempotencyAnswer = idempotency.answerOf(row)
   if (retryAfterSeconds !== undefined) {
-    // A repetition makes nothing, and is never refused.
+    // A repetition creates nothing, and is never refused.
     const replayed = await replay(services, row)
     if (replayed === undefined) throw tooMany(services, retryAfterSeconds)
     return replayed
@@ -59,8 +60,8 @@ export async function createWorkspace(
   return (await replay(services, row)) ?? createWorkspace(services, input, caller, idempotency)
 }
 
-/** Machines cost money: one caller's loop must not make thousands of them, through whichever replica. */
-async function mustWait({ config, db, now }: Context, caller: Caller): Promise<number | undefined> {
+/** Machines cost money: the loop of one caller must not create thousands of them, through any replica. */
+async function retryAfter({ config, db, now }: Context, caller: Caller): Promise<number | undefined> {
   if (config.createRatePerHour === 0) return undefined
   return consumeQuota(db, `create ${callerKey(caller)}`, config.createRatePerHour, now())
 }
@@ -158,14 +159,14 @@ async function insert(services: Store, row: Workspace, sealed: SealedSecret[]): 
   return rows.length > 0
 }
 
-/** The answer that a key got before; undefined when that was long ago and the key is free again. */
+/** The earlier answer of a key; undefined when the key has expired. */
 async function replay({ db, now }: Store, wanted: Workspace): Promise<Created | undefined> {
-  const forgotten = new Date(now().getTime() - IDEMPOTENCY_HOURS * 3_600_000)
+  const expired = new Date(now().getTime() - IDEMPOTENCY_HOURS * 3_600_000)
   const key = wanted.idempotencyKey ?? ''
   await db
     .update(workspaces)
     .set({ idempotencyKey: null })
-    .where(and(eq(workspaces.idempotencyKey, key), lt(workspaces.createdAt, forgotten)))
+    .where(and(eq(workspaces.idempotencyKey, key), lt(workspaces.createdAt, expired)))
   const [first] = await db.select().from(workspaces).where(eq(workspaces.idempotencyKey, key))
   if (first === undefined) return undefined
   if (first.idempotencyFingerprint !== wanted.idempotencyFingerprint) {
@@ -178,8 +179,8 @@ async function replay({ db, now }: Store, wanted: Workspace): Promise<Created | 
 }
 
 /**
- * The body as it was understood, so that spaces and the order of members make no difference. Where it has secrets, the key
- * that seals them goes in too: whoever reads the database cannot try values out.
+ * A hash of the parsed body, so that spaces and the order of members make no difference. With secrets, the encryption
+ * key is part of it: a reader of the database cannot guess values.
  */
 async function fingerprintOf({ config }: Context, input: CreateWorkspaceInput): Promise<string> {
   const hasSecrets = Object.keys(input.secrets ?? {}).length > 0

@@ -1,5 +1,5 @@
-// GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is, and what
-// happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
+// GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is,
+// and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { type Drift, events, type StoredReason } from '../../drizzle/schema/index.ts'
 import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'

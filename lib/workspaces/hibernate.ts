@@ -1,5 +1,5 @@
-// Hibernation: a machine that sleeps until somebody needs it, suspended where Fly can keep its memory, stopped where it
-// cannot. Asked for by people, by the idle policy, and undone by a message.
+// Hibernation: the machine sleeps until it is needed, suspended where Fly can keep its memory, stopped where it
+// cannot. Requested by callers or the idle policy, and ended by a message.
 import type { Context } from '../config/context.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
@@ -36,7 +36,7 @@ export async function hibernateWorkspace(services: Core, id: string, force: bool
   throw await statusConflict(services, id, 'hibernated')
 }
 
-/** Wants a hibernated workspace awake. Undefined when it is not hibernated (any more). */
+/** Wakes a hibernated workspace. @returns undefined when it is not hibernated */
 export async function wakeWorkspace(services: Context, row: Workspace): Promise<Workspace | undefined> {
   const now = services.now()
   return transition(services, {
@@ -55,8 +55,8 @@ export async function wakeWorkspace(services: Context, row: Workspace): Promise<
 }
 
 /**
- * Marks a workspace as in use, before a message is sent to it: the idle policy compares the same column in the statement
- * that puts it to sleep, so a message and a hibernation cannot both win.
+ * Marks a workspace as active before a message is sent to it. The idle policy compares the same column in the
+ * statement that hibernates, so a message and a hibernation cannot both succeed.
  * @returns false when the workspace is no longer awake
  */
 export async function touchWorkspace({ db, now }: Store, id: string): Promise<boolean> {
@@ -68,12 +68,13 @@ export async function touchWorkspace({ db, now }: Store, id: string): Promise<bo
   return touched.length > 0
 }
 
-/** Requests of a pass that are not spent here. */
+/** Requests of a pass that are left for other work. */
 const LEFT_FOR_OTHERS = 20
 
 /**
- * Puts to sleep what has been idle for longer than its `idle_minutes`: no message through the proxy, no task in flight.
- * @returns how many went to sleep
+ * Hibernates workspaces that were idle for longer than their `idle_minutes`: no message through the proxy, no
+ * reported task.
+ * @returns how many
  */
 export async function hibernateIdle(services: Core, limit: number): Promise<number> {
   const { db } = services

@@ -1,4 +1,5 @@
-// Pausing stops the machines of a workspace and its descendants; resuming starts them again. Both only store what is wanted.
+// Pausing stops the machines of a workspace and its descendants; resuming starts them again. Both only store the
+// desired state.
 import type { Context } from '../config/context.ts'
 import type { Core } from '../platform/context.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'

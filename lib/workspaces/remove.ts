@@ -1,5 +1,5 @@
-// DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens, secrets and hooks, in one statement.
-// Removed is wanted first and confirmed later: the rows stay due until the provider says that their machines are gone.
+// DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens, secrets and hooks, in
+// one statement. The rows stay due until the provider confirms that their machines are gone.
 import type { Core, Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import { hooks, secrets, workspaceTokens } from '../../drizzle/schema/index.ts'
@@ -9,7 +9,7 @@ import { getWorkspace } from '../lifecycle/queries.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
 
 /**
- * Legal from every status; removing what is removed changes nothing.
+ * Allowed in every status; removing a removed workspace changes nothing.
  * @returns the ids of every workspace that this call removed, the one that was named first
  * @throws DomainError `not_found`; `confirmation_required` when there are children and `confirm` is false
  */

@@ -1,17 +1,18 @@
-// Boots machines that lack what has changed. At most some at a time: each restart is a statement, and a Worker has a budget.
+// Restarts workspaces whose machines lack a changed secret. A limited number per request: each restart is a
+// statement, and a Worker has a budget.
 import type { Context } from '../config/context.ts'
 import { and, asc, eq, inArray, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { restartWorkspace } from './restart.ts'
 
-/** Restarts in one request, at most. */
+/** The most restarts of one request. */
 const MOST = 20
 
-/** Requests that are not spent here, but on looking after those that are restarted. */
+/** Requests that are left for reconciling the restarted workspaces. */
 const LEFT_FOR_OTHERS = 20
 
-/** Those that run; what sleeps or is paused gets the newest spec with its next restart. */
+/** Running statuses; sleeping and paused workspaces get the newest spec with their next start. */
 const RUNNING = ['provisioning', 'ready', 'degraded', 'offline'] as const
 
 /**
@@ -46,7 +47,7 @@ export async function restartForSecrets(
       await restartWorkspace(services, id)
       restarted.push(id)
     } catch (error) {
-      // It has been paused or removed meanwhile, or its parent has.
+      // It or its parent was paused or removed meanwhile.
       if (!(error instanceof DomainError) || error.code !== 'conflict') throw error
     }
   }

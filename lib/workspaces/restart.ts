@@ -1,5 +1,5 @@
-// POST /workspaces/:id/restart: wants a new generation, from any living status. The reconcile road gives the machine its
-// newest spec and boots it, or makes a machine where there is none.
+// POST /workspaces/:id/restart: requests a new generation, in any status but `removed`. The reconcile that follows
+// gives the machine its newest spec and boots it, or creates a machine where there is none.
 import type { Context } from '../config/context.ts'
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -13,10 +13,10 @@ import { statusConflict } from './verb-errors.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf } from './workspace-input.ts'
 
-/** The optional body: another image to rebuild on, or null to go back to the runtime's. Molecule's own members are ignored. */
+/** The optional body: another image, or null for the runtime's. Molecule's own members are ignored. */
 export const RestartInput = z.object({ image: z.string().max(512).nullish() })
 
-/** What a restart writes beside the status, whoever wants it. */
+/** What every restart writes beside the status. */
 export const restartChanges = (config: Config, runtime: string, now: Date) => ({
   generation: sql`${workspaces.generation} + 1`,
   reason: null,
@@ -28,7 +28,9 @@ export const restartChanges = (config: Config, runtime: string, now: Date) => ({
   nextCheckAt: now,
 })
 
-/** @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input` */
+/**
+ * @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input`
+ */
 export async function restartWorkspace(
   services: Context,
   id: string,

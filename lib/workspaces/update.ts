@@ -1,5 +1,5 @@
-// PATCH /workspaces/:id: changes what is wanted of a workspace. What its machine only gets by a restart is applied at the
-// next one, and the answer says so.
+// PATCH /workspaces/:id: changes the spec of a workspace. Changes that its machine gets only by a restart apply at
+// the next one, and the answer says so.
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
@@ -52,7 +52,7 @@ export async function updateWorkspace(
   return moved
 }
 
-/** What the event shows of it. The rest may be long, and `env` is nobody's business who only listens. */
+/** What the event shows of the change. Other values may be long, and `env` may be confidential. */
 function shownOf({ image, name, parentId, regions, runtime, tier }: Partial<Workspace>) {
   return {
     ...(name === undefined ? {} : { name }),

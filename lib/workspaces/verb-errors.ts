@@ -1,4 +1,4 @@
-// The refusal of a verb that has no meaning for a workspace's status.
+// The error of a command that is not allowed in a workspace's status.
 import type { Store } from '../platform/context.ts'
 import { DomainError } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'

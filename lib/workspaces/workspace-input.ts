@@ -1,4 +1,4 @@
-// What a caller may ask of a workspace, and the rules of each field: the same for creating and for changing one.
+// The input of workspaces: the same rules for creating and for changing one.
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { z } from 'zod'
 import type { Config } from '../config/config.ts'
@@ -9,7 +9,7 @@ import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
 
-// Characters Molecule bars in names and roles: they end up in YAML and in prompts (molecule.md §2.3).
+// Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (molecule.md §2.3).
 const plain = (max: number) =>
   boundedText()
     .max(max)
@@ -17,7 +17,7 @@ const plain = (max: number) =>
     .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain line breaks or control characters')
 const label = (max: number) => plain(max).regex(/^[^{}[\]|>*&!]*$/, 'must not contain any of {}[]|>*&!')
 
-/** Variables for the agent. Platform names are refused rather than overridden, so that nobody is surprised. */
+/** Variables for the agent. Names of the platform are refused, not silently overridden. */
 export const WorkspaceEnv = z
   .record(EnvName, boundedText().max(32_768))
   .refine((env) => Object.keys(env).length <= 200, 'must not have more than 200 variables')

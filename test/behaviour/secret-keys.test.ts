@@ -8,8 +8,8 @@ import { parseConfig } from '../../lib/config/config.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { saveSecret } from '../../lib/workspaces/change-secrets.ts'
-import { deleteSealedWith, rotateSecrets, strangeKeys } from '../../lib/secrets/rotate.ts'
-import { keyIdOf, seal, type SecretPlace, Unreadable, unseal } from '../../lib/secrets/seal.ts'
+import { deleteSealedWith, rotateSecrets, unknownKeyIds } from '../../lib/secrets/rotate.ts'
+import { keyIdOf, seal, type SecretLocation, Unreadable, unseal } from '../../lib/secrets/seal.ts'
 import { testInProcess } from '../support/control-plane.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -167,10 +167,10 @@ testInProcess(
       ).status
     expect(await send()).toBe(202)
     const ids = await Promise.all([oldKey, newKey].map(keyIdOf))
-    expect(await strangeKeys(db, [newKey])).toEqual([ids[0]])
+    expect(await unknownKeyIds(db, [newKey])).toEqual([ids[0]])
     try {
       await rotateSecrets(db, [newKey, oldKey], () => new Date())
-      expect(await strangeKeys(db, [oldKey])).toEqual([ids[1]])
+      expect(await unknownKeyIds(db, [oldKey])).toEqual([ids[1]])
       expect(await send()).toBe(401)
       h.services.config.secretKeys = [newKey]
       expect(await send()).toBe(202)
@@ -189,7 +189,7 @@ testInProcess(
 
 describe('sealing', () => {
   const keys = fc.uint8Array({ minLength: 32, maxLength: 32 })
-  const places: fc.Arbitrary<SecretPlace> = fc.record({
+  const places: fc.Arbitrary<SecretLocation> = fc.record({
     workspaceId: fc.option(fc.uuid()),
     key: fc.string({ minLength: 1 }),
   })
@@ -208,7 +208,7 @@ describe('sealing', () => {
     await fc.assert(
       fc.asyncProperty(keys, places, places, fc.string(), fc.nat(), async (key, place, other, value, at) => {
         const { keyId, sealed } = await seal(key, place, value)
-        const reading = (text: string, where: SecretPlace, by: Uint8Array) =>
+        const reading = (text: string, where: SecretLocation, by: Uint8Array) =>
           unseal([by], where, { keyId, sealed: text })
         await expect(
           reading(

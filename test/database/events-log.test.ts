@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { readEvents } from '../../lib/events/read-events.ts'
-import { settledSeq } from '../../lib/events/settled-seq.ts'
+import { visibleSeq } from '../../lib/events/visible-seq.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 
 let url: string
@@ -87,7 +87,7 @@ test('a writer that never commits is checked eight times, and the result is unkn
   const seq = await withClient(async (client) => {
     await client.query('begin')
     await client.query(INSERT)
-    const settled = await settledSeq({ db: watched.db, sleep })
+    const settled = await visibleSeq({ db: watched.db, sleep })
     await client.query('commit')
     return settled
   })

@@ -10,7 +10,7 @@ import {
 } from '../../lib/platform/subrequest-budget.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
-import { REQUEST_CUT_MS, REQUEST_PATIENCE_MS } from '../../lib/reconcile/reconcile-now.ts'
+import { REQUEST_CUT_MS, REQUEST_RECONCILE_MS } from '../../lib/reconcile/reconcile-now.ts'
 
 const now = () => new Date()
 
@@ -83,7 +83,7 @@ describe('a budget', () => {
 
 describe('work after an answer', () => {
   test('background work ends within the 30 s of Workers, with time for a probe and the last statements', () => {
-    expect(REQUEST_PATIENCE_MS + PROBE_TIMEOUT_MS).toBeLessThan(REQUEST_CUT_MS)
+    expect(REQUEST_RECONCILE_MS + PROBE_TIMEOUT_MS).toBeLessThan(REQUEST_CUT_MS)
     expect(REQUEST_CUT_MS).toBeLessThanOrEqual(28_000)
   })
 

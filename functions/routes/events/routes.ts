@@ -11,9 +11,9 @@ import {
   isEventType,
 } from '../../../lib/events/event-types.ts'
 import { rejectExpiredCursor } from '../../../lib/events/retention.ts'
-import { readKept } from '../../../lib/events/follow-events.ts'
+import { readPage } from '../../../lib/events/follow-events.ts'
 import type { EventsQuery } from '../../../lib/events/read-events.ts'
-import { settledSeq } from '../../../lib/events/settled-seq.ts'
+import { visibleSeq } from '../../../lib/events/visible-seq.ts'
 import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
@@ -115,7 +115,7 @@ export function eventRoutes(services: Services, authenticate: Authenticate) {
     }
     const query = { types, workspaceId, among }
     if (!wantsStream(c)) {
-      const page = await readKept(services, { ...query, after: after ?? 0, limit })
+      const page = await readPage(services, { ...query, after: after ?? 0, limit })
       const events = page.events.map(toEventView) as z.infer<typeof EventView>[]
       return c.json({ events, next: page.next }, 200)
     }
@@ -160,7 +160,7 @@ async function startOf(
   after: number | undefined,
 ): Promise<Omit<EventsQuery, 'limit'>> {
   if (after === undefined) {
-    const settled = await settledSeq(services)
+    const settled = await visibleSeq(services)
     if (settled !== undefined) return { ...query, after: settled }
     throw new DomainError('unavailable', 'a transaction that writes events does not end; try again shortly', {
       retryAfterSeconds: 5,

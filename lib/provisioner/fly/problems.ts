@@ -54,7 +54,8 @@ const codeOf = ({ action, code }: FlyError): ProvisionProblemCode =>
  * Any error of the Fly client as a provisioner's error. Its message contains Fly's own words, because a sentence of
  * ours says no more than the error proves.
  *
- * @param spec the spec of the call: its image is part of the reason's sentence, its secrets are removed from Fly's text
+ * @param spec the spec of the call: its image is part of the reason's sentence, its secrets are removed from Fly's
+ *   text
  * @throws any other error, unchanged
  */
 export function toProvisionError(error: unknown, spec?: MachineSpec): ProvisionError {

@@ -61,9 +61,9 @@ const exitEventOf = (event: MachineEvent) =>
 const isStart = ({ status, type }: MachineEvent) => type === 'start' && status === 'started'
 
 /**
- * The exit of the program that ran last. Events are newest first: an exit before the newest start does not concern the
- * running program (docs/facts/fly.md §2.9). An update ends the program that ran before it; that exit is no crash, also
- * when it is logged after the update.
+ * The exit of the program that ran last. Events are newest first: an exit before the newest start does not concern
+ * the running program (docs/facts/fly.md §2.9). An update ends the program that ran before it; that exit is no crash,
+ * also when it is logged after the update.
  */
 function exitOf(events: MachineEvent[]): MachineExit | undefined {
   const newest = events.findIndex((event) => isStart(event) || isReplacement(event) || exitEventOf(event))

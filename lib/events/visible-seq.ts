@@ -1,22 +1,23 @@
-// Up to where the log is settled. Sequence numbers are given out before their rows can be seen, so whoever goes on from the
-// highest number seen could pass one that is still being written. Writers hold a lock on the table until they end: who was
-// writing when we looked is waited for, and no one else; writers know nothing of it, and it costs no write.
+// Up to which sequence number all events are visible. Numbers are assigned before their rows are committed, so a
+// reader that continues after the highest number it saw could skip one that is still being written. Writers hold a
+// lock on the table until they commit: this waits for those that were writing at the first look, and for no others.
+// It costs writers nothing.
 import type { Core } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 
-/** The first pause before looking again; each is twice the one before, because to a Worker each look is one of few requests. */
+/** The first pause; each further one is twice as long, because each look is one of a Worker's few requests. */
 const FIRST_PAUSE_MS = 20
 
-/** And the last, after two and a half seconds in all: statements take milliseconds. */
+/** The last pause, after two and a half seconds in total; statements take milliseconds. */
 const LAST_PAUSE_MS = 1_280
 
 /**
- * The highest sequence number below which nothing can appear any more, for reads that begin afterwards. One statement, two where
- * somebody is writing, and eight at most where somebody writes for long.
- * @returns undefined when a writer does not end: nobody knows which number it has
+ * The highest sequence number below which no further event can appear, for reads that begin afterwards. One
+ * statement; two while there are writers, and eight at most.
+ * @returns undefined when a writer does not end, because its number is unknown
  */
-export async function settledSeq(services: Pick<Core, 'db' | 'sleep'>): Promise<number | undefined> {
+export async function visibleSeq(services: Pick<Core, 'db' | 'sleep'>): Promise<number | undefined> {
   const { last, writers } = await look(services.db)
   const waitedFor = new Set(writers)
   for (let pause = FIRST_PAUSE_MS; waitedFor.size > 0; pause *= 2) {
@@ -28,9 +29,9 @@ export async function settledSeq(services: Pick<Core, 'db' | 'sleep'>): Promise<
   return last
 }
 
-/** The last number given out and, looked up after it, the transactions that are writing. */
+/** The last assigned number and, read after it, the transactions that are writing. */
 async function look(db: Database): Promise<{ last: number; writers: string[] }> {
-  // The subquery names a column of the sequence so that it cannot be run before the number is read.
+  // The subquery names a column of the sequence, so that it cannot run before the number is read.
   const [row] = await db
     .select({
       last: sql<string | number>`case when numbers.is_called then numbers.last_value else 0 end`,
