@@ -73,7 +73,7 @@ describe('lost and changed keys', () => {
           /sealed with key .{8}.*SECRETS_PREVIOUS_KEYS/,
         )
         await expect(saveSecret(wrong, { workspaceId: null, key: 'NEW' }, 'x')).rejects.toThrow(
-          /cannot be read/,
+          /cannot be decrypted/,
         )
         expect(await stored()).toEqual(before)
 

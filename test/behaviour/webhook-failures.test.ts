@@ -184,7 +184,7 @@ test('a delivery whose event was deleted meanwhile is dead and gives the reason'
   await receiver.control({ status: 200 })
   await drain(MINUTE)
   expect(await deliveries()).toMatchObject([
-    { seq: lost, state: 'dead', type: null, last_failure: { message: expect.stringContaining('forgotten') } },
+    { seq: lost, state: 'dead', type: null, last_failure: { message: expect.stringContaining('expired') } },
   ])
   const again = await h.request(`/webhook-endpoints/${endpoint.id}/deliveries/${lost}/replay`, {
     method: 'POST',
