@@ -32,7 +32,8 @@ export function createNodeA2aHandler(
     const pathname = queryAt === -1 ? url : url.slice(0, queryAt)
     const path = matchA2a(pathname)
     if (path === undefined) return false
-    const header = (name: string) => incoming.headers[name]?.toString()
+    const header = (name: string) =>
+      Object.hasOwn(incoming.headers, name) ? incoming.headers[name]?.toString() : undefined
     const extraHeaders = corsHeaders(corsOrigins, header('origin'))
     const requestId = crypto.randomUUID()
     const request = { method, path: pathname, requestId, traceparent: header('traceparent') }
@@ -59,10 +60,11 @@ export function createNodeA2aHandler(
   }
 }
 
-function pairsOf({ headers }: IncomingMessage): [string, string][] {
+/** Node's `headers` resolves duplicates; only `headersDistinct` has a header named `__proto__`. */
+function pairsOf({ headers, headersDistinct }: IncomingMessage): [string, string][] {
   const pairs: [string, string][] = []
-  for (const name in headers) {
-    const value = headers[name]
+  for (const name in headersDistinct) {
+    const value = Object.hasOwn(headers, name) ? headers[name] : headersDistinct[name]
     if (value !== undefined) pairs.push([name, Array.isArray(value) ? value.join(', ') : value])
   }
   return pairs

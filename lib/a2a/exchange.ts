@@ -106,8 +106,10 @@ class AnswerRelay {
   }
 
   #writeHead(): void {
+    const headers = responseHeaders(this.#status, this.#headers, this.#connection, this.#isStream)
+    // An answer without a type is passed on only if it begins like JSON.
+    if (this.#state === 'sniffing') headers['content-type'] = 'application/json'
     this.#state = 'passing'
-    const headers = responseHeaders(this.#headers, this.#connection, this.#isStream)
     this.#input.reply.head(this.#status, headers, this.#isStream)
   }
 
@@ -169,7 +171,7 @@ class AnswerRelay {
     const original = concatBytes(this.#collected, this.#collectedBytes)
     const text = new TextDecoder().decode(original)
     const rewritten = rewrite?.(text) ?? text
-    const headers = responseHeaders(this.#headers, this.#connection, false)
+    const headers = responseHeaders(this.#status, this.#headers, this.#connection, false)
     // These describe the original bytes.
     if (rewritten !== text)
       for (const name of ['content-length', 'etag', 'last-modified']) delete headers[name]

@@ -46,6 +46,72 @@ const send = <Body = Json>(id: string, init: RequestInit & { json?: unknown }, s
   h.request<Body>(`/workspaces/${id}/a2a${suffix}`, { method: 'POST', ...init })
 
 describe('responses', () => {
+  test('only headers that describe the answer reach the caller', async () => {
+    const steering = {
+      'x-accel-redirect': '/internal/passwd',
+      'x-accel-expires': '3600',
+      'x-sendfile': '/etc/passwd',
+      'x-lighttpd-send-file': '/etc/passwd',
+      refresh: '0; url=https://evil.example',
+      'clear-site-data': '"*"',
+      'service-worker-allowed': '/',
+      'content-security-policy': 'default-src *',
+      'content-disposition': 'attachment; filename=x.exe',
+      'www-authenticate': 'Basic realm="the platform"',
+      'set-cookie': 'a=b',
+      server: 'agent',
+      link: '</x>; rel=preload',
+      location: 'https://evil.example',
+      'fly-replay': 'instance=other',
+      'access-control-allow-origin': '*',
+      'strict-transport-security': 'max-age=1',
+      nel: '{}',
+      'report-to': '{}',
+      'x-of-the-agent': 'yes',
+    }
+    const passed = {
+      'retry-after': '3',
+      'a2a-version': '1.0',
+      'a2a-extensions': 'https://example.com/x',
+      'content-language': 'de',
+    }
+    for (const type of ['application/json', 'text/event-stream']) {
+      const headers = {
+        ...steering,
+        ...passed,
+        'content-type': type,
+        'cache-control': 'public, max-age=31536000',
+      }
+      answer = () => new Response(type === 'application/json' ? '{}' : 'data: {}\n\n', { headers })
+      const response = await h.fetchRaw(`/workspaces/${scripted}/a2a`, { method: 'POST', json: askRegion() })
+      await response.text()
+      for (const name of Object.keys(steering))
+        expect([name, response.headers.get(name)]).toEqual([name, null])
+      for (const [name, value] of Object.entries(passed)) expect(response.headers.get(name)).toBe(value)
+      expect(response.headers.get('content-type')).toBe(type)
+      expect(response.headers.get('cache-control')).toMatch(/^no-/)
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+
+  test.each<[string | undefined, string]>([
+    ['text/html', 'application/octet-stream'],
+    ['image/svg+xml', 'application/octet-stream'],
+    ['application/json, text/html', 'application/octet-stream'],
+    ['application/json-seq', 'application/octet-stream'],
+    ['application/json; charset=utf-8', 'application/json; charset=utf-8'],
+    ['application/a2a+json', 'application/a2a+json'],
+  ])('a 202 with the type %s reaches the caller as %s', async (type, expected) => {
+    answer = () =>
+      new Response('<script>alert(1)</script>', {
+        status: 202,
+        headers: type === undefined ? {} : { 'content-type': type },
+      })
+    const response = await h.fetchRaw(`/workspaces/${scripted}/a2a`, { method: 'POST', json: askRegion() })
+    expect(response.headers.get('content-type')).toBe(expected)
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  })
+
   test.each<[string, number, string, string]>([
     ['JSON', 200, 'application/json', '{"jsonrpc":"2.0","id":1,"result":{"a":1.0}}'],
     ['JSON with spaces', 200, 'application/json; charset=utf-8', '{ "b" : 9007199254740993 }'],

@@ -69,11 +69,14 @@ describe('responses', () => {
     expect([response.status, await response.text()]).toEqual([204, ''])
   })
 
-  test('an HTML response is served with a sandbox policy', async () => {
+  test('an HTML response is served as bytes, with a sandbox policy', async () => {
     const { path } = await answered(
       () => new Response('<script>', { status: 202, headers: { 'content-type': 'text/html' } }),
     )
-    expect((await raw(path)).headers.get('content-security-policy')).toBe('sandbox')
+    const { headers } = await raw(path)
+    expect(headers.get('content-type')).toBe('application/octet-stream')
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('content-security-policy')).toBe('sandbox')
   })
 
   test('a response that is too large is not stored, and the message says so', async () => {

@@ -106,6 +106,15 @@ const send = (body: unknown = askRegion(7), init: RequestInit = {}) =>
     headers: { 'content-type': 'application/json', ...server.headers, ...(init.headers as Json | undefined) },
   })
 
+/** Sends bytes as they are, and returns all that the server answers. */
+const sendRaw = (port: number, text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket.setEncoding('latin1').on('data', (chunk: string) => void (answer += chunk))
+    socket.on('end', () => resolve(answer)).on('error', reject)
+  })
+
 describe('a message', () => {
   test('a message to an agent that is not listening yet is delivered once, when it listens', async () => {
     await agent.refuse()
@@ -170,6 +179,42 @@ describe('a message', () => {
     agent.setAnswer(({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n {"a":1.0'))
     const response = await send()
     expect([response.status, await response.text()]).toEqual([200, ' {"a":1.0'])
+  })
+
+  test.each([
+    ['dot segments', (path: string) => `${path}/../../../admin`],
+    ['encoded dot segments', (path: string) => `${path}/%2e%2e/%2E%2E/admin`],
+    ['an absolute form', (path: string) => `http://evil.example${path}/../admin`],
+    ['a network path', (path: string) => `${path}//evil.example/admin`],
+  ])('a request line with %s never reaches the agent', async (_what, target) => {
+    const head = [
+      `POST ${target(server.path)} HTTP/1.1`,
+      'host: 127.0.0.1',
+      ...Object.entries(server.headers).map((pair) => pair.join(': ')),
+      'content-type: application/json',
+      'content-length: 2',
+      'connection: close',
+    ]
+    const answered = await sendRaw(server.port, `${head.join('\r\n')}\r\n\r\n{}`)
+    expect(answered).toMatch(/^HTTP\/1\.1 4/)
+    expect(agent.arrivals).toEqual([])
+  })
+
+  test('a header named __proto__ reaches the agent like others', async () => {
+    const body = JSON.stringify(askRegion(7))
+    const head = [
+      `POST ${server.path} HTTP/1.1`,
+      'host: 127.0.0.1',
+      ...Object.entries(server.headers).map((pair) => pair.join(': ')),
+      'content-type: application/json',
+      '__proto__: one',
+      'constructor: two',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+    ]
+    expect(await sendRaw(server.port, `${head.join('\r\n')}\r\n\r\n${body}`)).toMatch(/^HTTP\/1\.1 200/)
+    expect(agent.arrivals[0]?.head.toLowerCase()).toContain('\r\n__proto__: one\r\n')
+    expect(agent.arrivals[0]?.head.toLowerCase()).toContain('\r\nconstructor: two\r\n')
   })
 
   test('a message that is too large is refused by its declared length or while it is read', async () => {

@@ -32,6 +32,7 @@ export function agentCardRoutes(services: Services) {
     const etag = await etagOf(body)
     const headers = {
       'content-type': 'application/json',
+      'x-content-type-options': 'nosniff',
       'cache-control': `private, max-age=${MAX_AGE_SECONDS}`,
       vary: 'A2A-Version, Authorization',
       etag,

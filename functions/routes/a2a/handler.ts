@@ -6,6 +6,7 @@ import { proxyRequest } from '../../../lib/a2a/proxy.ts'
 import { type A2aRequest, errorEncoderOf } from '../../../lib/a2a/request.ts'
 import { type ResponseWriter, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import type { HeaderPairs } from '../../../lib/a2a/wire/headers.ts'
+import { isPlainPath } from '../../../lib/a2a/wire/request-path.ts'
 import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../../../lib/a2a/wire/json-rpc.ts'
 import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
@@ -28,11 +29,11 @@ export type A2aPath = { workspaceId: string; tail: string }
 /**
  * Parses a path below `/workspaces/:id/a2a`. An empty tail is JSON-RPC, with or without a trailing slash
  * (docs/facts/a2a.md §3.1); any other tail is a path of the HTTP+JSON binding, unchanged.
- * @returns undefined for other paths, such as the agent card's
+ * @returns undefined for other paths, such as the agent card's, and for one that could leave the agent's binding (isPlainPath)
  */
 export function matchA2a(pathname: string): A2aPath | undefined {
   const [, workspaceId, tail = ''] = /^\/workspaces\/([^/]+)\/a2a(\/.*)?$/.exec(pathname) ?? []
-  if (workspaceId === undefined || tail.startsWith('/.well-known/')) return undefined
+  if (workspaceId === undefined || tail.startsWith('/.well-known/') || !isPlainPath(tail)) return undefined
   return { workspaceId, tail: tail === '/' ? '' : tail }
 }
 

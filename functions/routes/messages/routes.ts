@@ -2,6 +2,7 @@
 // itself and the sender of a message may read it.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { safeContentType } from '../../../lib/a2a/wire/headers.ts'
 import { callerKey } from '../../../lib/auth/caller.ts'
 import { decodeBase64 } from '../../../lib/platform/encoding.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
@@ -109,7 +110,8 @@ export function messageRoutes(services: Services) {
     if (response === null) throw new DomainError('not_found', `the message is ${state} and has no response`)
     const status = responseStatus ?? 200
     const headers = {
-      'content-type': responseType ?? 'application/octet-stream',
+      'content-type': safeContentType(responseType),
+      'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
       // A browser that opens an agent's page must not give it this origin.
       'content-security-policy': 'sandbox',

@@ -121,7 +121,7 @@ export function routes(fixture: Fixture): void {
       },
     )
 
-    test('an agent cannot set cookies, steer the Fly Proxy or allow web origins', async () => {
+    test('an agent cannot set cookies, steer proxies and browsers, or allow web origins', async () => {
       const headers = {
         ...json,
         'set-cookie': 'a=b',
@@ -129,7 +129,16 @@ export function routes(fixture: Fixture): void {
         'access-control-allow-origin': '*',
         'strict-transport-security': 'max-age=1',
         'alt-svc': 'h3=":443"',
-        'x-of-the-agent': 'stays',
+        'x-accel-redirect': '/internal/passwd',
+        'x-sendfile': '/etc/passwd',
+        refresh: '0; url=https://evil.example',
+        'clear-site-data': '"*"',
+        'service-worker-allowed': '/',
+        'content-security-policy': 'default-src *',
+        'cache-control': 'public, max-age=31536000',
+        link: '</x>; rel=preload',
+        'x-of-the-agent': 'is dropped too',
+        'a2a-extensions': 'https://example.com/x',
       }
       const answer = await play('steers', {
         status: 200,
@@ -137,8 +146,11 @@ export function routes(fixture: Fixture): void {
         body: '{"jsonrpc":"2.0","id":1,"result":{}}',
       })
       const names = answer.headers.map(([name]) => name)
-      expect(names).toContain('x-of-the-agent')
-      for (const name of Object.keys(headers).slice(1, -1)) expect(names).not.toContain(name)
+      expect(names).toContain('a2a-extensions')
+      const dropped = Object.keys(headers).filter((name) => !/^(content-type|a2a-|cache-control)/.test(name))
+      for (const name of dropped) expect(names).not.toContain(name)
+      expect(headerOf(answer, 'cache-control')).toBe('no-store')
+      expect(headerOf(answer, 'x-content-type-options')).toBe('nosniff')
     })
   })
 

@@ -4,19 +4,35 @@ import { expect } from 'vitest'
 import { type Answer, headerOf } from './raw-http.ts'
 import type { Target } from './targets.ts'
 
-/** Headers of one connection, of the time, or of the transfer, and headers that the proxy removes. */
-const NOT_COMPARED = new Set([
+/** Headers of an agent that the proxy passes on unchanged. */
+const COMPARED = new Set([
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'etag',
+  'last-modified',
+  'allow',
+  'retry-after',
+  'a2a-version',
+  'a2a-extensions',
+  'x-a2a-extensions',
+])
+
+/** Headers of one connection, of the time or of the transfer, and headers that the proxy sets itself. */
+const OF_THE_PROXY = new Set([
   'connection',
   'keep-alive',
   'transfer-encoding',
   'content-length',
   'date',
-  'server',
-  'via',
+  'cache-control',
+  'x-accel-buffering',
+  'x-content-type-options',
+  'x-request-id',
+  'ratelimit',
+  'ratelimit-policy',
+  'preference-applied',
 ])
-
-/** Headers that the proxy adds. */
-const REWRITTEN = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy'])
 
 const FRESH = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g
 
@@ -40,14 +56,11 @@ export function show(target: Pick<Target, 'kind'>, answers: readonly Answer[]): 
   return answers.map((answer) => {
     const text = textOf(answer.body)
     const body = name(text)
-    const isStream = headerOf(answer, 'content-type')?.startsWith('text/event-stream') === true
     const headers = answer.headers.filter(([header]) => {
-      if (NOT_COMPARED.has(header)) return false
-      if (target.kind === 'proxied' && REWRITTEN.has(header)) return false
       // Its value depends on generated parts of the body.
       if (header === 'etag' && body !== text) return false
-      // The proxy always sets these two for a stream: no cache or proxy may store or buffer it.
-      return !(isStream && (header === 'cache-control' || header === 'x-accel-buffering'))
+      // Any other header that the proxy lets through is a difference.
+      return target.kind === 'proxied' ? !OF_THE_PROXY.has(header) : COMPARED.has(header)
     })
     return { status: answer.status, headers: headers.map((pair) => pair.join(': ')).toSorted(), body }
   })
