@@ -2,6 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppEnv } from './app-env.ts'
 import { Problem, toInvalidInput } from './problem.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 /** A router that answers invalid input with a problem document that names the field. */
 export const createRouter = () =>
@@ -33,8 +34,5 @@ export const problem = (description: string) => ({
 
 /** The workspace in the path, in lower case as it is stored. */
 export const IdParam = z.object({
-  id: z
-    .uuid('must be a UUID')
-    .toLowerCase()
-    .openapi({ param: { name: 'id', in: 'path' } }),
+  id: uuidInput().openapi({ param: { name: 'id', in: 'path' } }),
 })

@@ -8,6 +8,7 @@ import { reportActivity, ReportActivityInput } from '../../lib/activity/report-a
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 /** The largest number of rows in a response. */
 const MAX_ROWS = 500
@@ -50,7 +51,7 @@ const listRoute = createRoute({
         .min(1)
         .transform((limit) => Math.min(limit, MAX_ROWS))
         .default(100),
-      since_id: z.uuid('must be a UUID').optional(),
+      since_id: uuidInput().optional(),
     }),
   },
   responses: {

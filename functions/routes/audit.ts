@@ -4,6 +4,7 @@ import { listAudit } from '../../lib/audit/audit.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 const AuditView = z
   .object({
@@ -30,8 +31,8 @@ const auditRoute = createRoute({
     query: z.object({
       after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
-      workspace_id: z.uuid('must be a UUID').optional(),
-      caller: boundedText().max(200).optional(),
+      workspace_id: uuidInput().optional(),
+      caller: boundedText().max(200).toLowerCase().optional(),
     }),
   },
   responses: {

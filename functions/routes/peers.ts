@@ -15,6 +15,7 @@ import { rejectForgedCaller } from '../http/verify-caller-header.ts'
 import { createRouter, IdParam, json, problem } from '../http/openapi.ts'
 import { StatusView, statusView } from './molecule-compat/routes.ts'
 import { publicUrlOf } from '../http/public-url.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 const discoverRoute = createRoute({
   method: 'get',
@@ -70,7 +71,9 @@ const accessRoute = createRoute({
   request: {
     body: {
       required: true,
-      content: { 'application/json': { schema: z.object({ caller_id: z.uuid(), target_id: z.uuid() }) } },
+      content: {
+        'application/json': { schema: z.object({ caller_id: uuidInput(), target_id: uuidInput() }) },
+      },
     },
   },
   responses: {
@@ -105,8 +108,7 @@ export function peerRoutes(services: Services) {
   app.openapi(accessRoute, async (c) => {
     const { caller_id: callerId, target_id: targetId } = c.req.valid('json')
     const caller = c.get('caller')
-    if (caller.kind === 'workspace' && caller.workspaceId !== callerId.toLowerCase())
-      throw workspaceNotFound()
+    if (caller.kind === 'workspace' && caller.workspaceId !== callerId) throw workspaceNotFound()
     return c.json({ allowed: await canCommunicate(db, callerId, targetId) }, 200)
   })
 

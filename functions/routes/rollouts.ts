@@ -21,6 +21,7 @@ import { createRouter, json, jsonBody, problem } from '../http/openapi.ts'
 import { reconcileAfterResponse } from '../http/reconcile-after-response.ts'
 import { withCaller } from '../http/with-caller.ts'
 import { RolloutReason } from './workspaces/view.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 const RolloutView = z
   .object({
@@ -91,10 +92,7 @@ const WebhookView = z.object({
 })
 
 const RolloutParam = z.object({
-  id: z
-    .uuid('must be a UUID')
-    .toLowerCase()
-    .openapi({ param: { name: 'id', in: 'path' } }),
+  id: uuidInput().openapi({ param: { name: 'id', in: 'path' } }),
 })
 
 const startRoute = createRoute({

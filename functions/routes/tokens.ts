@@ -19,6 +19,7 @@ import {
 } from '../../lib/tokens/workspace-tokens.ts'
 import { createRouter, IdParam, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 import { withCaller } from '../http/with-caller.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 const TokenView = z
   .object({
@@ -119,7 +120,7 @@ const revokeWorkspaceTokenRoute = createRoute({
   method: 'delete',
   path: `${workspacePath}/{token}`,
   operationId: 'revokeWorkspaceToken',
-  request: { params: IdParam.extend({ token: z.uuid('must be a UUID') }) },
+  request: { params: IdParam.extend({ token: uuidInput() }) },
   responses: {
     200: json(z.object({ status: z.literal('revoked') }), 'Revoked.'),
     404: problem('No such token, or it is already revoked.'),

@@ -22,6 +22,7 @@ import { sendTestEvent } from '../../lib/webhooks/send-test.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { createRouter, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 import { withCaller } from '../http/with-caller.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 
 const AttemptView = z.object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
 
@@ -63,10 +64,7 @@ const EndpointView = z
   .openapi('WebhookEndpoint')
 
 export const EndpointParam = z.object({
-  endpoint: z
-    .uuid('must be a UUID')
-    .toLowerCase()
-    .openapi({ param: { name: 'endpoint', in: 'path' } }),
+  endpoint: uuidInput().openapi({ param: { name: 'endpoint', in: 'path' } }),
 })
 
 const path = '/webhook-endpoints'

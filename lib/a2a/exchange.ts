@@ -7,7 +7,7 @@ import { ProxyError } from './errors/proxy-error.ts'
 import { type ResponseWriter, toBytes } from './response/response-writer.ts'
 import type { AgentRequest, RequestControl, Transport, TransportFailure } from './transport/transport.ts'
 import { EventBoundary } from './wire/event-boundary.ts'
-import { type HeaderPairs, responseHeaders } from './wire/headers.ts'
+import { type HeaderPairs, responseHeaders, safeContentType } from './wire/headers.ts'
 
 export type ExchangeInput = {
   transport: Transport
@@ -99,27 +99,27 @@ class AnswerRelay {
     this.#headers = headers
     this.#connection = connection
     this.#isStream = type?.startsWith('text/event-stream') === true
-    if (type === undefined && status < 300 && status !== 202 && status !== 204) this.#state = 'sniffing'
+    if (type === undefined && status < 300 && status !== 204) this.#state = 'sniffing'
     else if (!isAgentAnswer(status, type)) this.#reject(errorOfAnswer(status))
     else if (this.#input.rewrite !== undefined && !this.#isStream) this.#state = 'collecting'
     else this.#writeHead()
   }
 
-  #writeHead(): void {
-    const headers = responseHeaders(this.#status, this.#headers, this.#connection, this.#isStream)
-    // An answer without a type is passed on only if it begins like JSON.
-    if (this.#state === 'sniffing') headers['content-type'] = 'application/json'
+  /** @param type for an answer without a content type of its own */
+  #writeHead(type?: string): void {
+    const headers = responseHeaders(this.#headers, this.#connection, this.#isStream)
+    if (type !== undefined) headers['content-type'] = type
     this.#state = 'passing'
     this.#input.reply.head(this.#status, headers, this.#isStream)
   }
 
   #onData(chunk: Uint8Array): void {
     if (this.#isOver || chunk.length === 0) return
-    if (this.#state === 'sniffing' && !this.#looksLikeJson(chunk)) {
-      this.#reject(errorOfAnswer(this.#status))
-      return
+    if (this.#state === 'sniffing') {
+      const isJson = this.#looksLikeJson(chunk)
+      if (!isJson && this.#status !== 202) return this.#reject(errorOfAnswer(this.#status))
+      this.#writeHead(isJson ? 'application/json' : safeContentType(undefined))
     }
-    if (this.#state === 'sniffing') this.#writeHead()
     if (this.#state === 'collecting') this.#collect(chunk)
     else this.#pass(chunk)
   }
@@ -153,6 +153,8 @@ class AnswerRelay {
 
   #onEnd(): void {
     if (this.#isOver) return
+    // An acknowledgement may be empty, and then needs no type.
+    if (this.#state === 'sniffing' && this.#status === 202) this.#writeHead()
     if (this.#state === 'sniffing') {
       const message = 'the agent closed the connection without an answer'
       this.#finish({
@@ -171,7 +173,7 @@ class AnswerRelay {
     const original = concatBytes(this.#collected, this.#collectedBytes)
     const text = new TextDecoder().decode(original)
     const rewritten = rewrite?.(text) ?? text
-    const headers = responseHeaders(this.#status, this.#headers, this.#connection, false)
+    const headers = responseHeaders(this.#headers, this.#connection, false)
     // These describe the original bytes.
     if (rewritten !== text)
       for (const name of ['content-length', 'etag', 'last-modified']) delete headers[name]

@@ -15,8 +15,9 @@ const type = z
 // Agents send "" for none (docs/facts/molecule.md §2.8).
 const idOrEmpty = z
   .string()
+  .toLowerCase()
+  .refine((id) => id === '' || isUuid(id), 'must be a UUID')
   .nullish()
-  .refine((id) => !id || isUuid(id), 'must be a UUID')
 
 const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
 
@@ -63,7 +64,7 @@ export async function reportActivity(
     toolTrace: input.tool_trace,
     at: now(),
   })
-  if (input.source_id && input.source_id.toLowerCase() !== workspaceId.toLowerCase()) {
+  if (input.source_id && input.source_id !== workspaceId) {
     throw new DomainError('forbidden', 'source_id must be the workspace itself')
   }
   if ((await insertActivities(db, [row], 'living')) === 0) throw workspaceNotFound()

@@ -1,6 +1,8 @@
 // UUIDs as text. Hex digits may be in either case (RFC 9562 §4); Postgres and everything here compares the lower-case
 // form.
 
+import { z } from 'zod'
+
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Whether a text is a UUID of any version, in either case. */
@@ -9,3 +11,6 @@ export const isUuid = (text: string | null | undefined): text is string => text 
 /** @returns the UUID in lower case, or undefined for a text that is none */
 export const normalizeUuid = (text: string | null | undefined): string | undefined =>
   isUuid(text) ? text.toLowerCase() : undefined
+
+/** The id of something in a request's body, query or path: in either case, and in lower case afterwards. */
+export const uuidInput = () => z.uuid('must be a UUID').toLowerCase()

@@ -11,6 +11,7 @@ import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import { reasonFor } from '../platform/reasons.ts'
+import { uuidInput } from '../platform/uuid.ts'
 
 const count = z
   .number()
@@ -20,8 +21,9 @@ const count = z
 
 /** The body of POST /registry/heartbeat (docs/facts/molecule.md §1.5). Unknown members are ignored. */
 export const HeartbeatInput = z.object({
-  workspace_id: z.uuid(),
-  error_rate: z.number().min(0).max(1).nullish(),
+  workspace_id: uuidInput(),
+  // The column is a `real`, which Postgres does not read from a number outside its range.
+  error_rate: z.number().min(0).max(1).transform(Math.fround).nullish(),
   sample_error: boundedText().nullish(),
   active_tasks: count.nullish(),
   current_task: boundedText().nullish(),

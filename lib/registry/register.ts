@@ -12,16 +12,17 @@ import type { Core } from '../platform/context.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
+import { uuidInput } from '../platform/uuid.ts'
 
 /** The body of POST /registry/register (docs/facts/molecule.md §1.4). Unknown members are ignored. */
 export const RegisterInput = z.object({
-  id: z.uuid(),
+  id: uuidInput(),
   url: boundedText().max(2048).nullish(),
   agent_card: AgentCard,
 })
 
 /** The body of POST /registry/update-card. */
-export const UpdateCardInput = z.object({ workspace_id: z.uuid(), agent_card: AgentCard })
+export const UpdateCardInput = z.object({ workspace_id: uuidInput(), agent_card: AgentCard })
 
 /**
  * Stores the card. The reconcile that follows makes the workspace ready: agents register before they listen

@@ -11,6 +11,7 @@ import type { Store } from '../platform/context.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
+import { uuidInput } from '../platform/uuid.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
@@ -28,7 +29,7 @@ export const CreateTokenInput = z.strictObject({
     .min(1, `must name at least one of ${SCOPES.join(', ')}`)
     .max(SCOPES.length),
   workspaces: z
-    .array(z.uuid('must be a UUID'))
+    .array(uuidInput())
     .min(1, 'must contain at least one id; omit it for all workspaces')
     .max(1_000)
     .nullish(),
@@ -45,8 +46,7 @@ export async function createApiToken(
   createdBy: string,
 ): Promise<{ row: ApiToken; token: string }> {
   const at = now()
-  const limitedTo =
-    input.workspaces == null ? null : [...new Set(input.workspaces.map((id) => id.toLowerCase()))]
+  const limitedTo = input.workspaces == null ? null : [...new Set(input.workspaces)]
   if (limitedTo !== null) {
     const [existing] = await db
       .select({ count: sql<number>`count(*)::int` })

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { EVENT_TYPE_NAMES } from '../events/event-types.ts'
 import { boundedText } from '../platform/postgres-text.ts'
+import { uuidInput } from '../platform/uuid.ts'
 
 /** All types except `audit`, which must be named. */
 export const EVERY_TYPE = '*'
@@ -23,9 +24,7 @@ const fields = {
     .max(2_000)
     .refine((text) => URL.canParse(text), 'must be a URL'),
   types,
-  workspace_id: z
-    .uuid('must be a UUID')
-    .toLowerCase()
+  workspace_id: uuidInput()
     .nullable()
     .describe(
       'Only events of this workspace. Null: events of all workspaces, and events without a workspace.',

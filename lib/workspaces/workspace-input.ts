@@ -8,6 +8,7 @@ import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
+import { uuidInput } from '../platform/uuid.ts'
 
 // Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (molecule.md §2.3).
 const plain = (max: number) =>
@@ -54,7 +55,7 @@ export const CreateWorkspaceInput = z.object({
     .nullish()
     .meta({ examples: [['ord', 'iad']] }),
   model: plain(100).nullish(),
-  parent_id: z.uuid().nullish(),
+  parent_id: uuidInput().nullish(),
   image: plain(512).nullish(),
   env: WorkspaceEnv.nullish(),
   config: boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),

@@ -202,8 +202,6 @@ describe('headers', () => {
     '/tasks/..;x=1/admin',
     '/tasks/..%5c..%5cadmin',
     '//evil.example/x',
-    '/tasks/%00',
-    '/tasks/%0d%0ax: y',
   ])('a request for %s never reaches the agent', async (tail) => {
     const { status } = await send(scripted, { json: {} }, tail)
     expect(status).toBe(404)

@@ -97,6 +97,7 @@ describe('responses', () => {
   test.each<[string | undefined, string]>([
     ['text/html', 'application/octet-stream'],
     ['image/svg+xml', 'application/octet-stream'],
+    [undefined, 'application/octet-stream'],
     ['application/json, text/html', 'application/octet-stream'],
     ['application/json-seq', 'application/octet-stream'],
     ['application/json; charset=utf-8', 'application/json; charset=utf-8'],

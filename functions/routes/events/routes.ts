@@ -25,6 +25,7 @@ import { eventStream } from './stream.ts'
 import { EventView } from './view.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
+import { uuidInput } from '../../../lib/platform/uuid.ts'
 
 const Types = z
   .union([z.string(), z.array(z.string())])
@@ -76,7 +77,7 @@ const eventsRoute = createRoute({
   operationId: 'listEvents',
   description: DESCRIPTION,
   request: {
-    query: Query.extend({ workspace_id: z.uuid('must be a UUID').toLowerCase().optional() }),
+    query: Query.extend({ workspace_id: uuidInput().optional() }),
     headers: Headers,
   },
   responses: {

@@ -14,9 +14,10 @@ import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 import { MessageView, toMessageView } from './view.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
+import { uuidInput } from '../../../lib/platform/uuid.ts'
 
 const MessageParam = IdParam.extend({
-  message: z.uuid('must be a UUID').openapi({ param: { name: 'message', in: 'path' } }),
+  message: uuidInput().openapi({ param: { name: 'message', in: 'path' } }),
 })
 
 const listRoute = createRoute({

@@ -87,7 +87,6 @@ export function requestHeaders(
 
 /** Headers of the answer to the caller. @param isStream intermediaries must not buffer or transform it */
 export function responseHeaders(
-  status: number,
   from: HeaderPairs,
   connection: string | undefined,
   isStream: boolean,
@@ -101,9 +100,7 @@ export function responseHeaders(
     const earlier = headers[name]
     headers[name] = earlier === undefined ? value : `${earlier.toString()}, ${value}`
   }
-  const isEmpty = status === 204 || headers['content-length'] === '0'
-  if (!isEmpty || types.length > 0)
-    headers['content-type'] = types.length === 1 ? safeContentType(types[0]) : OPAQUE
+  if (types.length > 0) headers['content-type'] = types.length === 1 ? safeContentType(types[0]) : OPAQUE
   headers['x-content-type-options'] = 'nosniff'
   headers['cache-control'] = isStream ? 'no-cache, no-transform' : 'no-store'
   if (isStream) headers['x-accel-buffering'] = 'no'

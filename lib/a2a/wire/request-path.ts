@@ -5,15 +5,15 @@
 const MAX_DECODES = 5
 
 /**
- * Whether a path has no empty segments, no dot segments (also encoded, or with a `;parameter`), no backslash and no control
- * characters.
+ * Whether a path has no empty segments and no dot segments. Dot segments count also where they are encoded, have a
+ * `;parameter` or follow a backslash, because servers differ in what they decode and split.
  * @param path begins with a slash, or is empty
  */
 export function isPlainPath(path: string): boolean {
   if (path.includes('//')) return false
   let text = path
   for (let decodes = 0; decodes <= MAX_DECODES; decodes++) {
-    if (!isUnambiguous(text)) return false
+    if (hasDotSegment(text)) return false
     const decoded = decode(text)
     if (decoded === text) return true
     text = decoded
@@ -21,11 +21,8 @@ export function isPlainPath(path: string): boolean {
   return false
 }
 
-// oxlint-disable-next-line eslint/no-control-regex -- control characters are refused
-const FORBIDDEN = /[\\#\u0000-\u001f\u007f]/
-
-const isUnambiguous = (path: string): boolean =>
-  !FORBIDDEN.test(path) && !path.split('/').some((segment) => /^\.{1,2}(?:;|$)/.test(segment))
+const hasDotSegment = (path: string): boolean =>
+  path.split(/[/\\]/).some((segment) => /^\.{1,2}(?:;|$)/.test(segment))
 
 /** Decodes what can be decoded; an incomplete escape stays as it is. */
 const decode = (text: string): string =>
