@@ -8,13 +8,14 @@ import type { Config } from '../../lib/config/config.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import { identifyApiToken, isApiToken } from '../../lib/tokens/api-tokens.ts'
-import { invalidToken, recordInvalidToken, throttleInvalidTokens } from './invalid-tokens.ts'
+import { invalidToken, recordInvalidToken, rejectUnknownToken } from './invalid-tokens.ts'
 import type { RequestInfo } from './request-info.ts'
 
-const tokenOf = (authorization: string | undefined) =>
+/** The token of an `Authorization: Bearer` header. The scheme is case-insensitive. */
+export const tokenOf = (authorization: string | undefined) =>
   /^bearer +(\S+)$/i.exec(authorization?.trim() ?? '')?.[1]
 
-/** The token of an `Authorization: Bearer` header. The scheme is case-insensitive. */
+/** The token of a request's `Authorization` header. */
 export const bearerOf = (c: Context): string | undefined => tokenOf(c.req.header('authorization'))
 
 const NOT_CONFIGURED =
@@ -45,25 +46,32 @@ export function createAuthenticator(services: Services, exposure: Exposure): Aut
   const { adminTokens } = config
   const isAnonymousAllowed = allowsAnonymous(config, exposure)
 
-  async function identify(token: string): Promise<Caller | undefined> {
-    const [digest = '', ...accepted] = await Promise.all([token, ...adminTokens].map(hashToken))
-    if (matchesAny(digest, accepted)) return { kind: 'admin' }
-    if (isApiToken(token)) return identifyApiToken(services, token)
+  const adminHashes = Promise.all(adminTokens.map(hashToken))
+
+  async function identify(token: string, address: string): Promise<Caller> {
+    const hash = await hashToken(token)
+    if (matchesAny(hash, await adminHashes)) return { kind: 'admin' }
+    await rejectUnknownToken(services, hash, address)
+    const caller = isApiToken(token)
+      ? await identifyApiToken(services, token)
+      : await identifyWorkspace(token)
+    if (caller !== undefined) return caller
+    // It was revoked within the time that its validity was remembered.
+    recordInvalidToken(services, hash, address)
+    throw invalidToken()
+  }
+
+  async function identifyWorkspace(token: string): Promise<Caller | undefined> {
     const agent = await identifyAgent(services.db, token, services.now())
     if (agent === undefined) return undefined
     const { generation, workspaceId } = agent
     return { kind: 'workspace', workspaceId, generation }
   }
 
-  async function lookUp(authorization: string, token: string, address: string): Promise<Caller> {
-    throttleInvalidTokens(services, authorization, address)
-    const caller = await services.callers.load(authorization, () => identify(token))
-    if (caller !== undefined) {
-      services.failedAttempts.recordValid(authorization)
-      return caller
-    }
-    recordInvalidToken(services, authorization, address)
-    throw invalidToken()
+  async function load(authorization: string, token: string, address: string): Promise<Caller> {
+    const caller = await services.callers.load(authorization, () => identify(token, address))
+    if (caller === undefined) throw invalidToken()
+    return caller
   }
 
   return (request) => {
@@ -78,7 +86,7 @@ export function createAuthenticator(services: Services, exposure: Exposure): Aut
       rejectRelayed(request)
       return ANONYMOUS
     }
-    return services.callers.peek(authorization) ?? lookUp(authorization, token, request.address())
+    return services.callers.peek(authorization) ?? load(authorization, token, request.address())
   }
 }
 

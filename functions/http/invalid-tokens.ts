@@ -1,33 +1,40 @@
-// Invalid tokens, on every route that takes one: answered from memory, throttled by client address, and logged at intervals
-// (lib/auth/failed-attempts.ts).
+// Tokens that do not exist: refused from memory or after a lookup of bounded cost (lib/auth/token-lookup.ts), and logged at
+// intervals. A token that exists is never refused here, however many invalid ones its address has sent.
 import type { Services } from '../../lib/control-plane/services.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 
 /** Invalid tokens of one address are logged at the first one and at each multiple of this number. */
 const LOG_EVERY = 30
 
-/** @throws DomainError `unauthenticated` for a credential that was invalid seconds ago; `rate_limited` */
-export function throttleInvalidTokens(services: Services, credential: string, address: string): void {
-  if (services.failedAttempts.isKnownWrong(credential)) throw invalidToken()
-  waitAfterGuesses(services, credential, address)
-}
+export const invalidToken = () => new DomainError('unauthenticated', 'this token is not valid')
 
-/** @throws DomainError `rate_limited` */
-export function waitAfterGuesses({ failedAttempts }: Services, credential: string, address: string): void {
-  const seconds = failedAttempts.mustWait(address, credential)
-  if (seconds === undefined) return
-  throw new DomainError('rate_limited', 'too many invalid tokens from this address: wait', {
-    retryAfterSeconds: seconds,
-  })
+/**
+ * @param hash of the token
+ * @param refuse creates the error for a token that does not exist
+ * @throws DomainError `rate_limited` when very many unknown tokens of the address wait for their lookup
+ */
+export async function rejectUnknownToken(
+  services: Pick<Services, 'failedAttempts' | 'log' | 'tokenLookup'>,
+  hash: string,
+  address: string,
+  refuse: () => DomainError = invalidToken,
+): Promise<void> {
+  const { failedAttempts, tokenLookup } = services
+  if (failedAttempts.isKnownValid(hash)) return
+  if (failedAttempts.isKnownInvalid(hash)) throw refuse()
+  if (await tokenLookup(hash, address)) {
+    failedAttempts.recordValid(hash)
+    return
+  }
+  recordInvalidToken(services, hash, address)
+  throw refuse()
 }
 
 export function recordInvalidToken(
-  { failedAttempts, log }: Services,
-  credential: string,
-  address: string,
+  { failedAttempts, log }: Pick<Services, 'failedAttempts' | 'log'>,
+  hash: string,
+  sender: string,
 ): void {
-  const count = failedAttempts.note(address, credential)
-  if (count === 1 || count % LOG_EVERY === 0) log('warn', 'invalid tokens', { address, count })
+  const count = failedAttempts.recordInvalid(sender, hash)
+  if (count === 1 || count % LOG_EVERY === 0) log('warn', 'invalid tokens', { address: sender, count })
 }
-
-export const invalidToken = () => new DomainError('unauthenticated', 'this token is not valid')

@@ -14,11 +14,11 @@ export type RequestInfo = {
 /** The environment of @hono/node-server. Workers provide no connection. */
 type NodeEnv = { incoming?: { socket?: { remoteAddress?: string } } } | undefined
 
-export function requestInfo({ trustedProxy }: Config, c: Context): RequestInfo {
+export function requestInfo(config: Config, c: Context): RequestInfo {
   const header = (name: string) => c.req.header(name)
   return {
     header,
     hostname: () => new URL(c.req.url).hostname,
-    address: () => addressOf(trustedProxy, header, (c.env as NodeEnv)?.incoming?.socket?.remoteAddress),
+    address: () => addressOf(config, header, (c.env as NodeEnv)?.incoming?.socket?.remoteAddress),
   }
 }

@@ -4,15 +4,17 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import { mayCommunicate } from '../../lib/a2a/peer-access.ts'
+import { wrongToken } from '../../lib/auth/authenticate-agent.ts'
 import { authorize, type RouteAccess } from '../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'
+import { hashToken } from '../../lib/auth/token.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { DomainError, workspaceNotFound } from '../../lib/platform/errors.ts'
 import { isUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
-import type { Authenticate } from '../http/authenticate.ts'
-import { recordInvalidToken, throttleInvalidTokens } from '../http/invalid-tokens.ts'
+import { type Authenticate, tokenOf } from '../http/authenticate.ts'
+import { rejectUnknownToken } from '../http/invalid-tokens.ts'
 import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 
 export const authorizeRequests = (services: Services, authenticate: Authenticate) =>
@@ -24,7 +26,7 @@ export const authorizeRequests = (services: Services, authenticate: Authenticate
     if (policy === undefined) throw new DomainError('forbidden', `${route.name} has no access policy`)
     if (policy === 'public' || policy === 'signed') return next()
     const request = requestInfo(services.config, c)
-    if (policy === 'agent') return throttleAgentTokens(services, c, request, next)
+    if (policy === 'agent') return checkAgentToken(services, c, request, next)
     const caller = await authenticate(request)
     c.set('caller', caller)
     limitRate(services, c, caller)
@@ -80,22 +82,19 @@ function refusalOf(caller: Caller, { about, scope }: RouteAccess): string {
   return `this needs a token with the scope ${scope}`
 }
 
-/** The verb checks the agent's token; this throttles callers that guess tokens. */
-async function throttleAgentTokens(
+/** Refuses a token that does not exist. The verb checks that an existing one belongs to the workspace that the body names. */
+async function checkAgentToken(
   services: Services,
   c: Context<AppEnv>,
   { address, header }: RequestInfo,
   next: () => Promise<void>,
 ): Promise<void> {
-  const credential = header('authorization')
-  if (credential === undefined) return next()
-  throttleInvalidTokens(services, credential, address())
+  const token = tokenOf(header('authorization'))
+  if (token === undefined) return next()
+  const hash = await hashToken(token)
+  await rejectUnknownToken(services, hash, address(), wrongToken)
   await next()
-  if (c.res.ok) services.failedAttempts.recordValid(credential)
-  // A valid token that is used for another workspace is refused too, and is not a guess.
-  else if (c.res.status === 401 && !services.failedAttempts.isKnownGood(credential)) {
-    recordInvalidToken(services, credential, address())
-  }
+  if (c.res.status === 401) services.failedAttempts.forget(hash)
 }
 
 /** The route that matches the request, by its method and its pattern; undefined when none does. */

@@ -22,7 +22,7 @@ export function createNodeA2aHandler(
   background: Background,
 ): NodeA2aHandler {
   const handle = createA2aHandler(services, exposure)
-  const { corsOrigins, trustedProxy } = services.config
+  const { config } = services
 
   return (incoming, outgoing) => {
     const { method = 'GET', url = '/' } = incoming
@@ -34,7 +34,7 @@ export function createNodeA2aHandler(
     if (path === undefined) return false
     const header = (name: string) =>
       Object.hasOwn(incoming.headers, name) ? incoming.headers[name]?.toString() : undefined
-    const extraHeaders = corsHeaders(corsOrigins, header('origin'))
+    const extraHeaders = corsHeaders(config.corsOrigins, header('origin'))
     const requestId = crypto.randomUUID()
     const request = { method, path: pathname, requestId, traceparent: header('traceparent') }
     void observeRequest(services, request, async () => {
@@ -45,7 +45,7 @@ export function createNodeA2aHandler(
         headers: pairsOf(incoming),
         requestId,
         header,
-        address: () => addressOf(trustedProxy, header, incoming.socket.remoteAddress),
+        address: () => addressOf(config, header, incoming.socket.remoteAddress),
         hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
         origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
         readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),

@@ -2,6 +2,7 @@
 // the unchanged bytes of the body.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { hashToken } from '../../lib/auth/token.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import { deliverSoon } from '../../lib/messages/deliver.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -12,7 +13,7 @@ import { json, jsonBody, problem } from '../http/openapi.ts'
 import { requestInfo } from '../http/request-info.ts'
 import { toMessageView } from './messages/view.ts'
 import { publicUrlOf } from '../http/public-url.ts'
-import { recordInvalidToken, waitAfterGuesses } from '../http/invalid-tokens.ts'
+import { recordInvalidToken } from '../http/invalid-tokens.ts'
 
 export function hookDeliveryRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
@@ -72,26 +73,34 @@ export function hookDeliveryRoutes(services: Services) {
   return app
 }
 
-/** A bearer token can be guessed, unlike a signature. Invalid ones are throttled, as on every other route. */
+/**
+ * A bearer secret can be chosen by a person and guessed, unlike a signature. Guesses at a hook from one address are throttled; a
+ * secret that was valid lately is not.
+ */
 async function throttleBearer<Result>(
   services: Services,
   c: Context<AppEnv>,
   { hook, workspaceId }: { workspaceId: string; hook: string },
   receive: () => Promise<Result>,
 ): Promise<Result> {
+  const { failedAttempts } = services
   const authorization = c.req.header('authorization')
   if (authorization === undefined) return receive()
-  const { address } = requestInfo(services.config, c)
-  const credential = `${workspaceId}/${hook} ${authorization}`
-  waitAfterGuesses(services, credential, address())
+  const target = `${workspaceId}/${hook}`
+  const hash = await hashToken(`${target} ${authorization}`)
+  const sender = `${requestInfo(services.config, c).address()} ${target.slice(0, 101)}`
+  const seconds = failedAttempts.secondsToWait(sender, hash)
+  if (seconds !== undefined) {
+    const message = 'too many invalid secrets for this hook from this address: wait'
+    throw new DomainError('rate_limited', message, { retryAfterSeconds: seconds })
+  }
   try {
     const received = await receive()
-    services.failedAttempts.recordValid(credential)
+    failedAttempts.recordValid(hash)
     return received
   } catch (error) {
-    const isWrong = error instanceof DomainError && error.code === 'unauthenticated'
-    if (isWrong && !services.failedAttempts.isKnownWrong(credential))
-      recordInvalidToken(services, credential, address())
+    const isRefused = error instanceof DomainError && error.code === 'unauthenticated'
+    if (isRefused && !failedAttempts.isKnownInvalid(hash)) recordInvalidToken(services, hash, sender)
     throw error
   }
 }

@@ -1,69 +1,72 @@
-// Slows down whoever tries tokens out. What is counted are different wrong tokens of one address: an agent that
-// repeats one that is no longer valid is told so from memory, and does not lock out the others behind the same
-// address.
+// What a process remembers about credentials for a short time: which are valid, which are not, and how many invalid ones an address
+// has sent. A credential that is repeated costs no query. Keys are hashes, so that a long credential takes no memory.
 
 const WINDOW_MS = 60_000
 
-/** Different wrong tokens of an address in a minute; after that, one more is looked up each second. */
-const FREE = 30
-const SLOW_MS = 1_000
+/** Invalid credentials of a sender in a minute, after which one more is tried each second. */
+const FREE_ATTEMPTS = 30
+const ATTEMPT_INTERVAL_MS = 1_000
 
-/** Addresses, and wrong tokens, that are remembered; beyond that the oldest go. */
-const MOST = 10_000
+/** Entries of each kind; beyond it the oldest are evicted. */
+const MAX_ENTRIES = 10_000
 
-/** For how long a wrong token is known to be wrong. */
-const WRONG_MS = 10_000
+const INVALID_MS = 10_000
 
-/** For how long a good one is known to have been good: longer than agents are silent. */
-const GOOD_MS = 600_000
+/** Longer than agents are silent. */
+const VALID_MS = 600_000
 
 type Attempts = { since: number; count: number; next: number }
 
 export type FailedAttempts = {
-  /** Whether this very credential was wrong a moment ago. */
-  isKnownWrong(credential: string): boolean
-  /** @returns seconds to wait, where this address may not try another one now. One that was good lately is no try */
-  mustWait(address: string, credential: string): number | undefined
-  /** Whoever was let in lately is not held up by a neighbour's guesses. */
-  recordValid(credential: string): void
-  isKnownGood(credential: string): boolean
-  /** @returns how many there were in this minute */
-  note(address: string, credential: string): number
+  /** Whether the credential did not exist seconds ago. */
+  isKnownInvalid(hash: string): boolean
+  isKnownValid(hash: string): boolean
+  recordValid(hash: string): void
+  /** The credential was refused, so its validity is checked again. */
+  forget(hash: string): void
+  /**
+   * Only for a credential that does not exist: one that exists and may not do what it tried is valid.
+   * @returns how many invalid ones the sender has sent within a minute
+   */
+  recordInvalid(sender: string, hash: string): number
+  /** For credentials that can be guessed. @returns seconds to wait before the sender may try another one */
+  secondsToWait(sender: string, hash: string): number | undefined
 }
 
-/** @param now milliseconds since 1970 */
+/** @param now Unix milliseconds */
 export function createFailedAttempts(now: () => number): FailedAttempts {
   const attempts = new Map<string, Attempts>()
-  const wrong = new Map<string, number>()
-  const good = new Map<string, number>()
+  const invalid = new Map<string, number>()
+  const valid = new Map<string, number>()
 
-  const isKnownGood = (credential: string) => (good.get(credential) ?? 0) > now()
+  const isKnownValid = (hash: string) => (valid.get(hash) ?? 0) > now()
 
   return {
-    isKnownGood,
-    isKnownWrong: (credential) => (wrong.get(credential) ?? 0) > now(),
+    isKnownValid,
+    isKnownInvalid: (hash) => (invalid.get(hash) ?? 0) > now(),
+    recordValid: (hash) => keep(valid, hash, now() + VALID_MS),
+    forget: (hash) => void valid.delete(hash),
 
-    mustWait(address, credential) {
+    recordInvalid(sender, hash) {
       const at = now()
-      if (isKnownGood(credential)) return undefined
-      const had = attempts.get(address)
-      if (had === undefined || at - had.since >= WINDOW_MS || had.count < FREE) return undefined
-      if (at < had.next) return Math.ceil((had.next - at) / 1000)
-      had.next = at + SLOW_MS
-      return undefined
+      valid.delete(hash)
+      keep(invalid, hash, at + INVALID_MS)
+      const earlier = attempts.get(sender)
+      const current =
+        earlier === undefined || at - earlier.since >= WINDOW_MS ? { since: at, count: 0, next: at } : earlier
+      current.count++
+      keep(attempts, sender, current)
+      return current.count
     },
 
-    recordValid: (credential) => keep(good, credential, now() + GOOD_MS),
-
-    note(address, credential) {
+    secondsToWait(sender, hash) {
       const at = now()
-      keep(wrong, credential, at + WRONG_MS)
-      const had = attempts.get(address)
-      const current =
-        had === undefined || at - had.since >= WINDOW_MS ? { since: at, count: 0, next: at } : had
-      current.count++
-      keep(attempts, address, current)
-      return current.count
+      const earlier = attempts.get(sender)
+      if (isKnownValid(hash) || earlier === undefined) return undefined
+      if (at - earlier.since >= WINDOW_MS || earlier.count < FREE_ATTEMPTS) return undefined
+      if (at < earlier.next) return Math.ceil((earlier.next - at) / 1000)
+      earlier.next = at + ATTEMPT_INTERVAL_MS
+      return undefined
     },
   }
 }
@@ -72,7 +75,7 @@ function keep<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key)
   map.set(key, value)
   for (const oldest of map.keys()) {
-    if (map.size <= MOST) return
+    if (map.size <= MAX_ENTRIES) return
     map.delete(oldest)
   }
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { findUrlMistake } from '../../drizzle/connection-string.ts'
 import { DATABASE_TIMEOUT_MS } from '../../drizzle/database.ts'
+import { isAddressRange } from '../platform/ip-address.ts'
 import { integer, list, number, oneOf, setting, text, toMilliseconds, httpUrl } from './setting.ts'
 
 const port = integer(0, 65_535)
@@ -13,6 +14,31 @@ const origin = z
     (text) => URL.canParse(text) && new URL(text).origin === text,
     'must be origins such as https://console.example.com, without a path',
   )
+
+const KNOWN_PROXIES = ['none', 'cloudflare', 'fly'] as const
+
+const isKnownProxy = (text: string): text is (typeof KNOWN_PROXIES)[number] =>
+  KNOWN_PROXIES.some((name) => name === text)
+
+const trustedProxy = z.string().transform((value, context): (typeof KNOWN_PROXIES)[number] | string[] => {
+  const networks = value
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((network) => network.toLowerCase())
+  const [only = 'none'] = networks
+  if (networks.length <= 1 && isKnownProxy(only)) return only
+  if (!networks.every(isAddressRange)) {
+    const message = 'must be none, fly, cloudflare, or addresses and networks such as 10.0.0.0/8, fd00::/8'
+    context.addIssue({ code: 'custom', message })
+  }
+  return networks
+})
+
+const headerName = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[a-z0-9-]{1,64}$/, 'must be the name of a header, such as x-forwarded-for')
 
 const databaseUrl = z.string().superRefine((value, context) => {
   const message = findUrlMistake(value)
@@ -54,8 +80,10 @@ export const SERVER = {
       .default('false')
       .transform((word) => word === 'true'),
   ),
-  /** The proxy whose header names the client's address. */
-  trustedProxy: setting('TRUSTED_PROXY', oneOf(['none', 'cloudflare', 'fly']).default('none')),
+  /** The proxy whose header names the client's address: a known one, or the networks of others. */
+  trustedProxy: setting('TRUSTED_PROXY', trustedProxy.default('none')),
+  /** The header of proxies in those networks: a list of addresses, of which the proxy appends the last. */
+  trustedProxyHeader: setting('TRUSTED_PROXY_HEADER', headerName.default('x-forwarded-for')),
   /** Origins of web pages that may call the API. */
   corsOrigins: setting('CORS_ORIGINS', list.pipe(z.array(origin)).default([])),
   /** Whether clients of Molecule's platform (spring 2026) are served as they expect. */

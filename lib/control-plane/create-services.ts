@@ -25,6 +25,7 @@ import type { Services } from './services.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
+import { createTokenLookup } from '../auth/token-lookup.ts'
 import { sleep as interruptibleSleep } from '../platform/sleep.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
 
@@ -133,6 +134,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     peerAccess,
     callers,
     failedAttempts: createFailedAttempts(clock),
+    tokenLookup: createTokenLookup(database.db, outside.canRunInBackground),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: clock }),
     countDelivery: createRateCounter({
       policy: 'webhooks',

@@ -2,6 +2,7 @@
 // (create-services.ts) and hand it to routes and loops; functions of lib name the smaller context that they need.
 import type { Caller } from '../auth/caller.ts'
 import type { FailedAttempts } from '../auth/failed-attempts.ts'
+import type { TokenLookup } from '../auth/token-lookup.ts'
 import type { EventContext } from '../events/context.ts'
 import type { HookContext } from '../hooks/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
@@ -15,8 +16,10 @@ export type Services = HookContext &
     driver: string
     /** Authenticated callers, by their `Authorization` header. */
     callers: TtlCache<Caller>
-    /** Failed authentication attempts, by credential and by address. */
+    /** Credentials that were valid or invalid a short time ago. */
     failedAttempts: FailedAttempts
+    /** Whether a token exists, at a bounded cost. */
+    tokenLookup: TokenLookup
     /** Counts a caller's API requests; A2A requests are counted by `limits`. */
     countRequest: RateCounter
   }

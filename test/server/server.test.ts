@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { freePorts } from '../support/ports.ts'
+import type { Json } from '../support/harness.ts'
 import {
   createServerFixture,
   createUsedServerFixture,
@@ -53,6 +54,32 @@ describe('starting', () => {
       uptime: expect.any(Number) as number,
       control_plane: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     })
+  })
+
+  test('the address of a client is what proxies in the trusted networks report', async () => {
+    const admin = { authorization: 'Bearer a-token-of-the-operator' }
+    const server = await start({
+      ADMIN_TOKEN: 'a-token-of-the-operator',
+      TRUSTED_PROXY: '127.0.0.0/8, 10.0.0.0/8 fd00::/8',
+      TRUSTED_PROXY_HEADER: 'X-Client-Chain',
+    })
+    const addressFor = async (chain: string | undefined) => {
+      const headers = { ...admin, ...(chain === undefined ? {} : { 'x-client-chain': chain }) }
+      const json = { name: 'seen', scopes: ['read'] }
+      const { headers: answered } = await server.call('/tokens', { method: 'POST', headers, json })
+      const requestId = answered.get('x-request-id')
+      for (;;) {
+        const { body } = await server.call('/audit', { headers: admin })
+        const entry = (body['audit'] as Json[]).find((one) => one['request_id'] === requestId)
+        if (entry !== undefined) return entry['address']
+      }
+    }
+    expect(await addressFor(undefined)).toBe('127.0.0.1')
+    expect(await addressFor('203.0.113.9')).toBe('203.0.113.9')
+    // What the client wrote itself is to the left of what the proxies appended.
+    expect(await addressFor('198.51.100.1, 203.0.113.9, 10.1.2.3')).toBe('203.0.113.9')
+    expect(await addressFor('203.0.113.9:4711, [fd00::2]:80')).toBe('203.0.113.9')
+    expect(await addressFor('not an address, 10.1.2.3')).toBe('10.1.2.3')
   })
 
   test('the banner asks for ADMIN_TOKEN and never shows it', async () => {

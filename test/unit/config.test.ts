@@ -111,6 +111,9 @@ describe('configuration', () => {
     ['CORS_ORIGINS', 'https://console.example.com/path'],
     ['CORS_ORIGINS', '*'],
     ['TRUSTED_PROXY', 'everybody'],
+    ['TRUSTED_PROXY', 'fly,10.0.0.0/8'],
+    ['TRUSTED_PROXY', '10.0.0.0/33'],
+    ['TRUSTED_PROXY_HEADER', 'x forwarded for'],
     ['WEBHOOK_PRIVATE_TARGETS', 'https://hooks.internal'],
     ['MOLECULE_COMPAT', 'yes'],
   ])('%s=%s is refused by name', (name, value) => {
