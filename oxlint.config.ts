@@ -137,5 +137,20 @@ export default defineConfig({
         'import/no-named-as-default-member': 'off',
       },
     },
+    { files: ['commands/**'], rules: restrict(tests) },
+    {
+      files: ['scripts/**'],
+      rules: restrict({
+        group: ['**/test/**', '!**/test/support/**'],
+        message: 'Scripts share the fixtures in test/support with the tests, and nothing else.',
+      }),
+    },
+    {
+      files: ['test/**'],
+      rules: restrict({
+        group: ['**/scripts/**', '!**/scripts/dev/**'],
+        message: 'Tests start scripts as processes. Only the checks in scripts/dev have unit tests.',
+      }),
+    },
   ],
 })

@@ -1,21 +1,25 @@
-// Ends child processes of a test process that did not end them itself, for example because it was killed. It learns their ids
-// from its parent, and acts when the channel to the parent closes.
+// Ends the child processes of a test process that it did not end itself, for example because it was killed, and removes its
+// directories. It learns them from its parent, and acts when the channel to the parent closes.
+import { rmSync } from 'node:fs'
 import type { GuardMessage } from './child-guard.ts'
 
-const guarded = new Set<number>()
+const pids = new Set<number>()
+const directories = new Set<string>()
 
-process.on('message', ({ pid, isGuarded }: GuardMessage) => {
-  if (isGuarded) guarded.add(pid)
-  else guarded.delete(pid)
+process.on('message', (message: GuardMessage) => {
+  if ('directory' in message) directories.add(message.directory)
+  else if (message.isGuarded) pids.add(message.pid)
+  else pids.delete(message.pid)
 })
 process.once('disconnect', () => {
-  for (const pid of guarded) {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
       // It has ended by itself.
     }
   }
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 })
 // Ctrl-C reaches the whole process group; the guard must outlive its parent.
 process.on('SIGINT', () => {})

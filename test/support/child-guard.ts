@@ -1,8 +1,9 @@
-// No process outlives the test process that started it: a guard in a process of its own ends what is left.
+// Nothing outlives the test process that started it: a guard in a separate process ends child processes and removes
+// directories that are left. A test process cannot do it, because vitest may kill it.
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-export type GuardMessage = { pid: number; isGuarded: boolean }
+export type GuardMessage = { pid: number; isGuarded: boolean } | { directory: string }
 
 let guard: ChildProcess | undefined
 
@@ -15,6 +16,12 @@ export function guardChild(pid: number | undefined): () => void {
   const child = (guard ??= startGuard())
   child.send({ pid, isGuarded: true } satisfies GuardMessage)
   return () => void child.send({ pid, isGuarded: false } satisfies GuardMessage)
+}
+
+/** Removes a directory when this process ends. */
+export function guardDirectory(directory: string): void {
+  guard ??= startGuard()
+  guard.send({ directory } satisfies GuardMessage)
 }
 
 function startGuard(): ChildProcess {

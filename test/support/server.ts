@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { guardChild } from './child-guard.ts'
+import { guardChild, guardDirectory } from './child-guard.ts'
 import type { Answer, Json } from './harness.ts'
 import { freePorts } from './ports.ts'
 import { childrenOf } from './processes.ts'
@@ -43,6 +43,7 @@ export async function createServerFixture() {
   const directory = mkdtempSync(join(tmpdir(), 'workspaces-server-'))
   const [port = 0, emulatorPort = 0] = await freePorts(3)
   return {
+    directory,
     settings: {
       DATA_DIR: join(directory, 'data'),
       PORT: String(port),
@@ -68,8 +69,8 @@ export async function createUsedServerFixture() {
 }
 
 async function startAndEndOnce(): Promise<string> {
-  const { remove, settings } = await createServerFixture()
-  process.once('exit', remove)
+  const { directory, settings } = await createServerFixture()
+  guardDirectory(directory)
   const server = await startServer(settings)
   await server.end('SIGTERM')
   return settings.DATA_DIR
