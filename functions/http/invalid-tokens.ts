@@ -9,6 +9,7 @@ const LOG_EVERY = 30
 export const invalidToken = () => new DomainError('unauthenticated', 'this token is not valid')
 
 /**
+ * On Workers, where lookups are not batched, only from memory: the use of the token is the lookup there.
  * @param hash of the token
  * @param refuse creates the error for a token that does not exist
  * @throws DomainError `rate_limited` when very many unknown tokens of the address wait for their lookup
@@ -22,7 +23,8 @@ export async function rejectUnknownToken(
   const { failedAttempts, tokenLookup } = services
   if (failedAttempts.isKnownValid(hash)) return
   if (failedAttempts.isKnownInvalid(hash)) throw refuse()
-  if (await tokenLookup(hash, address)) {
+  if (!tokenLookup.isBatched) return
+  if (await tokenLookup.exists(hash, address)) {
     failedAttempts.recordValid(hash)
     return
   }

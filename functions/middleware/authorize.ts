@@ -14,7 +14,7 @@ import { isUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
 import { type Authenticate, tokenOf } from '../http/authenticate.ts'
-import { rejectUnknownToken } from '../http/invalid-tokens.ts'
+import { recordInvalidToken, rejectUnknownToken } from '../http/invalid-tokens.ts'
 import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 
 export const authorizeRequests = (services: Services, authenticate: Authenticate) =>
@@ -94,7 +94,11 @@ async function checkAgentToken(
   const hash = await hashToken(token)
   await rejectUnknownToken(services, hash, address(), wrongToken)
   await next()
-  if (c.res.status === 401) services.failedAttempts.forget(hash)
+  if (c.res.status !== 401) return
+  const { failedAttempts, tokenLookup } = services
+  failedAttempts.forget(hash)
+  if (!tokenLookup.isBatched && !(await tokenLookup.exists(hash, address())))
+    recordInvalidToken(services, hash, address())
 }
 
 /** The route that matches the request, by its method and its pattern; undefined when none does. */

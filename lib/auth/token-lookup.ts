@@ -11,20 +11,24 @@ const MAX_BATCH = 100
 /** Tokens of one address that wait: more than a client has connections. */
 const MAX_WAITING = 1_000
 
-/**
- * @param hash of the token (token.ts)
- * @returns whether an API token or a workspace token has it; an API token also when it is expired or revoked
- * @throws DomainError `rate_limited` when too many tokens of the address wait
- */
-export type TokenLookup = (hash: string, address: string) => Promise<boolean>
+export type TokenLookup = {
+  /** Whether lookups share statements. If not, a lookup costs as much as the use of a token, and must not precede it. */
+  isBatched: boolean
+  /**
+   * @param hash of the token (token.ts)
+   * @returns whether an API token or a workspace token has it; an API token also when it is expired or revoked
+   * @throws DomainError `rate_limited` when too many tokens of the address wait
+   */
+  exists(hash: string, address: string): Promise<boolean>
+}
 
 type Waiting = { hash: string; resolve: (exists: boolean) => void; reject: (error: unknown) => void }
 
 /**
- * @param isShared whether requests may share a statement; on Workers they may not, so each lookup is a statement of its own
+ * @param isBatched whether requests may wait for each other; on Workers they may not
  */
-export function createTokenLookup(db: Database, isShared: boolean): TokenLookup {
-  if (!isShared) return async (hash) => (await existingHashes(db, [hash])).has(hash)
+export function createTokenLookup(db: Database, isBatched: boolean): TokenLookup {
+  if (!isBatched) return { isBatched, exists: async (hash) => (await existingHashes(db, [hash])).has(hash) }
   const waiting = new Map<string, Waiting[]>()
   let isRunning = false
 
@@ -41,8 +45,8 @@ export function createTokenLookup(db: Database, isShared: boolean): TokenLookup 
     isRunning = false
   }
 
-  return (hash, address) =>
-    new Promise((resolve, reject) => {
+  const exists = (hash: string, address: string) =>
+    new Promise<boolean>((resolve, reject) => {
       const queue = waiting.get(address) ?? []
       if (queue.length >= MAX_WAITING) {
         const message = 'too many unknown tokens from this address: wait'
@@ -53,6 +57,7 @@ export function createTokenLookup(db: Database, isShared: boolean): TokenLookup 
       waiting.set(address, queue)
       if (!isRunning) void run()
     })
+  return { isBatched, exists }
 }
 
 /** Takes one token of each address in turn, until the batch is full. */
