@@ -1,4 +1,4 @@
-// What a failed statement says about the database: it does not answer now, it refuses this server until somebody changes
+// What a failed statement says about the database: it does not answer now, it refuses this server until its administrator changes
 // something, or its tables are not those of this version. Sentences contain no values of the connection string, because
 // callers and /readyz show them.
 import { DrizzleQueryError } from 'drizzle-orm'

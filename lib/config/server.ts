@@ -1,4 +1,4 @@
-// Settings of the server itself: where it listens, what its URLs are, whom it trusts, and where its data is.
+// Settings of the server itself: where it listens, what its URLs are, which proxy it trusts, and where its data is.
 import { z } from 'zod'
 import { findUrlMistake } from '../../drizzle/connection-string.ts'
 import { DATABASE_TIMEOUT_MS } from '../../drizzle/database.ts'

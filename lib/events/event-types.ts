@@ -1,9 +1,21 @@
 // Every type of event in the log, with its description, the shape of its payload and, where Molecule has one,
-// Molecule's name for it (molecule.md §2.8). The one list: what writes events is typed by it, and the API description
+// Molecule's name for it (docs/facts/molecule.md §2.8). The one list: what writes events is typed by it, and the API description
 // is made from it.
 import { z } from 'zod'
-import { REASON_CODES, ROLLOUT_REASON_CODES } from '../platform/reasons.ts'
-import { rolloutState, workspaceStatus } from '../../drizzle/schema/index.ts'
+import {
+  by,
+  ofWorkspace,
+  machineId,
+  reason,
+  ofMessage,
+  asked,
+  lost,
+  machine,
+  secret,
+  health,
+  rollout,
+  shape,
+} from './event-payloads.ts'
 
 type EventKind = {
   says: string
@@ -11,63 +23,6 @@ type EventKind = {
   molecule?: string
   /** Only for callers who may read the audit, and only when they name the type. */
   adminsOnly?: true
-}
-
-/** The caller's key (lib/auth/caller.ts); absent for actions of the control plane itself. */
-const by = z.string().optional()
-
-/** Every event of a workspace contains the status after it. */
-const ofWorkspace = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject({ status: z.enum(workspaceStatus.enumValues), by, ...shape })
-
-const machineId = z.string().nullable()
-
-/** Why, with a next step, as it was at the time of the event. */
-const reason = z.strictObject({
-  code: z.enum([...REASON_CODES, ...ROLLOUT_REASON_CODES]),
-  message: z.string(),
-  hint: z.string(),
-  provider: z
-    .strictObject({ status: z.int().nullable(), text: z.string(), request_id: z.string().nullable() })
-    .optional(),
-})
-
-/** A stored message, without what was said in it. `sender` is a caller's key. */
-const ofMessage = {
-  message: z.uuid(),
-  message_id: z.string(),
-  context_id: z.string().nullable(),
-  sender: z.string(),
-}
-
-const asked = ofWorkspace({})
-const lost = ofWorkspace({ machine_id: machineId, reason })
-const machine = ofWorkspace({
-  machine_id: z.string(),
-  app: z.string(),
-  region: z.string().nullable(),
-  image: z.string().nullable(),
-})
-const secret = ofWorkspace({ key: z.string(), scope: z.enum(['workspace', 'global']) })
-const health = { error_rate: z.number(), runtime_state: z.string() }
-const rollout = z.strictObject({
-  rollout_id: z.uuid(),
-  runtime: z.string(),
-  image: z.string(),
-  previous_image: z.string(),
-  state: z.enum(rolloutState.enumValues),
-  tranche: z.int(),
-  tranches: z.int(),
-  reason: reason.nullable(),
-  by,
-})
-const shape = {
-  name: z.string(),
-  runtime: z.string(),
-  tier: z.int(),
-  regions: z.array(z.string()),
-  image: z.string().nullable(),
-  parent_id: z.uuid().nullable(),
 }
 
 export const EVENT_TYPES = {

@@ -1,4 +1,4 @@
-// The newest events first, as Molecule's event list has them (molecule.md §2.8): those that Molecule has a name for.
+// The newest events first, as Molecule's event list has them (docs/facts/molecule.md §2.8): those that Molecule has a name for.
 import type { Store } from '../platform/context.ts'
 import { and, desc, eq, inArray, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'

@@ -15,9 +15,8 @@ export type HookMessage = {
 
 /** A2A 0.3, which all of Molecule's runtimes speak (docs/facts/molecule.md §1.7). */
 export function toMessageText(message: HookMessage): string {
-  const { delivery, event, hook, messageId, payload } = message
-  const placeholder = crypto.randomUUID()
-  const text = JSON.stringify({
+  const { delivery, event, hook, messageId } = message
+  return JSON.stringify({
     jsonrpc: '2.0',
     id: messageId,
     method: 'message/send',
@@ -26,16 +25,14 @@ export function toMessageText(message: HookMessage): string {
         kind: 'message',
         role: 'user',
         messageId,
-        parts: partsOf(message, placeholder),
+        parts: partsOf(message),
         metadata: { hook, delivery_id: delivery, ...(event === undefined ? {} : { event }) },
       },
     },
   })
-  // The payload is inserted as it was sent, so that its numbers stay exact.
-  return text.replace(`"${placeholder}"`, () => payload.text)
 }
 
-function partsOf({ delivery, event, hook, payload, template }: HookMessage, placeholder: string): unknown[] {
+function partsOf({ delivery, event, hook, payload, template }: HookMessage): unknown[] {
   if (template !== '') return [{ kind: 'text', text: fillTemplate(template, { payload, event, delivery }) }]
   const { text, value } = payload
   if (text.trim() === '')
@@ -45,6 +42,6 @@ function partsOf({ delivery, event, hook, payload, template }: HookMessage, plac
   const isRecord = text.trimStart().startsWith('{')
   return [
     { kind: 'text', text },
-    { kind: 'data', data: isRecord ? placeholder : { payload: placeholder } },
+    { kind: 'data', data: isRecord ? value : { payload: value } },
   ]
 }

@@ -1,10 +1,14 @@
 // Reads the payload of a webhook: JSON, a form, JSON in a form, or text. Pure.
+import { parseLossless } from '../a2a/wire/lossless-json.ts'
 import { DomainError } from '../platform/errors.ts'
 import { isNestedWithin, MAX_NESTING } from '../platform/postgres-text.ts'
 import { formField, formFields, isForm } from './form.ts'
 
 export type Payload = {
-  /** The parsed JSON. A body that is not JSON is a string. */
+  /**
+   * Numbers that JavaScript cannot represent keep their text (lib/a2a/wire/lossless-json.ts). A body that is not JSON
+   * is a string.
+   */
   value: unknown
   /** The JSON as it was sent, or the text itself. */
   text: string
@@ -28,7 +32,7 @@ export function parsePayload(body: Uint8Array, contentType: string | undefined):
 function parseText(text: string, mustBeJson: boolean): Payload {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseLossless(text)
   } catch (error) {
     if (error instanceof RangeError) throw invalidBody(TOO_DEEP)
     if (mustBeJson) throw invalidBody('is not valid JSON')

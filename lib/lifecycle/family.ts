@@ -4,7 +4,7 @@ import { and, eq, ne, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 
-/** The most generations of a tree: as far as Molecule's access rule walks (molecule.md §2.6). */
+/** The most generations of a tree: as far as Molecule's access rule walks (docs/facts/molecule.md §2.6). */
 export const MAX_DEPTH = 32
 
 /**

@@ -1,4 +1,4 @@
-// Reads bodies that somebody else sends, up to a limit, so that no answer can fill the memory. Web standards only.
+// Reads bodies that other services send, up to a limit, so that no answer can fill the memory. Web standards only.
 import { concatBytes } from './encoding.ts'
 
 /** A body is longer than its limit. */

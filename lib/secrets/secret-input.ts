@@ -7,7 +7,7 @@ import { isReservedEnv } from '../machines/machine-spec.ts'
 /** The most secrets of one workspace, and the most global ones. */
 export const MOST_SECRETS = 200
 
-/** The agent's variable. Names of the platform are refused: they would take over the machine (molecule.md §1.1). */
+/** The agent's variable. Names of the platform are refused: they would take over the machine (docs/facts/molecule.md §1.1). */
 export const SecretKey = EnvName.max(128).refine(
   (name) => !isReservedEnv(name),
   'is set by the platform and cannot be a secret',
@@ -16,7 +16,7 @@ export const SecretKey = EnvName.max(128).refine(
 /** Never empty: an agent with an empty key fails later, and elsewhere. */
 export const SecretValue = boundedText().min(1, 'must not be empty: delete the secret instead').max(32_768)
 
-/** The body of PUT and POST (molecule.md §2.8). */
+/** The body of PUT and POST (docs/facts/molecule.md §2.8). */
 export const SaveSecretInput = z.strictObject({ key: SecretKey, value: SecretValue })
 
 /** `secrets` of POST /workspaces. */

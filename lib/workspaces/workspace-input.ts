@@ -10,7 +10,7 @@ import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machin
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
 import { uuidInput } from '../platform/uuid.ts'
 
-// Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (molecule.md §2.3).
+// Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (docs/facts/molecule.md §2.3).
 const plain = (max: number) =>
   boundedText()
     .max(max)
@@ -32,7 +32,7 @@ export const WorkspaceEnv = z
     }
   })
 
-/** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (molecule.md §2.3). */
+/** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (docs/facts/molecule.md §2.3). */
 export const CreateWorkspaceInput = z.object({
   name: label(255).trim().min(1, 'must not be empty'),
   role: label(1000).nullish(),
@@ -72,7 +72,7 @@ export function runtimeOf(runtime: string | null | undefined): Runtime {
   return runtime
 }
 
-/** Molecule's clients send 0 for "no choice" (molecule.md §2.3). @throws DomainError `invalid_input` */
+/** Molecule's clients send 0 for "no choice" (docs/facts/molecule.md §2.3). @throws DomainError `invalid_input` */
 export function tierOf(tier: number | null | undefined): Tier {
   if (!tier) return DEFAULT_TIER
   if (!isTier(tier)) throw invalidField('tier', `must be one of ${Object.keys(TIERS).join(', ')}`)

@@ -47,7 +47,7 @@ export async function settle(
   }
 }
 
-/** Foreign machines that somebody changed: only a user can have, and the operator did not. */
+/** Foreign machines that were changed, although the operator of the run changes none. */
 export async function touchedForeigners(cloud: Cloud, foreign: string[]): Promise<Violation[]> {
   const violations: Violation[] = []
   for (const id of foreign) {

@@ -1,4 +1,4 @@
-// The faults of the emulated Fly, put in force in code or through its own door, and the doors of a real Node server.
+// The faults of the emulated Fly, set in code or through its admin API, and on the ports of a real Node server.
 
 import { serve } from '@hono/node-server'
 import type { AddressInfo } from 'node:net'

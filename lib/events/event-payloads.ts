@@ -1,0 +1,61 @@
+// The shapes that payloads of several event types share (event-types.ts).
+import { z } from 'zod'
+import { rolloutState, workspaceStatus } from '../../drizzle/schema/index.ts'
+import { REASON_CODES, ROLLOUT_REASON_CODES } from '../platform/reasons.ts'
+
+/** The caller's key (lib/auth/caller.ts); absent for actions of the control plane itself. */
+export const by = z.string().optional()
+
+/** Every event of a workspace contains the status after it. */
+export const ofWorkspace = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject({ status: z.enum(workspaceStatus.enumValues), by, ...shape })
+
+export const machineId = z.string().nullable()
+
+/** Why, with a next step, as it was at the time of the event. */
+export const reason = z.strictObject({
+  code: z.enum([...REASON_CODES, ...ROLLOUT_REASON_CODES]),
+  message: z.string(),
+  hint: z.string(),
+  provider: z
+    .strictObject({ status: z.int().nullable(), text: z.string(), request_id: z.string().nullable() })
+    .optional(),
+})
+
+/** A stored message, without what was said in it. `sender` is a caller's key. */
+export const ofMessage = {
+  message: z.uuid(),
+  message_id: z.string(),
+  context_id: z.string().nullable(),
+  sender: z.string(),
+}
+
+export const asked = ofWorkspace({})
+export const lost = ofWorkspace({ machine_id: machineId, reason })
+export const machine = ofWorkspace({
+  machine_id: z.string(),
+  app: z.string(),
+  region: z.string().nullable(),
+  image: z.string().nullable(),
+})
+export const secret = ofWorkspace({ key: z.string(), scope: z.enum(['workspace', 'global']) })
+export const health = { error_rate: z.number(), runtime_state: z.string() }
+export const rollout = z.strictObject({
+  rollout_id: z.uuid(),
+  runtime: z.string(),
+  image: z.string(),
+  previous_image: z.string(),
+  state: z.enum(rolloutState.enumValues),
+  tranche: z.int(),
+  tranches: z.int(),
+  reason: reason.nullable(),
+  by,
+})
+export const shape = {
+  name: z.string(),
+  runtime: z.string(),
+  tier: z.int(),
+  regions: z.array(z.string()),
+  image: z.string().nullable(),
+  parent_id: z.uuid().nullable(),
+}
