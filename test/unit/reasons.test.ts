@@ -28,6 +28,18 @@ test('docs/reasons.md lists every reason code with its sentence and its next ste
   expect(rowsOf('Rollouts').map(([code]) => code)).toEqual(ROLLOUT_REASON_CODES.map((code) => `\`${code}\``))
 })
 
+test('every fly command in a next step names its app, and its machine where it needs one', () => {
+  const commands = REASON_CODES.flatMap((code) => {
+    const { hint } = reasonFor(code, { app: 'agents', machine: 'm1', image: 'i' })
+    return hint.match(/\bfly (?:logs|machine|tokens|ips|apps)[^`,;)]*/g) ?? []
+  })
+  expect(commands.length).toBeGreaterThan(8)
+  for (const command of commands) {
+    expect(command).toMatch(/ -a agents\b|^fly apps create agents/)
+    if (/fly (logs|machine (status|uncordon|leases))/.test(command)) expect(command).toContain('m1')
+  }
+})
+
 describe('a reason', () => {
   test('a reason has its placeholders filled in where the details are known', () => {
     expect(reasonFor('crashed', { app: 'agents', machine: 'm1', exit: '3' })).toEqual({

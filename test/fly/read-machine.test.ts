@@ -1,0 +1,63 @@
+// What Fly's machines and events mean: exits that are crashes, and exits that are not.
+import { describe, expect, test } from 'vitest'
+import type { Machine as FlyMachine } from '../../lib/fly/client.ts'
+import { waitAnswer } from '../../lib/fly/shapes.ts'
+import { toMachine } from '../../lib/provisioner/fly/read-machine.ts'
+import { outsideStopReason } from '../../lib/reconcile/machine-reasons.ts'
+
+const START = { type: 'start', status: 'started', timestamp: 1_000_000 }
+const exit = (timestamp: number, exit_code: number, requested_stop: boolean) => ({
+  type: 'exit',
+  status: 'stopped',
+  timestamp,
+  request: { exit_event: { exit_code, requested_stop } },
+})
+
+/** @param events newest first, as Fly lists them */
+const read = (events: object[], more: object = {}) =>
+  toMachine('agents', { id: 'm1', state: 'stopped', events, ...more } as FlyMachine)
+
+describe('the exit of a machine', () => {
+  test('is that of the program that ran last, with how long it ran', () => {
+    expect(read([exit(1_090_000, 1, false), START]).exit).toMatchObject({
+      exitCode: 1,
+      requested: false,
+      ranSeconds: 90,
+    })
+  })
+
+  test('is none while a newer program runs', () => {
+    expect(read([START, exit(900_000, 1, false)]).exit).toBeUndefined()
+  })
+
+  test('is none when an update ended the earlier program, whichever event Fly logs first', () => {
+    const update = { type: 'update', status: 'replacing', timestamp: 1_010_000 }
+    expect(read([exit(1_011_000, 143, false), update, START]).exit).toBeUndefined()
+    expect(read([update, exit(1_009_000, 143, false), START]).exit).toBeUndefined()
+  })
+
+  test('is that of the new program after an update', () => {
+    const update = { type: 'update', status: 'replacing', timestamp: 900_000 }
+    expect(read([exit(1_001_000, 1, false), START, update]).exit).toMatchObject({ exitCode: 1 })
+  })
+})
+
+test.each([
+  [300, 'stopped_after_minutes'],
+  [600, 'stopped_outside'],
+])('a machine that others stopped after %d s is explained as %s', (seconds, code) => {
+  expect(outsideStopReason(read([exit(1_000_000 + seconds * 1_000, 0, true), START]))).toMatchObject({ code })
+})
+
+test('a machine without our labels, version or size is read as it is', () => {
+  expect(read([])).toMatchObject({
+    labels: undefined,
+    version: undefined,
+    size: undefined,
+    isCordoned: false,
+  })
+})
+
+test('the documented answer to a wait, which has no state, is accepted', () => {
+  expect(waitAnswer.parse({ ok: true })).toMatchObject({})
+})
