@@ -22,7 +22,7 @@ test.each([
     const row = await until(await create(), 'failed')
     const provider = { status, text: words, request_id: expect.any(String) }
     expect(row['reason']).toMatchObject({ code, message: expect.stringContaining(words), provider })
-    const { body } = await h.request<Json>(`/workspaces/${String(row['id'])}/explain`)
+    const { body } = await h.request(`/workspaces/${String(row['id'])}/explain`)
     expect(body).toMatchObject({ last_failure: { provider } })
   },
 )

@@ -1,6 +1,5 @@
 // What Fly's machines and events mean: exits that are crashes, and exits that are not.
 import { describe, expect, test } from 'vitest'
-import type { Machine as FlyMachine } from '../../lib/fly/client.ts'
 import { waitAnswer } from '../../lib/fly/shapes.ts'
 import { toMachine } from '../../lib/provisioner/fly/read-machine.ts'
 import { outsideStopReason } from '../../lib/reconcile/machine-reasons.ts'
@@ -15,7 +14,7 @@ const exit = (timestamp: number, exit_code: number, requested_stop: boolean) => 
 
 /** @param events newest first, as Fly lists them */
 const read = (events: object[], more: object = {}) =>
-  toMachine('agents', { id: 'm1', state: 'stopped', events, ...more } as FlyMachine)
+  toMachine('agents', { id: 'm1', state: 'stopped', events, ...more })
 
 describe('the exit of a machine', () => {
   test('is that of the program that ran last, with how long it ran', () => {
