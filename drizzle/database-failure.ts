@@ -1,14 +1,14 @@
-// What a failed statement says about the database: it does not answer now, it refuses this server until its administrator changes
-// something, or its tables are not those of this version. Sentences contain no values of the connection string, because
-// callers and /readyz show them.
+// What a failed statement says about the database: it does not answer now, it refuses this server until its
+// administrator changes something, or its tables are not those of this version. Sentences contain no values of the
+// connection string, because callers and /readyz show them.
 import { DrizzleQueryError } from 'drizzle-orm'
 import { ENCODING } from './connection-string.ts'
 import { StaleReads } from './database.ts'
 
 export type DatabaseFailure = {
   /**
-   * `unavailable`: it may answer later without a change. `refused`: settings, the role or the certificate must change first.
-   * `unmigrated`: the migrations must run first.
+   * `unavailable`: it may answer later without a change. `refused`: settings, the role or the certificate must change
+   * first. `unmigrated`: the migrations must run first.
    */
   kind: 'unavailable' | 'refused' | 'unmigrated'
   /** A sentence without a full stop. */
@@ -35,8 +35,8 @@ export const UNMIGRATED: DatabaseFailure = {
 
 const CREDENTIALS = `correct the user and the password in DATABASE_URL; ${ENCODING}`
 
-// SQLSTATEs are in Postgres' appendix A; the other codes are Node's. The first rule that matches decides, so rules with a
-// text come before those with a code alone.
+// SQLSTATEs are in Postgres' appendix A; the other codes are Node's. The first rule that matches decides, so rules
+// with a text come before those with a code alone.
 const RULES: readonly Rule[] = [
   refused({
     codes: ['28P01'],
@@ -135,8 +135,8 @@ const RULES: readonly Rule[] = [
   }),
 ]
 
-// SQLSTATE classes that mean "not now" and not "not like this": connection, resources, operator intervention, and errors
-// outside Postgres (https://developers.cloudflare.com/hyperdrive/observability/troubleshooting/).
+// SQLSTATE classes that mean "not now" and not "not like this": connection, resources, operator intervention, and
+// errors outside Postgres (https://developers.cloudflare.com/hyperdrive/observability/troubleshooting/).
 const TRANSIENT = /^(08|53|57|58)/
 const SQLSTATE = /^[0-9A-Z]{5}$/
 

@@ -8,6 +8,8 @@ export type Database = Omit<PgDatabase<PgQueryResultHKT>, 'query' | 'transaction
 export type OpenDatabase = {
   db: Database
   driver: 'pglite' | 'postgres' | 'neon' | 'hyperdrive'
+  /** Checks the disk of an embedded database: a full one refuses writes only when it is too late. @returns what is wrong */
+  checkDisk?: () => Promise<string | undefined>
   close: () => Promise<void>
 }
 

@@ -1,7 +1,7 @@
-// One process at a time in the embedded database's directory: two would destroy each other's data. The lock is a
-// socket that its owner listens on, so the kernel says whether the owner lives: also from another container with the
-// same volume, where process ids mean nothing, and while the owner is too busy to answer. One that was killed leaves
-// a socket that refuses.
+// Lets one process at a time open the embedded database's directory, because two would destroy each other's data. The
+// lock is a socket on which its owner listens, so the kernel knows whether the owner lives: also from another
+// container with the same volume, where process ids mean nothing, and while the owner is busy. A killed owner leaves
+// a socket that refuses connections.
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { dirname, relative, resolve } from 'node:path'

@@ -24,7 +24,7 @@ export async function openDatabase(
   if (database.url !== undefined)
     return { database: connectPostgres(database.url, { timeoutMs: database.timeoutMs, watch }), secretKeys }
   return {
-    database: await connectPglite(`${dataDirectory}/postgres`, watch),
+    database: await connectPglite(`${dataDirectory}/postgres`, { watch }),
     secretKeys: secretKeys.length > 0 ? secretKeys : [await embeddedKey(dataDirectory)],
   }
 }

@@ -117,6 +117,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   return {
     config,
     driver: database.driver,
+    checkDisk: database.checkDisk,
     ...bind(UNLIMITED, database.db),
     meter:
       counted === undefined

@@ -59,6 +59,8 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
   return async () => {
     const database = await runCheck('database', async () => {
       await db.execute(sql`select 1`)
+      const problem = await services.checkDisk?.()
+      if (problem !== undefined) return failing(problem)
       return ok('answers')
     })
     const [migrations, sweep, provider] = await Promise.all([

@@ -1,5 +1,6 @@
 // The whole of what a server's functions run on: every context of lib in one value. Entries compose it once
 // (create-services.ts) and hand it to routes and loops; functions of lib name the smaller context that they need.
+import type { OpenDatabase } from '../../drizzle/database.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { FailedAttempts } from '../auth/failed-attempts.ts'
 import type { TokenLookup } from '../auth/token-lookup.ts'
@@ -14,6 +15,8 @@ export type Services = HookContext &
   WebhookContext & {
     /** The database driver's name, for `/healthz`. */
     driver: string
+    /** Reports a disk that is nearly full; undefined where the database is not embedded. */
+    checkDisk: OpenDatabase['checkDisk'] | undefined
     /** Authenticated callers, by their `Authorization` header. */
     callers: TtlCache<Caller>
     /** Credentials that were valid or invalid a short time ago. */

@@ -14,8 +14,11 @@ import type { OpenDatabase } from '../../drizzle/database.ts'
 import { diagnoseDatabase, isDatabaseUnavailable } from '../../drizzle/database-failure.ts'
 import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
 import { connectNeon } from '../../drizzle/drivers/neon.ts'
+import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { createApp } from '../../functions/app.ts'
 import { ConfigError, parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
@@ -272,6 +275,27 @@ test('a pooler that refuses statement_timeout is used without it', async () => {
   const { close, db } = connectPostgres(changed(url(), { port: String(port) }), { max: 4 })
   cleanUps.push(close)
   await Promise.all(Array.from({ length: 12 }, () => db.execute(sql`select 1`)))
+})
+
+test('/readyz fails when the disk of the embedded database is nearly full', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'embedded-'))
+  cleanUps.push(() => rmSync(directory, { recursive: true, force: true }))
+  const ready = async (minFreeBytes: number) => {
+    const database = await connectPglite(join(directory, 'data'), { minFreeBytes })
+    const services = createServices(parseConfig({}), database, {
+      fetch: () => Promise.reject(new Error('no network')),
+      log: () => {},
+      canRunInBackground: true,
+    })
+    const response = await createApp(services, { loopback: true }).request('/readyz')
+    await database.close()
+    return ((await response.json()) as { checks: { database: unknown } }).checks.database
+  }
+  expect(await ready(0)).toEqual({ ok: true, detail: 'answers' })
+  expect(await ready(Number.MAX_SAFE_INTEGER)).toEqual({
+    ok: false,
+    detail: expect.stringMatching(/^the disk of the embedded database has only \d+ MB free$/) as string,
+  })
 })
 
 describe('db:migrate', () => {
