@@ -8,9 +8,9 @@ const WRONG_MS = 30_000
 const WARNING_MS = 3_000
 
 /** How far a clock is ahead of this computer's, in milliseconds, at least: the duration of the request is not counted. */
-export function offsetOf({ asked, heard, theirs }: ClockReading): number {
-  if (theirs < asked) return theirs - asked
-  return theirs > heard ? theirs - heard : 0
+export function offsetOf({ remote, received, sent }: ClockReading): number {
+  if (remote < sent) return remote - sent
+  return remote > received ? remote - received : 0
 }
 
 export async function checkClock(context: DoctorContext): Promise<Finding> {

@@ -50,7 +50,7 @@ export async function checkPublicUrl(context: DoctorContext): Promise<Finding> {
     const trouble = await unreachable(url, host)
     if (trouble !== undefined) return { ...trouble, detail: `${setting}: ${trouble.detail}` }
     if (ON_FLY.test(host))
-      return ok(`${url.origin}, on Fly's private network: only its machines can tell whether it answers`)
+      return ok(`${url.origin}, on Fly's private network: only its machines can check it`)
   }
   return answers(context, home)
 }

@@ -6,8 +6,8 @@ import type { OpenDatabase } from '../../drizzle/database.ts'
 import type { Config } from '../../lib/config/config.ts'
 import { type App, createFlyClient, type FlyClient } from '../../lib/fly/client.ts'
 
-/** The time of another clock: it was `theirs` between `asked` and `heard`. All in milliseconds since the epoch. */
-export type ClockReading = { asked: number; theirs: number; heard: number }
+/** The time of another clock: it showed `remote` between `sent` and `received`. All in milliseconds since the epoch. */
+export type ClockReading = { sent: number; remote: number; received: number }
 
 export type DatabaseFacts = {
   opened: OpenDatabase
@@ -42,11 +42,11 @@ export function createContext(config: Config): DoctorContext {
     token: config.fly.token,
     baseUrl: apiUrl,
     async fetch(input, init) {
-      const asked = Date.now()
+      const sent = Date.now()
       const response = await fetch(input, init)
-      const theirs = Date.parse(response.headers.get('date') ?? '')
+      const remote = Date.parse(response.headers.get('date') ?? '')
       // The header has whole seconds: on average it is half a second late.
-      if (!Number.isNaN(theirs)) flyClock = { asked, theirs: theirs + 500, heard: Date.now() }
+      if (!Number.isNaN(remote)) flyClock = { sent, remote: remote + 500, received: Date.now() }
       return response
     },
   })
@@ -62,13 +62,13 @@ export function createContext(config: Config): DoctorContext {
       await db.execute('select 1')
       latencyMs = Math.min(latencyMs, performance.now() - started)
     }
-    const asked = Date.now()
+    const sent = Date.now()
     const answer: unknown = await db.execute(
       "select current_setting('server_version') as version, (extract(epoch from clock_timestamp()) * 1000)::float8 as now",
     )
     const [row] = (answer as { rows: { version: string; now: number }[] }).rows
     if (row === undefined) throw new Error('the database returned no row')
-    const clock = { asked, theirs: row.now, heard: Date.now() }
+    const clock = { sent, remote: row.now, received: Date.now() }
     return { opened, version: row.version, latencyMs, clock }
   }
 

@@ -87,7 +87,7 @@ export function unsettled({ rows, machines, messages, controlPlane, now }: Remai
   return violations
 }
 
-/** What the story says, beside what is left: events, reasons, answers, messages. */
+/** Violations in what was recorded: events, reasons, answers, messages. */
 export function undelivered(
   { rows, events, machines, messages }: Remains,
   record: UserRecord,

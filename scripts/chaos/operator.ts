@@ -39,14 +39,14 @@ export async function runOperator(
   return work
 
   async function act(action: keyof typeof WEIGHTS): Promise<void> {
-    const ours = cloud.emulator
+    const labelled = cloud.emulator
       .machines()
       .filter(({ destroyed, metadata }) => !destroyed && metadata[CONTROL_PLANE_KEY] === controlPlane)
     if (action === 'foreign') return record(work.foreign, await make(FOREIGN_IMAGE, foreignLabels()))
     if (action === 'orphan')
       return record(work.orphans, await make(FOREIGN_IMAGE, ourLabels(crypto.randomUUID())))
-    if (ours.length === 0) return
-    const machine = chance.pick(ours)
+    if (labelled.length === 0) return
+    const machine = chance.pick(labelled)
     // As `fly machine clone` does: the copy carries the same metadata and another name.
     if (action === 'clone') return record(work.orphans, await make(FOREIGN_IMAGE, { ...machine.metadata }))
     const { status } = await apply(action, machine)

@@ -19,7 +19,7 @@ import { runFaultSchedule } from './fault-schedule.ts'
 export type ChaosOptions = {
   workspaces: number
   seed: number
-  /** How long the chaos lasts, and how long it may take to settle, in seconds of the run's own clock. */
+  /** How long the chaos lasts, and how long it may take to settle, in seconds of the clock of the run. */
   seconds: number
   settleSeconds: number
   pace: Pace
@@ -47,7 +47,7 @@ export type Figures = {
 
 const REGIONS = ['ord', 'iad', 'fra', 'nrt']
 
-/** Enough that Fly's pace of one create a second per app lets everybody through. */
+/** Enough apps for Fly's limit of one create a second per app. */
 const appsFor = (workspaces: number) =>
   Array.from({ length: Math.max(2, Math.ceil(workspaces / 50)) }, (_, at) => `chaos-${at + 1}`)
 

@@ -213,7 +213,7 @@ async function runUser(
     return chance.pick(living.length > 0 && chance.hit(0.9) ? living : options.replicas).url
   }
 
-  /** One request, sometimes one that hangs up early. @returns undefined when no answer came */
+  /** One request, sometimes aborted early. @returns undefined when no answer came */
   async function call(
     method: string,
     path: string,

@@ -155,7 +155,7 @@ describe('creating an app', () => {
   const input = { name: 'a', org: 'o', network: 'n' }
   const taken = () =>
     json({ error: 'Validation failed: Name has already been taken', status: 'name_taken' }, 422)
-  const ours = { name: 'a', network: 'n', organization: { slug: 'o' } }
+  const ownApp = { name: 'a', network: 'n', organization: { slug: 'o' } }
 
   it('creating an app reports a new app', async () => {
     const { fly } = scriptedClient([json({ id: 'x', created_at: 1 }, 201)])
@@ -163,13 +163,13 @@ describe('creating an app', () => {
   })
 
   it('creating an app finds the app of an earlier attempt', async () => {
-    const { fly, sent } = scriptedClient([empty(503), taken(), json(ours)])
-    expect(await fly.createApp(input)).toEqual({ name: 'a', created: false, app: ours })
+    const { fly, sent } = scriptedClient([empty(503), taken(), json(ownApp)])
+    expect(await fly.createApp(input)).toEqual({ name: 'a', created: false, app: ownApp })
     expect(sent.map(({ method }) => method)).toEqual(['POST', 'POST', 'GET'])
   })
 
   it.each([
-    ['in another organisation', json({ ...ours, organization: { slug: 'x' } })],
+    ['in another organisation', json({ ...ownApp, organization: { slug: 'x' } })],
     ['that we may not see', refusal(403)],
   ])('creating an app fails if the name is taken by an app %s', async (_, look) => {
     const { fly } = scriptedClient([taken(), look])
@@ -178,7 +178,16 @@ describe('creating an app', () => {
 
   it('creating an app searches after a lost answer and reports an unknown effect if it finds nothing', async () => {
     const lost = () => new Error('socket hang up')
-    const { fly } = scriptedClient([lost(), lost(), lost(), json(ours), lost(), lost(), lost(), refusal(404)])
+    const { fly } = scriptedClient([
+      lost(),
+      lost(),
+      lost(),
+      json(ownApp),
+      lost(),
+      lost(),
+      lost(),
+      refusal(404),
+    ])
     expect(await fly.createApp(input)).toMatchObject({ created: false })
     expect(await failureOf(fly.createApp(input))).toMatchObject({ code: 'network', applied: 'unknown' })
   })

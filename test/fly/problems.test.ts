@@ -1,4 +1,4 @@
-// What people read when Fly refuses: Fly's own words, nothing that Fly did not say, and commands that can be run as printed.
+// The texts of Fly's refusals: Fly's message, no claim that Fly did not make, and commands that can be run as printed.
 import { describe, expect, test } from 'vitest'
 import { createFlyClient } from '../../lib/fly/client.ts'
 import { createFlyProvisioner } from '../../lib/provisioner/fly/fly-provisioner.ts'

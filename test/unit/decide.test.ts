@@ -226,9 +226,12 @@ describe('one step of decide', () => {
     ['that failed', present('failed'), { reason: REFUSED }, 'machine_failed'],
     ['that was destroyed', present('gone'), { reason: REFUSED }, 'machine_gone'],
     ['whose host does not answer', present('unknown'), { reason: REFUSED }, 'host_unreachable'],
-  ])('time is up for a machine %s: the reason says so, and a way out', (_, observed, over, code) => {
-    const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW, LIVENESS)
-    const words = expect.stringMatching(/\S/) as string
-    expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
-  })
+  ])(
+    'a missed deadline for a machine %s gives the matching reason and a next step',
+    (_, observed, over, code) => {
+      const step = decide(workspace({ ...launched, deadlineAt: NOW, ...over }), observed, NOW, LIVENESS)
+      const words = expect.stringMatching(/\S/) as string
+      expect(step).toMatchObject({ do: 'give_up', reason: { code, message: words, hint: words } })
+    },
+  )
 })

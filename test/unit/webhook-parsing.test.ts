@@ -97,9 +97,9 @@ describe('a template', () => {
 
   test("a template's text is bounded and takes bounded time", () => {
     const large = 'x'.repeat(1_000_000)
-    const said = fill('{{a}}{{$payload}}'.repeat(400), { a: large })
-    expect(said).toHaveLength(MAX_OUTPUT + 1)
-    expect(said.endsWith('…')).toBe(true)
+    const filled = fill('{{a}}{{$payload}}'.repeat(400), { a: large })
+    expect(filled).toHaveLength(MAX_OUTPUT + 1)
+    expect(filled.endsWith('…')).toBe(true)
     expect(fill(`{{a}}`, { a: `${'x'.repeat(MAX_OUTPUT - 1)}😀` }).isWellFormed()).toBe(true)
   })
 
