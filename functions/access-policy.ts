@@ -4,8 +4,8 @@ import type { OtherWorkspaces, RouteAccess } from '../lib/auth/authorize.ts'
 import type { Scope } from '../lib/auth/scopes.ts'
 
 /**
- * `public`: no credential. `agent`: a workspace's own token, which the handler's verb checks in the statement that it permits.
- * `signed`: another system's signature over the body, which the verb checks.
+ * `public`: no credential. `agent`: a workspace's own token, which the handler's verb checks in the statement that it
+ * permits. `signed`: another system's signature over the body, which the verb checks.
  */
 export type RoutePolicy = RouteAccess | 'public' | 'agent' | 'signed'
 

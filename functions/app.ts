@@ -1,5 +1,5 @@
-// The app as a function of its services: the same on Workers, on Node and in tests. This file only mounts middleware and
-// routes, in the order in which requests pass them.
+// The app as a function of its services: the same on Workers, on Node and in tests. This file only mounts middleware
+// and routes, in the order in which requests pass them.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'

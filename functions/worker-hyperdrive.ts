@@ -1,5 +1,5 @@
-// The Cloudflare entry with any Postgres through Hyperdrive as its database: wrangler.toml's environment `hyperdrive`. It is a
-// separate entry because node-postgres needs Node's API.
+// The Cloudflare entry with any Postgres through Hyperdrive as its database: wrangler.toml's environment
+// `hyperdrive`. It is a separate entry because node-postgres needs Node's API.
 import { connectHyperdrive, onConnection } from '../drizzle/drivers/hyperdrive.ts'
 import { ConfigError } from '../lib/config/config.ts'
 import { createWorker } from './worker/create-worker.ts'

@@ -1,4 +1,5 @@
-// Variables that middleware sets on Hono's context for handlers. Services are not among them: routes are created with them.
+// Variables that middleware sets on Hono's context for handlers. Services are not among them: routes are created with
+// them.
 import type { Caller } from '../../lib/auth/caller.ts'
 
 /** The route that a request matches, by its name in the access policy, and the workspace id in its path. */

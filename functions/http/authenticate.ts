@@ -1,5 +1,6 @@
-// Authentication: from the bearer token of a request to its caller. Every request needs a valid token, except on a server that
-// listens on loopback only, without ADMIN_TOKEN and with the embedded emulator: programs on the same computer need none.
+// Authentication: from the bearer token of a request to its caller. Every request needs a valid token, with one
+// exception: on a server that listens on loopback only and has no ADMIN_TOKEN, programs on the same computer need none
+// if Fly is the embedded emulator or a setting allows it by name.
 import type { Context } from 'hono'
 import { identifyAgent } from '../../lib/auth/authenticate-agent.ts'
 import type { Caller } from '../../lib/auth/caller.ts'
@@ -27,8 +28,8 @@ export type Exposure = {
 }
 
 /**
- * Whether requests without a token are allowed: ADMIN_TOKEN is not set, the server listens on loopback only, and either Fly is
- * the emulator, so that nothing costs money, or a setting allows it by name.
+ * Whether requests without a token are allowed: ADMIN_TOKEN is not set, the server listens on loopback only, and
+ * either Fly is the emulator, so that nothing costs money, or a setting allows it by name.
  */
 export const allowsAnonymous = (
   { adminTokens, anonymousLoopback, fly, moleculeCompat }: Config,

@@ -1,5 +1,5 @@
-// The client's IP address: the connection's peer, or what a trusted proxy in front of the server reports. Headers of other senders
-// are ignored, because a client that chooses its own address would be counted as many clients.
+// The client's IP address: the connection's peer, or what a trusted proxy in front of the server reports. Headers of
+// other senders are ignored, because a client that chooses its own address would be counted as many clients.
 import type { Config } from '../../lib/config/config.ts'
 import { isAddress, isInRange } from '../../lib/platform/ip-address.ts'
 
@@ -20,8 +20,8 @@ export function addressOf(
 }
 
 /**
- * Each proxy appends the address of its peer, so the list is trusted from the right for as long as its senders are proxies.
- * What is further to the left, the client could have written itself.
+ * Each proxy appends the address of its peer, so the list is trusted from the right for as long as its senders are
+ * proxies. What is further to the left, the client could have written itself.
  */
 function rightmostUntrusted(networks: readonly string[], list: string | undefined, peer: string): string {
   let client = peer

@@ -1,5 +1,5 @@
-// Tokens that do not exist: refused from memory or after a lookup of bounded cost (lib/auth/token-lookup.ts), and logged at
-// intervals. A token that exists is never refused here, however many invalid ones its address has sent.
+// Tokens that do not exist: refused from memory or after a lookup of bounded cost (lib/auth/token-lookup.ts), and
+// logged at intervals. A token that exists is never refused here, however many invalid ones its address has sent.
 import type { Services } from '../../lib/control-plane/services.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 

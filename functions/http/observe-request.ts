@@ -1,5 +1,5 @@
-// The span, the log line and the metrics of one request, for the Hono app and for Node's A2A handler. Metrics are labelled by
-// route, never by path: a path contains ids, and each id would add a time series.
+// The span, the log line and the metrics of one request, for the Hono app and for Node's A2A handler. Metrics are
+// labelled by route, never by path: a path contains ids, and each id would add a time series.
 import type { Services } from '../../lib/control-plane/services.ts'
 
 /** The route label of every A2A request. */
@@ -25,8 +25,8 @@ export type RequestOutcome = {
 }
 
 /**
- * Runs `handle` as a server span, then logs and counts its outcome. The duration lasts until `handle` resolves: for the app
- * until the response begins, for A2A on Node until it ends.
+ * Runs `handle` as a server span, then logs and counts its outcome. The duration lasts until `handle` resolves: for
+ * the app until the response begins, for A2A on Node until it ends.
  */
 export function observeRequest(
   { log, metrics, tracer }: Pick<Services, 'log' | 'metrics' | 'tracer'>,

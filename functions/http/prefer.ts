@@ -1,4 +1,5 @@
-// The `Prefer` header (RFC 7240): how long a caller waits for the outcome, and whether it prefers an asynchronous answer.
+// The `Prefer` header (RFC 7240): how long a caller waits for the outcome, and whether it prefers an asynchronous
+// answer.
 import type { Context } from 'hono'
 import { MAX_WAIT_SECONDS } from '../../lib/lifecycle/wait.ts'
 

@@ -1,5 +1,6 @@
 // The mapping from failures to HTTP: RFC 9457 problem documents. A new ErrorCode without a row does not compile.
-// Molecule's clients read the string `error` on failures, so it is added to the standard members (docs/facts/molecule.md §2.1).
+// Molecule's clients read the string `error` on failures, so it is added to the standard members
+// (docs/facts/molecule.md §2.1).
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { z } from '@hono/zod-openapi'

@@ -1,5 +1,5 @@
-// The base of every URL in responses. Agents get PLATFORM_URL where it is set; other callers get PUBLIC_URL, or the origin of
-// their own request where it is not set.
+// The base of every URL in responses. Agents get PLATFORM_URL where it is set; other callers get PUBLIC_URL, or the
+// origin of their own request where it is not set.
 import type { Context } from 'hono'
 import type { Caller } from '../../lib/auth/caller.ts'
 import type { Config } from '../../lib/config/config.ts'

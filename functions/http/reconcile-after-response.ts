@@ -1,5 +1,5 @@
-// Reconciles the workspaces that a request has changed, after its response. `Prefer: wait` delays the response until the first
-// of them has settled.
+// Reconciles the workspaces that a request has changed, after its response. `Prefer: wait` delays the response until
+// the first of them has settled.
 import type { Context } from 'hono'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { waitUntilSettled } from '../../lib/lifecycle/wait.ts'

@@ -73,7 +73,8 @@ export function createWebResponseWriter(
 type LengthStream = new (length: number) => TransformStream<Uint8Array, Uint8Array>
 
 /**
- * Workers send `Content-Length` only for a FixedLengthStream, and a client recognises a truncated body by nothing else.
+ * Workers send `Content-Length` only for a FixedLengthStream, and a client recognises a truncated body by nothing
+ * else.
  */
 function withLength(body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
   const { FixedLengthStream } = globalThis as { FixedLengthStream?: LengthStream }

@@ -1,5 +1,5 @@
-// Records every change that an authenticated caller requests, including refused ones. Requests without a valid credential are
-// only counted and logged (functions/http/invalid-tokens.ts): unknown callers could fill the table.
+// Records every change that an authenticated caller requests, including refused ones. Requests without a valid
+// credential are only counted and logged (functions/http/invalid-tokens.ts): unknown callers could fill the table.
 import { createMiddleware } from 'hono/factory'
 import { outcomeOf, recordAudit } from '../../lib/audit/audit.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'

@@ -1,5 +1,6 @@
-// Checks the workspaces that a request names in its body or its query like the one in its path, where a token is limited to some
-// workspaces. The access policy names the members (functions/access-policy.ts, `others`). The audit records the ids.
+// Checks the workspaces that a request names in its body or its query like the one in its path, where a token is
+// limited to some workspaces. The access policy names the members (functions/access-policy.ts, `others`). The audit
+// records the ids.
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { limitedTo, type OtherWorkspaces } from '../../lib/auth/authorize.ts'

@@ -1,5 +1,5 @@
-// Identifies the caller of a request and checks the access policy, before the handler runs (functions/access-policy.ts).
-// A route without a policy is refused.
+// Identifies the caller of a request and checks the access policy, before the handler runs
+// (functions/access-policy.ts). A route without a policy is refused.
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
@@ -82,7 +82,10 @@ function refusalOf(caller: Caller, { about, scope }: RouteAccess): string {
   return `this needs a token with the scope ${scope}`
 }
 
-/** Refuses a token that does not exist. The verb checks that an existing one belongs to the workspace that the body names. */
+/**
+ * Refuses a token that does not exist. The verb checks that an existing one belongs to the workspace that the body
+ * names.
+ */
 async function checkAgentToken(
   services: Services,
   c: Context<AppEnv>,

@@ -1,5 +1,5 @@
-// Cross-origin requests: pages of the origins in CORS_ORIGINS may call this API, all others may not. Credentials are always an
-// `Authorization` header that the page sends itself; the API sets no cookies.
+// Cross-origin requests: pages of the origins in CORS_ORIGINS may call this API, all others may not. Credentials are
+// always an `Authorization` header that the page sends itself; the API sets no cookies.
 import { createMiddleware } from 'hono/factory'
 import { cors } from 'hono/cors'
 

@@ -1,5 +1,5 @@
-// A2A on Node's own request and response, before the Hono app: most requests are A2A messages, and through web streams each
-// would cost several times as much.
+// A2A on Node's own request and response, before the Hono app: most requests are A2A messages, and through web
+// streams each would cost several times as much.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../../lib/control-plane/services.ts'
 import type { Exposure } from '../http/authenticate.ts'

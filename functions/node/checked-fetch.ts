@@ -1,5 +1,6 @@
-// Fetch on Node for URLs that users configure. A host name is resolved once, each of its addresses is checked, and the connection
-// goes to one of these. The name is never resolved again, so a second answer with another address has no effect.
+// Fetch on Node for URLs that users configure. A host name is resolved once, each of its addresses is checked, and
+// the connection goes to one of these. The name is never resolved again, so a second answer with another address has
+// no effect.
 import { lookup as resolve, type LookupAddress } from 'node:dns'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { ForbiddenTarget } from '../../lib/egress/egress-policy.ts'

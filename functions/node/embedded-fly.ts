@@ -1,5 +1,5 @@
-// The embedded Fly emulator: its API and its proxy listen on two loopback ports, and its machines are processes of this
-// computer. The control plane reaches it over HTTP only, as it would reach Fly.
+// The embedded Fly emulator: its API and its proxy listen on two loopback ports, and its machines are processes of
+// this computer. The control plane reaches it over HTTP only, as it would reach Fly.
 import type { Config } from '../../lib/config/config.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'

@@ -47,8 +47,8 @@ export type ListenOptions = {
 export function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
   const { beforeApp, host, port, setting } = options
   return new Promise((resolve, reject) => {
-    // With autoCleanupIncoming, the listener closes a connection half a second after a response to a request that was not
-    // read to its end, even if the next request has arrived on it. drainRequest replaces it.
+    // With autoCleanupIncoming, the listener closes a connection half a second after a response to a request that was
+    // not read to its end, even if the next request has arrived on it. drainRequest replaces it.
     const handle = getRequestListener(handler, { hostname: host, autoCleanupIncoming: false })
     const server = createServer(
       {
@@ -94,8 +94,8 @@ export function listen(handler: Handler, options: ListenOptions): Promise<Listen
 }
 
 /**
- * Discards the rest of a body that was answered before it had arrived, so that the connection can carry the next request. The
- * request timeout limits how long that takes.
+ * Discards the rest of a body that was answered before it had arrived, so that the connection can carry the next
+ * request. The request timeout limits how long that takes.
  */
 function drainRequest(incoming: IncomingMessage): void {
   if (incoming.readableEnded || incoming.destroyed) return

@@ -1,5 +1,5 @@
-// Opens the database of a Node process, and loads the keys of the secrets in it. Without settings both are embedded, so that the
-// server starts with one command.
+// Opens the database of a Node process, and loads the keys of the secrets in it. Without settings both are embedded,
+// so that the server starts with one command.
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenDatabase, Statement } from '../../drizzle/database.ts'
@@ -30,8 +30,8 @@ export async function openDatabase(
 }
 
 /**
- * Created at the first start and kept beside the embedded database. It protects a copy of the database, but not against a reader
- * of the whole directory.
+ * Created at the first start and kept beside the embedded database. It protects a copy of the database, but not
+ * against a reader of the whole directory.
  */
 async function embeddedKey(dataDirectory: string): Promise<Uint8Array> {
   const path = join(dataDirectory, 'secrets.key')

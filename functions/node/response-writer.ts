@@ -1,5 +1,5 @@
-// Writes a response to Node's ServerResponse as the agent sends it. One read of the agent's socket often holds many events; they
-// are written as one chunk, because Node allocates four buffers for each.
+// Writes a response to Node's ServerResponse as the agent sends it. One read of the agent's socket often holds many
+// events; they are written as one chunk, because Node allocates four buffers for each.
 import type { ServerResponse } from 'node:http'
 import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 

@@ -1,5 +1,5 @@
-// Composes the Node server: listener, database, the embedded emulator where Fly is not configured, the app and the sweep loop;
-// and shuts it down in the reverse order.
+// Composes the Node server: listener, database, the embedded emulator where Fly is not configured, the app and the
+// sweep loop; and shuts it down in the reverse order.
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type Config, ConfigError, FLY_SETTINGS, warnAboutSettings } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
@@ -133,8 +133,8 @@ async function loadEmbeddedFly(): Promise<typeof startEmbeddedFly> {
 }
 
 /**
- * Stored secrets that no key opens usually mean a wrong key, and agents would start without their secrets. A database that does
- * not answer now does not stop the server.
+ * Stored secrets that no key opens usually mean a wrong key, and agents would start without their secrets. A database
+ * that does not answer now does not stop the server.
  * @throws ConfigError
  */
 async function rejectUnknownKeys({ db }: OpenDatabase, secretKeys: Uint8Array[], log: Log): Promise<void> {

@@ -1,5 +1,5 @@
-// The transport to agents on Node: undici's dispatcher, with one connection pool per origin. It is several times faster than
-// fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
+// The transport to agents on Node: undici's dispatcher, with one connection pool per origin. It is several times
+// faster than fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
 import { Agent, type Dispatcher, errors } from 'undici'
 import { neverConnected, type TransportFailure, type Transport } from '../../lib/a2a/transport/transport.ts'
 

@@ -1,5 +1,5 @@
-// /workspaces/:id/activity and /notify: what an agent did, and its messages to people (docs/facts/molecule.md §2.8). The
-// workspace's own agent and administrators use them.
+// /workspaces/:id/activity and /notify: what an agent did, and its messages to people (docs/facts/molecule.md §2.8).
+// The workspace's own agent and administrators use them.
 import { createRoute, z } from '@hono/zod-openapi'
 import { ACTIVITY_TYPES } from '../../lib/activity/activity-row.ts'
 import { type Activity, listActivity } from '../../lib/activity/list-activity.ts'

@@ -1,5 +1,5 @@
-// /workspaces/:id/delegate and /delegations: tasks that one agent sends to another without waiting (docs/facts/molecule.md §3.6).
-// The sending workspace's own agent and administrators use them.
+// /workspaces/:id/delegate and /delegations: tasks that one agent sends to another without waiting
+// (docs/facts/molecule.md §3.6). The sending workspace's own agent and administrators use them.
 import { createRoute, z } from '@hono/zod-openapi'
 import { delegate, DelegateInput } from '../../lib/delegations/delegate.ts'
 import { listDelegations, type ListedDelegation } from '../../lib/delegations/list-delegations.ts'

@@ -1,5 +1,5 @@
-// The API description as an HTML page without scripts. It works offline and on every runtime, and loads no third-party code
-// beside an API that may need no token.
+// The API description as an HTML page without scripts. It works offline and on every runtime, and loads no
+// third-party code beside an API that may need no token.
 import { html, raw } from 'hono/html'
 
 type Schema = {

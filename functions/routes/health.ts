@@ -1,5 +1,5 @@
-// Health and metrics: /livez checks the process only, /readyz checks everything it depends on, /healthz describes the server
-// (the tutorial calls it), /health is the same for Molecule's clients.
+// Health and metrics: /livez checks the process only, /readyz checks everything it depends on, /healthz describes the
+// server (the tutorial calls it), /health is the same for Molecule's clients.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'

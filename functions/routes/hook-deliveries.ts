@@ -1,5 +1,5 @@
-// POST /webhooks/workspaces/:id/:hook: deliveries from other systems, with a signature instead of a token. The verb checks it over
-// the unchanged bytes of the body.
+// POST /webhooks/workspaces/:id/:hook: deliveries from other systems, with a signature instead of a token. The verb
+// checks it over the unchanged bytes of the body.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { hashToken } from '../../lib/auth/token.ts'
@@ -74,8 +74,8 @@ export function hookDeliveryRoutes(services: Services) {
 }
 
 /**
- * A bearer secret can be chosen by a person and guessed, unlike a signature. Guesses at a hook from one address are throttled; a
- * secret that was valid lately is not.
+ * A bearer secret can be chosen by a person and guessed, unlike a signature. Guesses at a hook from one address are
+ * throttled; a secret that was valid lately is not.
  */
 async function throttleBearer<Result>(
   services: Services,

@@ -1,4 +1,5 @@
-// /workspaces/:id/hooks: inbound webhooks of a workspace, one for each name. hook-deliveries.ts receives their deliveries.
+// /workspaces/:id/hooks: inbound webhooks of a workspace, one for each name. hook-deliveries.ts receives their
+// deliveries.
 import { createRoute, z } from '@hono/zod-openapi'
 import { callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'

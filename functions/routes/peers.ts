@@ -1,5 +1,5 @@
-// /registry for agents that look for peers (docs/facts/molecule.md §2.6). Every URL in the answers is this control plane's, so an
-// agent sends its token here and never to another agent (docs/facts/molecule.md §1.8).
+// /registry for agents that look for peers (docs/facts/molecule.md §2.6). Every URL in the answers is this control
+// plane's, so an agent sends its token here and never to another agent (docs/facts/molecule.md §1.8).
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rewriteCard } from '../../lib/a2a/wire/agent-card.ts'

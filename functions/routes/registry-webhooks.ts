@@ -1,5 +1,5 @@
-// POST /webhooks/github and /webhooks/gitea: a forge reports that an image was published. The signature is checked before anything
-// else. Without the secret of a forge, its route answers 404.
+// POST /webhooks/github and /webhooks/gitea: a forge reports that an image was published. The signature is checked
+// before anything else. Without the secret of a forge, its route answers 404.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { DomainError, invalidField } from '../../lib/platform/errors.ts'

@@ -1,5 +1,5 @@
-// /registry: registration and heartbeats of agents, in the format of Molecule's runtimes (docs/facts/molecule.md §1.4, §1.5,
-// §2.6). The verb checks the agent's token in the statement that it permits.
+// /registry: registration and heartbeats of agents, in the format of Molecule's runtimes (docs/facts/molecule.md
+// §1.4, §1.5, §2.6). The verb checks the agent's token in the statement that it permits.
 import { createRoute, z } from '@hono/zod-openapi'
 import { HeartbeatInput, isWaitingForAgent, recordHeartbeat } from '../../lib/registry/heartbeat.ts'
 import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../../lib/registry/register.ts'
@@ -29,7 +29,10 @@ const agentRoute = <Body extends z.ZodType, Answer extends z.ZodType>(
     },
   })
 
-/** Newer agents store the secret and require it in every message (docs/facts/molecule.md §1.4, §1.6); older ones ignore it. */
+/**
+ * Newer agents store the secret and require it in every message (docs/facts/molecule.md §1.4, §1.6); older ones
+ * ignore it.
+ */
 const withSecret = <Status extends string>(status: Status) =>
   z.object({ status: z.literal(status), platform_inbound_secret: z.string() })
 

@@ -1,4 +1,5 @@
-// /rollouts: a new image for the workspaces of a runtime, in tranches; its progress, and the commands halt, resume and roll back.
+// /rollouts: a new image for the workspaces of a runtime, in tranches; its progress, and the commands halt, resume
+// and roll back.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'

@@ -1,5 +1,5 @@
-// /workspaces/:id/secrets and /settings/secrets: encrypted secrets of one workspace or of all (docs/facts/molecule.md §2.8). Values
-// are write-only; only the workspace itself may read them.
+// /workspaces/:id/secrets and /settings/secrets: encrypted secrets of one workspace or of all (docs/facts/molecule.md
+// §2.8). Values are write-only; only the workspace itself may read them.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'

@@ -1,5 +1,5 @@
-// /webhook-endpoints: endpoints that receive events, and how their deliveries do. Only administrators manage them, because an
-// endpoint receives events of all workspaces.
+// /webhook-endpoints: endpoints that receive events, and how their deliveries do. Only administrators manage them,
+// because an endpoint receives events of all workspaces.
 import { createRoute, z } from '@hono/zod-openapi'
 import { callerKey } from '../../lib/auth/caller.ts'
 import {

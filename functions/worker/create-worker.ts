@@ -1,5 +1,5 @@
-// A Cloudflare Worker: requests and the cron trigger, over the same services. Its entries differ in how they connect to the
-// database.
+// A Cloudflare Worker: requests and the cron trigger, over the same services. Its entries differ in how they connect
+// to the database.
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type SubrequestBudget, SubrequestBudgetExceeded } from '../../lib/platform/subrequest-budget.ts'
 import { type Config, ConfigError, warnAboutSettings } from '../../lib/config/config.ts'

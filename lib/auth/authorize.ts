@@ -34,8 +34,8 @@ export type OtherWorkspaces = {
 export type AccessDecision = 'allowed' | 'forbidden' | 'hidden' | 'peer'
 
 /**
- * The workspaces to which the caller's token is limited; undefined for a caller without such a limit. An agent is limited by the
- * tree of workspaces instead.
+ * The workspaces to which the caller's token is limited; undefined for a caller without such a limit. An agent is
+ * limited by the tree of workspaces instead.
  */
 export const limitedTo = (caller: Caller): readonly string[] | undefined =>
   caller.kind === 'token' ? (caller.workspaces ?? undefined) : undefined

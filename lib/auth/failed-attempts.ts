@@ -1,5 +1,6 @@
-// What a process remembers about credentials for a short time: which are valid, which are not, and how many invalid ones an address
-// has sent. A credential that is repeated costs no query. Keys are hashes, so that a long credential takes no memory.
+// What a process remembers about credentials for a short time: which are valid, which are not, and how many invalid
+// ones an address has sent. A credential that is repeated costs no query. Keys are hashes, so that a long credential
+// takes no memory.
 
 const WINDOW_MS = 60_000
 

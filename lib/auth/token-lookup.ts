@@ -1,5 +1,6 @@
-// Which tokens exist. Anyone can send tokens, so the cost of looking them up is bounded without refusing any: one statement at a time
-// looks up a batch of tokens, and client addresses take turns in it. A guesser delays others by a statement or two.
+// Which tokens exist. Anyone can send tokens, so the cost of looking them up is bounded without refusing any: one
+// statement at a time looks up a batch of tokens, and client addresses take turns in it. A guesser delays others by a
+// statement or two.
 import { and, inArray, isNull } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { apiTokens, workspaceTokens } from '../../drizzle/schema/index.ts'
@@ -12,7 +13,9 @@ const MAX_BATCH = 100
 const MAX_WAITING = 1_000
 
 export type TokenLookup = {
-  /** Whether lookups share statements. If not, a lookup costs as much as the use of a token, and must not precede it. */
+  /**
+   * Whether lookups share statements. If not, a lookup costs as much as the use of a token, and must not precede it.
+   */
   isBatched: boolean
   /**
    * @param hash of the token (token.ts)

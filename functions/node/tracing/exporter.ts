@@ -1,5 +1,5 @@
-// Sends ended spans to an OTLP collector in batches, in the background. While the collector is unavailable, spans are queued up
-// to a limit; beyond it they are dropped and counted.
+// Sends ended spans to an OTLP collector in batches, in the background. While the collector is unavailable, spans are
+// queued up to a limit; beyond it they are dropped and counted.
 import type { Log } from '../../../lib/platform/log.ts'
 import { encodeSpans, type EndedSpan } from './encode.ts'
 import type { OtlpSettings } from './settings.ts'

@@ -1,5 +1,5 @@
-// Which traces are recorded: the samplers of OpenTelemetry's specification, by their names. The first span of a trace decides
-// for all of them.
+// Which traces are recorded: the samplers of OpenTelemetry's specification, by their names. The first span of a trace
+// decides for all of them.
 
 /** @param parentSampled whether the parent span is sampled; undefined for the first span of a trace */
 export type Sampler = (traceId: string, parentSampled: boolean | undefined) => boolean

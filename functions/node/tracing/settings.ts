@@ -1,5 +1,5 @@
-// OpenTelemetry's own environment variables, as its specification defines them. They may be set for other programs too, so a
-// value that cannot be used is logged and ignored, and never stops the server from starting.
+// OpenTelemetry's own environment variables, as its specification defines them. They may be set for other programs
+// too, so a value that cannot be used is logged and ignored, and never stops the server from starting.
 import { createSampler, type Sampler } from './sampler.ts'
 
 export type OtlpSettings = {

@@ -1,5 +1,5 @@
-// Tracing on Node: OpenTelemetry's model and protocol without its packages, which are many for the little that is needed (a tree
-// of spans, one POST). AsyncLocalStorage holds the current span.
+// Tracing on Node: OpenTelemetry's model and protocol without its packages, which are many for the little that is
+// needed (a tree of spans, one POST). AsyncLocalStorage holds the current span.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Log } from '../../../lib/platform/log.ts'
 import { createExporter } from './exporter.ts'

@@ -1,5 +1,5 @@
-// The agent card of a workspace, below its A2A URL and one level up, with its new and its old name: clients resolve the URL of the
-// card differently (docs/facts/a2a.md §3.1).
+// The agent card of a workspace, below its A2A URL and one level up, with its new and its old name: clients resolve
+// the URL of the card differently (docs/facts/a2a.md §3.1).
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { fetchAgentCard } from '../../../lib/a2a/fetch-agent-card.ts'

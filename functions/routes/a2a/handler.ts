@@ -1,5 +1,6 @@
-// Handles an A2A request on any runtime: reads it, authenticates and authorizes its caller, and passes it to the proxy.
-// Failures are JSON-RPC errors with the caller's id, not problem documents, because A2A clients parse nothing else.
+// Handles an A2A request on any runtime: reads it, authenticates and authorizes its caller, and passes it to the
+// proxy. Failures are JSON-RPC errors with the caller's id, not problem documents, because A2A clients parse nothing
+// else.
 import { ProxyError, type ProxyReason } from '../../../lib/a2a/errors/proxy-error.ts'
 import { mayCommunicate } from '../../../lib/a2a/peer-access.ts'
 import { proxyRequest } from '../../../lib/a2a/proxy.ts'
@@ -29,7 +30,8 @@ export type A2aPath = { workspaceId: string; tail: string }
 /**
  * Parses a path below `/workspaces/:id/a2a`. An empty tail is JSON-RPC, with or without a trailing slash
  * (docs/facts/a2a.md §3.1); any other tail is a path of the HTTP+JSON binding, unchanged.
- * @returns undefined for other paths, such as the agent card's, and for one that could leave the agent's binding (isPlainPath)
+ * @returns undefined for other paths, such as the agent card's, and for one that could leave the agent's binding
+ *   (isPlainPath)
  */
 export function matchA2a(pathname: string): A2aPath | undefined {
   const [, workspaceId, tail = ''] = /^\/workspaces\/([^/]+)\/a2a(\/.*)?$/.exec(pathname) ?? []

@@ -1,4 +1,5 @@
-// A2A in the Hono app: every A2A request on Workers. On Node, functions/node/a2a-handler.ts handles them before the app.
+// A2A in the Hono app: every A2A request on Workers. On Node, functions/node/a2a-handler.ts handles them before the
+// app.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'

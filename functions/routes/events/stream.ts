@@ -1,5 +1,5 @@
-// Events as server-sent events. The client's reads pull the log, so a slow client falls behind in the log and occupies no
-// memory.
+// Events as server-sent events. The client's reads pull the log, so a slow client falls behind in the log and
+// occupies no memory.
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { followEvents } from '../../../lib/events/follow-events.ts'
 import type { EventsQuery, StoredEvent } from '../../../lib/events/read-events.ts'
@@ -14,7 +14,8 @@ const AUTHENTICATED_MS = 5_000
 
 /**
  * The stream first sends `query.after` as its id, so that a client reconnects there even if no event follows.
- * @param authenticate throws when the caller's credential is no longer valid: the stream ends, and a reconnect gets the error
+ * @param authenticate throws when the caller's credential is no longer valid: the stream ends, and a reconnect gets
+ *   the error
  */
 export function eventStream(
   services: Services,

@@ -1,5 +1,5 @@
-// /workspaces/:id/messages: the state of messages that were accepted with `Prefer: respond-async`. Operators, the workspace
-// itself and the sender of a message may read it.
+// /workspaces/:id/messages: the state of messages that were accepted with `Prefer: respond-async`. Operators, the
+// workspace itself and the sender of a message may read it.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { safeContentType } from '../../../lib/a2a/wire/headers.ts'

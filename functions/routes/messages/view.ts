@@ -52,8 +52,8 @@ export function toMessageView(row: Omit<Message, 'request'>, publicUrl: string):
 }
 
 /**
- * The response as JSON; as a string where it is not JSON (an event stream, for example) or is nested too deeply to be part of
- * another response. Its exact bytes are at `…/response`.
+ * The response as JSON; as a string where it is not JSON (an event stream, for example) or is nested too deeply to be
+ * part of another response. Its exact bytes are at `…/response`.
  */
 function responseOf({ response }: Pick<Message, 'response'>): unknown {
   if (response === null) return null

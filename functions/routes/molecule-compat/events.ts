@@ -1,5 +1,5 @@
-// MOLECULE_COMPAT: events as Molecule's clients list them (docs/facts/molecule.md §2.8). `GET /events/:id` lists those of one
-// workspace; `GET /events` without a query parameter lists those of all.
+// MOLECULE_COMPAT: events as Molecule's clients list them (docs/facts/molecule.md §2.8). `GET /events/:id` lists
+// those of one workspace; `GET /events` without a query parameter lists those of all.
 import { createRoute, z } from '@hono/zod-openapi'
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { isEventType, moleculeNameOf } from '../../../lib/events/event-types.ts'

@@ -1,5 +1,5 @@
-// Commands for a workspace's machine (restart, pause, resume, hibernate), and an explanation of its state. A command answers as
-// soon as the change is stored; `Prefer: wait` delays the answer until the workspace has settled.
+// Commands for a workspace's machine (restart, pause, resume, hibernate), and an explanation of its state. A command
+// answers as soon as the change is stored; `Prefer: wait` delays the answer until the workspace has settled.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'

@@ -1,5 +1,5 @@
-// /workspaces: create, list, read, change, remove. A handler parses the request, calls one verb, and reconciles after the
-// response.
+// /workspaces: create, list, read, change, remove. A handler parses the request, calls one verb, and reconciles after
+// the response.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { limitedTo } from '../../../lib/auth/authorize.ts'

@@ -1,5 +1,5 @@
-// A workspace in responses: Molecule's member names where its clients read them (docs/facts/molecule.md §2.4), and others beside
-// them. Names of environment variables are shown, their values never.
+// A workspace in responses: Molecule's member names where its clients read them (docs/facts/molecule.md §2.4), and
+// others beside them. Names of environment variables are shown, their values never.
 import { z } from '@hono/zod-openapi'
 import type { Config } from '../../../lib/config/config.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'

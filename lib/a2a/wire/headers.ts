@@ -1,6 +1,6 @@
-// Which headers pass the proxy (docs/facts/a2a.md §3.4). Towards the agent, the caller's credential and every header that steers
-// a proxy are removed. Towards the caller, only headers of an allow list pass. Headers are plain pairs, so that each runtime can
-// pass its own without a copy.
+// Which headers pass the proxy (docs/facts/a2a.md §3.4). Towards the agent, the caller's credential and every header
+// that steers a proxy are removed. Towards the caller, only headers of an allow list pass. Headers are plain pairs,
+// so that each runtime can pass its own without a copy.
 
 /** Names in lower case. Iterated more than once, so never a generator. */
 export type HeaderPairs = Iterable<readonly [name: string, value: string]>
@@ -31,9 +31,9 @@ const NOT_FORWARDED = new Set([
 const STEERING = ['fly-', 'proxy-', 'cf-', 'x-forwarded-', 'sec-', 'access-control-']
 
 /**
- * The headers of an agent's answer that reach the caller. All others are dropped, because an agent could steer with them the
- * caller's browser (`Refresh`, `Set-Cookie`, `Clear-Site-Data`), a proxy (`X-Accel-Redirect`, `Fly-Replay`, `Cache-Control`) or
- * the caller's credentials (`WWW-Authenticate`).
+ * The headers of an agent's answer that reach the caller. All others are dropped, because an agent could steer with
+ * them the caller's browser (`Refresh`, `Set-Cookie`, `Clear-Site-Data`), a proxy (`X-Accel-Redirect`, `Fly-Replay`,
+ * `Cache-Control`) or the caller's credentials (`WWW-Authenticate`).
  */
 const RETURNED = new Set([
   'content-length',
@@ -114,8 +114,8 @@ const SAFE_TYPE =
   /^(?:application\/(?:[\w.-]+\+)?json|text\/event-stream)(?: ?; ?[\w-]{1,40}=(?:[\w.-]{1,60}|"[\w.:/ -]{1,200}"))*$/i
 
 /**
- * A content type under which an agent's bytes may reach a browser: JSON and event streams keep theirs, and all others become
- * `application/octet-stream`. Send it with `X-Content-Type-Options: nosniff`.
+ * A content type under which an agent's bytes may reach a browser: JSON and event streams keep theirs, and all others
+ * become `application/octet-stream`. Send it with `X-Content-Type-Options: nosniff`.
  */
 export const safeContentType = (type: string | null | undefined): string =>
   type != null && SAFE_TYPE.test(type.trim()) ? type.trim() : OPAQUE

@@ -1,5 +1,5 @@
-// Paths of the HTTP+JSON binding, which reach the agent with the platform's credential. A path must name the same resource for the
-// proxy, for every server in the agent and for every proxy before it.
+// Paths of the HTTP+JSON binding, which reach the agent with the platform's credential. A path must name the same
+// resource for the proxy, for every server in the agent and for every proxy before it.
 
 /** Encodings are removed at most so many times, to find dot segments that are encoded more than once. */
 const MAX_DECODES = 5
