@@ -48,8 +48,8 @@ const notFound = () => new Response('not found', { status: 404 })
 const explainAgent = async (id: string) =>
   ((await h.request(`/workspaces/${id}/explain`)).body as { agent: { last_probe: unknown } }).agent
 
-describe('a workspace becomes ready', () => {
-  test('when its agent serves its card only at the older path', async () => {
+describe('readiness', () => {
+  test('a workspace becomes ready when its agent serves its card only at the older path', async () => {
     await open(
       agent((path) => (path === '/.well-known/agent.json' ? Response.json(CARD) : notFound()), false),
     )
@@ -63,7 +63,7 @@ describe('a workspace becomes ready', () => {
     ['a page instead of a card', () => new Response('<html>'), 'an answer that is not JSON'],
     ['more than a card may have', () => new Response(' '.repeat(300_000)), 'more than 262144 bytes'],
     ['an endless body', endless, 'more than 262144 bytes'],
-  ])('when its agent has registered and answers %s', async (_, answer, detail) => {
+  ])('a workspace becomes ready when its agent has registered and answers %s', async (_, answer, detail) => {
     await open(agent(answer))
     const row = await until(await create({ image: IMAGE }), 'ready')
     expect(row['agent_card']).toEqual(CARD)
@@ -72,7 +72,7 @@ describe('a workspace becomes ready', () => {
     })
   })
 
-  test('when its card has characters that cannot be stored, which are replaced', async () => {
+  test('a workspace becomes ready when its card has characters that cannot be stored, which are replaced', async () => {
     await open(agent(() => Response.json({ name: 'a\0b', note: '\ud83d' }), false))
     const row = await until(await create({ image: IMAGE }), 'ready')
     expect(row['agent_card']).toEqual({ name: 'a\ufffdb', note: '\ufffd' })
@@ -96,7 +96,7 @@ test('a workspace whose agent never registered and answers 401 fails, and the re
   expect(body.next.sentence).not.toMatch(/as wanted/)
 })
 
-describe('an agent that no longer answers', () => {
+describe('liveness', () => {
   /** Registers, reports tasks once, and answers while `state.answers` is true. */
   function working(tasks: number) {
     const state = { answers: true }
@@ -119,7 +119,7 @@ describe('an agent that no longer answers', () => {
     }
   }
 
-  test('is not rebooted while its last heartbeat reported tasks, for the configured time', async () => {
+  test('an agent that stops answering is not rebooted while its last heartbeat reported tasks, for the configured time', async () => {
     const { program, state } = working(2)
     await open(program, { AGENT_BUSY_SECONDS: '1800' })
     const id = String((await until(await create({ image: IMAGE }), 'ready'))['id'])
@@ -131,7 +131,7 @@ describe('an agent that no longer answers', () => {
     expect((await read(id))['generation']).not.toBe(generation)
   })
 
-  test('is offline after the configured silence, and rebooted after the configured time to come back', async () => {
+  test('an agent that stops answering is offline after the configured silence, and rebooted after the configured time', async () => {
     const { program, state } = working(0)
     await open(program, { AGENT_SILENCE_SECONDS: '60', AGENT_COMEBACK_SECONDS: '600' })
     const id = String((await until(await create({ image: IMAGE }), 'ready'))['id'])
@@ -146,4 +146,41 @@ describe('an agent that no longer answers', () => {
     await pass(12)
     expect((await read(id))['generation']).not.toBe(generation)
   })
+})
+
+test('an agent that answers no probe is left alone while a request to it is in flight', async () => {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => (release = resolve))
+  let answersProbes = true
+  await open(
+    async (machine) => {
+      const id = machine.env['WORKSPACE_ID']
+      await post(machine, '/registry/register', { id, agent_card: CARD })
+      await machine.listen(8000, async (request) => {
+        if (request.method === 'GET') return new Response(null, { status: answersProbes ? 404 : 503 })
+        await held
+        return Response.json({ jsonrpc: '2.0', id: 1, result: {} })
+      })
+      return untilStopped(machine)
+    },
+    { AGENT_SILENCE_SECONDS: '60' },
+  )
+  const id = String((await until(await create({ image: IMAGE }), 'ready'))['id'])
+  const generation = (await read(id))['generation']
+  const params = { message: { kind: 'message', role: 'user', messageId: 'm', parts: [] } }
+  const json = { jsonrpc: '2.0', id: 1, method: 'message/send', params }
+  const answer = h.request(`/workspaces/${id}/a2a`, { method: 'POST', json })
+  await expect
+    .poll(() =>
+      h.outgoing.some(({ url }) => url.startsWith('http://fly-proxy.test/') && !url.includes('.well-known')),
+    )
+    .toBe(true)
+  answersProbes = false
+  for (let minute = 0; minute < 10; minute++) {
+    h.advance(60_000)
+    await h.sweep({ patienceMs: 300 })
+  }
+  expect(await read(id)).toMatchObject({ status: 'ready', generation })
+  release()
+  expect((await answer).status).toBe(200)
 })

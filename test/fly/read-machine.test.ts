@@ -17,7 +17,7 @@ const read = (events: object[], more: object = {}) =>
   toMachine('agents', { id: 'm1', state: 'stopped', events, ...more })
 
 describe('the exit of a machine', () => {
-  test('is that of the program that ran last, with how long it ran', () => {
+  test('the exit of a machine is that of the program that ran last, with how long it ran', () => {
     expect(read([exit(1_090_000, 1, false), START]).exit).toMatchObject({
       exitCode: 1,
       requested: false,
@@ -25,17 +25,17 @@ describe('the exit of a machine', () => {
     })
   })
 
-  test('is none while a newer program runs', () => {
+  test('an exit does not count while a newer program runs', () => {
     expect(read([START, exit(900_000, 1, false)]).exit).toBeUndefined()
   })
 
-  test('is none when an update ended the earlier program, whichever event Fly logs first', () => {
+  test('an exit that an update caused does not count, whichever event Fly logs first', () => {
     const update = { type: 'update', status: 'replacing', timestamp: 1_010_000 }
     expect(read([exit(1_011_000, 143, false), update, START]).exit).toBeUndefined()
     expect(read([update, exit(1_009_000, 143, false), START]).exit).toBeUndefined()
   })
 
-  test('is that of the new program after an update', () => {
+  test('the exit of a new program after an update counts', () => {
     const update = { type: 'update', status: 'replacing', timestamp: 900_000 }
     expect(read([exit(1_001_000, 1, false), START, update]).exit).toMatchObject({ exitCode: 1 })
   })
