@@ -20,6 +20,8 @@ reported as not delivered that was.
   --seconds S      how long the chaos lasts                   default 90 + workspaces / 2
   --settle S       how long it may take to settle             default 300
   --speed K        the clock of all processes runs K times as fast; seconds above are its seconds    default 4
+  --least P        percentage of messages that must be answered and of workspaces that must become ready,
+                   so that the run proves something           default 10
   --database URL   an empty Postgres database                 default: a server is started for the run
 
 Ends with one line: lifecycles is how often a workspace became ready; faults counts those of the emulator and the database and
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     settle: { type: 'string', default: '300' },
     speed: { type: 'string', default: '4' },
+    least: { type: 'string', default: '10' },
     database: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -56,6 +59,7 @@ const figures = await runChaos({
   seconds: whole('seconds', values.seconds ?? String(90 + Math.ceil(workspaces / 2))),
   settleSeconds: whole('settle', values.settle),
   pace,
+  leastProven: whole('least', values.least) / 100,
   database: values.database,
   report: (line) => console.error(line),
 })

@@ -23,6 +23,8 @@ export type ChaosOptions = {
   seconds: number
   settleSeconds: number
   pace: Pace
+  /** The share of workspaces that must become ready, and of messages that must be answered. */
+  leastProven: number
   /** An empty Postgres database to use; without one a server is started. */
   database?: string | undefined
   report: (line: string) => void
@@ -126,7 +128,13 @@ export async function runChaos(options: ChaosOptions): Promise<Figures> {
     const stored = remains.messages.filter(({ state }) => state === 'answered').length
     const answered = stored + record.messages.filter(({ outcome }) => outcome === 'answered').length
     const violations: Violation[] = [
-      ...tooLittleProven(remains.rows.length, lifecycles, answered, record.messages.length),
+      ...tooLittleProven(
+        options.leastProven,
+        remains.rows.length,
+        lifecycles,
+        answered,
+        record.messages.length,
+      ),
       ...open,
       ...undelivered(remains, record, cloud.arrivals, manual.foreign),
       ...(await touchedForeigners(cloud, manual.foreign)),
@@ -170,19 +178,15 @@ function count(words: string[]): string {
     .join(' ')
 }
 
-/** Shares below which a run proves too little: workspaces that became ready, and messages that were answered. */
-const LEAST_READY = 0.5
-const LEAST_ANSWERED = 0.1
-
 /** A violation if the run was too calm, or too broken, to prove anything. */
 function tooLittleProven(
+  least: number,
   workspaces: number,
   lifecycles: number,
   answered: number,
   messages: number,
 ): Violation[] {
-  if (lifecycles >= workspaces * LEAST_READY && answered > 0 && answered >= messages * LEAST_ANSWERED)
-    return []
+  if (lifecycles >= workspaces * least && answered >= messages * least) return []
   const what = `too little was proven: ${lifecycles} lifecycles of ${workspaces} workspaces, ${answered} of ${messages} messages answered`
   return [{ kind: 'unexplained', what }]
 }
