@@ -4,6 +4,7 @@ import { concatBytes } from '../platform/encoding.ts'
 import { errorOfAnswer, errorOfFailure, isAgentAnswer } from './errors/classify-answer.ts'
 import type { ErrorEncoder } from './errors/error-encoder.ts'
 import { ProxyError } from './errors/proxy-error.ts'
+import { decodeAnswer } from './response/collect-response.ts'
 import { type ResponseWriter, toBytes } from './response/response-writer.ts'
 import type { AgentRequest, RequestControl, Transport, TransportFailure } from './transport/transport.ts'
 import { EventBoundary } from './wire/event-boundary.ts'
@@ -163,22 +164,39 @@ class AnswerRelay {
       })
       return
     }
-    if (this.#state === 'collecting') this.#writeRewritten()
-    else this.#input.reply.end()
+    if (this.#state === 'collecting') {
+      void this.#writeRewritten()
+      return
+    }
+    this.#input.reply.end()
     this.#finish({ kind: 'answered', status: this.#status })
   }
 
-  #writeRewritten(): void {
+  async #writeRewritten(): Promise<void> {
     const { reply, rewrite } = this.#input
     const original = concatBytes(this.#collected, this.#collectedBytes)
-    const text = new TextDecoder().decode(original)
-    const rewritten = rewrite?.(text) ?? text
     const headers = responseHeaders(this.#headers, this.#connection, false)
-    // These describe the original bytes.
-    if (rewritten !== text)
-      for (const name of ['content-length', 'etag', 'last-modified']) delete headers[name]
+    let decoded: Uint8Array
+    try {
+      decoded = await decodeAnswer(original, headers['content-encoding']?.toString(), MAX_REWRITTEN_BYTES)
+    } catch (error) {
+      if (this.#isOver) return
+      const message = 'the agent card cannot be decoded'
+      const options = { delivered: 'yes', cause: error } as const
+      return this.#reject(
+        error instanceof ProxyError ? error : new ProxyError('INVALID_AGENT_RESPONSE', message, options),
+      )
+    }
+    if (this.#isOver) return
+    const text = new TextDecoder().decode(decoded)
+    const rewritten = rewrite?.(text) ?? text
+    if (rewritten !== text) {
+      // These headers describe the original bytes.
+      for (const name of ['content-encoding', 'content-length', 'etag', 'last-modified']) delete headers[name]
+    }
     reply.head(this.#status, headers, false)
     reply.end(rewritten === text ? original : toBytes(rewritten))
+    this.#finish({ kind: 'answered', status: this.#status })
   }
 
   /** Ends the exchange because the answer cannot be passed on. */

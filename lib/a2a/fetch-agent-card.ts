@@ -6,7 +6,7 @@ import { AgentCard } from '../reconcile/probe-agent.ts'
 import type { ProxyContext } from './context.ts'
 import { jsonRpcErrors } from './errors/error-encoder.ts'
 import { exchange } from './exchange.ts'
-import { collectResponse } from './response/collect-response.ts'
+import { type CollectedAnswer, collectResponse } from './response/collect-response.ts'
 import { noRouteError, readRoute, type Route } from './route.ts'
 import { rewriteCard } from './wire/agent-card.ts'
 import { NO_ENVELOPE } from './wire/json-rpc.ts'
@@ -73,14 +73,17 @@ async function requestCard(
       reply,
       errors: jsonRpcErrors(NO_ENVELOPE),
     })
-    if (outcome.kind === 'answered' && outcome.status === 200) return parseCard(answer().body)
+    if (outcome.kind !== 'answered' || outcome.status !== 200) continue
+    const card = parseCard(await answer().catch(() => undefined))
+    if (card !== undefined) return card
   }
   return undefined
 }
 
-function parseCard(body: Uint8Array): Record<string, unknown> | undefined {
+function parseCard(answer: CollectedAnswer | undefined): Record<string, unknown> | undefined {
+  if (answer === undefined) return undefined
   try {
-    const card = AgentCard.safeParse(JSON.parse(new TextDecoder().decode(body)))
+    const card = AgentCard.safeParse(JSON.parse(new TextDecoder().decode(answer.body)))
     return card.success ? card.data : undefined
   } catch {
     return undefined

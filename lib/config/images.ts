@@ -51,7 +51,7 @@ export const FORGE_SECRETS = {
 }
 
 export function toImagePolicy({ allowed, images, registry }: Values<typeof IMAGES>): ImagePolicy {
-  const withoutSlash = registry.replace(/\/+$/, '')
+  const withoutSlash = registry.replace(/(?<!\/)\/+$/, '')
   return {
     registry: withoutSlash,
     images,

@@ -46,7 +46,7 @@ export const text = z.string().trim().min(1)
 
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL such as https://example.com' })
-  .transform((url) => url.replace(/\/+$/, ''))
+  .transform((url) => url.replace(/(?<!\/)\/+$/, ''))
 
 export const number = (min: number, max: number) => {
   const error = `must be a number from ${min} to ${max}`

@@ -94,13 +94,14 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
 }
 
 // The last noun before "not found": "machine 1234 lease not found" is about the lease.
-const NOT_FOUND = /.*(?<![\w-])(app|machine|lease|volume)(?![\w-]).* not found/is
+const NOUN = /(?<![\w-])(app|machine|lease|volume)(?![\w-])/gi
 
 /** A 404 without a text stays `not_found`, because it does not prove that the machine is what is missing. */
 function missing(action: FlyAction, text: string): FlyErrorCode {
   if (action === 'get_app') return 'app_not_found'
   if (/invalid machine id/i.test(text)) return 'machine_not_found'
-  const thing = NOT_FOUND.exec(text)?.[1]?.toLowerCase()
+  const subject = text.slice(0, Math.max(0, text.toLowerCase().lastIndexOf(' not found')))
+  const thing = subject.match(NOUN)?.at(-1)?.toLowerCase()
   return thing === 'app' || thing === 'machine' || thing === 'lease' ? `${thing}_not_found` : 'not_found'
 }
 

@@ -97,7 +97,7 @@ export function createRequester(options: FlyClientOptions): Requester {
   // Destructured because Workers refuse a fetch that is called as a method of another object.
   const { fetch, budget, onCall } = options
   const { now = () => Date.now(), random = () => Math.random(), sleep = interruptibleSleep } = options
-  const baseUrl = new URL(options.baseUrl ?? DEFAULT_BASE_URL).href.replace(/\/+$/, '')
+  const baseUrl = new URL(options.baseUrl ?? DEFAULT_BASE_URL).href.replace(/(?<!\/)\/+$/, '')
   const authorization = authorizationHeader(options.token)
   const secrets = splitToken(options.token)
   const withoutToken = (text: string) =>

@@ -15,8 +15,9 @@ export type HookMessage = {
 
 /** A2A 0.3, which all of Molecule's runtimes speak (docs/facts/molecule.md §1.7). */
 export function toMessageText(message: HookMessage): string {
-  const { delivery, event, hook, messageId } = message
-  return JSON.stringify({
+  const { delivery, event, hook, messageId, payload } = message
+  const placeholder = crypto.randomUUID()
+  const text = JSON.stringify({
     jsonrpc: '2.0',
     id: messageId,
     method: 'message/send',
@@ -25,14 +26,16 @@ export function toMessageText(message: HookMessage): string {
         kind: 'message',
         role: 'user',
         messageId,
-        parts: partsOf(message),
+        parts: partsOf(message, placeholder),
         metadata: { hook, delivery_id: delivery, ...(event === undefined ? {} : { event }) },
       },
     },
   })
+  // The payload is inserted as it was sent, so that its numbers stay exact.
+  return text.replace(`"${placeholder}"`, () => payload.text)
 }
 
-function partsOf({ delivery, event, hook, payload, template }: HookMessage): unknown[] {
+function partsOf({ delivery, event, hook, payload, template }: HookMessage, placeholder: string): unknown[] {
   if (template !== '') return [{ kind: 'text', text: fillTemplate(template, { payload, event, delivery }) }]
   const { text, value } = payload
   if (text.trim() === '')
@@ -42,6 +45,6 @@ function partsOf({ delivery, event, hook, payload, template }: HookMessage): unk
   const isRecord = text.trimStart().startsWith('{')
   return [
     { kind: 'text', text },
-    { kind: 'data', data: isRecord ? value : { payload: value } },
+    { kind: 'data', data: isRecord ? placeholder : { payload: placeholder } },
   ]
 }

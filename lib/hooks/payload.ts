@@ -1,14 +1,10 @@
 // Reads the payload of a webhook: JSON, a form, JSON in a form, or text. Pure.
-import { parseLossless } from '../a2a/wire/lossless-json.ts'
 import { DomainError } from '../platform/errors.ts'
 import { isNestedWithin, MAX_NESTING } from '../platform/postgres-text.ts'
 import { formField, formFields, isForm } from './form.ts'
 
 export type Payload = {
-  /**
-   * Numbers that JavaScript cannot represent keep their text (lib/a2a/wire/lossless-json.ts). A body that is not JSON
-   * is a string.
-   */
+  /** The parsed JSON. A body that is not JSON is a string. */
   value: unknown
   /** The JSON as it was sent, or the text itself. */
   text: string
@@ -32,7 +28,7 @@ export function parsePayload(body: Uint8Array, contentType: string | undefined):
 function parseText(text: string, mustBeJson: boolean): Payload {
   let value: unknown
   try {
-    value = parseLossless(text)
+    value = JSON.parse(text)
   } catch (error) {
     if (error instanceof RangeError) throw invalidBody(TOO_DEEP)
     if (mustBeJson) throw invalidBody('is not valid JSON')

@@ -1,5 +1,6 @@
 // Templates of hooks: text with placeholders such as {{pull_request.title}}, filled from the payload in one pass.
 // There is no other syntax, so that a payload is only inserted, never evaluated.
+import { type LosslessJson, parseLossless } from '../a2a/wire/lossless-json.ts'
 import type { Payload } from './payload.ts'
 
 /** Longest filled template, in UTF-16 units. */
@@ -31,10 +32,11 @@ export type Facts = { payload: Payload; event: string | undefined; delivery: str
 
 /** Inserts strings unchanged, nothing for what is absent, and JSON for everything else. */
 export function fillTemplate(template: string, facts: Facts): string {
+  const read = createReader(facts)
   let filled = ''
   let at = 0
   for (const match of template.matchAll(PLACEHOLDER)) {
-    filled += template.slice(at, match.index) + read((match[1] ?? '').trim(), facts).slice(0, MAX_OUTPUT)
+    filled += template.slice(at, match.index) + read((match[1] ?? '').trim()).slice(0, MAX_OUTPUT)
     if (filled.length > MAX_OUTPUT) break
     at = match.index + match[0].length
   }
@@ -43,14 +45,28 @@ export function fillTemplate(template: string, facts: Facts): string {
   return (filled.length <= MAX_OUTPUT ? filled : `${filled.slice(0, MAX_OUTPUT)}…`).toWellFormed()
 }
 
-function read(path: string, { delivery, event, payload }: Facts): string {
-  if (path === '$payload') return payload.text
-  if (path === '$event') return event ?? ''
-  if (path === '$delivery') return delivery
-  let value = payload.value
-  for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return ''
+function createReader({ delivery, event, payload }: Facts): (path: string) => string {
+  /** Parsed at first use, and once: most templates read only strings. */
+  let exact: LosslessJson | undefined
+  return (path) => {
+    if (path === '$payload') return payload.text
+    if (path === '$event') return event ?? ''
+    if (path === '$delivery') return delivery
+    const keys = path.split('.')
+    const value = valueAt(payload.value, keys)
+    if (typeof value === 'string') return value
+    if (value === null || value === undefined) return ''
+    if (typeof value === 'boolean') return String(value)
+    exact ??= parseLossless(payload.text)
+    return exact.print(valueAt(exact.value, keys))
+  }
+}
+
+function valueAt(root: unknown, keys: readonly string[]): unknown {
+  let value = root
+  for (const key of keys) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
     value = (value as Record<string, unknown>)[key]
   }
-  return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value)
+  return value
 }

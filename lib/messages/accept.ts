@@ -4,9 +4,9 @@ import { and, eq, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
 import { normalizeMessage } from '../a2a/wire/normalize-message.ts'
-import { isObject } from '../a2a/wire/lossless-json.ts'
 import type { HeaderPairs } from '../a2a/wire/headers.ts'
-import { type Envelope, parseEnvelope } from '../a2a/wire/json-rpc.ts'
+import { type Envelope, envelopeOf } from '../a2a/wire/json-rpc.ts'
+import { stringAt } from '../a2a/wire/request-outline.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
 import type { A2aRequest } from '../a2a/request.ts'
@@ -16,6 +16,7 @@ import type { Context } from '../config/context.ts'
 import { encodeBase64, encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
+import { yieldIfLarge } from '../platform/sleep.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 /** Request headers that are stored with a message. None of them is a credential (docs/facts/a2a.md §3.4). */
@@ -118,7 +119,11 @@ async function newMessage(
   const at = now()
   // Completed now, so that the row has the message id that is delivered.
   const completed = normalizeMessage(text, envelope)
+  await yieldIfLarge(text.length)
   const { messageId, contextId } = idsOf(completed)
+  await yieldIfLarge(text.length)
+  const request = encodeBase64(toBytes(completed))
+  await yieldIfLarge(text.length)
   const traceparent = tracer.traceparent()
   return {
     id,
@@ -128,7 +133,7 @@ async function newMessage(
     messageId: messageId ?? id,
     contextId: contextId ?? null,
     method: envelope.method ?? '',
-    request: encodeBase64(toBytes(completed)),
+    request,
     requestHeaders: {
       ...storedHeaders(headers, query),
       ...(traceparent === undefined ? {} : { traceparent }),
@@ -164,26 +169,22 @@ function storedHeaders(headers: HeaderPairs, query: string): Record<string, stri
  * Identifies a message by its method and params. The envelope is left out, because a client may use a new id for a
  * second attempt, and so are the members that were added here.
  */
-async function fingerprintOf(text: string, { body, method }: Envelope): Promise<string> {
-  const bytes = toBytes(content())
+async function fingerprintOf(text: string, { method, outline }: Envelope): Promise<string> {
+  const params = outline?.params && text.slice(outline.params.start, outline.params.end)
+  const bytes = toBytes(`${JSON.stringify(method ?? null)} ${params ?? ''}`)
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as BufferSource)))
-
-  function content(): string {
-    try {
-      return JSON.stringify([method, body?.['params']])
-    } catch (error) {
-      // Nested too deeply to be printed.
-      if (error instanceof RangeError) return text
-      throw error
-    }
-  }
 }
 
+/** Longest message and context id that is stored, in characters. */
+const MAX_ID_LENGTH = 512
+
+/** Each character of an id may be written as an escape of six. */
+const MAX_WRITTEN_LENGTH = 6 * MAX_ID_LENGTH + 2
+
 function idsOf(text: string): { messageId?: string; contextId?: string } {
-  const params = parseEnvelope(toBytes(text)).envelope.body?.['params']
-  const message = isObject(params) ? params['message'] : undefined
-  if (!isObject(message)) return {}
-  const { contextId, messageId } = message
+  const message = envelopeOf(text).outline?.message
+  const messageId = stringAt(text, message?.messageId, MAX_WRITTEN_LENGTH)
+  const contextId = stringAt(text, message?.contextId, MAX_WRITTEN_LENGTH)
   return {
     ...(isStorableId(messageId) ? { messageId } : {}),
     ...(isStorableId(contextId) ? { contextId } : {}),
@@ -191,7 +192,7 @@ function idsOf(text: string): { messageId?: string; contextId?: string } {
 }
 
 const isStorableId = (id: unknown): id is string =>
-  typeof id === 'string' && id !== '' && id.length <= 512 && id.isWellFormed() && !id.includes('\0')
+  typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && id.isWellFormed() && !id.includes('\0')
 
 async function waitingFor(db: Database, workspaceId: string): Promise<{ count: number; bytes: number }> {
   const [waiting] = await db

@@ -4,14 +4,15 @@ import type { ProxyContext } from '../a2a/context.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { proxyRequest } from '../a2a/proxy.ts'
 import { resolveRoute } from '../a2a/resolve-route.ts'
-import { collectResponse } from '../a2a/response/collect-response.ts'
+import { type CollectedAnswer, collectResponse } from '../a2a/response/collect-response.ts'
 import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { forEachConcurrently } from '../platform/concurrency.ts'
 import { isStopping } from '../platform/context.ts'
 import { decodeBase64 } from '../platform/encoding.ts'
+import { yieldIfLarge } from '../platform/sleep.ts'
 import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { claimMessages, markSending, renewLease, requeueMessage } from './claim.ts'
-import { finishMessage, finishUndeliverable } from './finish.ts'
+import { finishMessage, finishUndeliverable, type MessageResult } from './finish.ts'
 import type { Message } from './message.ts'
 
 /** Messages that one pass delivers at the same time. */
@@ -127,6 +128,7 @@ async function deliver(services: ProxyContext, message: Message, waitUntil: Wait
 async function send(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const { maxBodyBytes } = services.config.a2a
   const body = decodeBase64(message.request)
+  await yieldIfLarge(body.length)
   const { envelope, text } = parseEnvelope(body)
   const collected = collectResponse(maxBodyBytes)
   const outcome = await proxyRequest(
@@ -151,7 +153,7 @@ async function send(services: ProxyContext, message: Message, waitUntil: WaitUnt
   )
   services.budget.close()
   if (outcome.kind === 'answered') {
-    await finishMessage(services, message, { state: 'answered', answer: collected.answer() })
+    await finishMessage(services, message, await resultOf(collected.answer()))
   } else if (outcome.kind === 'gone') {
     const tooLarge = `the answer is larger than ${maxBodyBytes} bytes`
     await finishMessage(services, message, {
@@ -164,6 +166,15 @@ async function send(services: ProxyContext, message: Message, waitUntil: WaitUnt
     // An HTTP error of the agent itself would repeat.
     const state = outcome.error.delivered === 'unknown' ? 'unknown' : 'failed'
     await finishMessage(services, message, { state, failure: failureOf(outcome.error) })
+  }
+}
+
+async function resultOf(answer: Promise<CollectedAnswer>): Promise<MessageResult> {
+  try {
+    return { state: 'answered', answer: await answer }
+  } catch (error) {
+    if (error instanceof ProxyError) return { state: 'failed', failure: failureOf(error) }
+    throw error
   }
 }
 

@@ -10,6 +10,7 @@ import type { Store } from '../platform/context.ts'
 import { isDatabaseUnavailable } from '../platform/database-errors.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import { encodeBase64 } from '../platform/encoding.ts'
+import { yieldIfLarge } from '../platform/sleep.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 export type MessageResult =
@@ -26,9 +27,10 @@ export async function finishMessage(
   message: Message,
   result: MessageResult,
 ): Promise<boolean> {
+  const outcome = await columnsOf(result)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await storeResult(services, message, result)
+      return await storeResult(services, message, outcome)
     } catch (error) {
       if (attempt === ATTEMPTS || !isDatabaseUnavailable(error)) throw error
       await services.sleep(PAUSE_MS)
@@ -36,19 +38,31 @@ export async function finishMessage(
   }
 }
 
-async function storeResult(services: Context, message: Message, result: MessageResult): Promise<boolean> {
+type ResultColumns = {
+  message: Partial<Message>
+  delegation: Partial<typeof delegations.$inferInsert>
+}
+
+async function columnsOf(result: MessageResult): Promise<ResultColumns> {
+  const { state } = result
+  if (!('answer' in result))
+    return { message: { state, failure: result.failure }, delegation: delegationAfter(result) }
+  const { body, status, type } = result.answer
+  const delegation = delegationAfter(result)
+  await yieldIfLarge(body.length)
+  const answered = { responseStatus: status, responseType: type, response: encodeBase64(body) }
+  await yieldIfLarge(body.length)
+  return { message: { state, failure: null, ...answered }, delegation }
+}
+
+async function storeResult(services: Context, message: Message, result: ResultColumns): Promise<boolean> {
   const { config, db } = services
   const now = services.now()
-  const answer = 'answer' in result ? result.answer : undefined
   const finished = db.$with('finished').as(
     db
       .update(messages)
       .set({
-        state: result.state,
-        responseStatus: answer?.status ?? null,
-        responseType: answer?.type ?? null,
-        response: answer === undefined ? null : encodeBase64(answer.body),
-        failure: 'failure' in result ? result.failure : null,
+        ...result.message,
         finishedAt: now,
         leasedUntil: null,
         expiresAt: new Date(now.getTime() + retentionMs(config.a2a.messageRetentionHours)),
@@ -65,7 +79,7 @@ async function storeResult(services: Context, message: Message, result: MessageR
   const delegated = db.$with('delegated').as(
     db
       .update(delegations)
-      .set({ ...delegationAfter(result), updatedAt: now })
+      .set({ ...result.delegation, updatedAt: now })
       .where(sql`${delegations.message} in (select id from finished)`)
       .returning({ id: delegations.id }),
   )

@@ -81,7 +81,7 @@ function imageOf({ config }: Context, runtime: Runtime, { digest, image }: Rollo
     )
   }
   // Next to a digest the tag has no meaning, and the provider does not show it.
-  const pinned = /@(.*)$/.exec(image)?.[1]
+  const pinned = /@(.*)$/s.exec(image)?.[1]
   return pinned === undefined ? image : `${repositoryOf(image)}@${pinned}`
 }
 

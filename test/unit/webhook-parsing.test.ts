@@ -1,7 +1,6 @@
 // Parsing of incoming webhooks: bodies of every kind, templates, and the event names of a delivery.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import { deliveryOf, isWanted } from '../../lib/hooks/delivery.ts'
 import { toMessageText } from '../../lib/hooks/hook-message.ts'
@@ -28,7 +27,7 @@ describe('a payload', () => {
       event: undefined,
       payload,
     })
-    expect(message).toContain('"id":9007199254740993,"price":1.0,')
+    expect(message).toContain(`"data":${text}`)
     expect(fillTemplate('{{id}} {{price}}', { payload, event: undefined, delivery: '' })).toBe(
       '9007199254740993 1.0',
     )
@@ -62,10 +61,10 @@ describe('a payload', () => {
             return
           }
           const message = { hook: 'a', template, messageId: 'a:1', delivery: '1', event: undefined, payload }
-          const { envelope } = parseEnvelope(bytes(toMessageText(message)))
+          const request: unknown = JSON.parse(toMessageText(message))
           const text: unknown = expect.any(String)
           const parts = template === '' && typeof payload.value !== 'string' ? [{ kind: 'data' }] : []
-          expect(envelope.body).toMatchObject({
+          expect(request).toMatchObject({
             params: { message: { parts: [{ kind: 'text', text }, ...parts] } },
           })
         },

@@ -56,7 +56,7 @@ export function readOtlpSettings(
 
 /** The endpoint for traces is the whole URL; the endpoint for all signals is a base. */
 function urlOf(traces: string | undefined, base: string | undefined): string | undefined {
-  const text = traces ?? `${base?.replace(/\/+$/, '')}/v1/traces`
+  const text = traces ?? `${base?.replace(/(?<!\/)\/+$/, '')}/v1/traces`
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined
 }
 
@@ -65,10 +65,10 @@ function pairsOf(text: string | undefined, onBroken: () => void): Record<string,
   const pairs: Record<string, string> = {}
   for (const item of text?.split(',') ?? []) {
     if (item.trim() === '') continue
-    const [, name = '', value = ''] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(item) ?? []
+    const [, name = '', value = ''] = /^([^=\s]+) *=(.*)$/.exec(item.trim()) ?? []
     try {
       if (name === '') throw new URIError('no name')
-      pairs[name] = decodeURIComponent(value)
+      pairs[name] = decodeURIComponent(value.trim())
     } catch {
       onBroken()
     }

@@ -1,13 +1,24 @@
 // A response writer without a caller: it collects a whole answer, to be stored or parsed.
+import { BodyTooLarge, decodeBounded } from '../../platform/bounded-reader.ts'
 import { concatBytes } from '../../platform/encoding.ts'
+import { ProxyError } from '../errors/proxy-error.ts'
 import type { ResponseWriter } from './response-writer.ts'
 
+/** `body` is decoded, whatever the `Content-Encoding` was. */
 export type CollectedAnswer = { status: number; type: string | null; body: Uint8Array }
 
-/** @param maxBytes a longer answer ends the exchange as if the caller had disconnected */
-export function collectResponse(maxBytes: number): { reply: ResponseWriter; answer: () => CollectedAnswer } {
+/**
+ * @param maxBytes a longer answer ends the exchange as if the caller had disconnected
+ * @returns `answer` throws ProxyError INVALID_AGENT_RESPONSE for a body that cannot be decoded, or is larger when it
+ *   is
+ */
+export function collectResponse(maxBytes: number): {
+  reply: ResponseWriter
+  answer: () => Promise<CollectedAnswer>
+} {
   let status = 0
   let type: string | null = null
+  let encoding: string | undefined
   const chunks: Uint8Array[] = []
   let length = 0
   const take = (chunk: Uint8Array) => {
@@ -23,6 +34,7 @@ export function collectResponse(maxBytes: number): { reply: ResponseWriter; answ
     head(answered, headers) {
       status = answered
       type = headers['content-type']?.toString() ?? null
+      encoding = headers['content-encoding']?.toString()
     },
     write(chunk) {
       take(chunk)
@@ -35,6 +47,33 @@ export function collectResponse(maxBytes: number): { reply: ResponseWriter; answ
   }
   return {
     reply,
-    answer: () => ({ status, type, body: concatBytes(chunks, length) }),
+    answer: async () => ({
+      status,
+      type,
+      body: await decodeAnswer(concatBytes(chunks, length), encoding, maxBytes),
+    }),
   }
+}
+
+/**
+ * Decodes the body of an agent's answer. Agents are asked not to compress, and some do.
+ * @throws ProxyError INVALID_AGENT_RESPONSE
+ */
+export async function decodeAnswer(
+  body: Uint8Array,
+  encoding: string | undefined,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  try {
+    const decoded = await decodeBounded(body, encoding, maxBytes)
+    if (decoded !== undefined) return decoded
+  } catch (error) {
+    if (!(error instanceof BodyTooLarge)) throw error
+    throw new ProxyError('INVALID_AGENT_RESPONSE', `the answer is larger than ${maxBytes} bytes`, {
+      delivered: 'yes',
+      cause: error,
+    })
+  }
+  const message = "the agent's answer has a Content-Encoding that cannot be decoded"
+  throw new ProxyError('INVALID_AGENT_RESPONSE', message, { delivered: 'yes' })
 }

@@ -132,5 +132,5 @@ const PROXY_PATH = /^.*\/workspaces\/[0-9a-f-]{36}\/a2a/i
 
 function pathOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined
-  return new URL(url).pathname.replace(PROXY_PATH, '').replace(/\/+$/, '')
+  return new URL(url).pathname.replace(PROXY_PATH, '').replace(/(?<!\/)\/+$/, '')
 }

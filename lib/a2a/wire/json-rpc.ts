@@ -1,6 +1,7 @@
 // The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and
 // which methods may be sent twice. It does not validate: the agent does.
-import { parseLossless, type RawNumber } from './lossless-json.ts'
+import { losslessNumber, type RawNumber } from './lossless-json.ts'
+import { outlineRequest, type RequestOutline, stringAt } from './request-outline.ts'
 
 /**
  * A request id, unchanged: 0, "", null, "1" and 1 are all different (docs/facts/a2a.md §2.4). A number that
@@ -12,11 +13,14 @@ export type RequestId = string | number | RawNumber | null
 export type Envelope = {
   id: RequestId
   method: string | undefined
-  /** The parsed body, when it is a JSON object. */
-  body: Record<string, unknown> | undefined
+  /** The positions of its members, when the body is a JSON object. */
+  outline: RequestOutline | undefined
 }
 
-export const NO_ENVELOPE: Envelope = { id: null, method: undefined, body: undefined }
+export const NO_ENVELOPE: Envelope = { id: null, method: undefined, outline: undefined }
+
+/** Longest method name that is read, in characters with quotes. */
+const MAX_METHOD_LENGTH = 1_000
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -26,28 +30,35 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * @returns the envelope, and the body as text; `text` is undefined for bytes that are not UTF-8
  */
 export function parseEnvelope(bytes: Uint8Array): { envelope: Envelope; text: string | undefined } {
-  let text: string | undefined
+  let text: string
   try {
     text = UTF8.decode(bytes)
-    const body: unknown = JSON.parse(text)
-    if (typeof body !== 'object' || body === null || Array.isArray(body))
-      return { envelope: NO_ENVELOPE, text }
-    const { id, method } = body as Record<string, unknown>
-    const envelope: Envelope = {
-      id: typeof id === 'string' ? id : typeof id === 'number' ? exactNumber(id, text) : null,
-      method: typeof method === 'string' ? method : undefined,
-      body: body as Record<string, unknown>,
-    }
-    return { envelope, text }
   } catch {
-    return { envelope: NO_ENVELOPE, text }
+    return { envelope: NO_ENVELOPE, text: undefined }
+  }
+  return { envelope: envelopeOf(text), text }
+}
+
+/** Reads the envelope of a body that is already text. */
+export function envelopeOf(text: string): Envelope {
+  const outline = outlineRequest(text)
+  if (outline === undefined) return NO_ENVELOPE
+  try {
+    return {
+      id: outline.id === undefined ? null : parseId(text.slice(outline.id.start, outline.id.end)),
+      method: stringAt(text, outline.method, MAX_METHOD_LENGTH),
+      outline,
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError) return NO_ENVELOPE
+    throw error
   }
 }
 
-/** The numeric `id` of a body: as a number if that is exact, else as its text. */
-function exactNumber(id: number, text: string): RequestId {
-  if (Number.isSafeInteger(id)) return id
-  return (parseLossless(text) as { id: RawNumber }).id
+/** @throws SyntaxError */
+function parseId(source: string): RequestId {
+  if (source.startsWith('"')) return JSON.parse(source) as string
+  return /^[-\d]/.test(source) ? losslessNumber(source) : null
 }
 
 /**

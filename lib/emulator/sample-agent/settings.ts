@@ -50,7 +50,7 @@ export function readSettings(machine: GuestMachine): Settings | string {
     runtime: config.get('runtime') || 'langgraph',
     port,
     url: env['MOLECULE_WORKSPACE_URL'] || `http://${host}:${port}`,
-    platform: (env['PLATFORM_URL'] || 'http://localhost:8080').replace(/\/+$/, ''),
+    platform: (env['PLATFORM_URL'] || 'http://localhost:8080').replace(/(?<!\/)\/+$/, ''),
     configs: env['CONFIGS_DIR'] || '/configs',
   }
 }
@@ -64,7 +64,7 @@ function parseFlatYaml(text: string): Map<string, string> {
   const values = new Map<string, string>()
   let parent = ''
   for (const line of text.split(/\r?\n/)) {
-    const [, indent = '', key, raw = ''] = /^(\s*)([\w-]+):(?:\s+(.*))?$/.exec(line) ?? []
+    const [, indent = '', key, raw = ''] = /^(\s*)([\w-]+):(?:\s+(\S.*)?)?$/.exec(line) ?? []
     if (key === undefined) continue
     if (indent === '') parent = key
     const value = unquote(raw.trim())
@@ -76,5 +76,5 @@ function parseFlatYaml(text: string): Map<string, string> {
 function unquote(raw: string): string {
   const quoted = /^("(?:[^"\\]|\\.)*")/.exec(raw)?.[1]
   if (quoted !== undefined) return JSON.parse(quoted) as string
-  return raw.replace(/(^|\s)#.*$/, '').replace(/^'(.*)'$/, '$1')
+  return raw.replace(/(^|\s)#.*$/s, '').replace(/^'(.*)'$/, '$1')
 }
