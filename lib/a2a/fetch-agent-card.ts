@@ -10,6 +10,7 @@ import { type CollectedAnswer, collectResponse } from './response/collect-respon
 import { noRouteError, readRoute, type Route } from './route.ts'
 import { rewriteCard } from './wire/agent-card.ts'
 import { NO_ENVELOPE } from './wire/json-rpc.ts'
+import { parseLossless } from './wire/lossless-json.ts'
 
 /**
  * Longest silence of an agent that is asked for its card, in milliseconds. Short, because the stored card can be
@@ -23,7 +24,8 @@ const MAX_CARD_BYTES = 1024 * 1024
 const CARD_PATHS = [AGENT_CARD_PATH, '/.well-known/agent.json']
 
 export type ServedCard = {
-  card: Record<string, unknown>
+  /** The card as JSON. */
+  body: string
   /** The agent does not answer; this is its last known card. */
   isStored: boolean
 }
@@ -39,20 +41,21 @@ export async function fetchAgentCard(
   const { row, route } = await readRoute(services, input.id, 'look')
   if (row.status === 'removed') throw workspaceNotFound()
   const live = route === undefined ? undefined : await requestCard(services, route, input.version)
-  const card = live ?? row.agentCard
+  const card = live?.value ?? row.agentCard
   if (card === null) throw noRouteError(row)
   const options = {
     url: `${input.publicUrl}/workspaces/${row.id}/a2a`,
     secured: services.config.adminTokens.length > 0,
   }
-  return { card: rewriteCard(card, options), isStored: live === undefined }
+  const rewritten = rewriteCard(card, options)
+  return { body: live?.print(rewritten) ?? JSON.stringify(rewritten), isStored: live === undefined }
 }
 
 async function requestCard(
   { transport }: Pick<ProxyContext, 'transport'>,
   route: Route,
   version: string | undefined,
-): Promise<Record<string, unknown> | undefined> {
+): Promise<LosslessCard | undefined> {
   for (const path of CARD_PATHS) {
     const { answer, reply } = collectResponse(MAX_CARD_BYTES)
     const outcome = await exchange({
@@ -80,11 +83,14 @@ async function requestCard(
   return undefined
 }
 
-function parseCard(answer: CollectedAnswer | undefined): Record<string, unknown> | undefined {
+type LosslessCard = { value: Record<string, unknown>; print: (value: unknown) => string }
+
+function parseCard(answer: CollectedAnswer | undefined): LosslessCard | undefined {
   if (answer === undefined) return undefined
   try {
-    const card = AgentCard.safeParse(JSON.parse(new TextDecoder().decode(answer.body)))
-    return card.success ? card.data : undefined
+    const { print, value } = parseLossless(new TextDecoder().decode(answer.body))
+    const card = AgentCard.safeParse(value)
+    return card.success ? { value: card.data, print } : undefined
   } catch {
     return undefined
   }

@@ -10,7 +10,7 @@ import type { Route } from './route.ts'
 import type { Transport } from './transport/transport.ts'
 import { rewriteExtendedCard } from './wire/agent-card.ts'
 import { findHeader, requestHeaders } from './wire/headers.ts'
-import { isExtendedCard } from './wire/json-rpc.ts'
+import { isExtendedCard, isV1Method } from './wire/json-rpc.ts'
 
 export type Attempt = {
   request: A2aRequest
@@ -24,7 +24,9 @@ export type Attempt = {
 export async function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<ExchangeOutcome> {
   const { body, reply, request, route, slot } = attempt
   const binding = bindingOf(request)
-  const base = binding === 'rest' ? route.paths.rest : route.paths.jsonRpc
+  const { jsonRpc, rest } = route.paths
+  const rpcPath = isV1Method(request.envelope.method) ? jsonRpc.v1 : jsonRpc.v0_3
+  const base = binding === 'rest' ? rest : rpcPath
   if (base === undefined) {
     const message = 'the agent does not offer HTTP+JSON: post JSON-RPC to the address in its card'
     return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', message) }

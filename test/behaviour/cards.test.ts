@@ -42,9 +42,11 @@ describe('rewriting a card', () => {
         { url: URL_OF_OURS, protocolBinding: 'HTTP+JSON', protocolVersion: '1.0', tenant: 't' },
         { url: URL_OF_OURS, protocolBinding: 'JSONRPC', protocolVersion: '1.0' },
       ],
-      securitySchemes: { workspaces: { type: 'http', scheme: 'bearer' } },
+      // a2a-go cannot parse `securityRequirements` (github.com/a2aproject/a2a-go/issues/430, 302).
+      securitySchemes: {
+        workspaces: { type: 'http', scheme: 'bearer', httpAuthSecurityScheme: { scheme: 'bearer' } },
+      },
       security: [{ workspaces: [] }],
-      securityRequirements: [{ schemes: { workspaces: { list: [] } } }],
       skills: [{ id: 's', tags: ['kept'] }],
       iconUrl: 'https://example.com/icon.png',
       unknown: { kept: true },
@@ -57,7 +59,32 @@ describe('rewriting a card', () => {
     expect(card['securitySchemes']).toEqual({
       workspaces: { httpAuthSecurityScheme: { scheme: 'bearer' } },
     })
-    expect(card['security']).toBeUndefined()
+    expect(card).not.toHaveProperty('security')
+    expect(card).not.toHaveProperty('securityRequirements')
+  })
+
+  test('a binding in lower case is offered under its standard name', () => {
+    const card = { supportedInterfaces: [{ url: INTERNAL, protocolBinding: 'jsonrpc' }] }
+    expect(rewriteCard(card, { url: URL_OF_OURS, secured: false })).toEqual({
+      supportedInterfaces: [{ url: URL_OF_OURS, protocolBinding: 'JSONRPC' }],
+    })
+  })
+
+  test('the extended card over HTTP+JSON keeps the format that the agent uses', () => {
+    const rewrite = (card: Json) =>
+      JSON.parse(
+        rewriteExtendedCard(JSON.stringify(card), 'rest', { url: URL_OF_OURS, secured: true }),
+      ) as Json
+    const json = { name: 'a', url: INTERNAL, securitySchemes: { k: { type: 'http', scheme: 'bearer' } } }
+    expect(rewrite(json)).toMatchObject({
+      securitySchemes: { workspaces: { type: 'http', scheme: 'bearer' } },
+      security: [{ workspaces: [] }],
+    })
+    const proto = { ...json, securitySchemes: { k: { httpAuthSecurityScheme: { scheme: 'bearer' } } } }
+    expect(rewrite(proto)).toMatchObject({
+      securitySchemes: { workspaces: { httpAuthSecurityScheme: { scheme: 'bearer' } } },
+      security: [{ schemes: { workspaces: { list: [] } } }],
+    })
   })
 
   test('a card keeps its signatures only if nothing that they cover was changed', () => {
@@ -101,18 +128,61 @@ describe('rewriting a card', () => {
 })
 
 describe('the paths of an agent', () => {
-  test.each<[string, Json | null, { jsonRpc: string; rest: string | undefined }]>([
-    ['no card', null, { jsonRpc: '/', rest: undefined }],
-    ['a card without a URL', { name: 'a' }, { jsonRpc: '/', rest: undefined }],
-    ['a URL without a path', { url: INTERNAL }, { jsonRpc: '/', rest: undefined }],
-    ['a URL with a path', { url: `${INTERNAL}/a2a/jsonrpc/` }, { jsonRpc: '/a2a/jsonrpc', rest: undefined }],
-    ['our own URL', { url: URL_OF_OURS }, { jsonRpc: '/', rest: undefined }],
-    ['both bindings', HYBRID, { jsonRpc: '/rpc', rest: '/rest' }],
-    ['invalid members', { url: 'not an address', supportedInterfaces: 7 }, { jsonRpc: '/', rest: undefined }],
+  const both = (path: string) => ({ v0_3: path, v1: path })
+  const v1Interface = (url: string, protocolBinding = 'JSONRPC') => ({
+    supportedInterfaces: [{ url, protocolBinding, protocolVersion: '1.0' }],
+  })
+
+  test.each<[string, Json | null, ReturnType<typeof interfacePaths>]>([
+    ['no card', null, { jsonRpc: both('/'), rest: undefined }],
+    ['a card without a URL', { name: 'a' }, { jsonRpc: both('/'), rest: undefined }],
+    ['a URL without a path', { url: INTERNAL }, { jsonRpc: both('/'), rest: undefined }],
+    // FastAPI answers the path without its slash with a redirect (GoogleCloudPlatform/agent-starter-pack#448).
+    [
+      'a URL that ends with a slash',
+      { url: `${INTERNAL}/a2a/echo/` },
+      { jsonRpc: both('/a2a/echo/'), rest: undefined },
+    ],
+    ['a URL without a scheme', { url: 'localhost:8000/x' }, { jsonRpc: both('/x'), rest: undefined }],
+    ['a path only', { url: '/a2a' }, { jsonRpc: both('/a2a'), rest: undefined }],
+    ['another origin', { url: 'https://public.example/p/q' }, { jsonRpc: both('/p/q'), rest: undefined }],
+    ['our own URL', { url: URL_OF_OURS }, { jsonRpc: both('/'), rest: undefined }],
+    ['our own URL with a slash', { url: `${URL_OF_OURS}/` }, { jsonRpc: both('/'), rest: undefined }],
+    ['both bindings', HYBRID, { jsonRpc: both('/rpc'), rest: '/rest' }],
+    [
+      'a binding in lower case',
+      v1Interface(`${INTERNAL}/rpc`, 'jsonrpc'),
+      { jsonRpc: both('/rpc'), rest: undefined },
+    ],
+    [
+      'an address for each protocol line',
+      { url: `${INTERNAL}/old`, ...v1Interface(`${INTERNAL}/new`) },
+      { jsonRpc: { v0_3: '/old', v1: '/new' }, rest: undefined },
+    ],
+    [
+      'the first of several interfaces',
+      { url: `${INTERNAL}/main`, additionalInterfaces: [{ url: `${INTERNAL}/other`, transport: 'JSONRPC' }] },
+      { jsonRpc: both('/main'), rest: undefined },
+    ],
+    [
+      'a REST base with a slash',
+      v1Interface(`${INTERNAL}/rest/`, 'HTTP+JSON'),
+      { jsonRpc: both('/'), rest: '/rest' },
+    ],
+    [
+      'a URL of 60,000 slashes',
+      { url: `http://x${'/'.repeat(60_000)}x` },
+      { jsonRpc: both('/'), rest: undefined },
+    ],
+    [
+      'invalid members',
+      { url: 'not an address', supportedInterfaces: 7 },
+      { jsonRpc: both('/'), rest: undefined },
+    ],
     [
       'our own URL for HTTP+JSON',
       { supportedInterfaces: [{ url: URL_OF_OURS, protocolBinding: 'HTTP+JSON' }] },
-      { jsonRpc: '/', rest: '' },
+      { jsonRpc: both('/'), rest: '' },
     ],
   ])('the paths of an agent are read from %s', (_what, card, paths) => {
     expect(interfacePaths(card)).toEqual(paths)

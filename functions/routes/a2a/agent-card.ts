@@ -23,12 +23,11 @@ export function agentCardRoutes(services: Services) {
     const parsed = IdParam.safeParse({ id: c.req.param('id') })
     if (!parsed.success) throw toInvalidInput(parsed.error)
     const { id } = parsed.data
-    const { card, isStored } = await fetchAgentCard(services, {
+    const { body, isStored } = await fetchAgentCard(services, {
       id,
       version: c.req.header('a2a-version') ?? c.req.query('A2A-Version'),
       publicUrl: publicUrlOf(services.config, c),
     }).catch(asDomainError)
-    const body = JSON.stringify(card)
     const etag = await etagOf(body)
     const headers = {
       'content-type': 'application/json',

@@ -8,12 +8,15 @@ export type CardOptions = {
   url: string
   /** Whether the proxy requires a bearer token. */
   secured: boolean
-  /** How a 0.3 card writes a credential: its HTTP+JSON binding uses the names of its protobuf, which 1.0 shares. */
-  shape?: 'json' | 'proto'
 }
 
 /** The bindings that the proxy carries. gRPC cannot pass through HTTP/1.1 and Workers. */
 const CARRIED = new Set(['JSONRPC', 'HTTP+JSON'])
+
+/** Agents write the names in any case. */
+const bindingName = (name: unknown) => (typeof name === 'string' ? name.toUpperCase() : '')
+
+const isCarried = (name: unknown) => CARRIED.has(bindingName(name))
 
 const SCHEME = 'workspaces'
 
@@ -32,13 +35,14 @@ function withProxyAddresses(card: JsonObject, url: string): JsonObject {
   const rewritten = { ...card }
   if (Object.hasOwn(card, 'url')) rewritten['url'] = url
   const preferred = card['preferredTransport']
-  if (typeof preferred === 'string' && !CARRIED.has(preferred)) rewritten['preferredTransport'] = 'JSONRPC'
+  if (typeof preferred === 'string')
+    rewritten['preferredTransport'] = isCarried(preferred) ? bindingName(preferred) : 'JSONRPC'
   for (const [list, binding] of INTERFACE_LISTS) {
     const entries = card[list]
     if (!Array.isArray(entries)) continue
     rewritten[list] = entries
-      .filter((entry): entry is JsonObject => isObject(entry) && CARRIED.has(String(entry[binding])))
-      .map((entry) => ({ ...entry, url }))
+      .filter((entry): entry is JsonObject => isObject(entry) && isCarried(entry[binding]))
+      .map((entry) => ({ ...entry, [binding]: bindingName(entry[binding]), url }))
   }
   return rewritten
 }
@@ -53,7 +57,7 @@ const CREDENTIALS = ['securitySchemes', 'security', 'securityRequirements'] as c
 
 // Callers authenticate at the proxy, and the proxy at the agent, so the agent's own requirements do not apply to
 // them.
-function withProxyCredential(card: JsonObject, { secured, shape = 'json' }: CardOptions): JsonObject {
+function withProxyCredential(card: JsonObject, { secured }: CardOptions): JsonObject {
   const rewritten = { ...card }
   for (const name of CREDENTIALS) delete rewritten[name]
   if (Array.isArray(card['skills'])) {
@@ -66,18 +70,29 @@ function withProxyCredential(card: JsonObject, { secured, shape = 'json' }: Card
   if (!secured) return rewritten
   const is1_0 = Array.isArray(card['supportedInterfaces'])
   const is0_3 = Object.hasOwn(card, 'url') || !is1_0
-  const asProto = { schemes: { [SCHEME]: { list: [] } } }
+  const isProto = usesProtoShape(card)
+  // A card of both lines has both shapes of the scheme. `securityRequirements` is left out, because a2a-go cannot parse it.
+  const scheme = {
+    ...(is0_3 && !isProto ? { type: 'http', scheme: 'bearer' } : {}),
+    ...(is1_0 || isProto ? { httpAuthSecurityScheme: { scheme: 'bearer' } } : {}),
+  }
+  const requirement = isProto ? { schemes: { [SCHEME]: { list: [] } } } : { [SCHEME]: [] }
   return {
     ...rewritten,
-    securitySchemes: {
-      [SCHEME]:
-        is0_3 && shape === 'json'
-          ? { type: 'http', scheme: 'bearer' }
-          : { httpAuthSecurityScheme: { scheme: 'bearer' } },
-    },
-    ...(is0_3 ? { security: [shape === 'json' ? { [SCHEME]: [] } : asProto] } : {}),
-    ...(is1_0 ? { securityRequirements: [asProto] } : {}),
+    securitySchemes: { [SCHEME]: scheme },
+    ...(is0_3 ? { security: [requirement] } : {}),
   }
+}
+
+/** Whether a 0.3 card names its own security as the protobuf of 0.3 does, which some agents use on the HTTP+JSON binding. */
+function usesProtoShape(card: JsonObject): boolean {
+  const { security, securitySchemes } = card
+  if (Array.isArray(card['supportedInterfaces'])) return false
+  const schemes = isObject(securitySchemes) ? Object.values(securitySchemes).filter(isObject) : []
+  return (
+    schemes.some((scheme) => Object.keys(scheme).some((name) => name.endsWith('SecurityScheme'))) ||
+    (Array.isArray(security) && security.some((entry) => isObject(entry) && isObject(entry['schemes'])))
+  )
 }
 
 /** Rewrites the extended card in a JSON-RPC result or a whole body. A body without a card is returned unchanged. */
@@ -88,8 +103,7 @@ export function rewriteExtendedCard(
 ): string {
   return changeJson(body, (value) => {
     if (!isObject(value)) return undefined
-    if (binding === 'rest')
-      return isCard(value) ? rewriteCard(value, { ...options, shape: 'proto' }) : undefined
+    if (binding === 'rest') return isCard(value) ? rewriteCard(value, options) : undefined
     const { result } = value
     return isObject(result) && isCard(result) ? { ...value, result: rewriteCard(result, options) } : undefined
   })
@@ -99,38 +113,52 @@ const isCard = (value: JsonObject) =>
   Object.hasOwn(value, 'name') && (Object.hasOwn(value, 'url') || Object.hasOwn(value, 'supportedInterfaces'))
 
 export type InterfacePaths = {
-  /** Where JSON-RPC is posted. */
-  jsonRpc: string
+  /** Where JSON-RPC of each protocol line is posted, as the agent wrote it. */
+  jsonRpc: { v0_3: string; v1: string }
   /** Base of the HTTP+JSON paths, without a trailing slash; undefined when the agent does not offer that binding. */
   rest: string | undefined
 }
 
 /**
- * The paths below which an agent serves its bindings. Only paths are taken from a card: the machine's address is
- * known since it was created (docs/facts/a2a.md §3.2). The proxy's own address, which Molecule's agents advertise,
- * stands for the agent's root.
+ * The paths at which an agent serves its bindings, as the clients of the SDKs read them: the first interface of a
+ * binding counts, and a card may have one for each protocol line. Only paths are taken from a card: the machine's
+ * address is known since it was created (docs/facts/a2a.md §3.2). The proxy's own address, which Molecule's agents
+ * advertise, stands for the agent's root.
  */
 export function interfacePaths(card: JsonObject | null): InterfacePaths {
-  if (card === null) return { jsonRpc: '/', rest: undefined }
-  const found = new Map<string, string>()
-  const offer = (binding: unknown, url: unknown) => {
-    if (typeof binding === 'string' && typeof url === 'string' && !found.has(binding)) {
-      const path = pathOf(url)
-      if (path !== undefined) found.set(binding, path)
-    }
+  const offers: { binding: string; isV1: boolean; path: string }[] = []
+  const offer = (binding: unknown, url: unknown, isV1: boolean) => {
+    const path = typeof url === 'string' ? pathOf(url) : undefined
+    if (path !== undefined) offers.push({ binding: bindingName(binding), isV1, path })
   }
-  for (const [list, binding] of INTERFACE_LISTS) {
-    const entries = card[list]
-    if (Array.isArray(entries))
-      for (const entry of entries) if (isObject(entry)) offer(entry[binding], entry['url'])
+  const listOf = (name: string): JsonObject[] => {
+    const entries = card?.[name]
+    return Array.isArray(entries) ? entries.filter(isObject) : []
   }
-  offer(card['preferredTransport'] ?? 'JSONRPC', card['url'])
-  return { jsonRpc: found.get('JSONRPC') || '/', rest: found.get('HTTP+JSON') }
+  for (const { protocolBinding, protocolVersion, url } of listOf('supportedInterfaces'))
+    offer(protocolBinding, url, !(typeof protocolVersion === 'string' && protocolVersion.startsWith('0')))
+  if (card !== null) offer(card['preferredTransport'] ?? 'JSONRPC', card['url'], false)
+  for (const { transport, url } of listOf('additionalInterfaces')) offer(transport, url, false)
+
+  const find = (binding: string, isV1: boolean) =>
+    offers.find((one) => one.binding === binding && one.isV1 === isV1)?.path
+  const [v0_3, v1] = [find('JSONRPC', false), find('JSONRPC', true)]
+  const rest = find('HTTP+JSON', true) ?? find('HTTP+JSON', false)
+  return {
+    jsonRpc: { v0_3: v0_3 ?? v1 ?? '/', v1: v1 ?? v0_3 ?? '/' },
+    rest: rest?.replace(/(?<!\/)\/+$/, ''),
+  }
 }
 
-const PROXY_PATH = /^.*\/workspaces\/[0-9a-f-]{36}\/a2a/i
+const PROXY_PATH = /^.*\/workspaces\/[0-9a-f-]{36}\/a2a(?=\/|$)/i
 
+/** Longest URL of a card that is read, in characters. */
+const MAX_URL_LENGTH = 2_048
+
+/** The path of a URL as it is written. The URL may lack its scheme, or be only a path. */
 function pathOf(url: string): string | undefined {
-  if (!URL.canParse(url)) return undefined
-  return new URL(url).pathname.replace(PROXY_PATH, '').replace(/(?<!\/)\/+$/, '')
+  if (url.length > MAX_URL_LENGTH) return undefined
+  const absolute = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url) || url.startsWith('/') ? url : `http://${url}`
+  if (!URL.canParse(absolute, 'http://agent')) return undefined
+  return new URL(absolute, 'http://agent').pathname.replace(PROXY_PATH, '') || '/'
 }
