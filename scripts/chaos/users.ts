@@ -175,7 +175,8 @@ async function runUser(
     let id = first
     for (let tries = 0; tries < 3; tries++) {
       const status = (await call('GET', `/workspaces/${id}`))?.body['status']
-      if (['ready', 'degraded', 'hibernated'].includes(String(status))) return id
+      // Another user may have removed the last known workspace meanwhile.
+      if (['ready', 'degraded', 'hibernated'].includes(String(status)) || known.length === 0) return id
       id = chance.pick(known)
     }
     return id
@@ -198,8 +199,8 @@ async function runUser(
     }
     const { result, error } = answer.body as { result?: unknown; error?: { data?: Json } }
     // An error of the agent has no `delivered`.
-    const isOurs = result === undefined && error?.data?.['delivered'] !== undefined
-    message.outcome = isOurs ? 'refused' : 'answered'
+    const isRefused = result === undefined && error?.data?.['delivered'] !== undefined
+    message.outcome = isRefused ? 'refused' : 'answered'
     message.delivered = error?.data?.['delivered']
     message.reason = error?.data?.['reason']
     if (result === undefined && error === undefined)
