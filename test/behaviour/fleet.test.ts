@@ -1,4 +1,5 @@
 // The fleet at Fly: orphans, missing machines, cost, the pace of launches, full regions, and what a sweep costs.
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
 import { testInProcess } from '../support/control-plane.ts'
@@ -14,7 +15,7 @@ const statuses = async () => (await h.request<Json[]>('/workspaces')).body.map((
 
 async function sweepUntil(done: () => boolean | Promise<boolean>, stepMs = 1_000): Promise<void> {
   for (let sweeps = 0; sweeps < 400; sweeps++) {
-    await Promise.race([h.untilIdle(), new Promise((resolve) => setTimeout(resolve, 30))])
+    await Promise.race([h.untilIdle(), delay(30)])
     if (await done()) return
     h.advance(stepMs)
     await h.sweep({ patienceMs: 1_000 })
@@ -97,7 +98,7 @@ test('a removed workspace whose machine cannot be destroyed is retried less and 
   const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.delete', status: 500 })
   await h.request(`/workspaces/${id}`, { method: 'DELETE' })
   for (let sweeps = 0; sweeps < 12; sweeps++) {
-    await Promise.race([h.untilIdle(), new Promise((resolve) => setTimeout(resolve, 50))])
+    await Promise.race([h.untilIdle(), delay(50)])
     h.advance(10 * 60_000)
     await h.sweep()
   }
@@ -146,7 +147,7 @@ describe('many launches', () => {
     await create()
     await h.untilIdle()
     const id = await create()
-    await Promise.race([h.untilIdle(), new Promise((resolve) => setTimeout(resolve, 300))])
+    await Promise.race([h.untilIdle(), delay(300)])
     const { body } = await h.request(`/workspaces/${id}/explain`)
     expect(body).toMatchObject({ status: 'provisioning', next: { step: 'launch' } })
     expect(body['summary']).toContain('turn')

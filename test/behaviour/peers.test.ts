@@ -207,8 +207,8 @@ test('a removed workspace is found by no caller', async () => {
 })
 
 test('a heartbeat needs only the token of its workspace', async () => {
-  const beat = (headers: Headers) =>
+  const heartbeat = (headers: Headers) =>
     h.request('/registry/heartbeat', { method: 'POST', headers, json: { workspace_id: ids.writer } })
-  expect((await beat({})).body).toMatchObject({ error: 'missing workspace auth token' })
-  expect((await beat(agents.writer)).status).toBe(200)
+  expect((await heartbeat({})).body).toMatchObject({ error: 'missing workspace auth token' })
+  expect((await heartbeat(agents.writer)).status).toBe(200)
 })

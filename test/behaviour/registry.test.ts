@@ -146,18 +146,18 @@ describe('heartbeat', () => {
 
   test('a workspace is degraded at an error rate of a half, and ready again below a tenth', async () => {
     const { id, token } = await createQuiet()
-    const beat = async (fields: Json) => {
+    const heartbeat = async (fields: Json) => {
       await call('heartbeat', { workspace_id: id, ...fields }, token)
       return (await read(id))['status']
     }
-    expect(await beat({ error_rate: 0.49 })).toBe('ready')
-    expect(await beat({ error_rate: 0.5 })).toBe('degraded')
+    expect(await heartbeat({ error_rate: 0.49 })).toBe('ready')
+    expect(await heartbeat({ error_rate: 0.5 })).toBe('degraded')
     expect((await read(id))['reason']).toMatchObject({ code: 'high_error_rate' })
-    expect(await beat({ error_rate: 0.1 })).toBe('degraded')
-    expect(await beat({ active_tasks: 1 })).toBe('degraded')
-    expect(await beat({ error_rate: 0.09 })).toBe('ready')
-    expect(await beat({ runtime_state: 'wedged' })).toBe('degraded')
-    expect(await beat({ error_rate: 0, runtime_state: 'ok' })).toBe('ready')
+    expect(await heartbeat({ error_rate: 0.1 })).toBe('degraded')
+    expect(await heartbeat({ active_tasks: 1 })).toBe('degraded')
+    expect(await heartbeat({ error_rate: 0.09 })).toBe('ready')
+    expect(await heartbeat({ runtime_state: 'wedged' })).toBe('degraded')
+    expect(await heartbeat({ error_rate: 0, runtime_state: 'ok' })).toBe('ready')
   })
 
   test('a heartbeat requires the token of its workspace, and changes nothing without it', async () => {

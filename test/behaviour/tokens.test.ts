@@ -91,8 +91,14 @@ describe('API tokens', () => {
     for (const one of [second, token]) {
       expect((await call('GET', `/workspaces/${id}`, undefined, one)).status).toBe(200)
     }
-    const beat = { workspace_id: id, active_tasks: 0, current_task: '', error_rate: 0, uptime_seconds: 1 }
-    expect((await call('POST', '/registry/heartbeat', beat, token)).status).toBe(200)
+    const heartbeat = {
+      workspace_id: id,
+      active_tasks: 0,
+      current_task: '',
+      error_rate: 0,
+      uptime_seconds: 1,
+    }
+    expect((await call('POST', '/registry/heartbeat', heartbeat, token)).status).toBe(200)
     const { tokens } = (await call('GET', `/workspaces/${id}/tokens`)).body as { tokens: Json[] }
     const ofSecond = tokens.find(({ prefix }) => prefix === second.slice(0, 8))
     expect((await call('DELETE', `/workspaces/${id}/tokens/${String(ofSecond?.['id'])}`)).body).toEqual({
@@ -173,7 +179,7 @@ describe('invalid tokens', () => {
     'fly-client-ip': address,
   })
   const list = async (token: string) => (await h.request('/workspaces', { headers: from(token) })).status
-  const beat = (token: string, workspaceId = id) =>
+  const heartbeat = (token: string, workspaceId = id) =>
     h.request('/registry/heartbeat', {
       method: 'POST',
       headers: from(token),
@@ -197,8 +203,8 @@ describe('invalid tokens', () => {
 
   test('agents are accepted at first use while their address sends invalid tokens', async () => {
     const { body } = await h.request(`/workspaces/${id}/tokens`, { method: 'POST', headers: ADMIN_HEADERS })
-    const invalid = Array.from({ length: 100 }, () => beat(`guess-${crypto.randomUUID()}`))
-    expect((await beat(String(body['auth_token']))).status).toBe(200)
+    const invalid = Array.from({ length: 100 }, () => heartbeat(`guess-${crypto.randomUUID()}`))
+    expect((await heartbeat(String(body['auth_token']))).status).toBe(200)
     for (const { status, body } of await Promise.all(invalid))
       expect([status, body['error']]).toEqual([401, 'invalid workspace auth token'])
   })
@@ -206,9 +212,9 @@ describe('invalid tokens', () => {
   test('a valid token that was used for another workspace is valid for its own at once', async () => {
     const { body } = await h.request(`/workspaces/${id}/tokens`, { method: 'POST', headers: ADMIN_HEADERS })
     const token = String(body['auth_token'])
-    expect((await beat(token, crypto.randomUUID())).status).toBe(401)
-    expect((await beat(token)).status).toBe(200)
-    expect((await beat(token, crypto.randomUUID())).status).toBe(401)
+    expect((await heartbeat(token, crypto.randomUUID())).status).toBe(401)
+    expect((await heartbeat(token)).status).toBe(200)
+    expect((await heartbeat(token, crypto.randomUUID())).status).toBe(401)
     expect((await h.request(`/workspaces/${id}`, { headers: from(token) })).status).toBe(200)
   })
 
@@ -216,11 +222,11 @@ describe('invalid tokens', () => {
     const path = `/workspaces/${id}/tokens`
     const { body } = await h.request(path, { method: 'POST', headers: ADMIN_HEADERS })
     const token = String(body['auth_token'])
-    expect((await beat(token)).status).toBe(200)
+    expect((await heartbeat(token)).status).toBe(200)
     const { body: listed } = await h.request(path, { headers: ADMIN_HEADERS })
     const own = (listed['tokens'] as Json[]).find(({ prefix }) => token.startsWith(String(prefix)))
     await h.request(`${path}/${String(own?.['id'])}`, { method: 'DELETE', headers: ADMIN_HEADERS })
-    for (let times = 0; times < 3; times++) expect((await beat(token)).status).toBe(401)
+    for (let times = 0; times < 3; times++) expect((await heartbeat(token)).status).toBe(401)
   })
 
   test('an address that sends invalid tokens is logged at intervals', async () => {

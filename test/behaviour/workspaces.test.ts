@@ -131,14 +131,14 @@ describe('restarting', () => {
     expect(body).toMatchObject({ status: 'ready', generation: 2, machine_id })
     const renewed = await tokenOf(id)
     expect(renewed).not.toBe(old)
-    const beat = (token: string) =>
+    const heartbeat = (token: string) =>
       h.request('/registry/heartbeat', {
         method: 'POST',
         headers: { authorization: `Bearer ${token}` },
         json: { workspace_id: id },
       })
-    expect((await beat(renewed)).status).toBe(200)
-    expect((await beat(old)).status).toBe(401)
+    expect((await heartbeat(renewed)).status).toBe(200)
+    expect((await heartbeat(old)).status).toBe(401)
     expect(machinesNamed(id)).toHaveLength(1)
   })
 
