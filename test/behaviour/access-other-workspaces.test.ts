@@ -50,6 +50,17 @@ describe('other workspaces than the one in the path', () => {
     },
   )
 
+  test('a token for some workspaces cannot remove the parent of a workspace', async () => {
+    const change = (who: string) =>
+      h.request(`/workspaces/${target}`, {
+        method: 'PATCH',
+        headers: credentials[who] ?? {},
+        json: { parent_id: null },
+      })
+    expect(await change('operate here')).toMatchObject({ status: 403, body: { code: 'forbidden' } })
+    expect((await change('operate')).status).toBe(200)
+  })
+
   test.each(NAMED.filter(({ route }) => isForSome(route)))(
     'the route $route lets a token for some workspaces name its own workspace as $member in the $at',
     async ({ route, member, at }) => {
