@@ -20,6 +20,8 @@ export type ExchangeInput = {
    * MAX_REWRITTEN_BYTES}.
    */
   rewrite?: ((body: string) => string) | undefined
+  /** Longest silence between two events of a stream before a comment is sent, in milliseconds; 0 for never. */
+  keepaliveMs?: number
 }
 
 /**
@@ -32,6 +34,8 @@ export type ExchangeOutcome =
   | { kind: 'answered'; status: number }
   | { kind: 'broken' | 'failed'; error: ProxyError }
   | { kind: 'gone' }
+
+const KEEPALIVE = toBytes(': keep-alive\n\n')
 
 /** Largest answer that is held back to be rewritten, in bytes. */
 const MAX_REWRITTEN_BYTES = 1024 * 1024
@@ -57,6 +61,7 @@ class AnswerRelay {
   #collected: Uint8Array[] = []
   #collectedBytes = 0
   #boundary = new EventBoundary()
+  #keepalive: ReturnType<typeof setTimeout> | undefined
 
   constructor(input: ExchangeInput, resolve: (outcome: ExchangeOutcome) => void) {
     this.#input = input
@@ -83,6 +88,7 @@ class AnswerRelay {
   }
 
   #finish(outcome: ExchangeOutcome): void {
+    clearTimeout(this.#keepalive)
     this.#isOver = true
     this.#input.reply.onDisconnect = undefined
     this.#input.reply.onDrain = undefined
@@ -112,6 +118,18 @@ class AnswerRelay {
     if (type !== undefined) headers['content-type'] = type
     this.#state = 'passing'
     this.#input.reply.head(this.#status, headers, this.#isStream)
+    if (this.#isStream && headers['content-encoding'] === undefined) this.#restartKeepalive()
+  }
+
+  // Intermediaries close a stream that is silent for a minute. A comment is no event, so clients ignore it.
+  #restartKeepalive(): void {
+    const { keepaliveMs = 0, reply } = this.#input
+    if (keepaliveMs === 0) return
+    clearTimeout(this.#keepalive)
+    this.#keepalive = setTimeout(() => {
+      if (!this.#boundary.isInsideEvent && !reply.write(KEEPALIVE)) this.#control?.pause()
+      this.#restartKeepalive()
+    }, keepaliveMs)
   }
 
   #onData(chunk: Uint8Array): void {
@@ -135,6 +153,7 @@ class AnswerRelay {
       return
     }
     if (this.#isStream) this.#boundary.append(chunk)
+    if (this.#keepalive !== undefined) this.#restartKeepalive()
     if (!reply.write(chunk)) this.#control?.pause()
   }
 

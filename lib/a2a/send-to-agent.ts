@@ -49,6 +49,7 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
       },
       reply,
       errors: errorEncoderOf(request),
+      keepaliveMs: services.config.a2a.streamKeepaliveMs,
       rewrite: answersWithCard(request)
         ? (answer) => rewriteExtendedCard(answer, binding, cardOptions)
         : undefined,

@@ -21,6 +21,11 @@ export const LIMITS = {
     maxBodyBytes: setting('A2A_MAX_BODY_BYTES', integer(1024, 100_000_000).default(10_000_000)),
     /** How long an agent may send nothing before its request is ended. */
     silenceMs: setting('A2A_SILENCE_SECONDS', number(1, 86_400).default(300).transform(toMilliseconds)),
+    /** Longest silence between two events of a stream before a comment is sent; 0: never. */
+    streamKeepaliveMs: setting(
+      'A2A_STREAM_KEEPALIVE_SECONDS',
+      number(0, 3_600).default(15).transform(toMilliseconds),
+    ),
     /** Concurrent requests to one workspace. */
     maxInFlight: setting('A2A_MAX_IN_FLIGHT', integer(1, 1_000_000).default(256)),
     /** A2A requests of one caller; 0: no limit. */
