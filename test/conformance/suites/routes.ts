@@ -199,7 +199,7 @@ export function routes(fixture: Fixture): void {
 
     test('a deeply nested message passes', async () => {
       const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
-      const body = `{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{"metadata":${deep}}}}`
+      const body = `{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{"kind":"message","messageId":"m","role":"user","parts":[],"metadata":${deep}}}}`
       const [direct, proxied] = fixture.targets('scripted')
       const [expected, answer] = [await direct.rpc(body), await proxied.rpc(body)]
       const bodyOf = (received: Answer) => (jsonOf(received) as { result: ReceivedRequest }).result.body
