@@ -28,7 +28,7 @@ describe('restarts that Fly refuses', () => {
   afterAll(() => h.close())
 
   test.each([
-    ['that Fly returns at once', 403, 'unauthorized'],
+    ['that Fly returns at once', 403, 'forbidden'],
     ['that Fly returns until the deadline', 503, 'provider_unreachable'],
   ])(
     'an error %s is not counted against the image, and the rollout continues without that workspace',
