@@ -1,54 +1,15 @@
 // A2A requests through the proxy: what of the body and the headers reaches the agent.
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Program } from '../../lib/emulator/guests/host.ts'
-import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
+import { describe, expect, test } from 'vitest'
+import { useA2aFixture } from '../support/a2a-fixture.ts'
+import { askRegion, type Json } from '../support/harness.ts'
 import { IN_WORKERD } from '../support/test-target.ts'
 
-type Seen = { method: string; path: string; headers: Headers; body: string }
-
-const seen: Seen[] = []
-let answer: (request: Request) => Response | Promise<Response> = () => Response.json({})
-
-/** Answers what the test sets, and records every request. */
-const scriptedProgram: Program = async (machine) => {
-  await machine.listen(8000, async (request) => {
-    const { pathname } = new URL(request.url)
-    if (pathname.endsWith('agent-card.json')) return Response.json({ name: 'scripted' })
-    seen.push({
-      method: request.method,
-      path: pathname,
-      headers: request.headers,
-      body: await request.clone().text(),
-    })
-    return answer(request)
-  })
-  return new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
-}
-
-let h: Harness
-let sample: string
-let scripted: string
-beforeAll(async () => {
-  h = await createHarness({
-    programs: { 'ghcr.io/molecule-ai/scripted': scriptedProgram },
-    env: { A2A_SILENCE_SECONDS: '1', A2A_MAX_BODY_BYTES: '20000' },
-  })
-  sample = (await h.createWorkspace({ name: 'sample' })).id
-  scripted = (await h.createWorkspace({ name: 'scripted', image: 'ghcr.io/molecule-ai/scripted' })).id
-})
-afterAll(() => h.close())
-beforeEach(() => {
-  seen.length = 0
-  answer = () => Response.json({ jsonrpc: '2.0', id: 1, result: {} })
-})
-
-const send = <Body = Json>(id: string, init: RequestInit & { json?: unknown }, suffix = '') =>
-  h.request<Body>(`/workspaces/${id}/a2a${suffix}`, { method: 'POST', ...init })
+const a2a = useA2aFixture()
 
 describe('request bodies', () => {
   test("the message of the tutorial is answered with the agent's region and the caller's id", async () => {
-    const { status, body } = await send<{ id: unknown; result: Json & { parts: Json[] } }>(sample, {
+    const { status, body } = await a2a.send<{ id: unknown; result: Json & { parts: Json[] } }>(a2a.sample, {
       json: askRegion('1'),
     })
     expect(status).toBe(200)
@@ -61,9 +22,9 @@ describe('request bodies', () => {
   })
 
   test('a message gets the messageId and kind that it lacks, and nothing else', async () => {
-    await send(scripted, { json: askRegion(7) })
+    await a2a.send(a2a.scripted, { json: askRegion(7) })
     const message = { role: 'user', parts: [{ kind: 'text', text: 'What region are you running in?' }] }
-    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+    expect(JSON.parse(a2a.seen[0]?.body ?? '')).toEqual({
       jsonrpc: '2.0',
       id: 7,
       method: 'message/send',
@@ -74,7 +35,7 @@ describe('request bodies', () => {
   })
 
   test('a message without a JSON-RPC envelope gets one, and parts with type get kind', async () => {
-    await send(scripted, {
+    await a2a.send(a2a.scripted, {
       json: {
         method: 'message/send',
         params: {
@@ -82,7 +43,7 @@ describe('request bodies', () => {
         },
       },
     })
-    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+    expect(JSON.parse(a2a.seen[0]?.body ?? '')).toEqual({
       jsonrpc: '2.0',
       id: expect.any(String),
       method: 'message/send',
@@ -116,24 +77,24 @@ describe('request bodies', () => {
     ['that is a number', '5'],
     ['with an empty body', ''],
   ])('a request %s reaches the agent byte for byte', async (_what, body) => {
-    await send(scripted, { body, headers: { 'content-type': 'application/json' } })
-    expect(seen[0]?.body).toBe(body)
+    await a2a.send(a2a.scripted, { body, headers: { 'content-type': 'application/json' } })
+    expect(a2a.seen[0]?.body).toBe(body)
   })
 
   test('a completed message keeps numbers that JavaScript cannot represent', async () => {
     const body =
       '{"jsonrpc":"2.0","id":9007199254740993,"method":"message/send","params":{"message":{"role":"user","parts":[],"metadata":{"n":1.0}}}}'
-    await send(scripted, { body, headers: { 'content-type': 'application/json' } })
-    expect(seen[0]?.body).toContain('"id":9007199254740993')
-    expect(seen[0]?.body).toContain('"n":1.0')
+    await a2a.send(a2a.scripted, { body, headers: { 'content-type': 'application/json' } })
+    expect(a2a.seen[0]?.body).toContain('"id":9007199254740993')
+    expect(a2a.seen[0]?.body).toContain('"n":1.0')
   })
 
   test('any complete JSON arrives as it was sent', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json(), async (body) => {
-        seen.length = 0
-        await send(scripted, { body, headers: { 'content-type': 'application/json' } })
-        expect(seen[0]?.body).toBe(body)
+        a2a.seen.length = 0
+        await a2a.send(a2a.scripted, { body, headers: { 'content-type': 'application/json' } })
+        expect(a2a.seen[0]?.body).toBe(body)
       }),
       { numRuns: 50 },
     )
@@ -142,7 +103,7 @@ describe('request bodies', () => {
 
 describe('headers', () => {
   test('request headers of A2A and tracing are passed on, and credentials, cookies and proxy headers are not', async () => {
-    await send(scripted, {
+    await a2a.send(a2a.scripted, {
       json: askRegion(),
       headers: {
         'a2a-version': '1.0',
@@ -154,13 +115,13 @@ describe('headers', () => {
         connection: 'close, x-hop',
         'x-hop': 'dropped',
         cookie: 'a=b',
-        'x-workspace-id': scripted,
+        'x-workspace-id': a2a.scripted,
         'fly-force-instance-id': '00000000000000',
         'fly-prefer-region': 'fra',
         'x-forwarded-for': '1.2.3.4',
       },
     })
-    const { headers } = seen[0]!
+    const { headers } = a2a.seen[0]!
     expect(headers.get('a2a-version')).toBe('1.0')
     expect(headers.get('a2a-extensions')).toBe('https://example.com/a')
     expect(headers.get('x-a2a-extensions')).toBe('https://example.com/b')
@@ -182,18 +143,19 @@ describe('headers', () => {
       fly_force_instance_id: 'x',
       X_Forwarded_For: '1.2.3.4',
     }
-    await send(scripted, { json: askRegion(), headers })
-    for (const name of Object.keys(headers)) expect([name, seen[0]?.headers.get(name)]).toEqual([name, null])
+    await a2a.send(a2a.scripted, { json: askRegion(), headers })
+    for (const name of Object.keys(headers))
+      expect([name, a2a.seen[0]?.headers.get(name)]).toEqual([name, null])
   })
 
   test('headers named like members of every object are headers like others', async () => {
     const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf']
-    const { status } = await send(scripted, {
+    const { status } = await a2a.send(a2a.scripted, {
       json: askRegion(),
       headers: Object.fromEntries(names.map((name) => [name, 'a value'])),
     })
     expect(status).toBe(200)
-    for (const name of names) expect([name, seen[0]?.headers.get(name)]).toEqual([name, 'a value'])
+    for (const name of names) expect([name, a2a.seen[0]?.headers.get(name)]).toEqual([name, 'a value'])
   })
 
   test.each([
@@ -203,8 +165,8 @@ describe('headers', () => {
     '/tasks/..%5c..%5cadmin',
     '//evil.example/x',
   ])('a request for %s never reaches the agent', async (tail) => {
-    const { status } = await send(scripted, { json: {} }, tail)
+    const { status } = await a2a.send(a2a.scripted, { json: {} }, tail)
     expect(status).toBe(404)
-    expect(seen).toEqual([])
+    expect(a2a.seen).toEqual([])
   })
 })

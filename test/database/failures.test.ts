@@ -2,54 +2,24 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import { sql } from 'drizzle-orm'
-import { afterEach, describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { checkDatabase } from '../../commands/doctor/check-database.ts'
 import { createContext } from '../../commands/doctor/context.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { diagnoseDatabase, isDatabaseUnavailable } from '../../drizzle/database-failure.ts'
 import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdrive.ts'
 import { connectNeon } from '../../drizzle/drivers/neon.ts'
-import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
-import { createApp } from '../../functions/app.ts'
 import { ConfigError, parseConfig } from '../../lib/config/config.ts'
-import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
-
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp()
-})
-
-/** A TCP server on loopback. */
-async function serve(handle: (socket: Socket) => void, port = 0): Promise<number> {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    handle(socket)
-  })
-  await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening))
-  cleanUps.push(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return (server.address() as AddressInfo).port
-}
-
-function changed(
-  url: string,
-  change: Partial<Pick<URL, 'username' | 'password' | 'pathname' | 'search' | 'port'>>,
-) {
-  return Object.assign(new URL(url), change).href
-}
+import { changed, cleanUps, serve } from '../support/tcp-servers.ts'
 
 async function failureOf({ close, db }: OpenDatabase): Promise<unknown> {
   try {
@@ -275,54 +245,4 @@ test('a pooler that refuses statement_timeout is used without it', async () => {
   const { close, db } = connectPostgres(changed(url(), { port: String(port) }), { max: 4 })
   cleanUps.push(close)
   await Promise.all(Array.from({ length: 12 }, () => db.execute(sql`select 1`)))
-})
-
-test('/readyz fails when the disk of the embedded database is nearly full', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'embedded-'))
-  cleanUps.push(() => rmSync(directory, { recursive: true, force: true }))
-  const ready = async (minFreeBytes: number) => {
-    const database = await connectPglite(join(directory, 'data'), { minFreeBytes })
-    const services = createServices(parseConfig({}), database, {
-      fetch: () => Promise.reject(new Error('no network')),
-      log: () => {},
-      canRunInBackground: true,
-    })
-    const response = await createApp(services, { loopback: true }).request('/readyz')
-    await database.close()
-    return ((await response.json()) as { checks: { database: unknown } }).checks.database
-  }
-  expect(await ready(0)).toEqual({ ok: true, detail: 'answers' })
-  expect(await ready(Number.MAX_SAFE_INTEGER)).toEqual({
-    ok: false,
-    detail: expect.stringMatching(/^the disk of the embedded database has only \d+ MB free$/) as string,
-  })
-})
-
-describe('db:migrate', () => {
-  test('waits for a database that does not answer yet', async () => {
-    const target = new URL(await createEmptyDatabase())
-    const [port = 0] = await freePorts(1)
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', {
-      DATABASE_URL: changed(target.href, { port: String(port) }),
-    })
-    while (!printed.stdout.includes('Waiting')) await new Promise((resolve) => setTimeout(resolve, 50))
-    await serve((socket) => {
-      socket.pipe(connect(Number(target.port), target.hostname)).pipe(socket)
-    }, port)
-    expect((await exited).code).toBe(0)
-    expect(printed.stdout).toMatch(
-      /^Waiting up to 120 s, because no database listens at the host and port of DATABASE_URL\.\n(applied .*\n)+The schema is up to date\.\n$/,
-    )
-    expect(printed.stderr).toBe('')
-  })
-
-  test('db:migrate does not wait for a database that refuses the connection, and prints one line', async () => {
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', {
-      DATABASE_URL: changed(url(), { search: '?sslmode=require&channel_binding=require' }),
-    })
-    expect((await exited).code).toBe(1)
-    expect(printed.stderr).toMatch(
-      /^Nothing was migrated: the database does not offer an encrypted connection.*\n$/,
-    )
-  })
 })

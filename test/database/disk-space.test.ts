@@ -1,0 +1,31 @@
+// The embedded database on a disk that is nearly full.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { connectPglite } from '../../drizzle/drivers/pglite.ts'
+import { createApp } from '../../functions/app.ts'
+import { parseConfig } from '../../lib/config/config.ts'
+import { createServices } from '../../lib/control-plane/create-services.ts'
+import { cleanUps } from '../support/tcp-servers.ts'
+
+test('/readyz fails when the disk of the embedded database is nearly full', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'embedded-'))
+  cleanUps.push(() => rmSync(directory, { recursive: true, force: true }))
+  const ready = async (minFreeBytes: number) => {
+    const database = await connectPglite(join(directory, 'data'), { minFreeBytes })
+    const services = createServices(parseConfig({}), database, {
+      fetch: () => Promise.reject(new Error('no network')),
+      log: () => {},
+      canRunInBackground: true,
+    })
+    const response = await createApp(services, { loopback: true }).request('/readyz')
+    await database.close()
+    return ((await response.json()) as { checks: { database: unknown } }).checks.database
+  }
+  expect(await ready(0)).toEqual({ ok: true, detail: 'answers' })
+  expect(await ready(Number.MAX_SAFE_INTEGER)).toEqual({
+    ok: false,
+    detail: expect.stringMatching(/^the disk of the embedded database has only \d+ MB free$/) as string,
+  })
+})
