@@ -53,3 +53,23 @@ export function toPostgresJson(value: unknown, levels = MAX_NESTING): unknown {
     Object.entries(value).map(([key, entry]) => [toPostgresText(key), toPostgresJson(entry, levels - 1)]),
   )
 }
+
+/**
+ * Text of an agent, which cannot act on an error: cut to `maxLength` UTF-16 units, with characters that cannot be stored replaced. A
+ * value of another type is ignored.
+ */
+export const agentText = (maxLength: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? toPostgresText(value.slice(0, maxLength)) : ignored(value)),
+    z.string().max(maxLength).nullish(),
+  )
+
+/** A number of an agent, moved into its range. A value of another type is ignored. */
+export const agentNumber = (min: number, max: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'number' ? Math.min(Math.max(value, min), max) : ignored(value)),
+    z.number().min(min).max(max).nullish(),
+  )
+
+/** Null means that there is no value; anything else unusable is treated as absent. */
+const ignored = (value: unknown): null | undefined => (value === null ? null : undefined)

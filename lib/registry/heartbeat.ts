@@ -9,26 +9,33 @@ import { isTransient } from '../lifecycle/lifecycle.ts'
 import { transition } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Core, Store } from '../platform/context.ts'
-import { boundedText } from '../platform/postgres-text.ts'
+import { agentNumber, agentText } from '../platform/postgres-text.ts'
 import { reasonFor } from '../platform/reasons.ts'
 import { uuidInput } from '../platform/uuid.ts'
 
-const count = z
-  .number()
-  .finite()
-  .min(0)
-  .transform((value) => Math.min(Math.trunc(value), 2_147_483_647))
+/** Counts of agents fit the column: a whole number of at most 31 bits. */
+const count = agentNumber(0, 2_147_483_647)
+  .transform((value) => (value == null ? value : Math.trunc(value)))
+  .optional()
 
-/** The body of POST /registry/heartbeat (docs/facts/molecule.md §1.5). Unknown members are ignored. */
+/** The longest text that a heartbeat may contain; what is longer is cut. */
+const MAX_TEXT_LENGTH = 4_096
+
+/**
+ * The body of POST /registry/heartbeat (docs/facts/molecule.md §1.5). Unknown members are ignored. An agent cannot act on an error, so
+ * unusable values are repaired or ignored, and the rest of the heartbeat counts.
+ */
 export const HeartbeatInput = z.object({
   workspace_id: uuidInput(),
   // The column is a `real`, which Postgres does not read from a number outside its range.
-  error_rate: z.number().min(0).max(1).transform(Math.fround).nullish(),
-  sample_error: boundedText().nullish(),
-  active_tasks: count.nullish(),
-  current_task: boundedText().nullish(),
-  uptime_seconds: count.nullish(),
-  runtime_state: z.string().max(100).nullish(),
+  error_rate: agentNumber(0, 1)
+    .transform((value) => (value == null ? value : Math.fround(value)))
+    .optional(),
+  sample_error: agentText(MAX_TEXT_LENGTH).optional(),
+  active_tasks: count,
+  current_task: agentText(MAX_TEXT_LENGTH).optional(),
+  uptime_seconds: count,
+  runtime_state: agentText(100).optional(),
 })
 
 type HeartbeatInput = z.infer<typeof HeartbeatInput>

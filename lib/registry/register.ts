@@ -10,19 +10,22 @@ import { changeWorkspace } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Core } from '../platform/context.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
-import { boundedText } from '../platform/postgres-text.ts'
+import { agentText, toPostgresJson } from '../platform/postgres-text.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
 import { uuidInput } from '../platform/uuid.ts'
+
+/** An agent cannot act on an error about one character of its card, so characters that cannot be stored are replaced. */
+const RepairedCard = z.preprocess((card) => toPostgresJson(card), AgentCard)
 
 /** The body of POST /registry/register (docs/facts/molecule.md §1.4). Unknown members are ignored. */
 export const RegisterInput = z.object({
   id: uuidInput(),
-  url: boundedText().max(2048).nullish(),
-  agent_card: AgentCard,
+  url: agentText(2048).optional(),
+  agent_card: RepairedCard,
 })
 
 /** The body of POST /registry/update-card. */
-export const UpdateCardInput = z.object({ workspace_id: uuidInput(), agent_card: AgentCard })
+export const UpdateCardInput = z.object({ workspace_id: uuidInput(), agent_card: RepairedCard })
 
 /**
  * Stores the card. The reconcile that follows makes the workspace ready: agents register before they listen

@@ -99,11 +99,21 @@ describe('register', () => {
 
   test.each<[string, Json, string]>([
     ['an id that is not a UUID', { id: 'x', agent_card: card }, 'id'],
-    ['no card', { id: crypto.randomUUID() }, 'agent_card'],
-    ['a card that is text', { id: crypto.randomUUID(), agent_card: 'x' }, 'agent_card'],
-    ['a card with a NUL', { id: crypto.randomUUID(), agent_card: { name: '\0' } }, 'agent_card'],
+    ['no card', { agent_card: undefined }, 'agent_card'],
+    ['a card that is text', { agent_card: 'x' }, 'agent_card'],
   ])('a registration with %s is refused by the name of the field', async (_what, json, field) => {
-    expect(await call('register', json, 'x')).toMatchObject({ status: 400, body: { errors: [{ field }] } })
+    const { id, token } = await createQuiet()
+    const answer = await call('register', { id, ...json }, token)
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } })
+  })
+
+  test('a card with characters that cannot be stored is stored with replacements', async () => {
+    const { id, token } = await createQuiet()
+    const broken = { ...card, name: 'a\0b', skills: [{ id: '\ud83d' }] }
+    expect((await call('register', { id, agent_card: broken }, token)).status).toBe(200)
+    expect(await read(id)).toMatchObject({
+      agent_card: { name: 'a\ufffdb', skills: [{ id: '\ufffd' }] },
+    })
   })
 
   test('a registration does not change a removed workspace', async () => {
@@ -142,6 +152,25 @@ describe('heartbeat', () => {
       current_task: '',
       uptime_seconds: 90,
     })
+  })
+
+  test('a heartbeat with unusable values is repaired and counts', async () => {
+    const { id, token } = await createQuiet()
+    await call('register', { id, agent_card: card }, token)
+    const clumsy = {
+      workspace_id: id.toUpperCase(),
+      error_rate: 1.0000001,
+      sample_error: `a\0${'x'.repeat(10_000)}`,
+      active_tasks: 1.7,
+      current_task: '\ud83d',
+      uptime_seconds: -3,
+      runtime_state: 7,
+    }
+    expect((await call('heartbeat', clumsy, token)).status).toBe(200)
+    const row = await read(id)
+    expect(row).toMatchObject({ last_error_rate: 1, active_tasks: 1, current_task: '\ufffd' })
+    expect(String(row['last_sample_error'])).toMatch(/^a\ufffdx+$/)
+    expect(String(row['last_sample_error'])).toHaveLength(4_096)
   })
 
   test('a workspace is degraded at an error rate of a half, and ready again below a tenth', async () => {
