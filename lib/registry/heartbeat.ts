@@ -78,9 +78,9 @@ async function storeHeartbeat(
       // A workspace with active tasks is not idle.
       ...(input.active_tasks != null && input.active_tasks > 0 ? { lastActiveAt: now } : {}),
       ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
-      ...(input.sample_error == null ? {} : { sampleError: input.sample_error.slice(0, 4096) }),
+      ...(input.sample_error == null ? {} : { sampleError: input.sample_error }),
       ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),
-      ...(input.current_task == null ? {} : { currentTask: input.current_task.slice(0, 4096) }),
+      ...(input.current_task == null ? {} : { currentTask: input.current_task }),
       // Partial heartbeats report 0 (docs/facts/molecule.md §1.5): the uptime never falls within one generation.
       ...(input.uptime_seconds == null
         ? {}
