@@ -52,20 +52,39 @@ export function eventStream(
       : value.events.map(frameOf).join('')
   }
 
+  let demand = Promise.withResolvers<void>()
+
+  // Runs in the async context of the request, which statements over Hyperdrive need; a runtime calls `pull` outside of it.
+  async function send(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    let text: string | undefined
+    do {
+      await demand.promise
+      demand = Promise.withResolvers<void>()
+      try {
+        text = await next()
+      } catch (error) {
+        text = undefined
+        if (!(error instanceof DomainError)) services.log('warn', 'an event stream failed', { error })
+      }
+      if (closed.signal.aborted) return
+      if (text !== undefined) controller.enqueue(encoder.encode(text))
+    } while (text !== undefined)
+    controller.close()
+    close()
+  }
+
   const body = new ReadableStream<Uint8Array>(
     {
-      async pull(controller) {
-        let text: string | undefined
-        try {
-          text = await next()
-        } catch (error) {
-          if (!(error instanceof DomainError)) services.log('warn', 'an event stream failed', { error })
-        }
-        if (text !== undefined) return controller.enqueue(encoder.encode(text))
-        controller.close()
-        close()
+      start(controller) {
+        void send(controller)
       },
-      cancel: close,
+      pull() {
+        demand.resolve()
+      },
+      cancel() {
+        close()
+        demand.resolve()
+      },
     },
     // The log is read only when the client reads.
     { highWaterMark: 0 },
