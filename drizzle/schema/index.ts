@@ -1,6 +1,7 @@
 // All tables of the control plane. Code outside drizzle/ imports the schema from this file only.
 export * from './control-plane.ts'
 export * from './workspaces.ts'
+export * from './disks.ts'
 export * from './reason.ts'
 export * from './auth.ts'
 export * from './secrets.ts'

@@ -48,6 +48,12 @@ export const workspaces = pgTable(
     image: text('image'),
     /** Idle minutes before hibernation; null: never. */
     idleMinutes: integer('idle_minutes'),
+    /** The disk that it wants (`disks`); null: none. */
+    diskId: text('disk_id'),
+    /** Where the disk is mounted. */
+    diskPath: text('disk_path').notNull().default('/workspace'),
+    /** What happens when the host of its disk does not come back. */
+    onHostLoss: text('on_host_loss').$type<'wait' | 'restore'>().notNull().default('wait'),
     /** Incremented by every change of the spec that needs a restart. */
     specVersion: integer('spec_version').notNull().default(1),
 
@@ -69,6 +75,8 @@ export const workspaces = pgTable(
     launchSlotAt: timestamp('launch_slot_at'),
     /** The region of the last launch. */
     launchRegion: text('launch_region'),
+    /** The disk of the last launch; a machine keeps its disk for life. */
+    launchDisk: text('launch_disk'),
     /** The image of the last launch or update; `machine_image` is what the provider resolved it to. */
     launchImage: text('launch_image'),
     machineId: text('machine_id'),

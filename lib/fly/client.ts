@@ -12,6 +12,7 @@ import { machineVerbs } from './machines.ts'
 import { metadataVerbs } from './metadata.ts'
 import { platformVerbs } from './platform.ts'
 import { secretVerbs } from './secrets.ts'
+import { volumeVerbs } from './volumes.ts'
 import { createRequester } from './request.ts'
 import type { FlyClientOptions } from './request.ts'
 
@@ -24,6 +25,7 @@ export type {
   AssignedIp,
   AssignIpInput,
   CreateMachineInput,
+  CreateVolumeInput,
   ExitEvent,
   IpAssignment,
   Lease,
@@ -36,6 +38,8 @@ export type {
   StopMachineInput,
   TokenInfo,
   UpdateMachineInput,
+  Volume,
+  VolumeSnapshot,
 } from './shapes.ts'
 
 export type FlyClient = ReturnType<typeof createFlyClient>
@@ -50,6 +54,7 @@ export function createFlyClient(options: FlyClientOptions) {
     ...leaseVerbs(request),
     ...appVerbs(request),
     ...secretVerbs(request),
+    ...volumeVerbs(request),
     ...platformVerbs(request),
   }
 }

@@ -81,6 +81,7 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
       // A version check answers 412 for metadata writes and 409 for updates (docs/facts/fly.md §2.6).
       if (/secrets[ _]version/i.test(text)) return 'secrets_not_ready'
       if (/lease/i.test(text)) return 'lease_held'
+      if (VOLUME_IN_USE.test(text)) return 'volume_in_use'
       return /machine.?version/i.test(text) ? 'version_mismatch' : 'wrong_state'
     case 422:
       return action === 'create_app' && (label === 'name_taken' || /already been taken/i.test(text))
@@ -93,6 +94,10 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
   }
 }
 
+// The staff of Fly: a 412 about a volume means that it is in use (docs/facts/fly.md §8.2).
+const VOLUME_IN_USE =
+  /\bvolume\b.{0,80}\b(?:in use|attached|claimed|detach)|(?:in use|attached).{0,40}\bvolume\b/i
+
 // The last noun before "not found": "machine 1234 lease not found" is about the lease.
 const NOUN = /(?<![\w-])(app|machine|lease|volume)(?![\w-])/gi
 
@@ -102,7 +107,9 @@ function missing(action: FlyAction, text: string): FlyErrorCode {
   if (/invalid machine id/i.test(text)) return 'machine_not_found'
   const subject = text.slice(0, Math.max(0, text.toLowerCase().lastIndexOf(' not found')))
   const thing = subject.match(NOUN)?.at(-1)?.toLowerCase()
-  return thing === 'app' || thing === 'machine' || thing === 'lease' ? `${thing}_not_found` : 'not_found'
+  return thing === 'app' || thing === 'machine' || thing === 'lease' || thing === 'volume'
+    ? `${thing}_not_found`
+    : 'not_found'
 }
 
 function conflict(action: FlyAction, text: string): FlyErrorCode {
@@ -133,6 +140,7 @@ export function isRetryable(code: FlyErrorCode, text: string): boolean {
     case 'lease_held':
     case 'concurrent_update':
     case 'secrets_not_ready':
+    case 'volume_in_use':
     case 'budget_exhausted':
     case 'malformed_answer':
       return true
@@ -145,6 +153,7 @@ export function isRetryable(code: FlyErrorCode, text: string): boolean {
     case 'app_not_found':
     case 'machine_not_found':
     case 'lease_not_found':
+    case 'volume_not_found':
     case 'not_found':
     case 'name_taken':
     case 'app_name_taken':

@@ -60,7 +60,7 @@ export type CallOptions = {
 
 export type FlyRequest<T> = {
   action: FlyAction
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Path segments after the base URL; each is encoded. */
   path: readonly string[]
   app?: string

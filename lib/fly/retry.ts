@@ -50,6 +50,14 @@ const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
   assign_ip: 'once',
   update_secrets: 'repeatable',
   list_secrets: 'repeatable',
+  list_volumes: 'repeatable',
+  create_volume: 'once',
+  get_volume: 'repeatable',
+  destroy_volume: 'repeatable',
+  // To a size, not by a size.
+  extend_volume: 'repeatable',
+  list_snapshots: 'repeatable',
+  create_snapshot: 'once',
   current_token: 'repeatable',
   list_regions: 'repeatable',
 }

@@ -9,6 +9,7 @@ type Schemas = components['schemas']
 export type MachineConfig = Schemas['fly.MachineConfig']
 export type CreateMachineInput = Schemas['CreateMachineRequest']
 export type UpdateMachineInput = Schemas['UpdateMachineRequest']
+export type CreateVolumeInput = Schemas['CreateVolumeRequest']
 export type StopMachineInput = Schemas['StopRequest']
 export type AssignIpInput = Schemas['assignIPRequest'] & { type: Schemas['IPAssignmentType'] }
 
@@ -54,6 +55,15 @@ export type Lease = Omit<Schemas['Lease'], 'nonce' | 'expires_at'> & { nonce: st
 /** A lease as others see it; the nonce may be missing. */
 export type LeaseView = Omit<Lease, 'nonce'> & { nonce?: string }
 
+/** `region` may be missing in an answer (docs/facts/fly.md §12). */
+export type Volume = Omit<Schemas['Volume'], 'id' | 'name' | 'state'> & {
+  id: string
+  name: string
+  state: string
+}
+export type VolumeSnapshot = Schemas['VolumeSnapshot'] & { id: string }
+export type ExtendVolumeAnswer = { volume?: Volume; needs_restart?: boolean }
+
 export type App = Schemas['App'] & { name: string }
 export type IpAssignment = Schemas['IPAssignment']
 export type AssignedIp = Schemas['AssignIPResponse']
@@ -80,6 +90,16 @@ export const ipList = shape<{ ips: IpAssignment[] }>(
   z.looseObject({ ips: z.array(z.looseObject({})).nullish() }).transform(({ ips }) => ({ ips: ips ?? [] })),
 )
 export const assignedIp = shape<AssignedIp>(z.looseObject({}))
+const volumeSchema = z.looseObject({ id: z.string(), name: z.string(), state: z.string() })
+export const volume = shape<Volume>(volumeSchema)
+export const volumes = shape<Volume[]>(z.array(volumeSchema))
+export const extendVolumeAnswer = shape<ExtendVolumeAnswer>(z.looseObject({}))
+export const snapshots = shape<VolumeSnapshot[]>(
+  z
+    .array(z.looseObject({ id: z.string() }))
+    .nullish()
+    .transform((list) => list ?? []),
+)
 // Fly's schemas have both spellings (docs/facts/fly.md §2.8).
 export const secretsUpdate = shape<{ version?: number; Version?: number }>(
   z.looseObject({ version: z.number().optional(), Version: z.number().optional() }),

@@ -33,6 +33,8 @@ export type MachineSpec = {
   /** Variables and files that only the agent may read. No name is in both `env` and `secrets`. */
   secrets: Record<string, string>
   secretFiles: Record<string, string>
+  /** The disk by the provider's id, and the path where the agent finds it; undefined: none. */
+  disk: { id: string; path: string } | undefined
   /** Identifies the machine's workspace, generation, launch and control plane. */
   labels: MachineLabels
   port: number
@@ -84,6 +86,7 @@ export type MachineSpecInput = {
   image: string
   launchId: string
   controlPlane: string
+  disk?: MachineSpec['disk']
   /** The workspace's secrets, by variable. */
   secrets: Record<string, string>
   /** The workspace token in plain text, which exists only in the machine. */
@@ -134,6 +137,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
       '/configs/.auth_token': input.token,
       '/configs/.platform_inbound_secret': input.inboundSecret,
     },
+    disk: input.disk,
     labels: {
       workspaceId: workspace.id,
       generation: workspace.generation,

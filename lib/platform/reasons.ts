@@ -100,6 +100,26 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'Fly refused because the machine is locked or changing state.',
     hint: 'The request is repeated automatically. A forgotten lease is cleared with `fly machine leases clear <machine> -a <app>`.',
   },
+  disk_host_full: {
+    about: 'platform',
+    message: 'The host of the disk has no room for the machine.',
+    hint: 'It is tried again; then the disk is copied to another host of its region, and the old one is kept.',
+  },
+  disk_in_use: {
+    about: 'outside',
+    message: 'The disk is attached to another machine, or is being detached.',
+    hint: 'It is tried again automatically. If this lasts, find the machine with `fly volumes list -a <app>`.',
+  },
+  disk_not_found: {
+    about: 'outside',
+    message: 'Fly does not find the disk of this workspace.',
+    hint: 'It is looked for again before anything is concluded.',
+  },
+  disk_lost: {
+    about: 'outside',
+    message: 'The disk of this workspace no longer exists at Fly (<detail>). No empty disk takes its place.',
+    hint: 'Restore it from a snapshot with POST /workspaces/{id}/restore, or remove the workspace.',
+  },
   out_of_memory: {
     about: 'agent',
     message: 'The agent ran out of memory and was killed.',

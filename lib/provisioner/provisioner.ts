@@ -1,7 +1,10 @@
 // The interface of a provider of machines. Fly Machines is the first one; test/fly/provisioner-contract.ts is the
 // contract that every provider must satisfy.
-import type { ProviderAnswer } from '../../drizzle/schema/index.ts'
 import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
+import type { DiskProvisioner } from './disks.ts'
+import type { ProvisionProblem } from './problem.ts'
+
+export { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from './problem.ts'
 
 /**
  * The state of a machine, reduced to what decisions need. `busy` is any state that ends by itself, and any state that
@@ -35,6 +38,8 @@ export type Machine = {
   isCordoned: boolean
   /** Undefined while the host does not answer. */
   size: { cpus: number; memoryMb: number } | undefined
+  /** The provider's id of the disk that the machine has; undefined if it has none, or while the host does not answer. */
+  disk: string | undefined
   /** Our labels; undefined for a machine that is not ours. */
   labels: MachineLabels | undefined
   /** The newest exit, if any. */
@@ -48,49 +53,6 @@ export type Observed =
   | { presence: 'present'; machine: Machine }
   | { presence: 'absent' }
   | { presence: 'unknown'; problem: ProvisionProblem }
-
-/** A failure of the provider, classified. */
-export type ProvisionProblem = {
-  code: ProvisionProblemCode
-  message: string
-  hint: string
-  /** The provider's own answer, if it sent one. */
-  provider?: ProviderAnswer
-  /** Whether the same call can succeed later without any change by people. */
-  retryable: boolean
-  retryAfterMs?: number
-}
-
-export type ProvisionProblemCode =
-  | 'provider_unreachable'
-  | 'rate_limited'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'app_not_found'
-  | 'no_capacity'
-  | 'quota'
-  | 'image_unpullable'
-  | 'invalid_machine'
-  | 'name_taken'
-  | 'machine_not_found'
-  | 'secrets_unreadable'
-  | 'secrets_refused'
-  | 'secrets_pending'
-  | 'busy'
-
-/** Thrown by every verb below when the provider refused or did not answer. */
-export class ProvisionError extends Error {
-  override name = 'ProvisionError'
-  readonly problem: ProvisionProblem
-  /** `unknown`: the call may have been carried out. */
-  readonly applied: 'no' | 'unknown'
-
-  constructor(problem: ProvisionProblem, options: { applied: 'no' | 'unknown'; cause?: unknown }) {
-    super(problem.message, { cause: options.cause })
-    this.problem = problem
-    this.applied = options.applied
-  }
-}
 
 /** The name of a secret that was delivered to a machine, and its owner. */
 export type DeliveredSecret = { name: string; workspaceId: string; generation: number }
@@ -117,7 +79,7 @@ export type InventoryEntry = Machine & {
   size: { cpus: number; memoryMb: number }
 }
 
-export type Provisioner = {
+export type Provisioner = DiskProvisioner & {
   readonly name: 'flyio'
   /** The apps in which machines are created. The provider's limits are per app. */
   readonly apps: readonly [string, ...string[]]

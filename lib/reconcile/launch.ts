@@ -19,6 +19,7 @@ export const NO_MACHINE = {
   launchSlotAt: null,
   launchRegion: null,
   launchImage: null,
+  launchDisk: null,
   app: null,
   machineId: null,
   machineGeneration: null,

@@ -48,6 +48,11 @@ const table: Record<FlyAction, string[]> = {
   list_ips: EVERY_FAILURE,
   update_secrets: EVERY_FAILURE,
   list_secrets: EVERY_FAILURE,
+  list_volumes: EVERY_FAILURE,
+  get_volume: EVERY_FAILURE,
+  destroy_volume: EVERY_FAILURE,
+  extend_volume: EVERY_FAILURE,
+  list_snapshots: EVERY_FAILURE,
   current_token: EVERY_FAILURE,
   list_regions: EVERY_FAILURE,
   wait_machine: ['429', '500', '502', '503', '504', 'network'],
@@ -60,6 +65,8 @@ const table: Record<FlyAction, string[]> = {
   update_machine: ['429'],
   acquire_lease: ['429'],
   assign_ip: ['429'],
+  create_volume: ['429'],
+  create_snapshot: ['429'],
 }
 
 describe('the retry policy', () => {

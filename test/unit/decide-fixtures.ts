@@ -28,6 +28,9 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     config: {},
     image: null,
     idleMinutes: null,
+    diskId: null,
+    diskPath: '/workspace',
+    onHostLoss: 'wait',
     specVersion: 1,
     status: 'provisioning',
     statusChangedAt: NOW,
@@ -87,6 +90,7 @@ export function present(
       version: undefined,
       isCordoned: over.cordoned === true,
       size: undefined,
+      disk: undefined,
       labels: { workspaceId: 'w', generation: over.generation ?? 1, launchId: 'l', controlPlane: 'c' },
       exit:
         over.crashed === true

@@ -43,6 +43,12 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
 })
 
 describe('the machine configuration', () => {
+  test('a disk is mounted at its path, and a machine without a disk has no mounts', () => {
+    const spec = machineSpec({ ...input(), disk: { id: 'vol_1', path: '/workspace' } })
+    expect(flyConfig(spec, 'fly', 'public').mounts).toEqual([{ volume: 'vol_1', path: '/workspace' }])
+    expect(flyConfig(machineSpec(input()), 'fly', 'public')).not.toHaveProperty('mounts')
+  })
+
   test('the machine configuration for Fly has exactly the documented content', () => {
     const spec = machineSpec(input())
     const config = flyConfig(spec, 'fly', 'public')

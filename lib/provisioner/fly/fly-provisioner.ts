@@ -12,9 +12,10 @@ import {
   signatureOf,
 } from '../provisioner.ts'
 import { type FlyEndpoint, proxyOf } from './endpoint.ts'
+import { flyDisks } from './disks.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './labels.ts'
 import { flyConfig, type SecretsDelivery } from './machine-config.ts'
-import { toProvisionError } from './problems.ts'
+import { attempt, toProvisionError } from './problems.ts'
 import { phaseOf, toMachine, versionOf } from './read-machine.ts'
 import { FLY_REGIONS } from './regions.ts'
 import { appSecrets, ownerOf } from './secrets.ts'
@@ -68,6 +69,7 @@ export function createFlyProvisioner({
     regions: FLY_REGIONS,
     launchRate: LAUNCH_RATE,
     monthlyPrice,
+    ...flyDisks(fly),
 
     check: () =>
       attempt(async () => {
@@ -227,12 +229,4 @@ function toCreationTime(text: string | undefined): Date | undefined {
 /** Shared CPUs with 256 MB each, and memory beyond that; list prices of 2026 in US dollars (docs/facts/fly.md §9). */
 function monthlyPrice({ cpus, memoryMb }: { cpus: number; memoryMb: number }): number {
   return cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6
-}
-
-async function attempt<Result>(call: () => Promise<Result>, spec?: MachineSpec): Promise<Result> {
-  try {
-    return await call()
-  } catch (error) {
-    throw toProvisionError(error, spec)
-  }
 }

@@ -36,6 +36,7 @@ export function flyConfig(
       ),
       ...(references?.files ?? []),
     ],
+    ...(spec.disk === undefined ? {} : { mounts: [{ volume: spec.disk.id, path: spec.disk.path }] }),
     ...(references === undefined ? {} : { processes: references.processes }),
     metadata: toMetadata(spec.labels),
     services: [

@@ -21,6 +21,8 @@ const CODES: Record<FlyErrorCode, ProvisionProblemCode> = {
   lease_not_found: 'busy',
   lease_held: 'busy',
   wrong_state: 'busy',
+  volume_in_use: 'disk_in_use',
+  volume_not_found: 'disk_not_found',
   secrets_not_ready: 'secrets_pending',
   conflict: 'busy',
   version_mismatch: 'busy',
@@ -42,13 +44,18 @@ const RETRYABLE: readonly ProvisionProblemCode[] = [
   'machine_not_found',
   'secrets_pending',
   'busy',
+  'disk_host_full',
+  'disk_in_use',
+  'disk_not_found',
 ]
 
-const codeOf = ({ action, code }: FlyError): ProvisionProblemCode =>
-  (action === 'update_secrets' || action === 'list_secrets') &&
-  (code === 'unauthorized' || code === 'forbidden')
-    ? 'secrets_refused'
-    : CODES[code]
+function codeOf({ action, capacityScope, code }: FlyError): ProvisionProblemCode {
+  const isAboutSecrets = action === 'update_secrets' || action === 'list_secrets'
+  if (isAboutSecrets && (code === 'unauthorized' || code === 'forbidden')) return 'secrets_refused'
+  // The machine fits into the region, but not onto the host of its volume (docs/facts/fly.md §8.3).
+  if (code === 'insufficient_capacity' && capacityScope === 'volume') return 'disk_host_full'
+  return CODES[code]
+}
 
 /**
  * Any error of the Fly client as a provisioner's error. Its message contains Fly's own words, because a sentence of
@@ -77,6 +84,15 @@ export function toProvisionError(error: unknown, spec?: MachineSpec): ProvisionE
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   }
   return new ProvisionError(problem, { applied: error.applied, cause: error })
+}
+
+/** Runs calls of the Fly client. @throws ProvisionError */
+export async function attempt<Result>(call: () => Promise<Result>, spec?: MachineSpec): Promise<Result> {
+  try {
+    return await call()
+  } catch (error) {
+    throw toProvisionError(error, spec)
+  }
 }
 
 /** Shorter values occur in ordinary text. */

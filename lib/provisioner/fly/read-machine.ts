@@ -47,6 +47,7 @@ export function toMachine(app: string, machine: FlyMachine): Machine {
       config?.guest === undefined
         ? undefined
         : { cpus: config.guest.cpus ?? 1, memoryMb: config.guest.memory_mb ?? 256 },
+    disk: config?.mounts?.[0]?.volume,
     labels: fromMetadata(config?.metadata),
     exit: exitOf(machine.events ?? []),
     startError: startErrorOf(machine),
