@@ -148,6 +148,6 @@ describe('starting and stopping', () => {
     const { id } = await started()
     const { body } = await call('GET', `${machines}/${id}/ps`)
     expect(body[0].listen_sockets).toEqual([{ proto: 'tcp', address: '0.0.0.0:8080' }])
-    expect((await call('POST', `${machines}/${id}/exec`, { cmd: 'ls' })).status).toBe(501)
+    expect((await call('POST', `${machines}/${id}/exec`, { cmd: 'ls' })).status).toBe(400)
   })
 })

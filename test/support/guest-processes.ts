@@ -102,6 +102,7 @@ export function useProcessHost() {
       memoryMb: 256,
       env: { NAME: image },
       files: [],
+      print: () => {},
       ...spec,
     })
 

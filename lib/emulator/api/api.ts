@@ -7,6 +7,7 @@ import { addAppRoutes } from './routes/apps.ts'
 import { addLeaseRoutes } from './routes/leases.ts'
 import { addLifecycleRoutes } from './routes/lifecycle.ts'
 import { addMachineRoutes } from './routes/machines.ts'
+import { addLogRoutes } from './routes/logs.ts'
 import { addMetadataRoutes } from './routes/metadata.ts'
 import { addSecretRoutes } from './routes/secrets.ts'
 import { addPlatformRoutes } from './routes/platform.ts'
@@ -56,6 +57,7 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
   addPlatformRoutes(route)
   addGraphqlRoute(route)
   addUiexRoutes(route)
+  addLogRoutes(route)
   addAdminRoutes(
     api,
     faults,

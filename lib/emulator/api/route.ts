@@ -83,8 +83,8 @@ export function createRoute(
       const latency = runtime.faults.latency(subject)
       if (latency > 0) await runtime.pause(latency)
       if (runtime.closing.aborted) throw new FlyError(503, 'unavailable: the emulator is closing')
-      // The limits are those of the Machines API. GraphQL and UIEX are other services.
-      const isMachinesApi = action !== 'graphql' && !action.startsWith('uiex.')
+      // The limits are those of the Machines API. GraphQL, UIEX and the logs are other services.
+      const isMachinesApi = action !== 'graphql' && action !== 'logs' && !action.startsWith('uiex.')
       const limited = isMachinesApi && (runtime.faults.rateLimits() ?? runtime.rateLimits)
       if (limited) takeFromLimit(action, limitedBy(action, id, app) ?? runtime.organization)
       runtime.faults.refuse(subject)

@@ -10,6 +10,24 @@ export type BootSpec = {
   memoryMb: number
   env: Record<string, string>
   files: { path: string; contents: Uint8Array }[]
+  /** Receives each line that the program prints. */
+  print: (line: string) => void
+}
+
+/** One command beside the guest's program. `stdin` is text, as in Fly's API (docs/facts/fly.md §2.5). */
+export type GuestCommand = { command: readonly string[]; stdin: string; timeoutMs: number }
+
+/** `signal` is 0 when no signal ended the command. Bytes that are not UTF-8 become U+FFFD, as in any JSON. */
+export type GuestCommandResult = { exitCode: number; signal: number; stdout: string; stderr: string }
+
+/** The command did not end in time, or its machine ended first. */
+export class CommandCutOff extends Error {
+  override name = 'CommandCutOff'
+}
+
+/** The command cannot be run at all: there is no such program. */
+export class CommandNotFound extends Error {
+  override name = 'CommandNotFound'
 }
 
 /** How a guest exited. The names are those of Fly's `exit_event` (docs/facts/fly.md §2.9). */
@@ -23,6 +41,11 @@ export type Guest = {
   listening(): { port: number; address: string }[]
   /** Sends HTTP to a port of the guest. Rejects with {@link ConnectionRefused} when nothing listens there. */
   fetch(port: number, request: Request): Promise<Response>
+  /**
+   * Runs a command in the machine's directory with its environment. It ends with the machine.
+   * Rejects with {@link CommandCutOff} or {@link CommandNotFound}.
+   */
+  exec(command: GuestCommand): Promise<GuestCommandResult>
   /** Sends a signal. The program may ignore it; then the caller uses {@link Guest.kill}. */
   signal(name: string): void
   /** Ends the program at once. */

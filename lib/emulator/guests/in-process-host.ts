@@ -1,8 +1,17 @@
 // Runs guests inside this process, from a table of images and programs. It is for tests: nothing is spawned and no
 // socket is opened. A program has only the files, ports and fetch that this file passes to it.
 
-import { ConnectionRefused } from './host.ts'
-import type { BootSpec, Guest, GuestExit, GuestMachine, Host, Program } from './host.ts'
+import { CommandCutOff, CommandNotFound, ConnectionRefused } from './host.ts'
+import type {
+  BootSpec,
+  Guest,
+  GuestCommand,
+  GuestCommandResult,
+  GuestExit,
+  GuestMachine,
+  Host,
+  Program,
+} from './host.ts'
 
 export type InProcessHostOptions = {
   /**
@@ -13,6 +22,11 @@ export type InProcessHostOptions = {
   /** The fetch for outgoing requests of guests. Default: the global one. */
   fetch?: typeof fetch
   log?: (line: string) => void
+  /**
+   * Runs a command for a guest, until the signal aborts. Without it a guest has no commands, because it is a function
+   * and not a system.
+   */
+  exec?: (spec: BootSpec, command: GuestCommand, over: AbortSignal) => Promise<GuestCommandResult>
 }
 
 type Listener = { address: string; handler: (request: Request) => Response | Promise<Response> }
@@ -93,7 +107,10 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
       return outgoing(new Request(request, { signal: AbortSignal.any([request.signal, over.signal]) }))
     },
     stopping: stopping.signal,
-    log: (line) => options.log?.(`${spec.machineId}: ${line}`),
+    log(line) {
+      options.log?.(`${spec.machineId}: ${line}`)
+      spec.print(line)
+    },
   }
 
   const guest: Guest = {
@@ -106,6 +123,12 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
       const response = await orOver(Promise.resolve(listener.handler(request)), over.signal)
       await gate.passed()
       return cutWhenOver(response, over.signal, gate.passed)
+    },
+    async exec(command) {
+      await gate.passed()
+      if (over.signal.aborted) throw new CommandCutOff('the program has ended')
+      if (options.exec === undefined) throw new CommandNotFound(`no such program: ${command.command[0]}`)
+      return options.exec(spec, command, over.signal)
     },
     signal(name) {
       if (name === 'SIGKILL') guest.kill()

@@ -6,7 +6,10 @@ import type { BootSpec } from '../guests/host.ts'
 import type { MachineRecord, SecretRecord } from '../store/records.ts'
 
 /** Built for every boot: files are written again, and secrets are those of that time. */
-export function bootSpec(record: MachineRecord, secrets: Record<string, SecretRecord>): BootSpec {
+export function bootSpec(
+  record: MachineRecord,
+  secrets: Record<string, SecretRecord>,
+): Omit<BootSpec, 'print'> {
   const { config } = record
   return {
     machineId: record.id,

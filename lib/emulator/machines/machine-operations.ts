@@ -62,7 +62,10 @@ export class MachineOperations {
     try {
       this.#supervisor.supervise(
         crash === undefined
-          ? this.#runtime.host.boot(bootSpec(record, this.#secrets()))
+          ? this.#runtime.host.boot({
+              ...bootSpec(record, this.#secrets()),
+              print: (line) => this.#runtime.logs.append(record, 'app', line),
+            })
           : crashedGuest(crash),
       )
     } catch (error) {
@@ -81,12 +84,15 @@ export class MachineOperations {
   #started(): void {
     this.lastActive = this.#runtime.now()
     this.#keeper.transition('started', 'start', 'flyd')
+    this.#runtime.logs.append(this.#keeper.record, 'runner', 'Machine started')
     this.#supervisor.startChecks()
   }
 
   /** The program ended by itself, with or without an error. The restart policy decides what follows. */
   async #exited(exit: GuestExit): Promise<void> {
     const { record } = this.#keeper
+    this.#runtime.logs.append(record, 'runner', `Main child exited with code: ${exit.exitCode}`)
+    if (exit.oomKilled) this.#runtime.logs.append(record, 'runner', 'Process killed: out of memory', 'error')
     const operation = this.#keeper.begin()
     const restarting = record.state === 'started' && shouldRestart(record.config, exit, record.restartCount)
     const request = this.#exitRequest(exit, false, restarting)

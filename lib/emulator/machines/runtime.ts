@@ -3,6 +3,8 @@
 import type { FaultQueries } from '../faults/faults.ts'
 import type { Host } from '../guests/host.ts'
 import { createUlids } from '../shared/ids.ts'
+import { createLogs } from './logs.ts'
+import type { Logs } from './logs.ts'
 import type { Journal } from '../store/journal.ts'
 import type { Timings } from '../shared/timings.ts'
 
@@ -14,6 +16,8 @@ export type Runtime = {
   host: Host
   faults: FaultQueries
   journal: Journal
+  /** What the machines' programs printed lately. */
+  logs: Logs
   organization: string
   regions: string[]
   rateLimits: boolean
@@ -29,7 +33,7 @@ export type Runtime = {
   close(): void
 }
 
-type Given = Omit<Runtime, 'ulid' | 'after' | 'sleep' | 'pause' | 'closing' | 'close'>
+type Given = Omit<Runtime, 'logs' | 'ulid' | 'after' | 'sleep' | 'pause' | 'closing' | 'close'>
 
 export function createRuntime(given: Given): Runtime {
   const closing = new AbortController()
@@ -50,6 +54,7 @@ export function createRuntime(given: Given): Runtime {
 
   return {
     ...given,
+    logs: createLogs(given.now),
     ulid: createUlids(given.now),
     after,
     sleep: (ms) => new Promise((resolve) => void after(ms, resolve)),

@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { forwardToPort } from './forward.ts'
 import type { BootMessage, ListeningMessage } from './guest-process.ts'
+import { createCommands } from './run-command.ts'
 import { ConnectionRefused } from '../guests/host.ts'
 import type { BootSpec, Guest, GuestExit, Host } from '../guests/host.ts'
 
@@ -49,13 +50,17 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
       // A process group of its own: Ctrl-C in the server's terminal does not reach it, and its children end with it.
       detached: true,
     })
-    const print = (line: string) => log(`${spec.machineId} ${line}`)
-    const guest = createGuest(child, print)
+    const print = (line: string) => {
+      log(`${spec.machineId} ${line}`)
+      spec.print(line)
+    }
+    const commands = createCommands(root, { ...env, ...spec.env })
+    const guest: Guest = { ...createGuest(child, print), exec: commands.run }
     if (child.pid !== undefined) {
       running.set(child.pid, guest)
       cleanup.watch(running.keys())
     }
-    void removeAfterExit(guest, child.pid, root)
+    void removeAfterExit(guest, child.pid, root, commands.end)
     const message: BootMessage = {
       program: program.startsWith('file:') ? program : pathToFileURL(program).href,
       root,
@@ -67,8 +72,14 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
     return guest
   }
 
-  async function removeAfterExit(guest: Guest, pid: number | undefined, root: string): Promise<void> {
+  async function removeAfterExit(
+    guest: Guest,
+    pid: number | undefined,
+    root: string,
+    endCommands: () => void,
+  ): Promise<void> {
     await guest.exited
+    endCommands()
     if (pid !== undefined) running.delete(pid)
     cleanup.watch(running.keys())
     rmSync(root, { recursive: true, force: true })
@@ -88,7 +99,7 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
   }
 }
 
-function createGuest(child: ChildProcess, print: (line: string) => void): Guest {
+function createGuest(child: ChildProcess, print: (line: string) => void): Omit<Guest, 'exec'> {
   const ports = new Map<number, ListeningMessage>()
   const { promise: exited, resolve: end } = Promise.withResolvers<GuestExit>()
   let over = false

@@ -3,8 +3,9 @@
 
 import type { Call, Route } from '../route.ts'
 import { createMachine, updateMachine } from '../create-machine.ts'
-import { FlyError, notEmulated } from '../../shared/fly-error.ts'
+import { FlyError } from '../../shared/fly-error.ts'
 import type { MachineRunner } from '../../machines/machine-runner.ts'
+import { parseCommand, runCommand } from '../run-command.ts'
 import { pageOf, timeKey } from '../paging.ts'
 import { renderEvent, renderMachine, renderOldVersion } from '../render.ts'
 
@@ -89,11 +90,12 @@ export function addMachineRoutes(route: Route): void {
   })
 
   route('POST', `${MACHINE}/exec`, 'machine.exec', async (call) => {
-    await call.body()
+    const command = parseCommand(await call.body())
     const runner = call.machine()
-    if (runner.state !== 'started') throw notRunning(runner)
-    // A guest is one program and not a system with a shell, so nothing could be run.
-    throw notEmulated('exec: a guest is one program without a shell')
+    // flyctl takes no lease for a command, so none is required.
+    if (call.cloud.runtime.faults.hostUnreachable(runner.record)) throw new FlyError(408, '', { empty: true })
+    if (runner.state !== 'started' || runner.guest === undefined) throw notRunning(runner)
+    return runCommand(runner.guest, command)
   })
 }
 
