@@ -26,6 +26,7 @@ export type WorkspaceReasonCode =
   | 'crashed'
   | 'machine_failed'
   | 'stopped_outside'
+  | 'stopped_unexplained'
   | 'stopped_after_minutes'
   | 'cordoned'
   | 'never_launched'

@@ -28,6 +28,9 @@ export const workspaceStatus = pgEnum('workspace_status', [
   'removed',
 ])
 
+export const OUTSIDE_STOP_POLICIES = ['sleep', 'restart'] as const
+export type OutsideStopPolicy = (typeof OUTSIDE_STOP_POLICIES)[number]
+
 export const workspaces = pgTable(
   'workspaces',
   {
@@ -54,6 +57,8 @@ export const workspaces = pgTable(
     diskPath: text('disk_path').notNull().default('/workspace'),
     /** What happens when the host of its disk does not come back. */
     onHostLoss: text('on_host_loss').$type<'wait' | 'restore'>().notNull().default('wait'),
+    /** What follows when others stop or suspend its machine: the workspace sleeps, or the machine is started again. */
+    onOutsideStop: text('on_outside_stop').$type<OutsideStopPolicy>().notNull().default('sleep'),
     /** Incremented by every change of the spec that needs a restart. */
     specVersion: integer('spec_version').notNull().default(1),
 
@@ -65,6 +70,9 @@ export const workspaces = pgTable(
     generation: integer('generation').notNull().default(1),
     /** When `provisioning` or `offline` becomes `failed`. */
     deadlineAt: timestamp('deadline_at'),
+
+    /** When the machine of a failed workspace is removed. Null: it had none. Read only while the status is `failed`. */
+    machineKeptUntil: timestamp('machine_kept_until'),
 
     // The machine. `launch_id` is set before the create request and cleared when the machine is known to be gone.
     // While it is set, a machine may exist and cost money.

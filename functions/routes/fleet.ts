@@ -21,6 +21,10 @@ const FleetView = z
         region: z.string(),
         age_seconds: z.int().optional(),
         usd_per_month: z.number(),
+        kept_until: z.iso
+          .datetime()
+          .optional()
+          .describe('When the machine of a failed workspace is removed.'),
         drift: z.array(DriftView).optional(),
         needs_human: z.literal(true).optional(),
       }),

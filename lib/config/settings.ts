@@ -4,6 +4,7 @@ import { FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
 import { FORGE_SECRETS, IMAGES, ROLLOUTS } from './images.ts'
 import { LIVENESS } from './liveness.ts'
 import { LIMITS } from './limits.ts'
+import { SLEEP } from './sleep.ts'
 import { EMULATOR, SERVER } from './server.ts'
 import type { Values } from './setting.ts'
 
@@ -13,6 +14,7 @@ export const SETTINGS = {
   fly: FLY,
   emulator: EMULATOR,
   liveness: LIVENESS,
+  sleep: SLEEP,
   provisionTimeoutSeconds,
   orphanGraceSeconds,
   images: IMAGES,

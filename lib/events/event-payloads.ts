@@ -32,6 +32,20 @@ export const ofMessage = {
 
 export const asked = ofWorkspace({})
 export const lost = ofWorkspace({ machine_id: machineId, reason })
+export const failed = ofWorkspace({
+  machine_id: machineId,
+  reason,
+  machine_kept_until: z.iso.datetime().nullable(),
+})
+export const stopped = ofWorkspace({
+  machine_id: machineId,
+  reason,
+  stop: z.strictObject({
+    verb: z.enum(['stop', 'suspend']),
+    source: z.string().nullable(),
+    at: z.iso.datetime().nullable(),
+  }),
+})
 export const machine = ofWorkspace({
   machine_id: z.string(),
   app: z.string(),

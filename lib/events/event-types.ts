@@ -10,6 +10,8 @@ import {
   ofMessage,
   asked,
   lost,
+  failed,
+  stopped,
   machine,
   secret,
   health,
@@ -87,10 +89,10 @@ export const EVENT_TYPES = {
     molecule: 'WORKSPACE_OFFLINE',
     payload: lost,
   },
-  machine_left_stopped: {
-    says: 'Others stopped the machine again and again; it stays stopped until a message needs it.',
+  stop_accepted: {
+    says: 'The machine was stopped or suspended by request, and not by this control plane: the workspace sleeps. `stop` says how, and by whom as far as the provider shows it.',
     molecule: 'WORKSPACE_HIBERNATED',
-    payload: lost,
+    payload: stopped,
   },
   machine_drifted: {
     says: 'The provider runs something else than was requested: `drift` lists the differences, and is empty when they ended.',
@@ -105,9 +107,9 @@ export const EVENT_TYPES = {
     payload: lost,
   },
   gave_up: {
-    says: 'The workspace failed; the reason is kept.',
+    says: 'The workspace failed; the reason is kept. Its machine, if it has one, is kept until `machine_kept_until`, stopped.',
     molecule: 'WORKSPACE_PROVISION_FAILED',
-    payload: lost,
+    payload: failed,
   },
   machine_created: { says: 'A machine was created.', payload: machine },
   machine_updated: { says: 'The machine got a new configuration.', payload: machine },

@@ -77,8 +77,8 @@ export const fleetRelation = (fleet: AppFleet[]): SQL => {
 const CHECK_AGAIN_SECONDS = 60
 
 /**
- * Makes due every resting workspace whose machine is not in the wanted state, was changed by others, or whose agent
- * is silent.
+ * Makes due every resting workspace whose machine is not in the wanted state, was changed by others, or is no longer
+ * kept, or whose agent is silent.
  * @returns how many became due
  */
 export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[]): Promise<number> {
@@ -97,14 +97,18 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
         isNull(workspaces.nextCheckAt),
         isNotNull(workspaces.machineId),
         or(
+          and(wanting('kept'), sql`coalesce(${workspaces.machineKeptUntil} <= ${moment}, true)`),
           and(
             apps.length === 0 ? sql`false` : inArray(workspaces.app, apps),
             or(
               and(wanting('started'), sql`${phase} <> 'started'`),
-              and(wanting('stopped', 'asleep'), sql`${phase} not in ('stopped', 'suspended', 'unknown')`),
+              and(
+                wanting('stopped', 'asleep', 'kept'),
+                sql`${phase} not in ('stopped', 'suspended', 'failed', 'unknown')`,
+              ),
               wanting('none'),
               and(
-                wanting('started', 'stopped', 'asleep'),
+                wanting('started', 'stopped', 'asleep', 'kept'),
                 sql`fleet.signature is not null and fleet.signature is distinct from ${workspaces.machineSignature}`,
               ),
             ),

@@ -2,7 +2,7 @@
 // whose each machine is, how it differs from what was requested, its age and its price.
 import { isNotNull, isNull } from 'drizzle-orm'
 import { controlPlane, type Drift, orphans, workspaces } from '../../drizzle/schema/index.ts'
-import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
+import { wantedMachine } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Store } from '../platform/context.ts'
 import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
@@ -27,6 +27,8 @@ export type FleetMachine = {
   age_seconds?: number
   /** Estimate for 30 days in the present state, in US dollars. */
   usd_per_month: number
+  /** When the machine of a failed workspace is removed. */
+  kept_until?: string
   /** How a machine of ours differs from what was requested. */
   drift?: Drift[]
   /** Set on an unwanted machine whose destruction has failed so often that an operator should look. */
@@ -79,10 +81,11 @@ function describe(
   app: string,
   entry: InventoryEntry,
 ): FleetMachine {
+  const now = services.now()
   const row = rowOf.get(entry.id)
-  const drift = row === undefined ? [] : [...stateDrift(entry, row), ...driftOf(row, entry)]
+  const drift = row === undefined ? [] : [...stateDrift(entry, row, now), ...driftOf(row, entry)]
   const kind = kindOf(entry, row, drift, controlPlaneId)
-  const isUnwanted = row === undefined ? kind === 'orphan' : WANTED_MACHINE[row.status] === 'none'
+  const isUnwanted = row === undefined ? kind === 'orphan' : wantedMachine(row, now) === 'none'
   const attempts = row?.attempts ?? attemptsOf.get(entry.id) ?? 0
   const isPaid = entry.phase === 'started' || entry.phase === 'busy'
   return {
@@ -93,8 +96,11 @@ function describe(
     status: row?.status ?? null,
     machine_state: entry.state,
     region: entry.region,
-    ...ageOf(entry.createdAt, services.now()),
+    ...ageOf(entry.createdAt, now),
     usd_per_month: isPaid ? cents(services.provisioner.monthlyPrice(entry.size)) : 0,
+    ...(row?.status === 'failed' && row.machineKeptUntil !== null
+      ? { kept_until: row.machineKeptUntil.toISOString() }
+      : {}),
     ...(drift.length === 0 ? {} : { drift }),
     ...(isUnwanted && attempts >= HOPELESS_ATTEMPTS ? { needs_human: true as const } : {}),
   }
@@ -127,8 +133,8 @@ function kindOf(
 }
 
 /** Whether the machine is in the state that its workspace wants. Transitional states are. */
-function stateDrift({ phase, state }: InventoryEntry, row: Workspace): Drift[] {
-  const wanted = WANTED_MACHINE[row.status]
+function stateDrift({ phase, state }: InventoryEntry, row: Workspace, now: Date): Drift[] {
+  const wanted = wantedMachine(row, now)
   const isAsWanted =
     phase === 'unknown' ||
     (wanted === 'started' && (phase === 'started' || phase === 'busy')) ||

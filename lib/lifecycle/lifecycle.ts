@@ -21,7 +21,7 @@ export type WorkspaceEvent =
   | 'trouble_reported'
   | 'trouble_ended'
   | 'machine_stopped'
-  | 'machine_left_stopped'
+  | 'stop_accepted'
   | 'machine_lost'
   | 'gave_up'
 
@@ -51,7 +51,7 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
     trouble_reported: { from: ['ready'], to: 'degraded' },
     trouble_ended: { from: ['degraded'], to: 'ready' },
     machine_stopped: { from: ['ready', 'degraded'], to: 'offline' },
-    machine_left_stopped: { from: ['offline'], to: 'hibernated' },
+    stop_accepted: { from: ['ready', 'degraded', 'offline'], to: 'hibernated' },
     machine_lost: { from: ['provisioning', 'ready', 'degraded', 'offline'], to: 'provisioning' },
     gave_up: { from: ['provisioning', 'offline'], to: 'failed' },
   }
@@ -60,23 +60,36 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
 export const allows = (status: WorkspaceStatus, event: WorkspaceEvent) =>
   TRANSITIONS[event].from.includes(status)
 
+/** `asleep` is suspended where the provider can, stopped where it cannot. */
+export type WantedMachine = 'started' | 'stopped' | 'asleep' | 'none'
+
 /**
- * The machine that a status wants. `failed` keeps its reason but no machine, because a failure must not cost money.
- * `asleep` is suspended where the provider can, stopped where it cannot.
+ * The machine that a status wants. `kept`: the machine of a failed workspace is kept as evidence, stopped so that it
+ * costs little, until a stated time, and then removed: see {@link wantedMachine}.
  */
-export const WANTED_MACHINE: Record<WorkspaceStatus, 'started' | 'stopped' | 'asleep' | 'none'> = {
+const WANTED_MACHINE: Record<WorkspaceStatus, WantedMachine | 'kept'> = {
   provisioning: 'started',
   ready: 'started',
   degraded: 'started',
   offline: 'started',
-  failed: 'none',
+  failed: 'kept',
   paused: 'stopped',
   hibernated: 'asleep',
   removed: 'none',
 }
 
-/** The statuses that want one of these machines. */
-export const statusesWanting = (...machines: (typeof WANTED_MACHINE)[WorkspaceStatus][]) =>
+/** The columns that decide which machine a workspace wants. */
+type Wanting = { status: WorkspaceStatus; machineKeptUntil: Date | null }
+
+/** The machine that a workspace wants now. */
+export function wantedMachine({ machineKeptUntil, status }: Wanting, now: Date): WantedMachine {
+  const wanted = WANTED_MACHINE[status]
+  if (wanted !== 'kept') return wanted
+  return machineKeptUntil !== null && now < machineKeptUntil ? 'stopped' : 'none'
+}
+
+/** The statuses that want one of these machines. `kept` is `stopped` at first and `none` in the end. */
+export const statusesWanting = (...machines: (WantedMachine | 'kept')[]) =>
   STATUSES.filter((status) => machines.includes(WANTED_MACHINE[status]))
 
 /** Statuses that end by themselves, at the latest at the row's deadline if it has one. */

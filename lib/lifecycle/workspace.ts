@@ -2,3 +2,5 @@
 import type { workspaces } from '../../drizzle/schema/index.ts'
 
 export type Workspace = typeof workspaces.$inferSelect
+
+export { OUTSIDE_STOP_POLICIES } from '../../drizzle/schema/index.ts'

@@ -137,14 +137,19 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   stopped_outside: {
     about: 'outside',
-    message: 'Machine <machine> is <state>, and this control plane did not request it.',
-    hint: 'It is started again; after several times it stays stopped until a message needs it. To keep a machine stopped, pause its workspace.',
+    message: 'Machine <machine> was <detail>, and not by this control plane.',
+    hint: 'The workspace sleeps until a message, a hook, a schedule or a resume wakes it; with on_outside_stop "restart" its machine is started again. To keep a machine stopped, pause its workspace.',
+  },
+  stopped_unexplained: {
+    about: 'platform',
+    message: 'Machine <machine> is <state>, and Fly shows neither a request nor an exit of its program.',
+    hint: 'It is started again automatically. Look at its events: fly machine status <machine> -a <app>',
   },
   stopped_after_minutes: {
     about: 'outside',
     message:
-      'Machine <machine> was stopped by request after <detail> minutes, repeatedly, and not by this control plane.',
-    hint: 'Fly stops the machines of trial accounts after 5 minutes: add a payment method at https://fly.io/dashboard. The machine is kept; a message starts it again.',
+      'Machine <machine> was stopped by request after <detail> minutes, and not by this control plane.',
+    hint: 'Fly stops the machines of trial accounts after 5 minutes: if this is one, add a payment method at https://fly.io/dashboard. The workspace sleeps; a message starts its machine again.',
   },
   cordoned: {
     about: 'outside',

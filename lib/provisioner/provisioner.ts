@@ -23,6 +23,14 @@ export type MachineExit = {
   ranSeconds: number | undefined
 }
 
+/** A stop or suspend that was requested, by this control plane or by others. */
+export type StopRequest = {
+  verb: 'stop' | 'suspend'
+  /** The provider's own word for who requested it; null if it does not say. */
+  source: string | null
+  at: Date | null
+}
+
 export type Machine = {
   id: string
   app: string
@@ -44,6 +52,8 @@ export type Machine = {
   labels: MachineLabels | undefined
   /** The newest exit, if any. */
   exit: MachineExit | undefined
+  /** The request that ended its last run; undefined while it runs, and if the provider shows no request. */
+  stopRequest: StopRequest | undefined
   /** The provider's text on why the machine could not start, such as an image that it could not pull. */
   startError: string | undefined
 }

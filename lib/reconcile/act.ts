@@ -4,7 +4,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
-import { isTransient, type WorkspaceEvent } from '../lifecycle/lifecycle.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace, type Fence, transition } from '../lifecycle/transition.ts'
 import type { Core } from '../platform/context.ts'
@@ -84,8 +84,8 @@ export async function act(
         ...offline(services, row),
         ...(step.isLasting === true ? { deadlineAt: null } : {}),
       })
-    case 'leave_stopped':
-      return move(services, row, 'machine_left_stopped', step.reason, { deadlineAt: null })
+    case 'accept_stop':
+      return acceptStop(services, row, step)
     case 'give_up':
       return giveUp(services, row, step.reason)
   }
@@ -113,7 +113,7 @@ type MoveChanges = NonNullable<Parameters<typeof transition>[1]['changes']>
 async function move(
   services: Core,
   row: ClaimedWorkspace,
-  event: WorkspaceEvent,
+  event: 'machine_lost' | 'agent_lost' | 'machine_stopped' | 'agent_silent',
   reason: StoredReason,
   changes: MoveChanges,
 ): Promise<StepResult> {
@@ -129,8 +129,48 @@ async function move(
   return CONTINUE
 }
 
-export const giveUp = (services: Core, row: ClaimedWorkspace, reason: StoredReason) =>
-  move(services, row, 'gave_up', reason, { deadlineAt: null })
+/** The machine, if there may be one, is kept for a while: what went wrong can be seen in it, and it can be started. */
+export async function giveUp(
+  services: Context,
+  row: ClaimedWorkspace,
+  reason: StoredReason,
+): Promise<StepResult> {
+  const now = services.now()
+  const { failedMachineRetentionMs } = services.config.sleep
+  const keptUntil =
+    row.launchId === null || failedMachineRetentionMs === 0
+      ? null
+      : new Date(now.getTime() + failedMachineRetentionMs)
+  await transition(services, {
+    id: row.id,
+    event: 'gave_up',
+    now,
+    fence: fenceOf(row),
+    changes: { deadlineAt: null, reason, machineKeptUntil: keptUntil },
+    payload: { machine_id: row.machineId, reason, machine_kept_until: keptUntil?.toISOString() ?? null },
+  })
+  return CONTINUE
+}
+
+async function acceptStop(
+  services: Core,
+  row: ClaimedWorkspace,
+  { reason, stop }: Extract<Step, { do: 'accept_stop' }>,
+): Promise<StepResult> {
+  await transition(services, {
+    id: row.id,
+    event: 'stop_accepted',
+    now: services.now(),
+    fence: fenceOf(row),
+    changes: { deadlineAt: null, reason },
+    payload: {
+      machine_id: row.machineId,
+      reason,
+      stop: { ...stop, at: stop.at?.toISOString() ?? null },
+    },
+  })
+  return CONTINUE
+}
 
 async function countRecovery(services: Core, row: ClaimedWorkspace): Promise<void> {
   await changeWorkspace(services, {

@@ -58,6 +58,8 @@ function onCordoned(workspace: Workspace, machine: Machine): Step {
 
 /** The deadline of a transient status has passed. */
 export function onDeadline(workspace: Workspace, observed: Observed, now: Date): Step {
+  const accepted = observed.presence === 'present' ? acceptStop(workspace, observed.machine, now) : undefined
+  if (accepted !== undefined) return accepted
   const reason = deadlineReason(workspace, observed)
   const isRunning = observed.presence === 'present' && observed.machine.phase === 'started'
   // An agent that was ready once may come back after a reboot; one that never was would fail again.
@@ -86,7 +88,22 @@ function onOutdated(workspace: Workspace, machine: Machine): Step {
   return workspace.regions.includes(machine.region) ? { do: 'update' } : { do: 'destroy' }
 }
 
+/**
+ * A requested stop or suspend is a wish, not a crash: the workspace sleeps. With the policy `restart` it is brought
+ * back, until its recoveries are used up. Before the agent has answered, nothing shows that the request is newer than
+ * our own start.
+ */
+function acceptStop(workspace: Workspace, machine: Machine, now: Date): Step | undefined {
+  const { stopRequest: stop } = machine
+  if (stop === undefined || workspace.status === 'provisioning' || isUnrecorded(workspace, machine))
+    return undefined
+  if (workspace.onOutsideStop === 'restart' && !isExhausted(workspace, now)) return undefined
+  return { do: 'accept_stop', reason: outsideStopReason(machine, stop), stop }
+}
+
 function onStopped(workspace: Workspace, machine: Machine, now: Date): Step {
+  const accepted = acceptStop(workspace, machine, now)
+  if (accepted !== undefined) return accepted
   const reason = stopReason(machine)
   if (!isTransient(workspace.status)) return { do: 'go_offline', reason }
   const isCrashed = machine.exit !== undefined && !machine.exit.requested
@@ -94,12 +111,7 @@ function onStopped(workspace: Workspace, machine: Machine, now: Date): Step {
   if (machine.phase === 'failed' || (isCrashed && workspace.status === 'provisioning')) {
     return { do: 'give_up', reason }
   }
-  if (isExhausted(workspace, now)) {
-    // A machine that others stop again and again is not broken: it is kept, and a message starts it.
-    return isCrashed || workspace.status === 'provisioning'
-      ? { do: 'give_up', reason: afterRecoveries(reason) }
-      : { do: 'leave_stopped', reason: outsideStopReason(machine) }
-  }
+  if (isExhausted(workspace, now)) return { do: 'give_up', reason: afterRecoveries(reason) }
   const pause = recoveryPause(workspace) - (now.getTime() - workspace.statusChangedAt.getTime())
   return isCrashed && pause > 0 ? { do: 'wait', ms: pause } : { do: 'start' }
 }

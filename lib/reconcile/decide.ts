@@ -1,6 +1,6 @@
 // The one decision of the control plane: given a workspace's row and what was just observed, the next single step
 // towards what is wanted. Pure: no clock, no I/O. reconcile.ts carries the step out; explain shows it.
-import { isTransient, WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
+import { isTransient, wantedMachine } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
 import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
@@ -14,7 +14,7 @@ import type { Step } from './step.ts'
 export const LAUNCH_SETTLES_MS = 60_000
 
 export function decide(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {
-  switch (WANTED_MACHINE[workspace.status]) {
+  switch (wantedMachine(workspace, now)) {
     case 'none':
       return decideNone(workspace, observed, now)
     case 'stopped':

@@ -2,7 +2,7 @@
 import type { StoredReason } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { type ReasonCode, reasonFor } from '../platform/reasons.ts'
-import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
+import type { Machine, Observed, ProvisionProblem, StopRequest } from '../provisioner/provisioner.ts'
 import { isOutdated } from './observation.ts'
 import { MAX_RECOVERIES } from './recoveries.ts'
 
@@ -33,8 +33,8 @@ export const machineReason = (code: ReasonCode, machine: Machine): StoredReason 
  */
 const TRIAL_SECONDS = { from: 285, to: 345 }
 
-/** Why a machine that others stop again and again is left stopped. */
-export function outsideStopReason(machine: Machine): StoredReason {
+/** Why a machine does not run that others have stopped or suspended. */
+export function outsideStopReason(machine: Machine, stop: StopRequest): StoredReason {
   const { exit } = machine
   const ranSeconds = exit?.requested === true ? (exit.ranSeconds ?? 0) : 0
   return ranSeconds >= TRIAL_SECONDS.from && ranSeconds <= TRIAL_SECONDS.to
@@ -42,8 +42,11 @@ export function outsideStopReason(machine: Machine): StoredReason {
         ...detailsOf(machine),
         detail: String(Math.round(ranSeconds / 60)),
       })
-    : machineReason('stopped_outside', machine)
+    : reasonFor('stopped_outside', { ...detailsOf(machine), detail: describeStop(stop) })
 }
+
+const describeStop = ({ source, verb }: StopRequest) =>
+  `${verb === 'suspend' ? 'suspended' : 'stopped'} by request${source === null ? '' : ` (Fly's source: ${source})`}`
 
 /** Why a machine that should run does not, as far as the provider's events show. */
 export function stopReason(machine: Machine): StoredReason {
@@ -57,7 +60,8 @@ export function stopReason(machine: Machine): StoredReason {
   if (exit !== undefined && !exit.requested) {
     return reasonFor('crashed', { ...details, exit: String(exit.exitCode ?? 'unknown') })
   }
-  return reasonFor(machine.phase === 'failed' ? 'machine_failed' : 'stopped_outside', details)
+  if (machine.stopRequest !== undefined) return outsideStopReason(machine, machine.stopRequest)
+  return reasonFor(machine.phase === 'failed' ? 'machine_failed' : 'stopped_unexplained', details)
 }
 
 /** Why a workspace is not ready at its deadline. */

@@ -2,7 +2,7 @@
 // ends a workspace that is being started, and is repeated at growing intervals where a machine must be removed.
 import { and, eq } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
-import { isTransient, WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import type { Store } from '../platform/context.ts'
 import { ProvisionError, type ProvisionProblem } from '../provisioner/provisioner.ts'
@@ -30,8 +30,7 @@ export async function onRefusal(
   })
   const reason = problemReason(problem)
   await recordFailure(services, row, reason)
-  const isStarting = WANTED_MACHINE[row.status] === 'started' && isTransient(row.status)
-  if (!problem.retryable && isStarting) return { giveUp: reason }
+  if (!problem.retryable && isTransient(row.status)) return { giveUp: reason }
   const isOnFullHost = code === 'no_capacity' && (step.do === 'start' || step.do === 'update')
   if (isOnFullHost && row.app !== null && row.machineId !== null) {
     // Nothing of value is on the machine (its root file system starts anew anyway): it is created on another host.

@@ -1,6 +1,6 @@
 // The steps that a reconcile can take. decide.ts chooses one; act.ts carries it out; explain describes it.
 import type { StoredReason } from '../../drizzle/schema/index.ts'
-import type { Machine } from '../provisioner/provisioner.ts'
+import type { Machine, StopRequest } from '../provisioner/provisioner.ts'
 
 export type Step =
   /** Create the machine. */
@@ -27,8 +27,9 @@ export type Step =
   | { do: 'reboot'; reason: StoredReason }
   /** The machine does not run or cannot be reached. `isLasting`: until that changes, however long it takes. */
   | { do: 'go_offline'; reason: StoredReason; isLasting?: boolean }
-  /** Others stop the machine again and again: keep it, stopped, until a message needs it. */
-  | { do: 'leave_stopped'; reason: StoredReason }
+  /** The machine was stopped or suspended by request, and not by this control plane: the workspace sleeps. */
+  | { do: 'accept_stop'; reason: StoredReason; stop: StopRequest }
+  /** The workspace has failed. Its machine is kept, stopped, for a while. */
   | { do: 'give_up'; reason: StoredReason }
   /** The machine is changing state: wait for it, `ms` milliseconds at most. */
   | { do: 'wait_for_machine'; ms: number }

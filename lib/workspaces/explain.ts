@@ -2,7 +2,7 @@
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { type Drift, events, type StoredReason } from '../../drizzle/schema/index.ts'
-import { WANTED_MACHINE } from '../lifecycle/lifecycle.ts'
+import { wantedMachine } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
@@ -25,6 +25,8 @@ export type Explanation = {
     regions: string[]
     needs_restart: boolean
     deadline_at: string | null
+    /** When the machine of a failed workspace is removed. */
+    machine_kept_until: string | null
   }
   machine: {
     id: string | null
@@ -70,8 +72,8 @@ const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   replace: 'Create a new machine for the one that is gone.',
   reboot: 'Reboot the machine, because its agent does not come back.',
   go_offline: 'Record that the agent cannot be reached, and bring it back.',
-  leave_stopped: 'Leave the machine stopped until a message needs it.',
-  give_up: 'Give up, and destroy the machine.',
+  accept_stop: 'Let the workspace sleep, because others stopped its machine by request.',
+  give_up: 'Give up, and stop the machine. It is kept for FAILED_MACHINE_RETENTION_HOURS.',
   wait_for_machine: 'Wait for the machine, which is changing state.',
   wait: 'Wait, then look again.',
 }
@@ -114,11 +116,12 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     summary: summaryOf(row, drift),
     reason: row.reason,
     wanted: {
-      machine: WANTED_MACHINE[row.status],
+      machine: wantedMachine(row, services.now()),
       generation: row.generation,
       regions: row.regions,
       needs_restart: row.machineSpecVersion !== null && row.machineSpecVersion < row.specVersion,
       deadline_at: row.deadlineAt?.toISOString() ?? null,
+      machine_kept_until: keptUntil(row)?.toISOString() ?? null,
     },
     machine: {
       id: row.machineId,
@@ -160,14 +163,21 @@ function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
   if (step.do === 'rest') {
     return drift.length > 0
       ? 'Nothing: differences are reported and not undone. A restart of the workspace undoes them.'
-      : AT_REST[row.status]
+      : keptUntil(row) === null
+        ? AT_REST[row.status]
+        : 'Its machine is removed at this time. POST /workspaces/{id}/restart tries again.'
   }
   return step.do === 'wait' && step.note !== undefined ? step.note : SENTENCES[step.do]
 }
 
 function nextAt(row: Workspace, step: Step): Date | null {
-  return step.do === 'launch' && row.launchSlotAt !== null ? row.launchSlotAt : row.nextCheckAt
+  if (step.do === 'launch' && row.launchSlotAt !== null) return row.launchSlotAt
+  return row.nextCheckAt ?? keptUntil(row)
 }
+
+/** Until when a failed workspace keeps its machine. */
+const keptUntil = ({ launchId, machineKeptUntil, status }: Workspace) =>
+  status === 'failed' && launchId !== null ? machineKeptUntil : null
 
 function summaryOf(row: Workspace, drift: Drift[]): string {
   const differences = drift.map(({ actual, field, wanted }) => `${field} ${actual} instead of ${wanted}`)
@@ -209,6 +219,9 @@ export function toText(explanation: Explanation): string {
     ...(agent.last_probe === null ? [] : [`probe    ${agent.last_probe.at} ${agent.last_probe.detail}`]),
     `next     ${next.sentence}${next.at === null ? '' : ` (${next.at})`}`,
     ...(wanted.deadline_at === null ? [] : [`deadline ${wanted.deadline_at}`]),
+    ...(wanted.machine_kept_until === null
+      ? []
+      : [`kept     the machine, until ${wanted.machine_kept_until}`]),
     ...(reason === null ? [] : [`reason   ${reason.code}${requestOf(reason)}`]),
     ...(failure === null
       ? []

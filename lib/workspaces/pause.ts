@@ -6,6 +6,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParentAwake } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
+import { wakeWorkspace } from './hibernate.ts'
 import { statusConflict } from './verb-errors.ts'
 import { generationAtStart } from '../lifecycle/wanted-image.ts'
 
@@ -27,13 +28,16 @@ export async function pauseWorkspace(services: Core, id: string): Promise<string
 }
 
 /**
+ * Ends a pause, with that of the descendants. A hibernated workspace is woken, without its descendants.
  * @returns the ids that were resumed, the named one first
- * @throws DomainError `not_found`; `conflict` when the workspace is not paused, or its parent is
+ * @throws DomainError `not_found`; `conflict` when the workspace is neither paused nor hibernated, or its parent is
+ *   paused
  */
 export async function resumeWorkspace(services: Context, id: string): Promise<string[]> {
   const now = services.now()
   const row = await getWorkspace(services.db, id)
   await checkParentAwake(services, row.parentId)
+  if ((await wakeWorkspace(services, row)) !== undefined) return [id]
   const moved = await transitionFamily(services, {
     id,
     event: 'resume_requested',

@@ -44,6 +44,9 @@ export async function updateWorkspace(
     changes: {
       ...wanted,
       ...(input.idle_minutes === undefined ? {} : { idleMinutes: input.idle_minutes }),
+      ...(input.on_outside_stop === undefined
+        ? {}
+        : { onOutsideStop: input.on_outside_stop ?? config.sleep.onOutsideStop }),
       ...(changed.length === 0 ? {} : { specVersion: sql`${workspaces.specVersion} + 1` }),
     },
     payload: { fields: Object.keys(input), ...shownOf(wanted) },

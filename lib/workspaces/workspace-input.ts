@@ -1,6 +1,7 @@
 // The input of workspaces: the same rules for creating and for changing one.
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { z } from 'zod'
+import { OUTSIDE_STOP_POLICIES } from '../lifecycle/workspace.ts'
 import type { Config } from '../config/config.ts'
 import { invalidField } from '../platform/errors.ts'
 import { SecretValues } from '../secrets/secret-input.ts'
@@ -60,6 +61,7 @@ export const CreateWorkspaceInput = z.object({
   env: WorkspaceEnv.nullish(),
   config: boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
+  on_outside_stop: z.enum(OUTSIDE_STOP_POLICIES).nullish(),
   secrets: SecretValues.nullish(),
 })
 

@@ -2,7 +2,7 @@
 // what users recorded.
 import type { MachineSnapshot } from '../../lib/emulator/machines/snapshot.ts'
 import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../lib/provisioner/fly/labels.ts'
-import { isTransient, WANTED_MACHINE } from '../../lib/lifecycle/lifecycle.ts'
+import { isTransient, wantedMachine } from '../../lib/lifecycle/lifecycle.ts'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import { type StoredEvent, historyProblems } from './history.ts'
 import type { UserRecord } from './users.ts'
@@ -47,7 +47,7 @@ export function unsettled({ rows, machines, messages, controlPlane, now }: Remai
     if (row.nextCheckAt !== null) stuck(`it is due at ${row.nextCheckAt.toISOString()}`)
     if (row.leasedUntil !== null && row.leasedUntil > now)
       stuck(`it is leased until ${row.leasedUntil.toISOString()}`)
-    const wanted = WANTED_MACHINE[row.status]
+    const wanted = wantedMachine(row, now)
     const machine = row.machineId === null ? undefined : byId.get(row.machineId)
     if (wanted === 'none') {
       if (row.launchId !== null) stuck('a machine is still looked for')

@@ -20,28 +20,64 @@ afterEach(() => h.close())
 
 const { create, read, until, untilGone } = workspaceSteps(() => h)
 
+/** FAILED_MACHINE_RETENTION_HOURS by default. */
+const RETENTION_MS = 72 * 3_600_000
+
+async function settle(): Promise<void> {
+  for (let sweeps = 0; sweeps < 4; sweeps++) {
+    await h.untilIdle()
+    h.advance(5_000)
+    await h.sweep({ patienceMs: 1_000 })
+  }
+}
+
+/** A failed workspace keeps its machine until the stated time, in one of these states, and its reason for ever. */
+async function untilRetentionEnds({ id, reason }: Json, states: string[]): Promise<void> {
+  await settle()
+  const { machine_id, machine_kept_until: until } = await read(id as string)
+  const left = Date.parse(until as string) - h.now().getTime()
+  expect(left).toBeGreaterThan(RETENTION_MS - 3_600_000)
+  expect(left).toBeLessThanOrEqual(RETENTION_MS)
+  expect(states).toContain(h.livingMachines()[0]?.state)
+  const { body } = await h.request<{ machines: Json[] }>('/fleet')
+  expect(body.machines).toMatchObject([
+    { kind: 'owned', machine_id, status: 'failed', kept_until: until, usd_per_month: 0 },
+  ])
+  const explained = await h.request(`/workspaces/${String(id)}/explain`)
+  expect(explained.body).toMatchObject({
+    wanted: { machine: 'stopped', machine_kept_until: until },
+    next: { step: 'rest', at: until },
+  })
+  h.advance(left - 60_000)
+  expect(await h.sweep()).toMatchObject({ orphans: 0, reconciled: 0 })
+  expect(h.livingMachines()).toHaveLength(1)
+  h.advance(60_000)
+  await untilGone()
+  expect(await read(id as string)).toMatchObject({
+    status: 'failed',
+    reason,
+    machine_id: null,
+    machine_kept_until: null,
+  })
+}
+
 describe('agents that fail', () => {
-  test('a workspace whose image cannot be pulled fails, names the image and leaves no machine', async () => {
+  test('a workspace whose image cannot be pulled fails and names the image, and its machine is kept for a while', async () => {
     const row = await until(await create({ image: 'docker.io/nobody/nothing:1' }), 'failed')
     expect(row['reason']).toMatchObject({
       code: 'image_unpullable',
       hint: expect.stringContaining('docker.io/nobody/nothing:1'),
     })
-    await untilGone()
+    await untilRetentionEnds(row, ['failed', 'stopped'])
   })
 
-  test('a workspace whose agent crashes at boot fails with the exit code and leaves no machine', async () => {
+  test('a workspace whose agent crashes at boot fails with the exit code, and its machine is kept for a while', async () => {
     const row = await until(await create({ image: 'ghcr.io/molecule-ai/crashing' }), 'failed')
     expect(row['reason']).toMatchObject({ code: 'crashed', message: expect.stringContaining('exit 3') })
-    await untilGone()
-    expect(await read(row['id'] as string)).toMatchObject({
-      status: 'failed',
-      reason: { code: 'crashed' },
-      machine_id: null,
-    })
+    await untilRetentionEnds(row, ['stopped'])
   })
 
-  test('a workspace whose agent neither registers nor listens fails at its deadline and leaves no machine', async () => {
+  test('a workspace whose agent neither registers nor listens fails at its deadline, and its machine is stopped and kept for a while', async () => {
     const id = await create({ image: 'ghcr.io/molecule-ai/deaf' })
     await expect.poll(() => h.livingMachines()[0]?.state, { timeout: 10_000 }).toBe('started')
     const row = await until(id, 'failed', 60_000)
@@ -49,7 +85,7 @@ describe('agents that fail', () => {
       code: 'never_registered',
       hint: expect.stringContaining('fly logs'),
     })
-    await untilGone()
+    await untilRetentionEnds(row, ['stopped'])
   })
 
   test('a workspace whose agent registers but never listens fails for that reason', async () => {
@@ -61,7 +97,7 @@ describe('agents that fail', () => {
       code: 'never_listened',
       hint: expect.stringContaining('0.0.0.0:8000'),
     })
-    await untilGone()
+    await untilRetentionEnds(row, ['stopped'])
   })
 
   test('a workspace whose agent runs out of memory repeatedly goes offline for that reason and is started again', async () => {
@@ -82,12 +118,37 @@ describe('agents that fail', () => {
     })
   })
 
-  test('a restart starts a failed workspace again', async () => {
+  test('a restart starts a failed workspace again in the machine that was kept', async () => {
+    h.emulator.faults.add({ kind: 'boot-crash', times: 4 })
+    const id = await create()
+    const { machine_id } = await until(id, 'failed')
+    await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
+    expect(await until(id, 'ready')).toMatchObject({
+      generation: 2,
+      reason: null,
+      machine_id,
+      machine_kept_until: null,
+    })
+    expect(h.livingMachines()).toHaveLength(1)
+  })
+
+  test('a restart starts a failed workspace again in a new machine when the time of the first is over', async () => {
     h.emulator.faults.add({ kind: 'boot-crash', times: 4 })
     const id = await create()
     await until(id, 'failed')
+    h.advance(RETENTION_MS)
+    await untilGone()
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
     expect(await until(id, 'ready')).toMatchObject({ generation: 2, reason: null })
     expect(h.livingMachines()).toHaveLength(1)
+  })
+
+  test('a machine of a failed workspace that others start is stopped again', async () => {
+    const row = await until(await create({ image: 'ghcr.io/molecule-ai/deaf' }), 'failed', 60_000)
+    await settle()
+    await h.fly('POST', `/${String(row['machine_id'])}/start`)
+    await h.fly('GET', `/${String(row['machine_id'])}/wait?state=started`)
+    await settle()
+    expect(h.livingMachines()).toMatchObject([{ state: 'stopped' }])
   })
 })

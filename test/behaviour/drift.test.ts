@@ -2,7 +2,7 @@
 // a stop or suspend from outside, and the 5-minute stops of trial accounts (superfly/docs "Fly.io free trial";
 // NousResearch/hermes-agent#84295 for agents that suspend themselves).
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 import { workspaceSteps } from '../support/workspace-steps.ts'
 
 let h: Harness
@@ -28,6 +28,16 @@ const driftEvents = async (id: string) => {
 async function sweepLater(ms = 61_000): Promise<void> {
   h.advance(ms)
   await h.sweep({ patienceMs: 1_000 })
+}
+
+async function stopOutside(machineId: unknown, verb: string): Promise<void> {
+  await h.fly('POST', `/${String(machineId)}/${verb}`)
+  const state = verb === 'stop' ? 'stopped' : 'suspended'
+  await h.fly('GET', `/${String(machineId)}/wait?state=${state}&timeout=5`)
+}
+const eventsOf = async (id: string) => {
+  const { body } = await h.request<{ events: { type: string }[] }>(`/events?workspace_id=${id}&limit=500`)
+  return body.events.map(({ type }) => type)
 }
 
 /** `fly machine update` reads the config, changes it, and sends all of it. */
@@ -118,17 +128,13 @@ describe('a machine changed outside of the control plane', () => {
   })
 
   test.each(['stop', 'suspend'])(
-    'a machine that others %s again and again is left stopped, kept, and started by a message',
+    'a machine that others %s again and again is started again by the policy restart, and then left stopped',
     async (verb) => {
-      const { id, machine_id } = await h.createWorkspace()
+      const { id, machine_id } = await h.createWorkspace({ on_outside_stop: 'restart' })
       // A stop that meets a machine that is still starting does not count, so the number of stops varies.
       for (let times = 0; times < 20 && (await read(id))['status'] !== 'hibernated'; times++) {
         await h.untilIdle()
-        await h.fly('POST', `/${String(machine_id)}/${verb}`)
-        await h.fly(
-          'GET',
-          `/${String(machine_id)}/wait?state=${verb === 'stop' ? 'stopped' : 'suspended'}&timeout=5`,
-        )
+        await stopOutside(machine_id, verb)
         await sweepLater(6_000)
         await sweepLater(6_000)
       }
@@ -138,19 +144,79 @@ describe('a machine changed outside of the control plane', () => {
         reason: { code: 'stopped_outside' },
       })
       expect(h.livingMachines()).toHaveLength(1)
-      const { status } = await h.request(`/workspaces/${id}/a2a`, {
-        method: 'POST',
-        json: {
-          jsonrpc: '2.0',
-          id: 1,
-          method: 'message/send',
-          params: {
-            message: { kind: 'message', role: 'user', messageId: 'm', parts: [{ kind: 'text', text: 'hi' }] },
-          },
-        },
-      })
-      expect(status).toBe(200)
-      expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null })
+      expect(await eventsOf(id)).toContain('machine_restarted')
     },
   )
+})
+
+describe('a stop that others request is a wish', () => {
+  test.each(['stop', 'suspend'])(
+    'a %s from outside hibernates the workspace with its source, and a message wakes the same machine',
+    async (verb) => {
+      const { id, machine_id } = await h.createWorkspace()
+      await stopOutside(machine_id, verb)
+      await sweepLater(1_000)
+      const done = verb === 'stop' ? 'stopped' : 'suspended'
+      expect(await read(id)).toMatchObject({
+        status: 'hibernated',
+        machine_id,
+        machine_state: done,
+        reason: {
+          code: 'stopped_outside',
+          message: `Machine ${String(machine_id)} was ${done} by request (Fly's source: user), and not by this control plane.`,
+        },
+      })
+      const { body } = await h.request<{ events: { payload: Json }[] }>(
+        `/events?workspace_id=${id}&types=stop_accepted`,
+      )
+      expect(body.events).toMatchObject([{ payload: { stop: { verb, source: 'user' } } }])
+      // It sleeps for as long as nothing needs it, and costs no recovery.
+      for (let sweeps = 0; sweeps < 3; sweeps++) await sweepLater(600_000)
+      expect(await read(id)).toMatchObject({ status: 'hibernated', machine_state: done })
+      expect(await explain(id)).toMatchObject({ recoveries: { used: 0 }, next: { step: 'rest' } })
+      const { status } = await h.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
+      expect(status).toBe(200)
+      expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null })
+      expect(await eventsOf(id)).not.toContain('machine_restarted')
+    },
+  )
+
+  test('a resume wakes a workspace that others have stopped', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await stopOutside(machine_id, 'stop')
+    await sweepLater(1_000)
+    const { body, status } = await h.request(`/workspaces/${id}/resume`, {
+      method: 'POST',
+      headers: { prefer: 'wait=20' },
+    })
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: { status: 'ready', resumed_count: 1, machine_id },
+    })
+  })
+
+  test('a paused workspace that others stop stays paused, and a message does not wake it', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    await h.request(`/workspaces/${id}/pause`, { method: 'POST' })
+    await h.untilIdle()
+    await h.fly('POST', `/${String(machine_id)}/stop`)
+    await sweepLater(1_000)
+    expect((await h.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })).status).not.toBe(
+      200,
+    )
+    expect(await read(id)).toMatchObject({ status: 'paused' })
+  })
+
+  test('on_outside_stop is sleep by default, and PATCH changes it without a restart', async () => {
+    const { id, on_outside_stop } = await h.createWorkspace()
+    expect(on_outside_stop).toBe('sleep')
+    const { body } = await h.request(`/workspaces/${id}`, {
+      method: 'PATCH',
+      json: { on_outside_stop: 'restart' },
+    })
+    expect(body).toMatchObject({ needs_restart: false, workspace: { on_outside_stop: 'restart' } })
+    expect(
+      (await h.request(`/workspaces/${id}`, { method: 'PATCH', json: { on_outside_stop: 'x' } })).status,
+    ).toBe(400)
+  })
 })

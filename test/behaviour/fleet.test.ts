@@ -215,6 +215,8 @@ describe('silent agents', () => {
     expect(await read()).toMatchObject({ status: 'offline', reason: { code: 'agent_silent' } })
     await sweepUntil(async () => (await read())['status'] === 'failed', 60_000)
     expect((await read())['reason']).toMatchObject({ code: 'never_listened' })
+    await sweepUntil(() => h.livingMachines()[0]?.state === 'stopped', 5_000)
+    h.advance(72 * 3_600_000)
     await sweepUntil(() => h.livingMachines().length === 0, 5_000)
   })
 })

@@ -111,8 +111,8 @@ describe('creating a machine', () => {
 })
 
 describe('changes outside of the control plane', () => {
-  test('a machine that was stopped by hand is started again', async () => {
-    const { id, machine_id } = await h.createWorkspace()
+  test('a machine that was stopped by hand is started again where on_outside_stop is restart', async () => {
+    const { id, machine_id } = await h.createWorkspace({ on_outside_stop: 'restart' })
     await h.untilIdle()
     await h.fly('POST', `/${String(machine_id)}/stop`, {})
     await h.fly('GET', `/${String(machine_id)}/wait?state=stopped`)

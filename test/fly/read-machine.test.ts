@@ -41,11 +41,56 @@ describe('the exit of a machine', () => {
   })
 })
 
+describe('the request that ended the last run of a machine', () => {
+  const stop = { type: 'stop', status: 'stopping', source: 'user', timestamp: 1_080_000 }
+  const suspend = { type: 'suspend', status: 'suspending', source: 'proxy', timestamp: 1_080_000 }
+  const suspended = { type: 'suspend', status: 'suspended', source: 'flyd', timestamp: 1_081_000 }
+
+  test('a requested stop has the source of its request', () => {
+    expect(read([exit(1_090_000, 0, true), stop, START]).stopRequest).toEqual({
+      verb: 'stop',
+      source: 'user',
+      at: new Date(1_080_000),
+    })
+  })
+
+  test('a suspended machine was suspended by request, and flyd is not its source', () => {
+    expect(read([suspended, suspend, START], { state: 'suspended' }).stopRequest).toMatchObject({
+      verb: 'suspend',
+      source: 'proxy',
+    })
+  })
+
+  test('a requested stop whose event is not listed has no source', () => {
+    expect(read([exit(1_090_000, 0, true), START]).stopRequest).toEqual({
+      verb: 'stop',
+      source: null,
+      at: new Date(1_090_000),
+    })
+    expect(read([], { state: 'suspended' }).stopRequest).toMatchObject({ source: null, at: null })
+  })
+
+  test.each([
+    ['an exit by itself', [exit(1_090_000, 0, false), START], 'stopped'],
+    ['a stop before the newest start', [START, exit(900_000, 0, true), { ...stop, timestamp: 1 }], 'started'],
+    ['a machine without events', [], 'stopped'],
+    [
+      'a stop before an update',
+      [{ type: 'update', status: 'stopped', timestamp: 2_000_000 }, stop],
+      'stopped',
+    ],
+  ])('%s is no request', (_, events, state) => {
+    expect(read(events, { state }).stopRequest).toBeUndefined()
+  })
+})
+
 test.each([
   [300, 'stopped_after_minutes'],
   [600, 'stopped_outside'],
 ])('a machine that others stopped after %d s is explained as %s', (seconds, code) => {
-  expect(outsideStopReason(read([exit(1_000_000 + seconds * 1_000, 0, true), START]))).toMatchObject({ code })
+  const machine = read([exit(1_000_000 + seconds * 1_000, 0, true), START])
+  expect(machine.stopRequest).toBeDefined()
+  expect(machine.stopRequest && outsideStopReason(machine, machine.stopRequest)).toMatchObject({ code })
 })
 
 test('a machine without our labels, version or size is read as it is', () => {

@@ -6,7 +6,7 @@ import {
   isTransient,
   STATUSES,
   TRANSITIONS,
-  WANTED_MACHINE,
+  wantedMachine,
   type WorkspaceEvent,
 } from '../../lib/lifecycle/lifecycle.ts'
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
@@ -20,7 +20,9 @@ import { LIVENESS, later, NOW, PHASES, present, workspace } from './decide-fixtu
 // A small model: a provider with machines of unique names, and the writes of each step.
 type Model = {
   row: Workspace
-  machine: { phase: MachinePhase; generation: number; id: string; crashed: boolean } | undefined
+  machine:
+    | { phase: MachinePhase; generation: number; id: string; crashed: boolean; requested: boolean }
+    | undefined
   /** Whether the agent ever answers. */
   alive: boolean
   /** How many starts still end in a crash. */
@@ -40,27 +42,47 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
     alive: fc.boolean(),
     crashes: fc.integer({ min: 0, max: 8 }),
     silent: fc.boolean(),
+    requested: fc.boolean(),
+    onOutsideStop: fc.constantFrom('sleep', 'restart' as const),
   })
-  .map(({ status, generation, recoveries, known, phase, behind, alive, crashes, silent }) => {
-    const machineGeneration = behind && generation > 1 ? generation - 1 : generation
-    const exists = known !== 'nothing' && phase !== undefined
-    return {
-      row: workspace({
-        status,
-        generation,
-        recoveries,
-        deadlineAt: isTransient(status) ? later(600_000) : null,
-        lastHeartbeatAt: silent ? later(-LIVENESS.silenceMs) : null,
-        ...(known === 'nothing' ? {} : { launchId: 'l', launchedAt: NOW, app: 'app' }),
-        ...(known === 'stored' ? { machineId: 'm0', machineGeneration } : {}),
-      }),
-      machine: exists ? { phase, generation: machineGeneration, id: 'm0', crashed: false } : undefined,
+  .map(
+    ({
+      status,
+      generation,
+      recoveries,
+      known,
+      phase,
+      behind,
       alive,
       crashes,
-      at: 0,
-      made: exists ? 1 : 0,
-    }
-  })
+      silent,
+      requested,
+      onOutsideStop,
+    }) => {
+      const machineGeneration = behind && generation > 1 ? generation - 1 : generation
+      const exists = known !== 'nothing' && phase !== undefined
+      return {
+        row: workspace({
+          status,
+          generation,
+          recoveries,
+          onOutsideStop,
+          machineKeptUntil: status === 'failed' && requested ? later(600_000) : null,
+          deadlineAt: isTransient(status) ? later(600_000) : null,
+          lastHeartbeatAt: silent ? later(-LIVENESS.silenceMs) : null,
+          ...(known === 'nothing' ? {} : { launchId: 'l', launchedAt: NOW, app: 'app' }),
+          ...(known === 'stored' ? { machineId: 'm0', machineGeneration } : {}),
+        }),
+        machine: exists
+          ? { phase, generation: machineGeneration, id: 'm0', crashed: false, requested }
+          : undefined,
+        alive,
+        crashes,
+        at: 0,
+        made: exists ? 1 : 0,
+      }
+    },
+  )
 
 /** Applies a step as act.ts does. Returns false when the workspace rests. */
 function apply(model: Model, step: Step): boolean {
@@ -84,7 +106,13 @@ function apply(model: Model, step: Step): boolean {
     case 'launch':
       if (model.machine !== undefined && model.machine.phase !== 'gone') throw new Error('a second machine')
       model.made++
-      model.machine = { phase: 'busy', generation: row.generation, id: `m${model.made}`, crashed: false }
+      model.machine = {
+        phase: 'busy',
+        generation: row.generation,
+        id: `m${model.made}`,
+        crashed: false,
+        requested: false,
+      }
       Object.assign(row, {
         launchId: 'l',
         launchedAt: later(model.at),
@@ -103,7 +131,12 @@ function apply(model: Model, step: Step): boolean {
       return true
     case 'update':
       if (model.machine === undefined) throw new Error('an update of nothing')
-      Object.assign(model.machine, { phase: 'busy', generation: row.generation, crashed: false })
+      Object.assign(model.machine, {
+        phase: 'busy',
+        generation: row.generation,
+        crashed: false,
+        requested: false,
+      })
       row.machineGeneration = row.generation
       return true
     case 'start':
@@ -111,11 +144,13 @@ function apply(model: Model, step: Step): boolean {
       if (row.status === 'offline') row.recoveries++
       model.machine.phase = model.crashes-- > 0 ? 'stopped' : 'started'
       model.machine.crashed = model.machine.phase === 'stopped'
+      model.machine.requested = false
       return true
     case 'stop':
     case 'suspend':
       if (model.machine === undefined) throw new Error('nothing to stop')
       model.machine.phase = step.do === 'stop' ? 'stopped' : 'suspended'
+      model.machine.requested = true
       return true
     case 'destroy':
       if (model.machine !== undefined) model.machine.phase = 'gone'
@@ -152,35 +187,49 @@ function apply(model: Model, step: Step): boolean {
         deadlineAt: later(model.at + 600_000),
       })
       return true
-    case 'leave_stopped':
-      move('machine_left_stopped', { deadlineAt: null })
+    case 'accept_stop':
+      move('stop_accepted', { deadlineAt: null })
       return true
     case 'give_up':
-      move('gave_up', { deadlineAt: null })
+      move('gave_up', {
+        deadlineAt: null,
+        machineKeptUntil: row.launchId === null ? null : later(model.at + 600_000),
+      })
       return true
   }
+}
+
+/** @returns whether the workspace rested */
+function untilRest(model: Model): boolean {
+  for (let steps = 0; steps < 400; steps++) {
+    const { machine } = model
+    const observed: Observed =
+      machine === undefined || model.row.launchId === null
+        ? { presence: 'absent' }
+        : present(machine.phase, machine)
+    if (!apply(model, decide(model.row, observed, later(model.at), LIVENESS))) return true
+  }
+  return false
+}
+
+function expectWantedMachine({ at, machine, row }: Model): void {
+  const wanted = wantedMachine(row, later(at))
+  if (wanted === 'none') expect(machine === undefined || machine.phase === 'gone').toBe(true)
+  if (wanted === 'started') expect(machine?.phase).toBe('started')
+  if (wanted === 'stopped' || wanted === 'asleep')
+    expect(['stopped', 'suspended', 'failed', 'gone', undefined]).toContain(machine?.phase)
 }
 
 test('repeated decisions from any row and machine come to rest with the machine that the status wants', () => {
   fc.assert(
     fc.property(arbitraryModel, (model) => {
-      let moving = true
-      for (let steps = 0; moving && steps < 400; steps++) {
-        const { machine } = model
-        const observed: Observed =
-          machine === undefined || model.row.launchId === null
-            ? { presence: 'absent' }
-            : present(machine.phase, machine)
-        moving = apply(model, decide(model.row, observed, later(model.at), LIVENESS))
-      }
-      expect(moving).toBe(false)
+      expect(untilRest(model)).toBe(true)
       expect(isTransient(model.row.status)).toBe(false)
-      const wanted = WANTED_MACHINE[model.row.status]
-      const { machine } = model
-      if (wanted === 'none') expect(machine === undefined || machine.phase === 'gone').toBe(true)
-      if (wanted === 'started') expect(machine?.phase).toBe('started')
-      if (wanted === 'stopped')
-        expect(['stopped', 'suspended', 'failed', undefined]).toContain(machine?.phase)
+      expectWantedMachine(model)
+      // What is kept of a failed workspace is removed when its time is over.
+      model.at += 600_000
+      expect(untilRest(model)).toBe(true)
+      expectWantedMachine(model)
     }),
     { numRuns: 2000 },
   )

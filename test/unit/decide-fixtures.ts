@@ -31,12 +31,14 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     diskId: null,
     diskPath: '/workspace',
     onHostLoss: 'wait',
+    onOutsideStop: 'sleep',
     specVersion: 1,
     status: 'provisioning',
     statusChangedAt: NOW,
     reason: null,
     generation: 1,
     deadlineAt: later(600_000),
+    machineKeptUntil: null,
     ...NO_MACHINE,
     machineState: null,
     machineRegion: null,
@@ -76,7 +78,7 @@ export const PHASES: MachinePhase[] = ['busy', 'started', 'stopped', 'suspended'
 
 export function present(
   phase: MachinePhase,
-  over: { id?: string; generation?: number; crashed?: boolean; cordoned?: boolean } = {},
+  over: { id?: string; generation?: number; crashed?: boolean; cordoned?: boolean; requested?: boolean } = {},
 ): Observed {
   return {
     presence: 'present',
@@ -96,6 +98,7 @@ export function present(
         over.crashed === true
           ? { exitCode: 1, oomKilled: false, requested: false, at: NOW, ranSeconds: undefined }
           : undefined,
+      stopRequest: over.requested === true ? { verb: 'stop', source: 'user', at: NOW } : undefined,
       startError: undefined,
     },
   }

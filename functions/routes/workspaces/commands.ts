@@ -98,7 +98,11 @@ export function workspaceCommandRoutes(services: Services) {
 
   const resumed = WorkspaceView.extend({ resumed_count: z.int() })
   app.openapi(
-    commandRoute('resume', resumed, 'Starts the machines of the workspace and of its descendants.'),
+    commandRoute(
+      'resume',
+      resumed,
+      'Starts the machines of a paused workspace and of its descendants, or wakes a hibernated workspace.',
+    ),
     async (c) => {
       const ids = await resumeWorkspace(withCaller(services, c), c.req.valid('param').id)
       return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)

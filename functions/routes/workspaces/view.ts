@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Config } from '../../../lib/config/config.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'
-import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { OUTSIDE_STOP_POLICIES, type Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
@@ -52,10 +52,16 @@ export const WorkspaceView = z
     config: z.record(z.string(), z.unknown()),
     image: z.string().nullable(),
     idle_minutes: z.int().nullable(),
+    on_outside_stop: z
+      .enum(OUTSIDE_STOP_POLICIES)
+      .describe('What follows when others stop or suspend its machine by request.'),
     generation: z.int(),
     needs_restart: z.boolean(),
     machine_id: z.string().nullable(),
     machine_state: z.string().nullable(),
+    machine_kept_until: nullableTimestamp.describe(
+      'When the machine of a failed workspace is removed; null in other statuses.',
+    ),
     machine_region: z.string().nullable(),
     drift: z
       .array(DriftView)
@@ -106,10 +112,12 @@ export function toWorkspaceView(
     config: row.config,
     image: row.machineImage ?? row.image,
     idle_minutes: row.idleMinutes,
+    on_outside_stop: row.onOutsideStop,
     generation: row.generation,
     needs_restart: row.machineSpecVersion !== null && row.machineSpecVersion < row.specVersion,
     machine_id: row.machineId,
     machine_state: row.machineState,
+    machine_kept_until: row.status === 'failed' && row.machineId !== null ? at(row.machineKeptUntil) : null,
     machine_region: row.machineRegion,
     drift: row.drift ?? [],
     app: row.app,

@@ -1,6 +1,6 @@
 // Reads Fly's machines into the provisioner's terms. Pure.
 import type { Machine as FlyMachine, MachineEvent } from '../../fly/client.ts'
-import type { Machine, MachineExit, MachinePhase } from '../provisioner.ts'
+import type { Machine, MachineExit, MachinePhase, StopRequest } from '../provisioner.ts'
 import { fromMetadata } from './labels.ts'
 
 // All other states end by themselves, or are new, and count as busy: an unknown word is not an end (docs/facts/fly.md
@@ -50,6 +50,7 @@ export function toMachine(app: string, machine: FlyMachine): Machine {
     disk: config?.mounts?.[0]?.volume,
     labels: fromMetadata(config?.metadata),
     exit: exitOf(machine.events ?? []),
+    stopRequest: stopRequestOf(machine),
     startError: startErrorOf(machine),
   }
 }
@@ -85,6 +86,31 @@ function exitOf(events: MachineEvent[]): MachineExit | undefined {
 }
 
 const isReplacement = ({ type }: MachineEvent) => type === 'update' || type === 'launch'
+
+/**
+ * The request that ended the last run. Nothing but a request suspends a machine; a stop was requested if its exit says
+ * so, or if no program ran that could exit. Its source is that of the request's event: `user` for a call of the API,
+ * from wherever it came (docs/facts/fly.md §2.9, §12.4).
+ */
+function stopRequestOf(machine: FlyMachine): StopRequest | undefined {
+  const phase = phaseOf(machine)
+  if (phase !== 'stopped' && phase !== 'suspended') return undefined
+  const events = machine.events ?? []
+  const began = events.findIndex((event) => event.type === 'start' || isReplacement(event))
+  const since = began === -1 ? events : events.slice(0, began)
+  const requests = since.filter(({ type }) => type === 'stop' || type === 'suspend')
+  // `flyd` reports each step of a request, beside the source that made it.
+  const request = requests.find(({ source }) => source !== 'flyd') ?? requests[0]
+  const exit = exitOf(events)
+  const isRequested = phase === 'suspended' || (exit === undefined ? request !== undefined : exit.requested)
+  if (!isRequested) return undefined
+  const at = request?.timestamp ?? exit?.at.getTime()
+  return {
+    verb: phase === 'suspended' ? 'suspend' : 'stop',
+    source: request?.source ?? null,
+    at: at === undefined ? null : new Date(at),
+  }
+}
 
 // The text of an event says why a machine did not start (docs/facts/fly.md §8.4).
 function startErrorOf(machine: FlyMachine): string | undefined {
