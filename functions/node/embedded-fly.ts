@@ -18,7 +18,13 @@ export async function startEmbeddedFly(config: Config, log: (line: string) => vo
   const { apps, token } = config.fly
   const directory = `${config.dataDirectory}/fly`
   const emulator = await createEmulator({
-    host: createProcessHost({ images: sampleAgentFor(config), directory: `${directory}/guests`, log }),
+    host: createProcessHost({
+      images: sampleAgentFor(config),
+      directory: `${directory}/guests`,
+      // Kept across runs, unlike the guests' own folder.
+      disksDirectory: `${directory}/disks`,
+      log,
+    }),
     store: createFileStore(directory),
     tokens: [token],
     defaultApp: apps[0],

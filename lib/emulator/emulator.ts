@@ -18,6 +18,10 @@ import type { EmulatorStore } from './store/memory-store.ts'
 import { DEFAULT_TIMINGS } from './shared/timings.ts'
 import type { Timings } from './shared/timings.ts'
 import { createRuntime } from './machines/runtime.ts'
+import { DEFAULT_HOST_CAPACITY } from './volumes/hosts.ts'
+import type { HostCapacity } from './volumes/hosts.ts'
+import { viewOf } from './volumes/volume-view.ts'
+import type { VolumeView } from './volumes/volume-view.ts'
 
 export type EmulatorOptions = {
   /** Runs the guests. The emulator closes it when it closes. */
@@ -37,6 +41,8 @@ export type EmulatorOptions = {
   defaultApp?: string
   /** App names of other organizations: 422 at create, 403 at get. */
   foreignApps?: string[]
+  /** Hosts of each region, and the memory and disk space of one. The default refuses nothing. */
+  hosts?: HostCapacity
   /** For faults with a probability. The same seed affects the same calls. */
   seed?: number
   /** Milliseconds since 1970. Timers use real time regardless. */
@@ -58,6 +64,8 @@ export type Emulator = {
   faults: Faults
   /** All machines, oldest first, with destroyed ones. */
   machines: () => MachineSnapshot[]
+  /** All volumes, with destroyed ones. */
+  volumes: () => VolumeView[]
   /** Creates an app unless it exists; with `ips` it has a shared_v4 and a v6 address. */
   createApp: (name: string, options?: { network?: string; ips?: boolean }) => void
   /** Kills all guests. On the next start from the same store, machines that ran are booted again. */
@@ -71,6 +79,9 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   const faults = createFaults({
     now,
     seed: options.seed ?? 1,
+    hostOf: (id) =>
+      cloud.volumes.all().find((volume) => volume.id === id)?.host ??
+      cloud.allMachines().find(({ record }) => record.id === id || record.name === id)?.record.host,
     onOutOfMemory(idOrName) {
       const runner = cloud
         .allMachines()
@@ -92,7 +103,12 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     rateLimits: options.rateLimits ?? true,
     log: options.log ?? (() => undefined),
   })
-  const cloud = createCloud(runtime, await store.load(), options.foreignApps ?? [])
+  const cloud = createCloud(
+    runtime,
+    await store.load(),
+    options.foreignApps ?? [],
+    options.hosts ?? DEFAULT_HOST_CAPACITY,
+  )
   const api = createApi(cloud, faults, options.tokens)
   const proxy = createFlyProxy(cloud, options.defaultApp)
   startAutostop(cloud)
@@ -103,6 +119,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     proxy,
     faults,
     machines: () => cloud.allMachines().map(snapshotOf),
+    volumes: () => cloud.volumes.all().map(viewOf),
     createApp(name, { network, ips } = {}) {
       const app = cloud.findApp(name) ?? cloud.createApp(name, network)
       if (ips !== true) return

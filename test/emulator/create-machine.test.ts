@@ -96,10 +96,10 @@ describe('creating a machine', () => {
     expect((await create()).region).toBe('iad')
   })
 
-  test('create refuses volumes and containers instead of ignoring them', async () => {
+  test('create refuses containers instead of ignoring them', async () => {
     const { call, machines } = await startFly()
-    const mounts = [{ volume: 'vol_1', path: '/data' }]
-    expect((await call('POST', machines, { config: { image: 'web', mounts } })).status).toBe(501)
+    const containers = [{ name: 'one', image: 'web' }]
+    expect((await call('POST', machines, { config: { image: 'web', containers } })).status).toBe(501)
   })
 
   test('a machine shows autostop as Fly does: a boolean, or the word suspend', async () => {

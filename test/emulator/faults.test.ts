@@ -79,7 +79,6 @@ describe('capacity', () => {
   test.each([
     ['region', 422, /could not find a candidate host/],
     ['region-aborted', 409, /^aborted: no capacity/],
-    ['volume', 412, /insufficient resources/],
     ['host', 409, /^aborted: could not reserve resource/],
     ['quota', 403, /over the allowed quota/],
   ] as const)('a capacity fault of kind %s answers %i to create', async (as, status, text) => {

@@ -82,10 +82,3 @@ test('a deploy token cannot create a release of another app', async () => {
   expect((await release('demo')).status).toBe(201)
   expect((await release('other')).status).toBe(404)
 })
-
-test('volumes of an app and of an organization are empty lists, and creating one answers 501', async () => {
-  const { call } = await startFly()
-  expect((await call('GET', '/v1/apps/demo/volumes')).body).toEqual([])
-  expect((await call('GET', '/v1/orgs/personal/volumes')).body).toMatchObject({ volumes: [] })
-  expect((await call('POST', '/v1/apps/demo/volumes', { name: 'data' })).status).toBe(501)
-})

@@ -21,9 +21,9 @@ describe('requests', () => {
   test('an unknown path answers 404, and a part of Fly that is not emulated answers 501 by name', async () => {
     const { call } = await startFly()
     expect((await call('GET', '/v1/nonsense')).status).toBe(404)
-    const volumes = await call('POST', '/v1/apps/demo/volumes', { name: 'data' })
-    expect(volumes).toMatchObject({ status: 501, body: { error: 'the emulator has no volumes' } })
-    expect((await call('POST', '/v1/apps/demo/secretkeys/x', {})).status).toBe(501)
+    const keys = await call('POST', '/v1/apps/demo/secretkeys/x', {})
+    expect(keys).toMatchObject({ status: 501, body: { error: 'the emulator has no secret keys' } })
+    expect((await call('GET', '/v1/apps/demo/certificates')).status).toBe(501)
   })
 
   test('malformed JSON answers 400 and never 500', async () => {

@@ -71,8 +71,12 @@ const schemaOf = (method: string, path: string, status: number): Json | undefine
   document.paths[path]?.[method]?.responses?.[status]?.content?.['application/json']?.schema
 
 test('the replies of the main calls have the published shapes', async () => {
-  const { call, started, create, machines } = await startFly()
+  const { call, started, create, machines, disk } = await startFly()
+  const volumeId = String((await disk()).id)
+  const spare = String((await disk()).id)
   const { id } = await started({
+    mounts: [{ volume: volumeId, path: '/data' }],
+    rootfs: { persist: 'restart' },
     services: [{ ...WEB_SERVICE, checks: [{ type: 'tcp', interval: '10s' }] }],
     checks: { alive: { type: 'http', port: 8080, path: '/', interval: '10s' } },
     env: { A: 'b' },
@@ -83,6 +87,7 @@ test('the replies of the main calls have the published shapes', async () => {
   await create({}, { lease_ttl: 60 })
   const app = '/v1/apps/{app_name}'
   const machine = `${app}/machines/{machine_id}`
+  const volume = `${app}/volumes/{volume_id}`
   const calls: [string, string, number, unknown?][] = [
     ['get', '/v1/apps?org_slug=personal', 200],
     ['post', '/v1/apps', 201, { name: 'new', org_slug: 'personal' }],
@@ -99,6 +104,16 @@ test('the replies of the main calls have the published shapes', async () => {
     ['get', `${machine}/metadata`, 200],
     ['get', `${machine}/ps`, 200],
     ['get', '/v1/orgs/{org_slug}/machines', 200],
+    ['post', `${app}/volumes`, 200, { name: 'other', size_gb: 1 }],
+    ['get', `${app}/volumes`, 200],
+    ['get', `${app}/volumes?summary=true`, 200],
+    ['get', volume, 200],
+    ['put', volume, 200, { snapshot_retention: 9 }],
+    ['post', `${volume}/snapshots`, 200],
+    ['get', `${volume}/snapshots`, 200],
+    ['put', `${volume}/extend`, 200, { size_gb: 9 }],
+    ['delete', `${app}/volumes/${spare}`, 200],
+    ['get', '/v1/orgs/{org_slug}/volumes', 200],
     ['get', '/v1/tokens/current', 200],
     ['post', machine, 200, { config: { image: 'web' } }],
     ['post', '/v1/apps', 422, { name: 'demo', org_slug: 'personal' }],
@@ -108,10 +123,14 @@ test('the replies of the main calls have the published shapes', async () => {
     const url = template
       .replace('{app_name}', 'demo')
       .replace('{machine_id}', id)
+      .replace('{volume_id}', volumeId)
       .replace('{org_slug}', 'personal')
     const reply = await call(method.toUpperCase(), url, body)
     expect(reply.status, `${method} ${template}`).toBe(status)
-    const schema = schemaOf(method, template.split('?')[0] ?? '', status)
+    const path = (template.split('?')[0] ?? '').replace(spare, '{volume_id}')
+    // The request for a snapshot has no body.
+    if (reply.headers.get('content-type') === null) continue
+    const schema = schemaOf(method, path, status)
     expect(schema, `${method} ${template} has a published ${status}`).toBeDefined()
     expect(faultsIn(reply.body, schema, `${method} ${template}`)).toEqual([])
   }

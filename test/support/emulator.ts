@@ -20,12 +20,18 @@ export const PROGRAMS: Record<string, Program> = {
   'web*': async (machine) => {
     await machine.listen(8080, async (request) => {
       seen.push({ machine: machine.env.FLY_MACHINE_ID ?? '', request })
-      const { pathname } = new URL(request.url)
+      const { pathname, searchParams } = new URL(request.url)
       if (pathname === '/hang') return new Promise<Response>(() => undefined)
       if (pathname === '/bad') return new Response('bad', { status: 500 })
       if (pathname === '/throw') throw new Error('broken')
       if (pathname === '/env') return Response.json(machine.env)
       if (pathname === '/file') return new Response(machine.readFile('/etc/greeting'))
+      const [path = '', text] = ['path', 'text'].map((name) => searchParams.get(name) ?? undefined)
+      if (pathname === '/read') return new Response(machine.readFile(path) ?? 'nothing')
+      if (pathname === '/write') {
+        machine.writeFile(path, text ?? '')
+        return new Response('written')
+      }
       if (pathname === '/stream') return new Response(ticks())
       if (pathname === '/echo') return new Response(request.body)
       return new Response(machine.env.FLY_MACHINE_ID)
@@ -118,7 +124,42 @@ export async function startFly(options: Partial<EmulatorOptions> = {}) {
   const events = async (id: string): Promise<Json[]> =>
     (await call('GET', `${machines}/${id}/events?limit=50`)).body as unknown as Json[]
 
-  return { emulator, send, call, machines, create, started, wait, get, events }
+  const volumes = '/v1/apps/demo/volumes'
+  const volume = async (id: string): Promise<Json> => (await call('GET', `${volumes}/${id}`)).body
+  /** A volume that is ready. */
+  async function disk(rest: Json = {}): Promise<Json> {
+    const made = (await call('POST', volumes, { name: 'data', region: 'iad', ...rest })).body
+    await eventually(async () => (await volume(made.id)).state === 'created')
+    return volume(made.id)
+  }
+  /** A machine that is started with the volume at /data. */
+  const withDisk = (id: string, config: Json = {}, rest: Json = {}): Promise<Json> =>
+    started(
+      { services: [WEB_SERVICE], mounts: [{ volume: id, path: '/data' }], ...config },
+      { region: 'iad', ...rest },
+    )
+  /** A request to a path of one `web` guest, through the proxy. */
+  const ask = async (machine: string, path: string): Promise<string> => {
+    const headers = { 'fly-force-instance-id': machine }
+    return (await emulator.proxy(new Request(`https://demo.fly.dev${path}`, { headers }))).text()
+  }
+
+  return {
+    emulator,
+    send,
+    call,
+    machines,
+    create,
+    started,
+    wait,
+    get,
+    events,
+    volumes,
+    volume,
+    disk,
+    withDisk,
+    ask,
+  }
 }
 
 /** Looks until `condition` holds; fails after two seconds. */

@@ -9,6 +9,8 @@ export const TIMINGS = {
   stopMs: 5,
   suspendMs: 5,
   destroyMs: 5,
+  volumeMs: 5,
+  snapshotMs: 5,
   restartMs: 5,
   killTimeoutMs: 50,
   proxyTimeoutMs: 150,

@@ -11,6 +11,7 @@ import { addLogRoutes } from './routes/logs.ts'
 import { addMetadataRoutes } from './routes/metadata.ts'
 import { addSecretRoutes } from './routes/secrets.ts'
 import { addPlatformRoutes } from './routes/platform.ts'
+import { addVolumeRoutes } from './routes/volumes.ts'
 import type { Cloud } from '../apps/cloud.ts'
 import { ConnectionLost } from '../shared/connection-lost.ts'
 import { createRoute } from './route.ts'
@@ -20,11 +21,11 @@ import { addGraphqlRoute } from './graphql/route.ts'
 import { addUiexRoutes } from './routes/uiex.ts'
 import { createRateLimits } from './rate-limits.ts'
 import { snapshotOf } from '../machines/snapshot.ts'
+import { viewOf } from '../volumes/volume-view.ts'
 import { createTokens } from './tokens.ts'
 
 /** Parts of the real API that answer 501 here. */
 const NOT_EMULATED: [RegExp, string][] = [
-  [/^\/v1\/apps\/[^/]+\/volumes(\/|$)/, 'volumes'],
   [/^\/v1\/apps\/[^/]+\/secretkeys(\/|$)/, 'secret keys'],
   [/^\/v1\/apps\/[^/]+\/certificates(\/|$)/, 'certificates'],
   [/^\/v1\/apps\/[^/]+\/machines\/[^/]+\/memory(\/|$)/, 'memory balloon'],
@@ -54,6 +55,7 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
   addLeaseRoutes(route)
   addMetadataRoutes(route)
   addSecretRoutes(route)
+  addVolumeRoutes(route)
   addPlatformRoutes(route)
   addGraphqlRoute(route)
   addUiexRoutes(route)
@@ -61,7 +63,10 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
   addAdminRoutes(
     api,
     faults,
-    () => cloud.allMachines().map(snapshotOf),
+    {
+      machines: () => cloud.allMachines().map(snapshotOf),
+      volumes: () => cloud.volumes.all().map(viewOf),
+    },
     (header) => {
       if (tokens !== undefined) checker.authenticate(header, 'organization', cloud)
     },

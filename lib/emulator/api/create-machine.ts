@@ -9,7 +9,10 @@ import { parseImageRef } from '../machines/image-ref.ts'
 import { takeLease } from '../machines/leases.ts'
 import { parseMachineConfig } from '../config/machine-config.ts'
 import type { MachineRunner } from '../machines/machine-runner.ts'
-import type { AppRecord } from '../store/records.ts'
+import type { AppRecord, MachineRecord, VolumeRecord } from '../store/records.ts'
+import { errorForCapacity, hostOfVolumeFull } from '../faults/fault-errors.ts'
+import type { MachineConfig } from '../config/machine-config.ts'
+import { wrongRegion } from '../volumes/volume-errors.ts'
 import { candidateRegions } from '../apps/regions.ts'
 
 const bodySchema = z.looseObject({
@@ -47,7 +50,8 @@ export async function createMachine(
   const { runtime } = cloud
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
-  const region = chooseRegion(cloud, body.region ?? undefined)
+  const volume = mountedVolume(cloud, app, config)
+  const region = chooseRegion(cloud, body.region ?? undefined, volume)
   assertSecrets(cloud, app, body)
   const imageRef = await parseImageRef(config.image)
   await runtime.sleep(runtime.timings.placeMs)
@@ -55,6 +59,7 @@ export async function createMachine(
   if (app.deleting) throw new FlyError(404, 'app not found')
   const name = body.name ?? machineName()
   assertNameFree(cloud, app, name)
+  const host = placeMachine(cloud, region, config, volume)
   const now = runtime.now()
   const version = runtime.ulid()
   const runner = cloud.addMachine({
@@ -63,6 +68,7 @@ export async function createMachine(
     appId: app.id,
     name,
     region,
+    host,
     state: 'created',
     version,
     config,
@@ -78,6 +84,7 @@ export async function createMachine(
     skipLaunch: body.skip_launch ?? false,
     restartCount: 0,
   })
+  if (volume !== undefined) cloud.volumes.attach(volume, runner.record.id)
   const nonce = lease(cloud, runner, body, owner)
   runner.create()
   return { runner, nonce }
@@ -94,6 +101,7 @@ export async function updateMachine(
   const { record } = runner
   const body = parseMachineBody(input)
   const config = parseMachineConfig(body.config)
+  assertSameMount(cloud, record, config)
   assertSecrets(cloud, cloud.getApp(record.app), body)
   const imageRef = await parseImageRef(config.image)
   if (typeof body.current_version === 'string' && body.current_version !== record.version) {
@@ -117,8 +125,64 @@ function assertSecrets({ runtime }: Cloud, app: AppRecord, body: MachineRequestB
   throw new FlyError(412, 'failed_precondition: min_secrets_version not yet available')
 }
 
+/** The volume of a new machine. Fly adds what it knows of it to the mount. */
+function mountedVolume(cloud: Cloud, app: AppRecord, config: MachineConfig): VolumeRecord | undefined {
+  const mount = config.mounts?.[0]
+  if (mount === undefined) return undefined
+  const volume = cloud.volumes.get(app, mount.volume)
+  cloud.volumes.assertMountable(volume)
+  Object.assign(mount, describeMount(volume))
+  return volume
+}
+
+const describeMount = ({ name, sizeGb, encrypted }: VolumeRecord) => ({ name, size_gb: sizeGb, encrypted })
+
+/** An update keeps the volume or drops the mount. It cannot mount another one (docs/facts/fly.md §4.2, §11.8). */
+function assertSameMount(cloud: Cloud, record: MachineRecord, config: MachineConfig): void {
+  const mount = config.mounts?.[0]
+  if (mount === undefined) return
+  if (mount.volume !== record.config.mounts?.[0]?.volume) {
+    throw new FlyError(400, 'invalid_argument: the volume of an existing machine cannot be changed')
+  }
+  Object.assign(mount, describeMount(cloud.volumes.get(cloud.getApp(record.app), mount.volume)))
+}
+
+/** The host of a new machine: that of its volume, if it has one. */
+function placeMachine(
+  { runtime, volumes }: Cloud,
+  region: string,
+  config: MachineConfig,
+  volume: VolumeRecord | undefined,
+): string {
+  const memoryMb = config.guest.memory_mb
+  if (volume === undefined) {
+    const host = volumes.hosts.forMachine(region, memoryMb)
+    if (host === undefined) throw errorForCapacity('region', region, runtime.organization)
+    return host
+  }
+  // The volume may have been taken while this machine was being placed.
+  volumes.assertMountable(volume)
+  if (runtime.faults.volumeUnreachable(volume) || !volumes.hosts.hasMemory(volume.host, memoryMb)) {
+    throw hostOfVolumeFull(volume.id)
+  }
+  return volume.host
+}
+
+/** The region of the volume. Without a region Fly chooses one near the caller, whatever the volume says. */
+function regionOfVolume({ runtime }: Cloud, asked: string | undefined, volume: VolumeRecord): string {
+  const candidates = candidateRegions(asked, runtime.regions)
+  const isOpen = asked === undefined || asked === ''
+  if (isOpen && candidates[0] !== volume.region) throw hostOfVolumeFull(volume.id)
+  if (!candidates.includes(volume.region)) throw wrongRegion(volume, candidates.join(','))
+  const full = runtime.faults.capacityError(volume.region, 'create', runtime.organization, volume.id)
+  if (full !== undefined) throw full
+  return volume.region
+}
+
 /** The first requested region that has capacity. */
-function chooseRegion({ runtime }: Cloud, asked: string | undefined): string {
+function chooseRegion(cloud: Cloud, asked: string | undefined, volume: VolumeRecord | undefined): string {
+  const { runtime } = cloud
+  if (volume !== undefined) return regionOfVolume(cloud, asked, volume)
   let refusal: FlyError | undefined
   for (const region of candidateRegions(asked, runtime.regions)) {
     const full = runtime.faults.capacityError(region, 'create', runtime.organization)

@@ -95,16 +95,16 @@ export const renderOrganization = (slug: string): Record<string, unknown> => ({
 export const renderApp = (
   runtime: Runtime,
   app: AppRecord,
-  machineCount: number,
+  counts: { machines: number; volumes: number },
 ): Record<string, unknown> => ({
   id: app.id,
   internal_numeric_id: app.numericId,
   name: app.name,
   network: app.network,
   network_cidr: 'fdaa::/48',
-  status: machineCount > 0 ? 'deployed' : 'pending',
-  machine_count: machineCount,
-  volume_count: 0,
+  status: counts.machines > 0 ? 'deployed' : 'pending',
+  machine_count: counts.machines,
+  volume_count: counts.volumes,
   organization: renderOrganization(runtime.organization),
 })
 

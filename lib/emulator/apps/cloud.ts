@@ -1,12 +1,18 @@
-// The apps and machines of the organization: lookup by name and id, names that are taken, and recovery after a restart.
+// The apps, machines and volumes of the organization: lookup by name and id, names that are taken, and recovery after a
+// restart.
 
 import { availableSecrets } from './app-secrets.ts'
 import { FlyError } from '../shared/fly-error.ts'
 import { appId } from '../shared/ids.ts'
 import { createToken } from '../shared/macaroon.ts'
 import { MachineRunner } from '../machines/machine-runner.ts'
+import type { StoredRecords } from '../store/memory-store.ts'
 import type { AppRecord, MachineRecord, SecretRecord } from '../store/records.ts'
 import type { Runtime } from '../machines/runtime.ts'
+import { createHosts } from '../volumes/hosts.ts'
+import type { HostCapacity } from '../volumes/hosts.ts'
+import { createVolumes } from '../volumes/volumes.ts'
+import type { Volumes } from '../volumes/volumes.ts'
 
 /** Machines that boot at the same time after a restart of the emulator. */
 const RECOVERIES_AT_ONCE = 2
@@ -15,13 +21,14 @@ const DESTROYED_KEPT_MS = 7 * 24 * 3_600_000
 
 export type Cloud = {
   runtime: Runtime
+  volumes: Volumes
   /** @throws FlyError 422 `name_taken`, or for an invalid name */
   createApp: (name: string, network?: string) => AppRecord
   findApp: (name: string) => AppRecord | undefined
   /** @throws FlyError 404, or 403 when the app belongs to another organization (docs/facts/fly.md §1.2) */
   getApp: (name: string) => AppRecord
   apps: () => AppRecord[]
-  /** Destroys the machines of the app and then removes the app. Settles when that is done. */
+  /** Destroys the machines and volumes of the app and then removes the app. Settles when that is done. */
   deleteApp: (app: AppRecord) => Promise<void>
   /** Whether an app of this name could be created: names are unique among all organizations. */
   isNameFree: (name: string) => boolean
@@ -40,8 +47,9 @@ export type Cloud = {
 
 export function createCloud(
   runtime: Runtime,
-  loaded: { apps: AppRecord[]; machines: MachineRecord[] },
+  loaded: StoredRecords,
   foreignApps: string[],
+  hostCapacity: HostCapacity,
 ): Cloud {
   const apps = new Map(loaded.apps.map((app) => [app.name, app]))
   function bootSecrets(name: string): Record<string, SecretRecord> {
@@ -50,7 +58,11 @@ export function createCloud(
     return availableSecrets(app, runtime.now(), runtime.faults.secretsLag(name)).secrets
   }
   const runnerOf = (record: MachineRecord) =>
-    new MachineRunner(runtime, record, () => bootSecrets(record.app))
+    new MachineRunner(runtime, record, {
+      secrets: () => bootSecrets(record.app),
+      hasRoom: (changed) => volumes.hosts.hasRoomFor(changed),
+      released: (afterMs) => volumes.release(record.id, afterMs),
+    })
   const byAge = (a: { createdAt: number; id: string }, b: typeof a): number =>
     a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)
   const isForgotten = (record: MachineRecord): boolean =>
@@ -61,6 +73,12 @@ export function createCloud(
       .filter((record) => !isForgotten(record))
       .toSorted(byAge)
       .map((record) => [record.id, runnerOf(record)]),
+  )
+  const volumes = createVolumes(runtime, loaded.volumes, (all) =>
+    createHosts(hostCapacity, runtime.faults, {
+      machines: () => [...machines.values()].map(({ record }) => record),
+      volumes: all,
+    }),
   )
   const allMachines = (): MachineRunner[] =>
     [...machines.values()].toSorted((a, b) => byAge(a.record, b.record))
@@ -73,12 +91,14 @@ export function createCloud(
     app.deleting = true
     runtime.journal.app(app)
     await Promise.all(machinesOf(app).map((runner) => runner.destroy('user')))
+    await volumes.removeAll(app)
     apps.delete(app.name)
     runtime.journal.appRemoved(app.name)
   }
 
   return {
     runtime,
+    volumes,
     createApp(name, network) {
       if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
         throw new FlyError(
@@ -139,6 +159,7 @@ export function createCloud(
     allMachines,
     async recover() {
       const queue = allMachines()
+      volumes.recover((id) => machines.get(id)?.isGone === false)
       for (const runner of queue) runner.lostMemory()
       const work = async (): Promise<void> => {
         for (let next = queue.shift(); next !== undefined; next = queue.shift()) await next.recover()

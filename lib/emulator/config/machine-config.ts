@@ -96,6 +96,16 @@ const config = z.looseObject({
     .optional(),
   auto_destroy: z.boolean().optional(),
   stop_config: z.looseObject({ signal: z.string().optional(), timeout: duration.optional() }).optional(),
+  mounts: z
+    .array(
+      z.looseObject({
+        volume: z.string({ error: 'volume is required' }).min(1, 'volume is required'),
+        path: z.string({ error: 'path is required' }).regex(/^\/./, 'path must be absolute and not /'),
+      }),
+    )
+    .max(1, 'a machine can mount one volume')
+    .optional(),
+  rootfs: z.looseObject({ persist: z.enum(['never', 'always', 'restart']).optional() }).optional(),
   schedule: z.string().optional(),
   disable_machine_autostart: z.boolean().optional(),
 })
@@ -107,7 +117,6 @@ export type Check = z.infer<typeof check>
 
 /** Config fields that cannot be ignored without changing what a program sees. They are refused. */
 const REFUSED: Record<string, string> = {
-  mounts: 'volumes (config.mounts)',
   containers: 'containers (config.containers)',
   standbys: 'standby machines (config.standbys)',
 }
@@ -163,6 +172,15 @@ function withoutNulls(value: unknown): unknown {
       .filter(([key, item]) => item !== null || key === 'force_instance_key')
       .map(([key, item]) => [key, withoutNulls(item)]),
   )
+}
+
+/**
+ * How long the root filesystem is kept: `never` until the next cold boot, `restart` until an update, `always` until the
+ * machine is destroyed (docs/facts/fly.md §4.2). `guest.persist_rootfs` is the older place of the setting.
+ */
+export function rootPersistence({ rootfs, guest }: MachineConfig): 'never' | 'restart' | 'always' {
+  const persist = rootfs?.persist ?? guest['persist_rootfs']
+  return persist === 'restart' || persist === 'always' ? persist : 'never'
 }
 
 /**

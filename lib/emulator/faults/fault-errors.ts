@@ -3,10 +3,24 @@
 import { FlyError } from '../shared/fly-error.ts'
 import type { Fault } from './fault-kinds.ts'
 
+export const hostFull = (): FlyError =>
+  new FlyError(
+    409,
+    'aborted: could not reserve resource for machine: insufficient memory available to fulfill request',
+  )
+
+export const hostOfVolumeFull = (volume: string): FlyError =>
+  new FlyError(412, `insufficient resources to create new machine with existing volume '${volume}'`, {
+    code: 'volume_placement_capacity',
+  })
+
+export const noVolumeCapacity = (): FlyError => new FlyError(400, 'no capacity')
+
 export function errorForCapacity(
   as: Extract<Fault, { kind: 'capacity' }>['as'],
   region: string,
   organization: string,
+  volume = '',
 ): FlyError {
   switch (as) {
     case 'region':
@@ -16,14 +30,11 @@ export function errorForCapacity(
     case 'region-aborted':
       return new FlyError(409, 'aborted: no capacity')
     case 'volume':
-      return new FlyError(412, 'insufficient resources to create new machine with existing volume', {
-        code: 'volume_placement_capacity',
-      })
+      return hostOfVolumeFull(volume)
+    case 'new-volume':
+      return noVolumeCapacity()
     case 'host':
-      return new FlyError(
-        409,
-        'aborted: could not reserve resource for machine: insufficient memory available to fulfill request',
-      )
+      return hostFull()
     case 'quota':
       return new FlyError(
         403,

@@ -9,6 +9,10 @@ const action = z.string().optional()
 /** The id or name of a machine. Absent means any. */
 const machine = z.string().optional()
 const app = z.string().optional()
+/** The id of a volume. */
+const volume = z.string().optional()
+/** The name of a physical host, which `GET /_emulator/volumes` and `GET /_emulator/machines` show. */
+const host = z.string().optional()
 
 export const faultSchema = z.discriminatedUnion('kind', [
   /** The action is done, then the connection closes without a response. */
@@ -40,17 +44,45 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('latency'), action, app, machine, times, ms: z.number().nonnegative() }),
   /**
    * There is no capacity (docs/facts/fly.md §8.3). `region`: 422 insufficient_capacity; `region-aborted`: 409 "no
-   * capacity"; `volume`: 412; `host`: 409, also for start and update; `quota`: 403. All but `host` apply to create
-   * only.
+   * capacity"; `host`: 409, also for start and update; `quota`: 403. All but `host` apply to the create of a machine only.
+   * `volume`: 412, for a create with that volume, or with any when none is named. `new-volume`: 400, for the create of a
+   * volume.
    */
   z.strictObject({
     kind: z.literal('capacity'),
     region: z.string().optional(),
-    as: z.enum(['region', 'region-aborted', 'volume', 'host', 'quota']).default('region'),
+    as: z.enum(['region', 'region-aborted', 'volume', 'new-volume', 'host', 'quota']).default('region'),
+    volume,
     times,
   }),
-  /** The host of the machine does not respond: the config is hidden, writes time out, and no request reaches the guest. */
-  z.strictObject({ kind: z.literal('host-unreachable'), machine: z.string() }),
+  /**
+   * A host does not respond: the config of its machines is hidden, writes time out, no request reaches a guest, and its
+   * volumes cannot be forked. `machine` means that machine and its volume only; `host`, or the host of a `volume`, means
+   * all machines and volumes there.
+   */
+  z.strictObject({ kind: z.literal('host-unreachable'), machine, host, volume }),
+  /**
+   * The host has no memory left: a machine is not created with a volume of this host (412), a stopped one does not start
+   * (409), a started one does not get more memory (409), and no machine or volume is placed there. The host may be named by
+   * a `volume` or `machine` on it.
+   */
+  z.strictObject({ kind: z.literal('host-full'), machine, host, volume }),
+  /** Each state of a new volume lasts this many milliseconds longer. */
+  z.strictObject({ kind: z.literal('slow-volume'), app, volume, ms: z.number().nonnegative() }),
+  /** Each state of a new snapshot lasts this many milliseconds longer. */
+  z.strictObject({ kind: z.literal('slow-snapshot'), app, volume, ms: z.number().nonnegative() }),
+  /**
+   * A volume stays claimed for this many milliseconds after its machine was destroyed: a machine with it is refused with
+   * 412, and a delete of it shows as `waiting_for_detach`.
+   */
+  z.strictObject({ kind: z.literal('late-detach'), app, machine, ms: z.number().nonnegative() }),
+  /**
+   * Lists of volumes lag by this many milliseconds: a new volume is missing from them, and a deleted one is in them as
+   * `created`.
+   */
+  z.strictObject({ kind: z.literal('stale-volumes'), app, ms: z.number().nonnegative() }),
+  /** An extended volume shows its new size to its machine after a restart only (`needs_restart`). */
+  z.strictObject({ kind: z.literal('extend-needs-restart'), app, volume }),
   /** At boot the program exits at once with this code. */
   z.strictObject({ kind: z.literal('boot-crash'), app, machine, times, exitCode: z.int().default(1) }),
   /** Applies once, at once: the kernel kills the running program because memory is exhausted. */

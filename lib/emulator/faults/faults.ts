@@ -7,7 +7,7 @@ import type { Fault, FaultInput, FaultKind } from './fault-kinds.ts'
 import { errorForCapacity, textForStatus } from './fault-errors.ts'
 import { seededRandom } from './seeded-random.ts'
 import { FlyError } from '../shared/fly-error.ts'
-import type { MachineRecord } from '../store/records.ts'
+import type { MachineRecord, VolumeRecord } from '../store/records.ts'
 
 /** An active fault with its id. `times` counts down with each use. */
 export type ActiveFault = Fault & { id: string }
@@ -16,7 +16,8 @@ export type ActiveFault = Fault & { id: string }
 export type Faults = {
   /**
    * Activates a fault and returns its id.
-   * @throws ZodError for a malformed fault; FlyError 404 when `out-of-memory` names no started machine
+   * @throws ZodError for a malformed fault; FlyError 404 when `out-of-memory` names no started machine, or when a host is
+   *   named by a machine or volume that does not exist
    */
   add(fault: FaultInput): string
   list(): ActiveFault[]
@@ -41,8 +42,27 @@ export type FaultQueries = {
   refuse(call: CallSubject): void
   /** Called when the action was done. @throws FlyError or ConnectionLost when a fault replaces the reply */
   replaceReply(call: CallSubject): void
-  /** The capacity error for an action in `region`, or undefined when there is capacity. */
-  capacityError(region: string, on: 'create' | 'start' | 'update', organization: string): FlyError | undefined
+  /** The capacity error for an action in `region`, or undefined when there is capacity. `volume` is the mounted one. */
+  capacityError(
+    region: string,
+    on: 'create' | 'start' | 'update',
+    organization: string,
+    volume?: string,
+  ): FlyError | undefined
+  /** The capacity error for a new volume. */
+  volumeCapacityError(region: string, organization: string): FlyError | undefined
+  hostFull(host: string): boolean
+  /** Whether everything on the host is unreachable. */
+  hostDown(host: string): boolean
+  volumeUnreachable(volume: VolumeRecord): boolean
+  /** How much longer each state of a new volume or snapshot lasts, in milliseconds. */
+  volumeDelay(volume: VolumeRecord): number
+  snapshotDelay(volume: VolumeRecord): number
+  /** How long a volume stays claimed after the end of its machine, in milliseconds. */
+  detachDelay(machine: MachineRecord): number
+  /** How much lists of volumes lag, in milliseconds. */
+  volumeListLag(app: string): number
+  extendNeedsRestart(volume: VolumeRecord): boolean
   hostUnreachable(machine: MachineRecord): boolean
   /** The exit code of a crash at boot, or undefined. */
   bootCrash(machine: MachineRecord): number | undefined
@@ -59,7 +79,13 @@ export type FaultQueries = {
 
 type CallFault = { action?: string | undefined; app?: string | undefined; machine?: string | undefined }
 
-type Options = { now: () => number; seed: number; onOutOfMemory: (machine: string) => boolean }
+type Options = {
+  now: () => number
+  seed: number
+  onOutOfMemory: (machine: string) => boolean
+  /** The host of a machine (id or name) or of a volume. */
+  hostOf: (machineOrVolume: string) => string | undefined
+}
 
 export function createFaults(options: Options): Faults & FaultQueries {
   const random = seededRandom(options.seed)
@@ -91,6 +117,18 @@ export function createFaults(options: Options): Faults & FaultQueries {
     (fault.app === undefined || fault.app === record.app) &&
     (fault.machine === undefined || fault.machine === record.id || fault.machine === record.name)
 
+  const isOnVolume = (
+    fault: { app?: string | undefined; volume?: string | undefined },
+    volume: VolumeRecord,
+  ): boolean =>
+    (fault.app === undefined || fault.app === volume.app) &&
+    (fault.volume === undefined || fault.volume === volume.id)
+
+  const longest = (kind: 'slow-volume' | 'slow-snapshot', volume: VolumeRecord): number =>
+    Math.max(0, ...ofKind(kind).flatMap((fault) => (isOnVolume(fault, volume) ? [fault.ms] : [])))
+
+  const hostDown = (host: string): boolean => ofKind('host-unreachable').some((fault) => fault.host === host)
+
   const isYoung = (kind: 'stale-list' | 'late-get', record: MachineRecord): boolean =>
     ofKind(kind).some((fault) => isOn(fault, record) && options.now() - record.createdAt < fault.ms)
 
@@ -103,7 +141,7 @@ export function createFaults(options: Options): Faults & FaultQueries {
           throw new FlyError(404, `no started machine ${fault.machine}`)
         return id
       }
-      active.push({ ...fault, id })
+      active.push({ ...(isAboutHost(fault) ? withHost(fault, options.hostOf) : fault), id })
       return id
     },
     list: () => active.map((fault) => ({ ...fault })),
@@ -142,16 +180,46 @@ export function createFaults(options: Options): Faults & FaultQueries {
         empty: ambiguous.status === 408,
       })
     },
-    capacityError(region, on, organization) {
+    capacityError(region, on, organization, volume) {
+      const fault = ofKind('capacity').find((one) => {
+        if (one.region !== undefined && one.region !== region) return false
+        if (one.as === 'new-volume') return false
+        if (one.as === 'volume')
+          return on === 'create' && volume !== undefined && (one.volume ?? volume) === volume
+        return on === 'create' || one.as === 'host'
+      })
+      if (fault === undefined) return undefined
+      use(fault)
+      return errorForCapacity(fault.as, region, organization, volume)
+    },
+    volumeCapacityError(region, organization) {
       const fault = ofKind('capacity').find(
-        (one) =>
-          (one.region === undefined || one.region === region) && (on === 'create' || one.as === 'host'),
+        (one) => one.as === 'new-volume' && (one.region === undefined || one.region === region),
       )
       if (fault === undefined) return undefined
       use(fault)
       return errorForCapacity(fault.as, region, organization)
     },
-    hostUnreachable: (record) => ofKind('host-unreachable').some((fault) => isOn(fault, record)),
+    hostFull: (host) => ofKind('host-full').some((fault) => fault.host === host),
+    hostDown,
+    hostUnreachable: (record) =>
+      (record.host !== undefined && hostDown(record.host)) ||
+      ofKind('host-unreachable').some((fault) => fault.machine !== undefined && isOn(fault, record)),
+    volumeUnreachable: (volume) =>
+      hostDown(volume.host) ||
+      ofKind('host-unreachable').some(
+        ({ machine }) => machine !== undefined && machine === volume.attachedMachineId,
+      ),
+    volumeDelay: (volume) => longest('slow-volume', volume),
+    snapshotDelay: (volume) => longest('slow-snapshot', volume),
+    detachDelay: (record) =>
+      Math.max(0, ...ofKind('late-detach').flatMap((fault) => (isOn(fault, record) ? [fault.ms] : []))),
+    volumeListLag: (app) =>
+      Math.max(
+        0,
+        ...ofKind('stale-volumes').flatMap((fault) => ((fault.app ?? app) === app ? [fault.ms] : [])),
+      ),
+    extendNeedsRestart: (volume) => ofKind('extend-needs-restart').some((fault) => isOnVolume(fault, volume)),
     bootCrash(record) {
       const fault = ofKind('boot-crash').find((one) => isOn(one, record))
       if (fault === undefined) return undefined
@@ -171,4 +239,23 @@ export function createFaults(options: Options): Faults & FaultQueries {
     bareWait: (record) => ofKind('bare-wait').some((fault) => isOn(fault, record)),
     rateLimits: () => ofKind('rate-limits').at(-1)?.on,
   }
+}
+
+type HostFault = Extract<Fault, { kind: 'host-full' | 'host-unreachable' }>
+
+const isAboutHost = (fault: Fault): fault is HostFault =>
+  fault.kind === 'host-full' || fault.kind === 'host-unreachable'
+
+/**
+ * The fault with the name of the host, as it is now: a volume that is replaced later has another host. An unreachable
+ * machine stays as it is, because it means that machine only.
+ */
+function withHost(fault: HostFault, hostOf: (machineOrVolume: string) => string | undefined): HostFault {
+  if (fault.host !== undefined || (fault.kind === 'host-unreachable' && fault.machine !== undefined))
+    return fault
+  const named = fault.volume ?? fault.machine
+  const host = named === undefined ? undefined : hostOf(named)
+  if (host === undefined)
+    throw new FlyError(404, `no host of ${named ?? 'nothing: name a host, volume or machine'}`)
+  return { kind: fault.kind, host }
 }

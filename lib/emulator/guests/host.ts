@@ -1,6 +1,8 @@
 // The interface between the emulated Fly and the host that runs its guests. In tests guests run inside the test process
 // (in-process-host.ts). In embedded mode each guest is a process of its own (node/process-host.ts).
 
+import type { Disks } from './disks.ts'
+
 /** Everything that a guest is booted with. Files are decoded; `env` includes the FLY_* variables (docs/facts/fly.md §5). */
 export type BootSpec = {
   machineId: string
@@ -10,6 +12,13 @@ export type BootSpec = {
   memoryMb: number
   env: Record<string, string>
   files: { path: string; contents: Uint8Array }[]
+  /** The volume of the machine, and where its program finds it. */
+  mount?: { volume: string; path: string } | undefined
+  /**
+   * Whether the root filesystem is kept for the machine's next boot. Otherwise that boot gets a fresh one
+   * (docs/facts/fly.md §4.2, `rootfs`).
+   */
+  keepsRoot?: boolean
   /** Receives each line that the program prints. */
   print: (line: string) => void
 }
@@ -64,6 +73,10 @@ export type Host = {
   /** Whether the image can be pulled. An image that is not in the host's table cannot (docs/facts/fly.md §8.4). */
   canPull(image: string): boolean
   boot(spec: BootSpec): Guest
+  /** Removes a root filesystem that was kept for the machine. */
+  discardRoot(machineId: string): void
+  /** The data of the volumes. */
+  disks: Disks
   /** Ends all guests. */
   close(): Promise<void>
 }
@@ -71,8 +84,9 @@ export type Host = {
 /** The machine as its program sees it. The same program runs in both hosts. */
 export type GuestMachine = {
   env: Record<string, string>
-  /** The file's text, or undefined when it does not exist. */
+  /** The file's text, or undefined when it does not exist. Below the path of a mount it is a file of the volume. */
   readFile(path: string): string | undefined
+  /** A reader sees the old text or the new text, also when the program is killed meanwhile. */
   writeFile(path: string, text: string): void
   /** Serves HTTP on a port of this machine. `address` defaults to 0.0.0.0. */
   listen(

@@ -1,6 +1,7 @@
 // Runs guests inside this process, from a table of images and programs. It is for tests: nothing is spawned and no
 // socket is opened. A program has only the files, ports and fetch that this file passes to it.
 
+import { normalizedPath } from './disks.ts'
 import { CommandCutOff, CommandNotFound, ConnectionRefused } from './host.ts'
 import type {
   BootSpec,
@@ -12,6 +13,8 @@ import type {
   Host,
   Program,
 } from './host.ts'
+import { createMemoryDisks } from './memory-disks.ts'
+import type { MemoryDisks, MemoryFiles } from './memory-disks.ts'
 
 export type InProcessHostOptions = {
   /**
@@ -27,6 +30,8 @@ export type InProcessHostOptions = {
    * and not a system.
    */
   exec?: (spec: BootSpec, command: GuestCommand, over: AbortSignal) => Promise<GuestCommandResult>
+  /** The data of the volumes. Default: disks of its own, which end with this host. */
+  disks?: MemoryDisks
 }
 
 type Listener = { address: string; handler: (request: Request) => Response | Promise<Response> }
@@ -37,6 +42,9 @@ export function createInProcessHost(options: InProcessHostOptions): Host {
     matches: glob(pattern),
     program,
   }))
+  const disks = options.disks ?? createMemoryDisks()
+  /** The root filesystems that machines keep, by machine. */
+  const roots = new Map<string, MemoryFiles>()
   const find = (image: string): Program | undefined =>
     programs.find(({ matches }) => matches.test(image))?.program
 
@@ -45,11 +53,16 @@ export function createInProcessHost(options: InProcessHostOptions): Host {
     boot(spec) {
       const program = find(spec.image)
       if (program === undefined) throw new Error(`no program for image ${spec.image}`)
-      const guest = bootProgram(program, spec, options)
+      const root = roots.get(spec.machineId) ?? new Map<string, string>()
+      if (spec.keepsRoot === true) roots.set(spec.machineId, root)
+      else roots.delete(spec.machineId)
+      const guest = bootProgram(program, spec, options, fileAccess(spec, root, disks))
       guests.add(guest)
       void guest.exited.then(() => guests.delete(guest))
       return guest
     },
+    discardRoot: (machineId) => void roots.delete(machineId),
+    disks,
     async close() {
       const ended = [...guests].map((guest) => guest.exited)
       for (const guest of guests) guest.kill()
@@ -66,9 +79,39 @@ const glob = (pattern: string): RegExp =>
       .join('.*')}$`,
   )
 
-function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOptions): Guest {
+type FileAccess = { read: (path: string) => string | undefined; write: (path: string, text: string) => void }
+
+/** The files of a machine: those of its volume below the mount's path, and those of its root elsewhere. */
+function fileAccess({ files, mount }: BootSpec, root: MemoryFiles, disks: MemoryDisks): FileAccess {
+  const mountedAt = mount === undefined ? undefined : `${normalizedPath(mount.path)}/`
+  const volume = mount === undefined ? undefined : disks.filesOf(mount.volume)
+  function place(path: string): { files: MemoryFiles; key: string } {
+    const key = normalizedPath(path)
+    if (mountedAt === undefined || volume === undefined || !key.startsWith(mountedAt))
+      return { files: root, key }
+    return { files: volume, key: key.slice(mountedAt.length) }
+  }
+  const access: FileAccess = {
+    read(path) {
+      const { files: holder, key } = place(path)
+      return holder.get(key)
+    },
+    write(path, text) {
+      const { files: holder, key } = place(path)
+      holder.set(key, text)
+    },
+  }
+  for (const { path, contents } of files) access.write(path, new TextDecoder().decode(contents))
+  return access
+}
+
+function bootProgram(
+  program: Program,
+  spec: BootSpec,
+  options: InProcessHostOptions,
+  files: FileAccess,
+): Guest {
   const ports = new Map<number, Listener>()
-  const files = new Map(spec.files.map(({ path, contents }) => [path, new TextDecoder().decode(contents)]))
   const stopping = new AbortController()
   /** Aborts when the program has exited. Everything that it has open fails then. */
   const over = new AbortController()
@@ -90,10 +133,10 @@ function bootProgram(program: Program, spec: BootSpec, options: InProcessHostOpt
 
   const machine: GuestMachine = {
     env: { ...spec.env },
-    readFile: (path) => files.get(path),
+    readFile: files.read,
     writeFile(path, text) {
       assertAlive()
-      files.set(path, text)
+      files.write(path, text)
     },
     async listen(port, handler, address = '0.0.0.0') {
       assertAlive()

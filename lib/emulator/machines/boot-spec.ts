@@ -1,6 +1,7 @@
 // What a machine's guest is booted with: the env and files of its config, the secrets of its app, and the variables
 // that Fly sets (docs/facts/fly.md §5). A secret wins over an env variable of the same name (docs/facts/fly.md §4.2).
 
+import { rootPersistence } from '../config/machine-config.ts'
 import type { MachineConfig } from '../config/machine-config.ts'
 import type { BootSpec } from '../guests/host.ts'
 import type { MachineRecord, SecretRecord } from '../store/records.ts'
@@ -32,6 +33,8 @@ export function bootSpec(
       FLY_PROCESS_GROUP: config.metadata?.fly_process_group ?? config.metadata?.process_group ?? '',
       FLY_VM_MEMORY_MB: String(config.guest.memory_mb),
     },
+    mount: config.mounts?.map(({ volume, path }) => ({ volume, path }))[0],
+    keepsRoot: rootPersistence(config) !== 'never',
     files: (config.files ?? []).flatMap((file) => {
       // The value of a secret that is used as a file is base64 itself (docs/facts/fly.md §4.2).
       const base64 = file.secret_name === undefined ? file.raw_value : secrets[file.secret_name]?.value

@@ -3,27 +3,36 @@
 
 import { crashedGuest } from '../guests/crashed-guest.ts'
 import type { Guest, GuestExit } from '../guests/host.ts'
-import type { EventSource, MachineState, SecretRecord } from '../store/records.ts'
+import type { EventSource, MachineRecord, MachineState, SecretRecord } from '../store/records.ts'
 import { bootSpec } from './boot-spec.ts'
 import { exitRequest, shouldRestart } from './exit-policy.ts'
 import { GuestSupervisor } from './guest-supervisor.ts'
 import type { MachineStateKeeper } from './machine-state.ts'
 import type { Runtime } from './runtime.ts'
 
+/** What a machine needs to know of its app and of its host. */
+export type Surroundings = {
+  /** The app's secrets that a boot gets now. */
+  secrets: () => Record<string, SecretRecord>
+  /** Whether the host has the memory that this record asks for. */
+  hasRoom: (record: MachineRecord) => boolean
+  /** The machine gives up its volume, after some milliseconds. */
+  released: (afterMs: number) => void
+}
+
 export class MachineOperations {
   /** When the machine started or last finished a request, in milliseconds since 1970. Autostop reads it. */
   lastActive: number
   readonly #runtime: Runtime
   readonly #keeper: MachineStateKeeper
-  readonly #secrets: () => Record<string, SecretRecord>
+  readonly #surroundings: Surroundings
   readonly #supervisor: GuestSupervisor
   #startAfterSuspend = false
 
-  /** @param secrets returns the app's secrets that a boot gets now */
-  constructor(runtime: Runtime, keeper: MachineStateKeeper, secrets: () => Record<string, SecretRecord>) {
+  constructor(runtime: Runtime, keeper: MachineStateKeeper, surroundings: Surroundings) {
     this.#runtime = runtime
     this.#keeper = keeper
-    this.#secrets = secrets
+    this.#surroundings = surroundings
     this.lastActive = runtime.now()
     this.#supervisor = new GuestSupervisor(runtime, keeper.record, {
       onExit: (exit) => this.inBackground(this.#exited(exit)),
@@ -63,7 +72,7 @@ export class MachineOperations {
       this.#supervisor.supervise(
         crash === undefined
           ? this.#runtime.host.boot({
-              ...bootSpec(record, this.#secrets()),
+              ...bootSpec(record, this.#surroundings.secrets()),
               print: (line) => this.#runtime.logs.append(record, 'app', line),
             })
           : crashedGuest(crash),
@@ -176,7 +185,10 @@ export class MachineOperations {
     this.#keeper.transition('destroying', 'destroy', source)
     this.drop()
     await this.#runtime.sleep(this.#runtime.timings.destroyMs)
-    delete this.#keeper.record.lease
+    const { record } = this.#keeper
+    delete record.lease
+    this.#runtime.host.discardRoot(record.id)
+    this.#surroundings.released(this.#runtime.faults.detachDelay(record))
     this.#keeper.transition('destroyed', 'destroy', 'flyd')
   }
 

@@ -1,12 +1,14 @@
 // One machine as the API drives it: the verbs of the state machine in docs/facts/fly.md §3. A verb checks the state,
 // changes it before it returns, and leaves the slow part to machine-operations.ts.
 
-import { canSuspend } from '../config/machine-config.ts'
+import { canSuspend, rootPersistence } from '../config/machine-config.ts'
 import type { MachineConfig } from '../config/machine-config.ts'
 import type { Guest } from '../guests/host.ts'
+import { hostFull } from '../faults/fault-errors.ts'
 import { FlyError } from '../shared/fly-error.ts'
-import type { EventSource, ImageRef, MachineRecord, MachineState, SecretRecord } from '../store/records.ts'
+import type { EventSource, ImageRef, MachineRecord, MachineState } from '../store/records.ts'
 import { MachineOperations } from './machine-operations.ts'
+import type { Surroundings } from './machine-operations.ts'
 import { MachineStateKeeper } from './machine-state.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -24,15 +26,16 @@ export class MachineRunner {
   /** Requests that the proxy has in flight to this machine. */
   inFlight = 0
   readonly #runtime: Runtime
+  readonly #surroundings: Surroundings
   readonly #keeper: MachineStateKeeper
   readonly #operations: MachineOperations
 
-  /** @param secrets returns the app's secrets that a boot gets now */
-  constructor(runtime: Runtime, record: MachineRecord, secrets: () => Record<string, SecretRecord>) {
+  constructor(runtime: Runtime, record: MachineRecord, surroundings: Surroundings) {
     this.record = record
     this.#runtime = runtime
+    this.#surroundings = surroundings
     this.#keeper = new MachineStateKeeper(runtime, record)
-    this.#operations = new MachineOperations(runtime, this.#keeper, secrets)
+    this.#operations = new MachineOperations(runtime, this.#keeper, surroundings)
   }
 
   get state(): MachineState {
@@ -77,7 +80,7 @@ export class MachineRunner {
 
   /**
    * @returns the state before. Starting a started machine changes nothing.
-   * @throws FlyError 412 with the texts of docs/facts/fly.md §2.3
+   * @throws FlyError 412 with the texts of docs/facts/fly.md §2.3; 409 when the host has no room
    */
   start(source: EventSource): MachineState {
     const previous = this.state
@@ -99,10 +102,12 @@ export class MachineRunner {
       case 'destroyed':
         throw refuse('start', previous)
       case 'suspended':
+        if (!this.#surroundings.hasRoom(this.record)) throw hostFull()
         this.#run(this.#operations.resume(this.#keeper.begin(), source))
         return previous
       case 'stopped':
       case 'failed':
+        if (!this.#surroundings.hasRoom(this.record)) throw hostFull()
         this.record.restartCount = 0
         this.#run(this.#operations.boot(this.#keeper.begin(), source))
         return previous
@@ -149,7 +154,12 @@ export class MachineRunner {
     if (!RESTING.includes(this.state)) {
       throw new FlyError(409, 'aborted: machine update failed due to concurrent update')
     }
+    const grows = config.guest.memory_mb > record.config.guest.memory_mb
+    if (this.state === 'started' && grows && !this.#surroundings.hasRoom({ ...record, config }))
+      throw hostFull()
     const operation = this.#keeper.begin()
+    if (config.mounts === undefined || config.mounts.length === 0) this.#surroundings.released(0)
+    if (rootPersistence(config) !== 'always') this.#runtime.host.discardRoot(record.id)
     record.version = this.#runtime.ulid()
     Object.assign(record, { config, imageRef, restartCount: 0 })
     record.versions.unshift({ version: record.version, config, imageRef })

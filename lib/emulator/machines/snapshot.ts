@@ -10,6 +10,10 @@ export type MachineSnapshot = {
   state: MachineState
   destroyed: boolean
   region: string
+  /** The physical host. */
+  host: string
+  /** The id of the mounted volume. */
+  volume?: string
   version: string
   image: string
   metadata: Record<string, string>
@@ -25,6 +29,8 @@ export const snapshotOf = ({ record }: MachineRunner): MachineSnapshot => ({
   state: record.state,
   destroyed: record.state === 'destroyed',
   region: record.region,
+  host: record.host ?? '',
+  ...(record.config.mounts?.[0] === undefined ? {} : { volume: record.config.mounts[0].volume }),
   version: record.version,
   image: record.config.image,
   metadata: { ...record.config.metadata },

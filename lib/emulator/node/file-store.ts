@@ -1,9 +1,9 @@
-// A store in a folder: one JSON file for each app and machine. A file is written under another name and then renamed,
+// A store in a folder: one JSON file for each app, machine and volume. A file is written under another name and then renamed,
 // so a process that dies half-way leaves the old file intact.
 
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AppRecord, MachineRecord } from '../store/records.ts'
+import type { AppRecord, MachineRecord, VolumeRecord } from '../store/records.ts'
 import type { EmulatorStore } from '../store/memory-store.ts'
 
 /** Records survive the end of the process, but not a power loss: nothing is fsynced. */
@@ -30,10 +30,13 @@ export function createFileStore(folder: string): EmulatorStore {
     load: async () => ({
       apps: await loadAll<AppRecord>('apps'),
       machines: await loadAll<MachineRecord>('machines'),
+      volumes: await loadAll<VolumeRecord>('volumes'),
     }),
     saveApp: (app) => save('apps', app.name, app),
     removeApp: (name) => rm(pathOf('apps', name), { force: true }),
     saveMachine: (machine) => save('machines', machine.id, machine),
     removeMachine: (id) => rm(pathOf('machines', id), { force: true }),
+    saveVolume: (volume) => save('volumes', volume.id, volume),
+    removeVolume: (id) => rm(pathOf('volumes', id), { force: true }),
   }
 }

@@ -2,15 +2,22 @@
 // the image's program. The program gets nothing of the server: its environment comes in the message, its files live
 // below a root of their own, and the process ends when the channel to the server closes.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join, normalize } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { BootSpec, GuestMachine, Program } from '../guests/host.ts'
 
-/** The first and only message to a guest. `program` is a module URL, `root` the folder its files go below. */
-export type BootMessage = Pick<BootSpec, 'env' | 'files'> & { program: string; root: string }
+/**
+ * The first and only message to a guest. `program` is a module URL. `root` is the folder that stands for `/`: it is the
+ * working directory of the program, whose children find the mounted volume there too, as a symbolic link to `folder`.
+ */
+export type BootMessage = Pick<BootSpec, 'env' | 'files'> & {
+  program: string
+  root: string
+  mount: { path: string; folder: string } | undefined
+}
 
 /** A guest's report to its host: `actual` is the loopback port that stands for the port of the program. */
 export type ListeningMessage = { port: number; address: string; actual: number }
@@ -32,13 +39,16 @@ process.once('message', (message: BootMessage) => {
   )
 })
 
-async function run({ program, root, env, files }: BootMessage): Promise<number> {
+async function run({ program, root, env, files, mount }: BootMessage): Promise<number> {
   // Normalising from `/` keeps every path below the root, as `..` at the root of a real machine stays there.
   const inside = (path: string) => join(root, normalize(`/${path}`))
   const writeFile = (path: string, contents: string | Uint8Array) => {
     mkdirSync(dirname(inside(path)), { recursive: true, mode: 0o700 })
-    writeFileSync(inside(path), contents, { mode: 0o600 })
+    // Renamed when it is complete, so that a program that is killed meanwhile leaves the old file.
+    writeFileSync(`${inside(path)}.new`, contents, { mode: 0o600 })
+    renameSync(`${inside(path)}.new`, inside(path))
   }
+  if (mount !== undefined) linkVolume(inside(mount.path), mount.folder)
   for (const { path, contents } of files) writeFile(path, contents)
 
   // Set as late as this, NODE_OPTIONS of the guest affects the guest's own children and not this process.
@@ -61,6 +71,13 @@ async function run({ program, root, env, files }: BootMessage): Promise<number> 
   }
   const { default: start } = (await import(program)) as { default: Program }
   return start(machine)
+}
+
+/** A root that was kept from an earlier boot may have the link, and an image may have an empty folder there. */
+function linkVolume(at: string, folder: string): void {
+  mkdirSync(dirname(at), { recursive: true, mode: 0o700 })
+  rmSync(at, { recursive: true, force: true })
+  symlinkSync(folder, at)
 }
 
 const taken = new Set<number>()

@@ -10,6 +10,7 @@ import { constants } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
+import { createDiskFolders } from './disk-folders.ts'
 import { forwardToPort } from './forward.ts'
 import type { BootMessage, ListeningMessage } from './guest-process.ts'
 import { createCommands } from './run-command.ts'
@@ -21,6 +22,8 @@ export type ProcessHostOptions = {
   images: (image: string) => string | undefined
   /** The directory for the guests' files. They are in a folder of this host, which `close` removes. */
   directory: string
+  /** The directory for what outlives this host: volumes, snapshots and kept roots. Default: `disks` in `directory`. */
+  disksDirectory?: string
   /** Variables that every guest gets unless its own environment sets them. */
   env?: Record<string, string>
   /** Receives each line that a guest prints, after the machine's id. Without it the lines are dropped. */
@@ -28,7 +31,11 @@ export type ProcessHostOptions = {
 }
 
 /** @throws when the directory cannot be created */
-export function createProcessHost({ images, directory, env = {}, log = () => {} }: ProcessHostOptions): Host {
+export function createProcessHost(options: ProcessHostOptions): Host {
+  const { images, directory, env = {}, log = () => {} } = options
+  const disksDirectory = resolvePath(options.disksDirectory ?? join(directory, 'disks'))
+  const disks = createDiskFolders(disksDirectory)
+  const keptRoot = (machineId: string): string => join(disksDirectory, 'roots', machineId)
   mkdirSync(directory, { recursive: true })
   const home = mkdtempSync(join(resolvePath(directory), 'guests-'))
   const cleanup = startCleanupProcess(home)
@@ -39,7 +46,7 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
     const program = images(spec.image)
     if (closed || program === undefined)
       throw new Error(`Cannot boot ${spec.image}: ${closed ? 'closed' : 'unknown'}`)
-    const root = mkdtempSync(join(home, 'root-'))
+    const root = rootFor(spec)
     const child = fork(new URL('guest-process.ts', import.meta.url), [], {
       cwd: root,
       // Only PATH: the server's environment has its secrets, and the guest's environment comes in the boot message.
@@ -60,34 +67,44 @@ export function createProcessHost({ images, directory, env = {}, log = () => {} 
       running.set(child.pid, guest)
       cleanup.watch(running.keys())
     }
-    void removeAfterExit(guest, child.pid, root, commands.end)
+    void clearAfterExit(guest, child.pid, spec.keepsRoot === true ? undefined : root, commands.end)
     const message: BootMessage = {
       program: program.startsWith('file:') ? program : pathToFileURL(program).href,
       root,
       env: { ...env, ...spec.env },
       files: spec.files,
+      mount: spec.mount && { path: spec.mount.path, folder: disks.folderOf(spec.mount.volume) },
     }
     // A guest that exits before it gets the message reports its exit, so an error here is ignored.
     child.send(message, () => {})
     return guest
   }
 
-  async function removeAfterExit(
+  function rootFor({ machineId, keepsRoot }: BootSpec): string {
+    if (keepsRoot !== true) return mkdtempSync(join(home, 'root-'))
+    mkdirSync(keptRoot(machineId), { recursive: true })
+    return keptRoot(machineId)
+  }
+
+  /** @param root the root filesystem, unless it is kept */
+  async function clearAfterExit(
     guest: Guest,
     pid: number | undefined,
-    root: string,
+    root: string | undefined,
     endCommands: () => void,
   ): Promise<void> {
     await guest.exited
     endCommands()
     if (pid !== undefined) running.delete(pid)
     cleanup.watch(running.keys())
-    rmSync(root, { recursive: true, force: true })
+    if (root !== undefined) rmSync(root, { recursive: true, force: true })
   }
 
   return {
     canPull: (image) => images(image) !== undefined,
     boot,
+    discardRoot: (machineId) => rmSync(keptRoot(machineId), { recursive: true, force: true }),
+    disks,
     async close() {
       closed = true
       const guests = [...running.values()]

@@ -54,6 +54,17 @@ export function createUlids(now: () => number): () => string {
 /** 14 hex digits (docs/facts/fly.md §2.9). */
 export const machineId = (): string => toHex(randomBytes(7))
 
+const LETTERS = '0123456789abcdefghijklmnopqrstuvwxyz'
+const MIXED = `${LETTERS}ABCDEFGHIJKLMNOPQRSTUVWXYZ`
+const fromAlphabet = (alphabet: string, length: number): string =>
+  Array.from(randomBytes(length), (byte) => alphabet[byte % alphabet.length]).join('')
+
+/** `vol_` and 16 characters (docs/facts/fly.md §2.7). */
+export const volumeId = (): string => `vol_${fromAlphabet(LETTERS, 16)}`
+
+/** `vs_` and 22 characters. */
+export const snapshotId = (): string => `vs_${fromAlphabet(MIXED, 22)}`
+
 export const appId = (): string => toHex(randomBytes(8))
 
 export const leaseNonce = (): string => toHex(randomBytes(6))

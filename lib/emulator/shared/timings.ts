@@ -14,6 +14,10 @@ export type Timings = {
   stopMs: number
   suspendMs: number
   destroyMs: number
+  /** `creating` → `created` of a volume, and each further state of one that is filled from another. */
+  volumeMs: number
+  /** Each of `waiting` → `running` → `created` of a snapshot. */
+  snapshotMs: number
   /** Between a crash and the restart by the restart policy. */
   restartMs: number
   /** The time from the stop signal to SIGKILL when neither the call nor `stop_config` sets it. Real: 5 s. */
@@ -35,6 +39,8 @@ export const DEFAULT_TIMINGS: Timings = {
   stopMs: 100,
   suspendMs: 300,
   destroyMs: 100,
+  volumeMs: 100,
+  snapshotMs: 300,
   restartMs: 500,
   killTimeoutMs: 5000,
   autostopMs: 300_000,

@@ -1,7 +1,7 @@
 // Writes records to the store in the background, and lets the API wait until its change is stored. Several changes of
 // one record in quick succession become one write.
 
-import type { AppRecord, MachineRecord } from './records.ts'
+import type { AppRecord, MachineRecord, VolumeRecord } from './records.ts'
 import type { EmulatorStore } from './memory-store.ts'
 
 export type Journal = {
@@ -9,6 +9,8 @@ export type Journal = {
   appRemoved(name: string): void
   machine(record: MachineRecord): void
   machineRemoved(id: string): void
+  volume(record: VolumeRecord): void
+  volumeRemoved(id: string): void
   /** Resolves when all changes so far are in the store. Rejects when a write failed; the next flush repeats it. */
   flush(): Promise<void>
 }
@@ -56,6 +58,8 @@ export function createJournal(store: EmulatorStore): Journal {
     appRemoved: (name) => note(`app:${name}`, () => store.removeApp(name)),
     machine: (record) => note(`machine:${record.id}`, () => store.saveMachine(record)),
     machineRemoved: (id) => note(`machine:${id}`, () => store.removeMachine(id)),
+    volume: (record) => note(`volume:${record.id}`, () => store.saveVolume(record)),
+    volumeRemoved: (id) => note(`volume:${id}`, () => store.removeVolume(id)),
     flush: async () => {
       for (const key of waiting.keys()) begin(key)
       await Promise.all(running.values())

@@ -1,4 +1,4 @@
-// The records of apps and machines. They are plain JSON, because a store saves them as they are.
+// The records of apps, machines and volumes. They are plain JSON, because a store saves them as they are.
 
 import type { MachineConfig } from '../config/machine-config.ts'
 
@@ -64,6 +64,8 @@ export type MachineRecord = {
   appId: string
   name: string
   region: string
+  /** The physical host. Fly does not show it. Absent in records from before hosts were emulated. */
+  host?: string
   state: MachineState
   /** The current version; `instance_id` is the same value. */
   version: string
@@ -84,6 +86,60 @@ export type MachineRecord = {
   /** Restarts by the policy since the last start by the API or the proxy. */
   restartCount: number
   lease?: LeaseRecord
+}
+
+/** The states of docs/facts/fly.md §2.7 that occur here. */
+export type VolumeState =
+  | 'creating'
+  | 'restoring'
+  | 'enabling_remote_export'
+  | 'hydrating'
+  | 'created'
+  | 'extending'
+  | 'waiting_for_detach'
+  | 'scheduling_destroy'
+  | 'pending_destroy'
+  | 'destroyed'
+
+export type SnapshotRecord = {
+  id: string
+  status: 'waiting' | 'running' | 'created'
+  /** Milliseconds since 1970, like `takenAt`. */
+  requestedAt: number
+  /** When the data was copied; absent while it waits. */
+  takenAt?: number
+  sizeBytes: number
+  volumeSizeGb: number
+  retentionDays: number
+}
+
+export type VolumeRecord = {
+  id: string
+  app: string
+  appId: string
+  /** Not unique. */
+  name: string
+  region: string
+  /** The physical host. Fly shows only its `zone`. */
+  host: string
+  zone: string
+  state: VolumeState
+  sizeGb: number
+  encrypted: boolean
+  fstype: string
+  snapshotRetention: number
+  autoBackupEnabled: boolean
+  /** What it was filled from. */
+  source?: { volume: string } | { snapshot: string }
+  /** The machine that has it, from the creation of the machine until some time after its end. */
+  attachedMachineId?: string
+  /** As measured when the volume was last read. */
+  usedBytes: number
+  snapshots: SnapshotRecord[]
+  /** Milliseconds since 1970, like `updatedAt` and `deletedAt`. */
+  createdAt: number
+  updatedAt: number
+  deletedAt?: number
 }
 
 export type IpRecord = {

@@ -1,4 +1,4 @@
-// The admin API of the emulator, which Fly does not have: health, all machines, and faults.
+// The admin API of the emulator, which Fly does not have: health, all machines and volumes, and faults.
 
 import type { Hono } from 'hono'
 import { ZodError } from 'zod'
@@ -6,10 +6,12 @@ import type { Faults } from '../../faults/faults.ts'
 import type { FaultInput } from '../../faults/fault-kinds.ts'
 import { FlyError } from '../../shared/fly-error.ts'
 import type { MachineSnapshot } from '../../machines/snapshot.ts'
+import type { VolumeView } from '../../volumes/volume-view.ts'
 
 /**
  * - `GET /_emulator/health` → `{ok: true}`
  * - `GET /_emulator/machines` → `{machines}`, destroyed ones included
+ * - `GET /_emulator/volumes` → `{volumes}`, destroyed ones included
  * - `GET /_emulator/faults` → `{faults}` that are active, each with its `id`
  * - `POST /_emulator/faults` with one fault of fault-kinds.ts, e.g. `{"kind":"capacity","region":"iad"}` → 201 `{id}`
  * - `DELETE /_emulator/faults/{id}` → 204, also when it is used up
@@ -20,7 +22,7 @@ import type { MachineSnapshot } from '../../machines/snapshot.ts'
 export function addAdminRoutes(
   api: Hono,
   faults: Faults,
-  machines: () => MachineSnapshot[],
+  inventory: { machines: () => MachineSnapshot[]; volumes: () => VolumeView[] },
   authorize: (header: string | undefined) => void,
 ): void {
   api.get('/_emulator/health', () => Response.json({ ok: true }))
@@ -30,7 +32,9 @@ export function addAdminRoutes(
     await next()
   })
 
-  api.get('/_emulator/machines', () => Response.json({ machines: machines() }))
+  api.get('/_emulator/machines', () => Response.json({ machines: inventory.machines() }))
+
+  api.get('/_emulator/volumes', () => Response.json({ volumes: inventory.volumes() }))
 
   api.get('/_emulator/faults', () => Response.json({ faults: faults.list() }))
 

@@ -94,4 +94,7 @@ export function assertOrganization(cloud: Cloud, slug: string): void {
 }
 
 const render = (cloud: Cloud, app: ReturnType<Cloud['getApp']>): Record<string, unknown> =>
-  renderApp(cloud.runtime, app, cloud.machinesOf(app).filter((runner) => runner.state !== 'destroyed').length)
+  renderApp(cloud.runtime, app, {
+    machines: cloud.machinesOf(app).filter((runner) => runner.state !== 'destroyed').length,
+    volumes: cloud.volumes.of(app).filter(({ state }) => state !== 'destroyed').length,
+  })
