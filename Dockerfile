@@ -6,12 +6,20 @@ COPY package.json package-lock.json ./
 # None of them needs a script; those that do are for development.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
+# The API reference comes from a development dependency.
+FROM packages AS assets
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY assets ./assets
+COPY scripts/dev/build-assets.ts ./scripts/dev/
+RUN node scripts/dev/build-assets.ts
+
 FROM node:24-alpine
 WORKDIR /app
 # What lies here without a Postgres: a volume mounted over it keeps this owner.
 RUN mkdir /data && chown node:node /data
 COPY --from=packages /app/node_modules ./node_modules
 COPY . .
+COPY --from=assets /app/dist ./dist
 # Inside a container loopback is nobody's address; without ADMIN_TOKEN the API stays closed.
 ENV HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 USER node

@@ -30,6 +30,7 @@ export const AUDIT_POLICY = all('admin')
 export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /': 'public',
   'GET /docs': 'public',
+  'GET /docs/:file': 'public',
   'GET /openapi.json': 'public',
   'GET /health': 'public',
   'GET /healthz': 'public',

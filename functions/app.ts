@@ -1,13 +1,13 @@
 // The app as a function of its services: the same on Workers, on Node and in tests. This file only mounts middleware
 // and routes, in the order in which requests pass them.
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Services } from '../lib/control-plane/services.ts'
 import { DomainError } from '../lib/platform/errors.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
-import { VERSION } from './http/version.ts'
 import { auditRequests } from './middleware/audit.ts'
 import { authorizeRequests } from './middleware/authorize.ts'
 import { authorizeOtherWorkspaces } from './middleware/authorize-other-workspaces.ts'
@@ -19,7 +19,8 @@ import { a2aRoutes } from './routes/a2a/routes.ts'
 import { activityRoutes } from './routes/activity.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { delegationRoutes } from './routes/delegations.ts'
-import { type ApiDocument, docsPage } from './routes/docs.ts'
+import { createDescription } from './description/describe-api.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { eventRoutes } from './routes/events/routes.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -42,16 +43,10 @@ import { workspaceRoutes } from './routes/workspaces/routes.ts'
 /** The largest request body, in bytes. A2A has a limit of its own (A2A_MAX_BODY_BYTES). */
 const MAX_BODY_BYTES = 1024 * 1024
 
-const DESCRIPTION = {
-  openapi: '3.1.0',
-  info: {
-    title: 'Workspaces on Fly Machines',
-    version: VERSION,
-    license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
-  },
-}
-
-export function createApp(services: Services, exposure: Exposure) {
+/**
+ * @param serveAssets serves the files of `dist/`; undefined where the platform does before the app runs
+ */
+export function createApp(services: Services, exposure: Exposure, serveAssets?: MiddlewareHandler) {
   const app = new OpenAPIHono<AppEnv>()
   const authenticate = createAuthenticator(services, exposure)
 
@@ -77,9 +72,9 @@ export function createApp(services: Services, exposure: Exposure) {
   // It reads the body, so it comes after the limit of the body.
   app.use(authorizeOtherWorkspaces)
   app.route('/', healthRoutes(services))
-  app.doc31('/openapi.json', DESCRIPTION)
-  app.get('/docs', (c) => c.html(docsPage(app.getOpenAPI31Document(DESCRIPTION) as unknown as ApiDocument)))
-  app.get('/', (c) => c.redirect('/docs'))
+  const describeApi = createDescription(app, services.config.publicUrl)
+  app.get('/openapi.json', (c) => c.json(describeApi()))
+  app.route('/', docsRoutes(serveAssets))
   app.route('/', registryRoutes(services))
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceCommandRoutes(services))

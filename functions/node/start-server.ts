@@ -12,6 +12,7 @@ import { createLog, type Log } from '../../lib/platform/log.ts'
 import { UNREADABLE_HINT } from '../../lib/secrets/read-secrets.ts'
 import { unknownKeyIds } from '../../lib/secrets/rotate.ts'
 import { createApp } from '../app.ts'
+import { serveAssets } from './assets.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
 import { createCheckedFetch } from './checked-fetch.ts'
@@ -90,7 +91,7 @@ export async function startServer(config: Config, print: (line: string) => void)
   })
   const exposure = { loopback: isLoopback(host) }
   a2a = createNodeA2aHandler(services, exposure, background)
-  opened.resolve(createApp(services, exposure))
+  opened.resolve(createApp(services, exposure, serveAssets))
   startSweepLoop(services, background)
 
   async function shutDown(): Promise<void> {
