@@ -67,6 +67,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   image: 'The image, with a tag or digest. For a workspace, null means the image of its runtime.',
   secrets: 'Secrets to store with the workspace, by variable name.',
   idle_minutes: 'Minutes without work until the workspace hibernates; null: never.',
+  on_outside_stop:
+    'What follows when others stop the machine: `sleep` (until a message wakes it; the default) or `restart`.',
   generation: 'Grows with each launch of the machine.',
   needs_restart: 'Whether a change waits for the next restart.',
   machine_id: "The provider's id of the machine; null: none.",
