@@ -95,6 +95,8 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'PATCH /workspaces/:id/hooks/:hook': workspace('operate', 'none'),
   'DELETE /workspaces/:id/hooks/:hook': workspace('operate', 'none'),
   'POST /workspaces/:id/hooks/:hook/rotate': workspace('operate', 'none'),
+  // Slack checks the certificate of an address with GET (lib/hooks/answers.ts).
+  'GET /webhooks/workspaces/:id/:hook': 'public',
   'POST /webhooks/workspaces/:id/:hook': 'signed',
 
   // A workspace token can read the workspace's secrets, so making one requires more than `operate`.

@@ -40,15 +40,13 @@ import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { workspaceCommandRoutes } from './routes/workspaces/commands.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
-/** The largest request body, in bytes. A2A has a limit of its own (A2A_MAX_BODY_BYTES). */
-const MAX_BODY_BYTES = 1024 * 1024
-
 /**
  * @param serveAssets serves the files of `dist/`; undefined where the platform does before the app runs
  */
 export function createApp(services: Services, exposure: Exposure, serveAssets?: MiddlewareHandler) {
   const app = new OpenAPIHono<AppEnv>()
   const authenticate = createAuthenticator(services, exposure)
+  const maxSize = services.config.apiMaxBodyBytes
 
   app.use(assignRequestId, traceRequests(services))
   app.onError(answerErrors(services))
@@ -61,11 +59,14 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', a2aRoutes(services, exposure))
 
   app.use(secureHeaders({ crossOriginResourcePolicy: false }))
+  // Senders of webhooks cannot make their bodies smaller, so these routes have limits of their own.
+  app.route('/', hookDeliveryRoutes(services))
+  app.route('/', registryWebhookRoutes(services))
   app.use(
     bodyLimit({
-      maxSize: MAX_BODY_BYTES,
+      maxSize,
       onError: () => {
-        throw new DomainError('too_large', `the body is larger than ${MAX_BODY_BYTES} bytes`)
+        throw new DomainError('too_large', `the body is larger than ${maxSize} bytes (API_MAX_BODY_BYTES)`)
       },
     }),
   )
@@ -80,7 +81,6 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', workspaceCommandRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', hookRoutes(services))
-  app.route('/', hookDeliveryRoutes(services))
   app.route('/', tokenRoutes(services))
   app.route('/', webhookEndpointRoutes(services))
   app.route('/', webhookDeliveryRoutes(services))
@@ -93,7 +93,6 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', fleetRoutes(services))
   app.route('/', eventRoutes(services, authenticate))
   app.route('/', rolloutRoutes(services))
-  app.route('/', registryWebhookRoutes(services))
   app.route('/', moleculeEventRoutes(services))
   return app
 }

@@ -1,5 +1,5 @@
 // Inbound webhooks: other systems post to a workspace.
-import { boolean, index, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { boolean, index, integer, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
@@ -21,6 +21,8 @@ export const hooks = pgTable(
     events: jsonb('events').$type<string[]>(),
     /** The header that holds the delivery id, for schemes that do not define one. */
     deliveryHeader: text('delivery_header'),
+    /** The largest delivery, in bytes; null: that of the scheme (HOOK_MAX_BODY_BYTES). */
+    maxBodyBytes: integer('max_body_bytes'),
     enabled: boolean('enabled').notNull(),
     /** The caller who created it, as a key (lib/auth/caller.ts). */
     createdBy: text('created_by').notNull(),

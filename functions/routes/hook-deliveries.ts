@@ -6,59 +6,75 @@ import { hashToken } from '../../lib/auth/token.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
 import { deliverSoon } from '../../lib/messages/deliver.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { isForm } from '../../lib/hooks/form.ts'
-import { receiveWebhook } from '../../lib/hooks/receive.ts'
+import { ANSWERS, isSlackCheck } from '../../lib/hooks/answers.ts'
+import { type HookAddress, refuseUnread } from '../../lib/hooks/prove-hook.ts'
+import { type Reception, receiveWebhook } from '../../lib/hooks/receive.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { json, jsonBody, problem } from '../http/openapi.ts'
+import { toDomainError } from '../http/problem.ts'
+import { announcedBytes, readBody } from '../http/read-body.ts'
 import { requestInfo } from '../http/request-info.ts'
 import { toMessageView } from './messages/view.ts'
 import { publicUrlOf } from '../http/public-url.ts'
 import { recordInvalidToken } from '../http/invalid-tokens.ts'
 
+const PATH = '/webhooks/workspaces/:id/:hook'
+
 export function hookDeliveryRoutes(services: Services) {
   const app = new OpenAPIHono<AppEnv>()
+  const later = (c: Context<AppEnv>) => (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
 
-  app.post('/webhooks/workspaces/:id/:hook', async (c) => {
+  app.get(PATH, (c) => {
+    if (c.req.query('ssl_check') === '1') return c.body(null, 200)
+    throw new DomainError('method_not_allowed', 'deliveries are sent with POST')
+  })
+
+  app.post(PATH, async (c) => {
     const address = { workspaceId: c.req.param('id').toLowerCase(), hook: c.req.param('hook') }
-    const body = new Uint8Array(await c.req.arrayBuffer())
-    const header = (name: string) => c.req.header(name)
-    const received = await throttleBearer(services, c, address, () =>
-      receiveWebhook(services, address, { header, body }),
-    )
-    c.header('cache-control', 'no-store')
-    switch (received.kind) {
-      case 'challenge':
-        return c.text(received.challenge)
-      case 'pong':
-        return c.json({ queued: false, pong: true })
-      case 'ignored':
-        return c.json({ queued: false, ignored: received.events }, 202)
-      case 'stored': {
-        const { isRepeat, message } = received.accepted
-        c.executionCtx.waitUntil(deliverSoon(services, message.workspaceId))
-        // The sender may send but not read, so the answer has the message's URL and not its state.
-        const { id, message_id, url } = toMessageView(message, publicUrlOf(services.config, c))
-        c.header('location', url)
-        // Slack shows the response to a command or a button to its user, and accepts only 200 (docs.slack.dev).
-        if (received.scheme === 'slack' && isForm(header('content-type'))) return c.body(null, 200)
-        return c.json({ queued: true, duplicate: isRepeat, id, url, message_id }, 202)
-      }
+    const { unverifiedBytes } = services
+    const body = await readDelivery(services, c, address)
+    try {
+      const header = (name: string) => c.req.header(name)
+      c.header('cache-control', 'no-store')
+      if (isSlackCheck({ header, body })) return c.body(null, 200)
+      const reception = await throttleBearer(services, c, address, () =>
+        receiveWebhook(services, address, { header, body }, later(c)),
+      )
+      return answer(services, c, reception)
+    } finally {
+      unverifiedBytes.giveBack(body.length)
     }
   })
 
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/webhooks/workspaces/{id}/{hook}',
+    operationId: 'checkWebhookAddress',
+    description:
+      "Slack's check of the certificate of an address, with `ssl_check=1`. The answer is the same for every address.",
+    request: {
+      params: z.object({ id: z.string(), hook: z.string() }),
+      query: z.object({ ssl_check: z.string() }),
+    },
+    responses: {
+      200: { description: 'The address can be reached.' },
+      405: problem('Deliveries are sent with POST.'),
+    },
+  })
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/webhooks/workspaces/{id}/{hook}',
     operationId: 'receiveWebhook',
     description:
-      'A delivery of another system, signed with the scheme of the hook. It is stored as a message to the workspace, once per delivery. The body is JSON, a form or text, up to 1 MiB.',
+      'A delivery of another system, signed with the scheme of the hook. It is stored as a message to the workspace, once per delivery. The body is JSON, a form or text, up to 25 MiB (HOOK_MAX_BODY_BYTES, or `max_body_bytes` of the hook). A refused delivery of a hook is the event `hook_delivery_refused`.',
     request: {
       params: z.object({ id: z.uuid(), hook: z.string() }),
       body: jsonBody(z.looseObject({})),
     },
     responses: {
       200: {
-        description: "The answer to GitHub's ping, Slack's challenge, or a Slack command or button.",
+        description:
+          "The answer to GitHub's ping, Slack's challenge, and every Slack command or button. A command that is refused is answered with a text for its user.",
       },
       202: json(
         z.looseObject({ queued: z.boolean() }),
@@ -68,9 +84,56 @@ export function hookDeliveryRoutes(services: Services) {
       401: problem('No such workspace or hook, the hook is disabled, or the signature is invalid.'),
       413: problem('The body is too large.'),
       429: problem('Too many deliveries, or too many messages wait for the workspace.'),
+      503: problem('Too many large bodies arrive at the same time, or the workspace failed.'),
     },
   })
   return app
+}
+
+/** As many bytes as the largest limit, so that the answer to a body does not show which hooks exist. */
+const largestBody = ({ config }: Services) => Math.max(...Object.values(config.hookMaxBodyBytes))
+
+/** @throws DomainError `too_large`, `unavailable` */
+async function readDelivery(
+  services: Services,
+  c: Context<AppEnv>,
+  address: HookAddress,
+): Promise<Uint8Array> {
+  const limit = largestBody(services)
+  const body = await readBody(c.req.raw, limit, services.unverifiedBytes)
+  if (body !== undefined) return body
+  const message = `the body is larger than ${limit} bytes`
+  const bytes = announcedBytes(c.req.raw) || null
+  c.executionCtx.waitUntil(refuseUnread(services, address, { bytes, message }))
+  throw new DomainError('too_large', message)
+}
+
+/** @throws the error of a refused delivery, unless its sender needs another answer (lib/hooks/answers.ts) */
+function answer(services: Services, c: Context<AppEnv>, { received, sender }: Reception): Response {
+  const wanted = ANSWERS[sender][received.outcome]
+  if (received.outcome === 'refused') {
+    const error = toDomainError(received.error)
+    if (wanted.body !== 'notice' || error.code === 'internal') throw received.error
+    return c.json({ response_type: 'ephemeral', text: `Not delivered: ${error.message}.` }, wanted.status)
+  }
+  const accepted = 'accepted' in received ? received.accepted : undefined
+  const message = accepted && toMessageView(accepted.message, publicUrlOf(services.config, c))
+  if (accepted !== undefined && message !== undefined) {
+    c.executionCtx.waitUntil(deliverSoon(services, accepted.message.workspaceId))
+    c.header('location', message.url)
+  }
+  if (wanted.body === 'problem') throw new Error(`no answer for ${received.outcome} of ${sender}`)
+  if (wanted.body === 'echo' && received.outcome === 'challenge')
+    return c.text(received.challenge, wanted.status)
+  if (wanted.body !== 'report') return c.body(null, wanted.status)
+  // The sender may send but not read, so the answer has the message's URL and not its state.
+  if (accepted !== undefined && message !== undefined) {
+    const { id, message_id, url } = message
+    return c.json({ queued: true, duplicate: accepted.isRepeat, id, url, message_id }, wanted.status)
+  }
+  return received.outcome === 'ignored'
+    ? c.json({ queued: false, ignored: received.events }, wanted.status)
+    : c.json({ queued: false, pong: true }, wanted.status)
 }
 
 /**

@@ -27,6 +27,7 @@ const HookView = z
     template: z.string(),
     events: z.array(z.string()).nullable(),
     delivery_header: z.string().nullable(),
+    max_body_bytes: z.int().nullable(),
     enabled: z.boolean(),
     secret_set_at: nullableTimestamp,
     previous_secret_until: nullableTimestamp,
@@ -49,7 +50,7 @@ const createHookRoute = createRoute({
   path,
   operationId: 'createHook',
   description:
-    'An inbound webhook: what another system posts to `url` becomes a message to the workspace. `scheme` is how the sender authenticates: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` is the text of the message, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without it the message is the payload. `events` are the accepted event names, exact or as `invoice.*`.',
+    'An inbound webhook: what another system posts to `url` becomes a message to the workspace. `scheme` is how the sender authenticates: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` is the text of the message, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without it the message is the payload. `events` are the accepted event names, exact or as `invoice.*`. `max_body_bytes` is the largest delivery that is accepted, below the limit of HOOK_MAX_BODY_BYTES.',
   request: { params: IdParam, body: jsonBody(CreateHookInput) },
   responses: {
     201: json(
@@ -181,6 +182,7 @@ const toView = (hook: Hook, publicUrl: string): z.infer<typeof HookView> => ({
   template: hook.template,
   events: hook.events,
   delivery_header: hook.deliveryHeader,
+  max_body_bytes: hook.maxBodyBytes,
   enabled: hook.enabled,
   secret_set_at: hook.secretSetAt?.toISOString() ?? null,
   previous_secret_until: hook.previousSecretUntil?.toISOString() ?? null,

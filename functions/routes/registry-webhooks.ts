@@ -3,13 +3,15 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { DomainError, invalidField } from '../../lib/platform/errors.ts'
-import { parsePayload } from '../../lib/hooks/payload.ts'
+import { readPayload } from '../../lib/hooks/payload.ts'
+import { recordRefusal } from '../../lib/hooks/refusals.ts'
 import { verifySignature } from '../../lib/hooks/verify.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { readGiteaEvent, readGithubEvent } from '../../lib/rollouts/published-image.ts'
+import { isPackageEvent, readGiteaEvent, readGithubEvent } from '../../lib/rollouts/published-image.ts'
 import { recordPublished } from '../../lib/rollouts/record-published.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
+import { announcedBytes, readBody } from '../http/read-body.ts'
 import { advanceRollouts } from './rollouts.ts'
 
 const FORGES = {
@@ -80,13 +82,34 @@ export function registryWebhookRoutes(services: Services) {
   return app
 }
 
-/** @throws DomainError `not_found`, `unauthenticated`, `invalid_input` */
+/**
+ * @returns the body of an event that is about a package; undefined for other events
+ * @throws DomainError `not_found`, `unauthenticated`, `invalid_input`, `too_large`
+ */
 async function readSigned(services: Services, c: Context<AppEnv>, forge: Forge): Promise<unknown> {
   const secret = services.config.forgeSecrets[forge]
   if (secret === undefined) throw new DomainError('not_found', `there is no POST ${c.req.path}; see /docs`)
-  const bytes = new Uint8Array(await c.req.arrayBuffer())
-  const incoming = { header: (name: string) => c.req.header(name), body: bytes }
-  if (!(await verifySignature(forge, [secret], incoming, services.now())))
-    throw new DomainError('unauthenticated', 'the signature is not valid')
-  return parsePayload(bytes, incoming.header('content-type')).value
+  const { unverifiedBytes } = services
+  const limit = services.config.hookMaxBodyBytes[forge]
+  const refuse = (error: DomainError, bytes: number | null, reason: string = error.code): DomainError => {
+    const refusal = { reason, message: error.message, bytes }
+    const hook = { workspaceId: null, name: `webhooks/${forge}`, scheme: forge }
+    c.executionCtx.waitUntil(recordRefusal(services, hook, refusal))
+    return error
+  }
+  const body = await readBody(c.req.raw, limit, unverifiedBytes)
+  if (body === undefined) {
+    const error = new DomainError('too_large', `the body is larger than ${limit} bytes (HOOK_MAX_BODY_BYTES)`)
+    throw refuse(error, announcedBytes(c.req.raw) || null)
+  }
+  try {
+    const incoming = { header: (name: string) => c.req.header(name), body }
+    if (!(await verifySignature(forge, [secret], incoming, services.now())))
+      throw refuse(new DomainError('unauthenticated', 'the signature is not valid'), body.length, 'signature')
+    const { isJson, text } = await readPayload(body, incoming.header('content-type'), [])
+    // A push can have 25 MB; packages are small.
+    return isJson && isPackageEvent(c.req.header(FORGES[forge].event) ?? '') ? JSON.parse(text) : undefined
+  } finally {
+    unverifiedBytes.giveBack(body.length)
+  }
 }

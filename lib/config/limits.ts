@@ -15,6 +15,34 @@ const privateTarget = z
     'must be host names, addresses or ranges such as hooks.internal,10.1.0.0/16',
   )
 
+/** How the sender of an inbound hook authenticates (lib/hooks/verify.ts). */
+export const HOOK_SCHEMES = ['standard', 'github', 'gitea', 'slack', 'stripe', 'bearer'] as const
+export type HookScheme = (typeof HOOK_SCHEMES)[number]
+
+/** GitHub's own limit (docs.github.com, Webhook events and payloads). */
+const HOOK_BODY_BYTES = 26_214_400
+const hookBytes = integer(1_024, 100_000_000)
+
+/** One number for every scheme, or numbers for some: `github=26214400,slack=1000000`. */
+const hookBodyLimits = list.transform((entries, context): Record<HookScheme, number> => {
+  const limits = Object.fromEntries(HOOK_SCHEMES.map((scheme) => [scheme, HOOK_BODY_BYTES])) as Record<
+    HookScheme,
+    number
+  >
+  for (const entry of entries) {
+    const [scheme, text] = entry.includes('=') ? entry.split(/=(.*)/s) : [undefined, entry]
+    const bytes = hookBytes.safeParse(text)
+    const named = HOOK_SCHEMES.filter((one) => scheme === undefined || one === scheme)
+    if (bytes.success && named.length > 0) for (const one of named) limits[one] = bytes.data
+    else
+      context.addIssue({
+        code: 'custom',
+        message: `must be a number of bytes from 1024 to 100000000, or pairs such as github=26214400 with one of ${HOOK_SCHEMES.join(', ')}`,
+      })
+  }
+  return limits
+})
+
 export const LIMITS = {
   a2a: {
     /** Bytes of an A2A request's body. */
@@ -40,6 +68,10 @@ export const LIMITS = {
   auditRetentionDays: setting('AUDIT_RETENTION_DAYS', integer(1, 3_650).default(90)),
   /** Requests of one caller to all routes except A2A; 0: no limit. */
   apiRatePerMinute: setting('API_RATE_PER_MINUTE', perMinute.default(1_200)),
+  /** Bytes of a request's body, for all routes except A2A and webhooks. */
+  apiMaxBodyBytes: setting('API_MAX_BODY_BYTES', integer(65_536, 100_000_000).default(1_048_576)),
+  /** Bytes of a delivery to an inbound hook, by scheme; a hook may have a lower limit. */
+  hookMaxBodyBytes: setting('HOOK_MAX_BODY_BYTES', hookBodyLimits.prefault('')),
   /** Deliveries to one inbound hook; 0: no limit. */
   webhookRatePerMinute: setting('WEBHOOK_RATE_PER_MINUTE', perMinute.default(600)),
   /** Workspaces that one caller may create; 0: no limit. All replicas share it. */

@@ -22,6 +22,7 @@ import {
 } from '../egress/egress-policy.ts'
 import { restrictTransport } from '../a2a/transport/restrict-transport.ts'
 import type { Services } from './services.ts'
+import { createByteBudget } from '../platform/byte-budget.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
@@ -49,6 +50,9 @@ export type RuntimeServices = {
 
 /** How long a value stays cached although another process may have changed it, in milliseconds. */
 const CACHE_MS = 5_000
+
+/** Deliveries of the largest size whose signatures are verified at the same time. */
+const UNVERIFIED_BODIES = 4
 
 /** Entries of each cache: more than the workspaces of a large fleet. */
 const CACHE_ENTRIES = 20_000
@@ -142,6 +146,10 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       perMinute: config.webhookRatePerMinute,
       now: clock,
     }),
+    countRefusal: createRateCounter({ policy: 'refusals', perMinute: 1, now: clock }),
+    unverifiedBytes: createByteBudget(
+      UNVERIFIED_BODIES * Math.max(...Object.values(config.hookMaxBodyBytes)),
+    ),
     recentProbes: cache<true>(CACHE_MS),
     invalidate(workspaceId) {
       routes.delete(workspaceId)

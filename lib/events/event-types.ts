@@ -159,6 +159,16 @@ export const EVENT_TYPES = {
       }),
     }),
   },
+  hook_delivery_refused: {
+    says: 'An inbound webhook refused a delivery; at most one event a minute for a hook and a reason. `bytes` is the length of the body, where it is known. Without a workspace it was a report of a published image.',
+    payload: z.strictObject({
+      hook: z.string(),
+      scheme: z.string(),
+      reason: z.string(),
+      message: z.string(),
+      bytes: z.int().nullable(),
+    }),
+  },
   orphan_destroyed: {
     says: 'A machine of this control plane without a workspace was destroyed.',
     payload: z.strictObject({ app: z.string(), machine_id: z.string(), region: z.string().nullable() }),

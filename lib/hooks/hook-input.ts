@@ -43,6 +43,9 @@ const DeliveryHeader = z
   .regex(/^[A-Za-z0-9-]{1,100}$/, 'must be the name of a header')
   .toLowerCase()
 
+/** Null: the limit of the scheme (HOOK_MAX_BODY_BYTES), which is also the most that counts. */
+const MaxBodyBytes = z.int().min(1, 'must be a number of bytes, or null').max(100_000_000).nullish()
+
 /** The body of POST …/hooks. */
 export const CreateHookInput = z
   .strictObject({
@@ -52,6 +55,7 @@ export const CreateHookInput = z
     template: Template.default(''),
     events: Events.nullish(),
     delivery_header: DeliveryHeader.nullish(),
+    max_body_bytes: MaxBodyBytes,
     enabled: z.boolean().default(true),
   })
   .superRefine(({ delivery_header, scheme, secret }, context) => {
@@ -67,6 +71,7 @@ export const UpdateHookInput = z.strictObject({
   template: Template.optional(),
   events: Events.nullish(),
   delivery_header: DeliveryHeader.nullish(),
+  max_body_bytes: MaxBodyBytes,
   enabled: z.boolean().optional(),
 })
 

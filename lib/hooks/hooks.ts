@@ -56,8 +56,8 @@ export async function createHook(
   const now = services.now().toISOString()
   const events = input.events == null ? null : JSON.stringify(input.events)
   const stored = db.$with('stored', { id: hooks.id }).as(sql`
-    insert into ${hooks} (id, workspace_id, name, scheme, template, events, delivery_header, enabled, created_by, created_at, updated_at)
-    select ${crypto.randomUUID()}::uuid, id, ${name}, ${scheme}, ${template}, ${events}::jsonb, ${input.delivery_header ?? null}, ${input.enabled}, ${createdBy}, ${now}::timestamptz, ${now}::timestamptz
+    insert into ${hooks} (id, workspace_id, name, scheme, template, events, delivery_header, max_body_bytes, enabled, created_by, created_at, updated_at)
+    select ${crypto.randomUUID()}::uuid, id, ${name}, ${scheme}, ${template}, ${events}::jsonb, ${input.delivery_header ?? null}, ${input.max_body_bytes ?? null}::int, ${input.enabled}, ${createdBy}, ${now}::timestamptz, ${now}::timestamptz
     from ${workspaces} where id = ${workspaceId}::uuid and status <> 'removed'
       and (select count(*) from ${hooks} where workspace_id = ${workspaceId}::uuid) < ${MAX_HOOKS}
     on conflict on constraint hooks_once do nothing returning id`)
@@ -92,8 +92,10 @@ export async function updateHook(
   const { scheme } = await getHook(services, workspaceId, name)
   const problem = deliveryHeaderProblem(scheme, input.delivery_header ?? null)
   if (problem !== undefined) throw invalidField('delivery_header', problem)
-  const { delivery_header: deliveryHeader, ...others } = input
-  const changes = Object.entries({ ...others, deliveryHeader }).filter(([, value]) => value !== undefined)
+  const { delivery_header: deliveryHeader, max_body_bytes: maxBodyBytes, ...others } = input
+  const changes = Object.entries({ ...others, deliveryHeader, maxBodyBytes }).filter(
+    ([, value]) => value !== undefined,
+  )
   if (changes.length > 0) {
     await services.db
       .update(hooks)

@@ -4,12 +4,13 @@
 import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
 import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
-import type { Core } from '../platform/context.ts'
 import { DomainError } from '../platform/errors.ts'
 import { toPostgresText } from '../platform/postgres-text.ts'
 import { isUuid } from '../platform/uuid.ts'
 import { locationOfHook, seal, Unreadable, unseal } from '../secrets/seal.ts'
+import type { HookContext } from './context.ts'
 import { toScheme } from './hooks.ts'
+import { recordRefusal } from './refusals.ts'
 import { type IncomingWebhook, type Scheme, verifySignature } from './verify.ts'
 
 export type ProvenHook = Omit<typeof hooks.$inferSelect, 'scheme'> & { scheme: Scheme }
@@ -18,18 +19,21 @@ export type ProvenHook = Omit<typeof hooks.$inferSelect, 'scheme'> & { scheme: S
 export type HookAddress = { workspaceId: string; hook: string }
 
 /**
+ * @param later records a refusal after the answer, so that its time does not show whether the hook exists
  * @throws DomainError `unauthenticated`
  */
 export async function proveHook(
-  services: Context,
+  services: HookContext,
   address: HookAddress,
   incoming: IncomingWebhook,
+  later: (work: Promise<unknown>) => void,
 ): Promise<ProvenHook> {
   const found = await findHook(services, address)
   const secrets = found === undefined || found.secrets.length === 0 ? [await decoy(services)] : found.secrets
   const isGood = await verifySignature(found?.hook.scheme ?? 'github', secrets, incoming, services.now())
   if (isGood && found?.hook.enabled === true) return found.hook
-  refuse(services, address, found)
+  later(refuse(services, address, found, incoming.body.length))
+  throw new DomainError('unauthenticated', 'the hook does not exist, or the signature is wrong')
 }
 
 /** A random secret for a hook that does not exist. Sealing it costs as much as opening a stored one. */
@@ -42,25 +46,45 @@ async function decoy({ config }: Context): Promise<string> {
 
 type Found = { hook: ProvenHook; secrets: string[] }
 
-function refuse({ log, metrics }: Core, address: HookAddress, found: Found | undefined): never {
+/** A refusal at an unknown address is routine; one at a known address is a mistake that its owner looks for. */
+async function refuse(
+  services: HookContext,
+  address: HookAddress,
+  found: Found | undefined,
+  bytes: number,
+): Promise<void> {
   const scheme = found?.hook.scheme ?? 'unknown'
-  const why =
-    found === undefined
-      ? 'unknown'
-      : !found.hook.enabled
-        ? 'disabled'
-        : found.secrets.length === 0
-          ? 'no secret'
-          : 'signature'
-  // A refusal at an unknown address is routine; one at a known address is a mistake that its owner looks for.
-  log(found === undefined ? 'info' : 'warn', 'a webhook was refused', {
-    workspace_id: address.workspaceId,
-    hook: address.hook,
-    scheme,
-    why,
-  })
-  metrics.count('molecule_webhooks_total', { scheme, outcome: 'refused' })
-  throw new DomainError('unauthenticated', 'the hook does not exist, or the signature is wrong')
+  services.metrics.count('molecule_webhooks_total', { scheme, outcome: 'refused' })
+  if (found === undefined) {
+    services.log('info', 'a webhook was refused', {
+      workspace_id: address.workspaceId,
+      hook: address.hook,
+      scheme,
+      reason: 'unknown',
+    })
+    return
+  }
+  const [reason, message] = !found.hook.enabled
+    ? ['disabled', 'the hook is disabled']
+    : found.secrets.length === 0
+      ? ['no_secret', 'the hook has no secret that can be read']
+      : ['signature', 'the signature is missing, wrong or too old']
+  await recordRefusal(services, found.hook, { reason, message, bytes })
+}
+
+/**
+ * A delivery that is too large to be read at all, so its signature is unknown. The answer is the same for every address.
+ * @param bytes as the sender announced, or null
+ */
+export async function refuseUnread(
+  services: HookContext,
+  address: HookAddress,
+  { bytes, message }: { bytes: number | null; message: string },
+): Promise<void> {
+  const found = await findHook(services, address)
+  if (found === undefined) return
+  services.metrics.count('molecule_webhooks_total', { scheme: found.hook.scheme, outcome: 'not_taken' })
+  await recordRefusal(services, found.hook, { reason: 'too_large', message, bytes })
 }
 
 const NO_WORKSPACE = '00000000-0000-0000-0000-000000000000'

@@ -3,86 +3,102 @@
 import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
-import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
-import { isObject } from '../a2a/wire/lossless-json.ts'
+import { envelopeOf } from '../a2a/wire/json-rpc.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
 import { type Accepted, acceptMessage } from '../messages/accept.ts'
 import type { Store } from '../platform/context.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError } from '../platform/errors.ts'
+import { yieldIfLarge } from '../platform/sleep.ts'
+import { type Sender, senderOf } from './answers.ts'
 import type { HookContext } from './context.ts'
-import { deliveryOf, isWanted } from './delivery.ts'
+import { DELIVERY_PATHS, deliveryOf, isWanted } from './delivery.ts'
 import { toMessageText } from './hook-message.ts'
-import { parsePayload } from './payload.ts'
+import { type Payload, readPayload, textAt } from './payload.ts'
 import { type HookAddress, type ProvenHook, proveHook } from './prove-hook.ts'
-import type { IncomingWebhook, Scheme } from './verify.ts'
+import { recordRefusal, refusalOf } from './refusals.ts'
+import { pathsOf } from './template.ts'
+import type { IncomingWebhook } from './verify.ts'
 
 export type Received =
-  | { kind: 'stored'; accepted: Accepted; scheme: Scheme }
-  | { kind: 'ignored'; events: string[] }
+  | { outcome: 'stored' | 'repeated'; accepted: Accepted }
+  | { outcome: 'ignored'; events: string[] }
   /** The answer to GitHub's ping event. */
-  | { kind: 'pong' }
+  | { outcome: 'pong' }
   /** Slack expects this text as the answer. */
-  | { kind: 'challenge'; challenge: string }
+  | { outcome: 'challenge'; challenge: string }
+  /** The delivery is signed, and was not taken. */
+  | { outcome: 'refused'; error: unknown }
+
+/** What happened, and which answer the sender needs (answers.ts). */
+export type Reception = { sender: Sender; received: Received }
 
 /**
- * @throws DomainError `unauthenticated` for a wrong address or signature; `rate_limited`; `invalid_input`;
- *   `too_large`
- * @throws ProxyError WORKSPACE_… when the message can never be delivered; TOO_MANY_MESSAGES_WAITING
+ * @param later continues work after the answer
+ * @throws DomainError `unauthenticated` for a wrong address or signature
  */
 export async function receiveWebhook(
   services: HookContext,
   address: HookAddress,
   incoming: IncomingWebhook,
-): Promise<Received> {
-  const hook = await proveHook(services, address, incoming)
+  later: (work: Promise<unknown>) => void,
+): Promise<Reception> {
+  const hook = await proveHook(services, address, incoming, later)
   const { scheme } = hook
+  const sender = senderOf(scheme, incoming)
   const count = (outcome: string) => services.metrics.count('molecule_webhooks_total', { scheme, outcome })
   try {
     const received = await receiveAuthenticated(services, hook, incoming)
-    count(received.kind === 'stored' && received.accepted.isRepeat ? 'repeated' : received.kind)
-    return received
+    count(received.outcome)
+    return { sender, received }
   } catch (error) {
     count('not_taken')
-    throw error
+    const refusal = refusalOf(error, incoming.body.length)
+    if (refusal !== undefined) later(recordRefusal(services, hook, refusal))
+    return { sender, received: { outcome: 'refused', error } }
   }
 }
 
+/**
+ * @throws DomainError `rate_limited`; `invalid_input`; `too_large`
+ * @throws ProxyError WORKSPACE_… when the message can never be delivered; TOO_MANY_MESSAGES_WAITING
+ */
 async function receiveAuthenticated(
   services: HookContext,
   hook: ProvenHook,
   { body, header }: IncomingWebhook,
 ): Promise<Received> {
-  const { name, scheme, workspaceId } = hook
+  const { name, scheme, template, workspaceId } = hook
   const caller: Caller = { kind: 'hook', workspaceId, hook: name }
   const { retryAfterSeconds } = services.countDelivery(callerKey(caller))
   if (retryAfterSeconds !== undefined) {
     const message = `more than ${services.config.webhookRatePerMinute} deliveries a minute: slow down`
     throw new DomainError('rate_limited', message, { retryAfterSeconds })
   }
-  const payload = parsePayload(body, header('content-type'))
-  const challenge = scheme === 'slack' ? challengeOf(payload.value) : undefined
-  if (challenge !== undefined) return { kind: 'challenge', challenge }
-  const { events, id } = deliveryOf(scheme, header, payload.value, hook.deliveryHeader)
-  if (scheme === 'github' && events.includes('ping')) return { kind: 'pong' }
-  if (!isWanted(hook.events, events)) return { kind: 'ignored', events }
+  const limit = Math.min(hook.maxBodyBytes ?? Infinity, services.config.hookMaxBodyBytes[scheme])
+  if (body.length > limit)
+    throw new DomainError('too_large', `the body has ${body.length} bytes, and this hook takes ${limit}`)
+  const paths = [...DELIVERY_PATHS, ...CHALLENGE_PATHS, ...pathsOf(template)]
+  const payload = await readPayload(body, header('content-type'), paths)
+  const challenge = scheme === 'slack' ? challengeOf(payload) : undefined
+  if (challenge !== undefined) return { outcome: 'challenge', challenge }
+  const { events, id } = deliveryOf(scheme, header, payload, hook.deliveryHeader)
+  if (scheme === 'github' && events.includes('ping')) return { outcome: 'pong' }
+  if (!isWanted(hook.events, events)) return { outcome: 'ignored', events }
 
   const delivery = await deliveryId(services, caller, id, body)
-  const text = toMessageText({
-    hook: name,
-    template: hook.template,
-    messageId: messageIdOf(name, delivery),
-    delivery,
-    event: events.at(-1),
-    payload,
-  })
-  const bytes = toBytes(text)
+  const messageId = messageIdOf(name, delivery)
   const { maxBodyBytes } = services.config.a2a
-  if (bytes.length > maxBodyBytes)
+  const text = toMessageText(
+    { hook: name, template, messageId, delivery, event: events.at(-1), payload },
+    maxBodyBytes,
+  )
+  if (text === undefined)
     throw new DomainError(
       'too_large',
       `the message for this delivery would be larger than ${maxBodyBytes} bytes`,
     )
+  await yieldIfLarge(text.length)
   const accepted = await acceptMessage(services, {
     workspaceId,
     caller,
@@ -91,19 +107,19 @@ async function receiveAuthenticated(
       ['accept', 'application/json'],
     ],
     query: '',
-    envelope: parseEnvelope(bytes).envelope,
+    envelope: envelopeOf(text),
     text,
     // A repeated delivery may have another body: Stripe counts the attempts in it.
     fingerprint: delivery,
   })
-  return { kind: 'stored', accepted, scheme }
+  return { outcome: accepted.isRepeat ? 'repeated' : 'stored', accepted }
 }
 
+const CHALLENGE_PATHS = ['type', 'challenge']
+
 /** Answered only after the signature was verified (docs.slack.dev, url_verification). */
-function challengeOf(value: unknown): string | undefined {
-  if (!isObject(value) || value['type'] !== 'url_verification') return undefined
-  return typeof value['challenge'] === 'string' ? value['challenge'].slice(0, 1_000) : undefined
-}
+const challengeOf = (payload: Payload): string | undefined =>
+  textAt(payload, 'type') === 'url_verification' ? textAt(payload, 'challenge')?.slice(0, 1_000) : undefined
 
 const messageIdOf = (hook: string, delivery: string) => `${hook}:${delivery}`
 

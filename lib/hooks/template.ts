@@ -1,6 +1,5 @@
 // Templates of hooks: text with placeholders such as {{pull_request.title}}, filled from the payload in one pass.
 // There is no other syntax, so that a payload is only inserted, never evaluated.
-import { type LosslessJson, parseLossless } from '../a2a/wire/lossless-json.ts'
 import type { Payload } from './payload.ts'
 
 /** Longest filled template, in UTF-16 units. */
@@ -28,45 +27,39 @@ export function templateProblem(template: string): string | undefined {
     : undefined
 }
 
+/** The values of a payload that a template reads. */
+export const pathsOf = (template: string): string[] =>
+  Array.from(template.matchAll(PLACEHOLDER), ([, path = '']) => path.trim()).filter(
+    (path) => !path.startsWith('$'),
+  )
+
+/** `payload` has the values at {@link pathsOf}. */
 export type Facts = { payload: Payload; event: string | undefined; delivery: string }
 
-/** Inserts strings unchanged, nothing for what is absent, and JSON for everything else. */
+/** Inserts strings unchanged, nothing for what is absent, and other values as they were written. */
 export function fillTemplate(template: string, facts: Facts): string {
-  const read = createReader(facts)
   let filled = ''
   let at = 0
   for (const match of template.matchAll(PLACEHOLDER)) {
-    filled += template.slice(at, match.index) + read((match[1] ?? '').trim()).slice(0, MAX_OUTPUT)
+    const value = valueOf((match[1] ?? '').trim(), facts)
+    filled += template.slice(at, match.index) + value.slice(0, MAX_OUTPUT)
     if (filled.length > MAX_OUTPUT) break
     at = match.index + match[0].length
   }
   if (filled.length <= MAX_OUTPUT) filled += template.slice(at)
   // A cut may split a surrogate pair.
-  return (filled.length <= MAX_OUTPUT ? filled : `${filled.slice(0, MAX_OUTPUT)}…`).toWellFormed()
+  return cutText(filled, MAX_OUTPUT)
 }
 
-function createReader({ delivery, event, payload }: Facts): (path: string) => string {
-  /** Parsed at first use, and once: most templates read only strings. */
-  let exact: LosslessJson | undefined
-  return (path) => {
-    if (path === '$payload') return payload.text
-    if (path === '$event') return event ?? ''
-    if (path === '$delivery') return delivery
-    const keys = path.split('.')
-    const value = valueAt(payload.value, keys)
-    if (typeof value === 'string') return value
-    if (value === null || value === undefined) return ''
-    if (typeof value === 'boolean') return String(value)
-    exact ??= parseLossless(payload.text)
-    return exact.print(valueAt(exact.value, keys))
-  }
-}
+/** At most `length` UTF-16 units, with a mark where more were cut. */
+export const cutText = (text: string, length: number): string =>
+  (text.length <= length ? text : `${text.slice(0, length)}…`).toWellFormed()
 
-function valueAt(root: unknown, keys: readonly string[]): unknown {
-  let value = root
-  for (const key of keys) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-    value = (value as Record<string, unknown>)[key]
-  }
-  return value
+function valueOf(path: string, { delivery, event, payload }: Facts): string {
+  if (path === '$payload') return payload.text
+  if (path === '$event') return event ?? ''
+  if (path === '$delivery') return delivery
+  const source = payload.sources.get(path)
+  if (source === undefined || source === 'null') return ''
+  return source.startsWith('"') ? (JSON.parse(source) as string) : source
 }

@@ -1,11 +1,9 @@
 // Verifies the signature of an inbound webhook over its unchanged bytes, for each supported scheme. Pure; `now` is an
 // argument. All comparisons take constant time.
-import { Webhook } from 'standardwebhooks'
+import { HOOK_SCHEMES, type HookScheme } from '../config/limits.ts'
 import { hashToken, matchesAny } from '../auth/token.ts'
-import { concatBytes, decodeBase64, decodeHex } from '../platform/encoding.ts'
-import { formField, isForm } from './form.ts'
-
-export const SCHEMES = ['standard', 'github', 'gitea', 'slack', 'stripe', 'bearer'] as const
+import { concatBytes, decodeBase64, encodeBase64, encodeHex } from '../platform/encoding.ts'
+import { isForm, rawFormField } from './form.ts'
 
 /**
  * How a sender authenticates:
@@ -16,7 +14,9 @@ export const SCHEMES = ['standard', 'github', 'gitea', 'slack', 'stripe', 'beare
  * - `stripe`: `Stripe-Signature`, `v1` (docs.stripe.com, Check the webhook signatures)
  * - `bearer`: the secret itself, in `Authorization`
  */
-export type Scheme = (typeof SCHEMES)[number]
+export type Scheme = HookScheme
+
+export const SCHEMES = HOOK_SCHEMES
 
 export type IncomingWebhook = {
   header: (name: string) => string | undefined
@@ -29,7 +29,7 @@ export type IncomingWebhook = {
  */
 export const TOLERANCE_SECONDS = 300
 
-/** Most signatures that are verified for one request. */
+/** Most signatures that are compared for one request. */
 const MAX_SIGNATURES = 8
 
 /**
@@ -43,77 +43,65 @@ export async function verifySignature(
   now: Date,
 ): Promise<boolean> {
   if (scheme === 'bearer') return hasBearer(secrets, incoming)
-  if (scheme === 'standard') return verifyStandard(secrets, incoming, now)
   // A request without a valid claim costs the same, so that the time does not show what was wrong.
-  const { signatures, signed } = CLAIMS[scheme](incoming, now) ?? { signatures: [], signed: incoming.body }
-  const candidates = signatures.length === 0 ? [NO_SIGNATURE] : signatures.slice(0, MAX_SIGNATURES)
+  const { signatures, signed } = (await CLAIMS[scheme](incoming, now)) ?? {
+    signatures: [],
+    signed: incoming.body,
+  }
   let isValid = false
   for (const secret of secrets) {
-    const key = await hmacKey(encoder.encode(secret))
-    for (const signature of candidates) {
-      if (await crypto.subtle.verify('HMAC', key, toBuffer(signature), toBuffer(signed))) isValid = true
-    }
+    const key = scheme === 'standard' ? standardKey(secret) : undefined
+    const digest = await hmac(key ?? encoder.encode(secret), signed)
+    const expected = scheme === 'standard' ? `v1,${encodeBase64(digest)}` : encodeHex(digest)
+    if (matchesAny(expected, signatures.slice(0, MAX_SIGNATURES))) isValid = true
   }
   return isValid
 }
 
-const NO_SIGNATURE = new Uint8Array()
+/** HMAC with SHA-256. WebCrypto computes it beside the event loop. */
+async function hmac(key: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
+  const imported = await crypto.subtle.importKey(
+    'raw',
+    toBuffer(key),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['sign'],
+  )
+  return new Uint8Array(await crypto.subtle.sign('HMAC', imported, toBuffer(bytes)))
+}
 
 /**
- * Verifies Standard Webhooks. Svix, where the standard comes from, still sends its own header names by default
- * (docs.svix.com).
+ * The signed bytes and their signatures, in hex or as Standard Webhooks writes them; undefined when a header is missing, malformed
+ * or too old.
  */
-async function verifyStandard(
-  secrets: readonly string[],
-  { body, header }: IncomingWebhook,
-  now: Date,
-): Promise<boolean> {
-  const part = (name: string) => header(`webhook-${name}`) ?? header(`svix-${name}`)
-  const id = part('id') ?? ''
-  const timestamp = part('timestamp')
-  const text = decodeText(body)
-  // The signed time is printed from the number, so other spellings of it are refused.
-  const isCanonical = timestamp === String(Number(timestamp))
-  const hasClaim = id !== '' && isCanonical && isRecent(timestamp, now) && text !== undefined
-  const signatures = hasClaim ? (part('signature') ?? '').split(' ', MAX_SIGNATURES) : []
-  const signedAt = hasClaim ? new Date(Number(timestamp) * 1000) : now
-  const digests = await Promise.all(signatures.map(hashToken))
-  let isValid = false
-  for (const secret of secrets) {
-    const key = standardKey(secret) ?? encoder.encode(secret)
-    // The library's `verify` reads the clock itself, so the expected signature is computed and compared here.
-    const expected = new Webhook(key, { format: 'raw' }).sign(id, signedAt, text ?? '')
-    if (matchesAny(await hashToken(expected), digests)) isValid = true
-  }
-  return isValid
-}
+type Claim = { signed: Uint8Array; signatures: string[] }
 
-/** The library signs text. Undefined for bytes that are not UTF-8. */
-function decodeText(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
-}
+type ReadClaim = (incoming: IncomingWebhook, now: Date) => Claim | undefined | Promise<Claim | undefined>
 
-/** The signed bytes and their signatures; undefined when a header is missing, malformed or too old. */
-type Claim = { signed: Uint8Array; signatures: Uint8Array[] }
+const CLAIMS: Record<Exclude<Scheme, 'bearer'>, ReadClaim> = {
+  // Svix, where the standard comes from, still sends its own header names by default (docs.svix.com).
+  standard({ body, header }, now) {
+    const part = (name: string) => header(`webhook-${name}`) ?? header(`svix-${name}`)
+    const id = part('id') ?? ''
+    const timestamp = part('timestamp')
+    if (id === '' || !isRecent(timestamp, now)) return undefined
+    return {
+      signed: prefixed(`${id}.${timestamp}.`, body),
+      signatures: (part('signature') ?? '').split(' ', MAX_SIGNATURES),
+    }
+  },
 
-type HmacScheme = Exclude<Scheme, 'bearer' | 'standard'>
-
-const CLAIMS: Record<HmacScheme, (incoming: IncomingWebhook, now: Date) => Claim | undefined> = {
   github: ({ body, header }) => ({
     signed: body,
     signatures: hexAfter('sha256=', header('x-hub-signature-256')),
   }),
 
-  gitea({ body, header }) {
+  async gitea({ body, header }) {
     const ownHeader = hexAfter('', header('x-gitea-signature'))
     const signatures = ownHeader.length > 0 ? ownHeader : hexAfter('sha256=', header('x-hub-signature-256'))
     // Gitea signs the payload inside a form, where GitHub signs the whole form.
-    const payload = isForm(header('content-type')) ? formField(body, 'payload') : undefined
-    return { signed: payload === undefined ? body : encoder.encode(payload), signatures }
+    const payload = isForm(header('content-type')) ? await rawFormField(body, 'payload') : undefined
+    return { signed: payload ?? body, signatures }
   },
 
   slack({ body, header }, now) {
@@ -149,9 +137,9 @@ const isRecent = (seconds: string | undefined, now: Date): seconds is string =>
   Math.abs(Math.floor(now.getTime() / 1000) - Number(seconds)) <= TOLERANCE_SECONDS
 
 /** A SHA-256 digest in hex after a prefix; empty for anything else. */
-function hexAfter(prefix: string, text: string | undefined): Uint8Array[] {
-  const digits = text?.startsWith(prefix) === true ? text.slice(prefix.length) : ''
-  return /^[0-9a-f]{64}$/i.test(digits) ? [decodeHex(digits)] : []
+function hexAfter(prefix: string, text: string | undefined): string[] {
+  const digits = text?.startsWith(prefix) === true ? text.slice(prefix.length).toLowerCase() : ''
+  return /^[0-9a-f]{64}$/.test(digits) ? [digits] : []
 }
 
 const encoder = new TextEncoder()
@@ -161,15 +149,16 @@ function prefixed(prefix: string, body: Uint8Array): Uint8Array {
   return concatBytes([bytes, body], bytes.length + body.length)
 }
 
-const STANDARD_SECRET = /^(?:whsec_)?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/
+const STANDARD_SECRET =
+  /^(?:v1,)?(?:whsec_)?((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/
 
-/** Bytes of a Standard Webhooks secret, with or without its `whsec_`; undefined when it is not base64. */
+/**
+ * Bytes of a Standard Webhooks secret, with or without its `whsec_`; undefined when it is not base64. Supabase shows its secrets as
+ * `v1,whsec_…` (standard-webhooks/standard-webhooks#235).
+ */
 export function standardKey(secret: string): Uint8Array | undefined {
   const digits = STANDARD_SECRET.exec(secret)?.[1]
   return digits === undefined ? undefined : decodeBase64(digits)
 }
-
-const hmacKey = (bytes: Uint8Array) =>
-  crypto.subtle.importKey('raw', toBuffer(bytes), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
 
 const toBuffer = (bytes: Uint8Array) => bytes as Uint8Array<ArrayBuffer>

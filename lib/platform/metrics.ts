@@ -22,6 +22,10 @@ const METRICS = {
   molecule_workspaces_due: ['gauge', 'Workspaces that are due to be checked.'],
   molecule_messages: ['gauge', 'Stored messages without an answer, by state.'],
   molecule_webhooks_total: ['counter', 'Received webhooks, by scheme and outcome.'],
+  molecule_hook_refusals_total: [
+    'counter',
+    'Deliveries that an existing inbound hook refused, by its name, scheme and reason.',
+  ],
   molecule_event_listeners: ['gauge', 'Open event streams of this process.'],
   molecule_webhook_deliveries_total: ['counter', 'Attempts to deliver an event to an endpoint, by outcome.'],
   molecule_webhook_delivery_seconds: ['histogram', 'Duration of delivery attempts.'],

@@ -44,9 +44,12 @@ const GithubEvent = z.object({
   registry_package: GithubPackage.optional(),
 })
 
+/** Whether an event of a forge is about a package; others are ignored unread. */
+export const isPackageEvent = (event: string) => event === 'package' || event === 'registry_package'
+
 /** @param event `X-GitHub-Event` */
 export function readGithubEvent(event: string, body: unknown): Reading {
-  if (event !== 'package' && event !== 'registry_package') return ignored(`events of the type ${event}`)
+  if (!isPackageEvent(event)) return ignored(`events of the type ${event}`)
   const parsed = GithubEvent.safeParse(body)
   if (!parsed.success) return ignored('a package event of an unknown shape')
   const { action } = parsed.data

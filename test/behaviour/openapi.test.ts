@@ -49,6 +49,7 @@ test('the API description contains every route', () => {
     'get /webhook-endpoints',
     'get /webhook-endpoints/{endpoint}',
     'get /webhook-endpoints/{endpoint}/deliveries',
+    'get /webhooks/workspaces/{id}/{hook}',
     'get /workspaces',
     'get /workspaces/{id}',
     'get /workspaces/{id}/a2a/.well-known/agent-card.json',
@@ -157,6 +158,7 @@ test('every operation, parameter and member has a description', () => {
 test('every operation that needs a credential says which one', () => {
   const open = operationsOf(document).filter(({ security = [] }) => security.length === 0)
   expect(open.map(({ operationId }) => operationId).toSorted()).toEqual([
+    'checkWebhookAddress',
     'getHealth',
     'getLiveness',
     'getReadiness',

@@ -133,6 +133,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   'createHook.secret': 'The signing secret. Without it one is made, and shown in the response.',
   'updateHook.events': 'Event names that are accepted, exact or as `invoice.*`; null: all.',
   'rotateHookSecret.secret': 'The new secret. Without it one is made, and shown in the response.',
+  'HookDeliveryRefusedEvent.hook':
+    'The name of the hook; `webhooks/github` or `webhooks/gitea` for a report of an image.',
+  'HookDeliveryRefusedEvent.bytes': 'The length of the body; null where it is not known.',
+  max_body_bytes: 'The largest delivery, in bytes; null: the limit of the scheme (HOOK_MAX_BODY_BYTES).',
   delivery_header: "The header with the id of a delivery; null: the scheme's.",
 
   // Messages.

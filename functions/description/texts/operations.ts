@@ -108,6 +108,7 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
     description: 'Later deliveries to its address are answered with 404.',
   },
   rotateHookSecret: { summary: "Rotate a hook's secret" },
+  checkWebhookAddress: { summary: "Answer Slack's check of a hook's address" },
   receiveWebhook: { summary: 'Deliver to a hook' },
 
   // Tokens.

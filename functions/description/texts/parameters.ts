@@ -8,6 +8,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   'haltRollout.id': 'The id of the rollout.',
   'resumeRollout.id': 'The id of the rollout.',
   'rollbackRollout.id': 'The id of the rollout.',
+  ssl_check: '`1`, as Slack sends it.',
   path: 'The path below the A2A address, such as `message:send` or `v1/tasks/{id}`.',
   key: 'The name of the variable.',
   hook: 'The name of the hook.',
