@@ -13,7 +13,7 @@ import journal from '../migrations/meta/_journal.json' with { type: 'json' }
 const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
 
 /** The advisory lock of migrations; any number that nothing else in the database uses. */
-const MIGRATION_LOCK = 7_465_014_303
+export const MIGRATION_LOCK = 7_465_014_303
 
 /** Pause between two attempts, in milliseconds. */
 const RETRY_MS = 1_000
@@ -60,7 +60,9 @@ async function migrateOnce(url: string): Promise<Migrated> {
     max: 2,
     connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
   })
+  // Without listeners, a server that closes its connections would end this process, and not only the attempt.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   try {
     // A transaction's lock and not a session's, because poolers share sessions.
     return await drizzle(pool).transaction(async (turn) => {

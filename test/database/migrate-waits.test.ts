@@ -1,7 +1,9 @@
 // `npm run db:migrate` against databases that do not answer yet, or refuse.
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Client } from 'pg'
 import { describe, expect, inject, test } from 'vitest'
+import { MIGRATION_LOCK } from '../../drizzle/drivers/migrate-postgres.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
@@ -25,6 +27,26 @@ describe('db:migrate', () => {
       /^Waiting up to 120 s, because no database listens at the host and port of DATABASE_URL\.\n(applied .*\n)+The schema is up to date\.\n$/,
     )
     expect(printed.stderr).toBe('')
+  })
+
+  test('db:migrate continues when the database closes its connections', async () => {
+    const database = await createEmptyDatabase()
+    const client = new Client({ connectionString: database })
+    await client.connect()
+    try {
+      await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+      const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: database })
+      const closeOthers = `select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and wait_event_type = 'Lock'`
+      while ((await client.query(closeOthers)).rowCount === 0) await delay(50)
+      await client.query('select pg_advisory_unlock($1)', [MIGRATION_LOCK])
+      expect((await exited).code, printed.stderr).toBe(0)
+      expect(printed.stdout).toMatch(
+        /^Waiting up to 120 s, because .*\n(applied .*\n)+The schema is up to date\.\n$/,
+      )
+    } finally {
+      await client.end()
+    }
   })
 
   test('db:migrate does not wait for a database that refuses the connection, and prints one line', async () => {
