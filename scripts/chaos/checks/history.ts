@@ -1,6 +1,6 @@
 // Whether the events of one workspace are a possible history: every change of status follows the table of transitions, none
 // is missing, none is recorded twice.
-import { TRANSITIONS, type WorkspaceEvent } from '../../lib/lifecycle/lifecycle.ts'
+import { TRANSITIONS, type WorkspaceEvent } from '../../../lib/lifecycle/lifecycle.ts'
 
 export type StoredEvent = {
   type: string

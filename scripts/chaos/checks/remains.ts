@@ -1,64 +1,75 @@
-// What a chaos run leaves: reads the rows, events, stored messages and machines, and waits until everything is at rest.
-import { sleep } from './random.ts'
-import type { connectPostgres } from '../../drizzle/drivers/postgres.ts'
-import * as schema from '../../drizzle/schema/index.ts'
-import type { Cloud } from './cloud.ts'
+// What a chaos run leaves: reads the rows, events and machines of one control plane.
+import type { InferSelectModel } from 'drizzle-orm'
+import type { Database } from '../../../drizzle/database.ts'
+import * as schema from '../../../drizzle/schema/index.ts'
+import type { MachineSnapshot } from '../../../lib/emulator/machines/snapshot.ts'
+import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import type { StoredEvent } from './history.ts'
-import { type Remains, unsettled, type Violation } from './invariants.ts'
 
-type Look = () => Promise<Remains>
+export type StoredMessage = {
+  id: string
+  messageId: string
+  workspaceId: string
+  state: string
+  failure: { delivered: string; reason: string } | null
+  /** It came from a hook or from another workspace, and not from a user of the run. */
+  senderOrHook: boolean
+}
 
+export type Remains = {
+  /** The id of the control plane. */
+  controlPlane: string
+  rows: Workspace[]
+  /** Events of workspaces, by workspace, in their order. */
+  events: Map<string, StoredEvent[]>
+  /** Every event, as the log has it. */
+  log: Pick<InferSelectModel<typeof schema.events>, 'seq' | 'type' | 'workspaceId'>[]
+  /** All machines at Fly, of all control planes and of others. */
+  machines: MachineSnapshot[]
+  messages: StoredMessage[]
+  delegations: InferSelectModel<typeof schema.delegations>[]
+  rollouts: InferSelectModel<typeof schema.rollouts>[]
+  rolloutWorkspaces: InferSelectModel<typeof schema.rolloutWorkspaces>[]
+  endpoints: InferSelectModel<typeof schema.webhookEndpoints>[]
+  deliveries: InferSelectModel<typeof schema.webhookDeliveries>[]
+  now: Date
+}
+
+/** @param machines all machines at Fly */
 export async function remainsOf(
-  db: ReturnType<typeof connectPostgres>['db'],
-  cloud: Cloud | undefined,
+  db: Database,
+  machines: MachineSnapshot[],
   controlPlane: string,
 ): Promise<Remains> {
-  const events = new Map<string, StoredEvent[]>()
   const rows = await db.select().from(schema.workspaces)
-  const { failure, messageId, state, workspaceId: of } = schema.messages
-  const messages = await db.select({ failure, messageId, state, workspaceId: of }).from(schema.messages)
-  for (const event of await db.select().from(schema.events).orderBy(schema.events.seq)) {
-    const { generation, workspaceId } = event
-    if (generation === null || workspaceId === null) continue
-    events.set(workspaceId, [...(events.get(workspaceId) ?? []), { ...event, generation }])
+  const { caller, failure, id, messageId, state, workspaceId } = schema.messages
+  const messages = await db
+    .select({ caller, failure, id, messageId, state, workspaceId })
+    .from(schema.messages)
+  const log = await db.select().from(schema.events).orderBy(schema.events.seq)
+  const events = new Map<string, StoredEvent[]>()
+  for (const event of log) {
+    const { generation, workspaceId: of } = event
+    if (generation === null || of === null) continue
+    const list = events.get(of) ?? []
+    list.push({ ...event, generation })
+    events.set(of, list)
   }
-  return { rows, events, machines: cloud?.emulator.machines() ?? [], messages, controlPlane, now: new Date() }
-}
-
-/** Looks every second until nothing is open twice in a row, or the time is over. */
-export async function settle(
-  look: Look,
-  seconds: number,
-  report: (line: string) => void,
-): Promise<{ settledAfter: number | undefined; open: Violation[] }> {
-  const begun = Date.now()
-  let calm = 0
-  for (let looks = 1; ; looks++) {
-    const open = unsettled(await look())
-    calm = open.length === 0 ? calm + 1 : 0
-    const elapsed = Math.round((Date.now() - begun) / 1000)
-    if (calm === 2) return { settledAfter: elapsed, open }
-    if (elapsed >= seconds) return { settledAfter: undefined, open }
-    if (looks % 10 === 0)
-      report(
-        `after ${elapsed} s, ${open.length} things are not settled: ${open[0]?.workspace ?? ''} ${open[0]?.what ?? ''}`,
-      )
-    await sleep(1_000)
+  return {
+    controlPlane,
+    rows,
+    events,
+    log,
+    machines,
+    messages: messages.map((message) => ({
+      ...message,
+      senderOrHook: /^(hook|workspace):/.test(message.caller),
+    })),
+    delegations: await db.select().from(schema.delegations),
+    rollouts: await db.select().from(schema.rollouts),
+    rolloutWorkspaces: await db.select().from(schema.rolloutWorkspaces),
+    endpoints: await db.select().from(schema.webhookEndpoints),
+    deliveries: await db.select().from(schema.webhookDeliveries),
+    now: new Date(),
   }
-}
-
-/** Foreign machines that were changed, although the operator of the run changes none. */
-export async function touchedForeigners(cloud: Cloud, foreign: string[]): Promise<Violation[]> {
-  const violations: Violation[] = []
-  for (const id of foreign) {
-    const app = cloud.emulator.machines().find((machine) => machine.id === id)?.app ?? ''
-    cloud.emulator.faults.add({ kind: 'rate-limits', on: false })
-    const { body } = await cloud.operate('GET', `${app}/machines/${id}`)
-    const { events = [] } = (body ?? {}) as { events?: { type: string; source: string }[] }
-    for (const { type, source } of events) {
-      if (source === 'user' && type !== 'launch' && type !== 'start')
-        violations.push({ kind: 'unexplained', what: `foreign machine ${id} met a ${type}` })
-    }
-  }
-  return violations
 }

@@ -1,7 +1,8 @@
-// The database's faults: a TCP relay between the replicas and Postgres that is cut, stopped, slowed or closed to new
-// connections at random, as when a server crashes, hangs, is overloaded, fails over or runs out of connections.
+// The faults between the replicas and Postgres: a TCP relay that is cut, stopped, slowed or closed to new connections at random,
+// as when a network fails, a server hangs, is overloaded, fails over or runs out of connections.
 import { createServer, connect, type Socket } from 'node:net'
-import type { Chance } from './random.ts'
+import type { Fault } from '../parts.ts'
+import type { Chance } from '../random.ts'
 
 /** How often each kind is chosen. */
 const WEIGHTS = {
@@ -22,8 +23,7 @@ type Kind = keyof typeof WEIGHTS
 export type DatabaseRelay = {
   /** Where the replicas connect to, instead of the server. */
   url: string
-  /** Puts faults in force until the signal aborts. @returns how many */
-  runFaults(chance: Chance, over: AbortSignal): Promise<number>
+  fault(chance: Chance): Fault
   close(): Promise<void>
 }
 
@@ -31,10 +31,10 @@ export type DatabaseRelay = {
 export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRelay> {
   const target = new URL(serverUrl)
   const pairs = new Set<[Socket, Socket]>()
-  let fault: Kind | undefined
+  let current: Kind | undefined
 
   const server = createServer((client) => {
-    if (fault === 'crash' || fault === 'full') {
+    if (current === 'crash' || current === 'full') {
       client.destroy()
       return
     }
@@ -43,7 +43,7 @@ export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRel
     pairs.add(pair)
     for (const [from, to] of [pair, [upstream, client] as const]) {
       from.on('data', (chunk) => {
-        if (fault === 'slow') setTimeout(() => to.write(chunk), 200)
+        if (current === 'slow') setTimeout(() => to.write(chunk), 200)
         else to.write(chunk)
       })
       from.on('error', () => to.destroy())
@@ -52,7 +52,7 @@ export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRel
         pairs.delete(pair)
       })
     }
-    if (fault === 'stop') pausePair(pair)
+    if (current === 'stop') pausePair(pair)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -63,31 +63,34 @@ export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRel
   const breakAll = () => pairs.forEach(([client]) => client.destroy())
 
   function begin(kind: Kind): void {
-    fault = kind
+    current = kind
     if (kind === 'crash' || kind === 'terminate') breakAll()
     if (kind === 'stop') pairs.forEach(pausePair)
   }
 
   function end(): void {
-    const ended = fault
-    fault = undefined
+    const ended = current
+    current = undefined
     if (ended === 'stop') pairs.forEach((pair) => pair.forEach((socket) => socket.resume()))
   }
 
   return {
     url: url.href,
-    async runFaults(chance, over) {
-      let count = 0
-      while (!over.aborted) {
-        await chance.pause(10_000, 30_000)
-        if (over.aborted) break
-        begin(chance.weighed(WEIGHTS))
-        count++
-        await chance.pause(500, 5_000)
-        end()
-      }
-      return count
-    },
+    fault: (chance) => ({
+      name: 'connections',
+      async run(over) {
+        let count = 0
+        while (!over.aborted) {
+          await chance.pause(10_000, 30_000)
+          if (over.aborted) break
+          begin(chance.weighed(WEIGHTS))
+          count++
+          await chance.pause(500, 5_000)
+          end()
+        }
+        return count
+      },
+    }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

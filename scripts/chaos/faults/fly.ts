@@ -1,7 +1,8 @@
-// Puts faults into force at random, of every kind that the emulator knows, and removes them again.
-import type { FaultInput } from '../../lib/emulator/faults/fault-kinds.ts'
-import type { Cloud } from './cloud.ts'
-import { type Chance, sleep } from './random.ts'
+// The faults of Fly, of every kind that the emulator knows.
+import type { FaultInput } from '../../../lib/emulator/faults/fault-kinds.ts'
+import type { Cloud } from '../cloud.ts'
+import type { Fault } from '../parts.ts'
+import { type Chance, sleep } from '../random.ts'
 
 const WRITES = ['create', 'update', 'start', 'stop', 'suspend', 'delete'] as const
 const CALLS = [...WRITES, 'get', 'list', 'wait'] as const
@@ -26,8 +27,12 @@ const WEIGHTS = {
 /** Faults in force at the same time, at most. */
 const MOST_AT_ONCE = 5
 
-/** Runs until the signal aborts, then clears every fault. @returns how many faults were put in force */
-export async function runFaultSchedule(
+export const flyFaults = (cloud: Cloud, chance: Chance, regions: readonly string[]): Fault => ({
+  name: 'fly',
+  run: (over) => runSchedule(cloud, chance, regions, over),
+})
+
+async function runSchedule(
   { emulator }: Cloud,
   chance: Chance,
   regions: readonly string[],

@@ -1,9 +1,10 @@
 // A person with flyctl: stops, starts, restarts, updates and destroys machines by hand, keeps foreign machines in the same
 // apps, and leaves machines with this control plane's labels that no workspace knows.
-import type { MachineSnapshot } from '../../lib/emulator/machines/snapshot.ts'
-import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../lib/provisioner/fly/labels.ts'
-import { type Cloud, FOREIGN_IMAGE } from './cloud.ts'
-import type { Chance } from './random.ts'
+import type { MachineSnapshot } from '../../../lib/emulator/machines/snapshot.ts'
+import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../../lib/provisioner/fly/labels.ts'
+import { type Cloud, FOREIGN_IMAGE } from '../cloud.ts'
+import type { Fault } from '../parts.ts'
+import type { Chance } from '../random.ts'
 
 const WEIGHTS = {
   stop: 4,
@@ -17,40 +18,51 @@ const WEIGHTS = {
   clone: 2,
 }
 
-export type ManualChanges = {
-  /** Machines of others. */
-  foreign: string[]
-  /** Machines with our labels and no workspace, created by hand. */
-  orphans: string[]
-  actions: number
-}
-
-export async function runOperator(
+/**
+ * @param controlPlanes the ids in the labels of machines that it changes
+ * @param foreign gets the ids of the machines of others that it creates
+ */
+export const operator = (
   cloud: Cloud,
   chance: Chance,
-  options: { apps: readonly string[]; regions: readonly string[]; controlPlane: string; over: AbortSignal },
-): Promise<ManualChanges> {
-  const { apps, regions, controlPlane, over } = options
-  const work: ManualChanges = { foreign: [], orphans: [], actions: 0 }
+  options: { apps: readonly string[]; regions: readonly string[]; controlPlanes: readonly string[] },
+  foreign: string[],
+): Fault => ({ name: 'operator', run: (over) => runOperator(cloud, chance, options, foreign, over) })
+
+async function runOperator(
+  cloud: Cloud,
+  chance: Chance,
+  { apps, controlPlanes, regions }: Parameters<typeof operator>[2],
+  foreign: string[],
+  over: AbortSignal,
+): Promise<number> {
+  let actions = 0
   while (!over.aborted) {
-    await act(chance.weighed(WEIGHTS))
+    if (await act(chance.weighed(WEIGHTS))) actions++
     await chance.pause(300, 1_500)
   }
-  return work
+  return actions
 
-  async function act(action: keyof typeof WEIGHTS): Promise<void> {
+  /** @returns whether it changed something */
+  async function act(action: keyof typeof WEIGHTS): Promise<boolean> {
     const labelled = cloud.emulator
       .machines()
-      .filter(({ destroyed, metadata }) => !destroyed && metadata[CONTROL_PLANE_KEY] === controlPlane)
-    if (action === 'foreign') return record(work.foreign, await make(FOREIGN_IMAGE, foreignLabels()))
+      .filter(
+        ({ destroyed, metadata }) => !destroyed && controlPlanes.includes(metadata[CONTROL_PLANE_KEY] ?? ''),
+      )
+    if (action === 'foreign') {
+      const id = await make(FOREIGN_IMAGE, foreignLabels())
+      if (id !== undefined) foreign.push(id)
+      return id !== undefined
+    }
     if (action === 'orphan')
-      return record(work.orphans, await make(FOREIGN_IMAGE, ourLabels(crypto.randomUUID())))
-    if (labelled.length === 0) return
+      return (await make(FOREIGN_IMAGE, labelsOf(chance.pick(controlPlanes)))) !== undefined
+    if (labelled.length === 0) return false
     const machine = chance.pick(labelled)
     // As `fly machine clone` does: the copy carries the same metadata and another name.
-    if (action === 'clone') return record(work.orphans, await make(FOREIGN_IMAGE, { ...machine.metadata }))
+    if (action === 'clone') return (await make(FOREIGN_IMAGE, { ...machine.metadata })) !== undefined
     const { status } = await apply(action, machine)
-    if (status >= 200 && status < 300) work.actions++
+    return status >= 200 && status < 300
   }
 
   function apply(
@@ -83,27 +95,16 @@ export async function runOperator(
     return cloud.emulator.machines().find((machine) => machine.name === name)?.id
   }
 
-  function record(list: string[], id: string | undefined): void {
-    if (id === undefined) return
-    list.push(id)
-    work.actions++
-  }
-
-  function ourLabels(workspaceId: string): Record<string, string> {
-    return {
-      [CONTROL_PLANE_KEY]: controlPlane,
-      [WORKSPACE_KEY]: workspaceId,
-      generation: '1',
-      launch_id: crypto.randomUUID(),
-    }
-  }
-
-  /** No labels, other labels, or another control plane's labels in the same app. */
+  /** No labels, other labels, or those of a control plane that is not part of the run. */
   function foreignLabels(): Record<string, string> {
-    return chance.pick<Record<string, string>>([
-      {},
-      { role: 'database' },
-      { ...ourLabels(crypto.randomUUID()), [CONTROL_PLANE_KEY]: crypto.randomUUID() },
-    ])
+    return chance.pick<Record<string, string>>([{}, { role: 'database' }, labelsOf(crypto.randomUUID())])
   }
 }
+
+/** Those of a machine whose workspace no control plane knows. */
+const labelsOf = (controlPlane: string): Record<string, string> => ({
+  [CONTROL_PLANE_KEY]: controlPlane,
+  [WORKSPACE_KEY]: crypto.randomUUID(),
+  generation: '1',
+  launch_id: crypto.randomUUID(),
+})

@@ -1,44 +1,31 @@
 // Random users of the API: they create, change, pause, wake, remove, send and store messages through any replica, disconnect
 // midway, and retry where an Idempotency-Key makes that safe. They record every answer.
-import { type Chance, sleep } from './random.ts'
-import type { Replica } from './replica.ts'
-
-/** The admin token that all users share. */
-export const USERS_TOKEN = 'the-users-of-chaos'
-
-export type Message = {
-  id: string
-  workspace: string
-  /**
-   * `answered` by the agent; `refused` by the control plane, which says whether it may have arrived; `stored` for later
-   * delivery; `unknown`: no answer came.
-   */
-  outcome: 'answered' | 'refused' | 'unknown' | 'stored'
-  delivered?: unknown
-  reason?: unknown
-}
-
-export type UserRecord = {
-  /** Workspaces whose create was answered. */
-  created: Set<string>
-  messages: Message[]
-  requests: number
-  /** Answers that no caller should get: failures without a code, and internal errors. */
-  bad: string[]
-}
+import { messageFigures, openMessages, type SentMessage, wrongMessages } from '../checks/messages.ts'
+import { unsettled, wrongWorkspaces } from '../checks/workspaces.ts'
+import type { Cloud } from '../cloud.ts'
+import type { ControlPlane } from '../control-plane.ts'
+import type { Load } from '../parts.ts'
+import { type Chance, sleep } from '../random.ts'
+import { createClient, type Json } from './client.ts'
 
 type Options = {
+  cloud: Cloud
+  controlPlane: ControlPlane
   chance: (stream: string) => Chance
-  replicas: readonly Replica[]
   regions: readonly string[]
-  workspaces: number
+  runtimes: readonly string[]
   /** Creates end early enough for the last ones to live for a while. */
   createMs: number
-  over: AbortSignal
 }
 
-type Json = Record<string, unknown>
-type Answer = { status: number; body: Json }
+/** What the users of one control plane share. */
+type Shared = Options & {
+  /** Workspaces whose create was answered. */
+  created: Set<string>
+  messages: SentMessage[]
+  /** Workspaces that they use: those that were created, and not those that were removed. */
+  known: string[]
+}
 
 const VERBS = {
   pause: 4,
@@ -54,33 +41,40 @@ const VERBS = {
   fleet: 0.3,
 }
 
-export async function runUsers(options: Options): Promise<UserRecord> {
-  const record: UserRecord = { created: new Set(), messages: [], requests: 0, bad: [] }
-  const known: string[] = []
-  const count = Math.max(4, Math.min(16, Math.ceil(options.workspaces / 12)))
-  const shares = Array.from({ length: count }, (_, user) => Math.floor((options.workspaces + user) / count))
-  await Promise.all(shares.map((share, user) => runUser(options, record, known, share, user)))
-  return record
+/** @param known gets the workspaces that other kinds of load may use too */
+export function users(options: Options, known: string[]): Load {
+  const { cloud, controlPlane } = options
+  const shared: Shared = { ...options, created: new Set(), messages: [], known }
+  return {
+    async run(over) {
+      const { workspaces } = controlPlane
+      const count = Math.max(4, Math.min(16, Math.ceil(workspaces / 12)))
+      const shares = Array.from({ length: count }, (_, user) => Math.floor((workspaces + user) / count))
+      await Promise.all(shares.map((share, user) => runUser(shared, over, share, user)))
+    },
+    open: (remains) => [...unsettled(remains), ...openMessages(remains)],
+    wrong: (remains) => [
+      ...wrongWorkspaces(remains, shared.created, controlPlane.record.bad),
+      ...wrongMessages(remains, shared.messages, cloud.arrivals),
+    ],
+    figures: (remains) => messageFigures(remains, shared.messages),
+  }
 }
 
-async function runUser(
-  options: Options,
-  record: UserRecord,
-  known: string[],
-  share: number,
-  user: number,
-): Promise<void> {
-  const chance = options.chance(`user ${user}`)
+async function runUser(shared: Shared, over: AbortSignal, share: number, user: number): Promise<void> {
+  const { controlPlane, created, known, messages, regions, runtimes } = shared
+  const chance = shared.chance(`user ${controlPlane.name} ${user}`)
+  const { call } = createClient(controlPlane, chance)
   const creator = async () => {
-    for (let tries = 0, made = 0; made < share && !options.over.aborted; tries++) {
+    for (let tries = 0, made = 0; made < share && !over.aborted; tries++) {
       if (await create(`${user}-${tries}`)) made++
-      await chance.pause(0, (2 * options.createMs) / share)
+      await chance.pause(0, (2 * shared.createMs) / share)
     }
   }
   const actor = async () => {
-    while (!options.over.aborted) {
+    while (!over.aborted) {
       await chance.pause(100, 900)
-      if (known.length > 0 && !options.over.aborted) await act(chance.pick(known))
+      if (known.length > 0 && !over.aborted) await act(chance.pick(known))
     }
   }
   await Promise.all([creator(), actor()])
@@ -89,11 +83,11 @@ async function runUser(
   async function create(label: string): Promise<boolean> {
     const input = {
       name: `chaos ${label}`,
-      runtime: chance.pick(['langgraph', 'hermes', 'codex']),
+      runtime: chance.pick(runtimes),
       tier: chance.pick([2, 3, 4]),
       ...(chance.hit(0.6)
-        ? { regions: [...new Set([chance.pick(options.regions), chance.pick(options.regions)])] }
-        : { region: chance.pick(options.regions) }),
+        ? { regions: [...new Set([chance.pick(regions), chance.pick(regions)])] }
+        : { region: chance.pick(regions) }),
       ...(chance.hit(0.15) && known.length > 0 ? { parent_id: chance.pick(known) } : {}),
       ...(chance.hit(0.1) ? { idle_minutes: 1 } : {}),
     }
@@ -109,7 +103,7 @@ async function runUser(
       if (answer === undefined) await sleep(500)
     }
     if (ids.size > 1)
-      record.bad.push(`one Idempotency-Key made ${ids.size} workspaces: ${[...ids].join(', ')}`)
+      controlPlane.record.bad.push(`one Idempotency-Key made ${ids.size} workspaces: ${[...ids].join(', ')}`)
     ids.forEach(learn)
     return ids.size > 0
   }
@@ -122,7 +116,7 @@ async function runUser(
   }
 
   function learn(id: string): void {
-    record.created.add(id)
+    created.add(id)
     known.push(id)
   }
 
@@ -144,7 +138,7 @@ async function runUser(
         await call('POST', `${path}/hibernate${chance.hit(0.5) ? '?force=true' : ''}`)
         return
       case 'patch': {
-        const region = chance.hit(0.3) ? { region: chance.pick(options.regions) } : {}
+        const region = chance.hit(0.3) ? { region: chance.pick(regions) } : {}
         await call('PATCH', path, { body: { tier: chance.pick([2, 3, 4]), ...region } })
         if (chance.hit(0.7)) await call('POST', `${path}/restart`, { body: {} })
         return
@@ -183,15 +177,15 @@ async function runUser(
   }
 
   async function send(workspace: string, isStored: boolean): Promise<void> {
-    const id = `m-${user}-${record.messages.length}`
+    const id = `m-${controlPlane.name}-${user}-${messages.length}`
     const text = chance.weighed({ echo: 20, fail: 1, 'long 2': 1, 'exit 3': 0.5 })
-    const message: Message = { id, workspace, outcome: 'unknown' }
-    record.messages.push(message)
+    const message: SentMessage = { id, workspace, outcome: 'unknown' }
+    messages.push(message)
     const part = { kind: 'text', text: text === 'echo' ? id : text }
     const params = { message: { role: 'user', messageId: id, parts: [part] } }
     const body = { jsonrpc: '2.0', id, method: 'message/send', params }
-    const headers: Record<string, string> = isStored ? { prefer: 'respond-async' } : {}
-    const answer = await call('POST', `/workspaces/${workspace}/a2a`, { body, headers }, true)
+    const headers: { [name: string]: string } = isStored ? { prefer: 'respond-async' } : {}
+    const answer = await call('POST', `/workspaces/${workspace}/a2a`, { body, headers, isMessage: true })
     if (answer === undefined) return
     if (answer.status === 202) {
       message.outcome = 'stored'
@@ -204,47 +198,8 @@ async function runUser(
     message.delivered = error?.data?.['delivered']
     message.reason = error?.data?.['reason']
     if (result === undefined && error === undefined)
-      record.bad.push(`a message to ${workspace} got ${answer.status} without a reason`)
-    if (message.reason === 'INTERNAL') record.bad.push(`a message to ${workspace} met an internal error`)
-  }
-
-  /** Mostly a running one, as behind a load balancer that notices late. */
-  function pickReplica(): string {
-    const living = options.replicas.filter((replica) => replica.isUp())
-    return chance.pick(living.length > 0 && chance.hit(0.9) ? living : options.replicas).url
-  }
-
-  /** One request, sometimes aborted early. @returns undefined when no answer came */
-  async function call(
-    method: string,
-    path: string,
-    { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
-    isMessage = false,
-  ): Promise<Answer | undefined> {
-    const base = pickReplica()
-    const timeoutMs = chance.hit(0.06) ? chance.between(1, 400) : 90_000
-    const waits = !isMessage && chance.hit(0.15)
-    record.requests++
-    try {
-      const response = await fetch(`${base}${path}`, {
-        method,
-        signal: AbortSignal.timeout(timeoutMs),
-        headers: {
-          authorization: `Bearer ${USERS_TOKEN}`,
-          ...headers,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(waits ? { prefer: `wait=${chance.between(1, 5)}` } : {}),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      const answer: Answer = { status: response.status, body: (await response.json()) as Json }
-      const hasNoCode = !isMessage && answer.status >= 400 && typeof answer.body['code'] !== 'string'
-      if (hasNoCode || answer.body['code'] === 'internal')
-        record.bad.push(`${method} ${path} got ${answer.status}: ${JSON.stringify(answer.body)}`)
-      return answer
-    } catch {
-      // The replica is down, ends now, or the request was aborted.
-      return undefined
-    }
+      controlPlane.record.bad.push(`a message to ${workspace} got ${answer.status} without a reason`)
+    if (message.reason === 'INTERNAL')
+      controlPlane.record.bad.push(`a message to ${workspace} met an internal error`)
   }
 }

@@ -1,0 +1,156 @@
+// One control plane of a run: its database, its replicas, and what its users got. Several share the apps of one Fly.
+import { connectPglite } from '../../drizzle/drivers/pglite.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
+import * as schema from '../../drizzle/schema/index.ts'
+import type { Database } from '../../drizzle/database.ts'
+import { freePorts } from '../../test/support/ports.ts'
+import { type Remains, remainsOf } from './checks/remains.ts'
+import type { Pace } from './clock.ts'
+import type { Cloud, Tenant } from './cloud.ts'
+import { createReplica, type Replica } from './replica.ts'
+
+/** The admin token that all users share. */
+export const USERS_TOKEN = 'the-users-of-chaos'
+
+export type ControlPlane = Tenant & {
+  name: string
+  /** How many workspaces its users create. */
+  workspaces: number
+  isEmbedded: boolean
+  replicas: Replica[]
+  record: UserRecord
+  /** Reads what is in its database and at Fly. */
+  look: () => Promise<Remains>
+  close: () => Promise<void>
+}
+
+/** What its users got. */
+export type UserRecord = {
+  requests: number
+  /** Answers that no caller should get: failures without a code, and internal errors. */
+  bad: string[]
+}
+
+type Options = {
+  name: string
+  workspaces: number
+  cloud: Cloud
+  pace: Pace
+  apps: readonly string[]
+  regions: readonly string[]
+}
+
+/**
+ * Two replicas on a database of Postgres.
+ * @param urls of the database: `direct`, and where its replicas connect to
+ * @param migrate brings the empty database to the schema that the replicas start with
+ */
+export async function startOnPostgres(
+  options: Options,
+  urls: { direct: string; replicas: string },
+  migrate: (url: string) => Promise<unknown> = migratePostgres,
+): Promise<ControlPlane> {
+  await migrate(urls.direct)
+  const database = connectPostgres(urls.direct, { max: 4 })
+  const id = await idOf(database.db)
+  return start(options, {
+    id,
+    isEmbedded: false,
+    replicas: 2,
+    settings: { DATABASE_URL: urls.replicas },
+    look: () => remainsOf(database.db, options.cloud.emulator.machines(), id),
+    close: () => database.close(),
+  })
+}
+
+/** One replica with the embedded database in a directory. */
+export async function startEmbedded(options: Options, directory: string): Promise<ControlPlane> {
+  const read = async <Result>(what: (db: Database) => Promise<Result>): Promise<Result> => {
+    const database = await connectPglite(`${directory}/postgres`)
+    try {
+      return await what(database.db)
+    } finally {
+      await database.close()
+    }
+  }
+  const id = await read(idOf)
+  const controlPlane = await start(options, {
+    id,
+    isEmbedded: true,
+    replicas: 1,
+    settings: { DATA_DIR: directory },
+    // Only one process can open the embedded database.
+    async look() {
+      const { replicas } = controlPlane
+      await Promise.all(replicas.map((replica) => replica.kill('SIGTERM')))
+      const remains = await read((db) => remainsOf(db, options.cloud.emulator.machines(), id))
+      await Promise.all(replicas.map((replica) => replica.start()))
+      return remains
+    },
+    close: () => Promise.resolve(),
+  })
+  return controlPlane
+}
+
+type Kind = Pick<ControlPlane, 'id' | 'isEmbedded' | 'look' | 'close'> & {
+  replicas: number
+  settings: { [name: string]: string }
+}
+
+async function start(
+  { apps, cloud, name, pace, regions, workspaces }: Options,
+  { close, id, isEmbedded, look, replicas: count, settings }: Kind,
+): Promise<ControlPlane> {
+  const home = `http://${name}.chaos`
+  const flyToken = `${name}-token`
+  const ports = await freePorts(count)
+  const common = {
+    SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 1).toString('base64'),
+    CONTAINER_BACKEND: 'flyio',
+    FLY_API_TOKEN: flyToken,
+    FLY_WORKSPACE_APP: apps[0] ?? '',
+    FLY_WORKSPACE_APPS: apps.join(','),
+    FLY_REGION: regions[0] ?? '',
+    FLY_FLAPS_BASE_URL: cloud.apiUrl,
+    FLY_PROXY_BASE_URL: cloud.proxyUrl,
+    PUBLIC_URL: home,
+    SWEEP_INTERVAL_SECONDS: '1',
+    PROVISION_TIMEOUT_SECONDS: '60',
+    ORPHAN_GRACE_SECONDS: '10',
+    WEBHOOK_PRIVATE_TARGETS: '127.0.0.1',
+    LOG_LEVEL: 'error',
+    ADMIN_TOKEN: USERS_TOKEN,
+    // Many people share the one token.
+    API_RATE_PER_MINUTE: '0',
+  }
+  const replicas = ports.map((port) => createReplica(port, { ...common, ...settings }, pace))
+  let turn = 0
+  const controlPlane: ControlPlane = {
+    name,
+    id,
+    flyToken,
+    home,
+    workspaces,
+    isEmbedded,
+    replicas,
+    record: { requests: 0, bad: [] },
+    pickReplica() {
+      const living = replicas.filter((replica) => replica.isUp())
+      return living[turn++ % Math.max(1, living.length)]?.url
+    },
+    look,
+    async close() {
+      await Promise.all(replicas.map((replica) => replica.kill()))
+      await close()
+    },
+  }
+  cloud.tenants.push(controlPlane)
+  await Promise.all(replicas.map((replica) => replica.start()))
+  return controlPlane
+}
+
+async function idOf(db: Database): Promise<string> {
+  const [self] = await db.select({ id: schema.controlPlane.id }).from(schema.controlPlane)
+  return self?.id ?? ''
+}

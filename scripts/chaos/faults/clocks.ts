@@ -1,0 +1,22 @@
+// The clocks of replicas jump, forward and back, by up to five minutes, and are set right later. Every replica has its own.
+import type { Fault } from '../parts.ts'
+import type { Chance } from '../random.ts'
+import type { Replica } from '../replica.ts'
+
+const LARGEST_JUMP_MS = 300_000
+
+export const clocks = (replicas: readonly Replica[], chance: Chance): Fault => ({
+  name: 'clocks',
+  async run(over) {
+    let count = 0
+    while (!over.aborted) {
+      await chance.pause(5_000, 25_000)
+      if (over.aborted) break
+      const isRight = chance.hit(0.4)
+      chance.pick(replicas).setClock(isRight ? 0 : chance.between(-LARGEST_JUMP_MS, LARGEST_JUMP_MS))
+      if (!isRight) count++
+    }
+    for (const replica of replicas) replica.setClock(0)
+    return count
+  },
+})

@@ -1,0 +1,176 @@
+// Everything that a run needs: databases, the emulated Fly, control planes, and the kinds of load and of faults.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Pace } from './clock.ts'
+import { type Cloud, startCloud } from './cloud.ts'
+import { type ControlPlane, startEmbedded, startOnPostgres } from './control-plane.ts'
+import { type Disk, mountDisk } from './disk.ts'
+import { clocks } from './faults/clocks.ts'
+import { startDatabaseRelay } from './faults/connections.ts'
+import { diskFull } from './faults/disk-full.ts'
+import { flyFaults } from './faults/fly.ts'
+import { kills } from './faults/kills.ts'
+import { migrateToVersionBefore, migrations } from './faults/migrations.ts'
+import { operator } from './faults/operator.ts'
+import { postgresKill } from './faults/postgres-kill.ts'
+import { delegations } from './load/delegations.ts'
+import { hooks } from './load/hooks.ts'
+import { rollouts } from './load/rollouts.ts'
+import { users } from './load/users.ts'
+import { webhooks } from './load/webhooks.ts'
+import type { Fault, Load } from './parts.ts'
+import { createDatabase, startChaosPostgres, withDatabase } from './postgres.ts'
+import { type Chance, chanceOf } from './random.ts'
+
+export const FAULTS = [
+  'fly',
+  'operator',
+  'kills',
+  'clocks',
+  'connections',
+  'migrations',
+  'postgres-kill',
+  'disk-full',
+] as const
+
+/** The control planes of a run, and the share of workspaces that each has. All use the same apps. */
+export const CONTROL_PLANES = { first: 0.6, second: 0.25, embedded: 0.15 } as const
+
+export type ControlPlaneName = keyof typeof CONTROL_PLANES
+
+export type StageOptions = {
+  workspaces: number
+  seed: number
+  /** How long the chaos lasts, in seconds of the clock of the run. */
+  seconds: number
+  pace: Pace
+  faults: readonly (typeof FAULTS)[number][]
+  controlPlanes: readonly ControlPlaneName[]
+  /** An empty Postgres database to use; without one a server is started. */
+  database?: string | undefined
+  report: (line: string) => void
+}
+
+export type Stage = {
+  cloud: Cloud
+  controlPlanes: { controlPlane: ControlPlane; loads: Load[] }[]
+  faults: Fault[]
+  /** Machines of others. */
+  foreign: string[]
+  close(): Promise<void>
+}
+
+const REGIONS = ['ord', 'iad', 'fra', 'nrt']
+const RUNTIMES = ['langgraph', 'hermes', 'codex']
+
+/** Enough apps for Fly's limit of one create a second per app. */
+const appsFor = (workspaces: number) =>
+  Array.from({ length: Math.max(2, Math.ceil(workspaces / 50)) }, (_, at) => `chaos-${at + 1}`)
+
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { pace, report, seed, workspaces } = options
+  const chance = (stream: string) => chanceOf(seed, stream)
+  const wants = (fault: (typeof FAULTS)[number]) => options.faults.includes(fault)
+  const closers: (() => unknown)[] = []
+  const close = async () => {
+    for (const one of closers.toReversed()) await one()
+  }
+  try {
+    const disks = wants('disk-full') ? mountDisks(report) : undefined
+    if (disks !== undefined) closers.push(() => Object.values(disks).forEach((disk) => disk.remove()))
+    const postgres =
+      options.database === undefined ? await startChaosPostgres(disks?.postgres.directory) : undefined
+    closers.push(() => postgres?.stop())
+    const server = options.database ?? postgres?.url ?? ''
+    const relay = await startDatabaseRelay(server)
+    closers.push(() => relay.close())
+    const apps = appsFor(workspaces)
+    const cloud = await startCloud({ apps, seed, speed: pace.speed, agents: chance('agents') })
+    closers.push(() => cloud.close())
+
+    const start = async (name: ControlPlaneName): Promise<ControlPlane> => {
+      const share = Math.ceil(workspaces * CONTROL_PLANES[name])
+      const settings = { name, workspaces: share, cloud, pace, apps, regions: REGIONS }
+      if (name === 'embedded') {
+        const directory = mkdtempSync(join(disks?.embedded.directory ?? tmpdir(), 'chaos-data-'))
+        closers.push(() => rmSync(directory, { recursive: true, force: true }))
+        return startEmbedded(settings, directory)
+      }
+      const database = `${new URL(server).pathname.slice(1)}_${name}`
+      const direct = await createDatabase(server, database)
+      const urls = { direct, replicas: withDatabase(relay.url, database) }
+      const isOld = name === 'first' && wants('migrations')
+      return startOnPostgres(settings, urls, ...(isOld ? [migrateToVersionBefore] : []))
+    }
+    const controlPlanes = await Promise.all(options.controlPlanes.map(start))
+    closers.push(() => Promise.all(controlPlanes.map((controlPlane) => controlPlane.close())))
+
+    const foreign: string[] = []
+    const replicas = controlPlanes.flatMap((controlPlane) => controlPlane.replicas)
+    const first = controlPlanes.find(({ name }) => name === 'first')
+    const firstUrl = withDatabase(relay.url, `${new URL(server).pathname.slice(1)}_first`)
+    const ids = controlPlanes.map(({ id }) => id)
+    const faults: Record<(typeof FAULTS)[number], () => Fault[]> = {
+      fly: () => [flyFaults(cloud, chance('fly'), REGIONS)],
+      operator: () => [
+        operator(cloud, chance('operator'), { apps, regions: REGIONS, controlPlanes: ids }, foreign),
+      ],
+      kills: () => controlPlanes.map(({ name, replicas: own }) => kills(own, chance(`kills ${name}`))),
+      clocks: () => [clocks(replicas, chance('clocks'))],
+      connections: () => [relay.fault(chance('connections'))],
+      migrations: () => (first === undefined ? [] : [migrations(firstUrl, chance('migrations'))]),
+      'postgres-kill': () => (postgres === undefined ? [] : [postgresKill(postgres, chance('postgres'))]),
+      'disk-full': () => (disks === undefined ? [] : [diskFull(Object.values(disks), chance('disks'))]),
+    }
+    return {
+      cloud,
+      controlPlanes: controlPlanes.map((controlPlane) => {
+        const { close: closeLoads, loads } = loadsOf(controlPlane, cloud, chance, options)
+        closers.push(closeLoads)
+        return { controlPlane, loads }
+      }),
+      faults: options.faults.flatMap((name) => faults[name]()),
+      foreign,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function loadsOf(
+  controlPlane: ControlPlane,
+  cloud: Cloud,
+  chance: (stream: string) => Chance,
+  { seconds }: StageOptions,
+): { loads: Load[]; close: () => void } {
+  const { name } = controlPlane
+  const known: string[] = []
+  const receivers = webhooks(controlPlane, chance(`webhooks ${name}`))
+  return {
+    loads: [
+      users(
+        { cloud, controlPlane, chance, regions: REGIONS, runtimes: RUNTIMES, createMs: seconds * 700 },
+        known,
+      ),
+      hooks(controlPlane, chance, known),
+      delegations(controlPlane, cloud, chance(`delegations ${name}`), known),
+      rollouts(controlPlane, chance(`rollouts ${name}`), RUNTIMES),
+      receivers,
+    ],
+    close: () => receivers.close(),
+  }
+}
+
+/** One for Postgres and one for the embedded database. */
+function mountDisks(report: (line: string) => void): { postgres: Disk; embedded: Disk } | undefined {
+  const postgres = mountDisk()
+  const embedded = mountDisk()
+  if (typeof postgres !== 'string' && typeof embedded !== 'string') return { postgres, embedded }
+  const refusal = [postgres, embedded].find((one) => typeof one === 'string')
+  if (typeof postgres !== 'string') postgres.remove()
+  report(`disk-full is skipped, because a disk cannot be mounted: ${refusal}`)
+  return undefined
+}
