@@ -7,11 +7,13 @@ const HIGH_WATER_MARK = 64 * 1024
 
 /**
  * @param extraHeaders added to every response
+ * @param isHead the response has no body, whatever its headers say
  * @param disconnected aborts when the client closes its connection before the response has ended
  */
 export function createWebResponseWriter(
   extraHeaders: Record<string, string>,
   disconnected: AbortSignal,
+  isHead: boolean,
 ): { writer: ResponseWriter; response: Promise<Response> } {
   const { promise: response, resolve } = Promise.withResolvers<Response>()
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
@@ -44,7 +46,7 @@ export function createWebResponseWriter(
         },
         { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk?.byteLength ?? 0 },
       )
-      const isEmpty = status === 204 || status === 304
+      const isEmpty = isHead || status === 204 || status === 304
       if (isEmpty) ended = true
       const sent = isEmpty ? null : withLength(body, Number(headers['content-length'] ?? Number.NaN))
       resolve(new Response(sent, { status, headers: toHeaders({ ...headers, ...extraHeaders }) }))

@@ -1,6 +1,8 @@
 // A2A on Node's own request and response, before the Hono app: most requests are A2A messages, and through web
 // streams each would cost several times as much.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { MAX_DISCARDED_BYTES, type OversizedBody, readOversized } from '../../lib/a2a/oversized-body.ts'
+import { NO_ENVELOPE } from '../../lib/a2a/wire/json-rpc.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import type { Exposure } from '../http/authenticate.ts'
 import { addressOf } from '../http/client-address.ts'
@@ -74,26 +76,33 @@ function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   maxBytes: number,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | OversizedBody> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
     const refuse = () => {
-      // The rest of the body is not read, so the connection closes after the response.
-      incoming.pause()
-      outgoing.setHeader('connection', 'close')
-      resolve(undefined)
+      incoming.removeAllListeners('data')
+      incoming.removeAllListeners('end')
+      if (declared > MAX_DISCARDED_BYTES) {
+        // The rest of the body is not read, so the connection closes after the response.
+        incoming.pause()
+        outgoing.setHeader('connection', 'close')
+        return resolve({ envelope: NO_ENVELOPE })
+      }
+      const rest: AsyncIterator<Buffer> = incoming[Symbol.asyncIterator]()
+      resolve(readOversized(chunks, rest))
     }
-    if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) return refuse()
+    const declared = Number(incoming.headers['content-length'] ?? 0)
+    if (declared > maxBytes) return refuse()
     incoming.on('data', (chunk: Buffer) => {
       length += chunk.length
-      if (length > maxBytes) {
-        incoming.removeAllListeners('data')
-        return refuse()
-      }
       chunks.push(chunk)
+      if (length > maxBytes) refuse()
     })
-    incoming.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)))
+    incoming.on('end', () => {
+      const [only] = chunks
+      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length))
+    })
     incoming.on('error', reject)
     incoming.on('close', () => {
       // `close` follows every request. An error, with its stack, is created only for a truncated one.

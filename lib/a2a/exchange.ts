@@ -1,5 +1,6 @@
 // Sends one request to one machine and passes its answer on as it comes, without reading it. The proxy's own errors
 // are written only where the agent gave no answer or its answer broke off.
+import { MAX_REDIRECTS, redirectPath } from '../egress/redirect.ts'
 import { concatBytes } from '../platform/encoding.ts'
 import { errorOfAnswer, errorOfFailure, isAgentAnswer } from './errors/classify-answer.ts'
 import type { ErrorEncoder } from './errors/error-encoder.ts'
@@ -8,7 +9,13 @@ import { decodeAnswer } from './response/collect-response.ts'
 import { type ResponseWriter, toBytes } from './response/response-writer.ts'
 import type { AgentRequest, RequestControl, Transport, TransportFailure } from './transport/transport.ts'
 import { EventBoundary } from './wire/event-boundary.ts'
-import { type HeaderPairs, responseHeaders, safeContentType } from './wire/headers.ts'
+import {
+  findHeader,
+  type HeaderPairs,
+  type HeaderRecord,
+  responseHeaders,
+  safeContentType,
+} from './wire/headers.ts'
 
 export type ExchangeInput = {
   transport: Transport
@@ -20,6 +27,8 @@ export type ExchangeInput = {
    * MAX_REWRITTEN_BYTES}.
    */
   rewrite?: ((body: string) => string) | undefined
+  /** An empty answer with a success status is an answer: the request expects none. */
+  mayBeEmpty?: boolean
   /** Longest silence between two events of a stream before a comment is sent, in milliseconds; 0 for never. */
   keepaliveMs?: number
 }
@@ -36,6 +45,17 @@ export type ExchangeOutcome =
   | { kind: 'gone' }
 
 const KEEPALIVE = toBytes(': keep-alive\n\n')
+
+/** Removes the headers that describe the bytes of a body that is rewritten. */
+function withoutBodyFacts(headers: HeaderRecord): void {
+  for (const name of ['content-encoding', 'content-length', 'etag', 'last-modified']) delete headers[name]
+}
+
+const emptyAnswer = () =>
+  new ProxyError('INVALID_AGENT_RESPONSE', 'the agent answered HTTP 200 with an empty body', {
+    delivered: 'yes',
+    facts: { agent_status: '200' },
+  })
 
 /** Largest answer that is held back to be rewritten, in bytes. */
 const MAX_REWRITTEN_BYTES = 1024 * 1024
@@ -62,6 +82,7 @@ class AnswerRelay {
   #collectedBytes = 0
   #boundary = new EventBoundary()
   #keepalive: ReturnType<typeof setTimeout> | undefined
+  #redirects = 0
 
   constructor(input: ExchangeInput, resolve: (outcome: ExchangeOutcome) => void) {
     this.#input = input
@@ -69,7 +90,7 @@ class AnswerRelay {
   }
 
   start(): void {
-    const { reply, request, transport } = this.#input
+    const { reply, request } = this.#input
     reply.onDisconnect = () => {
       if (this.#isOver) return
       // Only the upstream request ends; the task that it started continues (docs/facts/a2a.md §3.6).
@@ -78,8 +99,12 @@ class AnswerRelay {
     }
     if (this.#isOver) return
     reply.onDrain = () => this.#control?.resume()
-    this.#control = transport(request, {
-      head: (status, headers, connection) => this.#onHead(status, headers, connection),
+    this.#send(request)
+  }
+
+  #send(request: AgentRequest): void {
+    this.#control = this.#input.transport(request, {
+      head: (status, headers, connection) => this.#onHead(request, status, headers, connection),
       data: (chunk) => this.#onData(chunk),
       end: () => this.#onEnd(),
       failed: (failure) => this.#onFailure(failure),
@@ -95,8 +120,13 @@ class AnswerRelay {
     this.#resolve(outcome)
   }
 
-  #onHead(status: number, headers: HeaderPairs, connection: string | undefined): void {
+  #onHead(request: AgentRequest, status: number, headers: HeaderPairs, connection: string | undefined): void {
     if (this.#isOver) return
+    const path = redirectPath(request, status, findHeader(headers, 'location'))
+    if (path !== undefined && ++this.#redirects <= MAX_REDIRECTS) {
+      this.#control?.abort()
+      return this.#send({ ...request, path })
+    }
     let type: string | undefined
     for (const [name, value] of headers) {
       if (name === 'content-type') type = value.toLowerCase()
@@ -106,8 +136,14 @@ class AnswerRelay {
     this.#headers = headers
     this.#connection = connection
     this.#isStream = type?.startsWith('text/event-stream') === true
-    if (type === undefined && status < 300 && status !== 204) this.#state = 'sniffing'
-    else if (!isAgentAnswer(status, type)) this.#reject(errorOfAnswer(status))
+    const { mayBeEmpty = false } = this.#input
+    const isAnswer = isAgentAnswer(status, type)
+    const isUntyped = type === undefined || (mayBeEmpty && !isAnswer)
+    if (status < 300 && (request.method === 'HEAD' || (mayBeEmpty && this.#remaining === 0)))
+      this.#writeHead()
+    else if (status === 200 && this.#remaining === 0) this.#reject(emptyAnswer())
+    else if (status < 300 && status !== 204 && isUntyped) this.#state = 'sniffing'
+    else if (!isAnswer) this.#reject(errorOfAnswer(status))
     else if (this.#input.rewrite !== undefined && !this.#isStream) this.#state = 'collecting'
     else this.#writeHead()
   }
@@ -116,6 +152,7 @@ class AnswerRelay {
   #writeHead(type?: string): void {
     const headers = responseHeaders(this.#headers, this.#connection, this.#isStream)
     if (type !== undefined) headers['content-type'] = type
+    if (this.#input.rewrite !== undefined) withoutBodyFacts(headers)
     this.#state = 'passing'
     this.#input.reply.head(this.#status, headers, this.#isStream)
     if (this.#isStream && headers['content-encoding'] === undefined) this.#restartKeepalive()
@@ -174,15 +211,9 @@ class AnswerRelay {
   #onEnd(): void {
     if (this.#isOver) return
     // An acknowledgement may be empty, and then needs no type.
-    if (this.#state === 'sniffing' && this.#status === 202) this.#writeHead()
-    if (this.#state === 'sniffing') {
-      const message = 'the agent closed the connection without an answer'
-      this.#finish({
-        kind: 'failed',
-        error: new ProxyError('AGENT_CONNECTION_LOST', message, { delivered: 'unknown' }),
-      })
-      return
-    }
+    const isAcknowledgement = this.#status === 202 || this.#input.mayBeEmpty === true
+    if (this.#state === 'sniffing' && isAcknowledgement) this.#writeHead()
+    if (this.#state === 'sniffing') return this.#reject(emptyAnswer())
     if (this.#state === 'collecting') {
       void this.#writeRewritten()
       return
@@ -209,10 +240,7 @@ class AnswerRelay {
     if (this.#isOver) return
     const text = new TextDecoder().decode(decoded)
     const rewritten = rewrite?.(text) ?? text
-    if (rewritten !== text) {
-      // These headers describe the original bytes.
-      for (const name of ['content-encoding', 'content-length', 'etag', 'last-modified']) delete headers[name]
-    }
+    if (rewritten !== text) withoutBodyFacts(headers)
     reply.head(this.#status, headers, false)
     reply.end(rewritten === text ? original : toBytes(rewritten))
     this.#finish({ kind: 'answered', status: this.#status })

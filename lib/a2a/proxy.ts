@@ -8,6 +8,7 @@ import { ProxyError } from './errors/proxy-error.ts'
 import type { ExchangeOutcome } from './exchange.ts'
 import type { RequestSlot } from './limits.ts'
 import { logFailure, recordActivity, traceAttempt } from './record-exchange.ts'
+import { isAddressRefused, mayHaveMoved, refreshRoute } from './refresh-route.ts'
 import { type A2aRequest, bindingOf, errorEncoderOf, isReadOnly, wantsStream } from './request.ts'
 import { resolveRoute } from './resolve-route.ts'
 import { beginKeepaliveStream } from './response/keepalive-stream.ts'
@@ -97,6 +98,7 @@ class ProxiedCall {
     // Completed once, so that every attempt has the same message id.
     const body = completeBody(request)
     let retryUntil: number | undefined
+    let hasRefreshed = false
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       this.#watchCaller()
       const route = await this.#findRoute()
@@ -106,9 +108,15 @@ class ProxiedCall {
       const outcome = await traceAttempt(services, request, () =>
         sendToAgent(this.#budgeted ?? services, attempt),
       )
+      if (outcome.kind === 'answered' && mayHaveMoved(outcome.status))
+        this.#waitUntil(refreshRoute(this.#withBudget(), route))
       if (outcome.kind !== 'failed') return outcome
       // The cached route may be the cause.
       services.routes.delete(request.workspaceId)
+      if (!hasRefreshed && isAddressRefused(outcome.error)) {
+        hasRefreshed = true
+        if (await refreshRoute(this.#withBudget(), route)) continue
+      }
       const now = services.now().getTime()
       retryUntil ??= now + RETRY_MS
       if (now >= retryUntil || !this.#mayRepeat(outcome.error)) {

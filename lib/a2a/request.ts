@@ -44,6 +44,18 @@ export const wantsStream = (request: A2aRequest): boolean =>
     ? isStream(request.envelope.method)
     : request.tail.endsWith(':stream') || request.tail.endsWith(':subscribe')
 
+const READ_METHODS = new Set(['GET', 'HEAD'])
+
 /** Whether the request changes nothing, so that it may be sent again even if it may have arrived. */
 export const isReadOnly = (request: A2aRequest): boolean =>
-  bindingOf(request) === 'json-rpc' ? isRead(request.envelope.method) : request.method === 'GET'
+  bindingOf(request) === 'json-rpc' ? isRead(request.envelope.method) : READ_METHODS.has(request.method)
+
+/**
+ * Whether an empty answer with a success status completes the request: a JSON-RPC notification has no response, and over
+ * HTTP+JSON a deletion returns nothing.
+ */
+export function mayBeAnsweredEmpty(request: Pick<A2aRequest, 'tail' | 'method' | 'envelope'>): boolean {
+  if (bindingOf(request) === 'rest') return request.method === 'DELETE'
+  const { outline } = request.envelope
+  return outline !== undefined && outline.hasJsonrpc && outline.id === undefined
+}

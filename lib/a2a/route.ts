@@ -4,10 +4,10 @@ import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
+import { interfacePaths, type InterfacePaths } from '../reconcile/agent-interfaces.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { statusesWanting, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
-import { interfacePaths, type InterfacePaths } from './wire/agent-card.ts'
 import { ProxyError, type ProxyReason } from './errors/proxy-error.ts'
 
 export type Route = {

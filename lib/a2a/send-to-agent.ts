@@ -3,7 +3,7 @@ import { exchange, type ExchangeOutcome } from './exchange.ts'
 import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { RequestSlot } from './limits.ts'
-import { type A2aRequest, bindingOf, errorEncoderOf } from './request.ts'
+import { type A2aRequest, type Binding, bindingOf, errorEncoderOf, mayBeAnsweredEmpty } from './request.ts'
 import { keepWorkspaceAwake } from './resolve-route.ts'
 import type { ResponseWriter } from './response/response-writer.ts'
 import type { Route } from './route.ts'
@@ -24,13 +24,9 @@ export type Attempt = {
 export async function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<ExchangeOutcome> {
   const { body, reply, request, route, slot } = attempt
   const binding = bindingOf(request)
-  const { jsonRpc, rest } = route.paths
-  const rpcPath = isV1Method(request.envelope.method) ? jsonRpc.v1 : jsonRpc.v0_3
-  const base = binding === 'rest' ? rest : rpcPath
-  if (base === undefined) {
-    const message = 'the agent does not offer HTTP+JSON: post JSON-RPC to the address in its card'
-    return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', message) }
-  }
+  const path = pathAtAgent(request, route)
+  if (path === undefined)
+    return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', notOffered(binding, route)) }
   const cardOptions = {
     url: `${request.publicUrl}/workspaces/${request.workspaceId}/a2a`,
     secured: services.config.adminTokens.length > 0,
@@ -41,7 +37,7 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
       transport: countActivity(services.transport, slot),
       request: {
         origin: route.origin,
-        path: `${base}${request.tail}${request.query}`,
+        path,
         method: request.method,
         headers: requestHeaders(request.headers, request.connection, proxyHeaders(services, request, route)),
         body,
@@ -49,6 +45,7 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
       },
       reply,
       errors: errorEncoderOf(request),
+      mayBeEmpty: mayBeAnsweredEmpty(request),
       keepaliveMs: services.config.a2a.streamKeepaliveMs,
       rewrite: answersWithCard(request)
         ? (answer) => rewriteExtendedCard(answer, binding, cardOptions)
@@ -57,6 +54,27 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
   } finally {
     allowSleep?.()
   }
+}
+
+/** @returns undefined for a binding that the agent does not offer */
+function pathAtAgent(request: A2aRequest, { paths }: Route): string | undefined {
+  const { envelope, query, tail } = request
+  if (bindingOf(request) === 'rest') {
+    const base = tail.startsWith('/v1/') ? paths.rest?.v0_3 : paths.rest?.v1
+    return base === undefined ? undefined : `${base}${tail}${query}`
+  }
+  const path = isV1Method(envelope.method) ? paths.jsonRpc?.v1 : paths.jsonRpc?.v0_3
+  if (path === undefined) return undefined
+  // The agent's address may have a query of its own.
+  return `${path}${path.includes('?') ? query.replace('?', '&') : query}`
+}
+
+function notOffered(binding: Binding, { paths }: Route): string {
+  if (paths.jsonRpc === undefined && paths.rest === undefined)
+    return 'the agent cannot be reached over HTTP: its card offers only gRPC'
+  return binding === 'rest'
+    ? 'the agent does not offer HTTP+JSON: post JSON-RPC to the address in its card'
+    : 'the agent does not offer JSON-RPC: use HTTP+JSON at the address in its card'
 }
 
 /** The headers that only the proxy may set: which machine, its credential there, and the authenticated caller. */

@@ -72,6 +72,16 @@ export const EVENT_TYPES = {
     molecule: 'WORKSPACE_ONLINE',
     payload: ofWorkspace({ machine_id: machineId }),
   },
+  http_not_offered: {
+    says: "The agent's card offers nothing that HTTP reaches: the workspace is degraded.",
+    molecule: 'WORKSPACE_DEGRADED',
+    payload: lost,
+  },
+  http_offered: {
+    says: "The agent's card offers JSON-RPC or HTTP+JSON now.",
+    molecule: 'WORKSPACE_ONLINE',
+    payload: ofWorkspace({ machine_id: machineId }),
+  },
   agent_lost: { says: 'The agent did not come back; the machine is rebooted.', payload: lost },
   agent_silent: { says: 'The agent no longer answers.', molecule: 'WORKSPACE_OFFLINE', payload: lost },
   trouble_reported: {

@@ -18,6 +18,8 @@ export type WorkspaceEvent =
   | 'agent_answered'
   | 'agent_lost'
   | 'agent_silent'
+  | 'http_not_offered'
+  | 'http_offered'
   | 'trouble_reported'
   | 'trouble_ended'
   | 'machine_stopped'
@@ -48,6 +50,8 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
     agent_answered: { from: ['provisioning', 'offline'], to: 'ready' },
     agent_silent: { from: ['ready', 'degraded'], to: 'offline' },
     agent_lost: { from: ['offline'], to: 'provisioning' },
+    http_not_offered: { from: ['provisioning', 'offline', 'ready'], to: 'degraded' },
+    http_offered: { from: ['degraded'], to: 'ready' },
     trouble_reported: { from: ['ready'], to: 'degraded' },
     trouble_ended: { from: ['degraded'], to: 'ready' },
     machine_stopped: { from: ['ready', 'degraded'], to: 'offline' },

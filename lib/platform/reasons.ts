@@ -192,6 +192,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'The machine runs, but its agent sends no heartbeat and does not answer (<detail>).',
     hint: 'The machine is rebooted if this lasts. Read its log: fly logs -a <app> --machine <machine>',
   },
+  not_reachable_by_http: {
+    about: 'agent',
+    message: 'The agent cannot be reached over HTTP: its card offers only gRPC.',
+    hint: 'Let it also serve JSON-RPC or HTTP+JSON, and name that in its card. The workspace is ready as soon as the card does.',
+  },
   wedged: {
     about: 'agent',
     message: 'The agent reports that it is wedged.',

@@ -12,6 +12,8 @@ import type { MachineRef } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
 import { DEFERRED_MS } from './next-step.ts'
+import { isReachableByHttp } from './agent-interfaces.ts'
+import { notReachableByHttp } from './store-card.ts'
 import { type Probe, probeAgent } from './probe-agent.ts'
 import { recoveriesOf } from './recoveries.ts'
 import { recordFailure } from './refusal.ts'
@@ -221,9 +223,10 @@ async function probe(
     return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
   }
   const now = services.now()
+  const reason = isReachableByHttp(answer.card ?? row.agentCard) ? null : notReachableByHttp()
   await transition(services, {
     id: row.id,
-    event: 'agent_answered',
+    event: reason === null ? 'agent_answered' : 'http_not_offered',
     now,
     fence: fenceOf(row),
     changes: {
@@ -231,10 +234,10 @@ async function probe(
       lastProbe: probeColumn(answer, row, now),
       readyAt: now,
       lastActiveAt: now,
-      reason: null,
+      reason,
       deadlineAt: null,
     },
-    payload: { machine_id: row.machineId },
+    payload: { machine_id: row.machineId, ...(reason === null ? {} : { reason }) },
   })
   return CONTINUE
 }

@@ -1,6 +1,7 @@
 // Asks an agent for its card. A card proves that a message would be answered. Any other answer of the program proves
 // that it listens, which together with its registration or heartbeat is enough.
 import { z } from 'zod'
+import { MAX_REDIRECTS, redirectPath } from '../egress/redirect.ts'
 import { AGENT_CARD_PATH } from '../machines/machine-spec.ts'
 import { BodyTooLarge, readBoundedText } from '../platform/bounded-reader.ts'
 import { boundedJson, toPostgresJson } from '../platform/postgres-text.ts'
@@ -45,15 +46,16 @@ export async function probeAgent(
 }
 
 async function ask(
-  { fetch, provisioner }: Pick<ReconcileContext, 'fetch' | 'provisioner'>,
+  services: Pick<ReconcileContext, 'fetch' | 'provisioner'>,
   machine: MachineRef,
   path: string,
   signal: AbortSignal,
+  redirects = 0,
 ): Promise<Probe & { status?: number }> {
-  const { url, headers } = provisioner.endpoint(machine)
+  const { url, headers } = services.provisioner.endpoint(machine)
   const not = (answer: 'other' | 'none', detail: string) => ({ answer, card: undefined, detail })
   try {
-    const response = await fetch(`${url}${path}`, {
+    const response = await services.fetch(`${url}${path}`, {
       headers: { ...headers, accept: 'application/json', 'accept-encoding': 'identity' },
       redirect: 'manual',
       signal,
@@ -61,6 +63,10 @@ async function ask(
     const { status } = response
     if (status !== 200) {
       await response.body?.cancel()
+      const location = response.headers.get('location') ?? undefined
+      const moved = redirectPath({ method: 'GET', origin: url, path }, status, location)
+      if (moved !== undefined && redirects < MAX_REDIRECTS)
+        return await ask(services, machine, moved, signal, redirects + 1)
       return { ...not(status >= 500 ? 'none' : 'other', `HTTP ${status} at ${path}`), status }
     }
     return { ...readCard(await readBoundedText(response, MAX_CARD_BYTES), path), status }

@@ -144,7 +144,9 @@ function healthEvent(
   const wedged = input.runtime_state === 'wedged'
   const rate = input.error_rate ?? row.errorRate
   if (row.status === 'ready' && (wedged || rate >= 0.5)) return 'trouble_reported'
-  if (row.status === 'degraded' && !wedged && input.error_rate != null && rate < 0.1) return 'trouble_ended'
+  const isItsReport = row.reason?.code !== 'not_reachable_by_http'
+  if (row.status === 'degraded' && isItsReport && !wedged && input.error_rate != null && rate < 0.1)
+    return 'trouble_ended'
   return undefined
 }
 

@@ -1,17 +1,18 @@
 // Registers an agent: once at boot with its card, and again when the card changes. The address that it reports is
 // stored for people to read and never called: the control plane knows the address of the machine that it created
 // (docs/facts/molecule.md §0.3).
-import { and, eq, ne } from 'drizzle-orm'
+import { ne } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { authenticateAgent } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
+import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Core } from '../platform/context.ts'
-import { workspaceNotFound } from '../platform/errors.ts'
 import { agentText, toPostgresJson } from '../platform/postgres-text.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
+import { followCard, storeCard } from '../reconcile/store-card.ts'
 import { uuidInput } from '../platform/uuid.ts'
 
 /** An agent cannot act on an error about one character of its card, so characters that cannot be stored are replaced. */
@@ -41,7 +42,7 @@ export async function registerAgent(
 ): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
   const now = services.now()
   const { agentKey, generation } = await authenticateAgent(services.db, input.id, token, now)
-  const row = await changeWorkspace(services, {
+  const stored = await changeWorkspace(services, {
     id: input.id,
     event: 'agent_registered',
     now,
@@ -55,6 +56,7 @@ export async function registerAgent(
       nextCheckAt: now,
     },
   })
+  const row = stored && (await followCard(services, stored))
   return { row, inboundSecret: await inboundSecret(agentKey, input.id, generation) }
 }
 
@@ -66,12 +68,10 @@ export async function updateCard(
 ): Promise<void> {
   const now = services.now()
   await authenticateAgent(services.db, input.workspace_id, token, now)
-  const changed = await changeWorkspace(services, {
+  await storeCard(services, {
     id: input.workspace_id,
-    event: 'agent_card_updated',
-    now,
-    where: and(eq(workspaces.id, input.workspace_id), ne(workspaces.status, 'removed')),
-    changes: { agentCard: input.agent_card },
+    card: input.agent_card,
+    where: ne(workspaces.status, 'removed'),
   })
-  if (changed === undefined) throw workspaceNotFound()
+  await getLivingWorkspace(services.db, input.workspace_id)
 }

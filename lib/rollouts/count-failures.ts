@@ -1,10 +1,17 @@
 // What counts as a failure when images are compared: a machine that stopped or was lost, an agent that fell silent or
-// reports that most of its calls fail, and an agent that registers again with the same token, because its process
+// reports that most of its calls fail, a card that HTTP cannot use, and an agent that registers again with the same token, because its process
 // ended and Fly restarted it.
 import { type SQL, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'
 
-const DEATHS = ['machine_stopped', 'machine_lost', 'agent_silent', 'agent_lost', 'trouble_reported']
+const DEATHS = [
+  'machine_stopped',
+  'machine_lost',
+  'agent_silent',
+  'agent_lost',
+  'http_not_offered',
+  'trouble_reported',
+]
 
 /** Whether an event can count as one. */
 export const mayBeFailure: SQL = sql`${events.type} in ${[...DEATHS, 'agent_registered']}`

@@ -83,7 +83,7 @@ const AT_REST: Record<Workspace['status'], string> = {
   provisioning: 'Nothing.',
   offline: 'Nothing.',
   ready: 'Nothing: everything is as wanted.',
-  degraded: 'Nothing, until the agent reports that it is well again.',
+  degraded: 'Nothing, until the agent reports that it is well again, or its card offers HTTP.',
   failed: 'Nothing: it has failed. POST /workspaces/{id}/restart tries again.',
   paused: 'Nothing, until it is resumed.',
   hibernated: 'Nothing, until a message or a wake starts it.',

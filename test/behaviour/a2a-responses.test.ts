@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { useA2aFixture } from '../support/a2a-fixture.ts'
-import { askRegion } from '../support/harness.ts'
+import { askRegion, type Json } from '../support/harness.ts'
 
 const a2a = useA2aFixture()
 
@@ -110,6 +110,22 @@ describe('responses', () => {
     expect(response.headers.get('content-type')).toBe(type)
     expect(response.headers.get('a2a-extensions')).toBe('https://example.com/x')
     expect(await response.text()).toBe(body)
+  })
+
+  test.each([
+    ['a notification', { jsonrpc: '2.0', method: 'x' }, 200, undefined],
+    ['a request with an id', { jsonrpc: '2.0', method: 'x', id: null }, 502, 'INVALID_AGENT_RESPONSE'],
+  ])('an empty 200 to %s is passed on only if no answer is expected', async (_what, json, status, reason) => {
+    for (const body of [null, ''])
+      for (const headers of [
+        {},
+        { 'content-length': '0' },
+        { 'content-length': '0', 'content-type': 'text/plain' },
+      ]) {
+        a2a.answer = () => new Response(body, { headers })
+        const answer = await a2a.send<{ error?: { data: Json } } | undefined>(a2a.scripted, { json })
+        expect([answer.status, answer.body?.error?.data['reason']]).toEqual([status, reason])
+      }
   })
 
   test('a stream is passed on event by event, and lives as long as comments arrive', async () => {

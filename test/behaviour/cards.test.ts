@@ -2,7 +2,7 @@
 // served while the agent hibernates.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { interfacePaths, rewriteCard, rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
+import { rewriteCard, rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 const URL_OF_OURS = 'https://edge.example/workspaces/11111111-1111-4111-8111-111111111111/a2a'
@@ -70,6 +70,19 @@ describe('rewriting a card', () => {
     })
   })
 
+  test('a preferred transport that is not carried is replaced by one that the agent offers', () => {
+    const card = {
+      url: INTERNAL,
+      preferredTransport: 'GRPC',
+      additionalInterfaces: [{ url: INTERNAL, transport: 'HTTP+JSON' }],
+    }
+    expect(rewriteCard(card, { url: URL_OF_OURS, secured: false })).toEqual({
+      url: URL_OF_OURS,
+      preferredTransport: 'HTTP+JSON',
+      additionalInterfaces: [{ url: URL_OF_OURS, transport: 'HTTP+JSON' }],
+    })
+  })
+
   test('the extended card over HTTP+JSON keeps the format that the agent uses', () => {
     const rewrite = (card: Json) =>
       JSON.parse(
@@ -124,68 +137,6 @@ describe('rewriting a card', () => {
       '[1.0]',
     ])
       expect(rewriteExtendedCard(other, 'json-rpc', options)).toBe(other)
-  })
-})
-
-describe('the paths of an agent', () => {
-  const both = (path: string) => ({ v0_3: path, v1: path })
-  const v1Interface = (url: string, protocolBinding = 'JSONRPC') => ({
-    supportedInterfaces: [{ url, protocolBinding, protocolVersion: '1.0' }],
-  })
-
-  test.each<[string, Json | null, ReturnType<typeof interfacePaths>]>([
-    ['no card', null, { jsonRpc: both('/'), rest: undefined }],
-    ['a card without a URL', { name: 'a' }, { jsonRpc: both('/'), rest: undefined }],
-    ['a URL without a path', { url: INTERNAL }, { jsonRpc: both('/'), rest: undefined }],
-    // FastAPI answers the path without its slash with a redirect (GoogleCloudPlatform/agent-starter-pack#448).
-    [
-      'a URL that ends with a slash',
-      { url: `${INTERNAL}/a2a/echo/` },
-      { jsonRpc: both('/a2a/echo/'), rest: undefined },
-    ],
-    ['a URL without a scheme', { url: 'localhost:8000/x' }, { jsonRpc: both('/x'), rest: undefined }],
-    ['a path only', { url: '/a2a' }, { jsonRpc: both('/a2a'), rest: undefined }],
-    ['another origin', { url: 'https://public.example/p/q' }, { jsonRpc: both('/p/q'), rest: undefined }],
-    ['our own URL', { url: URL_OF_OURS }, { jsonRpc: both('/'), rest: undefined }],
-    ['our own URL with a slash', { url: `${URL_OF_OURS}/` }, { jsonRpc: both('/'), rest: undefined }],
-    ['both bindings', HYBRID, { jsonRpc: both('/rpc'), rest: '/rest' }],
-    [
-      'a binding in lower case',
-      v1Interface(`${INTERNAL}/rpc`, 'jsonrpc'),
-      { jsonRpc: both('/rpc'), rest: undefined },
-    ],
-    [
-      'an address for each protocol line',
-      { url: `${INTERNAL}/old`, ...v1Interface(`${INTERNAL}/new`) },
-      { jsonRpc: { v0_3: '/old', v1: '/new' }, rest: undefined },
-    ],
-    [
-      'the first of several interfaces',
-      { url: `${INTERNAL}/main`, additionalInterfaces: [{ url: `${INTERNAL}/other`, transport: 'JSONRPC' }] },
-      { jsonRpc: both('/main'), rest: undefined },
-    ],
-    [
-      'a REST base with a slash',
-      v1Interface(`${INTERNAL}/rest/`, 'HTTP+JSON'),
-      { jsonRpc: both('/'), rest: '/rest' },
-    ],
-    [
-      'a URL of 60,000 slashes',
-      { url: `http://x${'/'.repeat(60_000)}x` },
-      { jsonRpc: both('/'), rest: undefined },
-    ],
-    [
-      'invalid members',
-      { url: 'not an address', supportedInterfaces: 7 },
-      { jsonRpc: both('/'), rest: undefined },
-    ],
-    [
-      'our own URL for HTTP+JSON',
-      { supportedInterfaces: [{ url: URL_OF_OURS, protocolBinding: 'HTTP+JSON' }] },
-      { jsonRpc: both('/'), rest: '' },
-    ],
-  ])('the paths of an agent are read from %s', (_what, card, paths) => {
-    expect(interfacePaths(card)).toEqual(paths)
   })
 })
 

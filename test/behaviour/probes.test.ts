@@ -57,6 +57,19 @@ describe('readiness', () => {
     expect(row['agent_card']).toEqual(CARD)
   })
 
+  test('a workspace becomes ready when its agent redirects to its card, and not by a card of another host', async () => {
+    const redirect = (location: string) => new Response(null, { status: 307, headers: { location } })
+    await open(agent((path) => (path.endsWith('.json/') ? Response.json(CARD) : redirect(`${path}/`)), false))
+    await until(await create({ image: IMAGE }), 'ready')
+    await h.close()
+    await open(agent(() => redirect('http://evil.test/card.json'), false))
+    const id = await create({ image: IMAGE })
+    await until(id, 'provisioning')
+    await h.sweep()
+    expect((await read(id))['status']).toBe('provisioning')
+    expect(h.outgoing.some(({ url }) => url.startsWith('http://evil.test'))).toBe(false)
+  })
+
   test.each<[string, () => Response, string]>([
     ['401', () => new Response('', { status: 401 }), 'HTTP 401 at /.well-known/agent-card.json'],
     ['404 at both paths', notFound, 'HTTP 404 at /.well-known/agent-card.json'],

@@ -103,11 +103,15 @@ describe('a message', () => {
     await agent.arrivals[0]?.closed
   })
 
-  test('a message whose connection is closed without an answer may have arrived', async () => {
+  test('an empty answer is reported as an empty answer', async () => {
     agent.setAnswer(({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
     const response = await send()
     expect(response.status).toBe(502)
-    expect(((await response.json()) as Failure).error.data).toMatchObject({ reason: 'AGENT_CONNECTION_LOST' })
+    const { error } = (await response.json()) as Failure
+    expect(error).toMatchObject({
+      message: 'the agent answered HTTP 200 with an empty body',
+      data: { reason: 'INVALID_AGENT_RESPONSE', delivered: 'yes', agent_status: '200' },
+    })
   })
 
   test('an answer without a content type is JSON if it begins like JSON', async () => {
@@ -160,8 +164,13 @@ describe('a message', () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(server.port, '127.0.0.1')
       let text = ''
-      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-      socket.on('error', reject).on('close', () => resolve(text))
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+        if (!text.endsWith('}')) return
+        resolve(text)
+        socket.destroy()
+      })
+      socket.on('error', reject)
       const headers = Object.entries(server.headers).map(([name, value]) => `${name}: ${value}\r\n`)
       socket.write(
         `POST ${server.path} HTTP/1.1\r\nhost: localhost\r\n${headers.join('')}content-type: application/json\r\n` +
@@ -171,6 +180,37 @@ describe('a message', () => {
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
     expect(answer).toContain('BODY_TOO_LARGE')
     expect(agent.arrivals).toEqual([])
+  })
+})
+
+describe('a body over the limit', () => {
+  // Go's and Python's plain clients read nothing before they have written the whole request.
+  test('a caller that writes all of a large body before it reads gets the refusal with its id', async () => {
+    const filler = Buffer.alloc(3_000_000, 'x').toString()
+    const body = `{"params":{"id":"inner","filler":"${filler}"},"method":"SendMessage","id":"last"}`
+    const head = [
+      `POST ${server.path} HTTP/1.1`,
+      'host: 127.0.0.1',
+      ...Object.entries(server.headers).map((pair) => pair.join(': ')),
+      'content-type: application/json',
+    ]
+    const request = `${head.join('\r\n')}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(server.port, '127.0.0.1')
+      let text = ''
+      socket.pause().on('error', reject)
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+        // The connection carries the next request, which is the last one.
+        if (/^HTTP[^]*}$/.test(text) && text.match(/HTTP\//g)?.length === 1)
+          socket.write(`${head.join('\r\n')}\r\nconnection: close\r\n\r\n`)
+      })
+      socket.write(request, () => socket.resume())
+      socket.on('close', () => resolve(text))
+    })
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200'])
+    expect(answer).toContain('"id":"last"')
+    expect(answer).toContain('"@type":"type.googleapis.com/google.rpc.ErrorInfo"')
   })
 })
 
@@ -218,7 +258,7 @@ describe('an answer', () => {
       }, 1_000)
     })
     const text = await (await send({ ...askRegion('s'), method: 'message/stream' })).text()
-    expect(text).toMatch(/^data: {}\n\n(: here\n\n){3}data: .*AGENT_TIMEOUT.*\n\n$/)
+    expect(text).toMatch(/^data: {}\n\n(: here\n\n){3}data: .*AGENT_TIMEOUT.*"delivered":"yes".*\n\n$/)
   })
 })
 

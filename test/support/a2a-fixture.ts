@@ -6,6 +6,8 @@ import { createHarness, type Harness, type Json } from './harness.ts'
 
 export type RecordedRequest = { method: string; path: string; headers: Headers; body: string }
 
+const SCRIPTED_CARD = { name: 'scripted' }
+
 const SCRIPTED_IMAGE = 'ghcr.io/molecule-ai/scripted'
 
 /** Registers the hooks of the test file that calls it. The harness and the ids exist once its tests run. */
@@ -15,6 +17,9 @@ export function useA2aFixture() {
   const fixture = {
     /** Requests that the scripted agent received in this test, except those for its card. */
     seen: [] as RecordedRequest[],
+    /** The card of the scripted agent in this test, and how it answers a request for it. */
+    card: SCRIPTED_CARD as Json,
+    answerCard: undefined as ((request: Request) => Response) | undefined,
     /** What the scripted agent answers in this test. */
     answer: emptyResult as (request: Request) => Response | Promise<Response>,
     get h(): Harness {
@@ -35,7 +40,8 @@ export function useA2aFixture() {
   const program: Program = async (machine) => {
     await machine.listen(8000, async (request) => {
       const { pathname } = new URL(request.url)
-      if (pathname.endsWith('agent-card.json')) return Response.json({ name: 'scripted' })
+      if (pathname.endsWith('agent-card.json'))
+        return fixture.answerCard?.(request) ?? Response.json(fixture.card)
       const body = await request.clone().text()
       fixture.seen.push({ method: request.method, path: pathname, headers: request.headers, body })
       return fixture.answer(request)
@@ -54,6 +60,8 @@ export function useA2aFixture() {
   beforeEach(() => {
     fixture.seen.length = 0
     fixture.answer = emptyResult
+    fixture.card = SCRIPTED_CARD
+    fixture.answerCard = undefined
   })
   return fixture
 }

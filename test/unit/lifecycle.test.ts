@@ -9,6 +9,7 @@ import {
 // Every status × every event. A new status or event does not compile without its cells here.
 const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus | null>> = {
   provisioning: row({
+    http_not_offered: 'degraded',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
     removed: 'removed',
@@ -17,6 +18,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     gave_up: 'failed',
   }),
   ready: row({
+    http_not_offered: 'degraded',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
     hibernate_requested: 'hibernated',
@@ -28,6 +30,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     machine_lost: 'provisioning',
   }),
   degraded: row({
+    http_offered: 'ready',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
     hibernate_requested: 'hibernated',
@@ -40,6 +43,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
   }),
   offline: row({
     stop_accepted: 'hibernated',
+    http_not_offered: 'degraded',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
     removed: 'removed',

@@ -2,12 +2,12 @@
 // proxy. Failures are JSON-RPC errors with the caller's id, not problem documents, because A2A clients parse nothing
 // else.
 import { ProxyError, type ProxyReason } from '../../../lib/a2a/errors/proxy-error.ts'
+import { isOversized, type OversizedBody } from '../../../lib/a2a/oversized-body.ts'
 import { mayCommunicate } from '../../../lib/a2a/peer-access.ts'
 import { proxyRequest } from '../../../lib/a2a/proxy.ts'
 import { type A2aRequest, errorEncoderOf } from '../../../lib/a2a/request.ts'
 import { type ResponseWriter, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import type { HeaderPairs } from '../../../lib/a2a/wire/headers.ts'
-import { isPlainPath } from '../../../lib/a2a/wire/request-path.ts'
 import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../../../lib/a2a/wire/json-rpc.ts'
 import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
@@ -15,6 +15,7 @@ import type { Services } from '../../../lib/control-plane/services.ts'
 import { acceptMessage } from '../../../lib/messages/accept.ts'
 import { deliverSoon } from '../../../lib/messages/deliver.ts'
 import type { DomainError, ErrorCode } from '../../../lib/platform/errors.ts'
+import { isPlainPath } from '../../../lib/platform/request-path.ts'
 import { normalizeUuid } from '../../../lib/platform/uuid.ts'
 import { A2A_POLICY } from '../../access-policy.ts'
 import { createAuthenticator, type Exposure } from '../../http/authenticate.ts'
@@ -48,8 +49,8 @@ export type A2aExchange = RequestInfo & {
   requestId: string
   /** Scheme and host of the request's URL. */
   origin: () => string
-  /** The body, or undefined when it is longer than `maxBytes`. Reads no more than that. */
-  readBody: (maxBytes: number) => Promise<Uint8Array | undefined>
+  /** The body. Of one that is longer than `maxBytes` nothing is kept but what its refusal needs. */
+  readBody: (maxBytes: number) => Promise<Uint8Array | OversizedBody>
   writer: ResponseWriter
   /** Headers that the writer adds to every response. The handler fills them. */
   extraHeaders: Record<string, string>
@@ -57,7 +58,7 @@ export type A2aExchange = RequestInfo & {
 }
 
 const METHODS_WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
-const REST_METHODS = new Set(['GET', 'DELETE', ...METHODS_WITH_BODY])
+const REST_METHODS = new Set(['GET', 'HEAD', 'DELETE', ...METHODS_WITH_BODY])
 
 /** @returns a handler that resolves when its response has ended */
 export function createA2aHandler(
@@ -76,6 +77,10 @@ export function createA2aHandler(
       if (!isAllowed) return refuseMethod(writer, path)
       // The body comes first, so that every error carries the caller's JSON-RPC id.
       const body = await readBody(services, incoming)
+      if (isOversized(body)) {
+        if (path.tail === '') envelope = body.envelope
+        throw new ProxyError('BODY_TOO_LARGE', `the body is larger than ${config.a2a.maxBodyBytes} bytes`)
+      }
       const parsed = path.tail === '' && body !== undefined ? parseEnvelope(body) : undefined
       envelope = parsed?.envelope ?? NO_ENVELOPE
       const caller = await authenticate(incoming)
@@ -121,23 +126,19 @@ const isJson = (type: string | undefined) =>
 /**
  * Without ADMIN_TOKEN, content types that a web page can send across origins without a preflight are refused
  * (docs/facts/a2a.md §3.9). With it, the agent judges the type.
- * @throws ProxyError CONTENT_TYPE, BODY_TOO_LARGE
+ * @throws ProxyError CONTENT_TYPE
  */
 async function readBody(
   { config }: Services,
   { header, method, readBody: read }: A2aExchange,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | OversizedBody | undefined> {
   if (!METHODS_WITH_BODY.has(method)) return undefined
   const type = (header('content-type') ?? '').toLowerCase()
   const isSimple = type === '' || /^(text\/plain|multipart\/|application\/x-www-form-urlencoded)/.test(type)
   if (config.adminTokens.length === 0 && isSimple) {
     throw new ProxyError('CONTENT_TYPE', "send JSON, with the header 'Content-Type: application/json'")
   }
-  const { maxBodyBytes } = config.a2a
-  const body = await read(maxBodyBytes)
-  if (body === undefined)
-    throw new ProxyError('BODY_TOO_LARGE', `the body is larger than ${maxBodyBytes} bytes`)
-  return body
+  return read(config.a2a.maxBodyBytes)
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import type { Exposure } from '../../http/authenticate.ts'
-import { readBody } from '../../http/read-body.ts'
+import { readA2aBody } from '../../http/read-a2a-body.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { createWebResponseWriter } from '../../http/web-response-writer.ts'
 import { createA2aHandler, matchA2a } from './handler.ts'
@@ -44,7 +44,11 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     const path = matchA2a(pathname)
     if (path === undefined) throw new Error(`not an A2A path: ${pathname}`)
     const extraHeaders: Record<string, string> = {}
-    const { writer, response } = createWebResponseWriter(extraHeaders, c.req.raw.signal)
+    const { writer, response } = createWebResponseWriter(
+      extraHeaders,
+      c.req.raw.signal,
+      c.req.method === 'HEAD',
+    )
     const done = handle({
       ...requestInfo(services.config, c),
       path,
@@ -53,7 +57,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
       headers: c.req.raw.headers,
       requestId: c.get('requestId'),
       origin: () => origin,
-      readBody: (maxBytes) => readBody(c.req.raw, maxBytes),
+      readBody: (maxBytes) => readA2aBody(c.req.raw, maxBytes),
       writer,
       extraHeaders,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
@@ -84,7 +88,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     path: '/workspaces/{id}/a2a/{path}',
     operationId: 'sendToAgentOverRest',
     description:
-      'A2A over HTTP+JSON, where the agent offers it: `message:send`, `tasks/{id}`, `v1/message:stream` … Also GET and DELETE.',
+      'A2A over HTTP+JSON, where the agent offers it: `message:send`, `tasks/{id}`, `v1/message:stream` … Also GET, HEAD and DELETE.',
     request: { params: z.object({ id: z.uuid(), path: z.string() }) },
     responses: direct,
   })

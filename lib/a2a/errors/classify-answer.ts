@@ -4,12 +4,12 @@ import { ProxyError } from './proxy-error.ts'
 
 /**
  * Whether an answer comes from the agent and is passed on: JSON and event streams at any status (docs/facts/a2a.md
- * §2.3), and an empty 202 or 204 after a notification. An agent's 401 concerns the credential that the proxy sent;
+ * §2.3), an empty 202 or 204 after a notification, and the answer to a conditional request. An agent's 401 concerns the credential that the proxy sent;
  * the caller cannot fix it.
  * @param type the `Content-Type` in lower case
  */
 export function isAgentAnswer(status: number, type: string | undefined): boolean {
-  if (status === 202 || status === 204) return true
+  if (status === 202 || status === 204 || status === 304) return true
   if ((status >= 300 && status < 400) || status === 401) return false
   return type !== undefined && /^(application\/([\w.-]+\+)?json|text\/event-stream)\b/.test(type)
 }
@@ -44,7 +44,10 @@ export function errorOfAnswer(status: number): ProxyError {
     const message = `the agent failed with HTTP ${status}`
     return new ProxyError('AGENT_HTTP_ERROR', message, { delivered: 'unknown', facts })
   }
-  const message = 'the agent answered with something that is not A2A'
+  const message =
+    status >= 300
+      ? 'the agent redirects the request to an address that is not its own'
+      : 'the agent answered with something that is not A2A'
   return new ProxyError('INVALID_AGENT_RESPONSE', message, { delivered: 'unknown', facts })
 }
 

@@ -81,8 +81,3 @@ function inexactNumbers(text: string): Span[] {
   }
   return spans
 }
-
-export type JsonObject = Record<string, unknown>
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,7 +1,7 @@
 // The text of an agent's answer, for lists and previews (docs/facts/a2a.md §1.5). The answer itself is never changed.
+import { isObject, type JsonObject } from '../../platform/json-object.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
 import { JsonScanner } from './json-scanner.ts'
-import { isObject, type JsonObject } from './lossless-json.ts'
 import { stringAt } from './request-outline.ts'
 
 /** Characters of a preview, at most. */

@@ -1,0 +1,89 @@
+// Finds the id and the method of a JSON-RPC request in a body that is too large to be kept, so that its refusal has
+// the caller's id. It reads the body in chunks and keeps only those two members.
+import { type Envelope, envelopeOf, NO_ENVELOPE } from './json-rpc.ts'
+
+/** Longest name or value that is kept, in bytes as it is written. */
+const MAX_TOKEN_BYTES = 1_000
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const BACKSLASH = 0x5c
+const OPEN = new Set([0x5b, 0x7b])
+const CLOSE = new Set([0x5d, 0x7d])
+
+export class EnvelopeFinder {
+  #depth = 0
+  #isInString = false
+  #isEscaped = false
+  #isObject: boolean | undefined
+  /** The bytes of the current name or value of the outermost object; undefined for one that is not kept. */
+  #token: number[] | undefined = []
+  #name: string | undefined
+  readonly #found = new Map<string, string>()
+
+  append(chunk: Uint8Array): void {
+    for (const byte of chunk) {
+      if (this.#isObject === false) return
+      if (this.#isInString) this.#onStringByte(byte)
+      else this.#onByte(byte)
+    }
+  }
+
+  /** Whether nothing more can be found. */
+  get isComplete(): boolean {
+    return this.#isObject === false || this.#found.size === 2
+  }
+
+  /** What was found. */
+  envelope(): Envelope {
+    const members = [...this.#found].map(([name, value]) => `"${name}":${value}`)
+    return members.length === 0 ? NO_ENVELOPE : envelopeOf(`{${members.join(',')}}`)
+  }
+
+  #onStringByte(byte: number): void {
+    if (this.#depth === 1) this.#keep(byte)
+    if (this.#isEscaped) this.#isEscaped = false
+    else if (byte === BACKSLASH) this.#isEscaped = true
+    else if (byte === QUOTE) this.#isInString = false
+  }
+
+  #onByte(byte: number): void {
+    if (byte <= 0x20) return
+    if (this.#isObject === undefined) {
+      this.#isObject = byte === 0x7b
+      if (!this.#isObject) return
+    }
+    if (OPEN.has(byte)) {
+      if (++this.#depth > 1) this.#token = undefined
+    } else if (CLOSE.has(byte)) {
+      if (--this.#depth === 0) this.#endMember()
+    } else if (this.#depth === 1 && byte === COLON) {
+      this.#name = this.#text()
+      this.#token = []
+    } else if (this.#depth === 1 && byte === COMMA) {
+      this.#endMember()
+    } else {
+      this.#isInString = byte === QUOTE
+      if (this.#depth === 1) this.#keep(byte)
+    }
+  }
+
+  #keep(byte: number): void {
+    if (this.#token === undefined) return
+    if (this.#token.length < MAX_TOKEN_BYTES) this.#token.push(byte)
+    else this.#token = undefined
+  }
+
+  #endMember(): void {
+    const value = this.#text()
+    for (const wanted of ['id', 'method'])
+      if (this.#name === `"${wanted}"` && value !== undefined) this.#found.set(wanted, value)
+    this.#token = []
+    this.#name = undefined
+  }
+
+  #text(): string | undefined {
+    return this.#token && new TextDecoder().decode(new Uint8Array(this.#token))
+  }
+}
