@@ -2,6 +2,7 @@
 // on Fly, and flyctl works against it too. The README lists what is emulated.
 
 import { createApi } from './api/api.ts'
+import { createOwnApi } from './api/own-api.ts'
 import { startAutostop } from './proxy/autostop.ts'
 import { createCloud } from './apps/cloud.ts'
 import { allocateIp } from './apps/ip-addresses.ts'
@@ -76,19 +77,22 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   const now = options.now ?? Date.now
   const store = options.store ?? createMemoryStore()
   const journal = createJournal(store)
+  /** With which machines call their own API. */
+  const machineToken = crypto.randomUUID()
   const faults = createFaults({
     now,
     seed: options.seed ?? 1,
     hostOf: (id) =>
       cloud.volumes.all().find((volume) => volume.id === id)?.host ??
       cloud.allMachines().find(({ record }) => record.id === id || record.name === id)?.record.host,
-    onOutOfMemory(idOrName) {
+    actOn(idOrName, act) {
       const runner = cloud
         .allMachines()
         .find(
           ({ record, state }) => state === 'started' && (record.id === idOrName || record.name === idOrName),
         )
-      runner?.outOfMemory()
+      if (act === 'out-of-memory') runner?.outOfMemory()
+      else runner?.stop('flyd')
       return runner !== undefined
     },
   })
@@ -102,6 +106,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     regions: options.regions ?? ['iad', ...ALL_REGIONS.filter((code) => code !== 'iad')],
     rateLimits: options.rateLimits ?? true,
     log: options.log ?? (() => undefined),
+    ownApi: createOwnApi(async (request) => api.fetch(request), machineToken),
   })
   const cloud = createCloud(
     runtime,
@@ -109,7 +114,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     options.foreignApps ?? [],
     options.hosts ?? DEFAULT_HOST_CAPACITY,
   )
-  const api = createApi(cloud, faults, options.tokens)
+  const api = createApi(cloud, faults, options.tokens && [...options.tokens, machineToken])
   const proxy = createFlyProxy(cloud, options.defaultApp)
   startAutostop(cloud)
   cloud.recover().catch((error: unknown) => runtime.log(`recovery failed: ${String(error)}`))

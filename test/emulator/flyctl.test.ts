@@ -82,3 +82,20 @@ test('a deploy token cannot create a release of another app', async () => {
   expect((await release('demo')).status).toBe(201)
   expect((await release('other')).status).toBe(404)
 })
+
+test('GraphQL names the app, state and snapshots of a volume, and an unknown volume is an error', async () => {
+  const { call, disk, volumes } = await startFly()
+  const { id } = await disk()
+  await call('POST', `${volumes}/${id}/snapshots`)
+  const query =
+    'query($id: ID!) { volume: volume(id: $id) { ... on Volume { app { name } state snapshots { nodes { size retentionDays } } } } }'
+  const ask = (of: string) => call('POST', '/graphql', { query, variables: { id: of } })
+  expect((await ask(id)).body.data).toEqual({
+    volume: {
+      app: { name: 'demo' },
+      state: 'created',
+      snapshots: { nodes: [{ size: '0', retentionDays: 5 }] },
+    },
+  })
+  expect((await ask('vol_x')).body.errors).toMatchObject([{ message: 'Could not find Volume' }])
+})

@@ -130,6 +130,7 @@ describe('the end', () => {
       env: {},
       files: [],
       print: () => {},
+      flyApi: async () => ({ status: 200, body: '' }),
     }
     const [one, two] = [other.boot(spec), other.boot(spec)]
     await other.close()
@@ -162,7 +163,7 @@ describe('embedded mode', () => {
     const script = `
       import { createProcessHost } from ${JSON.stringify(new URL('../../lib/emulator/node/process-host.ts', import.meta.url).href)}
       const host = createProcessHost({ images: () => ${JSON.stringify(module('web'))}, directory: ${JSON.stringify(directory)} })
-      const spec = { machineId: 'm', app: 'a', region: 'ams', image: 'web', memoryMb: 256, env: {}, files: [], print: () => {} }
+      const spec = { machineId: 'm', app: 'a', region: 'ams', image: 'web', memoryMb: 256, env: {}, files: [], print: () => {}, flyApi: async () => ({ status: 200, body: '' }) }
       const guests = [1, 2, 3].map(() => host.boot(spec))
       while (guests.some((guest) => guest.listening().length === 0)) await new Promise((resolve) => setTimeout(resolve, 5))
       const get = (guest, path) => guest.fetch(8000, new Request('http://app' + path))

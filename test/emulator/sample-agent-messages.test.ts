@@ -209,3 +209,35 @@ describe('answers', () => {
     expect((await agent.dial(`${URL_8123}/.well-known/agent-card.json`)).status).toBe(200)
   })
 })
+
+describe('memory', () => {
+  const say = async (agent: FakeMachine, text: string): Promise<string> => {
+    const reply = (await (await post(agent, legacySend(text))).json()) as {
+      result: { parts: { text: string }[] }
+    }
+    return reply.result.parts[0]?.text ?? ''
+  }
+
+  test('the sample agent remembers on its disk what it is asked to remember', async () => {
+    const agent = await boot()
+    expect(await say(agent, 'What do you remember?')).toBe('I remember nothing.')
+    expect(await say(agent, 'Remember that the key is\nunder the mat')).toBe(
+      'I will remember: the key is under the mat',
+    )
+    await say(agent, 'remember: milk')
+    expect(await say(agent, 'what do you remember?')).toBe('I remember: the key is under the mat; milk')
+    expect(agent.files['/workspace/memory.txt']).toBe('the key is under the mat\nmilk\n')
+  })
+
+  test('WORKSPACE_DISK_PATH is where the sample agent keeps its memory', async () => {
+    const agent = await boot({ env: { WORKSPACE_DISK_PATH: '/data' } })
+    await say(agent, 'remember milk')
+    expect(agent.files['/data/memory.txt']).toBe('milk\n')
+  })
+
+  test('the sample agent says good night before it suspends itself', async () => {
+    const agent = await boot({ env: { FLY_APP_NAME: 'demo', FLY_MACHINE_ID: 'm1' } })
+    expect(await say(agent, 'suspend yourself')).toBe('Good night.')
+    await expect.poll(() => agent.ownCalls).toEqual(['POST /v1/apps/demo/machines/m1/suspend'])
+  })
+})

@@ -18,6 +18,15 @@ const PROGRAMS = {
         if (url.pathname === '/pid') return new Response(String(process.pid))
         if (url.pathname === '/env') return Response.json({ machine: machine.env, process: process.env, argv: process.argv })
         if (url.pathname === '/file') return Response.json(machine.readFile(url.searchParams.get('path')) ?? null)
+        if (url.pathname === '/write') {
+          machine.writeFile(url.searchParams.get('path'), url.searchParams.get('text'))
+          return new Response('written')
+        }
+        if (url.pathname === '/shell') {
+          const { execSync } = await import('node:child_process')
+          return new Response(execSync(url.searchParams.get('command')))
+        }
+        if (url.pathname === '/fly') return Response.json(await machine.flyApi('POST', '/v1/x', 'body'))
         if (url.pathname === '/spin') for (;;);
         if (url.pathname === '/aborted') return Response.json(aborted)
         if (url.pathname === '/silent') {
@@ -62,8 +71,11 @@ const PROGRAMS = {
 
 type Image = keyof typeof PROGRAMS | 'sample-agent'
 
-/** A process host for the tests of one file. It is closed after them, and its folder must be empty then. */
-export function useProcessHost() {
+/**
+ * A process host for the tests of one file. It is closed after them, and its folder must be empty then, except for disks
+ * in tests of disks.
+ */
+export function useProcessHost({ keepsDisks = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'process-host-'))
   const guests = join(folder, 'guests')
   const lines: string[] = []
@@ -89,10 +101,13 @@ export function useProcessHost() {
   afterAll(async () => {
     await host.close()
     delete process.env['SERVER_SECRET']
-    expect(readdirSync(guests)).toEqual([])
+    expect(readdirSync(guests)).toEqual(keepsDisks ? ['disks'] : [])
     rmSync(folder, { recursive: true })
   })
 
+  /** For the disks of volumes. */
+  const disks = () => host.disks
+  const discardRoot = (machineId: string) => host.discardRoot(machineId)
   const boot = (image: Image, spec: Partial<BootSpec> = {}): Guest =>
     host.boot({
       machineId: `m-${image}`,
@@ -103,6 +118,7 @@ export function useProcessHost() {
       env: { NAME: image },
       files: [],
       print: () => {},
+      flyApi: async (method, path, body) => ({ status: 200, body: `${method} ${path} ${body}` }),
       ...spec,
     })
 
@@ -114,7 +130,17 @@ export function useProcessHost() {
     return guest
   }
 
-  return { folder, guests, lines, module, boot, start, canPull: (image: string) => host.canPull(image) }
+  return {
+    folder,
+    guests,
+    lines,
+    module,
+    disks,
+    discardRoot,
+    boot,
+    start,
+    canPull: (image: string) => host.canPull(image),
+  }
 }
 
 /** One request to port 8000 of a guest. */

@@ -14,6 +14,8 @@ type BootOptions = {
 export type FakeMachine = {
   calls: Call[]
   lines: string[]
+  /** The calls to the API of its own machine. */
+  ownCalls: string[]
   files: Record<string, string>
   exited: Promise<number>
   /** The fetch of a client outside, which reaches the agent at any host name. */
@@ -40,6 +42,7 @@ export async function boot({
 }: BootOptions = {}): Promise<FakeMachine> {
   const calls: Call[] = []
   const lines: string[] = []
+  const ownCalls: string[] = []
   const stop = new AbortController()
   const listening = Promise.withResolvers<void>()
   let served: { port: number; handler: (request: Request) => Response | Promise<Response> } | undefined
@@ -69,6 +72,10 @@ export async function boot({
       calls.push(call)
       return platform(call)
     },
+    flyApi: async (method, path) => {
+      ownCalls.push(`${method} ${path}`)
+      return { status: 200, body: '' }
+    },
     stopping: stop.signal,
     log: (line) => void lines.push(line),
   }
@@ -78,6 +85,7 @@ export async function boot({
   const agent: FakeMachine = {
     calls,
     lines,
+    ownCalls,
     files,
     exited,
     dial,

@@ -87,6 +87,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('boot-crash'), app, machine, times, exitCode: z.int().default(1) }),
   /** Applies once, at once: the kernel kills the running program because memory is exhausted. */
   z.strictObject({ kind: z.literal('out-of-memory'), machine: z.string() }),
+  /** Applies once, at once: Fly stops the machine, as those of trial accounts after five minutes (docs/facts/fly.md §12.4). */
+  z.strictObject({ kind: z.literal('stopped-by-fly'), machine: z.string() }),
   /** The machine boots and runs, but its ports are closed. */
   z.strictObject({ kind: z.literal('port-closed'), app, machine }),
   /** A machine is missing from lists for this many milliseconds after it was created. */

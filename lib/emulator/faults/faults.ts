@@ -16,7 +16,7 @@ export type ActiveFault = Fault & { id: string }
 export type Faults = {
   /**
    * Activates a fault and returns its id.
-   * @throws ZodError for a malformed fault; FlyError 404 when `out-of-memory` names no started machine, or when a host is
+   * @throws ZodError for a malformed fault; FlyError 404 when a fault that applies at once names no started machine, or when a host is
    *   named by a machine or volume that does not exist
    */
   add(fault: FaultInput): string
@@ -82,7 +82,8 @@ type CallFault = { action?: string | undefined; app?: string | undefined; machin
 type Options = {
   now: () => number
   seed: number
-  onOutOfMemory: (machine: string) => boolean
+  /** Applies a fault to a started machine (id or name). False when there is none. */
+  actOn: (machine: string, act: 'out-of-memory' | 'stopped-by-fly') => boolean
   /** The host of a machine (id or name) or of a volume. */
   hostOf: (machineOrVolume: string) => string | undefined
 }
@@ -136,8 +137,8 @@ export function createFaults(options: Options): Faults & FaultQueries {
     add(input) {
       const fault = faultSchema.parse(input)
       const id = `fault-${++count}`
-      if (fault.kind === 'out-of-memory') {
-        if (!options.onOutOfMemory(fault.machine))
+      if (fault.kind === 'out-of-memory' || fault.kind === 'stopped-by-fly') {
+        if (!options.actOn(fault.machine, fault.kind))
           throw new FlyError(404, `no started machine ${fault.machine}`)
         return id
       }

@@ -21,7 +21,19 @@ export type BootSpec = {
   keepsRoot?: boolean
   /** Receives each line that the program prints. */
   print: (line: string) => void
+  /** Answers a call of the program to its own machine's API. */
+  flyApi: FlyApi
 }
+
+/**
+ * The Machines API of the own machine, from inside it and without a token, as the socket `/.fly/api` of a real machine
+ * gives it (docs/facts/fly.md §1.1). Other paths than those of the own machine answer 403.
+ */
+export type FlyApi = (
+  method: string,
+  path: string,
+  body?: string,
+) => Promise<{ status: number; body: string }>
 
 /** One command beside the guest's program. `stdin` is text, as in Fly's API (docs/facts/fly.md §2.5). */
 export type GuestCommand = { command: readonly string[]; stdin: string; timeoutMs: number }
@@ -95,6 +107,7 @@ export type GuestMachine = {
     address?: string,
   ): Promise<void>
   fetch: typeof fetch
+  flyApi: FlyApi
   /** Aborts on SIGINT and SIGTERM. */
   stopping: AbortSignal
   log(line: string): void

@@ -149,6 +149,12 @@ function bootProgram(
       const request = new Request(input, init)
       return outgoing(new Request(request, { signal: AbortSignal.any([request.signal, over.signal]) }))
     },
+    async flyApi(method, path, body) {
+      assertAlive()
+      const answer = await spec.flyApi(method, path, body)
+      await gate.passed()
+      return answer
+    },
     stopping: stopping.signal,
     log(line) {
       options.log?.(`${spec.machineId}: ${line}`)

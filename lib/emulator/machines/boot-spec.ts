@@ -10,7 +10,7 @@ import type { MachineRecord, SecretRecord } from '../store/records.ts'
 export function bootSpec(
   record: MachineRecord,
   secrets: Record<string, SecretRecord>,
-): Omit<BootSpec, 'print'> {
+): Omit<BootSpec, 'print' | 'flyApi'> {
   const { config } = record
   return {
     machineId: record.id,

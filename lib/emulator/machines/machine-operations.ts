@@ -73,6 +73,7 @@ export class MachineOperations {
         crash === undefined
           ? this.#runtime.host.boot({
               ...bootSpec(record, this.#surroundings.secrets()),
+              flyApi: this.#runtime.ownApi(record),
               print: (line) => this.#runtime.logs.append(record, 'app', line),
             })
           : crashedGuest(crash),

@@ -1,7 +1,8 @@
 // What all parts of the emulator share: clock, timers, ids, the host of the guests, faults and the journal.
 
 import type { FaultQueries } from '../faults/faults.ts'
-import type { Host } from '../guests/host.ts'
+import type { FlyApi, Host } from '../guests/host.ts'
+import type { MachineRecord } from '../store/records.ts'
 import { createUlids } from '../shared/ids.ts'
 import { createLogs } from './logs.ts'
 import type { Logs } from './logs.ts'
@@ -18,6 +19,8 @@ export type Runtime = {
   journal: Journal
   /** What the machines' programs printed lately. */
   logs: Logs
+  /** The API of one machine, for its own program. */
+  ownApi: (machine: MachineRecord) => FlyApi
   organization: string
   regions: string[]
   rateLimits: boolean

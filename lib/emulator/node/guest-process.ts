@@ -22,6 +22,10 @@ export type BootMessage = Pick<BootSpec, 'env' | 'files'> & {
 /** A guest's report to its host: `actual` is the loopback port that stands for the port of the program. */
 export type ListeningMessage = { port: number; address: string; actual: number }
 
+/** A call of the program to its own machine's API, and the answer of the host. `call` tells the calls apart. */
+export type ApiCallMessage = { call: number; method: string; path: string; body: string | undefined }
+export type ApiAnswerMessage = { call: number; status: number; body: string }
+
 const stop = new AbortController()
 process.on('SIGINT', () => stop.abort())
 process.on('SIGTERM', () => stop.abort())
@@ -66,6 +70,7 @@ async function run({ program, root, env, files, mount }: BootMessage): Promise<n
     writeFile,
     listen,
     fetch: globalThis.fetch,
+    flyApi,
     stopping: stop.signal,
     log: (line) => console.log(line),
   }
@@ -78,6 +83,21 @@ function linkVolume(at: string, folder: string): void {
   mkdirSync(dirname(at), { recursive: true, mode: 0o700 })
   rmSync(at, { recursive: true, force: true })
   symlinkSync(folder, at)
+}
+
+let calls = 0
+
+const flyApi: GuestMachine['flyApi'] = (method, path, body) => {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
+  const message: ApiCallMessage = { call: ++calls, method, path, body }
+  const onAnswer = (answer: ApiAnswerMessage): void => {
+    if (answer.call !== message.call) return
+    process.off('message', onAnswer)
+    resolve({ status: answer.status, body: answer.body })
+  }
+  process.on('message', onAnswer)
+  process.send?.(message, undefined, undefined, (error) => error && reject(error))
+  return promise
 }
 
 const taken = new Set<number>()

@@ -12,10 +12,10 @@ import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { createDiskFolders } from './disk-folders.ts'
 import { forwardToPort } from './forward.ts'
-import type { BootMessage, ListeningMessage } from './guest-process.ts'
+import type { ApiAnswerMessage, ApiCallMessage, BootMessage, ListeningMessage } from './guest-process.ts'
 import { createCommands } from './run-command.ts'
 import { ConnectionRefused } from '../guests/host.ts'
-import type { BootSpec, Guest, GuestExit, Host } from '../guests/host.ts'
+import type { BootSpec, FlyApi, Guest, GuestExit, Host } from '../guests/host.ts'
 
 export type ProcessHostOptions = {
   /** Returns the module whose default export is the program of an image; undefined when there is no such image. */
@@ -62,7 +62,7 @@ export function createProcessHost(options: ProcessHostOptions): Host {
       spec.print(line)
     }
     const commands = createCommands(root, { ...env, ...spec.env })
-    const guest: Guest = { ...createGuest(child, print), exec: commands.run }
+    const guest: Guest = { ...createGuest(child, print, spec.flyApi), exec: commands.run }
     if (child.pid !== undefined) {
       running.set(child.pid, guest)
       cleanup.watch(running.keys())
@@ -116,7 +116,11 @@ export function createProcessHost(options: ProcessHostOptions): Host {
   }
 }
 
-function createGuest(child: ChildProcess, print: (line: string) => void): Omit<Guest, 'exec'> {
+function createGuest(
+  child: ChildProcess,
+  print: (line: string) => void,
+  flyApi: FlyApi,
+): Omit<Guest, 'exec'> {
   const ports = new Map<number, ListeningMessage>()
   const { promise: exited, resolve: end } = Promise.withResolvers<GuestExit>()
   let over = false
@@ -127,7 +131,10 @@ function createGuest(child: ChildProcess, print: (line: string) => void): Omit<G
     ports.clear()
     end(exit)
   }
-  child.on('message', (report: ListeningMessage) => ports.set(report.port, report))
+  child.on('message', (message: ListeningMessage | ApiCallMessage) => {
+    if ('port' in message) ports.set(message.port, message)
+    else void answerApiCall(child, message, flyApi)
+  })
   child.once('exit', (code, signal) => finish(exitOf(code, signal)))
   child.once('error', (error) => {
     print(String(error))
@@ -160,6 +167,20 @@ function createGuest(child: ChildProcess, print: (line: string) => void): Omit<G
     suspend: () => signalGroup('SIGSTOP'),
     resume: () => signalGroup('SIGCONT'),
   }
+}
+
+/** A guest that has ended, or ends by this call, gets no answer. */
+async function answerApiCall(
+  child: ChildProcess,
+  { call, method, path, body }: ApiCallMessage,
+  flyApi: FlyApi,
+): Promise<void> {
+  const answer = await flyApi(method, path, body).catch((error: unknown) => ({
+    status: 0,
+    body: String(error),
+  }))
+  const message: ApiAnswerMessage = { call, ...answer }
+  child.send(message, () => {})
 }
 
 /** Signals a process. That it has ended already is no error. */

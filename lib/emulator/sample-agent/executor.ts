@@ -5,10 +5,12 @@ import { AgentEvent, DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sd
 import type { AgentCard } from '@a2a-js/sdk'
 import type { AgentExecutor, ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server'
 import type { GuestMachine } from '../guests/host.ts'
+import { answerFromMemory } from './memory.ts'
 import type { Work } from './settings.ts'
 import { aborted, pause } from '../shared/abort.ts'
 
 const CHUNK_PAUSE_MS = 50
+const ANSWER_PAUSE_MS = 100
 
 /**
  * Throws the JSON-RPC error of `fail` before the executor runs, because the SDK turns errors of an executor into a
@@ -49,6 +51,8 @@ export class SampleRequestHandler extends DefaultRequestHandler {
  * - `long N`: a task of N seconds with a status update each second
  * - `fail`: a JSON-RPC error (see {@link SampleRequestHandler})
  * - `exit N`: the program exits with that code and does not answer the message
+ * - `stop yourself`, `suspend yourself`: answers, and then asks the API of its own machine to do so
+ * - `remember X`: writes X to its disk; `what do you remember?`: what it wrote (see memory.ts)
  * - anything else: `Echo: <text>`
  *
  * The answer to a plain question is a Message and not a Task, so that `.result.parts[0].text` has it
@@ -75,9 +79,7 @@ export function createExecutor(
         } else if (verb === 'stream' || verb === 'long') {
           await perform(call, bus, verb, Number(count))
         } else {
-          const asked = text.includes('What region are you running in?')
-          const reply = asked ? (machine.env['FLY_REGION'] ?? 'unknown') : `Echo: ${text}`
-          bus.publish(AgentEvent.message(agentMessage(reply, { contextId: call.contextId })))
+          bus.publish(AgentEvent.message(agentMessage(replyTo(text), { contextId: call.contextId })))
         }
       } finally {
         work.active--
@@ -89,6 +91,21 @@ export function createExecutor(
       tasks.get(taskId)?.abort()
       return Promise.resolve()
     },
+  }
+
+  function replyTo(text: string): string {
+    if (text.includes('What region are you running in?')) return machine.env['FLY_REGION'] ?? 'unknown'
+    const [, rest] = /^(stop|suspend) yourself$/.exec(text) ?? []
+    if (rest !== undefined) void restLater(rest)
+    return answerFromMemory(machine, text) ?? (rest === undefined ? `Echo: ${text}` : 'Good night.')
+  }
+
+  /** Asks for it only after the answer is on its way. */
+  async function restLater(verb: string): Promise<void> {
+    await pause(ANSWER_PAUSE_MS, running)
+    const { FLY_APP_NAME: app, FLY_MACHINE_ID: id } = machine.env
+    const { status, body } = await machine.flyApi('POST', `/v1/apps/${app}/machines/${id}/${verb}`)
+    if (status !== 200) machine.log(`${verb}: ${status} ${body}`)
   }
 
   async function perform(

@@ -7,7 +7,8 @@ export const SKILLS = [
   {
     id: 'echo',
     name: 'Echo',
-    description: 'Says which region it runs in, streams, works long, fails or exits on request; else echoes.',
+    description:
+      'Says which region it runs in, remembers, streams, works long, sleeps, fails or exits on request; else echoes.',
     tags: ['sample'],
   },
 ]

@@ -4,7 +4,7 @@
 import type { Cloud } from '../../apps/cloud.ts'
 import { describeRegion } from '../../apps/regions.ts'
 import { parseImageRef } from '../../machines/image-ref.ts'
-import type { AppRecord, IpRecord, MachineRecord, ReleaseRecord } from '../../store/records.ts'
+import type { AppRecord, IpRecord, MachineRecord, ReleaseRecord, VolumeRecord } from '../../store/records.ts'
 import type { Node } from './execute.ts'
 import type { Value } from './parse-query.ts'
 
@@ -123,6 +123,28 @@ export const machineNode = (cloud: Cloud, record: MachineRecord): Node => ({
   ips: connection([{ family: 'v6', kind: 'privatenet', ip: record.privateIp, maskSize: 112 }]),
   host: { id: '' },
   egressIpAddresses: connection([]),
+})
+
+export const volumeNode = (cloud: Cloud, volume: VolumeRecord, app: Node): Node => ({
+  __typename: 'Volume',
+  id: volume.id,
+  name: volume.name,
+  state: volume.state,
+  region: volume.region,
+  sizeGb: volume.sizeGb,
+  encrypted: volume.encrypted,
+  createdAt: rfc3339(volume.createdAt),
+  app,
+  snapshots: connection(
+    cloud.volumes.snapshots.of(volume).map((snapshot) => ({
+      id: snapshot.id,
+      size: String(snapshot.sizeBytes),
+      digest: '',
+      createdAt: rfc3339(snapshot.takenAt ?? snapshot.requestedAt),
+      retentionDays: snapshot.retentionDays,
+      status: snapshot.status,
+    })),
+  ),
 })
 
 export function organizationNode({ runtime }: Cloud): Node {

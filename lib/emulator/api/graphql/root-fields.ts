@@ -5,7 +5,7 @@ import type { AppRecord } from '../../store/records.ts'
 import type { Call } from '../route.ts'
 import { QueryError } from './execute.ts'
 import type { Node } from './execute.ts'
-import { appNode, ipNode, machineNode, organizationNode, regionNode } from './nodes.ts'
+import { appNode, ipNode, machineNode, organizationNode, regionNode, volumeNode } from './nodes.ts'
 import type { Value } from './parse-query.ts'
 
 type Args = Record<string, Value>
@@ -35,6 +35,11 @@ export function queryFields(call: Call): Node {
       if (found === undefined) throw new QueryError('Could not find Machine', 'NOT_FOUND')
       findApp(call, found.record.app)
       return machineNode(cloud, found.record)
+    },
+    volume: ({ id }: Args) => {
+      const found = cloud.volumes.all().find((volume) => volume.id === id)
+      if (found === undefined) throw new QueryError('Could not find Volume', 'NOT_FOUND')
+      return volumeNode(cloud, found, appNode(cloud, findApp(call, found.app)))
     },
     organization: ({ slug }: Args) => {
       if (slug !== 'personal' && slug !== organization) {
