@@ -9,8 +9,14 @@ export function findUrlMistake(text: string): string | undefined {
   if (url.pathname.includes('@') || url.hash !== '' || /^\?[^=]*@/.test(url.search)) {
     return `has an unencoded character in its password; ${ENCODING}`
   }
+  const mode = url.searchParams.get('sslmode')
+  if (mode !== null && !SSL_MODES.includes(mode))
+    return `has an unknown sslmode: use one of ${SSL_MODES.join(', ')}`
   return undefined
 }
+
+/** The modes of libpq and node-postgres, except libpq's `allow`, which needs a second connection. */
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
 
 /** How special characters are written in the user name and the password of a URL. */
 export const ENCODING =
@@ -18,13 +24,19 @@ export const ENCODING =
 
 /**
  * The same connection string for node-postgres, which treats these modes as `verify-full` and prints a page about it. Neon's
- * own connection strings have `sslmode=require`.
+ * own connection strings have `sslmode=require`. libpq's `sslrootcert=system` stands for the authorities that Node knows, too.
  */
 export function withExplicitSslMode(text: string): string {
   const url = new URL(text)
-  const mode = url.searchParams.get('sslmode')
-  if (url.searchParams.get('uselibpqcompat') === 'true' || mode === null) return text
-  if (!['prefer', 'require', 'verify-ca'].includes(mode)) return text
-  url.searchParams.set('sslmode', 'verify-full')
+  const parameters = url.searchParams
+  const mode = parameters.get('sslmode')
+  const isSystem = parameters.get('sslrootcert') === 'system'
+  const meansFull = isSystem || (mode !== null && ['prefer', 'require', 'verify-ca'].includes(mode))
+  if (!meansFull || (!isSystem && parameters.get('uselibpqcompat') === 'true')) return text
+  parameters.set('sslmode', 'verify-full')
+  if (isSystem) {
+    parameters.delete('sslrootcert')
+    parameters.delete('uselibpqcompat')
+  }
   return url.href
 }

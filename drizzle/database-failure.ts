@@ -39,8 +39,14 @@ const CREDENTIALS = `correct the user and the password in DATABASE_URL; ${ENCODI
 // with a text come before those with a code alone.
 const RULES: readonly Rule[] = [
   refused({
+    text: /client password must be a/i,
+    message: 'DATABASE_URL has no password, and the database requires one',
+    remedy: CREDENTIALS,
+  }),
+  refused({
     codes: ['28P01'],
-    text: /password authentication failed|SASL.*(?:password|signature)/i,
+    // PgBouncer and other poolers have texts of their own, and the code 08P01 for every refusal.
+    text: /authentication failed|SASL.*(?:signature)/i,
     message: 'the database refuses the password in DATABASE_URL',
     remedy: CREDENTIALS,
   }),
@@ -67,7 +73,7 @@ const RULES: readonly Rule[] = [
   }),
   refused({
     codes: ['3D000'],
-    text: /no such database/i,
+    text: /no such database|^database .* does not exist/i,
     message: 'the database that DATABASE_URL names does not exist',
     remedy: 'create it, or correct the name at the end of the path of DATABASE_URL',
   }),
@@ -93,6 +99,11 @@ const RULES: readonly Rule[] = [
     message: 'the certificate of the database is for another host name',
     remedy:
       'use the host name of the certificate in DATABASE_URL, or append uselibpqcompat=true&sslmode=verify-ca&sslrootcert=FILE, which does not compare it',
+  }),
+  refused({
+    text: /sslmode=verify-ca requires/i,
+    message: 'sslmode=verify-ca needs the certificate of an authority',
+    remedy: 'append sslrootcert=FILE to the parameters of DATABASE_URL, or use sslmode=verify-full',
   }),
   refused({
     codes: ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'],
@@ -140,6 +151,12 @@ const RULES: readonly Rule[] = [
 const TRANSIENT = /^(08|53|57|58)/
 const SQLSTATE = /^[0-9A-Z]{5}$/
 
+/** Postgres ends a connection with this severity before the first statement, for a parameter that it does not accept. */
+const REFUSED_START = refused({
+  message: 'the database refuses the connection with the parameters of DATABASE_URL',
+  remedy: 'correct options and the other parameters of DATABASE_URL; the log has the words of the database',
+})
+
 const UNREACHABLE = unavailable({ message: 'the database does not answer' })
 
 /**
@@ -155,14 +172,17 @@ export function diagnoseDriver(error: unknown): DatabaseFailure | undefined {
   if (cause instanceof StaleReads) {
     return { kind: 'refused', message: 'reads of the database come from a cache', remedy: cause.message }
   }
-  const { code, message = '' } = cause as { code?: unknown; message?: string }
+  const { code, message = '', severity } = cause as { code?: unknown; message?: string; severity?: unknown }
   const rule = RULES.find(
     ({ codes, text }) => (typeof code === 'string' && codes?.includes(code)) || text?.test(message),
   )
+  const isTransient = typeof code !== 'string' || !SQLSTATE.test(code) || TRANSIENT.test(code)
+  if (severity === 'FATAL' && !isTransient && (rule === undefined || rule.kind === 'unmigrated')) {
+    return REFUSED_START
+  }
   if (rule !== undefined) return { kind: rule.kind, message: rule.message, remedy: rule.remedy }
   // An error without an SQLSTATE means that there was no answer.
-  if (typeof code !== 'string' || !SQLSTATE.test(code) || TRANSIENT.test(code)) return UNREACHABLE
-  return undefined
+  return isTransient ? UNREACHABLE : undefined
 }
 
 /** Whether the database may answer later without a change. */

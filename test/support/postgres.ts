@@ -15,16 +15,28 @@ declare module 'vitest' {
   }
 }
 
-/** Starts a server that ends with this process. */
-export async function startPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
-  const server = fork(fileURLToPath(new URL('postgres-server.ts', import.meta.url)), { execArgv: [] })
+/**
+ * Starts a server that ends with this process.
+ * @param tls it accepts only TLS, with a certificate for `localhost` by an authority of its own, and its password has characters
+ *   that a URL needs to have encoded
+ * @returns with TLS also the file of the authority's certificate
+ */
+export async function startPostgres({ tls = false } = {}): Promise<{
+  url: string
+  authority: string
+  stop(): Promise<void>
+}> {
+  const script = fileURLToPath(new URL('postgres-server.ts', import.meta.url))
+  const server = fork(script, tls ? ['--tls'] : [], { execArgv: [] })
   const died = once(server, 'exit').then(() => {
     throw new Error('the Postgres of this run did not start')
   })
-  const [message] = (await Promise.race([once(server, 'message'), died])) as [{ url: string }]
+  const [message] = (await Promise.race([once(server, 'message'), died])) as [
+    { url: string; authority: string },
+  ]
   died.catch(() => {})
   return {
-    url: message.url,
+    ...message,
     async stop() {
       const ended = once(server, 'exit')
       server.disconnect()
