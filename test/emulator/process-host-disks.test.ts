@@ -62,6 +62,22 @@ test('a copy of a disk has its files, and a snapshot those of its time', async (
   await expect(disks().create('vol_late', { snapshot: 'vs_one' })).rejects.toThrow('ENOENT')
 })
 
+test('a disk is copied although its program replaces a file all the time', async () => {
+  await disks().create('vol_busy')
+  const guest = await start('web', { mount: { volume: 'vol_busy', path: '/data' } })
+  await write(guest, '/data/note', '0')
+  const writing = new AbortController()
+  const writer = (async () => {
+    for (let count = 0; !writing.signal.aborted; count++) await write(guest, '/data/note', String(count))
+  })()
+  for (const copy of ['vol_a', 'vol_b', 'vol_c', 'vol_d']) await disks().create(copy, { volume: 'vol_busy' })
+  writing.abort()
+  await writer
+  expect(
+    Number(readFileSync(join(folder, 'guests/disks/volumes/vol_d/note'), 'utf8')),
+  ).toBeGreaterThanOrEqual(0)
+})
+
 test('a guest calls the API of its own machine through its host', async () => {
   const guest = await start('web')
   expect(await (await get(guest, '/fly')).json()).toEqual({ status: 200, body: 'POST /v1/x body' })

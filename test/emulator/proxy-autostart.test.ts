@@ -36,6 +36,18 @@ describe('autostart and autostop', () => {
     expect((await fly.get(id)).state).toBe('stopped')
   })
 
+  test('a machine is not started by a request while its host has no memory', async () => {
+    const fly = await startFly()
+    const { id } = await fly.started({ services: [WEB_SERVICE] })
+    await fly.call('POST', `${fly.machines}/${id}/stop`)
+    await fly.wait(id, 'stopped')
+    const fault = fly.emulator.faults.add({ kind: 'host-full', machine: id })
+    expect((await ask(fly)).status).toBe(503)
+    expect((await fly.get(id)).state).toBe('stopped')
+    fly.emulator.faults.remove(fault)
+    expect(await (await ask(fly)).text()).toBe(id)
+  })
+
   test('a request to a suspended machine resumes the same program', async () => {
     const fly = await startFly()
     const { id } = await fly.started({ services: [WEB_SERVICE] })

@@ -2,7 +2,7 @@
 // that a copy that was cut off is never taken for a whole one.
 
 import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Disks } from '../guests/disks.ts'
 
@@ -16,7 +16,18 @@ export function createDiskFolders(directory: string): DiskFolders {
   const folderOf = (volume: string): string => join(directory, 'volumes', volume)
   const snapshotFolder = (snapshot: string): string => join(directory, 'snapshots', snapshot)
 
-  async function copy(from: string, to: string): Promise<void> {
+  /** A program may remove or rename a file while it is copied. Then the copy begins again. */
+  async function copy(from: string, to: string, attempts = 10): Promise<void> {
+    try {
+      return await copyOnce(from, to)
+    } catch (error) {
+      const hasChanged = (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(from)
+      if (!hasChanged || attempts === 1) throw error
+    }
+    return copy(from, to, attempts - 1)
+  }
+
+  async function copyOnce(from: string, to: string): Promise<void> {
     await rm(`${to}.new`, { recursive: true, force: true })
     await cp(from, `${to}.new`, {
       recursive: true,

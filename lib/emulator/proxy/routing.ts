@@ -88,7 +88,12 @@ export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, head
     ({ runner }) => currentLease(runner.record, cloud.runtime.now()) === undefined,
   )
   if (unleased !== undefined && started.length === 0) {
-    unleased.runner.start('proxy')
+    try {
+      unleased.runner.start('proxy')
+    } catch (error) {
+      // Its host has no room (docs/facts/fly.md §7.4: start refused).
+      return { kind: 'refuse', why: `PM07: ${String(error)}` }
+    }
     return { kind: 'hold', why: `machine ${unleased.runner.record.id} was asked to start` }
   }
   if (started.length > 0) return { kind: 'hold', why: 'machines are full or failing their checks' }
