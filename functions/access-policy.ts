@@ -55,6 +55,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'PATCH /workspaces/:id': workspace('operate', 'none', { body: ['parent_id'] }),
   'DELETE /workspaces/:id': workspace('operate', 'none'),
   'GET /workspaces/:id/explain': workspace('read', 'self'),
+  'GET /workspaces/:id/logs': workspace('read', 'self'),
   'POST /workspaces/:id/restart': workspace('operate', 'none'),
   'POST /workspaces/:id/pause': workspace('operate', 'none'),
   'POST /workspaces/:id/resume': workspace('operate', 'none'),

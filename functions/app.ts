@@ -26,6 +26,7 @@ import { fleetRoutes } from './routes/fleet.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
 import { hookRoutes } from './routes/hooks.ts'
+import { logRoutes } from './routes/logs.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
 import { moleculeCompatRoutes } from './routes/molecule-compat/routes.ts'
@@ -79,6 +80,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', registryRoutes(services))
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceCommandRoutes(services))
+  app.route('/', logRoutes(services, authenticate))
   app.route('/', secretRoutes(services))
   app.route('/', hookRoutes(services))
   app.route('/', tokenRoutes(services))

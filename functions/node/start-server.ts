@@ -74,7 +74,10 @@ export async function startServer(config: Config, print: (line: string) => void)
     secretKeys,
     // Emulated agents run on this computer. Real ones need a URL that they can reach.
     publicUrl: config.publicUrl ?? (fly === undefined ? undefined : localUrl),
-    fly: { ...config.fly, ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }) },
+    fly: {
+      ...config.fly,
+      ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, logsUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }),
+    },
   }
   const agents = createUndiciTransport()
   const policy = targetPolicy(effective)

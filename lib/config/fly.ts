@@ -25,6 +25,8 @@ export const FLY = {
   /** Whether Fly is reached over the internet or over its private network. */
   endpoint: setting('FLY_ENDPOINT', oneOf(['public', 'internal']).default('public')),
   apiUrl: setting('FLY_FLAPS_BASE_URL', httpUrl.optional()),
+  /** Fly's other API, which has the logs (docs/facts/fly.md §12.2). */
+  logsUrl: setting('FLY_API_BASE_URL', httpUrl.default('https://api.fly.io')),
   /** The Fly Proxy's URL, where it is not the endpoint's. */
   proxyUrl: setting('FLY_PROXY_BASE_URL', httpUrl.optional()),
   /** Whether secret values become secrets of the Fly app, or plain text in each machine's config. */

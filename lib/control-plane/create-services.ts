@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts'
 import { createEventTail } from '../events/event-tail.ts'
 import { createFlyClient } from '../fly/client.ts'
 import { createFlyProvisioner } from '../provisioner/fly/fly-provisioner.ts'
+import { createLogTails } from '../inside/log-tail.ts'
 import type { Log } from '../platform/log.ts'
 import type { Caller } from '../auth/caller.ts'
 import { createMetrics } from '../platform/metrics.ts'
@@ -79,6 +80,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     const fly = createFlyClient({
       token: config.fly.token,
       baseUrl: config.fly.apiUrl,
+      logsUrl: config.fly.logsUrl,
       fetch,
       sleep,
       onCall: ({ action, app, status, ms, attempt, requestId }) => {
@@ -128,6 +130,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
         ? undefined
         : { limit: config.subrequestLimit, bindBudget: (budget) => bind(budget, counted(budget)) },
     eventTail,
+    logTails: outside.canRunInBackground ? createLogTails() : undefined,
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,

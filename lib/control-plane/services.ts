@@ -5,6 +5,7 @@ import type { Caller } from '../auth/caller.ts'
 import type { FailedAttempts } from '../auth/failed-attempts.ts'
 import type { TokenLookup } from '../auth/token-lookup.ts'
 import type { EventContext } from '../events/context.ts'
+import type { InsideContext } from '../inside/context.ts'
 import type { HookContext } from '../hooks/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
@@ -12,6 +13,7 @@ import type { WebhookContext } from '../webhooks/context.ts'
 
 export type Services = HookContext &
   EventContext &
+  InsideContext &
   WebhookContext & {
     /** The database driver's name, for `/healthz`. */
     driver: string

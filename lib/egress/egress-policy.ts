@@ -9,7 +9,7 @@ import { isAddress, isAddressRange, isInRange, isLoopback, isPublicAddress } fro
 export function createAllowedOrigins({ fly }: Pick<Config, 'fly'>): (origin: string) => boolean {
   const proxies =
     fly.proxyUrl === undefined ? fly.apps.map((app) => proxyOf(fly.endpoint, app)) : [fly.proxyUrl]
-  const allowed = new Set([fly.apiUrl, ...proxies].map((url) => new URL(url).origin))
+  const allowed = new Set([fly.apiUrl, fly.logsUrl, ...proxies].map((url) => new URL(url).origin))
   return (origin) => allowed.has(origin)
 }
 

@@ -14,6 +14,8 @@ export type FlyAction =
   | 'wait_machine'
   | 'destroy_machine'
   | 'list_events'
+  | 'exec'
+  | 'get_logs'
   | 'get_metadata'
   | 'set_metadata'
   | 'patch_metadata'

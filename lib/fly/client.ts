@@ -6,7 +6,9 @@
 // - A 404 on DELETE and a 408 on wait are results, not errors.
 
 import { appVerbs } from './apps.ts'
+import { execVerbs } from './exec.ts'
 import { leaseVerbs } from './leases.ts'
+import { logVerbs } from './logs.ts'
 import { machineStateVerbs } from './machine-states.ts'
 import { machineVerbs } from './machines.ts'
 import { metadataVerbs } from './metadata.ts'
@@ -17,6 +19,8 @@ import { createRequester } from './request.ts'
 import type { FlyClientOptions } from './request.ts'
 
 export type { CreateAppInput, CreateAppOutcome } from './apps.ts'
+export type { ExecAnswer, ExecInput } from './exec.ts'
+export type { FlyLogPage } from './logs.ts'
 export type { WaitInput, WaitOutcome, WaitState } from './machine-states.ts'
 export type { ListMachinesInput } from './machines.ts'
 export type { CallOptions, FlyCall, FlyClientOptions } from './request.ts'
@@ -42,11 +46,15 @@ export type {
   VolumeSnapshot,
 } from './shapes.ts'
 
+/** Logs are not part of the Machines API (docs/facts/fly.md §12.2). */
+const DEFAULT_LOGS_URL = 'https://api.fly.io'
+
 export type FlyClient = ReturnType<typeof createFlyClient>
 
 /** @throws {Error} for an empty or unsendable token, or an invalid base URL. The message never quotes the token. */
 export function createFlyClient(options: FlyClientOptions) {
   const request = createRequester(options)
+  const requestLogs = createRequester({ ...options, baseUrl: options.logsUrl ?? DEFAULT_LOGS_URL })
   return {
     ...machineVerbs(request),
     ...machineStateVerbs(request),
@@ -56,5 +64,7 @@ export function createFlyClient(options: FlyClientOptions) {
     ...secretVerbs(request),
     ...volumeVerbs(request),
     ...platformVerbs(request),
+    ...execVerbs(request),
+    ...logVerbs(requestLogs),
   }
 }

@@ -23,6 +23,8 @@ export type FlyClientOptions = {
   token: string
   /** The Machines API's base URL, without `/v1`; it may have a path. Default `https://api.machines.dev`. */
   baseUrl?: string | undefined
+  /** The base URL of Fly's other API, which has the logs. Default `https://api.fly.io`. */
+  logsUrl?: string | undefined
   fetch: typeof fetch
   /** Unix milliseconds. */
   now?: () => number

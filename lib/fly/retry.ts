@@ -35,6 +35,9 @@ const KIND: Record<FlyAction, keyof typeof REPEATED_ON> = {
   wait_machine: 'wait',
   destroy_machine: 'repeatable',
   list_events: 'repeatable',
+  // A command may have run although its answer was lost.
+  exec: 'once',
+  get_logs: 'repeatable',
   get_metadata: 'repeatable',
   set_metadata: 'repeatable',
   patch_metadata: 'repeatable',

@@ -27,6 +27,7 @@ const METRICS = {
     'Deliveries that an existing inbound hook refused, by its name, scheme and reason.',
   ],
   molecule_event_listeners: ['gauge', 'Open event streams of this process.'],
+  molecule_log_tails: ['gauge', 'Logs that this process follows, one for each workspace.'],
   molecule_webhook_deliveries_total: ['counter', 'Attempts to deliver an event to an endpoint, by outcome.'],
   molecule_webhook_delivery_seconds: ['histogram', 'Duration of delivery attempts.'],
   molecule_webhook_endpoints: ['gauge', 'Webhook endpoints, by state.'],

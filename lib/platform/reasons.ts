@@ -16,7 +16,7 @@ export type About = 'image' | 'agent' | 'platform' | 'outside' | 'operator'
  */
 type Entry = { about: About; message: string; hint: string }
 
-const READ_LOG = 'Read its log: fly logs -a <app> --machine <machine>'
+const READ_LOG = 'Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>'
 const RESTART = 'Restart the workspace to try again.'
 
 export const REASONS: Record<ReasonCode, Entry> = {
@@ -185,12 +185,12 @@ export const REASONS: Record<ReasonCode, Entry> = {
   never_listened: {
     about: 'agent',
     message: 'The agent registered, but did not answer on port 8000 in time (<detail>).',
-    hint: 'Check that it binds 0.0.0.0:8000: fly logs -a <app> --machine <machine>',
+    hint: 'Check that it binds 0.0.0.0:8000. Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>',
   },
   agent_silent: {
     about: 'agent',
     message: 'The machine runs, but its agent sends no heartbeat and does not answer (<detail>).',
-    hint: 'The machine is rebooted if this lasts. Read its log: fly logs -a <app> --machine <machine>',
+    hint: 'The machine is rebooted if this lasts. Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>',
   },
   not_reachable_by_http: {
     about: 'agent',

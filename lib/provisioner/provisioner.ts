@@ -2,6 +2,7 @@
 // contract that every provider must satisfy.
 import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
 import type { DiskProvisioner } from './disks.ts'
+import type { InsideProvisioner } from './inside.ts'
 import type { ProvisionProblem } from './problem.ts'
 
 export { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from './problem.ts'
@@ -89,54 +90,55 @@ export type InventoryEntry = Machine & {
   size: { cpus: number; memoryMb: number }
 }
 
-export type Provisioner = DiskProvisioner & {
-  readonly name: 'flyio'
-  /** The apps in which machines are created. The provider's limits are per app. */
-  readonly apps: readonly [string, ...string[]]
-  readonly regions: readonly string[]
-  /** The limit of creates per app: requests per second, and the burst. */
-  readonly launchRate: { perSecond: number; burst: number }
-  /** Checks that the token may use every app. @throws ProvisionError */
-  check(): Promise<void>
-  /** Creates the machine of a spec, or adopts the machine of that name if its labels name the same workspace. */
-  launch(app: string, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
-  /** Replaces the spec of a machine and starts it. Region and name stay. Ends a cordon. */
-  update(machine: MachineRef, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
-  /**
-   * Writes the secrets of a spec, before the launch or update that names them.
-   * @returns the version that the launch waits for; undefined where the secrets are part of the machine's
-   *   configuration
-   */
-  deliverSecrets(app: string, spec: MachineSpec): Promise<number | undefined>
-  start(machine: MachineRef): Promise<void>
-  stop(machine: MachineRef): Promise<void>
-  /** Suspends the machine with its memory, or stops it where the provider cannot. */
-  suspend(machine: MachineRef): Promise<void>
-  /** Requests the machine's destruction, from any state. A machine that is gone already is a success. */
-  destroy(machine: MachineRef): Promise<void>
-  /**
-   * The machine by its id or, while that is unknown, by its labels. Failures of the provider are a result, not an
-   * error.
-   */
-  observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
-  /**
-   * Waits until the machine is in a settled state, for `seconds` (1 to 60), or until the signal aborts.
-   * @returns false when the provider refused to wait, or did not answer
-   */
-  waitUntilSettled(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<boolean>
-  /**
-   * All machines of a control plane in one app, from the provider's list, which may lag.
-   * @param withHosts also asks whether their hosts answer, which makes the list much longer
-   */
-  fleet(app: string, controlPlane: string, withHosts?: boolean): Promise<FleetEntry[]>
-  /** All machines in one app, including those that are not ours, with their sizes. */
-  inventory(app: string): Promise<InventoryEntry[]>
-  /** The secrets that were delivered to machines of a control plane in one app, if the provider stores them. */
-  listSecrets(app: string, controlPlane: string): Promise<DeliveredSecret[]>
-  /** Deletes delivered secrets, by name. */
-  deleteSecrets(app: string, names: string[]): Promise<void>
-  /** The URL of a machine's HTTP port, and the headers that route to this machine. */
-  endpoint(machine: MachineRef): { url: string; headers: Record<string, string> }
-  /** The estimated price of a running machine of this size, in US dollars per 30 days. */
-  monthlyPrice(size: { cpus: number; memoryMb: number }): number
-}
+export type Provisioner = DiskProvisioner &
+  InsideProvisioner & {
+    readonly name: 'flyio'
+    /** The apps in which machines are created. The provider's limits are per app. */
+    readonly apps: readonly [string, ...string[]]
+    readonly regions: readonly string[]
+    /** The limit of creates per app: requests per second, and the burst. */
+    readonly launchRate: { perSecond: number; burst: number }
+    /** Checks that the token may use every app. @throws ProvisionError */
+    check(): Promise<void>
+    /** Creates the machine of a spec, or adopts the machine of that name if its labels name the same workspace. */
+    launch(app: string, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
+    /** Replaces the spec of a machine and starts it. Region and name stay. Ends a cordon. */
+    update(machine: MachineRef, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
+    /**
+     * Writes the secrets of a spec, before the launch or update that names them.
+     * @returns the version that the launch waits for; undefined where the secrets are part of the machine's
+     *   configuration
+     */
+    deliverSecrets(app: string, spec: MachineSpec): Promise<number | undefined>
+    start(machine: MachineRef): Promise<void>
+    stop(machine: MachineRef): Promise<void>
+    /** Suspends the machine with its memory, or stops it where the provider cannot. */
+    suspend(machine: MachineRef): Promise<void>
+    /** Requests the machine's destruction, from any state. A machine that is gone already is a success. */
+    destroy(machine: MachineRef): Promise<void>
+    /**
+     * The machine by its id or, while that is unknown, by its labels. Failures of the provider are a result, not an
+     * error.
+     */
+    observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
+    /**
+     * Waits until the machine is in a settled state, for `seconds` (1 to 60), or until the signal aborts.
+     * @returns false when the provider refused to wait, or did not answer
+     */
+    waitUntilSettled(machine: MachineRef, seconds: number, signal?: AbortSignal): Promise<boolean>
+    /**
+     * All machines of a control plane in one app, from the provider's list, which may lag.
+     * @param withHosts also asks whether their hosts answer, which makes the list much longer
+     */
+    fleet(app: string, controlPlane: string, withHosts?: boolean): Promise<FleetEntry[]>
+    /** All machines in one app, including those that are not ours, with their sizes. */
+    inventory(app: string): Promise<InventoryEntry[]>
+    /** The secrets that were delivered to machines of a control plane in one app, if the provider stores them. */
+    listSecrets(app: string, controlPlane: string): Promise<DeliveredSecret[]>
+    /** Deletes delivered secrets, by name. */
+    deleteSecrets(app: string, names: string[]): Promise<void>
+    /** The URL of a machine's HTTP port, and the headers that route to this machine. */
+    endpoint(machine: MachineRef): { url: string; headers: Record<string, string> }
+    /** The estimated price of a running machine of this size, in US dollars per 30 days. */
+    monthlyPrice(size: { cpus: number; memoryMb: number }): number
+  }

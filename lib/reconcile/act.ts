@@ -11,6 +11,7 @@ import type { Core } from '../platform/context.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
+import { keepLastLines } from './last-lines.ts'
 import { DEFERRED_MS } from './next-step.ts'
 import { isReachableByHttp } from './agent-interfaces.ts'
 import { notReachableByHttp } from './store-card.ts'
@@ -113,12 +114,13 @@ type MoveChanges = NonNullable<Parameters<typeof transition>[1]['changes']>
 
 /** Changes the status because of an observation of exactly this machine and generation. */
 async function move(
-  services: Core,
+  services: ReconcileContext,
   row: ClaimedWorkspace,
   event: 'machine_lost' | 'agent_lost' | 'machine_stopped' | 'agent_silent',
   reason: StoredReason,
   changes: MoveChanges,
 ): Promise<StepResult> {
+  await keepLastLines(services, row, reason)
   const payload = { machine_id: row.machineId, reason }
   await transition(services, {
     id: row.id,
@@ -133,10 +135,11 @@ async function move(
 
 /** The machine, if there may be one, is kept for a while: what went wrong can be seen in it, and it can be started. */
 export async function giveUp(
-  services: Context,
+  services: ReconcileContext,
   row: ClaimedWorkspace,
   reason: StoredReason,
 ): Promise<StepResult> {
+  await keepLastLines(services, row, reason)
   const now = services.now()
   const { failedMachineRetentionMs } = services.config.sleep
   const keptUntil =

@@ -1,13 +1,15 @@
 // GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is,
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
-import { type Drift, events, type StoredReason } from '../../drizzle/schema/index.ts'
+import { type Drift, events, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
 import { wantedMachine } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { printable } from '../platform/printable.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { driftOf } from '../reconcile/drift.ts'
+import { readLastLines } from '../reconcile/last-lines.ts'
 import { nextStep } from '../reconcile/next-step.ts'
 import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
 import type { Step } from '../reconcile/step.ts'
@@ -54,6 +56,14 @@ export type Explanation = {
   next: { step: string; sentence: string; at: string | null }
   recoveries: { used: number; most: number }
   last_failure: (StoredReason & { at: string }) | null
+  /** What the last machine that ended by itself had printed. */
+  last_lines: {
+    machine_id: string
+    generation: number | null
+    reason: string
+    at: string
+    lines: KeptLine[]
+  } | null
   recent_events: { type: string; at: string; payload: Record<string, unknown> }[]
 }
 
@@ -106,6 +116,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     .where(and(eq(events.workspaceId, id), isNotNull(events.generation)))
     .orderBy(desc(events.seq))
     .limit(10)
+  const kept = await readLastLines(db, id)
   const machine = observed.presence === 'present' ? observed.machine : undefined
   const drift = machine === undefined ? (row.drift ?? []) : driftOf(row, machine)
   return {
@@ -149,6 +160,16 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },
     last_failure: row.lastFailure,
+    last_lines:
+      kept === undefined
+        ? null
+        : {
+            machine_id: kept.machineId,
+            generation: kept.generation,
+            reason: kept.reason,
+            at: kept.at.toISOString(),
+            lines: kept.lines,
+          },
     recent_events: recent.map(({ type, at, payload }) => ({ type, at: at.toISOString(), payload })),
   }
 }
@@ -204,7 +225,7 @@ function summaryOf(row: Workspace, drift: Drift[]): string {
 
 /** The explanation as text for people. */
 export function toText(explanation: Explanation): string {
-  const { agent, last_failure: failure, machine, next, reason, wanted } = explanation
+  const { agent, last_failure: failure, last_lines: lastLines, machine, next, reason, wanted } = explanation
   const lines = [
     `${explanation.name} (${explanation.id}) is ${explanation.status} since ${explanation.since}.`,
     explanation.summary,
@@ -226,6 +247,12 @@ export function toText(explanation: Explanation): string {
     ...(failure === null
       ? []
       : [`failure  ${failure.at} ${failure.code}${requestOf(failure)}: ${failure.message}`]),
+    ...(lastLines === null
+      ? []
+      : [
+          `log      of machine ${lastLines.machine_id}, which ended at ${lastLines.at} (${lastLines.reason}):`,
+          ...lastLines.lines.map(({ message, time }) => `  ${time} ${printable(message)}`),
+        ]),
     `recovered ${explanation.recoveries.used} of ${explanation.recoveries.most} times`,
     '',
     ...explanation.recent_events.map(

@@ -59,6 +59,7 @@ test('the API description contains every route', () => {
     'get /workspaces/{id}/explain',
     'get /workspaces/{id}/hooks',
     'get /workspaces/{id}/hooks/{hook}',
+    'get /workspaces/{id}/logs',
     'get /workspaces/{id}/messages',
     'get /workspaces/{id}/messages/{message}',
     'get /workspaces/{id}/messages/{message}/response',

@@ -37,6 +37,7 @@ const table: Record<FlyAction, string[]> = {
   list_machines: EVERY_FAILURE,
   destroy_machine: EVERY_FAILURE,
   list_events: EVERY_FAILURE,
+  get_logs: EVERY_FAILURE,
   get_metadata: EVERY_FAILURE,
   set_metadata: EVERY_FAILURE,
   patch_metadata: EVERY_FAILURE,
@@ -65,6 +66,7 @@ const table: Record<FlyAction, string[]> = {
   update_machine: ['429'],
   acquire_lease: ['429'],
   assign_ip: ['429'],
+  exec: ['429'],
   create_volume: ['429'],
   create_snapshot: ['429'],
 }

@@ -95,6 +95,7 @@ export async function createHarness(options: HarnessOptions = {}) {
       FLY_API_TOKEN: 'test-token',
       FLY_WORKSPACE_APP: 'test-app',
       FLY_FLAPS_BASE_URL: FLY,
+      FLY_API_BASE_URL: FLY,
       FLY_PROXY_BASE_URL: PROXY,
       PUBLIC_URL: PLATFORM,
       ...options.env,

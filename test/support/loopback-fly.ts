@@ -34,6 +34,7 @@ export async function startLoopbackFly(programs: Record<string, Program> = {}) {
       FLY_API_TOKEN: 'test-token',
       FLY_WORKSPACE_APP: 'test-app',
       FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
+      FLY_API_BASE_URL: `http://127.0.0.1:${api.port}`,
       FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
     },
     async close() {

@@ -45,7 +45,7 @@ describe('a reason', () => {
     expect(reasonFor('crashed', { app: 'agents', machine: 'm1', exit: '3' })).toEqual({
       code: 'crashed',
       message: "The agent's process ended by itself (exit 3).",
-      hint: 'Read its log: fly logs -a agents --machine m1',
+      hint: 'Read its log: GET /workspaces/{id}/logs, or fly logs -a agents --machine m1',
     })
     expect(reasonFor('crashed', { machine: 'm1' }).hint).toContain('fly logs -a <app> --machine m1')
   })

@@ -45,6 +45,8 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
     description: 'Compares what is wanted with what is known, and names the next step.',
   },
 
+  readLogs: { summary: 'Read the log of a workspace' },
+
   // A2A and messages.
   sendToAgent: { summary: 'Send an A2A request' },
   sendToAgentOverRest: { summary: 'Send an A2A request over HTTP+JSON' },

@@ -31,5 +31,10 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   source: '`canvas`: started by people. `agent`: by workspaces.',
   since_id: 'Only entries after this one, oldest first.',
   q: 'Only peers whose name or role contains this text.',
+  'readLogs.after': 'The position after which the page begins: the `id` of a line, or `next` of a page.',
+  tail: 'How many of the newest lines, without `after`.',
+  since: 'Only lines since then: a time, or an age such as `15m`.',
+  level: 'Only lines of these levels, as a list with commas, or repeated.',
+  'readLogs.q': 'Only lines that contain this text, in any case.',
   runtime: 'Only rollouts of this runtime.',
 }

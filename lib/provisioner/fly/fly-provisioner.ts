@@ -13,6 +13,7 @@ import {
 } from '../provisioner.ts'
 import { type FlyEndpoint, proxyOf } from './endpoint.ts'
 import { flyDisks } from './disks.ts'
+import { flyInside } from './inside.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './labels.ts'
 import { flyConfig, type SecretsDelivery } from './machine-config.ts'
 import { attempt, toProvisionError } from './problems.ts'
@@ -70,6 +71,7 @@ export function createFlyProvisioner({
     launchRate: LAUNCH_RATE,
     monthlyPrice,
     ...flyDisks(fly),
+    ...flyInside(fly),
 
     check: () =>
       attempt(async () => {

@@ -1,0 +1,42 @@
+// A failure of the provider as the answer to a request that looks or reaches into a machine.
+import { DomainError, type ErrorCode } from '../platform/errors.ts'
+import { ProvisionError, type ProvisionProblem } from '../provisioner/provisioner.ts'
+
+const CODES: Partial<Record<ProvisionProblem['code'], ErrorCode>> = {
+  unauthorized: 'misconfigured',
+  forbidden: 'misconfigured',
+  app_not_found: 'misconfigured',
+  machine_not_found: 'conflict',
+}
+
+/** Problems that only people can end. */
+export const isLasting = ({ code }: ProvisionProblem): boolean => CODES[code] !== undefined
+
+const RETRY_SECONDS = 5
+
+/** `reason` is the code of docs/reasons.md. */
+export const factsOf = ({ code, hint, message, provider }: ProvisionProblem) => ({
+  reason: code,
+  message,
+  hint,
+  ...(provider === undefined ? {} : { provider }),
+})
+
+export function toRequestError(problem: ProvisionProblem): DomainError {
+  const { message, ...details } = factsOf(problem)
+  return new DomainError(CODES[problem.code] ?? 'unavailable', message, {
+    details,
+    ...(isLasting(problem)
+      ? {}
+      : { retryAfterSeconds: Math.ceil((problem.retryAfterMs ?? RETRY_SECONDS * 1000) / 1000) }),
+  })
+}
+
+/** The same call, with the provider's failures as answers. @throws DomainError */
+export async function askProvider<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call()
+  } catch (error) {
+    throw error instanceof ProvisionError ? toRequestError(error.problem) : error
+  }
+}
