@@ -24,6 +24,9 @@ const all = (scope: Scope, others: OtherWorkspaces = {}): RouteAccess => ({
 /** A2A over JSON-RPC and HTTP+JSON, for every HTTP method (functions/routes/a2a/handler.ts). */
 export const A2A_POLICY = workspace('operate', 'peer')
 
+/** The public card, never the extended one. Open to everyone where the workspace or PUBLIC_AGENT_CARDS says so. */
+const CARD_POLICY: RouteAccess = { ...workspace('read', 'peer'), isOpenForPublicCards: true }
+
 /** Also required for events that only administrators may see. */
 export const AUDIT_POLICY = all('admin')
 
@@ -62,10 +65,10 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /workspaces/:id/hibernate': workspace('operate', 'none'),
 
   'POST /workspaces/:id/a2a': A2A_POLICY,
-  'GET /workspaces/:id/a2a/.well-known/agent-card.json': workspace('read', 'peer'),
-  'GET /workspaces/:id/a2a/.well-known/agent.json': workspace('read', 'peer'),
-  'GET /workspaces/:id/.well-known/agent-card.json': workspace('read', 'peer'),
-  'GET /workspaces/:id/.well-known/agent.json': workspace('read', 'peer'),
+  'GET /workspaces/:id/a2a/.well-known/agent-card.json': CARD_POLICY,
+  'GET /workspaces/:id/a2a/.well-known/agent.json': CARD_POLICY,
+  'GET /workspaces/:id/.well-known/agent-card.json': CARD_POLICY,
+  'GET /workspaces/:id/.well-known/agent.json': CARD_POLICY,
   'GET /workspaces/:id/messages': workspace('read', 'self'),
   // The verb decides: the sender of a message may read it too.
   'GET /workspaces/:id/messages/:message': workspace('read', 'verb'),

@@ -2,6 +2,7 @@
 export * from './control-plane.ts'
 export * from './workspaces.ts'
 export * from './disks.ts'
+export * from './files.ts'
 export * from './machine-logs.ts'
 export * from './reason.ts'
 export * from './auth.ts'

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import {
   type AnyPgColumn,
   bigint,
+  boolean,
   index,
   integer,
   jsonb,
@@ -31,6 +32,9 @@ export const workspaceStatus = pgEnum('workspace_status', [
 export const OUTSIDE_STOP_POLICIES = ['sleep', 'restart'] as const
 export type OutsideStopPolicy = (typeof OUTSIDE_STOP_POLICIES)[number]
 
+/** A file as it is listed. The digest shows whether it has changed. */
+export type WorkspaceFile = { path: string; bytes: number; sha256: string }
+
 export const workspaces = pgTable(
   'workspaces',
   {
@@ -47,6 +51,12 @@ export const workspaces = pgTable(
     parentId: uuid('parent_id').references((): AnyPgColumn => workspaces.id),
     env: jsonb('env').$type<Record<string, string>>().notNull().default({}),
     config: jsonb('config').$type<Record<string, unknown>>().notNull().default({}),
+    /** The files for its agent, below /configs. Their contents are in `workspace_files`. */
+    files: jsonb('files').$type<WorkspaceFile[]>().notNull().default([]),
+    /** Whether its card can be read without a token; null: as PUBLIC_AGENT_CARDS says. */
+    publicCard: boolean('public_card'),
+    /** Whether members that 0.3 messages lack are added on the way to the agent. */
+    completesMessages: boolean('completes_messages').notNull().default(true),
     /** The caller's own image; null means the runtime's. */
     image: text('image'),
     /** Idle minutes before hibernation; null: never. */

@@ -9,10 +9,10 @@ import type { AppEnv } from './app-env.ts'
 const RESERVED = /^(webhook|system|test|channel):/i
 
 /** @throws DomainError `forbidden` when the header names another caller than the token does */
-export function verifyCallerHeader(caller: Caller, claimed: string | undefined): void {
+export function verifyCallerHeader(caller: Caller | undefined, claimed: string | undefined): void {
   if (claimed === undefined) return
   if (RESERVED.test(claimed)) throw new DomainError('forbidden', 'invalid caller ID')
-  if (claimed !== '' && caller.kind === 'workspace' && claimed.toLowerCase() !== caller.workspaceId) {
+  if (claimed !== '' && caller?.kind === 'workspace' && claimed.toLowerCase() !== caller.workspaceId) {
     throw new DomainError('forbidden', 'invalid caller auth token')
   }
 }

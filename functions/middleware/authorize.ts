@@ -3,13 +3,14 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
+import { isCardPublic } from '../../lib/a2a/public-card.ts'
 import { mayCommunicate } from '../../lib/a2a/peer-access.ts'
 import { wrongToken } from '../../lib/auth/authenticate-agent.ts'
 import { authorize, type RouteAccess } from '../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'
 import { hashToken } from '../../lib/auth/token.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { DomainError, workspaceNotFound } from '../../lib/platform/errors.ts'
+import { DomainError, type ErrorCode, workspaceNotFound } from '../../lib/platform/errors.ts'
 import { isUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
@@ -27,16 +28,29 @@ export const authorizeRequests = (services: Services, authenticate: Authenticate
     if (policy === 'public' || policy === 'signed') return next()
     const request = requestInfo(services.config, c)
     if (policy === 'agent') return checkAgentToken(services, c, request, next)
-    const caller = await authenticate(request)
-    c.set('caller', caller)
-    limitRate(services, c, caller)
-    await checkAccess(services, policy, caller, route.workspaceId?.toLowerCase())
+    const id = route.workspaceId?.toLowerCase()
+    try {
+      const caller = await authenticate(request)
+      c.set('caller', caller)
+      limitRate(services, c, callerKey(caller))
+      await checkAccess(services, policy, caller, id)
+    } catch (error) {
+      if (!isRefusal(error) || !(await isOpen(services, policy, id))) throw error
+      limitRate(services, c, `address ${request.address()}`)
+    }
     return next()
   })
 
+const REFUSALS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'not_found']
+
+const isRefusal = (error: unknown) => error instanceof DomainError && REFUSALS.includes(error.code)
+
+const isOpen = async (services: Services, policy: RouteAccess, id: string | undefined) =>
+  policy.isOpenForPublicCards === true && isUuid(id) && (await isCardPublic(services, id))
+
 /** @throws DomainError `rate_limited` */
-function limitRate(services: Services, c: Context<AppEnv>, caller: Caller): void {
-  const { headers, retryAfterSeconds } = services.countRequest(callerKey(caller))
+function limitRate(services: Services, c: Context<AppEnv>, key: string): void {
+  const { headers, retryAfterSeconds } = services.countRequest(key)
   for (const [name, value] of Object.entries(headers)) c.header(name, value)
   if (retryAfterSeconds === undefined) return
   const message = `more than ${services.config.apiRatePerMinute} requests a minute: slow down`

@@ -95,8 +95,7 @@ class ProxiedCall {
   async run(): Promise<ExchangeOutcome> {
     const services = this.#services
     const request = this.#request
-    // Completed once, so that every attempt has the same message id.
-    const body = completeBody(request)
+    let body: Uint8Array | undefined
     let retryUntil: number | undefined
     let hasRefreshed = false
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
@@ -104,6 +103,8 @@ class ProxiedCall {
       const route = await this.#findRoute()
       if (route instanceof ProxyError) return this.#sendError(route)
       if (this.#isGone) return { kind: 'gone' }
+      // Completed once, so that every attempt has the same message id.
+      body ??= route.completesMessages ? completeBody(request) : request.body
       const attempt = { request, body, route, reply: this.#reply, slot: this.#slot }
       const outcome = await traceAttempt(services, request, () =>
         sendToAgent(this.#budgeted ?? services, attempt),

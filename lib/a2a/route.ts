@@ -20,6 +20,8 @@ export type Route = {
   paths: InterfacePaths
   /** The workspace has an idle policy, so long exchanges must keep it awake. */
   hasIdlePolicy: boolean
+  /** Members that 0.3 messages lack are added. */
+  completesMessages: boolean
 }
 
 /** How long a route is used before it is read again. Far below the shortest idle time, which is a minute. */
@@ -89,6 +91,7 @@ async function routeTo(
     headers: { ...headers, authorization: `Bearer ${secret}` },
     paths: interfacePaths(row.agentCard),
     hasIdlePolicy: row.idleMinutes !== null,
+    completesMessages: row.completesMessages,
   }
 }
 

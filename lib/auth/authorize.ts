@@ -18,6 +18,8 @@ export type RouteAccess = {
   agent: 'none' | 'self' | 'peer' | 'verb'
   /** Where the request and the response contain other workspaces than the one in the path. */
   others?: OtherWorkspaces
+  /** The route is open to everyone where the card of the workspace is public (lib/a2a/public-card.ts). */
+  isOpenForPublicCards?: true
 }
 
 /** A token that is limited to some workspaces must include each workspace that a request names. */

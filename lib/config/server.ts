@@ -93,6 +93,13 @@ export const SERVER = {
       .default('false')
       .transform((word) => word === 'true'),
   ),
+  /** Whether agent cards can be read without a token, where a workspace does not say it. */
+  publicAgentCards: setting(
+    'PUBLIC_AGENT_CARDS',
+    oneOf(['true', 'false'])
+      .default('false')
+      .transform((word) => word === 'true'),
+  ),
   logLevel: setting('LOG_LEVEL', oneOf(['debug', 'info', 'warn', 'error', 'silent']).default('warn')),
   /** Seconds between two sweeps of this process. */
   sweepIntervalSeconds: setting('SWEEP_INTERVAL_SECONDS', number(1, 3600).default(5)),

@@ -48,6 +48,8 @@ export type ChangeInput<Event extends EventType = EventType> = EventPayloads<Eve
   where?: SQL | undefined
   changes: Omit<Changes, 'updatedAt'>
   fence?: Fence
+  /** Further statements of the same change, which may read the CTE `moved`. They return something. */
+  also?: readonly SQL[]
 }
 
 /** A change of a workspace with its event, in one statement. Only {@link transition} changes statuses. */
@@ -73,8 +75,12 @@ export async function changeWorkspace<Event extends EventType>(
       )
       .returning(),
   )
+  const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
   const logged = appendEvents(services, 'moved', input)
-  const [row] = await db.with(moved, logged).select().from(moved)
+  const [row] = await db
+    .with(moved, ...also, logged)
+    .select()
+    .from(moved)
   if (row !== undefined) services.invalidate(row.id)
   return row
 }

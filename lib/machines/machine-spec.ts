@@ -30,6 +30,8 @@ export type MachineSpec = {
   env: Record<string, string>
   /** Text by absolute path in the machine. */
   files: Record<string, string>
+  /** Files of the caller: contents in base64 by absolute path. None is in `files` or `secretFiles`. */
+  callerFiles: Record<string, string>
   /** Variables and files that only the agent may read. No name is in both `env` and `secrets`. */
   secrets: Record<string, string>
   secretFiles: Record<string, string>
@@ -48,6 +50,12 @@ export type MachineLabels = {
   launchId: string
   controlPlane: string
 }
+
+/** The directory of an agent's configuration. */
+export const CONFIG_DIRECTORY = '/configs'
+
+/** What the platform writes in {@link CONFIG_DIRECTORY}. */
+export const PLATFORM_FILES = ['config.yaml', '.auth_token', '.platform_inbound_secret'] as const
 
 /** Variables that callers may not set, because they define a machine's identity (docs/facts/molecule.md §1.1). */
 export const RESERVED_ENV = [
@@ -89,6 +97,8 @@ export type MachineSpecInput = {
   disk?: MachineSpec['disk']
   /** The workspace's secrets, by variable. */
   secrets: Record<string, string>
+  /** Contents of the caller's files in base64, by path below {@link CONFIG_DIRECTORY}. */
+  callerFiles: Record<string, string>
   /** The workspace token in plain text, which exists only in the machine. */
   token: string
   /** The secret by which the proxy authenticates itself to the agent (docs/facts/molecule.md §1.6). */
@@ -118,8 +128,8 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
         Object.keys(secrets),
       ),
       WORKSPACE_ID: workspace.id,
-      WORKSPACE_CONFIG_PATH: '/configs',
-      CONFIGS_DIR: '/configs',
+      WORKSPACE_CONFIG_PATH: CONFIG_DIRECTORY,
+      CONFIGS_DIR: CONFIG_DIRECTORY,
       PLATFORM_URL: input.platformUrl,
       MOLECULE_URL: input.platformUrl,
       MOLECULE_WORKSPACE_URL: `${input.platformUrl}/workspaces/${workspace.id}/a2a`,
@@ -130,12 +140,15 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
       ...(workspace.parentId === null ? {} : { PARENT_ID: workspace.parentId }),
     },
     files: {
-      '/configs/config.yaml': configYaml(workspace),
+      [`${CONFIG_DIRECTORY}/config.yaml`]: configYaml(workspace),
     },
+    callerFiles: Object.fromEntries(
+      Object.entries(input.callerFiles).map(([path, base64]) => [`${CONFIG_DIRECTORY}/${path}`, base64]),
+    ),
     secrets,
     secretFiles: {
-      '/configs/.auth_token': input.token,
-      '/configs/.platform_inbound_secret': input.inboundSecret,
+      [`${CONFIG_DIRECTORY}/.auth_token`]: input.token,
+      [`${CONFIG_DIRECTORY}/.platform_inbound_secret`]: input.inboundSecret,
     },
     disk: input.disk,
     labels: {
@@ -163,20 +176,21 @@ function modelEnv(runtime: Runtime, model: string | null): Record<string, string
 
 /**
  * The agent's config.yaml, without which a Molecule runtime crash-loops (docs/facts/molecule.md §0.2). Values are
- * written as JSON, a subset of YAML, so no text of a caller can become a key. The caller's `config` comes first;
- * values that the platform relies on (identity and port) come last and take precedence.
+ * written as JSON, a subset of YAML, so no text of a caller can become a key. The caller's `config` may name another
+ * `runtime`, because images differ in the word that they expect. Values that the platform relies on (identity and
+ * port) come last and take precedence.
  */
 export function configYaml(workspace: MachineSpecInput['workspace']): string {
   const timeless = workspace.runtime !== 'langgraph' && workspace.runtime !== 'deepagents'
   const settings: Record<string, unknown> = {
     version: '1.0.0',
     ...(timeless ? { runtime_config: { timeout: 0 } } : {}),
+    runtime: workspace.runtime,
     ...workspace.config,
     name: workspace.name,
     description: workspace.role ?? workspace.name,
     role: workspace.role ?? '',
     tier: workspace.tier,
-    runtime: workspace.runtime,
     ...(workspace.model === null ? {} : { model: workspace.model }),
   }
   const a2a = { ...asObject(workspace.config['a2a']), port: AGENT_PORT }

@@ -16,6 +16,7 @@ import type { Context } from '../config/context.ts'
 import { encodeBase64, encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
+import type { Workspace } from '../lifecycle/workspace.ts'
 import { yieldIfLarge } from '../platform/sleep.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
@@ -64,12 +65,12 @@ export async function acceptMessage(
   acceptance: Acceptance,
   also?: WithSubquery,
 ): Promise<Accepted> {
-  const row = await newMessage(services, acceptance)
   const { db } = services
   const [workspace, waiting] = await Promise.all([
-    getWorkspace(db, row.workspaceId),
-    waitingFor(db, row.workspaceId),
+    getWorkspace(db, acceptance.workspaceId),
+    waitingFor(db, acceptance.workspaceId),
   ])
+  const row = await newMessage(services, acceptance, workspace)
   const canArrive = LEADS_TO_READY.includes(workspace.status)
   const isFull =
     waiting.count >= MAX_WAITING ||
@@ -114,11 +115,12 @@ export async function acceptMessage(
 async function newMessage(
   { config, now, tracer }: Context,
   { caller, envelope, fingerprint, headers, query, text = '', workspaceId }: Acceptance,
+  { completesMessages }: Pick<Workspace, 'completesMessages'>,
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()
   const at = now()
   // Completed now, so that the row has the message id that is delivered.
-  const completed = normalizeMessage(text, envelope)
+  const completed = completesMessages ? normalizeMessage(text, envelope) : text
   await yieldIfLarge(text.length)
   const { messageId, contextId } = idsOf(completed)
   await yieldIfLarge(text.length)

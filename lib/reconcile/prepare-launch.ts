@@ -2,7 +2,7 @@
 // are written. Both happen once per generation and spec, so a launch that is repeated waits for the secrets it
 // already has.
 import { and, eq, sql } from 'drizzle-orm'
-import { workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
+import { workspaceFiles, workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { mintToken } from '../auth/token.ts'
 import type { Context } from '../config/context.ts'
@@ -36,6 +36,7 @@ export async function prepareLaunch(
   const delivered =
     config.fly.secretsDelivery === 'fly' && row.secretsDelivered === delivery ? row.secretsVersion : null
   const secrets = await secretsOf(services, row.id)
+  const callerFiles = await readFiles(services, row)
   const runtime: Runtime = isRuntime(row.runtime) ? row.runtime : 'langgraph'
   const image = await wantedImage(db, { ...row, runtime }, config.images)
   const token = await storeLaunch(services, row, launch, image, delivered === null)
@@ -43,6 +44,7 @@ export async function prepareLaunch(
   const spec = machineSpec({
     workspace: { ...row, runtime, region: launch.region, tier: row.tier as Tier },
     secrets,
+    callerFiles,
     image,
     launchId: launch.launchId,
     controlPlane: row.controlPlane,
@@ -103,6 +105,16 @@ async function storeLaunch(
   )
   const [launchedRow] = await db.with(launched, stored).select().from(launched)
   return launchedRow === undefined ? undefined : minted.token
+}
+
+/** Contents in base64, by path. Most workspaces have no files, and need no read. */
+async function readFiles({ db }: Context, row: ClaimedWorkspace): Promise<Record<string, string>> {
+  if (row.files.length === 0) return {}
+  const files = await db
+    .select({ path: workspaceFiles.path, base64: workspaceFiles.base64 })
+    .from(workspaceFiles)
+    .where(eq(workspaceFiles.workspaceId, row.id))
+  return Object.fromEntries(files.map(({ base64, path }) => [path, base64]))
 }
 
 // Without one of its keys an agent would run, and fail in the middle of its work.

@@ -15,6 +15,8 @@ import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/launch.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { type PreparedFile, prepareFiles } from './files-input.ts'
+import { insertFiles, listedFiles } from './store-files.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
 
 /** How long an Idempotency-Key is kept, in hours. */
@@ -38,13 +40,14 @@ export async function createWorkspace(
   caller: Caller,
   idempotency?: Idempotency,
 ): Promise<Created> {
-  const row = newWorkspace(services, input)
+  const files = await prepareFiles(input.files ?? {})
+  const row = newWorkspace(services, input, files)
   if (row.parentId !== null) await checkParent(services, row.id, row.parentId)
   const sealed = await sealAll(services, row.id, input.secrets ?? {})
   const retryAfterSeconds = await retryAfter(services, caller)
   if (idempotency === undefined) {
     if (retryAfterSeconds !== undefined) throw tooMany(services, retryAfterSeconds)
-    await insert(services, row, sealed)
+    await insert(services, row, sealed, files)
     return { row }
   }
   row.idempotencyKey = idempotency.key
@@ -56,7 +59,7 @@ export async function createWorkspace(
     if (replayed === undefined) throw tooMany(services, retryAfterSeconds)
     return replayed
   }
-  if (await insert(services, row, sealed)) return { row }
+  if (await insert(services, row, sealed, files)) return { row }
   return (await replay(services, row)) ?? createWorkspace(services, input, caller, idempotency)
 }
 
@@ -73,7 +76,11 @@ const tooMany = ({ config }: Context, retryAfterSeconds: number) =>
     { retryAfterSeconds },
   )
 
-function newWorkspace(services: ReconcileContext, input: CreateWorkspaceInput): Workspace {
+function newWorkspace(
+  services: ReconcileContext,
+  input: CreateWorkspaceInput,
+  files: PreparedFile[],
+): Workspace {
   const { config } = services
   const now = services.now()
   const runtime = runtimeOf(input.runtime)
@@ -88,6 +95,9 @@ function newWorkspace(services: ReconcileContext, input: CreateWorkspaceInput): 
     parentId: input.parent_id ?? null,
     env: input.env ?? {},
     config: input.config ?? {},
+    files: listedFiles(files),
+    publicCard: input.public_card ?? null,
+    completesMessages: input.complete_messages ?? true,
     image: imageOf(config, input.image),
     idleMinutes: input.idle_minutes ?? null,
     diskId: null,
@@ -138,7 +148,12 @@ function newWorkspace(services: ReconcileContext, input: CreateWorkspaceInput): 
 type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
 
 /** @returns false when the idempotency key is taken, and nothing was stored */
-async function insert(services: Store, row: Workspace, sealed: SealedSecret[]): Promise<boolean> {
+async function insert(
+  services: Store,
+  row: Workspace,
+  sealed: SealedSecret[],
+  files: PreparedFile[],
+): Promise<boolean> {
   const { db } = services
   const created = db
     .$with('created')
@@ -154,13 +169,14 @@ async function insert(services: Store, row: Workspace, sealed: SealedSecret[]): 
         select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
         from created, jsonb_to_recordset(${JSON.stringify(sealed)}::jsonb) as secret(key text, "keyId" text, sealed text)`,
   )
+  const filed = db.$with('filed', {}).as(insertFiles('created', files))
   const { image, name, parentId, regions, runtime, tier } = row
   const logged = appendEvents(services, 'created', {
     event: 'workspace_created',
     now: row.createdAt,
     payload: { name, runtime, tier, regions, image, parent_id: parentId },
   })
-  const rows = await db.with(created, kept, logged).select({ id: created.id }).from(created)
+  const rows = await db.with(created, kept, filed, logged).select({ id: created.id }).from(created)
   return rows.length > 0
 }
 

@@ -2,7 +2,7 @@
 // one statement. The rows stay due until the provider confirms that their machines are gone.
 import type { Core, Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
-import { hooks, secrets, workspaceTokens } from '../../drizzle/schema/index.ts'
+import { hooks, secrets, workspaceFiles, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { listChildren } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
@@ -26,6 +26,7 @@ export async function removeWorkspace(services: Core, id: string, confirm: boole
       sql`update ${workspaceTokens} set revoked_at = ${now.toISOString()}::timestamptz
           where revoked_at is null and workspace_id in (select id from moved) returning hash`,
       sql`delete from ${secrets} where workspace_id in (select id from moved) returning id`,
+      sql`delete from ${workspaceFiles} where workspace_id in (select id from moved) returning path`,
       sql`delete from ${hooks} where workspace_id in (select id from moved) returning id`,
     ],
   })

@@ -8,6 +8,8 @@ import { getWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './verb-errors.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { prepareFiles } from './files-input.ts'
+import { deleteOtherFiles, insertFiles, listedFiles } from './store-files.ts'
 import { imageOf, regionsOf, runtimeOf, tierOf, type UpdateWorkspaceInput } from './workspace-input.ts'
 
 /** @throws DomainError `not_found`, `invalid_input`, or `conflict` when the workspace is removed */
@@ -19,6 +21,7 @@ export async function updateWorkspace(
   const { config, db } = services
   const row = await getWorkspace(db, id)
   if (input.parent_id && input.parent_id !== row.parentId) await checkParent(services, id, input.parent_id)
+  const files = input.files === undefined ? undefined : await prepareFiles(input.files ?? {})
   const wanted = {
     ...(input.name === undefined ? {} : { name: input.name }),
     ...(input.role === undefined ? {} : { role: input.role || null }),
@@ -31,6 +34,7 @@ export async function updateWorkspace(
     ...(input.parent_id === undefined ? {} : { parentId: input.parent_id }),
     ...(input.env === undefined ? {} : { env: input.env ?? {} }),
     ...(input.config === undefined ? {} : { config: input.config ?? {} }),
+    ...(files === undefined ? {} : { files: listedFiles(files) }),
     ...(input.image === undefined ? {} : { image: imageOf(config, input.image) }),
   } satisfies Partial<Workspace>
   const changed = Object.entries(wanted).filter(
@@ -43,6 +47,10 @@ export async function updateWorkspace(
     where: ne(workspaces.status, 'removed'),
     changes: {
       ...wanted,
+      ...(input.public_card === undefined ? {} : { publicCard: input.public_card }),
+      ...(input.complete_messages === undefined
+        ? {}
+        : { completesMessages: input.complete_messages ?? true }),
       ...(input.idle_minutes === undefined ? {} : { idleMinutes: input.idle_minutes }),
       ...(input.on_outside_stop === undefined
         ? {}
@@ -50,6 +58,7 @@ export async function updateWorkspace(
       ...(changed.length === 0 ? {} : { specVersion: sql`${workspaces.specVersion} + 1` }),
     },
     payload: { fields: Object.keys(input), ...shownOf(wanted) },
+    also: files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)],
   })
   if (moved === undefined) throw await statusConflict(services, id, 'changed')
   return moved

@@ -10,6 +10,7 @@ import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
 import { uuidInput } from '../platform/uuid.ts'
+import { WorkspaceFiles } from './files-input.ts'
 
 // Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (docs/facts/molecule.md §2.3).
 const plain = (max: number) =>
@@ -32,6 +33,12 @@ export const WorkspaceEnv = z
       })
     }
   })
+
+/** Further values of config.yaml. Images differ in the word that they expect as `runtime`, so it may be another one. */
+const WorkspaceConfig = boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).refine(
+  ({ runtime }) => runtime === undefined || (typeof runtime === 'string' && /^[\w.-]{1,100}$/.test(runtime)),
+  { path: ['runtime'], error: 'must be a word of letters, digits and ._- (at most 100)' },
+)
 
 /** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (docs/facts/molecule.md §2.3). */
 export const CreateWorkspaceInput = z.object({
@@ -59,7 +66,10 @@ export const CreateWorkspaceInput = z.object({
   parent_id: uuidInput().nullish(),
   image: plain(512).nullish(),
   env: WorkspaceEnv.nullish(),
-  config: boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).nullish(),
+  config: WorkspaceConfig.nullish(),
+  files: WorkspaceFiles.nullish(),
+  public_card: z.boolean().nullish(),
+  complete_messages: z.boolean().nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
   on_outside_stop: z.enum(OUTSIDE_STOP_POLICIES).nullish(),
   secrets: SecretValues.nullish(),

@@ -81,6 +81,31 @@ describe('request bodies', () => {
     expect(a2a.seen[0]?.body).toBe(body)
   })
 
+  test('messages of a workspace that completes none arrive as they were sent, stored ones too', async () => {
+    const set = (complete_messages: boolean) =>
+      a2a.h.request(`/workspaces/${a2a.scripted}`, { method: 'PATCH', json: { complete_messages } })
+    expect((await set(false)).body).toMatchObject({
+      needs_restart: false,
+      workspace: { complete_messages: false },
+    })
+    const bodies = [
+      JSON.stringify(askRegion(7)),
+      '{"method":"message/send","params":{"message":{"parts":[{"type":"text","text":"é"}]}}}',
+    ]
+    for (const body of bodies) {
+      for (const headers of [{}, { prefer: 'respond-async' }]) {
+        a2a.seen.length = 0
+        await a2a.send(a2a.scripted, { body, headers: { 'content-type': 'application/json', ...headers } })
+        await a2a.h.deliver()
+        await expect.poll(() => a2a.seen.map((request) => request.body)).toEqual([body])
+      }
+    }
+    await set(true)
+    a2a.seen.length = 0
+    await a2a.send(a2a.scripted, { json: askRegion(7) })
+    expect(a2a.seen[0]?.body).toContain('"messageId"')
+  })
+
   test('a completed message keeps numbers that JavaScript cannot represent', async () => {
     const body =
       '{"jsonrpc":"2.0","id":9007199254740993,"method":"message/send","params":{"message":{"role":"user","parts":[],"metadata":{"n":1.0}}}}'

@@ -66,6 +66,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
           config: {},
           generation: over.generation ?? 1,
         },
+        callerFiles: {},
         image: over.image ?? subject.image,
         launchId: crypto.randomUUID(),
         controlPlane,

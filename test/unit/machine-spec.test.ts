@@ -37,6 +37,7 @@ const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecIn
   launchId: 'launch',
   controlPlane: 'plane',
   secrets: {},
+  callerFiles: {},
   token: 'secret-token',
   inboundSecret: 'the-inbound-secret',
   platformUrl: 'https://platform.example',

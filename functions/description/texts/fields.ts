@@ -63,7 +63,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
   parent_id: 'The parent in the tree of workspaces; null: a root.',
   env: 'Environment variables of the machine. Values are never shown again; use secrets for keys.',
   env_names: 'The names of the environment variables.',
-  config: "Members for the agent's config.yaml.",
+  config:
+    "Members for the agent's config.yaml. `runtime` replaces the word that the runtime's name would be there.",
+  files:
+    'Files for the agent, by path below /configs, such as `skills/search/SKILL.md`: a text, or `base64` for other bytes. At most 100 files and 256 KiB. Answers list their paths and sizes.',
+  'Workspace.path': 'The path below /configs.',
+  'Workspace.bytes': 'The size in bytes.',
+  base64: 'The content in base64.',
+  public_card: 'Whether the agent card can be read without a token; null: as PUBLIC_AGENT_CARDS says.',
+  complete_messages:
+    'Whether `messageId` and `kind`, where a 0.3 message lacks them, are added on the way to the agent (the default).',
   image: 'The image, with a tag or digest. For a workspace, null means the image of its runtime.',
   secrets: 'Secrets to store with the workspace, by variable name.',
   idle_minutes: 'Minutes without work until the workspace hibernates; null: never.',

@@ -32,7 +32,7 @@ export function agentCardRoutes(services: Services) {
     const headers = {
       'content-type': 'application/json',
       'x-content-type-options': 'nosniff',
-      'cache-control': `private, max-age=${MAX_AGE_SECONDS}`,
+      'cache-control': `${c.get('caller') === undefined ? 'public' : 'private'}, max-age=${MAX_AGE_SECONDS}`,
       vary: 'A2A-Version, Authorization',
       etag,
       ...(isStored ? { 'x-agent-card': 'stored' } : {}),

@@ -34,6 +34,11 @@ export function flyConfig(
           mode: 0o644,
         }),
       ),
+      ...Object.entries(spec.callerFiles).map(([guest_path, raw_value]) => ({
+        guest_path,
+        raw_value,
+        mode: 0o644,
+      })),
       ...(references?.files ?? []),
     ],
     ...(spec.disk === undefined ? {} : { mounts: [{ volume: spec.disk.id, path: spec.disk.path }] }),
