@@ -39,6 +39,7 @@ type Options = {
    * disconnects is ended without notice, so its slot is never released.
    */
   forgetMs: number
+  /** Milliseconds that never go back. */
   now: () => number
 }
 

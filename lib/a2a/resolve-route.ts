@@ -33,7 +33,7 @@ export type WaitOptions = {
  * @throws ProxyError with the reason when there is none; DomainError `not_found`
  */
 export async function resolveRoute(services: ProxyContext, id: string, wait: WaitOptions): Promise<Route> {
-  const until = services.now().getTime() + wait.ms
+  const until = services.steady() + wait.ms
   for (let hasWaited = false; ; hasWaited = true) {
     const found = await readCached(services, id)
     if ('origin' in found) return found
@@ -42,7 +42,7 @@ export async function resolveRoute(services: ProxyContext, id: string, wait: Wai
       await wakeWorkspace(services, found)
       wait.waitUntil(reconcileNow(services, id))
     }
-    const leftMs = until - services.now().getTime()
+    const leftMs = until - services.steady()
     const mustStop = leftMs <= 0 || services.budget.left() < RESERVED_SUBREQUESTS || isStopping(services)
     if (mustStop || wait.signal?.aborted === true) throw noRouteError(found)
     if (!hasWaited) wait.onWait?.()

@@ -34,7 +34,7 @@ export type FailedAttempts = {
   secondsToWait(sender: string, hash: string): number | undefined
 }
 
-/** @param now Unix milliseconds */
+/** @param now milliseconds that never go back */
 export function createFailedAttempts(now: () => number): FailedAttempts {
   const attempts = new Map<string, Attempts>()
   const invalid = new Map<string, number>()

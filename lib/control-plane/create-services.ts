@@ -29,6 +29,7 @@ import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
 import { createTokenLookup } from '../auth/token-lookup.ts'
 import { sleep as interruptibleSleep } from '../platform/sleep.ts'
+import { createSteadyClock } from '../platform/steady-clock.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
 
 export type RuntimeServices = {
@@ -62,12 +63,12 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const { log, now = () => new Date(), sleep = interruptibleSleep, tracer = NO_TRACER } = outside
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
-  const clock = () => now().getTime()
+  const steady = createSteadyClock(() => now().getTime())
   const cache = <Value>(ttlMs: number) =>
     new TtlCache<Value>({
       ttlMs,
       limit: CACHE_ENTRIES,
-      now: clock,
+      now: steady,
       sharesReads: outside.canRunInBackground,
     })
   const routes = cache<Route>(ROUTE_TTL_MS)
@@ -118,7 +119,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   }
   const { counted } = outside
   const eventTail = outside.canRunInBackground
-    ? createEventTail({ db: database.db, log, metrics, now, sleep, stopping: outside.stopping })
+    ? createEventTail({ db: database.db, log, metrics, sleep, steady, stopping: outside.stopping })
     : undefined
   return {
     config,
@@ -136,20 +137,20 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       maxInFlight: config.a2a.maxInFlight,
       // Longer than a request can wait for its workspace and then for its agent.
       forgetMs: 2 * config.a2a.silenceMs + 60_000,
-      now: clock,
+      now: steady,
     }),
     routes,
     peerAccess,
     callers,
-    failedAttempts: createFailedAttempts(clock),
+    failedAttempts: createFailedAttempts(steady),
     tokenLookup: createTokenLookup(database.db, outside.canRunInBackground),
-    countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: clock }),
+    countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: steady }),
     countDelivery: createRateCounter({
       policy: 'webhooks',
       perMinute: config.webhookRatePerMinute,
-      now: clock,
+      now: steady,
     }),
-    countRefusal: createRateCounter({ policy: 'refusals', perMinute: 1, now: clock }),
+    countRefusal: createRateCounter({ policy: 'refusals', perMinute: 1, now: steady }),
     unverifiedBytes: createByteBudget(
       UNVERIFIED_BODIES * Math.max(...Object.values(config.hookMaxBodyBytes)),
     ),
@@ -165,6 +166,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     stopping: outside.stopping,
     activity: createActivityLog({ db: database.db, log, now, sleep }),
     now,
+    steady,
     metrics,
     tracer,
     log,

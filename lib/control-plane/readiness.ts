@@ -28,11 +28,11 @@ const failing = (detail: string): Check => ({ ok: false, detail })
 
 /** @returns the checks of one process, which cache Fly's last answer */
 export function createReadiness(services: Services): () => Promise<Readiness> {
-  const { config, db, log, now, provisioner } = services
+  const { config, db, log, provisioner, steady } = services
   let fly: { at: number; check: Check } | undefined
 
   async function checkFly(): Promise<Check> {
-    const at = now().getTime()
+    const at = steady()
     if (fly !== undefined && at - fly.at < FLY_MS) return fly.check
     const check = await runCheck('fly', async () => {
       await provisioner.check()

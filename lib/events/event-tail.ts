@@ -30,13 +30,13 @@ export type EventTail = {
   moved(): Promise<void>
 }
 
-type Outside = Pick<Core, 'db' | 'log' | 'metrics' | 'now' | 'sleep' | 'stopping'>
+type Outside = Pick<Core, 'db' | 'log' | 'metrics' | 'sleep' | 'steady' | 'stopping'>
 
 /** What is in memory: every event after `from`, up to `to`. */
 type Reach = { from: number; to: number; events: StoredEvent[] }
 
 export function createEventTail(outside: Outside): EventTail {
-  const { log, metrics, now, stopping } = outside
+  const { log, metrics, steady, stopping } = outside
   let listeners = 0
   let reach: Reach | undefined
   let waiting = Promise.withResolvers<void>()
@@ -54,13 +54,13 @@ export function createEventTail(outside: Outside): EventTail {
   })
 
   async function run(over: AbortSignal): Promise<void> {
-    let ticked = now().getTime()
+    let ticked = steady()
     const isOver = () => over.aborted || stopping?.aborted === true
     while (!isOver()) {
       woken = false
       const pause = await readOn(over)
-      if (now().getTime() - ticked >= TICK_MS) {
-        ticked = now().getTime()
+      if (steady() - ticked >= TICK_MS) {
+        ticked = steady()
         notify()
       }
       await outside.sleep(GAP_MS)

@@ -32,11 +32,11 @@ export async function* followEvents(
   query: Omit<EventsQuery, 'limit'>,
   signal: AbortSignal,
 ): AsyncGenerator<EventsPage, undefined> {
-  const { now, stopping, eventTail } = services
+  const { now, steady, stopping, eventTail } = services
   const counted =
     eventTail === undefined ? withBudget(services, createBudget(MOST_STATEMENTS, now)) : services
   let position = query.after
-  let reportedAt = now().getTime()
+  let reportedAt = steady()
   const only = query.among && new Set(query.among)
   const isOver = () => signal.aborted || stopping?.aborted === true
   const leave = eventTail?.join()
@@ -50,8 +50,8 @@ export async function* followEvents(
         fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
       const isEnd = page.events.length < PAGE
       position = page.next
-      if (events.length > 0 || now().getTime() - reportedAt >= QUIET_MS) {
-        reportedAt = now().getTime()
+      if (events.length > 0 || steady() - reportedAt >= QUIET_MS) {
+        reportedAt = steady()
         yield { events, next: position }
       }
       if (isEnd) await (moved ?? services.sleep(ALONE_MS, signal))

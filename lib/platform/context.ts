@@ -32,6 +32,8 @@ export type Core = Store & {
   canRunInBackground: boolean
   /** Aborted when this process is shutting down: no new work begins then. Workers are not notified. */
   stopping: AbortSignal | undefined
+  /** Milliseconds for durations within this process. They never go back, while `now` may be corrected. */
+  steady: () => number
   /** Resolves after `ms` milliseconds, or as soon as the signal aborts. Tests shorten it. */
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
 }

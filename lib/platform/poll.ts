@@ -28,9 +28,9 @@ export async function pollUntil<Context extends Core>(
   isDone: (services: Context) => Promise<boolean>,
 ): Promise<void> {
   const counted = withRequestBudget(services)
-  const until = services.now().getTime() + timeoutMs
+  const until = services.steady() + timeoutMs
   for (let pause = SHORTEST_MS; ;) {
-    const left = until - services.now().getTime()
+    const left = until - services.steady()
     const polls = counted.budget.left() - RESERVED
     if (left <= 0 || polls < 1 || signal?.aborted === true || isStopping(services)) return
     await services.sleep(Math.min(pause, left), signal)

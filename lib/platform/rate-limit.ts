@@ -15,7 +15,7 @@ export type RateCount = {
 
 export type RateCounter = (caller: string) => RateCount
 
-/** @param options `policy`: the limit's name for callers; `perMinute`: 0 for no limit; `now`: Unix milliseconds */
+/** @param options `policy`: the limit's name for callers; `perMinute`: 0 for no limit; `now`: milliseconds that never go back */
 export function createRateCounter(options: {
   policy: string
   perMinute: number

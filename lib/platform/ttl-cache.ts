@@ -11,7 +11,7 @@ export type TtlCacheOptions = {
   ttlMs: number
   /** Entries at most; the oldest are evicted. */
   limit: number
-  /** Unix milliseconds. */
+  /** Milliseconds that never go back. */
   now: () => number
   /**
    * Whether concurrent readers share one read. False on Workers: a read ends with its request, and readers in other

@@ -108,6 +108,19 @@ describe('rate limits', () => {
     }
   })
 
+  test('a rate limit does not last longer when the clock is set back', async () => {
+    const limited = await createHarness({ env: { API_RATE_PER_MINUTE: '1' } })
+    try {
+      expect((await limited.request('/workspaces')).status).toBe(200)
+      limited.advance(-300_000)
+      const { headers, status } = await limited.request('/workspaces')
+      expect(status).toBe(429)
+      expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60)
+    } finally {
+      await limited.close()
+    }
+  })
+
   test('the limit of creates holds for concurrent requests, and never refuses a repeated key', async () => {
     const limited = await createHarness({ env: { CREATE_RATE_PER_HOUR: '5' } })
     try {

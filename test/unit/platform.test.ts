@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { forEachConcurrently } from '../../lib/platform/concurrency.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
+import { createSteadyClock } from '../../lib/platform/steady-clock.ts'
 import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
 
 describe('forEachConcurrently', () => {
@@ -83,4 +84,14 @@ describe('UUIDs', () => {
     expect(isUuid(text)).toBe(false)
     expect(normalizeUuid(text)).toBeUndefined()
   })
+})
+
+test('a steady clock goes on from where it was when the clock is set back', () => {
+  let now = 1_000
+  const steady = createSteadyClock(() => now)
+  const times = [0, 50, -300, 20, 7_000].map((step) => {
+    now += step
+    return steady()
+  })
+  expect(times).toEqual([1_000, 1_050, 1_050, 1_070, 8_070])
 })
