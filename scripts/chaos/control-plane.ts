@@ -41,6 +41,9 @@ type Options = {
   regions: readonly string[]
 }
 
+/** How long Postgres may take to answer at the start, in milliseconds of the run's clock. */
+const START_MS = 300_000
+
 /**
  * Two replicas on a database of Postgres.
  * @param urls of the database: `direct`, and where its replicas connect to
@@ -49,7 +52,7 @@ type Options = {
 export async function startOnPostgres(
   options: Options,
   urls: { direct: string; replicas: string },
-  migrate: (url: string) => Promise<unknown> = migratePostgres,
+  migrate: (url: string) => Promise<unknown> = (url) => migratePostgres(url, { waitMs: START_MS }),
 ): Promise<ControlPlane> {
   await migrate(urls.direct)
   const database = connectPostgres(urls.direct, { max: 4 })

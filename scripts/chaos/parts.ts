@@ -12,6 +12,7 @@ export type Fault = {
 
 /** Uses one control plane in one way, and checks what became of it. */
 export type Load = {
+  name: string
   run: (over: AbortSignal) => Promise<void>
   /** What is still under way, and may end while the run settles. */
   open?: (remains: Remains) => Violation[]

@@ -63,9 +63,11 @@ export function createReplica(port: number, settings: Record<string, string>, pa
           up = true
           resolve()
         })
-        started.once('close', (code) => {
-          // A graceful stop ends with code 0. A start that fails is the caller's to judge.
-          if ((up && !killed) || (killed && code !== null && code !== 0)) deaths++
+        started.once('close', () => {
+          // A start that fails is the caller's to judge. A stop may take too long, and then ends with code 1, but not with a
+          // trace.
+          const isCrash = errors.at(-1)?.startsWith('Node.js v') === true
+          if (up || (killed && isCrash)) deaths++
           up = false
           reject(new Error(`a replica ended before it listened:\n${errors.slice(-20).join('\n')}`))
         })

@@ -61,11 +61,29 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   }
 }
 
+/** Between two checks of whether everything has ended, in milliseconds of the run's clock. Most requests wait for less. */
+const OVERDUE_MS = 600_000
+
 /** @returns how often each fault struck, by its name */
 async function runAll({ controlPlanes, faults }: Stage, over: AbortSignal): Promise<Map<string, number>> {
-  const working = controlPlanes.flatMap(({ loads }) => loads).map((load) => load.run(over))
-  const counts = await Promise.all(faults.map(async ({ name, run }) => [name, await run(over)] as const))
+  const running = new Set<string>()
+  const watched = async <Result>(name: string, run: Promise<Result>): Promise<Result> => {
+    running.add(name)
+    const result = await run
+    running.delete(name)
+    return result
+  }
+  const overdue = setInterval(() => {
+    if (over.aborted) throw new Error(`these do not end: ${[...running].join(', ')}`)
+  }, OVERDUE_MS)
+  const working = controlPlanes.flatMap(({ controlPlane, loads }) =>
+    loads.map((load) => watched(`${load.name} of ${controlPlane.name}`, load.run(over))),
+  )
+  const counts = await Promise.all(
+    faults.map(async ({ name, run }, at) => [name, await watched(`${name} (${at})`, run(over))] as const),
+  )
   await Promise.all(working)
+  clearInterval(overdue)
   const struck = new Map<string, number>()
   for (const [name, times] of counts) struck.set(name, (struck.get(name) ?? 0) + times)
   return struck

@@ -21,6 +21,7 @@ export function delegations(
   const accepted = new Set<string>()
   let count = 0
   return {
+    name: 'delegations',
     async run(over) {
       while (!over.aborted) {
         await chance.pause(500, 2_500)

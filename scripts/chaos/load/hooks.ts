@@ -48,6 +48,7 @@ export function hooks(
   const accepted = new Map<string, Hook>()
   let deliveries = 0
   return {
+    name: 'hooks',
     async run(over) {
       await Promise.all(Array.from({ length: SENDERS }, (_, sender) => runSender(over, sender)))
     },

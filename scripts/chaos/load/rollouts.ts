@@ -12,6 +12,7 @@ const MOST_TRIES = 20
 export function rollouts(controlPlane: ControlPlane, chance: Chance, runtimes: readonly string[]): Load {
   const { call } = createClient(controlPlane, chance)
   return {
+    name: 'rollouts',
     async run(over) {
       while (!over.aborted) {
         await chance.pause(4_000, 12_000)

@@ -46,6 +46,7 @@ export function users(options: Options, known: string[]): Load {
   const { cloud, controlPlane } = options
   const shared: Shared = { ...options, created: new Set(), messages: [], known }
   return {
+    name: 'users',
     async run(over) {
       const { workspaces } = controlPlane
       const count = Math.max(4, Math.min(16, Math.ceil(workspaces / 12)))

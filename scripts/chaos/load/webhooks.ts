@@ -72,6 +72,7 @@ export function webhooks(controlPlane: ControlPlane, chance: Chance): Load & { c
   }
 
   return {
+    name: 'webhooks',
     async run(over) {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
       await create(true, over)
