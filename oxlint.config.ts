@@ -58,7 +58,7 @@ const folders = order.map((folder, index) => ({
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise'],
   categories: { correctness: 'error', suspicious: 'error' },
-  ignorePatterns: ['lib/fly/machines-openapi.d.ts', 'drizzle/migrations'],
+  ignorePatterns: ['client/api.d.ts', 'lib/fly/machines-openapi.d.ts', 'drizzle/migrations'],
   rules: {
     'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': 'error',
@@ -99,6 +99,20 @@ export default defineConfig({
       rules: restrict(tests, node, nodeFolder, emulator, {
         group: ['drizzle-orm', 'drizzle-orm/*', '**/drizzle/schema/**'],
         message: 'Queries live in lib.',
+      }),
+    },
+    {
+      files: ['client/**'],
+      rules: restrict(node, {
+        group: ['**/{cli,functions,lib,drizzle,test,scripts}/**'],
+        message: 'The client speaks HTTP: it imports nothing of the server.',
+      }),
+    },
+    {
+      files: ['cli/**'],
+      rules: restrict({
+        group: ['**/{functions,lib,drizzle,test,scripts}/**'],
+        message: 'The command line speaks HTTP, through the client.',
       }),
     },
     ...folders,

@@ -42,7 +42,7 @@ import { workspaceCommandRoutes } from './routes/workspaces/commands.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
 /**
- * @param serveAssets serves the files of `dist/`; undefined where the platform does before the app runs
+ * @param serveAssets serves the files of `dist/assets/`; undefined where the platform does before the app runs
  */
 export function createApp(services: Services, exposure: Exposure, serveAssets?: MiddlewareHandler) {
   const app = new OpenAPIHono<AppEnv>()

@@ -3,23 +3,7 @@
 import { lintFromString, loadConfig } from '@redocly/openapi-core'
 import spectralCore, { type RulesetDefinition } from '@stoplight/spectral-core'
 import spectralRulesets from '@stoplight/spectral-rulesets'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import { createApp } from '../../functions/app.ts'
-import { parseConfig } from '../../lib/config/config.ts'
-import { createServices } from '../../lib/control-plane/create-services.ts'
-
-const PUBLIC_URL = 'https://agents.fly.dev'
-
-/** The description of a server that has no database: no request is sent. */
-async function readDescription(): Promise<string> {
-  const services = createServices(
-    parseConfig({ PUBLIC_URL }),
-    { db: drizzle.mock(), driver: 'postgres', close: async () => {} },
-    { fetch, log: () => {}, canRunInBackground: false },
-  )
-  const response = await createApp(services, { loopback: false }).request('/openapi.json')
-  return response.text()
-}
+import { readDescription } from './read-description.ts'
 
 async function redocly(source: string): Promise<string[]> {
   const config = await loadConfig({ configPath: 'redocly.yaml' })

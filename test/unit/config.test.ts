@@ -1,4 +1,5 @@
 // The configuration from environment variables: a valid configuration, or an error that names every mistake at once.
+import { VERSION as CLI_VERSION } from '../../cli/version.ts'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -225,9 +226,9 @@ describe('configuration', () => {
   })
 })
 
-test('the version is the one in package.json', () => {
+test('the versions of the server and of the command line are the one in package.json', () => {
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string
   }
-  expect(VERSION).toBe(manifest.version)
+  expect([VERSION, CLI_VERSION]).toEqual([manifest.version, manifest.version])
 })

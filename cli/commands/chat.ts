@@ -1,0 +1,113 @@
+// chat: talk to the agent of a workspace. Interactive on a terminal; with a message as argument, or piped text, it
+// sends one message and prints the answer.
+import { createInterface } from 'node:readline/promises'
+import { type Part, SendMessageRequest, type StreamResponse } from '@a2a-js/sdk'
+import type { Client as A2aClient } from '@a2a-js/sdk/client'
+import type { Command } from 'commander'
+import { connectToAgent } from '../../client/agent.ts'
+import { contextOf } from '../context.ts'
+import { findWorkspaceId } from '../find-workspace.ts'
+import { print, report, styled } from '../output.ts'
+
+/** What one exchange leaves behind for the next one. */
+type Conversation = { contextId: string; taskId: string }
+
+export function addChatCommand(program: Command): void {
+  program
+    .command('chat')
+    .description('talk to the agent of a workspace')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('[message...]', 'one message; without it, standard input or a conversation')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  molecule-fly chat fly-worker
+  molecule-fly chat fly-worker What region are you running in?
+  git diff | molecule-fly chat reviewer --json`,
+    )
+    .action(async (reference: string, words: string[], _flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const id = await findWorkspaceId(client, reference)
+      const agent = await connectToAgent(client, id)
+      if (words.length > 0) return sendOne(agent, words.join(' '), json)
+      if (!process.stdin.isTTY) return sendOne(agent, (await process.stdin.toArray()).join(''), json)
+      return converse(agent, reference)
+    })
+}
+
+async function sendOne(agent: A2aClient, text: string, json: boolean): Promise<void> {
+  for await (const piece of agent.sendMessageStream(requestOf(text, { contextId: '', taskId: '' }))) {
+    if (json) print(JSON.stringify(piece))
+    else process.stdout.write(textOf(piece))
+  }
+  if (!json) print('')
+}
+
+async function converse(agent: A2aClient, name: string): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  report(`Chat with ${name}. Ctrl-D ends it.`)
+  let conversation: Conversation = { contextId: '', taskId: '' }
+  terminal.setPrompt(styled('bold', '> '))
+  terminal.prompt()
+  for await (const line of terminal) {
+    if (line.trim() !== '') {
+      try {
+        for await (const piece of agent.sendMessageStream(requestOf(line, conversation))) {
+          process.stdout.write(textOf(piece))
+          conversation = { ...conversation, ...idsOf(piece) }
+        }
+        print('')
+      } catch (error) {
+        report(styled('red', error instanceof Error ? error.message : String(error)))
+      }
+    }
+    terminal.prompt()
+  }
+  print('')
+}
+
+const requestOf = (text: string, { contextId, taskId }: Conversation): SendMessageRequest =>
+  SendMessageRequest.fromJSON({
+    message: { messageId: crypto.randomUUID(), role: 'ROLE_USER', contextId, taskId, parts: [{ text }] },
+  })
+
+/** The text of one piece of an answer. Control characters of an agent do not reach the terminal. */
+function textOf({ payload }: StreamResponse): string {
+  switch (payload?.$case) {
+    case 'message':
+      return partsText(payload.value.parts)
+    case 'artifactUpdate':
+      return partsText(payload.value.artifact?.parts ?? [])
+    case 'statusUpdate':
+      return partsText(payload.value.status?.message?.parts ?? [])
+    case 'task':
+      return payload.value.artifacts.map(({ parts }) => partsText(parts)).join('\n')
+    case undefined:
+      return ''
+  }
+}
+
+const partsText = (parts: readonly Part[]): string =>
+  parts
+    .map(({ content, filename }) => {
+      if (content?.$case === 'text') return content.value
+      if (content?.$case === 'data') return JSON.stringify(content.value)
+      return content === undefined ? '' : `[file ${filename}]`
+    })
+    .join('')
+    .replaceAll(/[^\P{Cc}\n\t]/gu, '')
+
+function idsOf({ payload }: StreamResponse): Partial<Conversation> {
+  switch (payload?.$case) {
+    case 'message':
+      return { contextId: payload.value.contextId }
+    case 'task':
+      return { contextId: payload.value.contextId }
+    case 'statusUpdate':
+    case 'artifactUpdate':
+      return { contextId: payload.value.contextId }
+    case undefined:
+      return {}
+  }
+}

@@ -1,0 +1,113 @@
+// fleet, doctor, rollout: the machines at the provider, the health of the server, and new images.
+import type { Command } from 'commander'
+import { contextOf } from '../context.ts'
+import { age, clean, print, printJson, printTable, statusText, styled } from '../output.ts'
+
+export function addOperationCommands(program: Command): void {
+  program
+    .command('fleet')
+    .description('compare the machines at the provider with the workspaces')
+    .option('--all', 'also machines that are as wanted')
+    .action(async ({ all }: { all?: boolean }, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data } = await client.api.GET('/fleet')
+      if (json || data === undefined) return printJson(data)
+      const rows = data.machines.filter(({ kind }) => all === true || kind !== 'owned')
+      if (rows.length > 0) {
+        printTable(
+          ['KIND', 'MACHINE', 'STATE', 'WORKSPACE', 'REGION', 'USD/MONTH'],
+          rows.map(({ kind, machine_id, machine_state, region, usd_per_month, workspace_id }) => [
+            kind,
+            machine_id,
+            machine_state,
+            workspace_id ?? '-',
+            region,
+            usd_per_month.toFixed(2),
+          ]),
+        )
+        print('')
+      }
+      for (const [kind, { machines, usd_per_month }] of Object.entries(data.totals))
+        print(
+          `${kind.padEnd(8)} ${String(machines).padStart(5)} machines  $${usd_per_month.toFixed(2)} a month`,
+        )
+      if (data.unknown_apps.length > 0)
+        print(styled('red', `no answer from: ${data.unknown_apps.join(', ')}`))
+    })
+
+  program
+    .command('doctor')
+    .description('check the server and what it depends on')
+    .action(async (_flags, command: Command) => {
+      const { client, json, url } = contextOf(command)
+      const response = await fetch(`${url.replace(/\/$/, '')}/readyz`)
+      const answer = (await response.json()) as {
+        status: string
+        checks: Record<string, { ok: boolean; detail: string }>
+      }
+      const { data: health } = await client.api.GET('/healthz')
+      if (json) printJson({ ...answer, health })
+      else {
+        print(
+          `${url}: version ${health?.version ?? '?'}, ${health?.provisioner ?? '?'}, ${health?.database ?? '?'}`,
+        )
+        for (const [name, { detail, ok }] of Object.entries(answer.checks))
+          print(`  ${ok ? styled('green', '✓') : styled('red', '✗')} ${name.padEnd(11)} ${clean(detail)}`)
+      }
+      if (!response.ok) process.exitCode = 1
+    })
+
+  const rollout = program.command('rollout').description('bring a new image to the workspaces of a runtime')
+
+  rollout
+    .command('start')
+    .description('start a rollout')
+    .argument('<runtime>', 'runtime, such as hermes')
+    .argument('<image>', 'image with a tag or digest')
+    .action(async (runtime: string, image: string, _flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data } = await client.api.POST('/rollouts', { body: { runtime, image } as never })
+      if (json) return printJson(data)
+      print(`${data?.id ?? ''}  ${data?.state ?? ''}`)
+    })
+
+  rollout
+    .command('ls')
+    .description('list rollouts')
+    .action(async (_flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data } = await client.api.GET('/rollouts')
+      if (json) return printJson(data)
+      printTable(
+        ['ID', 'RUNTIME', 'STATE', 'IMAGE', 'AGE'],
+        (data?.rollouts ?? []).map(({ created_at, id, image, runtime, state }) => [
+          id,
+          runtime,
+          statusText(state),
+          image,
+          age(created_at),
+        ]),
+      )
+    })
+
+  rollout
+    .command('get')
+    .description('show the progress of a rollout')
+    .argument('<id>', 'id of the rollout')
+    .action(async (id: string, _flags, command: Command) => {
+      const { data } = await contextOf(command).client.api.GET('/rollouts/{id}', { params: { path: { id } } })
+      printJson(data)
+    })
+
+  for (const verb of ['halt', 'resume', 'rollback'] as const) {
+    rollout
+      .command(verb)
+      .description(`${verb} a rollout`)
+      .argument('<id>', 'id of the rollout')
+      .action(async (id: string, _flags, command: Command) => {
+        const { client } = contextOf(command)
+        const { data } = await client.api.POST(`/rollouts/{id}/${verb}`, { params: { path: { id } } })
+        printJson(data)
+      })
+  }
+}

@@ -1,0 +1,69 @@
+// tokens: API tokens of people and programs.
+import { type Command, Option } from 'commander'
+import { contextOf } from '../context.ts'
+import { findWorkspaceId } from '../find-workspace.ts'
+import { age, clean, print, printJson, printTable, report } from '../output.ts'
+
+type CreateFlags = { scope: 'read' | 'operate' | 'admin'; workspace?: string[]; days?: string }
+
+export function addTokenCommands(program: Command): void {
+  const tokens = program.command('tokens').description('list, create and revoke API tokens')
+
+  tokens
+    .command('ls')
+    .description('list tokens')
+    .action(async (_flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data = [] } = await client.api.GET('/tokens')
+      if (json) return printJson(data)
+      printTable(
+        ['ID', 'NAME', 'SCOPE', 'WORKSPACES', 'USED', 'EXPIRES'],
+        data.map(({ expires_at, id, last_used_at, name, scopes, workspaces }) => [
+          id,
+          clean(name),
+          scopes.at(-1) ?? '',
+          workspaces === null ? 'all' : String(workspaces.length),
+          age(last_used_at),
+          expires_at ?? 'never',
+        ]),
+      )
+    })
+
+  tokens
+    .command('create')
+    .description('create a token, and print it once')
+    .argument('<name>', 'what the token is for')
+    .addOption(
+      new Option('--scope <scope>', 'what it may do').choices(['read', 'operate', 'admin']).default('read'),
+    )
+    .option('-w, --workspace <workspaces...>', 'limit it to these workspaces')
+    .option('--days <days>', 'days until it ends')
+    .action(async (name: string, { days, scope, workspace }: CreateFlags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data } = await client.api.POST('/tokens', {
+        body: {
+          name,
+          scopes: [scope],
+          ...(workspace === undefined
+            ? {}
+            : { workspaces: await Promise.all(workspace.map((one) => findWorkspaceId(client, one))) }),
+          ...(days === undefined ? {} : { expires_in_days: Number(days) }),
+        },
+      })
+      if (json) return printJson(data)
+      report('The token is shown only now:')
+      print(data?.token ?? '')
+    })
+
+  tokens
+    .command('rm')
+    .description('revoke tokens')
+    .argument('<ids...>', 'ids of tokens')
+    .action(async (ids: string[], _flags, command: Command) => {
+      const { client } = contextOf(command)
+      for (const id of ids) {
+        await client.api.DELETE('/tokens/{id}', { params: { path: { id } } })
+        report(`${id}: revoked`)
+      }
+    })
+}

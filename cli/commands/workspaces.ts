@@ -1,0 +1,188 @@
+// ls, create, get, wait, explain: workspaces and their state.
+import { type Command, Option } from 'commander'
+import type { Client, CreateWorkspace, Workspace } from '../../client/client.ts'
+import { type CommandContext, contextOf, UsageError } from '../context.ts'
+import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
+import { age, clean, print, printJson, printTable, report, statusText } from '../output.ts'
+
+type CreateFlags = {
+  runtime?: string
+  tier?: string
+  region?: string
+  model?: string
+  role?: string
+  image?: string
+  parent?: string
+  env: string[]
+  secret: string[]
+  idle?: string
+  wait?: boolean
+}
+
+type ListFlags = { status?: string; runtime?: string; quiet?: boolean }
+
+export function addWorkspaceCommands(program: Command): void {
+  program
+    .command('ls')
+    .alias('list')
+    .description('list workspaces')
+    .option('--status <status>', 'only workspaces with this status')
+    .option('--runtime <runtime>', 'only workspaces with this runtime')
+    .option('-q, --quiet', 'print ids only')
+    .action(async (flags: ListFlags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const rows: Workspace[] = []
+      for await (const workspace of client.listWorkspaces()) {
+        const isWanted =
+          (flags.status === undefined || workspace.status === flags.status) &&
+          (flags.runtime === undefined || workspace.runtime === flags.runtime)
+        if (isWanted) rows.push(workspace)
+      }
+      if (json) return printJson(rows)
+      if (flags.quiet === true) return rows.forEach(({ id }) => print(id))
+      printTable(
+        ['ID', 'NAME', 'STATUS', 'RUNTIME', 'TIER', 'REGION', 'AGE'],
+        rows.map(({ created_at, id, machine_region, name, region, runtime, status, tier }) => [
+          id,
+          clean(name),
+          statusText(status),
+          runtime,
+          String(tier),
+          machine_region ?? region,
+          age(created_at),
+        ]),
+      )
+    })
+
+  program
+    .command('create')
+    .description('create a workspace, and wait until it is ready')
+    .argument('<name>', 'name of the workspace')
+    .option('-r, --runtime <runtime>', 'kind of agent, such as hermes or langgraph')
+    .addOption(new Option('-t, --tier <tier>', 'size of the machine').choices(['2', '3', '4']))
+    .option('--region <region>', 'Fly region, such as ord')
+    .option('--model <model>', 'language model')
+    .option('--role <role>', 'what the agent is for')
+    .option('--image <image>', "an image instead of the runtime's")
+    .option('--parent <workspace>', 'parent in the tree of workspaces')
+    .option('-e, --env <NAME=value...>', 'environment variables', [])
+    .option('-s, --secret <NAME=value...>', 'secrets; NAME alone takes the value from the environment', [])
+    .option('--idle <minutes>', 'hibernate after this many idle minutes')
+    .option('--no-wait', 'return at once')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  molecule-fly create fly-worker -r hermes -t 2
+  molecule-fly create coder -s OPENAI_API_KEY --region ams --json | jq -r .id`,
+    )
+    .action(async (name: string, flags: CreateFlags, command: Command) => {
+      const context = contextOf(command)
+      const created = await context.client.createWorkspace(await createInput(context.client, name, flags))
+      if (flags.wait === false) return show(context, created)
+      report(`${created.id}: provisioning …`)
+      const settled = await context.client.waitForWorkspace(created.id)
+      show(context, settled)
+      if (settled.status !== 'ready') process.exitCode = 1
+    })
+
+  program
+    .command('get')
+    .description('show a workspace')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .action(async (reference: string, _flags, command: Command) => {
+      const context = contextOf(command)
+      show(context, await findWorkspace(context.client, reference))
+    })
+
+  program
+    .command('wait')
+    .description('wait until a workspace is ready, or has come to rest otherwise')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .option('--timeout <seconds>', 'longest wait', '600')
+    .action(async (reference: string, { timeout }: { timeout: string }, command: Command) => {
+      const context = contextOf(command)
+      const id = await findWorkspaceId(context.client, reference)
+      const workspace = await context.client.waitForWorkspace(id, secondsOf(timeout))
+      show(context, workspace)
+      if (workspace.status !== 'ready') process.exitCode = 1
+    })
+
+  program
+    .command('explain')
+    .description('say why a workspace is as it is, and what happens next')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .action(async (reference: string, _flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const path = { id: await findWorkspaceId(client, reference) }
+      if (json) {
+        const { data } = await client.api.GET('/workspaces/{id}/explain', { params: { path } })
+        return printJson(data)
+      }
+      const { data } = await client.api.GET('/workspaces/{id}/explain', {
+        params: { path },
+        headers: { accept: 'text/plain' },
+        parseAs: 'text',
+      })
+      print(String(data).trimEnd())
+    })
+}
+
+/** Prints one workspace: all of it as JSON, or the lines that people look for. */
+export function show({ json }: CommandContext, workspace: Workspace): void {
+  if (json) return printJson(workspace)
+  const { endpoint, id, machine_id, machine_region, name, reason, region, runtime, status, tier } = workspace
+  print(`${clean(name)}  ${statusText(status)}`)
+  const lines: [string, string][] = [
+    ['id', id],
+    ['runtime', `${runtime}, tier ${tier}, ${machine_region ?? region}`],
+    ['machine', machine_id ?? 'none'],
+    ['A2A', endpoint],
+  ]
+  for (const [label, value] of lines) print(`  ${label.padEnd(8)} ${value}`)
+  if (reason !== null)
+    print(`  ${'reason'.padEnd(8)} ${clean(reason.message)}\n  ${''.padEnd(8)} ${clean(reason.hint)}`)
+}
+
+async function createInput(client: Client, name: string, flags: CreateFlags): Promise<CreateWorkspace> {
+  const { idle, image, model, parent, region, role, runtime, tier } = flags
+  return {
+    name,
+    ...defined({ runtime, region, model, role, image }),
+    ...(tier === undefined ? {} : { tier: Number(tier) }),
+    ...(idle === undefined ? {} : { idle_minutes: minutesOf(idle) }),
+    ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),
+    ...(flags.env.length === 0 ? {} : { env: assignments('--env', flags.env) }),
+    ...(flags.secret.length === 0 ? {} : { secrets: assignments('--secret', flags.secret) }),
+  }
+}
+
+const defined = (values: Record<string, string | undefined>) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+
+/** `NAME=value` pairs; `NAME` alone takes the value of this process's environment. */
+export function assignments(flag: string, pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=')
+      const name = at === -1 ? pair : pair.slice(0, at)
+      const value = at === -1 ? process.env[name] : pair.slice(at + 1)
+      if (value === undefined)
+        throw new UsageError(`${flag} ${name}: give NAME=value, or set ${name} in the environment`)
+      return [name, value]
+    }),
+  )
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds >= 0)) throw new UsageError(`--timeout: '${text}' is not a number of seconds`)
+  return seconds
+}
+
+function minutesOf(text: string): number {
+  const minutes = Number(text)
+  if (!Number.isInteger(minutes) || minutes < 1)
+    throw new UsageError(`--idle: '${text}' is not a number of minutes`)
+  return minutes
+}

@@ -1,0 +1,27 @@
+// A workspace by its id, its name, or the beginning of its id.
+import type { Client, Workspace } from '../client/client.ts'
+import { UsageError } from './context.ts'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** @throws UsageError when none or several workspaces match */
+export async function findWorkspace(client: Client, reference: string): Promise<Workspace> {
+  if (UUID.test(reference)) return client.getWorkspace(reference)
+  const all: Workspace[] = []
+  for await (const workspace of client.listWorkspaces()) all.push(workspace)
+  const named = all.filter(({ name }) => name === reference)
+  const found = named.length > 0 ? named : all.filter(({ id }) => id.startsWith(reference.toLowerCase()))
+  const [only] = found
+  if (only === undefined)
+    throw new UsageError(
+      `no workspace is called '${reference}', and no id begins with it: see 'molecule-fly ls'`,
+    )
+  if (found.length > 1) {
+    const ids = found.slice(0, 5).map(({ id, name }) => `${id} (${name})`)
+    throw new UsageError(`'${reference}' fits ${found.length} workspaces; use an id: ${ids.join(', ')}`)
+  }
+  return only
+}
+
+export const findWorkspaceId = async (client: Client, reference: string): Promise<string> =>
+  (await findWorkspace(client, reference)).id

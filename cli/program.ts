@@ -1,0 +1,75 @@
+// The command line as one program: its options, its commands, and how it ends. It speaks HTTP only, through the client.
+import complete from '@bomb.sh/tab/commander'
+import { Command, CommanderError } from 'commander'
+import { ApiProblem } from '../client/problem.ts'
+import { addChatCommand } from './commands/chat.ts'
+import { addEventCommand } from './commands/events.ts'
+import { addHookCommands } from './commands/hooks.ts'
+import { addLoginCommands } from './commands/login.ts'
+import { addOperationCommands } from './commands/operations.ts'
+import { addSecretCommands } from './commands/secrets.ts'
+import { addTokenCommands } from './commands/tokens.ts'
+import { addVerbCommands } from './commands/verbs.ts'
+import { addWorkspaceCommands } from './commands/workspaces.ts'
+import { UsageError } from './context.ts'
+import { report } from './output.ts'
+
+export function createProgram(version: string): Command {
+  const program = new Command('molecule-fly')
+    .description('Run AI-agent workspaces on Fly Machines.')
+    .version(version)
+    .option(
+      '--url <url>',
+      'address of the server (MOLECULE_FLY_URL; default: the stored one, or http://localhost:8080)',
+    )
+    .option('--token <token>', 'token (MOLECULE_FLY_TOKEN; default: the stored one)')
+    .option('--json', 'print JSON for programs')
+    .showHelpAfterError("Run 'molecule-fly --help', or a command with --help.")
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  molecule-fly login https://agents.example.com
+  molecule-fly create fly-worker --runtime hermes --tier 2
+  molecule-fly chat fly-worker What region are you running in?
+  molecule-fly ls --json | jq -r '.[].id'
+
+Exit codes: 0 done, 1 failed, 2 used wrongly.
+Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your shell.`,
+    )
+  addLoginCommands(program)
+  addWorkspaceCommands(program)
+  addChatCommand(program)
+  addVerbCommands(program)
+  addEventCommand(program)
+  addSecretCommands(program)
+  addTokenCommands(program)
+  addHookCommands(program)
+  addOperationCommands(program)
+  complete(program)
+  return program
+}
+
+/** Runs the program. @returns the exit code */
+export async function run(program: Command, args: readonly string[]): Promise<number> {
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    report(`molecule-fly: ${messageOf(error)}`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof ApiProblem)) return error instanceof Error ? error.message : String(error)
+  const advice = {
+    401: "log in with 'molecule-fly login', or set MOLECULE_FLY_TOKEN",
+    0: "check --url, or run 'molecule-fly login'",
+  }[error.status]
+  const id = error.requestId === undefined ? '' : ` (request ${error.requestId})`
+  return `${error.message}${advice === undefined ? '' : `; ${advice}`}${error.status >= 500 ? id : ''}`
+}

@@ -1,0 +1,28 @@
+// An A2A client of the official SDK, bound to the agent of one workspace. A module of its own, because it needs the
+// package `@a2a-js/sdk`.
+import {
+  type Client as A2aClient,
+  ClientFactory,
+  DefaultAgentCardResolver,
+  JsonRpcTransportFactory,
+  RestTransportFactory,
+} from '@a2a-js/sdk/client'
+import type { Client } from './client.ts'
+
+/**
+ * Reads the agent's card through the proxy, and connects as the card says: JSON-RPC or HTTP+JSON, version 1.0 or 0.3.
+ * @param id of the workspace
+ * @throws ApiProblem, and errors of the SDK for a card that it cannot use
+ */
+export async function connectToAgent(client: Client, id: string): Promise<A2aClient> {
+  const { fetch: fetchImpl, url } = client.agent(id)
+  const legacyCompat = { enabled: true }
+  const factory = new ClientFactory({
+    transports: [
+      new JsonRpcTransportFactory({ fetchImpl, legacyCompat }),
+      new RestTransportFactory({ fetchImpl, legacyCompat }),
+    ],
+    cardResolver: new DefaultAgentCardResolver({ fetchImpl, legacyCompat }),
+  })
+  return factory.createFromUrl(url)
+}

@@ -1,0 +1,175 @@
+// The client of this API for programs: every operation with its types, pages and streams as async iterators, and the
+// A2A client of a workspace. It needs web standards only: browsers, Workers, Deno, Bun and Node run it.
+import createFetchClient, { type Client as FetchClient } from 'openapi-fetch'
+import type { components, paths } from './api.d.ts'
+import { problemOf } from './problem.ts'
+import { createRetryingFetch } from './retrying-fetch.ts'
+import { followServerSentEvents } from './server-sent-events.ts'
+
+export { ApiProblem, type ProblemDocument } from './problem.ts'
+export type { components, paths } from './api.d.ts'
+
+export type Workspace = components['schemas']['Workspace']
+export type Event = components['schemas']['Event']
+export type CreateWorkspace = paths['/workspaces']['post']['requestBody']['content']['application/json']
+
+export type ClientOptions = {
+  /** The address of the server, such as `https://agents.example.com`. */
+  url: string
+  /** ADMIN_TOKEN or an API token. None for an open server on loopback. */
+  token?: string | undefined
+  /** Replaces the global fetch. */
+  fetch?: typeof globalThis.fetch
+  /** Further attempts of requests that may be repeated; 3 by default. */
+  retries?: number
+}
+
+export type EventType = Event['type']
+
+export type EventFilter = {
+  /** The number after which events begin. */
+  after?: number | undefined
+  /** All types by default. */
+  types?: readonly EventType[] | undefined
+  /** All workspaces by default. */
+  workspaceId?: string | undefined
+}
+
+/** The largest page of events. */
+const EVENTS_PER_PAGE = 1000
+
+/** The longest wait of one request with `Prefer: wait`, in seconds. */
+const LONGEST_WAIT_SECONDS = 60
+
+export type Client = ReturnType<typeof createClient>
+
+export function createClient({ fetch = globalThis.fetch, retries = 3, token, url }: ClientOptions) {
+  const baseUrl = url.replace(/\/$/, '')
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const send = createRetryingFetch((input, init) => fetch(input, init), { retries, sleep })
+  const api: FetchClient<paths> = createFetchClient<paths>({ baseUrl, headers, fetch: send })
+  api.use({
+    async onResponse({ response }) {
+      if (!response.ok) throw await problemOf(response)
+    },
+  })
+
+  return {
+    /** Every operation by its method and path. A failure throws {@link ApiProblem}. */
+    api,
+
+    /** Creates a workspace. A repetition after a lost answer creates no second one. */
+    async createWorkspace(
+      input: CreateWorkspace,
+      idempotencyKey: string = crypto.randomUUID(),
+    ): Promise<Workspace> {
+      const { data } = await api.POST('/workspaces', {
+        body: input,
+        params: { header: { 'Idempotency-Key': idempotencyKey } },
+      })
+      return present(data)
+    },
+
+    async getWorkspace(id: string): Promise<Workspace> {
+      const { data } = await api.GET('/workspaces/{id}', { params: { path: { id } } })
+      return present(data)
+    },
+
+    /** All workspaces, page by page. */
+    async *listWorkspaces(
+      query: NonNullable<paths['/workspaces']['get']['parameters']['query']> = {},
+    ): AsyncGenerator<Workspace> {
+      let { cursor } = query
+      do {
+        const { data, response } = await api.GET('/workspaces', {
+          params: { query: cursor === undefined ? query : { ...query, cursor } },
+        })
+        yield* present(data)
+        cursor = nextCursor(response)
+      } while (cursor !== undefined)
+    },
+
+    /**
+     * Waits until a workspace has settled: ready, failed, paused, hibernated or removed.
+     * @param seconds the longest wait; 600 by default
+     */
+    async waitForWorkspace(id: string, seconds = 600): Promise<Workspace> {
+      const deadline = Date.now() + seconds * 1000
+      while (true) {
+        const left = Math.max(0, Math.ceil((deadline - Date.now()) / 1000))
+        const { data } = await api.GET('/workspaces/{id}', {
+          params: {
+            path: { id },
+            header: { Prefer: `wait=${Math.min(left, LONGEST_WAIT_SECONDS)}` },
+          },
+        })
+        const workspace = present(data)
+        if (!['provisioning', 'offline'].includes(workspace.status) || left === 0) return workspace
+      }
+    },
+
+    /** Stored events, page by page, from the oldest one that is kept or those after `after`. */
+    async *listEvents(filter: EventFilter = {}): AsyncGenerator<Event> {
+      let { after } = filter
+      while (true) {
+        const query = eventQuery({ ...filter, after })
+        const response = await send(new Request(`${baseUrl}${eventPath(filter)}?${query}`, { headers }))
+        if (!response.ok) throw await problemOf(response)
+        const { events, next } = (await response.json()) as { events: Event[]; next: number }
+        yield* events
+        if (events.length < EVENTS_PER_PAGE) return
+        after = next
+      }
+    },
+
+    /** Events as they happen, or those after `after` first. A lost connection is continued without a gap. */
+    async *followEvents({
+      signal,
+      ...filter
+    }: EventFilter & { signal?: AbortSignal } = {}): AsyncGenerator<Event> {
+      const frames = followServerSentEvents({
+        fetch: send,
+        url: `${baseUrl}${eventPath(filter)}?${eventQuery(filter)}`,
+        headers,
+        signal,
+        sleep,
+      })
+      for await (const { data } of frames) yield JSON.parse(data) as Event
+    },
+
+    /** What an A2A client needs to reach the agent of a workspace: its address, and a fetch with the credential. */
+    agent(id: string) {
+      return {
+        url: `${baseUrl}/workspaces/${id}/a2a`,
+        fetch: ((input, init) => {
+          const request = new Request(input, init)
+          for (const [name, value] of Object.entries(headers)) request.headers.set(name, value)
+          return fetch(request)
+        }) satisfies typeof globalThis.fetch,
+      }
+    },
+  }
+}
+
+const eventPath = ({ workspaceId }: EventFilter) =>
+  workspaceId === undefined ? '/events' : `/workspaces/${workspaceId}/events`
+
+function eventQuery({ after, types = [] }: EventFilter): URLSearchParams {
+  const query = new URLSearchParams({ limit: String(EVENTS_PER_PAGE) })
+  if (types.length > 0) query.set('types', types.join(','))
+  if (after !== undefined) query.set('after', String(after))
+  return query
+}
+
+/** A successful response of these operations always has a body. */
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError('the server answered without a body')
+  return value
+}
+
+function nextCursor(response: Response): string | undefined {
+  const next = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
+  return next === undefined ? undefined : (new URL(next).searchParams.get('cursor') ?? undefined)
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

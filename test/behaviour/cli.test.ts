@@ -1,0 +1,192 @@
+// The command line against a whole control plane: what it prints, what it asks for, and its exit codes.
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { createProgram, run } from '../../cli/program.ts'
+import { createHarness, type Harness } from '../support/harness.ts'
+
+const SERVER = 'http://localhost:8080'
+const ADMIN_TOKEN = 'kPbq8MsQe0vYJcTzRk3XwLhN5dGfUa7i'
+
+let h: Harness
+let directory: string
+beforeAll(async () => {
+  h = await createHarness({
+    env: { ADMIN_TOKEN, SECRETS_ENCRYPTION_KEY: btoa('a key of thirty-two bytes, sure!') },
+    loopback: false,
+  })
+})
+afterAll(() => h.close())
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'cli-test-'))
+  vi.stubEnv('MOLECULE_FLY_CONFIG', join(directory, 'config.json'))
+  vi.stubEnv('MOLECULE_FLY_URL', SERVER)
+  vi.stubEnv('MOLECULE_FLY_TOKEN', ADMIN_TOKEN)
+  vi.stubGlobal('fetch', (input: Request | string, init?: RequestInit) => {
+    const { body, headers, method, signal, url } = new Request(input, init)
+    return h.fetchRaw(url.replace(SERVER, ''), { method, headers, body, signal })
+  })
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const createWorkspace = async (name: string) =>
+  (
+    await h.request<{ id: string }>('/workspaces', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      json: { name, runtime: 'hermes' },
+    })
+  ).body
+
+/** Runs the command line. @returns what it printed, and its exit code */
+async function cli(...args: string[]) {
+  const printed = { stdout: '', stderr: '' }
+  const capture = (name: keyof typeof printed) =>
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      printed[name] += String(chunk)
+      return true
+    })
+  const spies = [capture('stdout'), capture('stderr')]
+  process.exitCode = 0
+  try {
+    const code = await run(createProgram('1.2.3'), args)
+    return { ...printed, code }
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+    process.exitCode = 0
+  }
+}
+
+test('create waits until the workspace is ready, chat answers, rm removes it', async () => {
+  const created = await cli('create', 'worker', '-r', 'hermes', '-t', '2')
+  expect(created.stdout).toMatch(/^worker {2}ready\n {2}id {7}[0-9a-f-]{36}\n/)
+  expect(created.stderr).toContain('provisioning …')
+  expect((await cli('ls')).stdout).toMatch(/worker {2}ready {3}hermes {3}2 {5}ord/)
+  const answer = await cli('chat', 'worker', 'What', 'region', 'are', 'you', 'running', 'in?')
+  expect(answer).toEqual({ stdout: 'ord\n', stderr: '', code: 0 })
+  expect((await cli('explain', 'worker')).stdout).toContain('is ready since')
+  const removed = await cli('rm', 'worker')
+  expect(removed.stderr).toMatch(/: removed\n$/)
+  expect(await cli('ls', '-q')).toEqual({ stdout: '', stderr: '', code: 0 })
+})
+
+test('--json prints what the API answers, and nothing else on stdout', async () => {
+  const row = await createWorkspace('for-programs')
+  const { stdout } = await cli('get', 'for-programs', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ id: row.id, name: 'for-programs' })
+  const listed = JSON.parse((await cli('ls', '--json')).stdout) as { id: string }[]
+  expect(listed.map(({ id }) => id)).toContain(row.id)
+})
+
+test('a workspace is found by its name, its id or the beginning of its id', async () => {
+  const row = await createWorkspace('findable')
+  for (const reference of ['findable', row.id, row.id.slice(0, 8), row.id.toUpperCase()])
+    expect(JSON.parse((await cli('get', reference, '--json')).stdout)).toMatchObject({ id: row.id })
+  const missing = await cli('get', 'nowhere')
+  expect(missing.code).toBe(2)
+  expect(missing.stderr).toContain("no workspace is called 'nowhere'")
+})
+
+test('a name that two workspaces have is refused with their ids', async () => {
+  const [one, two] = [await createWorkspace('twin'), await createWorkspace('twin')]
+  const { code, stderr } = await cli('pause', 'twin')
+  expect(code).toBe(2)
+  expect(stderr).toContain(one.id)
+  expect(stderr).toContain(two.id)
+})
+
+test('login stores the server and the token in a file that only its owner reads', async () => {
+  vi.stubEnv('MOLECULE_FLY_TOKEN', undefined)
+  vi.stubEnv('MOLECULE_FLY_URL', undefined)
+  expect((await cli('ls')).stderr).toContain("log in with 'molecule-fly login'")
+  expect((await cli('login', SERVER, '--token', ADMIN_TOKEN)).code).toBe(0)
+  expect(statSync(join(directory, 'config.json')).mode & 0o777).toBe(0o600)
+  expect((await cli('ls')).code).toBe(0)
+  expect((await cli('logout')).code).toBe(0)
+  expect((await cli('ls')).code).toBe(1)
+})
+
+test('login refuses a token that the server refuses, and stores nothing', async () => {
+  vi.stubEnv('MOLECULE_FLY_TOKEN', undefined)
+  const { code, stderr } = await cli('login', SERVER, '--token', 'wrong')
+  expect(code).toBe(1)
+  expect(stderr).toContain('molecule-fly:')
+  expect(() => statSync(join(directory, 'config.json'))).toThrow('ENOENT')
+})
+
+test('a stored token is sent to no other server', async () => {
+  vi.stubEnv('MOLECULE_FLY_TOKEN', undefined)
+  vi.stubEnv('MOLECULE_FLY_URL', undefined)
+  await cli('login', SERVER, '--token', ADMIN_TOKEN)
+  const sent: (string | null)[] = []
+  vi.stubGlobal('fetch', (request: Request) => {
+    sent.push(request.headers.get('authorization'))
+    return Promise.resolve(Response.json([]))
+  })
+  await cli('ls', '--url', 'http://elsewhere.test')
+  expect(sent).toEqual([null])
+})
+
+test('wrong use ends with 2 and names the way out', async () => {
+  for (const [args, text] of [
+    [['lss'], 'Did you mean ls?'],
+    [['ls', '--statu', 'ready'], 'Did you mean --status?'],
+    [['create'], "missing required argument 'name'"],
+    [['create', 'x', '-t', '9'], 'Allowed choices are 2, 3, 4'],
+    [['ls', '--url', 'nonsense'], 'is not an address'],
+    [['secrets', 'set', 'NOT_IN_ENVIRONMENT'], 'give NAME=value'],
+  ] as const) {
+    const { code, stderr } = await cli(...args)
+    expect({ code, args }).toEqual({ code: 2, args })
+    expect(stderr).toContain(text)
+  }
+})
+
+test('secrets, tokens and hooks are made, listed and deleted', async () => {
+  await createWorkspace('keeper')
+  expect((await cli('secrets', 'set', 'API_KEY=s3cret', '-w', 'keeper')).stderr).toBe('API_KEY: saved\n')
+  const secrets = await cli('secrets', 'ls', '-w', 'keeper')
+  expect(secrets.stdout).toMatch(/API_KEY {2}workspace/)
+  expect(secrets.stdout).not.toContain('s3cret')
+  expect((await cli('secrets', 'rm', 'API_KEY', '-w', 'keeper')).stdout).toBe('API_KEY: deleted\n')
+
+  const token = (await cli('tokens', 'create', 'ci', '--scope', 'read')).stdout.trim()
+  expect((await cli('ls', '--token', token)).code).toBe(0)
+  const refused = await cli('pause', 'keeper', '--token', token)
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain('scope operate')
+
+  const hook = await cli('hooks', 'create', 'keeper', 'gh', '--scheme', 'github')
+  expect(hook.stdout).toMatch(/^url {5}http.*\/gh\nsecret {2}\S+\n$/)
+  expect((await cli('hooks', 'ls', 'keeper')).stdout).toMatch(/gh {4}github {2}yes/)
+  expect((await cli('hooks', 'rm', 'keeper', 'gh')).stderr).toBe('gh: deleted\n')
+})
+
+test('events shows the newest events of a workspace, and refuses an unknown type', async () => {
+  const { id } = await createWorkspace('eventful')
+  const { stdout } = await cli('events', '-w', 'eventful', '-n', '1', '--type', 'workspace_created')
+  expect(stdout).toMatch(new RegExp(`workspace_created +${id} {2}\\{`))
+  const refused = await cli('events', '--type', 'nonsense')
+  expect(refused.stderr).toContain("'nonsense' is not an event type")
+})
+
+test('names with control characters do not reach the terminal', async () => {
+  await createWorkspace('evil\u001B]0;title\u0007')
+  // oxlint-disable-next-line eslint/no-control-regex -- the test is about them
+  expect((await cli('ls')).stdout).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/)
+})
+
+test('every command explains itself with --help', async () => {
+  const program = createProgram('1.2.3')
+  for (const command of program.commands.filter((one) => one.name() !== 'complete')) {
+    const { code, stdout } = await cli(command.name(), '--help')
+    expect({ code, name: command.name() }).toEqual({ code: 0, name: command.name() })
+    expect(stdout).toContain(`Usage: molecule-fly ${command.name()}`)
+  }
+})
