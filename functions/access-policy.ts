@@ -138,6 +138,11 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /fleet': all('read'),
   'GET /regions': all('read'),
 
+  // A disk may outlive its workspace, so a token for some workspaces cannot reach it.
+  'GET /disks': all('read'),
+  'GET /disks/:disk': all('read'),
+  'DELETE /disks/:disk': all('operate'),
+
   'GET /rollouts': all('read'),
   'POST /rollouts': all('operate', { body: ['workspaces'] }),
   'GET /rollouts/:id': all('read'),

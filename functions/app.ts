@@ -21,6 +21,7 @@ import { auditRoutes } from './routes/audit.ts'
 import { delegationRoutes } from './routes/delegations.ts'
 import { createDescription } from './description/describe-api.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { diskRoutes } from './routes/disks/routes.ts'
 import { eventRoutes } from './routes/events/routes.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -92,6 +93,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', messageRoutes(services))
   app.route('/', delegationRoutes(services))
   app.route('/', peerRoutes(services))
+  app.route('/', diskRoutes(services))
   app.route('/', fleetRoutes(services))
   app.route('/', eventRoutes(services, authenticate))
   app.route('/', rolloutRoutes(services))

@@ -8,7 +8,6 @@ CREATE TABLE "disks" (
 	"source" jsonb NOT NULL,
 	"app" text,
 	"region" text,
-	"volume_name" text NOT NULL,
 	"volume_id" text,
 	"requested_at" timestamp with time zone,
 	"created_at" timestamp with time zone,

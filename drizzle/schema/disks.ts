@@ -12,14 +12,14 @@ import type { StoredReason } from './reason.ts'
 export const diskState = pgEnum('disk_state', ['wanted', 'creating', 'ready', 'deleting', 'gone', 'missing'])
 
 /**
- * Where a disk's first content comes from. A snapshot without an id is one that is still to be taken of the disk, not
- * older than `not_before`.
+ * Where a disk's first content comes from. A snapshot without an id is still to be taken of the disk: it is one that is
+ * not among the `known` ones, which are listed before it is requested.
  */
 export type DiskSource =
   | { kind: 'empty' }
   | { kind: 'disk'; disk_id: string }
   | { kind: 'snapshot'; disk_id: string; snapshot_id: string; taken_at: string }
-  | { kind: 'snapshot'; disk_id: string; snapshot_id: null; not_before: string }
+  | { kind: 'snapshot'; disk_id: string; snapshot_id: null; known: string[] | null }
 
 /** Why a disk is kept without a workspace. */
 export type RetainedReason = 'workspace_removed' | 'replaced'
@@ -40,8 +40,6 @@ export const disks = pgTable(
     // Chosen when its create is sent. A volume never leaves its app and region.
     app: text('app'),
     region: text('region'),
-    /** The provider's name, derived from the id: a lost create is found by it. */
-    volumeName: text('volume_name').notNull(),
     /** The provider's id; null until its answer is stored. */
     volumeId: text('volume_id'),
     /** When the last create was sent. While `creating`, a volume may exist and cost money. */

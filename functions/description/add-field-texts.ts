@@ -1,9 +1,10 @@
 // Writes the description of every member of every schema that has none of its own (texts/fields.ts).
 import type { ApiDocument, Content, Response, Schema } from './api-document.ts'
+import { DISK_FIELDS } from './texts/disk-fields.ts'
 import { FIELDS } from './texts/fields.ts'
 import { MORE_FIELDS } from './texts/more-fields.ts'
 
-const textOf = (key: string): string | undefined => FIELDS[key] ?? MORE_FIELDS[key]
+const textOf = (key: string): string | undefined => FIELDS[key] ?? MORE_FIELDS[key] ?? DISK_FIELDS[key]
 
 export function addFieldTexts(document: ApiDocument): void {
   for (const [name, schema] of Object.entries(document.components.schemas)) describe(schema, name)

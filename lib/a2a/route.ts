@@ -7,7 +7,7 @@ import { workspaceNotFound } from '../platform/errors.ts'
 import { interfacePaths, type InterfacePaths } from '../reconcile/agent-interfaces.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { statusesWanting, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
+import type { WorkspaceRow } from '../lifecycle/workspace.ts'
 import { ProxyError, type ProxyReason } from './errors/proxy-error.ts'
 
 export type Route = {
@@ -29,7 +29,7 @@ export const ROUTE_TTL_MS = 5_000
 
 const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
 
-const isAwake = (row: Workspace) => AWAKE.includes(row.status)
+const isAwake = (row: WorkspaceRow) => AWAKE.includes(row.status)
 
 /**
  * Reads a workspace for a message. For the purpose `use` the same statement marks a workspace with an idle policy as
@@ -42,7 +42,7 @@ export async function readRoute(
   services: Pick<ReconcileContext, 'db' | 'now' | 'provisioner'>,
   id: string,
   purpose: 'use' | 'look',
-): Promise<{ row: Workspace; route: Route | undefined }> {
+): Promise<{ row: WorkspaceRow; route: Route | undefined }> {
   const { db } = services
   const now = services.now()
   const touched = db.$with('touched').as(
@@ -77,7 +77,7 @@ export async function readRoute(
 
 async function routeTo(
   { provisioner }: Pick<ReconcileContext, 'provisioner'>,
-  row: Workspace,
+  row: WorkspaceRow,
   agentKey: string,
 ): Promise<Route | undefined> {
   const { app, generation, machineGeneration, machineId } = row
@@ -107,7 +107,7 @@ const NO_ROUTE: Record<WorkspaceStatus, [ProxyReason, string]> = {
 }
 
 /** The error for a workspace to which no message can be delivered now. */
-export function noRouteError({ reason, status }: Workspace): ProxyError {
+export function noRouteError({ reason, status }: WorkspaceRow): ProxyError {
   const [code, message] = NO_ROUTE[status]
   return new ProxyError(code, message, {
     facts: { status, ...(reason === null ? {} : { cause: reason.code, detail: reason.message }) },

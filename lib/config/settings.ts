@@ -1,4 +1,5 @@
 // All settings, as the tree that the rest of the code reads.
+import { DISKS } from './disks.ts'
 import { ENCRYPTION } from './encryption.ts'
 import { FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
 import { FORGE_SECRETS, IMAGES, ROLLOUTS } from './images.ts'
@@ -13,6 +14,7 @@ export const SETTINGS = {
   ...LIMITS,
   fly: FLY,
   emulator: EMULATOR,
+  disks: DISKS,
   liveness: LIVENESS,
   sleep: SLEEP,
   provisionTimeoutSeconds,

@@ -2,6 +2,7 @@
 import { deleteExpiredActivity } from '../activity/retention.ts'
 import { withBudget } from '../platform/subrequest-budget.ts'
 import { deleteExpiredDelegations } from '../delegations/retention.ts'
+import { deleteExpiredDisks } from '../disks/delete-disks.ts'
 import { deleteExpiredMessages } from '../messages/finish.ts'
 import { deleteDeliveredSecrets } from '../secrets/delete-delivered.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -19,6 +20,7 @@ const TASKS = [
   deleteExpiredEvents,
   deleteExpiredActivity,
   deleteExpiredDelegations,
+  deleteExpiredDisks,
   deleteExpiredMessages,
   deleteExpiredQuotas,
   deleteDeliveredSecrets,
@@ -28,7 +30,7 @@ const TASKS = [
 ]
 
 /** Requests that the tasks need when there is little to delete, and the part of a pass that they may take. */
-const COST = 10
+const COST = 12
 const PART = 1 / 3
 
 /**

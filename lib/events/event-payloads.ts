@@ -30,6 +30,17 @@ export const ofMessage = {
   sender: z.string(),
 }
 
+/** A disk, in the events of the workspace that it was made for. `volume_id` is the provider's id, once it is known. */
+export const ofDisk = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject({
+    disk_id: z.string(),
+    volume_id: z.string().nullable(),
+    region: z.string().nullable(),
+    size_gb: z.int(),
+    by,
+    ...shape,
+  })
+
 export const asked = ofWorkspace({})
 export const lost = ofWorkspace({ machine_id: machineId, reason })
 export const failed = ofWorkspace({

@@ -2,6 +2,7 @@
 // Molecule's name for it (docs/facts/molecule.md §2.8). The one list: what writes events is typed by it, and the API description
 // is made from it.
 import { z } from 'zod'
+import { DISK_EVENTS } from './disk-events.ts'
 import {
   by,
   ofWorkspace,
@@ -132,6 +133,7 @@ export const EVENT_TYPES = {
     says: 'The machine is confirmed to be gone.',
     payload: ofWorkspace({ machine_id: machineId }),
   },
+  ...DISK_EVENTS,
   agent_registered: { says: 'The agent registered.', payload: asked },
   agent_card_updated: {
     says: 'The agent has another card.',

@@ -3,7 +3,7 @@
 import { isNotNull, isNull } from 'drizzle-orm'
 import { controlPlane, type Drift, orphans, workspaces } from '../../drizzle/schema/index.ts'
 import { wantedMachine } from '../lifecycle/lifecycle.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
+import { type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import type { Store } from '../platform/context.ts'
 import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
@@ -45,7 +45,7 @@ export type Fleet = {
 export async function describeFleet(services: ReconcileContext): Promise<Fleet> {
   const { db, provisioner } = services
   const [self] = await db.select().from(controlPlane)
-  const rows = await db.select().from(workspaces).where(isNotNull(workspaces.machineId))
+  const rows = await db.select(workspaceColumns).from(workspaces).where(isNotNull(workspaces.machineId))
   const known = await db.select().from(orphans).where(isNull(orphans.goneAt))
   const context = {
     services,

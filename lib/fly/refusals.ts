@@ -96,7 +96,7 @@ export function classify(action: FlyAction, refusal: Refusal): FlyErrorCode {
 
 // The staff of Fly: a 412 about a volume means that it is in use (docs/facts/fly.md §8.2).
 const VOLUME_IN_USE =
-  /\bvolume\b.{0,80}\b(?:in use|attached|claimed|detach)|(?:in use|attached).{0,40}\bvolume\b/i
+  /\bvolume\b.{0,80}\b(?:in use|attached|bound|claimed|detach)|(?:in use|attached).{0,40}\bvolume\b/i
 
 // The last noun before "not found": "machine 1234 lease not found" is about the lease.
 const NOUN = /(?<![\w-])(app|machine|lease|volume)(?![\w-])/gi

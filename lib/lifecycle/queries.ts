@@ -1,10 +1,10 @@
 // Reads of workspaces, and their leases, for all commands.
-import { and, asc, eq, getTableColumns, gt, inArray, isNotNull, lte, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, lte, ne, or, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
 import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
-import type { Workspace } from './workspace.ts'
+import { type Workspace, workspaceColumns } from './workspace.ts'
 
 /**
  * A claimed row, with the lease that later writes must hold, the control plane's id for labels, and the key of
@@ -14,7 +14,7 @@ export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: stri
 
 /** @throws DomainError `not_found` */
 export async function getWorkspace(db: Database, id: string): Promise<Workspace> {
-  const [row] = await db.select().from(workspaces).where(eq(workspaces.id, id))
+  const [row] = await db.select(workspaceColumns).from(workspaces).where(eq(workspaces.id, id))
   if (row === undefined) throw workspaceNotFound()
   return row
 }
@@ -42,7 +42,7 @@ export async function listWorkspaces(
 ): Promise<{ rows: Workspace[]; more: boolean }> {
   const { after } = input
   const rows = await db
-    .select()
+    .select(workspaceColumns)
     .from(workspaces)
     .where(
       and(
@@ -62,7 +62,7 @@ export async function listWorkspaces(
 }
 
 const claimColumns = {
-  ...getTableColumns(workspaces),
+  ...workspaceColumns,
   controlPlane: sql<string>`(select ${controlPlane.id} from ${controlPlane})`,
   agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }

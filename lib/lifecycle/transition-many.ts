@@ -1,5 +1,5 @@
 // A transition of many workspaces in one statement: all that a subquery selects and that the event changes.
-import { and, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, inArray, type SQL, sql, type WithSubquery } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { TRANSITIONS } from './lifecycle.ts'
 import { appendEvents, type ChangeContext, type TransitionInput } from './transition.ts'
@@ -10,6 +10,8 @@ export type ManyTransition = Pick<TransitionInput, 'event' | 'now' | 'payload' |
   changes: NonNullable<TransitionInput['changes']>
   /** Further data-modifying statements over the rows that changed (`moved`). */
   also?: SQL[]
+  /** Further parts of the statement with names of their own. */
+  withs?: WithSubquery[]
 }
 
 /** @returns the ids that changed */
@@ -27,7 +29,7 @@ export async function transitionMany(services: ChangeContext, input: ManyTransit
   const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
   const logged = appendEvents(services, 'moved', input)
   const rows = await db
-    .with(moved, ...also, logged)
+    .with(moved, ...also, ...(input.withs ?? []), logged)
     .select({ id: moved.id })
     .from(moved)
   for (const { id } of rows) services.invalidate(id)

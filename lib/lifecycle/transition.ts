@@ -6,12 +6,12 @@ import { workspaces } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
 import type { EventType, EventPayloads } from '../events/event-types.ts'
 import { TRANSITIONS, type WorkspaceEvent } from './lifecycle.ts'
-import type { Workspace } from './workspace.ts'
+import { type Workspace, workspaceColumns, type WorkspaceRow } from './workspace.ts'
 
 /** What a change needs: the database, the caller for the event, and the caches that it invalidates. */
 export type ChangeContext = Pick<Core, 'by' | 'invalidate' | 'db'>
 
-type Changes = { [Column in keyof Workspace]?: Workspace[Column] | SQL }
+type Changes = { [Column in keyof WorkspaceRow]?: WorkspaceRow[Column] | SQL }
 
 /** The row of an observation. A transition with it cannot change a workspace that has changed since. */
 export type Fence = { generation: number; machineId?: string | null }
@@ -73,7 +73,7 @@ export async function changeWorkspace<Event extends EventType>(
             : sql`${workspaces.machineId} is not distinct from ${fence.machineId}`,
         ),
       )
-      .returning(),
+      .returning(workspaceColumns),
   )
   const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
   const logged = appendEvents(services, 'moved', input)

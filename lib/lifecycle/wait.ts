@@ -13,11 +13,12 @@ const STOPPED = new Set(['stopped', 'suspended'])
 
 /**
  * Whether a workspace has come to rest: its status is not transient, and its machine is where the status wants it. A
- * paused or hibernated one is stopped or suspended, and that of a removed one is gone.
+ * paused or hibernated one is stopped or suspended, and that of a removed one is gone,
+ * and its disk too.
  */
-function isSettled({ launchId, machineState, status }: Workspace): boolean {
+function isSettled({ disk, launchId, machineState, status }: Workspace): boolean {
   if (isTransient(status)) return false
-  if (status === 'removed') return launchId === null
+  if (status === 'removed') return launchId === null && (disk === null || disk.state === 'gone')
   if (status === 'paused' || status === 'hibernated') {
     return launchId === null || STOPPED.has(machineState ?? '')
   }

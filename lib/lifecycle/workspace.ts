@@ -1,6 +1,36 @@
-// A workspace's row, as every verb passes it around.
-import type { workspaces } from '../../drizzle/schema/index.ts'
+// A workspace's row with its disk, as every command passes it around. The disk is read in the same statement.
+import { getTableColumns, type SQL, sql } from 'drizzle-orm'
+import { disks, diskState, workspaces } from '../../drizzle/schema/index.ts'
 
-export type Workspace = typeof workspaces.$inferSelect
+export type Disk = typeof disks.$inferSelect
+
+export const DISK_STATES = diskState.enumValues
+
+/** The columns of `workspaces` alone. */
+export type WorkspaceRow = typeof workspaces.$inferSelect
+
+export type Workspace = WorkspaceRow & {
+  /** The disk that it wants; null: none. */
+  disk: Disk | null
+}
+
+/** The disk of a row that has a column `disk_id`, as a subquery: an UPDATE can return it. */
+const diskOfRow: SQL<Disk | null> =
+  sql`(select to_jsonb(disk) from ${disks} disk where disk.id = disk_id)`.mapWith(
+    readDisk,
+  ) as SQL<Disk | null>
+
+/** The columns of a {@link Workspace}, for `select` and `returning`. */
+export const workspaceColumns = { ...getTableColumns(workspaces), disk: diskOfRow.as('disk') }
+
+/** A disk from its row as JSON, which drivers return as an object or as text. */
+function readDisk(value: unknown): Disk {
+  const row = (typeof value === 'string' ? JSON.parse(value) : value) as Record<string, unknown>
+  const entries = Object.entries(getTableColumns(disks)).map(([key, column]) => {
+    const cell = row[column.name] ?? null
+    return [key, cell === null ? null : column.mapFromDriverValue(cell)]
+  })
+  return Object.fromEntries(entries) as Disk
+}
 
 export { OUTSIDE_STOP_POLICIES } from '../../drizzle/schema/index.ts'

@@ -46,3 +46,16 @@ export function decodeBase64(text: string): Uint8Array {
 
 export const encodeBase64Url = (bytes: Uint8Array): string =>
   encodeBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
+
+/** Lower case, without padding. */
+export function encodeBase32(bytes: Uint8Array): string {
+  let [text, bits, value] = ['', 0, 0]
+  for (const byte of bytes) {
+    value = ((value << 8) | byte) & 0xfff
+    bits += 8
+    for (; bits >= 5; bits -= 5) text += BASE32[(value >> (bits - 5)) & 31]
+  }
+  return bits === 0 ? text : text + BASE32[(value << (5 - bits)) & 31]
+}

@@ -1,15 +1,19 @@
 // Carries out one decided step for one workspace: a call to the provider, a change of the row, or a question to the
 // agent.
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
-import { changeWorkspace, type Fence, transition } from '../lifecycle/transition.ts'
+import { type Fence, transition } from '../lifecycle/transition.ts'
 import type { Core } from '../platform/context.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
+import { createDisk, deleteDisk, findDisk, forgetDisk } from './act-disk.ts'
+import { moveDisk, restoreLostDisk, takeSnapshot } from './copy-disk.ts'
 import type { ReconcileContext } from './context.ts'
+import { hasDisk } from './disk-row.ts'
+import { countRecovery, forgetMachine, recordAbsence } from './record-machine.ts'
 import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
 import { keepLastLines } from './last-lines.ts'
 import { DEFERRED_MS } from './next-step.ts'
@@ -25,6 +29,16 @@ import { findWork } from './work.ts'
 
 /** How long a machine may take from one state to the next, per wait. */
 const STATE_CHANGE: StepResult = { next: 'wait', ms: 25_000, forMachine: true }
+
+/** The steps about disks that need no more than the row. */
+const DISK_STEPS = {
+  create_disk: createDisk,
+  find_disk: findDisk,
+  take_snapshot: takeSnapshot,
+  move_disk: moveDisk,
+  delete_disk: deleteDisk,
+  forget_disk: forgetDisk,
+}
 
 /** @throws ProvisionError when the provider refuses or does not answer: see refusal.ts */
 export async function act(
@@ -51,6 +65,18 @@ export async function act(
     case 'adopt':
       await storeMachine(services, row, step.machine, 'machine_adopted')
       return CONTINUE
+    case 'create_disk':
+    case 'find_disk':
+    case 'take_snapshot':
+    case 'move_disk':
+    case 'delete_disk':
+    case 'forget_disk':
+      return hasDisk(row) ? DISK_STEPS[step.do](services, row) : CONTINUE
+    case 'restore_disk':
+      return (
+        (hasDisk(row) ? await restoreLostDisk(services, row) : undefined) ??
+        giveUp(services, row, step.reason)
+      )
     case 'start':
       await provisioner.start(machine)
       if (row.status === 'offline') await countRecovery(services, row)
@@ -175,35 +201,6 @@ async function acceptStop(
     },
   })
   return CONTINUE
-}
-
-async function countRecovery(services: Core, row: ClaimedWorkspace): Promise<void> {
-  await changeWorkspace(services, {
-    id: row.id,
-    event: 'machine_restarted',
-    now: services.now(),
-    fence: fenceOf(row),
-    changes: { recoveries: sql`${workspaces.recoveries} + 1` },
-    payload: { machine_id: row.machineId },
-  })
-}
-
-async function recordAbsence({ db, now }: Core, row: ClaimedWorkspace): Promise<void> {
-  await db
-    .update(workspaces)
-    .set({ absentSince: sql`coalesce(${workspaces.absentSince}, ${now().toISOString()}::timestamptz)` })
-    .where(eq(workspaces.id, row.id))
-}
-
-async function forgetMachine(services: Core, row: ClaimedWorkspace): Promise<void> {
-  await changeWorkspace(services, {
-    id: row.id,
-    event: 'machine_gone',
-    now: services.now(),
-    where: sql`${workspaces.launchId} = ${row.launchId}`,
-    changes: { ...NO_MACHINE, machineState: 'destroyed' },
-    payload: { machine_id: row.machineId },
-  })
 }
 
 /**

@@ -2,6 +2,7 @@
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed, ProvisionProblem } from '../provisioner/provisioner.ts'
+import { beforeLaunch, onOutdated } from './decide-disk.ts'
 import {
   afterRecoveries,
   deadlineReason,
@@ -16,7 +17,7 @@ import { isExhausted, recoveryPause } from './recoveries.ts'
 import type { Step } from './step.ts'
 
 export function decideStarted(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {
-  if (workspace.launchId === null) return { do: 'launch' }
+  if (workspace.launchId === null) return beforeLaunch(workspace)
   if (observed.presence === 'unknown') return waitForProvider(workspace, observed.problem)
   if (observed.presence === 'absent') return onAbsent(workspace, now)
   const { machine } = observed
@@ -71,7 +72,7 @@ export function onDeadline(workspace: Workspace, observed: Observed, now: Date):
 function onAbsent(workspace: Workspace, now: Date): Step {
   if (!isAbsent(workspace, now)) return { do: 'suspect_absent', ms: 2_000 }
   // A launch that left nothing behind is repeated: the derived name lets only one machine exist.
-  return workspace.machineId === null ? { do: 'launch' } : onGone(workspace, now)
+  return workspace.machineId === null ? beforeLaunch(workspace) : onGone(workspace, now)
 }
 
 function onGone(workspace: Workspace, now: Date): Step {
@@ -81,11 +82,6 @@ function onGone(workspace: Workspace, now: Date): Step {
   if (isTransient(workspace.status) && isExhausted(workspace, now))
     return { do: 'give_up', reason: afterRecoveries(reason) }
   return { do: 'replace', reason }
-}
-
-// A machine keeps its region for life: another region means another machine.
-function onOutdated(workspace: Workspace, machine: Machine): Step {
-  return workspace.regions.includes(machine.region) ? { do: 'update' } : { do: 'destroy' }
 }
 
 /**
@@ -117,7 +113,10 @@ function onStopped(workspace: Workspace, machine: Machine, now: Date): Step {
 }
 
 /** The provider did not say anything: wait, longer after each failed attempt. */
-export function waitForProvider(workspace: Workspace, problem: ProvisionProblem): Step {
+export function waitForProvider(
+  workspace: Workspace,
+  problem: ProvisionProblem,
+): Extract<Step, { do: 'wait' }> {
   const backoff = Math.min(60_000, 2_000 * 2 ** Math.min(workspace.attempts, 5))
   return { do: 'wait', ms: Math.max(backoff, problem.retryAfterMs ?? 0), reason: problemReason(problem) }
 }

@@ -3,15 +3,10 @@
 import { isTransient, wantedMachine } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
+import { afterRemoval } from './decide-disk.ts'
 import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
-import { isAbsent, isUnrecorded, type Liveness } from './observation.ts'
+import { isAbsent, isUnrecorded, LAUNCH_SETTLES_MS, type Liveness } from './observation.ts'
 import type { Step } from './step.ts'
-
-/**
- * A create whose answer was lost may still be carried out this long after it was sent (docs/facts/fly.md §2.2: 17 s
- * was seen).
- */
-export const LAUNCH_SETTLES_MS = 60_000
 
 export function decide(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {
   switch (wantedMachine(workspace, now)) {
@@ -31,7 +26,9 @@ export function decide(workspace: Workspace, observed: Observed, now: Date, live
 
 function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {
   const machine = machineAtRest(workspace, observed, now)
-  if ('do' in machine) return machine
+  if ('do' in machine) {
+    return machine.do === 'rest' && workspace.status === 'removed' ? afterRemoval(workspace) : machine
+  }
   if (machine.state === 'destroying') return { do: 'wait_for_machine', ms: 10_000 }
   return { do: 'destroy' }
 }

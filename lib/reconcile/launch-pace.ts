@@ -2,7 +2,7 @@
 // time at which a workspace may expect its create, in the order of requests. A permit, taken at that time, keeps
 // delayed creates from being sent together. Both are one row per app, shared by all replicas.
 import type { ReconcileContext } from './context.ts'
-import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import { eq, inArray, isNotNull, sql } from 'drizzle-orm'
 import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
@@ -15,7 +15,7 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
   const { db, provisioner } = services
   const now = services.now()
   // A launch that may have been carried out must be repeated in its own app, where its name is taken.
-  const app = row.app ?? (await leastLoadedApp(services))
+  const app = row.app ?? row.disk?.app ?? (await leastLoadedApp(services))
   const { perSecond, burst } = provisioner.launchRate
   const interval = seconds(1 / perSecond)
   const moment = sql`${now.toISOString()}::timestamptz`
@@ -41,23 +41,30 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
   return { app, at: slot }
 }
 
-/** Permission to send one create to an app now, or the milliseconds until the next try. */
+/**
+ * Permission to send one create to an app now, or the milliseconds until the next try. Machines and disks have a limit
+ * each (docs/facts/fly.md §6).
+ */
 export async function takePermit(
   { db, provisioner }: ReconcileContext,
   app: string,
   now: Date,
+  of: 'machines' | 'disks' = 'machines',
 ): Promise<{ retryMs?: number }> {
   const { perSecond, burst } = provisioner.launchRate
   const moment = sql`${now.toISOString()}::timestamptz`
   const granted = await db
-    .update(launchPace)
-    .set({ nextSendAt: sql`greatest(${launchPace.nextSendAt}, ${moment}) + ${seconds(1 / perSecond)}` })
-    .where(
-      and(
-        eq(launchPace.app, app),
-        sql`${launchPace.nextSendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
-      ),
-    )
+    .insert(launchPace)
+    .values({
+      app: of === 'machines' ? app : `${app} ${of}`,
+      nextTurnAt: now,
+      nextSendAt: sql`${moment} + ${seconds(1 / perSecond)}`,
+    })
+    .onConflictDoUpdate({
+      target: launchPace.app,
+      set: { nextSendAt: sql`greatest(${launchPace.nextSendAt}, ${moment}) + ${seconds(1 / perSecond)}` },
+      setWhere: sql`${launchPace.nextSendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
+    })
     .returning({ app: launchPace.app })
   return granted.length > 0 ? {} : { retryMs: 1000 / perSecond }
 }

@@ -1,12 +1,15 @@
 // Creates and updates a workspace's machine. The intent is stored first, then the provider is called, then its answer
 // is stored: a process that dies in between leaves enough behind for the next one to continue.
 import { and, eq } from 'drizzle-orm'
-import { workspaces } from '../../drizzle/schema/index.ts'
+import { disks, workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { type Machine, type MachineRef, ProvisionError, signatureOf } from '../provisioner/provisioner.ts'
+import { lookForDisk } from './act-disk.ts'
+import { onNoRoom } from './copy-disk.ts'
 import type { ReconcileContext } from './context.ts'
+import { hasDisk } from './disk-row.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { prepareLaunch } from './prepare-launch.ts'
 import { chooseRegion, recordCapacity, recordNoCapacity } from './region-health.ts'
@@ -38,7 +41,9 @@ export async function launchMachine(services: ReconcileContext, row: ClaimedWork
   if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }
   const permit = await takePermit(services, turn.app, now)
   if (permit.retryMs !== undefined) return { next: 'wait', ms: permit.retryMs }
-  const choice = await chooseRegion(services.db, row.regions, now)
+  // A disk keeps its region for life, and its machine must be on its host.
+  const fixed = row.disk?.region ?? undefined
+  const choice = fixed === undefined ? await chooseRegion(services.db, row.regions, now) : { region: fixed }
   if ('openUntil' in choice) return { next: 'wait', ms: choice.openUntil.getTime() - now.getTime() }
 
   const { region } = choice
@@ -54,9 +59,14 @@ export async function launchMachine(services: ReconcileContext, row: ClaimedWork
     if (!(error instanceof ProvisionError)) throw error
     // Certainly refused: there is no machine to look for.
     if (error.applied === 'no' && row.launchId === null) await forgetLaunch(services, row, launchId)
+    if (hasDisk(row)) {
+      if (error.problem.code === 'disk_not_found') return lookForDisk(services, row)
+      if (error.problem.code === 'disk_host_full') return onNoRoom(services, row, error)
+    }
     if (error.problem.code !== 'no_capacity') throw error
     await recordNoCapacity(services.db, region, error.problem, services.now())
     // With several regions the next attempt takes another one at once.
+    if (hasDisk(row)) return onNoRoom(services, row, error)
     if (row.regions.length > 1) return CONTINUE
     throw error
   }
@@ -83,6 +93,9 @@ async function forgetLaunch({ db }: Store, row: ClaimedWorkspace, launchId: stri
     .update(workspaces)
     .set(NO_MACHINE)
     .where(and(eq(workspaces.id, row.id), eq(workspaces.launchId, launchId)))
+  // No machine ever had the disk, and so it still contains nothing of its own.
+  if (row.disk?.mountedAt === null)
+    await db.update(disks).set({ mountedAt: null }).where(eq(disks.id, row.disk.id))
 }
 
 /**

@@ -12,6 +12,12 @@ export type Liveness = Config['liveness']
  */
 export const ABSENCE_MS = 5_000
 
+/**
+ * A create whose answer was lost may still be carried out this long after it was sent (docs/facts/fly.md §2.2: 17 s
+ * was seen).
+ */
+export const LAUNCH_SETTLES_MS = 60_000
+
 const since = (at: Date, now: Date) => now.getTime() - at.getTime()
 
 /** Whether the row does not describe this machine yet: the answer that would have described it was lost. */

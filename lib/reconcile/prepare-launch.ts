@@ -2,7 +2,7 @@
 // are written. Both happen once per generation and spec, so a launch that is repeated waits for the secrets it
 // already has.
 import { and, eq, sql } from 'drizzle-orm'
-import { workspaceFiles, workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
+import { disks, workspaceFiles, workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { mintToken } from '../auth/token.ts'
 import type { Context } from '../config/context.ts'
@@ -48,6 +48,7 @@ export async function prepareLaunch(
     image,
     launchId: launch.launchId,
     controlPlane: row.controlPlane,
+    ...(row.disk?.volumeId == null ? {} : { disk: { id: row.disk.volumeId, path: row.diskPath } }),
     token,
     inboundSecret: await inboundSecret(row.agentKey, row.id, row.generation),
     platformUrl: config.platformUrl ?? config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
@@ -84,6 +85,7 @@ async function storeLaunch(
         app,
         launchRegion: region,
         launchImage: image,
+        launchDisk: row.diskId,
         launchSlotAt: null,
         // While no machine is known, this bounds how long a lost create may still be carried out.
         ...(row.machineId === null ? { launchedAt: at } : {}),
@@ -103,7 +105,12 @@ async function storeLaunch(
         select ${minted.hash}, id, ${minted.prefix}, ${row.generation}::int, ${at.toISOString()}::timestamptz
         from launched where ${needsToken}::boolean returning hash`,
   )
-  const [launchedRow] = await db.with(launched, stored).select().from(launched)
+  // Before the machine can exist: from now on the disk may hold data, and is never replaced by an empty one.
+  const mounted = db.$with('mounted', {}).as(
+    sql`update ${disks} set mounted_at = ${at.toISOString()}::timestamptz
+        where id = ${row.diskId} and mounted_at is null and exists (select from launched) returning id`,
+  )
+  const [launchedRow] = await db.with(launched, stored, mounted).select().from(launched)
   return launchedRow === undefined ? undefined : minted.token
 }
 

@@ -76,7 +76,13 @@ async function pause(
 
 /** Requests of one observation, with the lease's before and after it; and of steps that need more than that. */
 const OBSERVE_COST = 6
-const STEP_COST: Partial<Record<Step['do'], number>> = { launch: 13, update: 10 }
+const STEP_COST: Partial<Record<Step['do'], number>> = {
+  launch: 14,
+  update: 10,
+  create_disk: 12,
+  take_snapshot: 8,
+  restore_disk: 6,
+}
 
 /** Requests that a workspace needs for any of its steps, with its claim, observation and release. */
 export const RECONCILE_COST = 16

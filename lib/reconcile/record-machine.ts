@@ -1,12 +1,14 @@
-// Stores what an observation showed of a machine: its state, whether its host answers, and drift, with an event when
-// that changed.
+// Stores what an observation showed of a machine: its state, whether its host answers, that it is absent or gone, and
+// drift, with an event when that changed.
 import { and, eq, sql } from 'drizzle-orm'
 import { type Drift, workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
+import type { Core } from '../platform/context.ts'
 import { type Machine, type Observed, signatureOf } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { driftOf } from './drift.ts'
+import { NO_MACHINE } from './launch.ts'
 
 /** @returns the row with what was stored */
 export async function recordMachine(
@@ -72,4 +74,33 @@ function seenColumns(row: ClaimedWorkspace, machine: Machine, now: Date) {
       ? { machineVersion: machine.version }
       : {}),
   }
+}
+
+export async function countRecovery(services: Core, row: ClaimedWorkspace): Promise<void> {
+  await changeWorkspace(services, {
+    id: row.id,
+    event: 'machine_restarted',
+    now: services.now(),
+    fence: { generation: row.generation, machineId: row.machineId },
+    changes: { recoveries: sql`${workspaces.recoveries} + 1` },
+    payload: { machine_id: row.machineId },
+  })
+}
+
+export async function recordAbsence({ db, now }: Core, row: ClaimedWorkspace): Promise<void> {
+  await db
+    .update(workspaces)
+    .set({ absentSince: sql`coalesce(${workspaces.absentSince}, ${now().toISOString()}::timestamptz)` })
+    .where(eq(workspaces.id, row.id))
+}
+
+export async function forgetMachine(services: Core, row: ClaimedWorkspace): Promise<void> {
+  await changeWorkspace(services, {
+    id: row.id,
+    event: 'machine_gone',
+    now: services.now(),
+    where: sql`${workspaces.launchId} = ${row.launchId}`,
+    changes: { ...NO_MACHINE, machineState: 'destroyed' },
+    payload: { machine_id: row.machineId },
+  })
 }

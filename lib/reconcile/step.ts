@@ -9,6 +9,20 @@ export type Step =
   | { do: 'adopt'; machine: Machine }
   /** Give the machine the newest generation's spec and boot it. */
   | { do: 'update' }
+  /** Create the disk; its intent is stored first. */
+  | { do: 'create_disk' }
+  /** A create of the disk was sent: find out what became of it. */
+  | { do: 'find_disk' }
+  /** The disk starts from a snapshot that is still to be taken. */
+  | { do: 'take_snapshot' }
+  /** The disk is in a region that is no longer wanted: give the workspace a copy of it elsewhere. */
+  | { do: 'move_disk' }
+  /** The disk is lost: give the workspace one from the newest snapshot. */
+  | { do: 'restore_disk'; reason: StoredReason }
+  /** Delete the disk with its data. */
+  | { do: 'delete_disk' }
+  /** The disk was never created: record that it is gone. */
+  | { do: 'forget_disk' }
   | { do: 'start' }
   | { do: 'stop' }
   | { do: 'suspend' }

@@ -7,7 +7,7 @@ import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from '.
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { transition } from '../lifecycle/transition.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
+import type { WorkspaceRow } from '../lifecycle/workspace.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { agentNumber, agentText } from '../platform/postgres-text.ts'
 import { reasonFor } from '../platform/reasons.ts'
@@ -49,7 +49,7 @@ export async function recordHeartbeat(
   services: Core,
   input: HeartbeatInput,
   token: string | undefined,
-): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
+): Promise<{ row: WorkspaceRow | undefined; inboundSecret: string }> {
   if (token === undefined) throw noToken()
   const now = services.now()
   const { identity, row } = await storeHeartbeat(services, input, token, now)
@@ -69,7 +69,7 @@ async function storeHeartbeat(
   input: HeartbeatInput,
   token: string,
   now: Date,
-): Promise<{ identity: AgentIdentity; row: Workspace | undefined }> {
+): Promise<{ identity: AgentIdentity; row: WorkspaceRow | undefined }> {
   const { used, older } = await tokenUse(db, token, now)
   const beat = db
     .update(workspaces)
@@ -109,9 +109,9 @@ async function storeHeartbeat(
 async function updateHealth(
   services: Core,
   input: HeartbeatInput,
-  row: Workspace,
+  row: WorkspaceRow,
   now: Date,
-): Promise<Workspace> {
+): Promise<WorkspaceRow> {
   const event = healthEvent(row, input)
   if (event === undefined) return row
   const reason = event === 'trouble_reported' ? reasonOf(input) : null
@@ -133,12 +133,12 @@ async function updateHealth(
 /**
  * Whether the workspace's status waits for its agent, so that it can be reconciled now instead of at the next sweep.
  */
-export const isWaitingForAgent = (row: Workspace) => isTransient(row.status)
+export const isWaitingForAgent = (row: WorkspaceRow) => isTransient(row.status)
 
 // The thresholds are Molecule's (docs/facts/molecule.md §2.7). Its CLI sends `ok` when nothing is wrong
 // (docs/facts/molecule.md §8.1).
 function healthEvent(
-  row: Workspace,
+  row: WorkspaceRow,
   input: HeartbeatInput,
 ): 'trouble_reported' | 'trouble_ended' | undefined {
   const wedged = input.runtime_state === 'wedged'

@@ -4,8 +4,9 @@ import type { Context } from '../config/context.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, eq, lt, sql } from 'drizzle-orm'
-import { secrets, workspaces } from '../../drizzle/schema/index.ts'
+import { disks, secrets, workspaces } from '../../drizzle/schema/index.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
+import { newDisk } from '../disks/new-disk.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
@@ -14,10 +15,13 @@ import { sealAll } from '../secrets/sealing-key.ts'
 import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/launch.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
+import { type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
 import { insertFiles, listedFiles } from './store-files.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
+
+/** Where the agent finds its disk, unless the caller names another path. */
+const DEFAULT_DISK_PATH = '/workspace'
 
 /** How long an Idempotency-Key is kept, in hours. */
 export const IDEMPOTENCY_HOURS = 24
@@ -84,8 +88,11 @@ function newWorkspace(
   const { config } = services
   const now = services.now()
   const runtime = runtimeOf(input.runtime)
+  const id = crypto.randomUUID()
+  const sizeGb = input.disk_gb ?? config.disks.defaultGb
+  const disk = sizeGb === 0 ? null : newDisk(id, now, { sizeGb })
   return {
-    id: crypto.randomUUID(),
+    id,
     name: input.name,
     role: input.role || null,
     runtime,
@@ -100,9 +107,9 @@ function newWorkspace(
     completesMessages: input.complete_messages ?? true,
     image: imageOf(config, input.image),
     idleMinutes: input.idle_minutes ?? null,
-    diskId: null,
-    diskPath: '/workspace',
-    onHostLoss: 'wait',
+    diskId: disk?.id ?? null,
+    diskPath: input.disk_path ?? DEFAULT_DISK_PATH,
+    onHostLoss: input.on_host_loss ?? 'wait',
     onOutsideStop: input.on_outside_stop ?? config.sleep.onOutsideStop,
     specVersion: 1,
     status: 'provisioning',
@@ -142,6 +149,7 @@ function newWorkspace(
     updatedAt: now,
     readyAt: null,
     removedAt: null,
+    disk,
   }
 }
 
@@ -150,7 +158,7 @@ type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
 /** @returns false when the idempotency key is taken, and nothing was stored */
 async function insert(
   services: Store,
-  row: Workspace,
+  { disk, ...row }: Workspace,
   sealed: SealedSecret[],
   files: PreparedFile[],
 ): Promise<boolean> {
@@ -170,13 +178,20 @@ async function insert(
         from created, jsonb_to_recordset(${JSON.stringify(sealed)}::jsonb) as secret(key text, "keyId" text, sealed text)`,
   )
   const filed = db.$with('filed', {}).as(insertFiles('created', files))
+  // Through a relation of the row's own columns: nothing is stored when the idempotency key is taken.
+  const owned = db.$with('owned', {}).as(
+    sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
+        select disk.id, created.id, created.id, 'wanted', disk."sizeGb", disk.source, disk.app, disk.region, created.created_at
+        from created, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
+          as disk(id text, "sizeGb" int, source jsonb, app text, region text)`,
+  )
   const { image, name, parentId, regions, runtime, tier } = row
   const logged = appendEvents(services, 'created', {
     event: 'workspace_created',
     now: row.createdAt,
     payload: { name, runtime, tier, regions, image, parent_id: parentId },
   })
-  const rows = await db.with(created, kept, filed, logged).select({ id: created.id }).from(created)
+  const rows = await db.with(created, kept, filed, owned, logged).select({ id: created.id }).from(created)
   return rows.length > 0
 }
 
@@ -188,7 +203,7 @@ async function replay({ db, now }: Store, wanted: Workspace): Promise<Created | 
     .update(workspaces)
     .set({ idempotencyKey: null })
     .where(and(eq(workspaces.idempotencyKey, key), lt(workspaces.createdAt, expired)))
-  const [first] = await db.select().from(workspaces).where(eq(workspaces.idempotencyKey, key))
+  const [first] = await db.select(workspaceColumns).from(workspaces).where(eq(workspaces.idempotencyKey, key))
   if (first === undefined) return undefined
   if (first.idempotencyFingerprint !== wanted.idempotencyFingerprint) {
     throw new DomainError(

@@ -70,6 +70,13 @@ export type Explanation = {
 const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   launch: 'Create the machine when its turn has come.',
   adopt: 'Take over the machine that the provider has for this workspace.',
+  create_disk: 'Create the disk, before its machine.',
+  find_disk: 'Look for the disk, whose create was sent and not confirmed yet.',
+  take_snapshot: 'Take a snapshot of the disk that the new one is a copy of.',
+  move_disk: 'Copy the disk to a wanted region by a snapshot; the old disk is kept for a while.',
+  restore_disk: 'Give the workspace a disk from the newest snapshot, in place of the lost one.',
+  delete_disk: 'Delete the disk, because its workspace was removed and its machine is gone.',
+  forget_disk: 'Record that the disk was never created.',
   update: 'Give the machine its newest configuration and boot it.',
   start: 'Start the machine.',
   stop: 'Stop the machine.',
@@ -192,7 +199,8 @@ function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
 }
 
 function nextAt(row: Workspace, step: Step): Date | null {
-  if (step.do === 'launch' && row.launchSlotAt !== null) return row.launchSlotAt
+  if ((step.do === 'launch' || step.do === 'create_disk') && row.launchSlotAt !== null)
+    return row.launchSlotAt
   return row.nextCheckAt ?? keptUntil(row)
 }
 

@@ -37,7 +37,10 @@ export async function hibernateWorkspace(services: Core, id: string, force: bool
 }
 
 /** Wakes a hibernated workspace. @returns undefined when it is not hibernated */
-export async function wakeWorkspace(services: Context, row: Workspace): Promise<Workspace | undefined> {
+export async function wakeWorkspace(
+  services: Context,
+  row: Pick<Workspace, 'id' | 'runtime'>,
+): Promise<Workspace | undefined> {
   const now = services.now()
   return transition(services, {
     id: row.id,

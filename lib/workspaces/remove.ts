@@ -1,8 +1,18 @@
 // DELETE /workspaces/:id: marks a workspace and its descendants removed, and ends their tokens, secrets and hooks, in
 // one statement. The rows stay due until the provider confirms that their machines are gone.
+import type { Context } from '../config/context.ts'
 import type { Core, Store } from '../platform/context.ts'
-import { sql } from 'drizzle-orm'
-import { hooks, secrets, workspaceFiles, workspaceTokens } from '../../drizzle/schema/index.ts'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import {
+  disks,
+  hooks,
+  secrets,
+  workspaceFiles,
+  workspaces,
+  workspaceTokens,
+} from '../../drizzle/schema/index.ts'
+import { appendDiskEvents } from '../disks/change-disk.ts'
+import { daysAfter } from '../disks/replace-disk.ts'
 import { DomainError } from '../platform/errors.ts'
 import { listChildren } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
@@ -10,18 +20,31 @@ import { transitionFamily } from '../lifecycle/transition-family.ts'
 
 /**
  * Allowed in every status; removing a removed workspace changes nothing.
- * @returns the ids of every workspace that this call removed, the one that was named first
+ * @param options `keepDisk`: the disks are kept until they are deleted; otherwise for DISK_RETENTION_DAYS
+ * @returns the ids of every workspace that this call removed, the one that was named first, and of the disks that are kept
  * @throws DomainError `not_found`; `confirmation_required` when there are children and `confirm` is false
  */
-export async function removeWorkspace(services: Core, id: string, confirm: boolean): Promise<string[]> {
+export async function removeWorkspace(
+  services: Context & Core,
+  id: string,
+  { confirm, keepDisk }: { confirm: boolean; keepDisk: boolean },
+): Promise<{ ids: string[]; keptDisks: string[] }> {
   const now = services.now()
+  const { retentionDays } = services.config.disks
+  const keeps = keepDisk || retentionDays > 0
+  const keptUntil = keepDisk ? null : daysAfter(now, retentionDays)
   await getWorkspace(services.db, id)
   if (!confirm) await refuseWithChildren(services, id)
-  return transitionFamily(services, {
+  const ids = await transitionFamily(services, {
     id,
     event: 'removed',
     now,
-    changes: { removedAt: now, nextCheckAt: now, deadlineAt: null },
+    changes: {
+      removedAt: now,
+      nextCheckAt: now,
+      deadlineAt: null,
+      ...(keeps ? { diskId: sql`case when ${hasContent} then null else ${workspaces.diskId} end` } : {}),
+    },
     also: [
       sql`update ${workspaceTokens} set revoked_at = ${now.toISOString()}::timestamptz
           where revoked_at is null and workspace_id in (select id from moved) returning hash`,
@@ -29,7 +52,37 @@ export async function removeWorkspace(services: Core, id: string, confirm: boole
       sql`delete from ${workspaceFiles} where workspace_id in (select id from moved) returning path`,
       sql`delete from ${hooks} where workspace_id in (select id from moved) returning id`,
     ],
+    ...(keeps ? { withs: keepDisks(services, now, keptUntil) } : {}),
   })
+  return { ids, keptDisks: keeps ? await keptAt(services, ids, now) : [] }
+}
+
+/** Whether a workspace has a disk that was made: one that was not has nothing to keep. */
+const hasContent = sql`exists (select from ${disks} where ${disks.id} = ${workspaces.diskId} and ${disks.state} in ('ready', 'missing'))`
+
+/** The parts of the statement that keep the disks of the workspaces that it removes. */
+function keepDisks(services: Core, now: Date, keptUntil: Date | null) {
+  const until = keptUntil?.toISOString() ?? null
+  const kept = services.db.$with('kept', {}).as(
+    sql`update ${disks} set workspace_id = null, retained_at = ${now.toISOString()}::timestamptz,
+          retained_reason = 'workspace_removed', retained_until = ${until}::timestamptz
+        where workspace_id in (select id from moved) and state in ('ready', 'missing')
+        returning id, made_for, volume_id, region, size_gb`,
+  )
+  const logged = appendDiskEvents(services, 'kept', now, {
+    event: 'disk_retained',
+    payload: { kept_until: until },
+  })
+  return [kept, logged]
+}
+
+async function keptAt({ db }: Store, ids: string[], now: Date): Promise<string[]> {
+  if (ids.length === 0) return []
+  const rows = await db
+    .select({ id: disks.id })
+    .from(disks)
+    .where(and(inArray(disks.madeFor, ids), eq(disks.retainedAt, now), isNull(disks.workspaceId)))
+  return rows.map(({ id }) => id)
 }
 
 async function refuseWithChildren(services: Store, id: string): Promise<void> {

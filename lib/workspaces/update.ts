@@ -4,6 +4,9 @@ import type { ReconcileContext } from '../reconcile/context.ts'
 import { ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent } from '../lifecycle/family.ts'
+import { growDisk } from '../disks/grow-disk.ts'
+import { addDisk, newDisk } from '../disks/new-disk.ts'
+import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './verb-errors.ts'
@@ -22,6 +25,10 @@ export async function updateWorkspace(
   const row = await getWorkspace(db, id)
   if (input.parent_id && input.parent_id !== row.parentId) await checkParent(services, id, input.parent_id)
   const files = input.files === undefined ? undefined : await prepareFiles(input.files ?? {})
+  if (input.disk_path != null && input.disk_path !== row.diskPath) {
+    throw invalidField('disk_path', `the disk is at ${row.diskPath}: its path cannot be changed`)
+  }
+  const grown = await resizeDisk(services, row, input.disk_gb)
   const wanted = {
     ...(input.name === undefined ? {} : { name: input.name }),
     ...(input.role === undefined ? {} : { role: input.role || null }),
@@ -55,13 +62,29 @@ export async function updateWorkspace(
       ...(input.on_outside_stop === undefined
         ? {}
         : { onOutsideStop: input.on_outside_stop ?? config.sleep.onOutsideStop }),
-      ...(changed.length === 0 ? {} : { specVersion: sql`${workspaces.specVersion} + 1` }),
+      ...(input.on_host_loss === undefined ? {} : { onHostLoss: input.on_host_loss ?? 'wait' }),
+      ...(changed.length === 0 && !grown.needsRestart
+        ? {}
+        : { specVersion: sql`${workspaces.specVersion} + 1` }),
     },
     payload: { fields: Object.keys(input), ...shownOf(wanted) },
     also: files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)],
   })
   if (moved === undefined) throw await statusConflict(services, id, 'changed')
   return moved
+}
+
+/** A workspace without a disk gets one with its next machine. @throws DomainError */
+async function resizeDisk(
+  services: ReconcileContext,
+  row: Workspace,
+  sizeGb: number | null | undefined,
+): Promise<{ needsRestart: boolean }> {
+  if (sizeGb == null || (sizeGb === 0 && row.disk === null)) return { needsRestart: false }
+  if (row.status === 'removed') throw await statusConflict(services, row.id, 'changed')
+  if (row.disk !== null) return growDisk(services, row.disk, sizeGb)
+  await addDisk(services, newDisk(row.id, services.now(), { sizeGb }))
+  return { needsRestart: true }
 }
 
 /** What the event shows of the change. Other values may be long, and `env` may be confidential. */

@@ -3,6 +3,7 @@ import type { ReconcileContext } from '../reconcile/context.ts'
 import { z } from 'zod'
 import { OUTSIDE_STOP_POLICIES } from '../lifecycle/workspace.ts'
 import type { Config } from '../config/config.ts'
+import { MAX_DISK_GB } from '../config/disks.ts'
 import { invalidField } from '../platform/errors.ts'
 import { SecretValues } from '../secrets/secret-input.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
@@ -40,6 +41,19 @@ const WorkspaceConfig = boundedJson(z.record(z.string().max(255), z.unknown()), 
   { path: ['runtime'], error: 'must be a word of letters, digits and ._- (at most 100)' },
 )
 
+/** A directory of its own: what the image or the platform has at the path would be hidden by the disk. */
+const DiskPath = z
+  .string()
+  .max(255)
+  .regex(/^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/, 'must be an absolute path such as /workspace')
+  .refine(
+    (path) =>
+      !['/app', '/configs', '/dev', '/etc', '/proc', '/sys', '/usr'].includes(
+        /^\/[^/]+/.exec(path)?.[0] ?? '',
+      ),
+    'must not be in a directory of the system or the platform, such as /etc or /configs',
+  )
+
 /** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (docs/facts/molecule.md §2.3). */
 export const CreateWorkspaceInput = z.object({
   name: label(255).trim().min(1, 'must not be empty'),
@@ -71,6 +85,17 @@ export const CreateWorkspaceInput = z.object({
   public_card: z.boolean().nullish(),
   complete_messages: z.boolean().nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
+  disk_gb: z
+    .int()
+    .min(0)
+    .max(MAX_DISK_GB)
+    .nullish()
+    .describe('The size of its disk; 0: none. A disk can grow, and never shrinks.'),
+  disk_path: DiskPath.nullish().describe('Where the agent finds the disk. Cannot be changed later.'),
+  on_host_loss: z
+    .enum(['wait', 'restore'])
+    .nullish()
+    .describe('When the host of the disk does not come back: wait for it, or restore the newest snapshot.'),
   on_outside_stop: z.enum(OUTSIDE_STOP_POLICIES).nullish(),
   secrets: SecretValues.nullish(),
 })

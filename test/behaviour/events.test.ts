@@ -57,15 +57,17 @@ describe('the content of the event log', () => {
     await ask(`/workspaces/${id}?confirm=true`, { method: 'DELETE', headers: { prefer: 'wait=10' } })
     await expect
       .poll(async () => typesOf(await read(`/workspaces/${id}/events?after=${after}`)), SOON)
-      .toContain('machine_gone')
+      .toContain('disk_deleted')
     const { events, next } = await read(`/workspaces/${id}/events?after=${after}&limit=1000`)
     expect(events.map(({ type }) => type).filter((type) => type !== 'agent_registered')).toEqual([
       'workspace_created',
+      'disk_created',
       'machine_created',
       'agent_answered',
       'pause_requested',
       'removed',
       'machine_gone',
+      'disk_deleted',
     ])
     expect(events.map(({ seq }) => seq)).toEqual(events.map(({ seq }) => seq).toSorted((a, b) => a - b))
     expect(next).toBeGreaterThanOrEqual(events.at(-1)?.seq ?? Infinity)

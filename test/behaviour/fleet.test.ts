@@ -149,7 +149,7 @@ describe('many launches', () => {
     const id = await create()
     await Promise.race([h.untilIdle(), delay(300)])
     const { body } = await h.request(`/workspaces/${id}/explain`)
-    expect(body).toMatchObject({ status: 'provisioning', next: { step: 'launch' } })
+    expect(body).toMatchObject({ status: 'provisioning', next: { step: 'create_disk' } })
     expect(body['summary']).toContain('turn')
   })
 

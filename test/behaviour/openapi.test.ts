@@ -23,6 +23,7 @@ test('the API description contains every route', () => {
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
   expect(operations.toSorted()).toEqual([
+    'delete /disks/{disk}',
     'delete /settings/secrets/{key}',
     'delete /tokens/{id}',
     'delete /webhook-endpoints/{endpoint}',
@@ -32,6 +33,8 @@ test('the API description contains every route', () => {
     'delete /workspaces/{id}/tokens/{token}',
     'get /admin/workspaces/{id}/test-token',
     'get /audit',
+    'get /disks',
+    'get /disks/{disk}',
     'get /events',
     'get /events/{id}',
     'get /fleet',

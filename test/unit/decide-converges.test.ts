@@ -15,14 +15,16 @@ import { decide } from '../../lib/reconcile/decide.ts'
 import { MAX_RECOVERIES, recoveriesOf } from '../../lib/reconcile/recoveries.ts'
 import type { Step } from '../../lib/reconcile/step.ts'
 import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
+import { applyToDisk, arbitraryDisk, attachDisk, type DiskModel } from './disk-model.ts'
 import { LIVENESS, later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
 
-// A small model: a provider with machines of unique names, and the writes of each step.
+// A small model: a provider with machines of unique names and with disks, and the writes of each step.
 type Model = {
   row: Workspace
   machine:
     | { phase: MachinePhase; generation: number; id: string; crashed: boolean; requested: boolean }
     | undefined
+  disks: DiskModel
   /** Whether the agent ever answers. */
   alive: boolean
   /** How many starts still end in a crash. */
@@ -44,6 +46,9 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
     silent: fc.boolean(),
     requested: fc.boolean(),
     onOutsideStop: fc.constantFrom('sleep', 'restart' as const),
+    disk: arbitraryDisk,
+    disks: fc.constantFrom('none', 'own', 'another'),
+    onHostLoss: fc.constantFrom('wait', 'restore' as const),
   })
   .map(
     ({
@@ -58,7 +63,11 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
       silent,
       requested,
       onOutsideStop,
+      disk,
+      disks,
+      onHostLoss,
     }) => {
+      const own = disks === 'none' ? null : disk.disk
       const machineGeneration = behind && generation > 1 ? generation - 1 : generation
       const exists = known !== 'nothing' && phase !== undefined
       return {
@@ -67,15 +76,26 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
           generation,
           recoveries,
           onOutsideStop,
+          onHostLoss,
+          disk: own,
+          diskId: own?.id ?? null,
           machineKeptUntil: status === 'failed' && requested ? later(600_000) : null,
           deadlineAt: isTransient(status) ? later(600_000) : null,
           lastHeartbeatAt: silent ? later(-LIVENESS.silenceMs) : null,
-          ...(known === 'nothing' ? {} : { launchId: 'l', launchedAt: NOW, app: 'app' }),
+          ...(known === 'nothing'
+            ? {}
+            : {
+                launchId: 'l',
+                launchedAt: NOW,
+                app: 'app',
+                launchDisk: disks === 'another' ? 'older' : (own?.id ?? null),
+              }),
           ...(known === 'stored' ? { machineId: 'm0', machineGeneration } : {}),
         }),
         machine: exists
           ? { phase, generation: machineGeneration, id: 'm0', crashed: false, requested }
           : undefined,
+        disks: disk.model,
         alive,
         crashes,
         at: 0,
@@ -105,6 +125,7 @@ function apply(model: Model, step: Step): boolean {
       return true
     case 'launch':
       if (model.machine !== undefined && model.machine.phase !== 'gone') throw new Error('a second machine')
+      if (!attachDisk(model)) return true
       model.made++
       model.machine = {
         phase: 'busy',
@@ -115,6 +136,7 @@ function apply(model: Model, step: Step): boolean {
       }
       Object.assign(row, {
         launchId: 'l',
+        launchDisk: row.diskId,
         launchedAt: later(model.at),
         app: 'app',
         machineId: model.machine.id,
@@ -190,6 +212,16 @@ function apply(model: Model, step: Step): boolean {
     case 'accept_stop':
       move('stop_accepted', { deadlineAt: null })
       return true
+    case 'restore_disk':
+      if (!applyToDisk(model, step)) move('gave_up', { deadlineAt: null })
+      return true
+    case 'create_disk':
+    case 'find_disk':
+    case 'take_snapshot':
+    case 'move_disk':
+    case 'delete_disk':
+    case 'forget_disk':
+      return applyToDisk(model, step)
     case 'give_up':
       move('gave_up', {
         deadlineAt: null,
@@ -212,17 +244,20 @@ function untilRest(model: Model): boolean {
   return false
 }
 
-function expectWantedMachine({ at, machine, row }: Model): void {
+function expectWantedMachine({ at, disks, machine, row }: Model): void {
   const wanted = wantedMachine(row, later(at))
   if (wanted === 'none') expect(machine === undefined || machine.phase === 'gone').toBe(true)
   if (wanted === 'started') expect(machine?.phase).toBe('started')
   if (wanted === 'stopped' || wanted === 'asleep')
     expect(['stopped', 'suspended', 'failed', 'gone', undefined]).toContain(machine?.phase)
+  if (row.disk === null) return
+  if (row.status === 'removed') expect(disks.volumes.has(row.disk.id)).toBe(false)
 }
 
 test('repeated decisions from any row and machine come to rest with the machine that the status wants', () => {
   fc.assert(
     fc.property(arbitraryModel, (model) => {
+      const hasData = model.disks.volumes.get('d0')?.data === true
       expect(untilRest(model)).toBe(true)
       expect(isTransient(model.row.status)).toBe(false)
       expectWantedMachine(model)
@@ -230,6 +265,8 @@ test('repeated decisions from any row and machine come to rest with the machine 
       model.at += 600_000
       expect(untilRest(model)).toBe(true)
       expectWantedMachine(model)
+      // Only a removal deletes a disk with data.
+      if (hasData && model.row.status !== 'removed') expect(model.disks.volumes.get('d0')?.data).toBe(true)
     }),
     { numRuns: 2000 },
   )

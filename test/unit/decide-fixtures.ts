@@ -73,6 +73,7 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     updatedAt: NOW,
     readyAt: null,
     removedAt: null,
+    disk: null,
     ...over,
   }
 }

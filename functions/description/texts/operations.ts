@@ -21,7 +21,17 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   },
   removeWorkspace: {
     summary: 'Remove a workspace',
-    description: 'Destroys the machine. The workspace stays readable with the status `removed`.',
+    description:
+      'Destroys the machine and then its disk. The workspace stays readable with the status `removed`.',
+  },
+  listDisks: {
+    summary: 'List disks',
+    description: 'Disks with and without a workspace, oldest first, in pages.',
+  },
+  getDisk: { summary: 'Read a disk', description: 'A disk can still be read after its deletion.' },
+  deleteDisk: {
+    summary: 'Delete a disk that no workspace owns',
+    description: 'Its data and its snapshots are lost. The disk of a workspace goes with its workspace.',
   },
   restartWorkspace: {
     summary: 'Restart a workspace',

@@ -10,6 +10,8 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   'rollbackRollout.id': 'The id of the rollout.',
   ssl_check: '`1`, as Slack sends it.',
   path: 'The path below the A2A address, such as `message:send` or `v1/tasks/{id}`.',
+  disk: 'The id of the disk.',
+  keep_disk: 'Keeps the disks of the removed workspaces until they are deleted.',
   key: 'The name of the variable.',
   hook: 'The name of the hook.',
   token: 'The id of the token.',

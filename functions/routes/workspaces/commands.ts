@@ -69,8 +69,7 @@ const explainRoute = createRoute({
 
 export function workspaceCommandRoutes(services: Services) {
   const app = createRouter()
-  const view = (c: Context, row: Workspace) =>
-    toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
+  const view = (c: Context, row: Workspace) => toWorkspaceView(services, row, publicUrlOf(services.config, c))
   /** The workspace after the command: at once, or when it has settled if the caller waits. */
   const after = async (c: Context, ids: string[]) =>
     view(

@@ -85,7 +85,8 @@ const changeRoute = createRoute({
     ),
     400: problem('A field is invalid; nothing was changed.'),
     404: problem('No such workspace.'),
-    409: problem('The workspace is removed.'),
+    409: problem('The workspace is removed, or its disk is not ready and cannot grow.'),
+    503: problem('Fly did not grow the disk.'),
   },
 })
 
@@ -95,12 +96,19 @@ const removeRoute = createRoute({
   operationId: 'removeWorkspace',
   request: {
     params: IdParam,
-    query: z.object({ confirm: z.enum(['true', 'false']).optional() }),
+    query: z.object({
+      confirm: z.enum(['true', 'false']).optional(),
+      keep_disk: z.enum(['true', 'false']).optional(),
+    }),
   },
   responses: {
     200: json(
-      z.object({ status: z.literal('removed'), cascade_deleted: z.int() }),
-      'Removed. The machine is destroyed, until Fly confirms it. `cascade_deleted` counts removed descendants.',
+      z.object({
+        status: z.literal('removed'),
+        cascade_deleted: z.int(),
+        kept_disks: z.array(z.string()).optional(),
+      }),
+      'Removed. The machine is destroyed, until Fly confirms it; then its disk is deleted, unless `?keep_disk=true` or DISK_RETENTION_DAYS keeps it. `cascade_deleted` counts removed descendants.',
     ),
     404: problem('No such workspace.'),
     409: problem('The workspace has children, and `?confirm=true` is missing.'),
@@ -109,8 +117,7 @@ const removeRoute = createRoute({
 
 export function workspaceRoutes(services: Services) {
   const app = createRouter()
-  const view = (c: Context, row: Workspace) =>
-    toWorkspaceView(services.config, row, publicUrlOf(services.config, c))
+  const view = (c: Context, row: Workspace) => toWorkspaceView(services, row, publicUrlOf(services.config, c))
 
   app.openapi(listRoute, async (c) => {
     const { limit, cursor } = c.req.valid('query')
@@ -165,14 +172,18 @@ export function workspaceRoutes(services: Services) {
 
   app.openapi(removeRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const removed = await removeWorkspace(
-      withCaller(services, c),
-      id,
-      c.req.valid('query').confirm === 'true',
-    )
+    const query = c.req.valid('query')
+    const { ids: removed, keptDisks } = await removeWorkspace(withCaller(services, c), id, {
+      confirm: query.confirm === 'true',
+      keepDisk: query.keep_disk === 'true',
+    })
     await reconcileAfterResponse(services, c, removed)
     return c.json(
-      { status: 'removed' as const, cascade_deleted: removed.filter((other) => other !== id).length },
+      {
+        status: 'removed' as const,
+        cascade_deleted: removed.filter((other) => other !== id).length,
+        ...(keptDisks.length === 0 ? {} : { kept_disks: keptDisks }),
+      },
       200,
     )
   })

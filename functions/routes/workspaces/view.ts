@@ -1,10 +1,11 @@
 // A workspace in responses: Molecule's member names where its clients read them (docs/facts/molecule.md §2.4), and
 // others beside them. Names of environment variables are shown, their values never.
 import { z } from '@hono/zod-openapi'
-import type { Config } from '../../../lib/config/config.ts'
+import type { Services } from '../../../lib/control-plane/services.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'
 import { OUTSIDE_STOP_POLICIES, type Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
+import { toWorkspaceDisk, WorkspaceDisk } from '../disks/view.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
 const reasonShape = {
@@ -55,6 +56,8 @@ export const WorkspaceView = z
     complete_messages: z.boolean(),
     image: z.string().nullable(),
     idle_minutes: z.int().nullable(),
+    disk: WorkspaceDisk.nullable().describe('Its persistent disk; null: none.'),
+    on_host_loss: z.enum(['wait', 'restore']),
     on_outside_stop: z
       .enum(OUTSIDE_STOP_POLICIES)
       .describe('What follows when others stop or suspend its machine by request.'),
@@ -92,7 +95,7 @@ export const WorkspaceView = z
 
 /** @param publicUrl base of the workspace's URLs, without a trailing slash */
 export function toWorkspaceView(
-  config: Config,
+  { config, provisioner }: Pick<Services, 'config' | 'provisioner'>,
   row: Workspace,
   publicUrl: string,
 ): z.infer<typeof WorkspaceView> {
@@ -118,6 +121,8 @@ export function toWorkspaceView(
     complete_messages: row.completesMessages,
     image: row.machineImage ?? row.image,
     idle_minutes: row.idleMinutes,
+    disk: row.disk === null ? null : toWorkspaceDisk(provisioner, row.disk, row.diskPath),
+    on_host_loss: row.onHostLoss,
     on_outside_stop: row.onOutsideStop,
     generation: row.generation,
     needs_restart: row.machineSpecVersion !== null && row.machineSpecVersion < row.specVersion,

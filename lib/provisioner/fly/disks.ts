@@ -1,6 +1,6 @@
 // Disks as Fly volumes: translates the provisioner's verbs to calls of the Machines API, and Fly's answers back.
 import type { FlyClient, Volume, VolumeSnapshot } from '../../fly/client.ts'
-import { FlyError } from '../../fly/errors.ts'
+import { FlyError, isAnswer } from '../../fly/errors.ts'
 import type { DiskPhase, DiskProvisioner, DiskSnapshot, ObservedDisk, ProviderDisk } from '../disks.ts'
 import { attempt, toProvisionError } from './problems.ts'
 
@@ -102,8 +102,14 @@ export function flyDisks(fly: FlyClient): DiskProvisioner {
 
     growDisk: ({ app, id }, sizeGb) =>
       attempt(async () => {
-        const { needs_restart } = await fly.extendVolume(app, id, sizeGb)
-        return { needsRestart: needs_restart === true }
+        try {
+          const { needs_restart } = await fly.extendVolume(app, id, sizeGb)
+          return { needsRestart: needs_restart === true }
+        } catch (error) {
+          // An earlier request, whose answer was lost, may have grown it.
+          if (!isAnswer(error, 400) || ((await fly.getVolume(app, id)).size_gb ?? 0) < sizeGb) throw error
+          return { needsRestart: true }
+        }
       }),
 
     deleteDisk: ({ app, id }) =>

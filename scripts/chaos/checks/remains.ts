@@ -3,7 +3,7 @@ import type { InferSelectModel } from 'drizzle-orm'
 import type { Database } from '../../../drizzle/database.ts'
 import * as schema from '../../../drizzle/schema/index.ts'
 import type { MachineSnapshot } from '../../../lib/emulator/machines/snapshot.ts'
-import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import type { WorkspaceRow } from '../../../lib/lifecycle/workspace.ts'
 import type { StoredEvent } from './history.ts'
 
 export type StoredMessage = {
@@ -19,7 +19,7 @@ export type StoredMessage = {
 export type Remains = {
   /** The id of the control plane. */
   controlPlane: string
-  rows: Workspace[]
+  rows: WorkspaceRow[]
   /** Events of workspaces, by workspace, in their order. */
   events: Map<string, StoredEvent[]>
   /** Every event, as the log has it. */

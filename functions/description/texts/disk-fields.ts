@@ -1,0 +1,21 @@
+// The texts of members about disks and snapshots (fields.ts has the others).
+
+export const DISK_FIELDS: Readonly<Record<string, string>> = {
+  disk: 'The persistent disk; null: none.',
+  on_host_loss:
+    'What happens when the host of the disk does not come back: `wait` for it, or `restore` the newest snapshot.',
+  size_gb: 'The size in GB. Every GB is paid, used or not.',
+  'WorkspaceDisk.path': 'Where the agent finds the disk.',
+  made_for: 'The workspace that the disk was made for.',
+  volume_id: "The provider's id; null: not known yet.",
+  retained_at: 'Since when the disk is kept without a workspace.',
+  retained_reason: 'Why it is kept: its workspace was removed, or another disk has taken its place.',
+  replaced_by: 'The disk that has taken its place; null: none.',
+  deleted_at: 'When it was confirmed to be gone.',
+  disk_id: 'The id of the disk.',
+  replaces: 'The disk that the workspace had before.',
+  data_from: 'When the data of the new disk was written last; null: it is a copy of the newest data.',
+  data_age_seconds: 'The age of that data; null: it is the newest data.',
+  kept_until: 'Until when the disk without a workspace is kept; null: until it is deleted.',
+  kept_disks: 'The disks that are kept, where the request or DISK_RETENTION_DAYS says so.',
+}

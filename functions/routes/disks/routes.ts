@@ -1,0 +1,98 @@
+// /disks: every disk, with and without a workspace. A disk without a workspace can be deleted here, and nothing else
+// deletes one before its time.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import { deleteMarkedDisks, requestDeletion } from '../../../lib/disks/delete-disks.ts'
+import { getDisk, listDisks } from '../../../lib/disks/list-disks.ts'
+import { withRequestBudget } from '../../../lib/platform/subrequest-budget.ts'
+import { createRouter, json, problem } from '../../http/openapi.ts'
+import { cursorOf, parseCursor } from '../../http/pagination.ts'
+import { publicUrlOf } from '../../http/public-url.ts'
+import { withCaller } from '../../http/with-caller.ts'
+import { DiskView, toDiskView } from './view.ts'
+
+const DiskParam = z.object({
+  disk: z
+    .string()
+    .max(64)
+    .openapi({ param: { name: 'disk', in: 'path' } }),
+})
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/disks',
+  operationId: 'listDisks',
+  request: {
+    query: z.object({
+      retained: z
+        .enum(['true', 'false'])
+        .optional()
+        .describe('`true`: only disks that are kept without a workspace.'),
+      limit: z.coerce.number().int().min(1).max(1000).default(1000),
+      cursor: z.string().optional(),
+    }),
+  },
+  responses: {
+    200: json(
+      z.array(DiskView),
+      'Disks that are not deleted, oldest first. The Link header with rel="next" leads to the next page.',
+    ),
+    400: problem('A query parameter is invalid.'),
+  },
+})
+
+const readRoute = createRoute({
+  method: 'get',
+  path: '/disks/{disk}',
+  operationId: 'getDisk',
+  request: { params: DiskParam },
+  responses: { 200: json(DiskView, 'The disk, also after its deletion.'), 404: problem('No such disk.') },
+})
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/disks/{disk}',
+  operationId: 'deleteDisk',
+  request: { params: DiskParam },
+  responses: {
+    200: json(DiskView, 'The disk is deleted with its data, until Fly confirms it.'),
+    404: problem('No such disk.'),
+    409: problem('A workspace owns the disk, or a copy of it is being made.'),
+  },
+})
+
+export function diskRoutes(services: Services) {
+  const app = createRouter()
+  const view = (disk: Parameters<typeof toDiskView>[1]) => toDiskView(services.provisioner, disk)
+
+  app.openapi(listRoute, async (c) => {
+    const { cursor, limit, retained } = c.req.valid('query')
+    const { more, rows } = await listDisks(services.db, {
+      limit,
+      retainedOnly: retained === 'true',
+      after: parseCursor(cursor, (text) => text),
+    })
+    const last = rows.at(-1)
+    if (more && last !== undefined) {
+      const next = new URLSearchParams({
+        ...(retained === undefined ? {} : { retained }),
+        limit: String(limit),
+        cursor: cursorOf({ id: last.id, createdAt: last.insertedAt }),
+      })
+      c.header('link', `<${publicUrlOf(services.config, c)}/disks?${next}>; rel="next"`)
+    }
+    return c.json(rows.map(view), 200)
+  })
+
+  app.openapi(readRoute, async (c) =>
+    c.json(view(await getDisk(services.db, c.req.valid('param').disk)), 200),
+  )
+
+  app.openapi(deleteRoute, async (c) => {
+    const disk = await requestDeletion(withCaller(services, c), c.req.valid('param').disk)
+    c.executionCtx.waitUntil(deleteMarkedDisks(withRequestBudget(services)))
+    return c.json(view(disk), 200)
+  })
+
+  return app
+}

@@ -1,0 +1,42 @@
+// Grows a disk at the provider, and stores its new size. Growing to a size can be repeated, so a lost answer is answered
+// by the next request for the same size.
+import { sql } from 'drizzle-orm'
+import { disks } from '../../drizzle/schema/index.ts'
+import type { ChangeContext } from '../lifecycle/transition.ts'
+import type { Disk } from '../lifecycle/workspace.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
+import { changeDisk } from './change-disk.ts'
+import type { DiskContext } from './context.ts'
+import { unavailable } from './unavailable.ts'
+
+/**
+ * @returns whether a running machine sees the new size only after a restart
+ * @throws DomainError `invalid_input` for a smaller size; `conflict` for a disk that is not ready; `unavailable`
+ */
+export async function growDisk(
+  services: DiskContext & ChangeContext,
+  disk: Disk,
+  sizeGb: number,
+): Promise<{ needsRestart: boolean }> {
+  const now = services.now()
+  if (sizeGb === disk.sizeGb) return { needsRestart: false }
+  if (sizeGb < disk.sizeGb) {
+    throw invalidField('disk_gb', `the disk has ${disk.sizeGb} GB and cannot shrink: give a larger size`)
+  }
+  const store = (needsRestart: boolean, from: 'wanted' | 'ready') =>
+    changeDisk(services, {
+      id: disk.id,
+      now,
+      where: sql`${disks.state} = ${from}`,
+      changes: { sizeGb: sql`greatest(${disks.sizeGb}, ${sizeGb}::int)` },
+      logs: { event: 'disk_grown', payload: { needs_restart: needsRestart } },
+    })
+  if (disk.state === 'wanted' && (await store(false, 'wanted')) !== undefined) return { needsRestart: false }
+  if (disk.state !== 'ready' || disk.volumeId === null) {
+    throw new DomainError('conflict', `the disk is ${disk.state}: it can grow when it is ready`)
+  }
+  const ref = { app: disk.app ?? '', id: disk.volumeId }
+  const { needsRestart } = await services.provisioner.growDisk(ref, sizeGb).catch(unavailable)
+  await store(needsRestart, 'ready')
+  return { needsRestart }
+}

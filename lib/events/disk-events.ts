@@ -1,0 +1,35 @@
+// The types of events about disks (event-types.ts has all others). They belong to the workspace that a disk was made for.
+import { z } from 'zod'
+import { ofDisk } from './event-payloads.ts'
+
+export const DISK_EVENTS = {
+  disk_created: { says: 'A disk was created, and is ready.', payload: ofDisk({}) },
+  disk_adopted: {
+    says: 'A disk was found that an earlier request without an answer had created.',
+    payload: ofDisk({}),
+  },
+  disk_grown: { says: 'A disk has a larger size.', payload: ofDisk({ needs_restart: z.boolean() }) },
+  disk_missing: {
+    says: 'The provider has not shown the disk for a while. No empty disk takes its place.',
+    payload: ofDisk({}),
+  },
+  disk_replaced: {
+    says: 'The workspace gets another disk in place of `replaces`; `data_age_seconds` says how old its data is, where it is not the newest.',
+    payload: ofDisk({
+      replaces: z.string(),
+      cause: z.enum(['host_full', 'host_lost', 'moved', 'restored']),
+      data_from: z.iso.datetime().nullable(),
+      data_age_seconds: z.int().nullable(),
+      kept_until: z.iso.datetime().nullable(),
+    }),
+  },
+  disk_retained: {
+    says: 'A disk is kept after its workspace was removed; without `kept_until`, until it is deleted.',
+    payload: ofDisk({ kept_until: z.iso.datetime().nullable() }),
+  },
+  disk_deleted: { says: 'A disk is confirmed to be deleted, with its data.', payload: ofDisk({}) },
+  snapshot_taken: {
+    says: 'A snapshot of a disk was requested.',
+    payload: ofDisk({}),
+  },
+} as const

@@ -1,0 +1,143 @@
+// Steps that give a workspace a copy of its disk: on another host of the region, in another region, or from a snapshot.
+// The workspace gets the new disk at once, in the state `wanted`; the steps of act-disk.ts then make it.
+import { eq, sql } from 'drizzle-orm'
+import { disks, workspaces } from '../../drizzle/schema/index.ts'
+import { copyOf, replaceDisk, type Replacement } from '../disks/replace-disk.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
+import type { DiskSnapshot } from '../provisioner/disks.ts'
+import { ProvisionError } from '../provisioner/provisioner.ts'
+import type { ReconcileContext } from './context.ts'
+import { setDisk, type WithDisk } from './disk-row.ts'
+import { problemReason } from './machine-reasons.ts'
+import { CONTINUE, type StepResult } from './step-result.ts'
+
+/** How long a full host, and a full region, are waited for before the disk is copied to another one. */
+const WAIT_FOR_MS = { disk_host_full: 10_000, no_capacity: 60_000 }
+
+const replace = async (
+  services: ReconcileContext,
+  row: WithDisk,
+  replacement: Replacement,
+): Promise<StepResult> => {
+  await replaceDisk(services, row, replacement, sql`${workspaces.leaseId} = ${row.leaseId}::uuid`)
+  return CONTINUE
+}
+
+/**
+ * The machine does not fit beside its disk: wait, then copy the disk to another host of its region or, where the region
+ * is full and others are wanted too, to another region. A disk that no machine ever had needs no wait.
+ */
+export async function onNoRoom(
+  services: ReconcileContext,
+  row: WithDisk,
+  error: ProvisionError,
+): Promise<StepResult> {
+  const { disk } = row
+  const { code } = error.problem
+  if (code !== 'disk_host_full' && (code !== 'no_capacity' || row.regions.length === 1)) throw error
+  const now = services.now()
+  const since = disk.lastFailure?.code === code ? new Date(disk.lastFailure.at) : undefined
+  if (since === undefined) {
+    await setDisk(services, row, { lastFailure: { ...problemReason(error.problem), at: now.toISOString() } })
+  }
+  const waited = now.getTime() - (since ?? now).getTime()
+  if (disk.mountedAt !== null && waited < WAIT_FOR_MS[code]) throw error
+  return code === 'disk_host_full'
+    ? replace(services, row, {
+        source: copyOf(disk, true),
+        region: disk.region,
+        cause: 'host_full',
+        dataFrom: null,
+      })
+    : moveDisk(services, row)
+}
+
+/** The regions of the workspace have changed. */
+export const moveDisk = (services: ReconcileContext, row: WithDisk): Promise<StepResult> =>
+  replace(services, row, { source: copyOf(row.disk, false), region: null, cause: 'moved', dataFrom: null })
+
+/** @returns undefined when there is no snapshot to restore */
+export async function restoreLostDisk(
+  services: ReconcileContext,
+  row: WithDisk,
+): Promise<StepResult | undefined> {
+  const { disk } = row
+  const newest = (await snapshotsOf(services, disk)).find(({ isUsable }) => isUsable)
+  if (newest === undefined) return undefined
+  return replace(services, row, {
+    source: {
+      kind: 'snapshot',
+      disk_id: disk.id,
+      snapshot_id: newest.id,
+      taken_at: newest.createdAt.toISOString(),
+    },
+    region: null,
+    cause: 'host_lost',
+    dataFrom: newest.createdAt,
+  })
+}
+
+async function snapshotsOf(
+  { provisioner }: ReconcileContext,
+  { app, volumeId }: WithDisk['disk'],
+): Promise<DiskSnapshot[]> {
+  if (volumeId === null) return []
+  try {
+    return await provisioner.listSnapshots({ app: app ?? '', id: volumeId })
+  } catch (error) {
+    if (error instanceof ProvisionError && error.problem.code === 'disk_not_found') return []
+    throw error
+  }
+}
+
+/** When a snapshot that did not appear is requested again, and how long one may take in all. */
+const TAKE_AGAIN_MS = 60_000
+const SNAPSHOT_WITHIN_MS = 3_600_000
+
+/**
+ * Takes the snapshot that the disk starts from. The known snapshots are stored before it is requested, so the first one
+ * that is not among them is new, whatever the clocks say.
+ */
+export async function takeSnapshot(services: ReconcileContext, row: WithDisk): Promise<StepResult> {
+  const { db, provisioner } = services
+  const { disk } = row
+  const { source } = disk
+  if (source.kind !== 'snapshot' || source.snapshot_id !== null) return CONTINUE
+  const [copied] = await db.select().from(disks).where(eq(disks.id, source.disk_id))
+  if (copied?.volumeId == null || copied.state === 'gone') {
+    await setDisk(services, row, { state: 'missing' })
+    return CONTINUE
+  }
+  const ref = { app: copied.app ?? '', id: copied.volumeId }
+  const listed = await provisioner.listSnapshots(ref)
+  const known = source.known ?? listed.map(({ id }) => id)
+  if (source.known === null) await setDisk(services, row, { source: { ...source, known } })
+  const fresh = listed.find(({ id }) => !known.includes(id))
+  if (fresh?.isUsable === true) {
+    const taken = { snapshot_id: fresh.id, taken_at: fresh.createdAt.toISOString() }
+    await setDisk(services, row, {
+      source: { kind: 'snapshot', disk_id: copied.id, ...taken },
+      requestedAt: null,
+    })
+    return CONTINUE
+  }
+  const now = services.now()
+  const waited = disk.requestedAt === null ? Infinity : now.getTime() - disk.requestedAt.getTime()
+  if (fresh === undefined && waited >= TAKE_AGAIN_MS) {
+    await provisioner.takeSnapshot(ref)
+    await setDisk(services, row, { requestedAt: now })
+  }
+  await extendDeadline(services, row, now)
+  return { next: 'wait', ms: 2_000 }
+}
+
+/** A large snapshot takes minutes: the deadline of provisioning counts from its end, within an hour. */
+async function extendDeadline({ config, db }: ReconcileContext, row: WithDisk, now: Date): Promise<void> {
+  const isLate = now.getTime() - row.statusChangedAt.getTime() > SNAPSHOT_WITHIN_MS
+  if (!isTransient(row.status) || row.deadlineAt === null || isLate) return
+  await db
+    .update(workspaces)
+    .set({ deadlineAt: provisionDeadline(config, row.runtime, now) })
+    .where(sql`${workspaces.id} = ${row.id}::uuid and ${workspaces.leaseId} = ${row.leaseId}::uuid`)
+}
