@@ -59,6 +59,8 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'DELETE /workspaces/:id': workspace('operate', 'none'),
   'GET /workspaces/:id/explain': workspace('read', 'self'),
   'GET /workspaces/:id/logs': workspace('read', 'self'),
+  // A command can read the secrets of the workspace, so it requires more than `operate`.
+  'POST /workspaces/:id/exec': workspace('exec', 'none'),
   'POST /workspaces/:id/restart': workspace('operate', 'none'),
   'POST /workspaces/:id/pause': workspace('operate', 'none'),
   'POST /workspaces/:id/resume': workspace('operate', 'none'),

@@ -23,6 +23,7 @@ import { createDescription } from './description/describe-api.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { diskRoutes } from './routes/disks/routes.ts'
 import { eventRoutes } from './routes/events/routes.ts'
+import { execRoutes } from './routes/exec.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
@@ -82,6 +83,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceCommandRoutes(services))
   app.route('/', logRoutes(services, authenticate))
+  app.route('/', execRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', hookRoutes(services))
   app.route('/', tokenRoutes(services))

@@ -7,7 +7,7 @@ export const SECURITY_SCHEMES = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The value of ADMIN_TOKEN, or an API token of `POST /tokens`. A token has one scope: `read`, `operate` (includes `read`) or `admin` (includes all).',
+      'The value of ADMIN_TOKEN, or an API token of `POST /tokens`. A token has one scope: `read`, `operate` (includes `read`), `exec` (includes `operate`) or `admin` (includes all).',
   },
   workspaceToken: {
     type: 'http',

@@ -12,5 +12,7 @@ export type AppEnv = {
     route?: RequestedRoute | undefined
     /** Ids of other workspaces in the body and the query, in lower case. */
     otherWorkspaces?: readonly string[]
+    /** The name of the program that the request runs in a machine, for the audit. */
+    command?: string
   }
 }

@@ -39,6 +39,7 @@ export const auditRequests = (services: Services) =>
     const [, created] = /\/workspaces\/([^/]+)$/.exec(c.res.headers.get('location') ?? '') ?? []
     const id = normalizeUuid(route.workspaceId ?? created)
     const others = c.get('otherWorkspaces') ?? []
+    const command = c.get('command')
     const entry = {
       caller: callerKey(caller),
       caller_name: caller.kind === 'token' ? caller.name : null,
@@ -47,6 +48,7 @@ export const auditRequests = (services: Services) =>
       outcome: outcomeOf(status),
       address: toPostgresText(requestInfo(services.config, c).address()),
       ...(others.length === 0 ? {} : { other_workspaces: others.slice(0, MAX_OTHERS) }),
+      ...(command === undefined ? {} : { command }),
       request_id: c.get('requestId'),
       user_agent: toPostgresText(c.req.header('user-agent')?.slice(0, 200) ?? '') || null,
     }

@@ -18,6 +18,7 @@ const AuditView = z
     outcome: z.enum(['ok', 'refused', 'failed']),
     address: z.string(),
     other_workspaces: z.array(z.uuid()).optional(),
+    command: z.string().optional(),
     request_id: z.string(),
     user_agent: z.string().nullable(),
   })

@@ -40,7 +40,7 @@ const createTokenRoute = createRoute({
   path: '/tokens',
   operationId: 'createToken',
   description:
-    'Scopes: `read` reads; `operate` also creates, changes and messages workspaces; `admin` may do everything. `workspaces` limits the token to some workspaces. Unknown members are refused.',
+    'Scopes: `read` reads; `operate` also creates, changes and messages workspaces; `exec` also runs commands in their machines, and reads and writes their files; `admin` may do everything. `workspaces` limits the token to some workspaces. Unknown members are refused.',
   request: { body: jsonBody(CreateTokenInput) },
   responses: {
     201: json(TokenView.extend({ token: z.string() }), 'Created. `token` is shown only in this response.'),

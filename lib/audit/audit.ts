@@ -21,6 +21,8 @@ export type AuditEntry = {
   address: string
   /** Workspaces that the request named beside the one in its path. */
   other_workspaces?: string[]
+  /** The name of the program that was to run in a machine; never its arguments, input or output. */
+  command?: string
   request_id: string
   user_agent: string | null
 }

@@ -97,6 +97,7 @@ test('the API description contains every route', () => {
     'post /workspaces/{id}/delegate',
     'post /workspaces/{id}/delegations/record',
     'post /workspaces/{id}/delegations/{delegation_id}/update',
+    'post /workspaces/{id}/exec',
     'post /workspaces/{id}/hibernate',
     'post /workspaces/{id}/hooks',
     'post /workspaces/{id}/hooks/{hook}/rotate',

@@ -17,7 +17,7 @@ const isGuarded = ({ agent, scope }: Row) => scope !== 'public' && !agent.includ
 /** The rows of the routes that require a credential. */
 export const GUARDED = ROWS.filter(isGuarded)
 
-export const SCOPES = ['read', 'operate', 'admin']
+export const SCOPES = ['read', 'operate', 'exec', 'admin']
 export const ADMIN = { authorization: 'Bearer first-admin-token' }
 
 export const openAccessHarness = () =>

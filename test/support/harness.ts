@@ -5,6 +5,7 @@ import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulato
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
+import { createMachineDirectories } from './machine-directories.ts'
 import { startNodeControlPlane } from './node-control-plane.ts'
 import { TIMINGS } from './quick-timings.ts'
 import { IN_WORKERD } from './test-target.ts'
@@ -56,7 +57,9 @@ export async function createHarness(options: HarnessOptions = {}) {
   let offset = 0
   const now = () => new Date(Date.now() + offset)
 
+  const directories = createMachineDirectories()
   const host = createInProcessHost({
+    exec: directories.exec,
     programs: { ...options.programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
     fetch: (input, init) => network(input, init),
   })
@@ -180,6 +183,8 @@ export async function createHarness(options: HarnessOptions = {}) {
     sweep: (sweepOptions?: SweepOptions) => controlPlane.sweep({ patienceMs: 0, ...sweepOptions }),
     /** Machines that exist at Fly and cost money. */
     livingMachines: () => emulator.machines().filter((machine) => machine.state !== 'destroyed'),
+    /** The directory of a machine in which a command was run. */
+    rootOf: (machineId: string) => directories.rootOf(machineId),
     /** Calls Fly's API as an operator with flyctl would. */
     fly,
     /** The workspace's machine as Fly shows it. @throws Error unless there is exactly one */
@@ -212,6 +217,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     },
     async close() {
       await emulator.close()
+      directories.close()
       await controlPlane.close()
     },
   }

@@ -1,6 +1,7 @@
 // The second half of the texts of members (fields.ts): rollouts, the fleet, health, activity and delegations.
 
 export const MORE_FIELDS: Readonly<Record<string, string>> = {
+  command: 'The name of the program that was to run in a machine; never its arguments, input or output.',
   // Rollouts.
   rollouts: 'The rollouts.',
   runtimes: 'The runtimes.',

@@ -56,6 +56,7 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   },
 
   readLogs: { summary: 'Read the log of a workspace' },
+  execCommand: { summary: 'Run a command in the machine of a workspace' },
 
   // A2A and messages.
   sendToAgent: { summary: 'Send an A2A request' },
