@@ -58,10 +58,11 @@ const isSameOrBelow = (path: string, other: string) => path === other || path.st
 const bytesOf = (file: FileContent): Uint8Array =>
   typeof file === 'string' ? new TextEncoder().encode(file) : decodeBase64(file.base64)
 
-const lengthOf = (file: FileContent) =>
-  typeof file === 'string'
-    ? new TextEncoder().encode(file).length
-    : Math.floor((file.base64.replace(/=+$/, '').length * 3) / 4)
+function lengthOf(file: FileContent): number {
+  if (typeof file === 'string') return new TextEncoder().encode(file).length
+  const padding = file.base64.endsWith('==') ? 2 : file.base64.endsWith('=') ? 1 : 0
+  return (file.base64.length / 4) * 3 - padding
+}
 
 /** A file as it is listed, with what is stored of it. The digest shows whether a file has changed. */
 export type PreparedFile = { path: string; bytes: number; sha256: string; base64: string }

@@ -1,34 +1,46 @@
 // JSON that is parsed and printed without a loss: numbers that JavaScript would print differently (1.0,
-// 9007199254740993) keep their text.
+// 9007199254740993) and names that need an escape keep their text.
 import { JsonScanner, type Span } from './json-scanner.ts'
 
-/** Parsed JSON. In `value` a string with a random prefix stands for each number that is not exact in JavaScript. */
+/**
+ * Parsed JSON. In `value` a string with a random prefix stands for each number that is not exact in JavaScript, and for
+ * each name of a member that needs an escape.
+ */
 export type LosslessJson = {
   value: unknown
-  /** Prints this value, a part of it or a changed copy as JSON, with the numbers as they were written. */
+  /** Prints this value, a part of it or a changed copy as JSON, with these numbers and names as they were written. */
   print: (value: unknown) => string
 }
 
 /**
- * Parses JSON without a loss. A reviver sees the text of numbers, too, but makes parsing 40 times as slow.
+ * Parses JSON without a loss. A reviver sees the text of numbers, too, but makes parsing 40 times as slow. Names are
+ * parsed without escapes, because V8 (as in Node 24.21) mistakes an escaped name for another name with a backslash that it read before.
  * @throws SyntaxError; RangeError for text that is nested too deeply
  */
 export function parseLossless(text: string): LosslessJson {
   const parsed: unknown = JSON.parse(text)
-  const inexact = inexactNumbers(text)
-  if (inexact.length === 0 || inexact.length > MAX_INEXACT_NUMBERS)
+  const inexact = inexactSpans(text)
+  if (inexact.length === 0 || inexact.length > MAX_INEXACT)
     return { value: parsed, print: (value) => JSON.stringify(value) }
   const prefix = crypto.randomUUID()
+  const names: string[] = []
   const pieces: string[] = []
   let copiedTo = 0
   for (const { end, start } of inexact) {
-    pieces.push(text.slice(copiedTo, start), `"${prefix}${text.slice(start, end)}"`)
+    const source = text.slice(start, end)
+    pieces.push(text.slice(copiedTo, start), source.startsWith('"') ? nameOf(source) : `"${prefix}${source}"`)
     copiedTo = end
   }
-  const placeholder = new RegExp(`"${prefix}([^"]*)"`, 'g')
+  function nameOf(source: string): string {
+    const plain = JSON.stringify(JSON.parse(source))
+    return plain.includes('\\') ? `"${prefix}#${names.push(source) - 1}"` : plain
+  }
+  const placeholder = new RegExp(`"${prefix}(#?)([^"]*)"`, 'g')
+  const restore = (_: string, mark: string, rest: string) =>
+    mark === '' ? rest : (names[Number(rest)] ?? '')
   return {
     value: JSON.parse(pieces.join('') + text.slice(copiedTo)),
-    print: (value) => JSON.stringify(value).replaceAll(placeholder, '$1'),
+    print: (value) => JSON.stringify(value).replaceAll(placeholder, restore),
   }
 }
 
@@ -59,25 +71,31 @@ export function losslessNumber(source: string): number | RawNumber {
 
 type RawJson = { rawJSON(text: string): RawNumber }
 
-/** A text with more inexact numbers than this is parsed with the loss, so that the effort is bounded. */
-const MAX_INEXACT_NUMBERS = 10_000
+/** A text with more inexact numbers and escaped names than this is parsed with the loss, so that the effort is bounded. */
+const MAX_INEXACT = 10_000
 
 /** Integers of at most 15 digits are exact. */
 const SHORT_INTEGER = /^(?:0|-?[1-9]\d{0,14})$/
 
-function inexactNumbers(text: string): Span[] {
+const isExact = (source: string) => SHORT_INTEGER.test(source) || String(Number(source)) === source
+
+/** The numbers that JavaScript would print differently, and the names that are written with an escape. */
+function inexactSpans(text: string): Span[] {
   const scanner = new JsonScanner(text)
   const spans: Span[] = []
-  for (let at = 0; at < text.length && spans.length <= MAX_INEXACT_NUMBERS;) {
+  for (let at = 0; at < text.length && spans.length <= MAX_INEXACT;) {
     const code = text.charCodeAt(at)
-    if (code === 0x2d || (code >= 0x30 && code <= 0x39)) {
-      const end = scanner.skipValue(at)
-      const source = text.slice(at, end)
-      if (!SHORT_INTEGER.test(source) && String(Number(source)) !== source) spans.push({ start: at, end })
-      at = end
-    } else {
-      at = scanner.isString(at) ? scanner.skipValue(at) : at + 1
+    const isNumber = code === 0x2d || (code >= 0x30 && code <= 0x39)
+    if (!isNumber && !scanner.isString(at)) {
+      at++
+      continue
     }
+    const span = { start: at, end: scanner.skipValue(at) }
+    at = span.end
+    const isName = !isNumber && text.charCodeAt(scanner.skipSpace(at)) === 0x3a
+    if (!isNumber && !isName) continue
+    const source = text.slice(span.start, span.end)
+    if (isName ? source.includes('\\') : !isExact(source)) spans.push(span)
   }
   return spans
 }
