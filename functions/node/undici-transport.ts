@@ -1,18 +1,23 @@
 // The transport to agents on Node: undici's dispatcher, with one connection pool per origin. It is several times
 // faster than fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
 import { Agent, type Dispatcher, errors } from 'undici'
+import { createBoundedConnector } from './bounded-parsing.ts'
 import { neverConnected, type TransportFailure, type Transport } from '../../lib/a2a/transport/transport.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
+/** Interim responses before an answer; more are an error, because each one restarts the timer of a silent agent. */
+const MAX_INTERIM = 10
+
 export function createUndiciTransport(): { transport: Transport; close(): Promise<void> } {
   // HTTP/1.1 alone: where exchanges share a connection, one that breaks ends them all.
-  const agent = new Agent({ allowH2: false, connect: { timeout: CONNECT_TIMEOUT_MS } })
+  const agent = new Agent({ allowH2: false, connect: createBoundedConnector(CONNECT_TIMEOUT_MS) })
 
   const transport: Transport = (request, receiver) => {
     const { body, headers, method, origin, path, silenceMs } = request
     let controller: Dispatcher.DispatchController | undefined
     let ended = false
+    let interim = 0
     agent.dispatch(
       {
         origin,
@@ -29,7 +34,9 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
           if (ended) controller.abort(new Error('the caller disconnected'))
         },
         onResponseStart(_, status, headers) {
-          // Interim responses (100, 103) are for the next hop only.
+          // Interim responses (102, 103) are for the next hop only.
+          if (status < 200 && ++interim > MAX_INTERIM)
+            controller?.abort(new Error('too many interim responses'))
           if (ended || status < 200) return
           receiver.head(status, pairsOf(headers), headers['connection']?.toString())
         },

@@ -1,6 +1,7 @@
 // Carries one A2A request: waits for the workspace, sends to its machine, passes the answer on, and repeats only what
 // cannot have been delivered or changes nothing. Before the answer it writes nothing, and it reads nothing that was
 // read a few seconds ago.
+import { encodeUtf8InSlices, SLICE } from '../platform/slices.ts'
 import { withRequestBudget } from '../platform/subrequest-budget.ts'
 import { scheduleRecheck } from '../reconcile/schedule-recheck.ts'
 import type { ProxyContext } from './context.ts'
@@ -104,7 +105,7 @@ class ProxiedCall {
       if (route instanceof ProxyError) return this.#sendError(route)
       if (this.#isGone) return { kind: 'gone' }
       // Completed once, so that every attempt has the same message id.
-      body ??= route.completesMessages ? completeBody(request) : request.body
+      body ??= route.completesMessages ? await completeBody(request) : request.body
       const attempt = { request, body, route, reply: this.#reply, slot: this.#slot }
       const outcome = await traceAttempt(services, request, () =>
         sendToAgent(this.#budgeted ?? services, attempt),
@@ -197,9 +198,10 @@ class ProxiedCall {
 const mayBeMachineFault = ({ reason }: ProxyError): boolean =>
   reason === 'AGENT_UNREACHABLE' || reason === 'AGENT_CONNECTION_LOST'
 
-function completeBody(request: A2aRequest): Uint8Array | undefined {
+async function completeBody(request: A2aRequest): Promise<Uint8Array | undefined> {
   const { body, envelope, text } = request
   if (bindingOf(request) !== 'json-rpc' || text === undefined || body === undefined) return body
-  const completed = normalizeMessage(text, envelope)
-  return completed === text ? body : toBytes(completed)
+  const completed = normalizeMessage(text, envelope).text
+  if (completed === text) return body
+  return completed.length > SLICE ? encodeUtf8InSlices(completed) : toBytes(completed)
 }

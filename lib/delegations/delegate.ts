@@ -69,7 +69,7 @@ export async function delegate(
           ['accept', 'application/json'],
         ],
         query: '',
-        envelope: parseEnvelope(body).envelope,
+        envelope: (await parseEnvelope(body)).envelope,
         text,
       },
       insertDelegation(services, row),

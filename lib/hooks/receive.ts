@@ -3,13 +3,12 @@
 import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
-import { envelopeOf } from '../a2a/wire/json-rpc.ts'
+import { envelopeInSlices } from '../a2a/wire/json-rpc.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
 import { type Accepted, acceptMessage } from '../messages/accept.ts'
 import type { Store } from '../platform/context.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError } from '../platform/errors.ts'
-import { yieldIfLarge } from '../platform/sleep.ts'
 import { type Sender, senderOf } from './answers.ts'
 import type { HookContext } from './context.ts'
 import { DELIVERY_PATHS, deliveryOf, isWanted } from './delivery.ts'
@@ -98,7 +97,6 @@ async function receiveAuthenticated(
       'too_large',
       `the message for this delivery would be larger than ${maxBodyBytes} bytes`,
     )
-  await yieldIfLarge(text.length)
   const accepted = await acceptMessage(services, {
     workspaceId,
     caller,
@@ -107,7 +105,7 @@ async function receiveAuthenticated(
       ['accept', 'application/json'],
     ],
     query: '',
-    envelope: envelopeOf(text),
+    envelope: await envelopeInSlices(text),
     text,
     // A repeated delivery may have another body: Stripe counts the attempts in it.
     fingerprint: delivery,

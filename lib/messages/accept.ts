@@ -3,9 +3,9 @@
 import { and, eq, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
-import { normalizeMessage } from '../a2a/wire/normalize-message.ts'
+import { type CompletedMessage, normalizeMessage } from '../a2a/wire/normalize-message.ts'
 import type { HeaderPairs } from '../a2a/wire/headers.ts'
-import { type Envelope, envelopeOf } from '../a2a/wire/json-rpc.ts'
+import type { Envelope } from '../a2a/wire/json-rpc.ts'
 import { stringAt } from '../a2a/wire/request-outline.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
@@ -13,11 +13,11 @@ import type { A2aRequest } from '../a2a/request.ts'
 import { LEADS_TO_READY, noRouteError } from '../a2a/route.ts'
 import { callerKey } from '../auth/caller.ts'
 import type { Context } from '../config/context.ts'
-import { encodeBase64, encodeHex } from '../platform/encoding.ts'
+import { encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
-import { yieldIfLarge } from '../platform/sleep.ts'
+import { encodeBase64InSlices, encodeUtf8InSlices } from '../platform/slices.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 /** Request headers that are stored with a message. None of them is a credential (docs/facts/a2a.md §3.4). */
@@ -120,12 +120,9 @@ async function newMessage(
   const id = crypto.randomUUID()
   const at = now()
   // Completed now, so that the row has the message id that is delivered.
-  const completed = completesMessages ? normalizeMessage(text, envelope) : text
-  await yieldIfLarge(text.length)
-  const { messageId, contextId } = idsOf(completed)
-  await yieldIfLarge(text.length)
-  const request = encodeBase64(toBytes(completed))
-  await yieldIfLarge(text.length)
+  const completed = completesMessages ? normalizeMessage(text, envelope) : { text, messageId: undefined }
+  const { messageId, contextId } = idsOf(text, envelope, completed)
+  const request = await encodeBase64InSlices(await encodeUtf8InSlices(completed.text))
   const traceparent = tracer.traceparent()
   return {
     id,
@@ -183,9 +180,13 @@ const MAX_ID_LENGTH = 512
 /** Each character of an id may be written as an escape of six. */
 const MAX_WRITTEN_LENGTH = 6 * MAX_ID_LENGTH + 2
 
-function idsOf(text: string): { messageId?: string; contextId?: string } {
-  const message = envelopeOf(text).outline?.message
-  const messageId = stringAt(text, message?.messageId, MAX_WRITTEN_LENGTH)
+function idsOf(
+  text: string,
+  { outline }: Envelope,
+  completed: CompletedMessage,
+): { messageId?: string; contextId?: string } {
+  const message = outline?.message
+  const messageId = completed.messageId ?? stringAt(text, message?.messageId, MAX_WRITTEN_LENGTH)
   const contextId = stringAt(text, message?.contextId, MAX_WRITTEN_LENGTH)
   return {
     ...(isStorableId(messageId) ? { messageId } : {}),

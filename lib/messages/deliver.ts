@@ -8,8 +8,7 @@ import { type CollectedAnswer, collectResponse } from '../a2a/response/collect-r
 import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { forEachConcurrently } from '../platform/concurrency.ts'
 import { isStopping } from '../platform/context.ts'
-import { decodeBase64 } from '../platform/encoding.ts'
-import { yieldIfLarge } from '../platform/sleep.ts'
+import { decodeBase64InSlices } from '../platform/slices.ts'
 import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { claimMessages, markSending, renewLease, requeueMessage } from './claim.ts'
 import { finishMessage, finishUndeliverable, type MessageResult } from './finish.ts'
@@ -127,9 +126,8 @@ async function deliver(services: ProxyContext, message: Message, waitUntil: Wait
 
 async function send(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const { maxBodyBytes } = services.config.a2a
-  const body = decodeBase64(message.request)
-  await yieldIfLarge(body.length)
-  const { envelope, text } = parseEnvelope(body)
+  const body = await decodeBase64InSlices(message.request)
+  const { envelope, text } = await parseEnvelope(body)
   const collected = collectResponse(maxBodyBytes)
   const outcome = await proxyRequest(
     services,

@@ -3,14 +3,13 @@
 import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
 import { delegations, messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import type { CollectedAnswer } from '../a2a/response/collect-response.ts'
-import { PREVIEW_LENGTH, readAnswer } from '../a2a/wire/read-answer.ts'
+import { type AnswerText, PREVIEW_LENGTH, readAnswer } from '../a2a/wire/read-answer.ts'
 import type { Context } from '../config/context.ts'
 import { appendEvent } from '../events/append-event.ts'
 import type { Store } from '../platform/context.ts'
 import { isDatabaseUnavailable } from '../platform/database-errors.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
-import { encodeBase64 } from '../platform/encoding.ts'
-import { yieldIfLarge } from '../platform/sleep.ts'
+import { encodeBase64InSlices } from '../platform/slices.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 export type MessageResult =
@@ -46,12 +45,11 @@ type ResultColumns = {
 async function columnsOf(result: MessageResult): Promise<ResultColumns> {
   const { state } = result
   if (!('answer' in result))
-    return { message: { state, failure: result.failure }, delegation: delegationAfter(result) }
+    return { message: { state, failure: result.failure }, delegation: await delegationAfter(result) }
   const { body, status, type } = result.answer
-  const delegation = delegationAfter(result)
-  await yieldIfLarge(body.length)
-  const answered = { responseStatus: status, responseType: type, response: encodeBase64(body) }
-  await yieldIfLarge(body.length)
+  const delegation = await delegationAfter(result)
+  const response = await encodeBase64InSlices(body)
+  const answered = { responseStatus: status, responseType: type, response }
   return { message: { state, failure: null, ...answered }, delegation }
 }
 
@@ -92,8 +90,8 @@ async function storeResult(services: Context, message: Message, result: ResultCo
  * The delegation that the message carried. If it certainly failed, its idempotency key is free again, as in Molecule
  * (core: handlers/delegation.go); if it may have arrived, it keeps the key, so that nothing is sent twice.
  */
-function delegationAfter(result: MessageResult): Partial<typeof delegations.$inferInsert> {
-  const preview = 'answer' in result ? textOrError(result.answer) : { error: result.failure.message }
+async function delegationAfter(result: MessageResult): Promise<Partial<typeof delegations.$inferInsert>> {
+  const preview = 'answer' in result ? await textOrError(result.answer) : { error: result.failure.message }
   // A cut may split a surrogate pair, which not every driver can send.
   const cut = (text: string) => text.slice(0, PREVIEW_LENGTH).toWellFormed()
   if ('text' in preview) return { status: 'completed', error: null, responsePreview: cut(preview.text) }
@@ -101,8 +99,8 @@ function delegationAfter(result: MessageResult): Partial<typeof delegations.$inf
   return { status: 'failed', error: cut(preview.error), responsePreview: null, ...freed }
 }
 
-function textOrError({ body, status }: CollectedAnswer): { text: string } | { error: string } {
-  const read = readAnswer(body)
+async function textOrError({ body, status }: CollectedAnswer): Promise<AnswerText> {
+  const read = await readAnswer(body)
   return 'text' in read && status >= 400 ? { error: `the agent answered with HTTP ${status}` } : read
 }
 

@@ -14,10 +14,3 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', end)
   })
 }
-
-/** Bytes of work that may follow each other without a pause: a few milliseconds. */
-const LARGE_BYTES = 1_000_000
-
-/** Lets other requests continue between two steps of work on a large body. */
-export const yieldIfLarge = (bytes: number): Promise<void> | undefined =>
-  bytes > LARGE_BYTES ? sleep(0) : undefined

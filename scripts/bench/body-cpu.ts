@@ -2,14 +2,14 @@
 // waits. One line for each step that runs without a pause; fails when one takes longer than 50 ms. Usage: npm run
 // bench:body-cpu
 import { createHook } from 'node:async_hooks'
-import { envelopeOf, parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
+import { parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
 import { rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
 import { normalizeMessage } from '../../lib/a2a/wire/normalize-message.ts'
 import { readAnswer } from '../../lib/a2a/wire/read-answer.ts'
 import { toMessageText } from '../../lib/hooks/hook-message.ts'
 import { readPayload } from '../../lib/hooks/payload.ts'
 import { verifySignature } from '../../lib/hooks/verify.ts'
-import { decodeBase64, encodeBase64 } from '../../lib/platform/encoding.ts'
+import { decodeBase64InSlices, encodeBase64InSlices, encodeUtf8InSlices } from '../../lib/platform/slices.ts'
 import { AgentCard } from '../../lib/reconcile/probe-agent.ts'
 
 const LIMIT_MS = 50
@@ -39,18 +39,9 @@ const BODIES: Record<string, string> = {
   objects: filled(`${MESSAGE}{"kind":"data","data":{"n":[`, '{"a":1},', ']}}]}}}', BODY_BYTES),
   parts: filled(MESSAGE, '{"text":"a"},', ']}}}', BODY_BYTES),
   members: filled('{"method":"message/send",', '"a":1,', '}', BODY_BYTES),
+  'one number': `${MESSAGE}${'1'.repeat(10_400_000)}]}}}`,
+  'white space': `${MESSAGE}${' '.repeat(10_400_000)}]}}}`,
   'lists in lists': `${MESSAGE}${'['.repeat(5e6)}${']'.repeat(5e6)}]}}}`,
-}
-
-/** Median of the CPU time, in milliseconds. */
-function measure(work: () => unknown): number {
-  const times = Array.from({ length: RUNS }, () => {
-    const started = process.cpuUsage()
-    work()
-    const { system, user } = process.cpuUsage(started)
-    return (system + user) / 1_000
-  })
-  return times.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? Number.NaN
 }
 
 /** Headers of a delivery that is signed now, wrongly. */
@@ -62,48 +53,13 @@ const SIGNED: Record<string, string> = {
 }
 
 let isSlow = false
-const report = (name: string, work: () => unknown): void => print(name, measure(work))
-
 function print(name: string, ms: number): void {
   isSlow ||= ms > LIMIT_MS
   console.log(`${name.padEnd(62)} ${ms.toFixed(1).padStart(7)} ms${ms > LIMIT_MS ? '  over the limit' : ''}`)
 }
 
-for (const [kind, text] of Object.entries(BODIES)) {
-  const body = bytes(text)
-  report(`A2A message of 10 MB, ${kind}: read and complete`, () => {
-    const { envelope, text: read = '' } = parseEnvelope(body)
-    const completed = normalizeMessage(read, envelope)
-    return completed === read ? body : bytes(completed)
-  })
-  if (kind === 'text' || kind === 'numbers')
-    report(`stored message of 10 MB, ${kind}: read the completed text`, () => envelopeOf(text))
-}
-const stored = encodeBase64(bytes(BODIES['numbers'] ?? ''))
-report('stored message of 10 MB: encode', () => encodeBase64(bytes(BODIES['numbers'] ?? '')))
-report('stored message of 10 MB: decode', () => decodeBase64(stored))
-const answer = bytes(filled('{"jsonrpc":"2.0","id":1,"result":{"kind":"task","n":[', '1,', ']}}', BODY_BYTES))
-report('answer of 10 MB to a stored message: read its state', () => readAnswer(answer))
-for (const [kind, unit] of [
-  ['numbers', '1,'],
-  ['inexact numbers', '1.0,'],
-  ['text', '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",'],
-] as const) {
-  const card = filled('{"name":"a","url":"http://a","n":[', unit, ']}', CARD_BYTES)
-  report(`card of 256 KiB, ${kind}: check`, () => AgentCard.safeParse(JSON.parse(card)))
-  const extended = filled(
-    '{"id":1,"result":{"name":"a","url":"http://a","n":[',
-    unit,
-    ']}}',
-    EXTENDED_CARD_BYTES,
-  )
-  report(`extended card of 1 MiB, ${kind}: rewrite`, () =>
-    rewriteExtendedCard(extended, 'json-rpc', { url: 'http://b', secured: true }),
-  )
-}
-
-/** The longest of the steps between which other requests run: work on a webhook pauses by itself. */
-async function reportSteps(name: string, work: () => Promise<unknown>): Promise<void> {
+/** The longest of the steps between which other requests run: work on a large body pauses by itself. */
+async function report(name: string, work: () => unknown): Promise<void> {
   const longest: number[] = []
   for (let run = 0; run < RUNS; run++) {
     let previous = process.cpuUsage()
@@ -122,6 +78,38 @@ async function reportSteps(name: string, work: () => Promise<unknown>): Promise<
   print(name, longest.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? Number.NaN)
 }
 
+for (const [kind, text] of Object.entries(BODIES)) {
+  const body = bytes(text)
+  await report(`A2A message of 10 MB, ${kind}: read`, () => parseEnvelope(body))
+  const { envelope, text: read = '' } = await parseEnvelope(body)
+  await report(`A2A message of 10 MB, ${kind}: complete`, () =>
+    encodeUtf8InSlices(normalizeMessage(read, envelope).text),
+  )
+}
+const numbers = bytes(BODIES['numbers'] ?? '')
+await report('stored message of 10 MB: encode', () => encodeBase64InSlices(numbers))
+const stored = await encodeBase64InSlices(numbers)
+await report('stored message of 10 MB: decode', () => decodeBase64InSlices(stored))
+const answer = bytes(filled('{"jsonrpc":"2.0","id":1,"result":{"kind":"task","n":[', '1,', ']}}', BODY_BYTES))
+await report('answer of 10 MB to a stored message: read its state', () => readAnswer(answer))
+for (const [kind, unit] of [
+  ['numbers', '1,'],
+  ['inexact numbers', '1.0,'],
+  ['text', '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",'],
+] as const) {
+  const card = filled('{"name":"a","url":"http://a","n":[', unit, ']}', CARD_BYTES)
+  await report(`card of 256 KiB, ${kind}: check`, () => AgentCard.safeParse(JSON.parse(card)))
+  const extended = filled(
+    '{"id":1,"result":{"name":"a","url":"http://a","n":[',
+    unit,
+    ']}}',
+    EXTENDED_CARD_BYTES,
+  )
+  await report(`extended card of 1 MiB, ${kind}: rewrite`, () =>
+    rewriteExtendedCard(extended, 'json-rpc', { url: 'http://b', secured: true }),
+  )
+}
+
 const FORM = 'application/x-www-form-urlencoded'
 const HOOKS: Record<string, string> = {
   text: filled('{"n":["', 'a', '"]}', HOOK_BYTES),
@@ -136,7 +124,7 @@ for (const [kind, text] of Object.entries(HOOKS)) {
   const type = kind === 'form' ? FORM : 'application/json'
   for (const template of ['', '{{n.0}}']) {
     const how = template === '' ? 'all of it' : 'a template'
-    await reportSteps(`webhook of 25 MiB, ${kind}, ${how}: read and make a message`, async () => {
+    await report(`webhook of 25 MiB, ${kind}, ${how}: read and make a message`, async () => {
       const payload = await readPayload(body, type, ['n.0', 'type', 'event.type'])
       const facts = { hook: 'a', template, messageId: 'a:1', delivery: '1', event: undefined, payload }
       return toMessageText(facts, BODY_BYTES)
@@ -145,7 +133,7 @@ for (const [kind, text] of Object.entries(HOOKS)) {
   for (const scheme of ['github', 'gitea', 'standard', 'slack'] as const) {
     if (kind !== 'text' && kind !== 'form') continue
     const header = (name: string) => (name === 'content-type' ? type : SIGNED[name])
-    await reportSteps(`webhook of 25 MiB, ${kind}: verify ${scheme}`, () =>
+    await report(`webhook of 25 MiB, ${kind}: verify ${scheme}`, () =>
       verifySignature(scheme, ['a-secret-of-this-script'], { header, body }, new Date()),
     )
   }

@@ -103,6 +103,20 @@ describe('a message', () => {
     await agent.arrivals[0]?.closed
   })
 
+  test.each([
+    ['headers that never end', 'HTTP/1.1 200 OK\r\n', 'x-a: b\r\n'],
+    ['interim responses that never end', '', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+  ])('%s end the exchange with the agent', async (_, head, piece) => {
+    agent.setAnswer(({ socket }) => {
+      const write = () => !socket.destroyed && socket.write(piece.repeat(1_000), () => setImmediate(write))
+      socket.write(head, write)
+    })
+    const response = await send()
+    expect(response.status).toBe(502)
+    expect(((await response.json()) as Failure).error.data).toMatchObject({ reason: 'AGENT_CONNECTION_LOST' })
+    await agent.arrivals[0]?.closed
+  })
+
   test('an empty answer is reported as an empty answer', async () => {
     agent.setAnswer(({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'))
     const response = await send()

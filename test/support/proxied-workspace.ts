@@ -27,6 +27,7 @@ export type ProxiedOptions = {
 }
 
 export type ProxiedWorkspace = {
+  url: string
   port: number
   /** Where A2A messages to the agent go, below the server's root. */
   path: string
@@ -45,19 +46,10 @@ export async function startProxiedWorkspace(
   const [port = 0] = await freePorts(1)
   const url = `http://127.0.0.1:${port}`
   const { child, printed, exited } = spawnNode('functions/node.ts', {
-    CONTAINER_BACKEND: 'flyio',
-    FLY_API_TOKEN: TOKEN,
-    FLY_WORKSPACE_APP: APP,
-    FLY_FLAPS_BASE_URL: fly.url,
-    FLY_PROXY_BASE_URL: agentUrl,
-    ADMIN_TOKEN,
+    ...proxiedSettings(fly.url, agentUrl),
     PORT: String(port),
     PUBLIC_URL: url,
     DATA_DIR: directory,
-    // Limits are on, as they always are, and too high to be met.
-    A2A_MAX_IN_FLIGHT: '100000',
-    A2A_RATE_PER_MINUTE: '1000000000',
-    LOG_LEVEL: 'error',
     ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
     ...(options.nodeOption === undefined ? {} : { NODE_OPTIONS: options.nodeOption }),
     ...options.settings,
@@ -75,21 +67,36 @@ export async function startProxiedWorkspace(
     remove()
   }
 
-  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
   let over = false
   void exited.then(() => (over = true))
   try {
     await untilListening(url, () => over)
-    const id = await createReadyWorkspace(url, headers)
-    return { port, path: `/workspaces/${id}/a2a`, headers, pid: child.pid ?? 0, stop }
+    const id = await createReadyWorkspace(url)
+    return { url, port, path: `/workspaces/${id}/a2a`, headers: PROXIED_HEADERS, pid: child.pid ?? 0, stop }
   } catch (error) {
     await stop()
     throw new Error(`the server gave no ready workspace:\n${printed.stderr}`, { cause: error })
   }
 }
 
+/** The settings of a control plane whose machines are at `agentUrl`. */
+export const proxiedSettings = (flyUrl: string, agentUrl: string): Record<string, string> => ({
+  CONTAINER_BACKEND: 'flyio',
+  FLY_API_TOKEN: TOKEN,
+  FLY_WORKSPACE_APP: APP,
+  FLY_FLAPS_BASE_URL: flyUrl,
+  FLY_PROXY_BASE_URL: agentUrl,
+  ADMIN_TOKEN,
+  // Limits are on, as they always are, and too high to be met.
+  A2A_MAX_IN_FLIGHT: '100000',
+  A2A_RATE_PER_MINUTE: '1000000000',
+  LOG_LEVEL: 'error',
+})
+
+export const PROXIED_HEADERS = { authorization: `Bearer ${ADMIN_TOKEN}` }
+
 /** The emulated Machines API alone; its machines listen, and nobody ever speaks to them. */
-async function startMachinesApi(): Promise<{ url: string; close(): Promise<void> }> {
+export async function startMachinesApi(): Promise<{ url: string; close(): Promise<void> }> {
   const listens: Program = async (machine) => {
     await machine.listen(8000, () => new Response())
     await new Promise((resolve) => machine.stopping.addEventListener('abort', resolve, { once: true }))
@@ -125,10 +132,11 @@ async function untilListening(url: string, isOver: () => boolean): Promise<void>
   throw new Error(isOver() ? 'it ended' : 'it did not listen in time')
 }
 
-async function createReadyWorkspace(url: string, headers: Record<string, string>): Promise<string> {
+/** @returns its id */
+export async function createReadyWorkspace(url: string): Promise<string> {
   const response = await fetch(`${url}/workspaces`, {
     method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json', prefer: 'wait=30' },
+    headers: { ...PROXIED_HEADERS, 'content-type': 'application/json', prefer: 'wait=30' },
     body: JSON.stringify({ name: 'measured', runtime: 'hermes' }),
     signal: AbortSignal.timeout(2 * START_MS),
   })

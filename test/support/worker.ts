@@ -23,7 +23,7 @@ export async function startWorkerd(
   code: string,
   bindings: Record<string, string>,
   { hyperdrive, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
-): Promise<{ url: string; runCron(): Promise<string>; close(): Promise<void> }> {
+): Promise<{ url: string; pid: number; runCron(): Promise<string>; close(): Promise<void> }> {
   const others = new Set(childrenOf(process.pid, 'workerd'))
   const miniflare = new Miniflare({
     workers: [
@@ -65,11 +65,11 @@ export async function startWorkerd(
     enableDevRegistry: false,
   })
   const url = (await miniflare.ready).origin
-  const releases = childrenOf(process.pid, 'workerd')
-    .filter((pid) => !others.has(pid))
-    .map((pid) => guardChild(pid))
+  const pids = childrenOf(process.pid, 'workerd').filter((pid) => !others.has(pid))
+  const releases = pids.map((pid) => guardChild(pid))
   return {
     url,
+    pid: pids[0] ?? 0,
     async runCron() {
       // Its type is in @cloudflare/workers-types, whose globals clash with Node's.
       const worker = (await miniflare.getWorker()) as unknown as {

@@ -4,9 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { envelopeOf, parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
 import { parseLossless } from '../../lib/a2a/wire/lossless-json.ts'
 import { normalizeMessage } from '../../lib/a2a/wire/normalize-message.ts'
-import { MAX_COMPLETED_PARTS } from '../../lib/a2a/wire/request-outline.ts'
+import { MAX_COMPLETED_PARTS, outlineRequest } from '../../lib/a2a/wire/request-outline.ts'
+import { runAtOnce } from '../../lib/platform/slices.ts'
 
-const complete = (text: string) => normalizeMessage(text, envelopeOf(text))
+const complete = (text: string) => normalizeMessage(text, envelopeOf(text)).text
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -86,6 +87,21 @@ describe('a request', () => {
     )
   })
 
+  test('a scan that pauses anywhere finds the same as one that does not', () => {
+    const text = fc.tuple(anyRequest, fc.constantFrom(undefined, 1, '\t'))
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 200 }), ([body, space], slice) => {
+        const long = JSON.stringify(
+          { a: 'x'.repeat(200), body, ...(isObject(body) ? body : {}) },
+          null,
+          space,
+        )
+        expect(runAtOnce(outlineRequest(long, slice))).toEqual(runAtOnce(outlineRequest(long)))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
   test('any text is read without an error, and is not changed unless it is a JSON object', () => {
     fc.assert(
       fc.property(
@@ -128,8 +144,8 @@ describe('a request', () => {
     expect(envelopeOf(text)).toEqual({ id: null, method: undefined, outline: undefined }),
   )
 
-  test('bytes that are not UTF-8 are not text', () => {
-    expect(parseEnvelope(Uint8Array.from([0xff, 0x7b])).text).toBeUndefined()
+  test('bytes that are not UTF-8 are not text', async () => {
+    expect((await parseEnvelope(Uint8Array.from([0xff, 0x7b]))).text).toBeUndefined()
   })
 
   test('an empty message and an empty part are completed without a stray comma', () => {

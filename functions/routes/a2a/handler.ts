@@ -81,7 +81,7 @@ export function createA2aHandler(
         if (path.tail === '') envelope = body.envelope
         throw new ProxyError('BODY_TOO_LARGE', `the body is larger than ${config.a2a.maxBodyBytes} bytes`)
       }
-      const parsed = path.tail === '' && body !== undefined ? parseEnvelope(body) : undefined
+      const parsed = path.tail === '' && body !== undefined ? await parseEnvelope(body) : undefined
       envelope = parsed?.envelope ?? NO_ENVELOPE
       const caller = await authenticate(incoming)
       verifyCallerHeader(caller, incoming.header('x-workspace-id'))

@@ -1,5 +1,6 @@
 // The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and
 // which methods may be sent twice. It does not validate: the agent does.
+import { decodeUtf8InSlices, runAtOnce, runInSlices, SLICE } from '../../platform/slices.ts'
 import { losslessNumber, type RawNumber } from './lossless-json.ts'
 import { outlineRequest, type RequestOutline, stringAt } from './request-outline.ts'
 
@@ -24,24 +25,40 @@ const MAX_METHOD_LENGTH = 1_000
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** The envelope of a body, and the body as text; `text` is undefined for bytes that are not UTF-8. */
+export type ParsedBody = { envelope: Envelope; text: string | undefined }
+
+const NOT_TEXT: ParsedBody = { envelope: NO_ENVELOPE, text: undefined }
+
 /**
  * Reads the envelope of a body. The agent refuses what is not one JSON object in plain UTF-8 (docs/facts/a2a.md
- * §3.8).
- * @returns the envelope, and the body as text; `text` is undefined for bytes that are not UTF-8
+ * §3.8). A large body is read in slices, between which other requests continue.
  */
-export function parseEnvelope(bytes: Uint8Array): { envelope: Envelope; text: string | undefined } {
+export function parseEnvelope(bytes: Uint8Array): ParsedBody | Promise<ParsedBody> {
+  if (bytes.length > SLICE) return parseInSlices(bytes)
   let text: string
   try {
     text = UTF8.decode(bytes)
   } catch {
-    return { envelope: NO_ENVELOPE, text: undefined }
+    return NOT_TEXT
   }
   return { envelope: envelopeOf(text), text }
 }
 
-/** Reads the envelope of a body that is already text. */
-export function envelopeOf(text: string): Envelope {
-  const outline = outlineRequest(text)
+async function parseInSlices(bytes: Uint8Array): Promise<ParsedBody> {
+  const text = await decodeUtf8InSlices(bytes)
+  if (text === undefined) return NOT_TEXT
+  return { envelope: await envelopeInSlices(text), text }
+}
+
+/** Reads the envelope of a body that is already text, in slices. */
+export const envelopeInSlices = async (text: string): Promise<Envelope> =>
+  toEnvelope(text, await runInSlices(outlineRequest(text, SLICE)))
+
+/** Reads the envelope of a short body that is already text. */
+export const envelopeOf = (text: string): Envelope => toEnvelope(text, runAtOnce(outlineRequest(text)))
+
+function toEnvelope(text: string, outline: RequestOutline | undefined): Envelope {
   if (outline === undefined) return NO_ENVELOPE
   try {
     return {

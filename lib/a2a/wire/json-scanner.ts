@@ -1,6 +1,7 @@
 // Finds values in JSON text by their position, in one pass and without building them, so that a large message can be
 // read and edited cheaply. The structure of the objects and lists that are visited is checked; values that are
-// skipped are not.
+// skipped are not. A scan pauses after each slice of the text, wherever it is.
+import type { Steps } from '../../platform/slices.ts'
 
 /** Where a value is in a text. `end` is exclusive. */
 export type Span = { start: number; end: number }
@@ -23,18 +24,37 @@ const SHORT_STRING = 64
 /** Objects that are visited have at most this many members; more are far more than A2A knows. */
 const MAX_MEMBERS = 10_000
 
+/** Longest white space between two tokens, in characters. */
+const MAX_SPACE = 1_000_000
+
+/** Of longer numbers only the first characters are checked. */
+const MAX_CHECKED_WORD = 1_000
+
+/** Returned in place of the end of a value whose scan has paused. */
+const PAUSED = -1
+
 /**
  * Positions only move forward, so one scanner reads a text once. All methods throw SyntaxError for malformed text.
  */
 export class JsonScanner {
   readonly text: string
+  readonly #slice: number
+  /** Where the scan pauses next. */
+  #pauseAt: number
+  /** A scan that has paused within a value: its position, its depth, and whether it is in a string. */
+  #at = 0
+  #depth = 0
+  #isInString = false
   /** Positions found by the native search. They are kept, so that no part of the text is searched twice. */
   #nextQuote = -1
   #nextBackslash = -1
   #hasEscape = false
 
-  constructor(text: string) {
+  /** @param slice after how many characters a scan pauses; the default is never */
+  constructor(text: string, slice = Number.POSITIVE_INFINITY) {
     this.text = text
+    this.#slice = slice
+    this.#pauseAt = slice
   }
 
   isObject(at: number): boolean {
@@ -51,11 +71,11 @@ export class JsonScanner {
 
   /** @returns the position of the next character that is not white space */
   skipSpace(at: number): number {
-    for (;;) {
+    for (const stop = at + MAX_SPACE; at < stop; at++) {
       const code = this.text.charCodeAt(at)
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
-      at++
     }
+    throw new SyntaxError('too much white space')
   }
 
   /**
@@ -65,18 +85,27 @@ export class JsonScanner {
    * @param visit gets the name and the position of the value, and returns the end of the value
    * @returns the end of the object
    */
-  members(at: number, wanted: ReadonlySet<string>, visit: (name: string, at: number) => number): number {
+  *members(
+    at: number,
+    wanted: ReadonlySet<string>,
+    visit: (name: string, at: number) => Steps<number>,
+  ): Steps<number> {
     at = this.skipSpace(at + 1)
     if (this.text.charCodeAt(at) === CLOSE_OBJECT) return at + 1
     for (let count = 1; ; count++) {
       if (count > MAX_MEMBERS) throw new SyntaxError('too many members')
+      if (at >= this.#pauseAt) {
+        yield
+        this.#pauseAt = at + this.#slice
+      }
       if (!this.isString(at)) throw new SyntaxError('expected the name of a member')
-      const nameEnd = this.#skipString(at)
+      const nameEnd = yield* this.skipValue(at)
       const name = this.#nameOf(at, nameEnd)
       at = this.skipSpace(nameEnd)
       if (this.text.charCodeAt(at) !== COLON) throw new SyntaxError('expected a colon')
       at = this.skipSpace(at + 1)
-      at = this.skipSpace(name !== undefined && wanted.has(name) ? visit(name, at) : this.skipValue(at))
+      const end = name !== undefined && wanted.has(name) ? yield* visit(name, at) : yield* this.skipValue(at)
+      at = this.skipSpace(end)
       const code = this.text.charCodeAt(at)
       if (code === CLOSE_OBJECT) return at + 1
       if (code !== COMMA) throw new SyntaxError('expected a comma')
@@ -87,14 +116,17 @@ export class JsonScanner {
   /**
    * Visits the elements of a list.
    * @param at the opening bracket
+   * @param most elements that are visited; the rest is skipped
    * @param visit gets the position of the element, and returns its end
    * @returns the end of the list
    */
-  elements(at: number, visit: (at: number) => number): number {
+  *elements(at: number, most: number, visit: (at: number) => Steps<number>): Steps<number> {
     at = this.skipSpace(at + 1)
     if (this.text.charCodeAt(at) === CLOSE_LIST) return at + 1
-    for (;;) {
-      at = this.skipSpace(visit(at))
+    for (let count = 1; ; count++) {
+      // A list that is skipped is not checked, so its rest counts as one value.
+      if (count > most) return yield* this.#finish(this.#skipContainer(at, 1))
+      at = this.skipSpace(yield* visit(at))
       const code = this.text.charCodeAt(at)
       if (code === CLOSE_LIST) return at + 1
       if (code !== COMMA) throw new SyntaxError('expected a comma')
@@ -103,41 +135,82 @@ export class JsonScanner {
   }
 
   /** @returns the end of the value that begins at a position */
-  skipValue(at: number): number {
+  *skipValue(at: number): Steps<number> {
     const code = this.text.charCodeAt(at)
-    if (code === QUOTE) return this.#skipString(at)
-    if (code === OPEN_OBJECT || code === OPEN_LIST) return this.#skipContainer(at)
+    if (code === QUOTE) {
+      this.#hasEscape = false
+      this.#depth = 0
+      return yield* this.#finish(this.#skipString(at + 1))
+    }
+    if (code === OPEN_OBJECT || code === OPEN_LIST) return yield* this.#finish(this.#skipContainer(at + 1, 1))
     return this.#skipWord(at)
   }
 
-  #skipContainer(at: number): number {
+  /** Continues a scan until it has not paused. */
+  *#finish(end: number): Steps<number> {
+    while (end === PAUSED) {
+      yield
+      this.#pauseAt = this.#at + this.#slice
+      end = this.#resume()
+    }
+    return end
+  }
+
+  #resume(): number {
+    if (!this.#isInString) return this.#skipContainer(this.#at, this.#depth)
+    this.#isInString = false
+    const end = this.#skipString(this.#at)
+    return end === PAUSED || this.#depth === 0 ? end : this.#skipContainer(end, this.#depth)
+  }
+
+  /** @param depth how many objects and lists of the value are open at the position */
+  #skipContainer(at: number, depth: number): number {
     const { text } = this
-    for (let depth = 0; at < text.length; at++) {
+    const stop = Math.min(text.length, this.#pauseAt)
+    for (; at < stop; at++) {
       const code = text.charCodeAt(at)
       // Digits, commas, colons and white space are most of what is skipped here.
       if (code <= COLON) {
-        if (code === QUOTE) at = this.#skipString(at) - 1
+        if (code === QUOTE) {
+          this.#depth = depth
+          const end = this.#skipString(at + 1)
+          if (end === PAUSED) return PAUSED
+          at = end - 1
+        }
       } else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++
       else if ((code === CLOSE_OBJECT || code === CLOSE_LIST) && --depth === 0) return at + 1
     }
-    throw new SyntaxError('the text ends inside a value')
+    if (at >= text.length) throw new SyntaxError('the text ends inside a value')
+    this.#at = at
+    this.#depth = depth
+    return PAUSED
   }
 
-  /** A number, `true`, `false` or `null`. */
+  /**
+   * Skips a string, a number, `true`, `false` or `null`, only for a scanner that never pauses.
+   * @returns its end
+   */
+  skipScalar(at: number): number {
+    return this.isString(at) ? this.#skipString(at + 1) : this.#skipWord(at)
+  }
+
   #skipWord(at: number): number {
     const start = at
     for (; at < this.text.length; at++) {
       const code = this.text.charCodeAt(at)
       if (code === COMMA || code === CLOSE_OBJECT || code === CLOSE_LIST || code <= 0x20) break
     }
-    if (!WORD.test(this.text.slice(start, at))) throw new SyntaxError('expected a value')
+    const isValid =
+      at - start <= MAX_CHECKED_WORD
+        ? WORD.test(this.text.slice(start, at))
+        : /^-?\d/.test(this.text.slice(start, start + 2))
+    if (!isValid) throw new SyntaxError('expected a value')
     return at
   }
 
-  #skipString(at: number): number {
+  /** @param index a position within the string, after its opening quote */
+  #skipString(index: number): number {
     const { text } = this
-    this.#hasEscape = false
-    let index = at + 1
     while (index < text.length) {
       for (const end = Math.min(index + SHORT_STRING, text.length); index < end; index++) {
         const code = text.charCodeAt(index)
@@ -146,6 +219,11 @@ export class JsonScanner {
           this.#hasEscape = true
           index++
         }
+      }
+      if (index >= this.#pauseAt) {
+        this.#at = index
+        this.#isInString = true
+        return PAUSED
       }
       if (this.#nextQuote < index) this.#nextQuote = positionOf(text, '"', index)
       if (this.#nextBackslash < index) this.#nextBackslash = positionOf(text, '\\', index)
@@ -168,7 +246,13 @@ const WORD = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
 /** With quotes, and with each character written as an escape of six. */
 const MAX_NAME_LENGTH = 100
 
+/**
+ * Characters that the native search reads at once: it is slow where half of a character equals the one that it searches.
+ */
+const SEARCH_WINDOW = 250_000
+
+/** @returns a position before which the text is without the character: its own, or the end of the window */
 function positionOf(text: string, search: string, from: number): number {
-  const found = text.indexOf(search, from)
-  return found === -1 ? Number.POSITIVE_INFINITY : found
+  const found = text.slice(from, from + SEARCH_WINDOW).indexOf(search)
+  return found === -1 ? from + SEARCH_WINDOW : from + found
 }

@@ -90,7 +90,7 @@ function inexactSpans(text: string): Span[] {
       at++
       continue
     }
-    const span = { start: at, end: scanner.skipValue(at) }
+    const span = { start: at, end: scanner.skipScalar(at) }
     at = span.end
     const isName = !isNumber && text.charCodeAt(scanner.skipSpace(at)) === 0x3a
     if (!isNumber && !isName) continue

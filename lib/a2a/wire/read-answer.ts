@@ -1,5 +1,6 @@
 // The text of an agent's answer, for lists and previews (docs/facts/a2a.md §1.5). The answer itself is never changed.
 import { isObject, type JsonObject } from '../../platform/json-object.ts'
+import { decodeUtf8InSlices, runInSlices, SLICE, type Steps } from '../../platform/slices.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
 import { JsonScanner } from './json-scanner.ts'
 import { stringAt } from './request-outline.ts'
@@ -11,14 +12,20 @@ export const PREVIEW_LENGTH = 4096
 const MAX_PARSED_BYTES = 1024 * 1024
 
 /** The answer's text, empty when it has none; or the text of its error. */
-export function readAnswer(body: Uint8Array): { text: string } | { error: string } {
+export type AnswerText = { text: string } | { error: string }
+
+/** A large answer is read in slices, between which other requests continue. */
+export async function readAnswer(body: Uint8Array): Promise<AnswerText> {
+  if (body.length > MAX_PARSED_BYTES) {
+    const large = await decodeUtf8InSlices(body)
+    return large === undefined ? NOT_JSON : runInSlices(readLargeAnswer(large))
+  }
   const text = new TextDecoder().decode(body)
-  if (body.length > MAX_PARSED_BYTES) return readLargeAnswer(text)
   let answer: unknown
   try {
     answer = JSON.parse(text)
   } catch {
-    return { error: 'the answer is not JSON' }
+    return NOT_JSON
   }
   if (!isObject(answer)) return { error: 'the answer is not a JSON-RPC response' }
   const { error, result } = answer
@@ -34,31 +41,33 @@ export function readAnswer(body: Uint8Array): { text: string } | { error: string
   return FAILED.test(state) ? { error: preview === '' ? `the task is ${state}` : preview } : { text: preview }
 }
 
+const NOT_JSON = { error: 'the answer is not JSON' }
+
 const RESPONSE = new Set(['error', 'result'])
 const RESULT = new Set(['task', 'status'])
 const STATUS = new Set(['state'])
 
 /** In one pass, and without a preview: an answer of 10 MB would take too long to parse. */
-function readLargeAnswer(text: string): { text: string } | { error: string } {
-  const scanner = new JsonScanner(text)
+function* readLargeAnswer(text: string): Steps<AnswerText> {
+  const scanner = new JsonScanner(text, SLICE)
   let isError = false
   let state = ''
-  const visit = (wanted: ReadonlySet<string>, at: number): number =>
-    scanner.isObject(at)
-      ? scanner.members(at, wanted, (name, valueAt) => {
-          if (name === 'result' || name === 'task') return visit(RESULT, valueAt)
-          if (name === 'status') return visit(STATUS, valueAt)
-          const end = scanner.skipValue(valueAt)
-          if (name === 'error') isError = scanner.isObject(valueAt)
-          else state = stringAt(text, { start: valueAt, end }, 100) ?? ''
-          return end
-        })
-      : scanner.skipValue(at)
+  function* visit(wanted: ReadonlySet<string>, at: number): Steps<number> {
+    if (!scanner.isObject(at)) return yield* scanner.skipValue(at)
+    return yield* scanner.members(at, wanted, function* (name, valueAt) {
+      if (name === 'result' || name === 'task') return yield* visit(RESULT, valueAt)
+      if (name === 'status') return yield* visit(STATUS, valueAt)
+      const end = yield* scanner.skipValue(valueAt)
+      if (name === 'error') isError = scanner.isObject(valueAt)
+      else state = stringAt(text, { start: valueAt, end }, 100) ?? ''
+      return end
+    })
+  }
   try {
-    visit(RESPONSE, scanner.skipSpace(0))
+    yield* visit(RESPONSE, scanner.skipSpace(0))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    return { error: 'the answer is not JSON' }
+    return NOT_JSON
   }
   if (isError) return { error: 'the agent answered with an error that is too large to show' }
   return FAILED.test(state) ? { error: `the task is ${state}` } : { text: '' }

@@ -1,5 +1,6 @@
 // The parts of a JSON-RPC request that the proxy reads or completes, as positions in its text. One pass over the
 // text: a body of 10 MB is read in milliseconds, and its other members are neither built nor checked.
+import type { Steps } from '../../platform/slices.ts'
 import { JsonScanner, type Span } from './json-scanner.ts'
 
 export type RequestOutline = {
@@ -36,11 +37,12 @@ const MESSAGE_MEMBERS = new Set(['kind', 'messageId', 'contextId', 'parts'])
 const PART_MEMBERS = new Set(['kind', 'type', 'text'])
 
 /**
+ * @param slice after how many characters it pauses; the default is never
  * @returns undefined for a text that is not one JSON object. Of repeated members the last one counts, as in
- * `JSON.parse`.
+ *   `JSON.parse`.
  */
-export function outlineRequest(text: string): RequestOutline | undefined {
-  const scanner = new JsonScanner(text)
+export function* outlineRequest(text: string, slice?: number): Steps<RequestOutline | undefined> {
+  const scanner = new JsonScanner(text, slice)
   try {
     const start = scanner.skipSpace(0)
     if (!scanner.isObject(start)) return undefined
@@ -53,9 +55,9 @@ export function outlineRequest(text: string): RequestOutline | undefined {
       message: undefined,
       paramsMessageId: undefined,
     }
-    const end = scanner.members(start, BODY_MEMBERS, (name, at) => {
-      if (name === 'params') return readParams(scanner, at, outline)
-      const span = { start: at, end: scanner.skipValue(at) }
+    const end = yield* scanner.members(start, BODY_MEMBERS, function* (name, at) {
+      if (name === 'params') return yield* readParams(scanner, at, outline)
+      const span = { start: at, end: yield* scanner.skipValue(at) }
       if (name === 'id') outline.id = span
       else if (name === 'method') outline.method = span
       else outline.hasJsonrpc = true
@@ -68,29 +70,29 @@ export function outlineRequest(text: string): RequestOutline | undefined {
   }
 }
 
-function readParams(scanner: JsonScanner, start: number, outline: RequestOutline): number {
+function* readParams(scanner: JsonScanner, start: number, outline: RequestOutline): Steps<number> {
   outline.message = undefined
   outline.paramsMessageId = undefined
   const end = scanner.isObject(start)
-    ? scanner.members(start, PARAMS_MEMBERS, (name, at) => {
+    ? yield* scanner.members(start, PARAMS_MEMBERS, function* (name, at) {
         if (name === 'message') {
-          const { message, end: messageEnd } = readMessage(scanner, at)
+          const { message, end: messageEnd } = yield* readMessage(scanner, at)
           outline.message = message
           return messageEnd
         }
-        outline.paramsMessageId = { start: at, end: scanner.skipValue(at) }
+        outline.paramsMessageId = { start: at, end: yield* scanner.skipValue(at) }
         return outline.paramsMessageId.end
       })
-    : scanner.skipValue(start)
+    : yield* scanner.skipValue(start)
   outline.params = { start, end }
   return end
 }
 
-function readMessage(
+function* readMessage(
   scanner: JsonScanner,
   start: number,
-): { message: MessageOutline | undefined; end: number } {
-  if (!scanner.isObject(start)) return { message: undefined, end: scanner.skipValue(start) }
+): Steps<{ message: MessageOutline | undefined; end: number }> {
+  if (!scanner.isObject(start)) return { message: undefined, end: yield* scanner.skipValue(start) }
   const message: MessageOutline = {
     insertion: insertionAfter(scanner, start),
     hasKind: false,
@@ -98,9 +100,9 @@ function readMessage(
     contextId: undefined,
     incompleteParts: [],
   }
-  const end = scanner.members(start, MESSAGE_MEMBERS, (name, at) => {
-    if (name === 'parts') return readParts(scanner, at, message)
-    const span = { start: at, end: scanner.skipValue(at) }
+  const end = yield* scanner.members(start, MESSAGE_MEMBERS, function* (name, at) {
+    if (name === 'parts') return yield* readParts(scanner, at, message)
+    const span = { start: at, end: yield* scanner.skipValue(at) }
     if (name === 'messageId') message.messageId = span
     else if (name === 'contextId') message.contextId = span
     else message.hasKind = true
@@ -109,13 +111,13 @@ function readMessage(
   return { message, end }
 }
 
-function readParts(scanner: JsonScanner, start: number, message: MessageOutline): number {
+function* readParts(scanner: JsonScanner, start: number, message: MessageOutline): Steps<number> {
   message.incompleteParts = []
-  if (!scanner.isList(start)) return scanner.skipValue(start)
+  if (!scanner.isList(start)) return yield* scanner.skipValue(start)
   let count = 0
-  const end = scanner.elements(start, (at) => {
-    if (++count > MAX_COMPLETED_PARTS || !scanner.isObject(at)) return scanner.skipValue(at)
-    const { end: partEnd, kind } = readPart(scanner, at)
+  const end = yield* scanner.elements(start, MAX_COMPLETED_PARTS + 1, function* (at) {
+    if (++count > MAX_COMPLETED_PARTS || !scanner.isObject(at)) return yield* scanner.skipValue(at)
+    const { end: partEnd, kind } = yield* readPart(scanner, at)
     if (kind !== undefined) message.incompleteParts.push({ insertion: insertionAfter(scanner, at), kind })
     return partEnd
   })
@@ -124,12 +126,12 @@ function readParts(scanner: JsonScanner, start: number, message: MessageOutline)
 }
 
 /** Molecule's own callers write `type` for `kind` (docs/facts/molecule.md §1.7). */
-function readPart(scanner: JsonScanner, start: number): { kind: string | undefined; end: number } {
+function* readPart(scanner: JsonScanner, start: number): Steps<{ kind: string | undefined; end: number }> {
   let hasKind = false
   let type: Span | undefined
   let isText = false
-  const end = scanner.members(start, PART_MEMBERS, (name, at) => {
-    const span = { start: at, end: scanner.skipValue(at) }
+  const end = yield* scanner.members(start, PART_MEMBERS, function* (name, at) {
+    const span = { start: at, end: yield* scanner.skipValue(at) }
     if (name === 'kind') hasKind = true
     else if (name === 'type') type = span
     else isText = scanner.isString(at)

@@ -1,0 +1,28 @@
+// Bounds how much undici parses at once. When the headers of an answer are too large, undici closes the connection but
+// parses the rest of what it has read, and creates an error with a stack for every further header: 0.2 s of CPU for
+// 64 KB of short headers.
+import type { Socket } from 'node:net'
+import { buildConnector } from 'undici'
+
+/** Bytes that are parsed without a pause after the connection is closed, at most. */
+const MAX_SLICE = 4 * 1024
+
+/** @returns a connector for an undici dispatcher, over HTTP/1.1 */
+export function createBoundedConnector(timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs, allowH2: false })
+  return (options, callback) =>
+    connect(options, (...[error, socket]: buildConnector.CallbackArgs) => {
+      if (error !== null) callback(error, null)
+      else callback(null, readInSlices(socket))
+    })
+}
+
+function readInSlices<Connection extends Socket>(socket: Connection): Connection {
+  const read = socket.read.bind(socket)
+  return Object.assign(socket, {
+    read(size?: number): unknown {
+      if (socket.destroyed) return null
+      return read(size ?? (socket.readableLength > MAX_SLICE ? MAX_SLICE : undefined))
+    },
+  })
+}

@@ -1,0 +1,98 @@
+// Work on large texts and bodies in slices: between two of them other requests continue. A slice takes a few
+// milliseconds.
+import { concatBytes, decodeBase64, encodeBase64 } from './encoding.ts'
+import { sleep } from './sleep.ts'
+
+/** Bytes or characters of one slice. */
+export const SLICE = 1_000_000
+
+/** A computation that may pause wherever it yields. */
+export type Steps<Result> = Generator<undefined, Result, undefined>
+
+/** Runs a computation to its end without a pause. */
+export function runAtOnce<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Runs a computation, and lets other requests continue wherever it pauses. */
+export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await sleep(0)
+  }
+}
+
+/** @returns undefined for bytes that are not UTF-8 */
+export async function decodeUtf8InSlices(bytes: Uint8Array): Promise<string | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  // `join` would copy two-byte characters one by one.
+  let text = ''
+  try {
+    await forEachSlice(bytes.length, SLICE, (from, to) => {
+      text += decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length })
+    })
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+  return text
+}
+
+const UTF8 = new TextEncoder()
+
+export async function encodeUtf8InSlices(text: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let from = 0
+  await forEachSlice(text.length, SLICE, (_, end) => {
+    // A surrogate pair stays in one slice.
+    const to = end < text.length && isLowSurrogate(text.charCodeAt(end)) ? end - 1 : end
+    parts.push(UTF8.encode(text.slice(from, to)))
+    from = to
+  })
+  return joined(parts)
+}
+
+const isLowSurrogate = (code: number) => code >= 0xdc00 && code <= 0xdfff
+
+export async function encodeBase64InSlices(bytes: Uint8Array): Promise<string> {
+  const parts: string[] = []
+  // Three bytes are four digits.
+  await forEachSlice(bytes.length, roundedDown(SLICE, 3), (from, to) => {
+    parts.push(encodeBase64(bytes.subarray(from, to)))
+  })
+  return parts.join('')
+}
+
+/** @param text without white space */
+export async function decodeBase64InSlices(text: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  await forEachSlice(text.length, roundedDown(SLICE, 4), (from, to) => {
+    parts.push(decodeBase64(text.slice(from, to)))
+  })
+  return joined(parts)
+}
+
+const roundedDown = (size: number, unit: number) => size - (size % unit)
+
+const joined = (parts: Uint8Array[]): Uint8Array =>
+  parts.length === 1 && parts[0] !== undefined
+    ? parts[0]
+    : concatBytes(
+        parts,
+        parts.reduce((sum, part) => sum + part.length, 0),
+      )
+
+async function forEachSlice(
+  length: number,
+  size: number,
+  work: (from: number, to: number) => void,
+): Promise<void> {
+  for (let from = 0; from < length; from += size) {
+    if (from > 0) await sleep(0)
+    work(from, Math.min(from + size, length))
+  }
+}
