@@ -110,7 +110,9 @@ export function createA2aHandler(
       confirmWait(incoming, preferences)
       await proxyRequest(services, request, { reply: writer, waitUntil: incoming.waitUntil })
     } catch (error) {
-      sendError(services, incoming, envelope, error)
+      // Nobody reads this response; it ends the request for the runtime and for the metrics.
+      if (error instanceof RequestCutOff) sendResponse(writer, 400, {}, '')
+      else sendError(services, incoming, envelope, error)
     }
   }
 }
@@ -123,10 +125,16 @@ function refuseMethod(writer: ResponseWriter, { tail }: A2aPath): void {
 const isJson = (type: string | undefined) =>
   type !== undefined && /^application\/([\w.-]+\+)?json\b/i.test(type)
 
+/** The caller disconnected before its whole body had arrived. */
+class RequestCutOff extends Error {
+  override name = 'RequestCutOff'
+}
+
 /**
  * Without ADMIN_TOKEN, content types that a web page can send across origins without a preflight are refused
  * (docs/facts/a2a.md §3.9). With it, the agent judges the type.
  * @throws ProxyError CONTENT_TYPE
+ * @throws RequestCutOff
  */
 async function readBody(
   { config }: Services,
@@ -138,7 +146,9 @@ async function readBody(
   if (config.adminTokens.length === 0 && isSimple) {
     throw new ProxyError('CONTENT_TYPE', "send JSON, with the header 'Content-Type: application/json'")
   }
-  return read(config.a2a.maxBodyBytes)
+  return read(config.a2a.maxBodyBytes).catch((cause: unknown) => {
+    throw new RequestCutOff('the caller disconnected within its request', { cause })
+  })
 }
 
 /**
