@@ -66,3 +66,9 @@ function json({ socket }: Arrival, body: unknown): void {
 }
 
 export const ok = (arrival: Arrival) => json(arrival, { jsonrpc: '2.0', id: 1, result: { kind: 'message' } })
+
+/** Writes bytes again and again, until the other side closes the connection. */
+export function pour(socket: Socket, head: string, piece: string): void {
+  const write = () => !socket.destroyed && socket.write(piece.repeat(1_000), () => setImmediate(write))
+  socket.write(head, write)
+}
