@@ -13,7 +13,8 @@ Postgres, the third with one replica and the embedded database. Random users wor
 delegating agents and an operator with rollouts work too. Some agents are slow, silent, busy, broken or hostile. Meanwhile these
 faults strike:
 
-  fly            every fault of the emulated Fly
+  fly            faults of machines of the emulated Fly
+  volumes        faults of volumes and of their hosts
   operator       a person changes machines by hand, and leaves foreign and orphaned ones
   kills          replicas end with SIGKILL and SIGTERM; the embedded database with its replica
   clocks         clocks of replicas jump by up to five minutes, forward and back
@@ -25,7 +26,7 @@ faults strike:
 Then the faults end, everything gets a bounded time to settle, and this must hold: one machine for each workspace that wants one
 and none for the others, in the wanted state; no other machine of these control planes; machines of others untouched; no
 transient status; nothing due or leased; no stored message, delegation, rollout or delivery under way; a reason for every
-failure; an unbroken log of events; every event delivered; no message lost or delivered twice, and none reported as not delivered
+failure; each disk once, with its workspace's machine, and with every count that its agent acknowledged; an unbroken log of events; every event delivered; no message lost or delivered twice, and none reported as not delivered
 that was.
 
   --workspaces N   how many are created                      default 300

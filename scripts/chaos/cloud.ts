@@ -4,6 +4,7 @@ import { listen } from '../../functions/node/http-server.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
+import { createMemoryDisks, type MemoryDisks } from '../../lib/emulator/guests/memory-disks.ts'
 import { CONTROL_PLANE_KEY } from '../../lib/provisioner/fly/labels.ts'
 import { createAgent, crashingGuest, idleGuest, type Operate } from './agents/agents.ts'
 import type { Violation } from './parts.ts'
@@ -30,6 +31,8 @@ export type Tenant = {
 
 export type Cloud = {
   emulator: Emulator
+  /** The data of all volumes. */
+  disks: MemoryDisks
   apiUrl: string
   proxyUrl: string
   /** How often an agent received each message, by message id. */
@@ -54,8 +57,10 @@ export async function startCloud(options: {
   const tenants: Tenant[] = []
   const touched: Violation[] = []
   const operate: Operate = (method, path, body) => callAsOperator(emulator, method, path, body)
+  const disks = createMemoryDisks()
   const emulator = await createEmulator({
     host: createInProcessHost({
+      disks,
       programs: {
         [`ghcr.io/molecule-ai/workspace-*@${CRASHING_DIGEST}`]: crashingGuest,
         'ghcr.io/molecule-ai/workspace-*': createAgent(arrivals, options.agents, operate),
@@ -92,6 +97,7 @@ export async function startCloud(options: {
   )
   return {
     emulator,
+    disks,
     apiUrl: `http://127.0.0.1:${api.port}`,
     proxyUrl: `http://127.0.0.1:${proxy.port}`,
     arrivals,

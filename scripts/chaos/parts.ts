@@ -24,7 +24,7 @@ export type Load = {
 
 /**
  * `messages`: sent by users, hooks and delegations; `answered`: those of them that an agent answered; `stored`: those of the
- * answered that were stored first.
+ * answered that were stored first; `counted`: acknowledged counts on disks.
  */
 export const FIGURES = [
   'messages',
@@ -34,6 +34,8 @@ export const FIGURES = [
   'delegations',
   'rollouts',
   'webhooks',
+  'counted',
+  'disks',
 ] as const
 
 export type Figure = (typeof FIGURES)[number]
@@ -52,6 +54,10 @@ export const VIOLATIONS = {
   'hook lost': 'hooks_lost',
   'delegation stuck': 'delegations_stuck',
   'rollout stuck': 'rollouts_stuck',
+  'disk lost': 'disks_lost',
+  'disk doubled': 'disks_doubled',
+  'disk orphaned': 'disks_orphaned',
+  'work lost': 'work_lost',
   'too little': 'too_little',
 } as const
 

@@ -14,9 +14,11 @@ import { kills } from './faults/kills.ts'
 import { migrateToVersionBefore, migrations } from './faults/migrations.ts'
 import { operator } from './faults/operator.ts'
 import { postgresKill } from './faults/postgres-kill.ts'
+import { volumeFaults } from './faults/volumes.ts'
 import { delegations } from './load/delegations.ts'
 import { hooks } from './load/hooks.ts'
 import { rollouts } from './load/rollouts.ts'
+import { counters } from './load/counters.ts'
 import { users } from './load/users.ts'
 import { webhooks } from './load/webhooks.ts'
 import type { Fault, Load } from './parts.ts'
@@ -25,6 +27,7 @@ import { type Chance, chanceOf } from './random.ts'
 
 export const FAULTS = [
   'fly',
+  'volumes',
   'operator',
   'kills',
   'clocks',
@@ -113,6 +116,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const ids = controlPlanes.map(({ id }) => id)
     const faults: Record<(typeof FAULTS)[number], () => Fault[]> = {
       fly: () => [flyFaults(cloud, chance('fly'), REGIONS)],
+      volumes: () => [volumeFaults(cloud, chance('volumes'), REGIONS)],
       operator: () => [
         operator(cloud, chance('operator'), { apps, regions: REGIONS, controlPlanes: ids }, foreign),
       ],
@@ -155,6 +159,7 @@ function loadsOf(
         { cloud, controlPlane, chance, regions: REGIONS, runtimes: RUNTIMES, createMs: seconds * 700 },
         known,
       ),
+      counters(controlPlane, cloud, chance, known),
       hooks(controlPlane, chance, known),
       delegations(controlPlane, cloud, chance(`delegations ${name}`), known),
       rollouts(controlPlane, chance(`rollouts ${name}`), RUNTIMES),

@@ -233,6 +233,8 @@ describe('memory', () => {
     const agent = await boot({ env: { WORKSPACE_DISK_PATH: '/data' } })
     await say(agent, 'remember milk')
     expect(agent.files['/data/memory.txt']).toBe('milk\n')
+    expect([await say(agent, 'count'), await say(agent, 'count')]).toEqual(['Count: 1', 'Count: 2'])
+    expect(agent.files['/data/counter']).toBe('2')
   })
 
   test('the sample agent says good night before it suspends itself', async () => {

@@ -4,7 +4,7 @@ import { createPostgresDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
 
 /** The faults that need no long time to settle, and no server of their own. */
-const FAULTS = 'fly,operator,kills,connections,migrations'
+const FAULTS = 'fly,volumes,operator,kills,connections,migrations'
 
 test(
   'a short chaos run of two control planes leaves nothing leaked, lost, doubled, stuck or unexplained',
@@ -15,7 +15,7 @@ test(
     const { exited, printed } = spawnNode('scripts/chaos/chaos.ts', {}, run.split(' '))
     const { code } = await exited
     expect(printed.stdout, printed.stderr).toMatch(
-      / leaks=0 duplicates=0 touched=0 stuck=0 unexplained=0 lost=0 doubled=0 misreported=0 webhooks_lost=0 hooks_lost=0 delegations_stuck=0 rollouts_stuck=0 too_little=0 seconds=\d+\n$/,
+      / leaks=0 duplicates=0 touched=0 stuck=0 unexplained=0 lost=0 doubled=0 misreported=0 webhooks_lost=0 hooks_lost=0 delegations_stuck=0 rollouts_stuck=0 disks_lost=0 disks_doubled=0 disks_orphaned=0 work_lost=0 too_little=0 seconds=\d+\n$/,
     )
     expect(code).toBe(0)
   },

@@ -52,7 +52,8 @@ export class SampleRequestHandler extends DefaultRequestHandler {
  * - `fail`: a JSON-RPC error (see {@link SampleRequestHandler})
  * - `exit N`: the program exits with that code and does not answer the message
  * - `stop yourself`, `suspend yourself`: answers, and then asks the API of its own machine to do so
- * - `remember X`: writes X to its disk; `what do you remember?`: what it wrote (see memory.ts)
+ * - `remember X`: writes X to its disk; `what do you remember?`: what it wrote; `count`: counts there
+ *   (see memory.ts)
  * - anything else: `Echo: <text>`
  *
  * The answer to a plain question is a Message and not a Task, so that `.result.parts[0].text` has it

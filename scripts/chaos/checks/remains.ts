@@ -26,6 +26,8 @@ export type Remains = {
   log: Pick<InferSelectModel<typeof schema.events>, 'seq' | 'type' | 'workspaceId'>[]
   /** All machines at Fly, of all control planes and of others. */
   machines: MachineSnapshot[]
+  /** The ledger of disks, with deleted ones. */
+  disks: InferSelectModel<typeof schema.disks>[]
   messages: StoredMessage[]
   delegations: InferSelectModel<typeof schema.delegations>[]
   rollouts: InferSelectModel<typeof schema.rollouts>[]
@@ -61,6 +63,7 @@ export async function remainsOf(
     events,
     log,
     machines,
+    disks: await db.select().from(schema.disks),
     messages: messages.map((message) => ({
       ...message,
       senderOrHook: /^(hook|workspace):/.test(message.caller),
