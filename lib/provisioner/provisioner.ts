@@ -112,6 +112,8 @@ export type Provisioner = DiskProvisioner &
     deliverSecrets(app: string, spec: MachineSpec): Promise<number | undefined>
     start(machine: MachineRef): Promise<void>
     stop(machine: MachineRef): Promise<void>
+    /** Whether a machine with this memory is suspended, and not stopped, by {@link Provisioner.suspend}. */
+    keepsMemory(memoryMb: number): boolean
     /** Suspends the machine with its memory, or stops it where the provider cannot. */
     suspend(machine: MachineRef): Promise<void>
     /** Requests the machine's destruction, from any state. A machine that is gone already is a success. */

@@ -13,6 +13,7 @@ import { readLastLines } from '../reconcile/last-lines.ts'
 import { nextStep } from '../reconcile/next-step.ts'
 import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
 import type { Step } from '../reconcile/step.ts'
+import { type Survival, survivalOf } from './survival.ts'
 
 export type Explanation = {
   id: string
@@ -55,6 +56,8 @@ export type Explanation = {
   }
   next: { step: string; sentence: string; at: string | null }
   recoveries: { used: number; most: number }
+  /** What of the agent's work outlives which event. */
+  survives: Survival[]
   last_failure: (StoredReason & { at: string }) | null
   /** What the last machine that ended by itself had printed. */
   last_lines: {
@@ -166,6 +169,10 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
       at: nextAt(row, step)?.toISOString() ?? null,
     },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },
+    survives: survivalOf(row, {
+      keepsMemory: (memoryMb) => provisioner.keepsMemory(memoryMb),
+      retentionDays: services.config.disks.retentionDays,
+    }),
     last_failure: row.lastFailure,
     last_lines:
       kept === undefined

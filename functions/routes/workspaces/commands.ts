@@ -57,7 +57,7 @@ const explainRoute = createRoute({
   responses: {
     200: {
       description:
-        'The desired state, the observed state, the reason and the next step. `Accept: text/plain` returns prose.',
+        'The desired state, the observed state, the reason, the next step, and what of its work survives which event. `Accept: text/plain` returns prose.',
       content: {
         'application/json': { schema: z.looseObject({ status: z.string(), summary: z.string() }) },
         'text/plain': { schema: z.string() },

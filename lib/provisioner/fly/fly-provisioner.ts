@@ -126,14 +126,14 @@ export function createFlyProvisioner({
 
     stop: ({ app, machineId }) => attempt(() => fly.stopMachine(app, machineId)),
 
+    keepsMemory,
+
     suspend: ({ app, machineId }) =>
       attempt(async () => {
         const { config } = await fly.getMachine(app, machineId)
         // Suspending more memory takes long; swap or a schedule forbid it (docs/facts/fly.md §4.5).
         const fits =
-          (config?.guest?.memory_mb ?? 0) <= MAX_SUSPEND_MB &&
-          !config?.init?.swap_size_mb &&
-          !config?.schedule
+          keepsMemory(config?.guest?.memory_mb ?? 0) && !config?.init?.swap_size_mb && !config?.schedule
         if (fits) await fly.suspendMachine(app, machineId)
         else await fly.stopMachine(app, machineId)
       }),
@@ -221,6 +221,8 @@ export function createFlyProvisioner({
 
 /** Fly advises suspending up to 2 GB of memory (docs/facts/fly.md §4.5). */
 const MAX_SUSPEND_MB = 2048
+
+const keepsMemory = (memoryMb: number): boolean => memoryMb <= MAX_SUSPEND_MB
 
 /** Zombie machines in Fly's lists have a creation time of 1970, or none (docs/facts/fly.md §2.9). */
 function toCreationTime(text: string | undefined): Date | undefined {

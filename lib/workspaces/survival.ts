@@ -1,0 +1,86 @@
+// What of an agent's work outlives which event: the table of docs/survival.md for one workspace, as `explain` shows it. A disk
+// outlives every machine; the root filesystem is made anew from the image at each cold boot; memory outlives a suspend only
+// (docs/facts/fly.md §2.7, §4.2, §4.5).
+import type { Workspace } from '../lifecycle/workspace.ts'
+import { TIERS, type Tier } from '../machines/machine-spec.ts'
+
+/** `snapshot`: as it was in the newest snapshot. `none`: the workspace has no disk. */
+export type Fate = 'kept' | 'lost' | 'snapshot' | 'none'
+
+export type Survival = {
+  event: SurvivalEvent
+  disk: Fate
+  root_filesystem: Fate
+  memory: Fate
+  note: string | null
+}
+
+/** In the order of the table. An event with its opposite, such as pause and resume, is one row. */
+export const SURVIVAL_EVENTS = [
+  'restart',
+  'pause',
+  'hibernate',
+  'own_suspend',
+  'own_stop',
+  'change',
+  'rollout',
+  'crash',
+  'machine_destroyed',
+  'region_change',
+  'host_lost',
+  'given_up',
+  'delete',
+] as const
+
+export type SurvivalEvent = (typeof SURVIVAL_EVENTS)[number]
+
+const NOTES: Partial<Record<SurvivalEvent, string>> = {
+  hibernate: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
+  own_suspend: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
+  region_change: 'The disk is copied by a snapshot, which is taken after the machine has stopped.',
+  given_up: 'The machine is kept for FAILED_MACHINE_RETENTION_HOURS, and the disk without a limit.',
+}
+
+type Rules = {
+  /** Whether the provider suspends a machine with this memory. */
+  keepsMemory: (memoryMb: number) => boolean
+  /** Days for which the disk of a removed workspace is kept. */
+  retentionDays: number
+}
+
+export function survivalOf(
+  workspace: Pick<Workspace, 'diskId' | 'onHostLoss' | 'tier'>,
+  { keepsMemory, retentionDays }: Rules,
+): Survival[] {
+  const sleeps: Fate = keepsMemory(TIERS[workspace.tier as Tier].memoryMb) ? 'kept' : 'lost'
+  const restores = workspace.onHostLoss === 'restore'
+  return SURVIVAL_EVENTS.map((event) => {
+    const isAsleep = event === 'hibernate' || event === 'own_suspend'
+    const rest: Fate = event === 'own_suspend' ? 'kept' : isAsleep ? sleeps : 'lost'
+    const disk: Fate =
+      event === 'delete' && retentionDays === 0
+        ? 'lost'
+        : event === 'host_lost' && restores
+          ? 'snapshot'
+          : 'kept'
+    return {
+      event,
+      disk: workspace.diskId === null ? 'none' : disk,
+      root_filesystem: rest,
+      memory: rest,
+      note: noteOf(event, restores, retentionDays),
+    }
+  })
+}
+
+function noteOf(event: SurvivalEvent, restores: boolean, retentionDays: number): string | null {
+  if (event === 'host_lost')
+    return restores
+      ? 'The newest snapshot is restored; the reason and the event say how old it is.'
+      : 'The workspace waits for the host (on_host_loss is wait).'
+  if (event === 'delete')
+    return retentionDays === 0
+      ? 'Kept with ?keep_disk=true, until the disk is deleted by request.'
+      : `Kept for ${retentionDays} days (DISK_RETENTION_DAYS).`
+  return NOTES[event] ?? null
+}

@@ -1,0 +1,234 @@
+// What of an agent's work outlives which event, row by row: the real server, agents as processes, and disks as folders. Each row
+// does to a workspace what the table of docs/survival.md says, and then looks for what the agent had on its disk, on its root
+// filesystem and in its memory.
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SURVIVAL_EVENTS, type Survival, type SurvivalEvent } from '../../lib/workspaces/survival.ts'
+import type { Json } from '../support/harness.ts'
+import { createUsedServerFixture, type Server, startServer } from '../support/server.ts'
+
+type Workspace = Json & { id: string; status: string; machine_id: string }
+type Explained = { survives: Survival[]; machine: { image: string } }
+type Reply = { result?: Json & { parts?: { text: string }[]; id?: string } }
+
+const APP = 'molecule-workspaces'
+const WAITS = { prefer: 'wait=30' }
+const POLL = { timeout: 20_000, interval: 100 }
+
+let files: Awaited<ReturnType<typeof createUsedServerFixture>>
+let server: Server
+beforeAll(async () => {
+  files = await createUsedServerFixture()
+  server = await startServer({
+    ...files.settings,
+    SWEEP_INTERVAL_SECONDS: '1',
+  })
+  await fault({ kind: 'rate-limits', on: false })
+})
+afterAll(async () => {
+  await server.end('SIGKILL')
+  files.remove()
+})
+
+const read = async (id: string) => (await server.call<Workspace>(`/workspaces/${id}`)).body
+const explain = async (id: string) => (await server.call<Explained>(`/workspaces/${id}/explain`)).body
+const act = (id: string, verb: string, json: Json = {}) =>
+  server.call<Workspace>(`/workspaces/${id}/${verb}`, { method: 'POST', headers: WAITS, json })
+const until = (id: string, status: string) =>
+  expect.poll(async () => (await read(id)).status, POLL).toBe(status)
+
+async function create(json: Json = {}): Promise<Workspace> {
+  const { body } = await server.call<Workspace>('/workspaces', {
+    method: 'POST',
+    headers: WAITS,
+    json: { name: 'keeper', runtime: 'hermes', tier: 2, ...json },
+  })
+  expect(body, server.printed.stderr).toMatchObject({ status: 'ready' })
+  return body
+}
+
+async function send(id: string, method: string, params: Json): Promise<Reply> {
+  const json = { jsonrpc: '2.0', id: '1', method, params }
+  return (await server.call<Reply>(`/workspaces/${id}/a2a`, { method: 'POST', json })).body
+}
+const say = (id: string, text: string) =>
+  send(id, 'message/send', {
+    message: { kind: 'message', messageId: randomUUID(), role: 'user', parts: [{ kind: 'text', text }] },
+  })
+const answer = async (id: string, text: string) => (await say(id, text)).result?.parts?.[0]?.text
+
+/** The Machines API, as flyctl uses it. */
+async function fly(method: string, path: string, body?: Json): Promise<Json> {
+  const response = await fetch(`${files.emulatorUrl}/v1/apps/${APP}/machines/${path}`, {
+    method,
+    headers: { authorization: 'Bearer emulator', 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  return (await response.json()) as Json
+}
+const shell = async (id: string, command: string) =>
+  (await fly('POST', `${(await read(id)).machine_id}/exec`, { command: ['sh', '-c', command] }))['stdout']
+
+/** A fault of the emulated Fly. @returns what ends it */
+async function fault(json: Json): Promise<() => Promise<unknown>> {
+  const url = `${files.emulatorUrl}/_emulator/faults`
+  const headers = { authorization: 'Bearer emulator' }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(json) })
+  const { id } = (await response.json()) as { id: string }
+  return () => fetch(`${url}/${id}`, { method: 'DELETE', headers })
+}
+
+/** Leaves a trace in each of the three places. @returns the id of a task, which the agent has in its memory */
+async function leaveTraces(id: string, trace: string): Promise<string> {
+  await say(id, `remember ${trace}`)
+  await shell(id, `echo ${trace} > trace`)
+  return String((await say(id, 'stream 1')).result?.id)
+}
+
+async function findTraces(id: string, trace: string, task: string) {
+  const fate = (found: boolean) => (found ? 'kept' : 'lost')
+  return {
+    disk: fate((await answer(id, 'what do you remember?'))?.includes(trace) === true),
+    root_filesystem: fate((await shell(id, 'cat trace')) === `${trace}\n`),
+    memory: fate((await send(id, 'tasks/get', { id: task })).result?.id === task),
+  }
+}
+
+async function untilRegistersAgain(id: string, deed: () => Promise<unknown>): Promise<void> {
+  const { registered_at: before } = await read(id)
+  await deed().catch(() => undefined)
+  await expect.poll(async () => (await read(id))['registered_at'], POLL).not.toBe(before)
+  await until(id, 'ready')
+}
+
+const wake = (id: string) => act(id, 'resume')
+/** A digest of the runtime's image. Every digest of it runs the same agent here. */
+const digest = `sha256:${'d'.repeat(64)}`
+
+/** Each does it, and brings the workspace back to ready. */
+const DEEDS: Record<Exclude<SurvivalEvent, 'delete'>, (id: string) => Promise<unknown>> = {
+  restart: (id) => act(id, 'restart'),
+  async pause(id) {
+    await act(id, 'pause')
+    await wake(id)
+  },
+  async hibernate(id) {
+    await act(id, 'hibernate')
+    await wake(id)
+  },
+  async own_suspend(id) {
+    await say(id, 'suspend yourself')
+    await until(id, 'hibernated')
+    await wake(id)
+  },
+  async own_stop(id) {
+    await say(id, 'stop yourself')
+    await until(id, 'hibernated')
+    await wake(id)
+  },
+  async change(id) {
+    await server.call(`/workspaces/${id}`, { method: 'PATCH', json: { tier: 3, env: { A: 'b' } } })
+    await act(id, 'restart', {})
+  },
+  async rollout(id) {
+    const json = { runtime: 'hermes', digest, workspaces: [id], watch_seconds: 0 }
+    await server.call('/rollouts', { method: 'POST', json })
+    await expect.poll(async () => (await explain(id)).machine.image, POLL).toContain(digest)
+    await until(id, 'ready')
+  },
+  async crash(id) {
+    await untilRegistersAgain(id, () => say(id, 'exit 3'))
+  },
+  async machine_destroyed(id) {
+    const { machine_id: before } = await read(id)
+    await fly('DELETE', `${before}?force=true`)
+    await expect.poll(async () => (await read(id)).machine_id, POLL).not.toBe(before)
+    await until(id, 'ready')
+  },
+  async region_change(id) {
+    await server.call(`/workspaces/${id}`, { method: 'PATCH', json: { region: 'fra' } })
+    await act(id, 'restart')
+    await until(id, 'ready')
+    expect((await read(id))['disk']).toMatchObject({ region: 'fra' })
+  },
+  async host_lost(id) {
+    const { machine_id } = await read(id)
+    await untilRegistersAgain(id, async () => {
+      const recover = await fault({ kind: 'host-unreachable', machine: machine_id })
+      // The host has lost its power, and comes back.
+      for (const pid of server.guests()) process.kill(pid, 'SIGKILL')
+      await recover()
+    })
+  },
+  async given_up(id) {
+    const change = (image: string | null) =>
+      server.call(`/workspaces/${id}`, { method: 'PATCH', json: { image } })
+    await change('ghcr.io/molecule-ai/no-such-image:1')
+    await act(id, 'restart')
+    await until(id, 'failed')
+    await change(null)
+    await act(id, 'restart')
+    await until(id, 'ready')
+  },
+}
+
+describe('a workspace with a disk', () => {
+  let id: string
+  let promised: Survival[]
+  beforeAll(async () => {
+    id = (await create()).id
+    promised = (await explain(id)).survives
+  })
+
+  test.each(Object.keys(DEEDS) as (keyof typeof DEEDS)[])(
+    'after %s it has what explain promises',
+    async (event) => {
+      const task = await leaveTraces(id, event)
+      await DEEDS[event](id)
+      const { disk, root_filesystem, memory } = promised.find((row) => row.event === event) ?? {}
+      expect(await findTraces(id, event, task)).toEqual({ disk, root_filesystem, memory })
+    },
+  )
+
+  test('a delete takes the disk along, unless it is kept', async () => {
+    expect(promised.at(-1)).toMatchObject({ event: 'delete', disk: 'lost', memory: 'lost' })
+    const kept = await create()
+    for (const [one, query] of [
+      [id, ''],
+      [kept.id, '?keep_disk=true'],
+    ])
+      await server.call(`/workspaces/${one}${query}`, { method: 'DELETE', headers: WAITS })
+    const disks = async () =>
+      (await server.call<Json[]>('/disks')).body
+        // The disk of the region before is kept for a while.
+        .filter((disk) => disk['retained_reason'] !== 'replaced')
+        .map((disk) => disk['made_for'])
+    await expect.poll(disks, POLL).toEqual([kept.id])
+  })
+})
+
+test('a workspace without a disk keeps what a suspend keeps, and nothing else', async () => {
+  const { id } = await create({ disk_gb: 0 })
+  const { survives } = await explain(id)
+  expect(new Set(survives.map(({ disk }) => disk))).toEqual(new Set(['none']))
+  const slept = await leaveTraces(id, 'slept')
+  await DEEDS.hibernate(id)
+  expect(await findTraces(id, 'slept', slept)).toEqual({
+    disk: 'kept',
+    root_filesystem: 'kept',
+    memory: 'kept',
+  })
+  await DEEDS.pause(id)
+  expect(await findTraces(id, 'slept', slept)).toEqual({
+    disk: 'lost',
+    root_filesystem: 'lost',
+    memory: 'lost',
+  })
+})
+
+test('docs/survival.md has a row for each event of explain', () => {
+  const text = readFileSync(new URL('../../docs/survival.md', import.meta.url), 'utf8')
+  const rows = [...text.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, event]) => event)
+  expect(rows).toEqual([...SURVIVAL_EVENTS])
+})
