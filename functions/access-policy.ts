@@ -65,6 +65,9 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /workspaces/:id/pause': workspace('operate', 'none'),
   'POST /workspaces/:id/resume': workspace('operate', 'none'),
   'POST /workspaces/:id/hibernate': workspace('operate', 'none'),
+  'POST /workspaces/:id/holds': workspace('operate', 'self'),
+  'GET /workspaces/:id/holds': workspace('read', 'self'),
+  'DELETE /workspaces/:id/holds/:hold': workspace('operate', 'self'),
 
   'POST /workspaces/:id/a2a': A2A_POLICY,
   'GET /workspaces/:id/a2a/.well-known/agent-card.json': CARD_POLICY,

@@ -40,6 +40,7 @@ import { secretRoutes } from './routes/secrets.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
+import { holdRoutes } from './routes/workspaces/holds.ts'
 import { workspaceCommandRoutes } from './routes/workspaces/commands.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
@@ -84,6 +85,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', workspaceCommandRoutes(services))
   app.route('/', logRoutes(services, authenticate))
   app.route('/', execRoutes(services))
+  app.route('/', holdRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', hookRoutes(services))
   app.route('/', tokenRoutes(services))

@@ -81,6 +81,10 @@ export const workspaces = pgTable(
     /** When `provisioning` or `offline` becomes `failed`. */
     deadlineAt: timestamp('deadline_at'),
 
+    /** When a hibernated workspace wakes by itself. Counts only if it is later than the beginning of the sleep. */
+    wakeAt: timestamp('wake_at'),
+    /** Until when work that is under way delays a requested restart or hibernation. Null: it delays nothing. */
+    drainUntil: timestamp('drain_until'),
     /** When the machine of a failed workspace is removed. Null: it had none. Read only while the status is `failed`. */
     machineKeptUntil: timestamp('machine_kept_until'),
 
@@ -140,6 +144,9 @@ export const workspaces = pgTable(
     uptimeSeconds: bigint('uptime_seconds', { mode: 'number' }).notNull().default(0),
     /** When it last handled a message of the proxy or reported work in a heartbeat. */
     lastActiveAt: timestamp('last_active_at'),
+
+    /** A request to it has been in flight for long, in some process, which extends this while it lasts. */
+    busyUntil: timestamp('busy_until'),
 
     // The next check and the lease of the process that makes it. Null: nothing is due.
     nextCheckAt: timestamp('next_check_at'),

@@ -9,6 +9,8 @@ export type RequestSlot = {
   touch(): void
   /** Reports that its answer is a stream. */
   markStreaming(): void
+  /** Reports whether it is at the machine; before and between attempts it waits here. */
+  setAtMachine(isAtMachine: boolean): void
   release(): void
 }
 
@@ -22,13 +24,13 @@ export type Limits = {
   countRequest(caller: string): Record<string, string>
   /** Takes a slot of a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   acquire(workspaceId: string): RequestSlot
-  /** Workspaces with requests in flight. */
+  /** Workspaces whose machine has a request of this process. */
   busyWorkspaces(): string[]
   /** Requests in flight at all workspaces together, and how many of them are streams. */
   inFlight(): { requests: number; streams: number }
 }
 
-type SlotState = { lastActivityAt: number; isStream: boolean }
+type SlotState = { lastActivityAt: number; isStream: boolean; isAtMachine: boolean }
 
 type Options = {
   /** 0 for no limit. */
@@ -63,7 +65,8 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
       })
     },
 
-    busyWorkspaces: () => [...inFlight.keys()],
+    busyWorkspaces: () =>
+      [...inFlight].filter(([, slots]) => slots.values().some((slot) => slot.isAtMachine)).map(([id]) => id),
 
     inFlight() {
       const states = [...inFlight.values()].flatMap((slots) => [...slots.values()])
@@ -76,10 +79,11 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
         const message = `the workspace is busy with ${slots.size} requests: wait for one to end`
         throw new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
       }
-      const state: SlotState = { lastActivityAt: now(), isStream: false }
+      const state: SlotState = { lastActivityAt: now(), isStream: false, isAtMachine: false }
       const slot: RequestSlot = {
         touch: () => void (state.lastActivityAt = now()),
         markStreaming: () => void (state.isStream = true),
+        setAtMachine: (isAtMachine) => void (state.isAtMachine = isAtMachine),
         release() {
           slots.delete(slot)
           if (slots.size === 0 && inFlight.get(workspaceId) === slots) inFlight.delete(workspaceId)

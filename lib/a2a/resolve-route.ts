@@ -1,18 +1,20 @@
-// Finds the route of a message: waits for a workspace that is starting, wakes one that is hibernated, and keeps a
-// workspace with an idle policy awake while an answer takes long.
+// Finds the route of a message: waits for a workspace that is starting, wakes one that is hibernated, and marks a
+// workspace as at work while an answer takes long.
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
 import { type Core, isStopping } from '../platform/context.ts'
 import { reconcileNow } from '../reconcile/reconcile-now.ts'
-import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
+import { wakeWorkspace } from '../lifecycle/wake.ts'
+import { touchWorkspace } from '../workspaces/hibernate.ts'
 import type { ProxyContext } from './context.ts'
 import { LEADS_TO_READY, noRouteError, readRoute, type Route } from './route.ts'
 
 /**
- * How often a long exchange marks its workspace as active, in milliseconds: well within the shortest idle time of a
- * minute.
+ * How often a long exchange marks its workspace as at work, in milliseconds: well within the shortest idle time of a
+ * minute. The first mark comes earlier, and most exchanges end before it.
  */
 const TOUCH_INTERVAL_MS = 20_000
+const FIRST_TOUCH_MS = 5_000
 
 /** Subrequests that are kept for what follows the wait. */
 const RESERVED_SUBREQUESTS = 8
@@ -67,14 +69,14 @@ async function readCached(services: ProxyContext, id: string) {
   return route ?? row ?? (await readRoute(services, id, 'use')).row
 }
 
-/** Keeps a workspace with an idle policy awake until the returned function is called. */
-export function keepWorkspaceAwake(services: Core, id: string): () => void {
+/** Marks a workspace as at work, for all processes, until the returned function is called. */
+export function keepMarkedBusy(services: Core, id: string): () => void {
   const ended = new AbortController()
   const touchRepeatedly = async () => {
-    for (;;) {
-      await services.sleep(TOUCH_INTERVAL_MS, ended.signal)
+    for (let ms = FIRST_TOUCH_MS; ; ms = TOUCH_INTERVAL_MS) {
+      await services.sleep(ms, ended.signal)
       if (ended.signal.aborted) return
-      await touchWorkspace(services, id).catch(() => false)
+      await touchWorkspace(services, id).catch(() => {})
     }
   }
   void touchRepeatedly()

@@ -18,8 +18,6 @@ export type Route = {
   /** Headers that select the machine, and the proxy's credential at its agent. */
   headers: Record<string, string>
   paths: InterfacePaths
-  /** The workspace has an idle policy, so long exchanges must keep it awake. */
-  hasIdlePolicy: boolean
   /** Members that 0.3 messages lack are added. */
   completesMessages: boolean
 }
@@ -90,7 +88,6 @@ async function routeTo(
     origin: url,
     headers: { ...headers, authorization: `Bearer ${secret}` },
     paths: interfacePaths(row.agentCard),
-    hasIdlePolicy: row.idleMinutes !== null,
     completesMessages: row.completesMessages,
   }
 }

@@ -4,7 +4,7 @@ import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { RequestSlot } from './limits.ts'
 import { type A2aRequest, type Binding, bindingOf, errorEncoderOf, mayBeAnsweredEmpty } from './request.ts'
-import { keepWorkspaceAwake } from './resolve-route.ts'
+import { keepMarkedBusy } from './resolve-route.ts'
 import type { ResponseWriter } from './response/response-writer.ts'
 import type { Route } from './route.ts'
 import type { Transport } from './transport/transport.ts'
@@ -31,7 +31,8 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
     url: `${request.publicUrl}/workspaces/${request.workspaceId}/a2a`,
     secured: services.config.adminTokens.length > 0,
   }
-  const allowSleep = route.hasIdlePolicy ? keepWorkspaceAwake(services, request.workspaceId) : undefined
+  const endMark = keepMarkedBusy(services, request.workspaceId)
+  slot.setAtMachine(true)
   try {
     return await exchange({
       transport: countActivity(services.transport, slot),
@@ -52,7 +53,8 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
         : undefined,
     })
   } finally {
-    allowSleep?.()
+    slot.setAtMachine(false)
+    endMark()
   }
 }
 

@@ -10,6 +10,7 @@ import { deleteExpiredAudit, deleteExpiredEvents } from '../events/retention.ts'
 import { deleteExpiredRollouts } from '../rollouts/retention.ts'
 import { deleteExpiredImages } from '../rollouts/record-published.ts'
 import type { Services } from './services.ts'
+import { deleteExpiredHolds } from '../workspaces/holds.ts'
 import { deleteExpiredQuotas } from '../platform/distributed-rate-limit.ts'
 import { deleteExpiredDeliveries } from '../webhooks/deliveries.ts'
 
@@ -27,10 +28,11 @@ const TASKS = [
   deleteExpiredDeliveries,
   deleteExpiredImages,
   deleteExpiredRollouts,
+  deleteExpiredHolds,
 ]
 
 /** Requests that the tasks need when there is little to delete, and the part of a pass that they may take. */
-const COST = 12
+const COST = 13
 const PART = 1 / 3
 
 /**

@@ -3,6 +3,14 @@ import { z } from 'zod'
 import { rolloutState, workspaceStatus } from '../../drizzle/schema/index.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../platform/reasons.ts'
 
+export type EventKind = {
+  says: string
+  payload: z.ZodObject
+  molecule?: string
+  /** Only for callers who may read the audit, and only when they name the type. */
+  adminsOnly?: true
+}
+
 /** The caller's key (lib/auth/caller.ts); absent for actions of the control plane itself. */
 export const by = z.string().optional()
 

@@ -2,9 +2,11 @@
 // Molecule's name for it (docs/facts/molecule.md §2.8). The one list: what writes events is typed by it, and the API description
 // is made from it.
 import { z } from 'zod'
+import { ADMIN_EVENTS } from './admin-events.ts'
 import { DISK_EVENTS } from './disk-events.ts'
 import {
   by,
+  type EventKind,
   ofWorkspace,
   machineId,
   reason,
@@ -19,14 +21,6 @@ import {
   rollout,
   shape,
 } from './event-payloads.ts'
-
-type EventKind = {
-  says: string
-  payload: z.ZodObject
-  molecule?: string
-  /** Only for callers who may read the audit, and only when they name the type. */
-  adminsOnly?: true
-}
 
 export const EVENT_TYPES = {
   workspace_created: {
@@ -59,9 +53,9 @@ export const EVENT_TYPES = {
     payload: ofWorkspace({ cause: z.literal('idle').optional() }),
   },
   wake_requested: {
-    says: 'A caller or a message woke the workspace.',
+    says: 'A caller or a message woke the workspace or, with the cause `time`, its `wake_at` came.',
     molecule: 'WORKSPACE_PROVISIONING',
-    payload: asked,
+    payload: ofWorkspace({ cause: z.literal('time').optional() }),
   },
   removed: {
     says: 'The workspace was removed; its machine is destroyed.',
@@ -181,6 +175,14 @@ export const EVENT_TYPES = {
       bytes: z.int().nullable(),
     }),
   },
+  hold_created: {
+    says: 'A caller or the agent holds the workspace awake until a time.',
+    payload: z.strictObject({ hold_id: z.uuid(), until: z.iso.datetime(), reason: z.string(), by }),
+  },
+  hold_deleted: {
+    says: 'A hold was deleted before its time was over.',
+    payload: z.strictObject({ hold_id: z.uuid(), by }),
+  },
   orphan_destroyed: {
     says: 'A machine of this control plane without a workspace was destroyed.',
     payload: z.strictObject({ app: z.string(), machine_id: z.string(), region: z.string().nullable() }),
@@ -212,60 +214,7 @@ export const EVENT_TYPES = {
     payload: rollout,
   },
   rollout_completed: { says: 'The image of a rollout is the image of its runtime.', payload: rollout },
-  api_token_created: {
-    says: 'An API token was created.',
-    adminsOnly: true,
-    payload: z.strictObject({
-      token_id: z.uuid(),
-      name: z.string(),
-      scopes: z.array(z.string()),
-      workspaces: z.array(z.uuid()).nullable(),
-      expires_at: z.iso.datetime().nullable(),
-      by,
-    }),
-  },
-  api_token_revoked: {
-    says: 'An API token was revoked.',
-    adminsOnly: true,
-    payload: z.strictObject({ token_id: z.uuid(), name: z.string(), by }),
-  },
-  webhook_endpoint_disabled: {
-    says: 'A webhook endpoint gets no more deliveries: it was disabled, answered 410, or failed for days.',
-    adminsOnly: true,
-    payload: z.strictObject({
-      endpoint_id: z.uuid(),
-      url: z.string(),
-      reason: z.enum(['asked', 'gone', 'failing']),
-      last_failure: z.looseObject({}).nullable().optional(),
-      by,
-    }),
-  },
-  webhook_endpoint_enabled: {
-    says: 'A webhook endpoint gets deliveries again, from where it was left.',
-    adminsOnly: true,
-    payload: z.strictObject({ endpoint_id: z.uuid(), url: z.string(), by }),
-  },
-  webhook_events_missed: {
-    says: 'Events expired before they could be delivered to a webhook endpoint.',
-    adminsOnly: true,
-    payload: z.strictObject({ endpoint_id: z.uuid(), from: z.int(), to: z.int() }),
-  },
-  audit: {
-    says: 'A request for a change, whether it was allowed or refused.',
-    adminsOnly: true,
-    payload: z.strictObject({
-      caller: z.string(),
-      caller_name: z.string().nullable(),
-      route: z.string(),
-      status: z.int(),
-      outcome: z.enum(['ok', 'refused', 'failed']),
-      address: z.string(),
-      other_workspaces: z.array(z.uuid()).optional(),
-      command: z.string().optional(),
-      request_id: z.string(),
-      user_agent: z.string().nullable(),
-    }),
-  },
+  ...ADMIN_EVENTS,
 } as const satisfies Record<string, EventKind>
 
 export type EventType = keyof typeof EVENT_TYPES

@@ -1,7 +1,7 @@
 // Finds machines that are not as they should be: compares the provider's list with what is wanted, in one list call
 // per app and one statement, however many workspaces rest. It concludes nothing, because lists lag: what it finds
 // becomes due, and the reconcile that follows observes each machine.
-import { and, inArray, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { statusesWanting } from '../lifecycle/lifecycle.ts'
@@ -78,7 +78,7 @@ const CHECK_AGAIN_SECONDS = 60
 
 /**
  * Makes due every resting workspace whose machine is not in the wanted state, was changed by others, or is no longer
- * kept, or whose agent is silent.
+ * kept, whose agent is silent, or whose time to wake has come.
  * @returns how many became due
  */
 export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[]): Promise<number> {
@@ -88,6 +88,11 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
   const phase = sql`coalesce(fleet.phase, 'absent')`
   const wanting = (...machines: Parameters<typeof statusesWanting>) =>
     inArray(workspaces.status, statusesWanting(...machines))
+  const isWakeDue = and(
+    eq(workspaces.status, 'hibernated'),
+    gt(workspaces.wakeAt, workspaces.statusChangedAt),
+    lte(workspaces.wakeAt, at),
+  )
   const drifted = db
     .select({ id: workspaces.id })
     .from(workspaces)
@@ -95,28 +100,33 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
     .where(
       and(
         isNull(workspaces.nextCheckAt),
-        isNotNull(workspaces.machineId),
         or(
-          and(wanting('kept'), sql`coalesce(${workspaces.machineKeptUntil} <= ${moment}, true)`),
+          isWakeDue,
           and(
-            apps.length === 0 ? sql`false` : inArray(workspaces.app, apps),
+            isNotNull(workspaces.machineId),
             or(
-              and(wanting('started'), sql`${phase} <> 'started'`),
+              and(wanting('kept'), sql`coalesce(${workspaces.machineKeptUntil} <= ${moment}, true)`),
               and(
-                wanting('stopped', 'asleep', 'kept'),
-                sql`${phase} not in ('stopped', 'suspended', 'failed', 'unknown')`,
+                apps.length === 0 ? sql`false` : inArray(workspaces.app, apps),
+                or(
+                  and(wanting('started'), sql`${phase} <> 'started'`),
+                  and(
+                    wanting('stopped', 'asleep', 'kept'),
+                    sql`${phase} not in ('stopped', 'suspended', 'failed', 'unknown')`,
+                  ),
+                  wanting('none'),
+                  and(
+                    wanting('started', 'stopped', 'asleep', 'kept'),
+                    sql`fleet.signature is not null and fleet.signature is distinct from ${workspaces.machineSignature}`,
+                  ),
+                ),
               ),
-              wanting('none'),
               and(
-                wanting('started', 'stopped', 'asleep', 'kept'),
-                sql`fleet.signature is not null and fleet.signature is distinct from ${workspaces.machineSignature}`,
+                inArray(workspaces.status, ['ready', 'degraded']),
+                sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`,
+                sql`${workspaces.machineSeenAt} < ${moment} - make_interval(secs => ${CHECK_AGAIN_SECONDS})`,
               ),
             ),
-          ),
-          and(
-            inArray(workspaces.status, ['ready', 'degraded']),
-            sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`,
-            sql`${workspaces.machineSeenAt} < ${moment} - make_interval(secs => ${CHECK_AGAIN_SECONDS})`,
           ),
         ),
       ),

@@ -3,12 +3,13 @@
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
+import { wakeWorkspace } from '../lifecycle/wake.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { DomainError } from '../platform/errors.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { reconcileNow } from '../reconcile/reconcile-now.ts'
-import { touchWorkspace, wakeWorkspace } from '../workspaces/hibernate.ts'
+import { touchWorkspace } from '../workspaces/hibernate.ts'
 
 /** How long a request waits for a sleeping workspace that says nothing of it, in seconds. */
 export const DEFAULT_WAIT_SECONDS = 30

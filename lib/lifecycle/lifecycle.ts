@@ -96,5 +96,12 @@ export function wantedMachine({ machineKeptUntil, status }: Wanting, now: Date):
 export const statusesWanting = (...machines: (WantedMachine | 'kept')[]) =>
   STATUSES.filter((status) => machines.includes(WANTED_MACHINE[status]))
 
+/** The columns that decide when a workspace wakes by itself. */
+type Sleeping = { status: WorkspaceStatus; statusChangedAt: Date; wakeAt: Date | null }
+
+/** When a sleeping workspace wakes by itself; null: never. A time before it fell asleep does not count. */
+export const wakeTime = ({ status, statusChangedAt, wakeAt }: Sleeping): Date | null =>
+  status === 'hibernated' && wakeAt !== null && wakeAt > statusChangedAt ? wakeAt : null
+
 /** Statuses that end by themselves, at the latest at the row's deadline if it has one. */
 export const isTransient = (status: WorkspaceStatus) => status === 'provisioning' || status === 'offline'

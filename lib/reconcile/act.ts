@@ -7,6 +7,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { type Fence, transition } from '../lifecycle/transition.ts'
+import { wakeWorkspace } from '../lifecycle/wake.ts'
 import type { Core } from '../platform/context.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import { createDisk, deleteDisk, findDisk, forgetDisk } from './act-disk.ts'
@@ -87,6 +88,9 @@ export async function act(
     case 'suspend':
       await provisioner.suspend(machine)
       return STATE_CHANGE
+    case 'wake':
+      await wakeWorkspace(services, row, { cause: 'time' })
+      return CONTINUE
     case 'destroy':
       await provisioner.destroy(machine)
       return { next: 'wait', ms: 500 }

@@ -1,6 +1,6 @@
 // The one decision of the control plane: given a workspace's row and what was just observed, the next single step
 // towards what is wanted. Pure: no clock, no I/O. reconcile.ts carries the step out; explain shows it.
-import { isTransient, wantedMachine } from '../lifecycle/lifecycle.ts'
+import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
 import { afterRemoval } from './decide-disk.ts'
@@ -15,6 +15,7 @@ export function decide(workspace: Workspace, observed: Observed, now: Date, live
     case 'stopped':
       return decideAtRest(workspace, observed, now, 'stop')
     case 'asleep':
+      if (isWakeDue(workspace, now)) return { do: 'wake' }
       return decideAtRest(workspace, observed, now, 'suspend')
     case 'started':
       if (isTransient(workspace.status) && workspace.deadlineAt !== null && now >= workspace.deadlineAt) {
@@ -22,6 +23,11 @@ export function decide(workspace: Workspace, observed: Observed, now: Date, live
       }
       return decideStarted(workspace, observed, now, liveness)
   }
+}
+
+function isWakeDue(workspace: Workspace, now: Date): boolean {
+  const at = wakeTime(workspace)
+  return at !== null && now >= at
 }
 
 function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {

@@ -1,4 +1,8 @@
-// The next step of a workspace: the pure decision, put off where it would end work that is under way.
+// The next step of a workspace: the pure decision, put off where it would end work that is under way, and changed where
+// a hold keeps the workspace awake.
+import { and, eq } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema/index.ts'
+import { isHeld } from '../lifecycle/held.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Observed } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
@@ -14,15 +18,45 @@ export async function nextStep(
   row: Workspace,
   observed: Observed,
 ): Promise<Step> {
-  const step = decide(row, observed, services.now(), services.config.liveness)
+  const now = services.now()
+  const { liveness } = services.config
+  const step = decide(row, observed, now, liveness)
+  if (step.do === 'accept_stop' && (await isHeldAwake(services, row.id)))
+    return decide({ ...row, onOutsideStop: 'restart' }, observed, now, liveness)
   const isRunning = observed.presence === 'present' && observed.machine.phase === 'started'
-  if (!isRunning || (step.do !== 'reboot' && step.do !== 'give_up')) return step
+  if (!isRunning) return step
+  const isRecovery = step.do === 'reboot' || step.do === 'give_up'
+  const drainsUntil = endsRun(row, step) ? row.drainUntil : null
+  if (!isRecovery && (drainsUntil === null || drainsUntil <= now)) return step
   const work = await findWork(services, row)
-  return work === undefined ? step : deferredBy(work)
+  if (work === undefined) return step
+  return isRecovery ? deferredBy(work) : drainingFor(work, drainsUntil ?? now, now)
 }
 
-export const deferredBy = (work: string): Step => ({
+/** Steps of a requested restart, rollout or hibernation that end the program which is at work. */
+const endsRun = ({ status }: Workspace, { do: step }: Step) =>
+  (status === 'provisioning' && (step === 'update' || step === 'destroy')) ||
+  (status === 'hibernated' && step === 'suspend')
+
+const deferredBy = (work: string): Step => ({
   do: 'wait',
   ms: DEFERRED_MS,
   note: `Its agent does not answer, but ${work}: the machine is left alone.`,
 })
+
+/** Pause until draining work is looked at again. A heartbeat that reports its end is looked at once. */
+const DRAIN_LOOK_MS = 3_000
+
+const drainingFor = (work: string, until: Date, now: Date): Step => ({
+  do: 'wait',
+  ms: Math.min(DRAIN_LOOK_MS, until.getTime() - now.getTime()),
+  note: `${work.charAt(0).toUpperCase()}${work.slice(1)}: the machine runs on until that has ended, at the latest until ${until.toISOString()}.`,
+})
+
+async function isHeldAwake({ db, now }: ReconcileContext, id: string): Promise<boolean> {
+  const [held] = await db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(eq(workspaces.id, id), isHeld(now())))
+  return held !== undefined
+}

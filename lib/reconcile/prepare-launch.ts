@@ -90,6 +90,10 @@ async function storeLaunch(
         // While no machine is known, this bounds how long a lost create may still be carried out.
         ...(row.machineId === null ? { launchedAt: at } : {}),
         absentSince: null,
+        // What the program of the generation before reported.
+        ...(row.machineGeneration === row.generation
+          ? {}
+          : { registeredAt: null, lastHeartbeatAt: null, activeTasks: 0, currentTask: '', busyUntil: null }),
       })
       .where(
         and(

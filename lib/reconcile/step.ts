@@ -26,6 +26,8 @@ export type Step =
   | { do: 'start' }
   | { do: 'stop' }
   | { do: 'suspend' }
+  /** The time has come at which a hibernated workspace wakes by itself. */
+  | { do: 'wake' }
   | { do: 'destroy' }
   /** Request the agent card; an answer makes the workspace ready. */
   | { do: 'probe' }

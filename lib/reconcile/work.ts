@@ -1,4 +1,5 @@
-// Whether a workspace is at work, as far as it is known. While it is, its machine is neither rebooted nor destroyed.
+// Whether a workspace is at work, as far as it is known. While it is, its machine is neither rebooted nor given up, and
+// a requested restart or hibernation waits for a while.
 import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
@@ -8,6 +9,8 @@ import type { ReconcileContext } from './context.ts'
 export async function findWork(services: ReconcileContext, row: Workspace): Promise<string | undefined> {
   const { config, db, limits, now } = services
   if (limits.busyWorkspaces().includes(row.id)) return 'a request to it is in flight'
+  if (row.busyUntil !== null && row.busyUntil > now())
+    return 'a request to it is in flight in another process'
   const reportedFor =
     row.lastHeartbeatAt === null ? Infinity : now().getTime() - row.lastHeartbeatAt.getTime()
   if ((row.activeTasks > 0 || row.currentTask !== '') && reportedFor < config.liveness.busyMs) {

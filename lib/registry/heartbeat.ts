@@ -1,6 +1,6 @@
 // Records heartbeats of agents. A heartbeat with a valid token proves that the agent lives even if it never
 // registered (docs/facts/molecule.md §7.7); absent members mean "no change" (docs/facts/molecule.md §1.5).
-import { and, eq, ne, sql } from 'drizzle-orm'
+import { and, eq, gt, ne, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from '../auth/authenticate-agent.ts'
@@ -91,7 +91,15 @@ async function storeHeartbeat(
       and(
         eq(workspaces.id, input.workspace_id),
         sql`${workspaces.id} = (select workspace_id from used)`,
-        sql`${workspaces.generation} = coalesce((select generation from used), ${workspaces.generation})`,
+        or(
+          sql`${workspaces.generation} = coalesce((select generation from used), ${workspaces.generation})`,
+          // A restart waits for the work of the program before it, which says when that has ended.
+          and(
+            eq(workspaces.status, 'provisioning'),
+            gt(workspaces.drainUntil, now),
+            sql`${workspaces.machineGeneration} = (select generation from used)`,
+          ),
+        ),
         ne(workspaces.status, 'removed'),
       ),
     )

@@ -6,10 +6,11 @@ import { messages, rollouts, rolloutWorkspaces, workspaces } from '../../drizzle
 import { hasAnotherImage } from '../lifecycle/wanted-image.ts'
 import type { Rollout } from './rollout.ts'
 
-/** Its agent reports tasks, a stored message waits for it, or a request to it is in flight in this process. */
-export function isBusy({ limits }: RolloutContext): SQL {
+/** Its agent reports tasks, a stored message waits for it, or a request to it is in flight. */
+export function isBusy({ limits, now }: RolloutContext): SQL {
   const asked = limits.busyWorkspaces()
-  return sql`(${workspaces.activeTasks} > 0 or ${asked.length === 0 ? sql`false` : sql`${workspaces.id} in ${asked}`}
+  return sql`(${workspaces.activeTasks} > 0 or coalesce(${workspaces.busyUntil} > ${now().toISOString()}::timestamptz, false)
+    or ${asked.length === 0 ? sql`false` : sql`${workspaces.id} in ${asked}`}
     or exists (select from ${messages}
       where ${messages.workspaceId} = ${workspaces.id} and ${messages.state} in ('queued', 'sending')))`
 }

@@ -2,7 +2,7 @@
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { type Drift, events, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
-import { wantedMachine } from '../lifecycle/lifecycle.ts'
+import { wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { printable } from '../platform/printable.ts'
@@ -84,6 +84,7 @@ const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   start: 'Start the machine.',
   stop: 'Stop the machine.',
   suspend: 'Suspend the machine, or stop it where its memory cannot be kept.',
+  wake: 'Wake the workspace, because its wake_at has come.',
   destroy: 'Destroy the machine.',
   probe: 'Request the agent card; its answer makes the workspace ready.',
   check_agent: 'Request the agent card, because the agent sent no heartbeat for a while.',
@@ -208,7 +209,7 @@ function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
 function nextAt(row: Workspace, step: Step): Date | null {
   if ((step.do === 'launch' || step.do === 'create_disk') && row.launchSlotAt !== null)
     return row.launchSlotAt
-  return row.nextCheckAt ?? keptUntil(row)
+  return row.nextCheckAt ?? keptUntil(row) ?? wakeTime(row)
 }
 
 /** Until when a failed workspace keeps its machine. */

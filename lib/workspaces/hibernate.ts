@@ -1,74 +1,82 @@
 // Hibernation: the machine sleeps until it is needed, suspended where Fly can keep its memory, stopped where it
 // cannot. Requested by callers or the idle policy, and ended by a message.
 import type { Context } from '../config/context.ts'
-import type { Core, Store } from '../platform/context.ts'
-import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
+import type { Store } from '../platform/context.ts'
+import { and, eq, gt, inArray, isNotNull, lte, not, or, sql } from 'drizzle-orm'
+import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
-import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { drainEnd } from '../lifecycle/deadline.ts'
+import { isHeld } from '../lifecycle/held.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
+import { readHolds } from './holds.ts'
 import { statusConflict } from './verb-errors.ts'
-import { generationAtStart } from '../lifecycle/wanted-image.ts'
+import { WakeAt, wakeAtOf } from './workspace-input.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 
+/** The optional body of POST /workspaces/:id/hibernate. */
+export const HibernateInput = z.object({ wake_at: WakeAt.nullish() })
+
 /**
- * @throws DomainError `not_found`; `conflict` when the workspace is not running, or is at work and `force` is false
+ * @throws DomainError `not_found`; `invalid_input` for a `wake_at` that has passed; `conflict` when the workspace is
+ *   not running, or is at work or held and `force` is false
  */
-export async function hibernateWorkspace(services: Core, id: string, force: boolean): Promise<Workspace> {
+export async function hibernateWorkspace(
+  services: Context,
+  id: string,
+  force: boolean,
+  input: z.infer<typeof HibernateInput> = {},
+): Promise<Workspace> {
   const { db } = services
   const now = services.now()
+  const wakeAt = wakeAtOf(input.wake_at, now)
   const moved = await transition(services, {
     id,
     event: 'hibernate_requested',
     now,
-    changes: { nextCheckAt: now },
-    where: force ? undefined : eq(workspaces.activeTasks, 0),
+    changes: {
+      nextCheckAt: now,
+      drainUntil: force ? null : drainEnd(services.config, now),
+      ...(wakeAt === undefined ? {} : { wakeAt }),
+    },
+    where: force ? undefined : and(eq(workspaces.activeTasks, 0), not(isHeld(now))),
   })
   if (moved !== undefined) return moved
   const { activeTasks, status } = await getWorkspace(db, id)
-  if (!force && activeTasks > 0 && TRANSITIONS.hibernate_requested.from.includes(status)) {
-    throw new DomainError('conflict', 'the agent is at work: wait, or repeat with ?force=true', {
-      details: { active_tasks: activeTasks },
-    })
+  if (!force && TRANSITIONS.hibernate_requested.from.includes(status)) {
+    const [hold] = await readHolds(services, id)
+    const [why, details] =
+      activeTasks > 0
+        ? ['the agent is at work', { active_tasks: activeTasks }]
+        : ['a hold keeps it awake', { held_until: hold?.until.toISOString() ?? null }]
+    throw new DomainError('conflict', `${why}: wait, or repeat with ?force=true`, { details })
   }
   throw await statusConflict(services, id, 'hibernated')
 }
 
-/** Wakes a hibernated workspace. @returns undefined when it is not hibernated */
-export async function wakeWorkspace(
-  services: Context,
-  row: Pick<Workspace, 'id' | 'runtime'>,
-): Promise<Workspace | undefined> {
-  const now = services.now()
-  return transition(services, {
-    id: row.id,
-    event: 'wake_requested',
-    now,
-    changes: {
-      nextCheckAt: now,
-      generation: generationAtStart,
-      deadlineAt: provisionDeadline(services.config, row.runtime, now),
-      lastActiveAt: now,
-      lastHeartbeatAt: null,
-      recoveries: 0,
-    },
-  })
-}
+/** Longer than callers wait between two marks. */
+const MARK_LASTS_MS = 30_000
 
 /**
- * Marks a workspace as active before a message is sent to it. The idle policy compares the same column in the
- * statement that hibernates, so a message and a hibernation cannot both succeed.
- * @returns false when the workspace is no longer awake
+ * Marks a workspace as at work, while a request to it lasts. The idle policy compares `last_active_at` in the statement
+ * that hibernates; a restart that another process carries out waits until `busy_until`.
  */
-export async function touchWorkspace({ db, now }: Store, id: string): Promise<boolean> {
-  const touched = await db
+export async function touchWorkspace({ db, now }: Store, id: string): Promise<void> {
+  const at = now()
+  await db
     .update(workspaces)
-    .set({ lastActiveAt: now() })
-    .where(and(eq(workspaces.id, id), inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from])))
-    .returning({ id: workspaces.id })
-  return touched.length > 0
+    .set({ lastActiveAt: at, busyUntil: new Date(at.getTime() + MARK_LASTS_MS) })
+    .where(
+      and(
+        eq(workspaces.id, id),
+        or(
+          inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]),
+          gt(workspaces.drainUntil, at),
+        ),
+      ),
+    )
 }
 
 /** Requests of a pass that are left for other work. */
@@ -76,10 +84,10 @@ const LEFT_FOR_OTHERS = 20
 
 /**
  * Hibernates workspaces that were idle for longer than their `idle_minutes`: no message through the proxy, no
- * reported task.
+ * reported task, no hold.
  * @returns how many
  */
-export async function hibernateIdle(services: Core, limit: number): Promise<number> {
+export async function hibernateIdle(services: Context, limit: number): Promise<number> {
   const { db } = services
   const now = services.now()
   const idle = and(
@@ -89,6 +97,7 @@ export async function hibernateIdle(services: Core, limit: number): Promise<numb
       workspaces.lastActiveAt,
       sql`${now.toISOString()}::timestamptz - make_interval(mins => ${workspaces.idleMinutes})`,
     ),
+    not(isHeld(now)),
   )
   const candidates = await db
     .select({ id: workspaces.id })
@@ -102,7 +111,7 @@ export async function hibernateIdle(services: Core, limit: number): Promise<numb
       id,
       event: 'hibernate_requested',
       now,
-      changes: { nextCheckAt: now },
+      changes: { nextCheckAt: now, drainUntil: drainEnd(services.config, now) },
       where: idle,
       payload: { cause: 'idle' },
     })

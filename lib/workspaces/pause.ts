@@ -6,7 +6,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParentAwake } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
-import { wakeWorkspace } from './hibernate.ts'
+import { wakeWorkspace } from '../lifecycle/wake.ts'
 import { statusConflict } from './verb-errors.ts'
 import { generationAtStart } from '../lifecycle/wanted-image.ts'
 

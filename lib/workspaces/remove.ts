@@ -5,7 +5,9 @@ import type { Core, Store } from '../platform/context.ts'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import {
   disks,
+  holds,
   hooks,
+  schedules,
   secrets,
   workspaceFiles,
   workspaces,
@@ -51,6 +53,8 @@ export async function removeWorkspace(
       sql`delete from ${secrets} where workspace_id in (select id from moved) returning id`,
       sql`delete from ${workspaceFiles} where workspace_id in (select id from moved) returning path`,
       sql`delete from ${hooks} where workspace_id in (select id from moved) returning id`,
+      sql`delete from ${holds} where workspace_id in (select id from moved) returning id`,
+      sql`delete from ${schedules} where workspace_id in (select id from moved) returning id`,
     ],
     ...(keeps ? { withs: keepDisks(services, now, keptUntil) } : {}),
   })

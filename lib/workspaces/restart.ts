@@ -1,12 +1,13 @@
 // POST /workspaces/:id/restart: requests a new generation, in any status but `removed`. The reconcile that follows
 // gives the machine its newest spec and boots it, or creates a machine where there is none.
 import type { Context } from '../config/context.ts'
-import { sql } from 'drizzle-orm'
+import { inArray, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Config } from '../config/config.ts'
-import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { drainEnd, provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParentAwake } from '../lifecycle/family.ts'
+import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
 import { statusConflict } from './verb-errors.ts'
@@ -16,17 +17,28 @@ import { imageOf } from './workspace-input.ts'
 /** The optional body: another image, or null for the runtime's. Molecule's own members are ignored. */
 export const RestartInput = z.object({ image: z.string().max(512).nullish() })
 
-/** What every restart writes beside the status. */
-export const restartChanges = (config: Config, runtime: string, now: Date) => ({
-  generation: sql`${workspaces.generation} + 1`,
-  reason: null,
-  registeredAt: null,
-  lastHeartbeatAt: null,
-  recoveries: 0,
-  attempts: 0,
-  deadlineAt: provisionDeadline(config, runtime, now),
-  nextCheckAt: now,
-})
+const moment = (at: Date) => sql`${at.toISOString()}::timestamptz`
+
+/**
+ * What every restart writes beside the status. What the agent reported stays until the machine is updated, because it
+ * says what the restart waits for.
+ * @param force the restart waits for nothing
+ */
+export function restartChanges(config: Config, runtime: string, now: Date, force = false) {
+  const deadline = (from: Date) => moment(provisionDeadline(config, runtime, from))
+  const drained = drainEnd(config, now)
+  // Of an agent that does not answer, nothing is waited for.
+  const isAtWork = force ? sql`false` : inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from])
+  return {
+    generation: sql`${workspaces.generation} + 1`,
+    reason: null,
+    recoveries: 0,
+    attempts: 0,
+    drainUntil: sql`case when ${isAtWork} then ${moment(drained)} end`,
+    deadlineAt: sql`case when ${isAtWork} then ${deadline(drained)} else ${deadline(now)} end`,
+    nextCheckAt: now,
+  }
+}
 
 /**
  * @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input`
@@ -35,6 +47,7 @@ export async function restartWorkspace(
   services: Context,
   id: string,
   input: z.infer<typeof RestartInput> = {},
+  force = false,
 ): Promise<Workspace> {
   const { config, db } = services
   const now = services.now()
@@ -50,7 +63,7 @@ export async function restartWorkspace(
     now,
     changes: {
       ...rebuilt,
-      ...restartChanges(config, row.runtime, now),
+      ...restartChanges(config, row.runtime, now, force),
     },
     payload: 'image' in rebuilt ? { image: rebuilt.image } : {},
   })

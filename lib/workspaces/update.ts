@@ -13,7 +13,14 @@ import { statusConflict } from './verb-errors.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { prepareFiles } from './files-input.ts'
 import { deleteOtherFiles, insertFiles, listedFiles } from './store-files.ts'
-import { imageOf, regionsOf, runtimeOf, tierOf, type UpdateWorkspaceInput } from './workspace-input.ts'
+import {
+  imageOf,
+  regionsOf,
+  runtimeOf,
+  tierOf,
+  type UpdateWorkspaceInput,
+  wakeAtOf,
+} from './workspace-input.ts'
 
 /** @throws DomainError `not_found`, `invalid_input`, or `conflict` when the workspace is removed */
 export async function updateWorkspace(
@@ -44,6 +51,7 @@ export async function updateWorkspace(
     ...(files === undefined ? {} : { files: listedFiles(files) }),
     ...(input.image === undefined ? {} : { image: imageOf(config, input.image) }),
   } satisfies Partial<Workspace>
+  const wakeAt = wakeAtOf(input.wake_at, services.now())
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
   )
@@ -59,6 +67,7 @@ export async function updateWorkspace(
         ? {}
         : { completesMessages: input.complete_messages ?? true }),
       ...(input.idle_minutes === undefined ? {} : { idleMinutes: input.idle_minutes }),
+      ...(wakeAt === undefined ? {} : { wakeAt }),
       ...(input.on_outside_stop === undefined
         ? {}
         : { onOutsideStop: input.on_outside_stop ?? config.sleep.onOutsideStop }),

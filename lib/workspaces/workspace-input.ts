@@ -135,6 +135,21 @@ export function regionsOf(
   return [...new Set(wanted)]
 }
 
+/** A time at which a hibernated workspace wakes by itself. */
+export const WakeAt = z.iso.datetime({ offset: true })
+
+/** How far away a wake may be, in milliseconds. */
+const LONGEST_SLEEP_MS = 366 * 86_400_000
+
+/** @returns undefined for no change. @throws DomainError `invalid_input` */
+export function wakeAtOf(text: string | null | undefined, now: Date): Date | null | undefined {
+  if (text == null) return text
+  const at = new Date(text)
+  if (at <= now) throw invalidField('wake_at', 'must be in the future')
+  if (at.getTime() - now.getTime() > LONGEST_SLEEP_MS) throw invalidField('wake_at', 'must be within a year')
+  return at
+}
+
 /** @throws DomainError `invalid_input` */
 export function imageOf({ images }: Config, image: string | null | undefined): string | null {
   if (!image) return null
@@ -145,6 +160,8 @@ export function imageOf({ images }: Config, image: string | null | undefined): s
 }
 
 /** The body of PATCH /workspaces/:id: members that are absent stay as they are. */
-export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ secrets: true }).partial()
+export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ secrets: true })
+  .partial()
+  .extend({ wake_at: WakeAt.nullish() })
 
 export type UpdateWorkspaceInput = z.infer<typeof UpdateWorkspaceInput>

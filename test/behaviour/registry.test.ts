@@ -198,7 +198,7 @@ describe('heartbeat', () => {
   test('a heartbeat of an older generation does not make a restarted workspace ready', async () => {
     const { id, token } = await createQuiet()
     h.emulator.faults.add({ kind: 'answer', action: 'machine.update', status: 503 })
-    await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
+    await h.request(`/workspaces/${id}/restart?force=true`, { method: 'POST' })
     expect((await call('heartbeat', { workspace_id: id, active_tasks: 5 }, token)).status).toBe(200)
     expect(await read(id)).toMatchObject({ status: 'provisioning', active_tasks: 0 })
     for (const fault of h.emulator.faults.list()) h.emulator.faults.remove(fault.id)

@@ -49,6 +49,7 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
     disk: arbitraryDisk,
     disks: fc.constantFrom('none', 'own', 'another'),
     onHostLoss: fc.constantFrom('wait', 'restore' as const),
+    wakeAt: fc.option(fc.constantFrom(later(-1), later(300_000)), { nil: null }),
   })
   .map(
     ({
@@ -66,6 +67,7 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
       disk,
       disks,
       onHostLoss,
+      wakeAt,
     }) => {
       const own = disks === 'none' ? null : disk.disk
       const machineGeneration = behind && generation > 1 ? generation - 1 : generation
@@ -79,6 +81,7 @@ const arbitraryModel: fc.Arbitrary<Model> = fc
           onHostLoss,
           disk: own,
           diskId: own?.id ?? null,
+          wakeAt,
           machineKeptUntil: status === 'failed' && requested ? later(600_000) : null,
           deadlineAt: isTransient(status) ? later(600_000) : null,
           lastHeartbeatAt: silent ? later(-LIVENESS.silenceMs) : null,
@@ -173,6 +176,9 @@ function apply(model: Model, step: Step): boolean {
       if (model.machine === undefined) throw new Error('nothing to stop')
       model.machine.phase = step.do === 'stop' ? 'stopped' : 'suspended'
       model.machine.requested = true
+      return true
+    case 'wake':
+      move('wake_requested', { deadlineAt: later(model.at + 600_000), lastHeartbeatAt: null, recoveries: 0 })
       return true
     case 'destroy':
       if (model.machine !== undefined) model.machine.phase = 'gone'

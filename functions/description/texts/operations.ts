@@ -36,7 +36,7 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   restartWorkspace: {
     summary: 'Restart a workspace',
     description:
-      'Boots the machine with the newest settings, from any status. It also revives a failed workspace.',
+      'Boots the machine with the newest settings, from any status, when work that is under way has ended. It also revives a failed workspace.',
   },
   pauseWorkspace: {
     summary: 'Pause a workspace',
@@ -44,11 +44,14 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   },
   resumeWorkspace: {
     summary: 'Resume a workspace',
-    description: 'Starts the machine of a paused workspace.',
+    description: 'Starts the machine of a paused or hibernated workspace.',
   },
+  createHold: { summary: 'Hold a workspace awake' },
+  listHolds: { summary: 'List holds', description: 'What keeps the workspace awake, and until when.' },
+  deleteHold: { summary: 'Delete a hold', description: 'Ends a hold before its time.' },
   hibernateWorkspace: {
     summary: 'Hibernate a workspace',
-    description: 'Puts the machine to sleep. The next message wakes it.',
+    description: 'Puts the machine to sleep. The next message wakes it, or `wake_at`.',
   },
   explainWorkspace: {
     summary: 'Explain the state of a workspace',

@@ -4,7 +4,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { explainWorkspace, toText } from '../../../lib/workspaces/explain.ts'
-import { hibernateWorkspace } from '../../../lib/workspaces/hibernate.ts'
+import { HibernateInput, hibernateWorkspace } from '../../../lib/workspaces/hibernate.ts'
 import { pauseWorkspace, resumeWorkspace } from '../../../lib/workspaces/pause.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { RestartInput, restartWorkspace } from '../../../lib/workspaces/restart.ts'
@@ -15,17 +15,12 @@ import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
-const commandRoute = <Answer extends z.ZodType>(
-  command: string,
-  answer: Answer,
-  description: string,
-  request: object = {},
-) =>
+const commandRoute = <Answer extends z.ZodType>(command: string, answer: Answer, description: string) =>
   createRoute({
     method: 'post',
     path: `/workspaces/{id}/${command}`,
     operationId: `${command}Workspace`,
-    request: { params: IdParam, ...request },
+    request: { params: IdParam },
     responses: {
       200: json(answer, description),
       404: problem('No such workspace.'),
@@ -33,19 +28,39 @@ const commandRoute = <Answer extends z.ZodType>(
     },
   })
 
+const force = { query: z.object({ force: z.enum(['true', 'false']).optional() }) }
+
 const restartRoute = createRoute({
   method: 'post',
   path: '/workspaces/{id}/restart',
   operationId: 'restartWorkspace',
-  request: { params: IdParam, body: jsonBody(RestartInput, false) },
+  request: { params: IdParam, body: jsonBody(RestartInput, false), ...force },
   responses: {
     200: json(
       WorkspaceView,
-      'A new generation is requested: the machine restarts with the newest specification, and with `image` if it is given.',
+      'A new generation is requested: the machine restarts with the newest specification, and with `image` if it is given. Streams and tasks that are under way end first, within DRAIN_SECONDS; `?force=true` does not wait.',
     ),
     400: problem('The image is not allowed.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed, or its parent is paused.'),
+  },
+})
+
+const hibernateRoute = createRoute({
+  method: 'post',
+  path: '/workspaces/{id}/hibernate',
+  operationId: 'hibernateWorkspace',
+  request: { params: IdParam, body: jsonBody(HibernateInput, false), ...force },
+  responses: {
+    200: json(
+      WorkspaceView,
+      'The machine is suspended until a message, a resume or `wake_at` starts it again. Streams end first, within DRAIN_SECONDS.',
+    ),
+    400: problem('`wake_at` has passed, or is too far away.'),
+    404: problem('No such workspace.'),
+    409: problem(
+      'Not possible in its current status; or it is at work or held, and `?force=true` is missing.',
+    ),
   },
 })
 
@@ -82,6 +97,7 @@ export function workspaceCommandRoutes(services: Services) {
       withCaller(services, c),
       c.req.valid('param').id,
       c.req.valid('json'),
+      c.req.query('force') === 'true',
     )
     return c.json(await after(c, [wanted.id]), 200)
   })
@@ -108,23 +124,15 @@ export function workspaceCommandRoutes(services: Services) {
     },
   )
 
-  const force = { query: z.object({ force: z.enum(['true', 'false']).optional() }) }
-  app.openapi(
-    commandRoute(
-      'hibernate',
-      WorkspaceView,
-      'Stops the machine until a message or a restart starts it again.',
-      force,
-    ),
-    async (c) => {
-      const row = await hibernateWorkspace(
-        withCaller(services, c),
-        c.req.valid('param').id,
-        c.req.query('force') === 'true',
-      )
-      return c.json(await after(c, [row.id]), 200)
-    },
-  )
+  app.openapi(hibernateRoute, async (c) => {
+    const row = await hibernateWorkspace(
+      withCaller(services, c),
+      c.req.valid('param').id,
+      c.req.query('force') === 'true',
+      c.req.valid('json'),
+    )
+    return c.json(await after(c, [row.id]), 200)
+  })
 
   app.openapi(explainRoute, async (c) => {
     const { id } = c.req.valid('param')

@@ -65,6 +65,7 @@ export const WorkspaceView = z
     needs_restart: z.boolean(),
     machine_id: z.string().nullable(),
     machine_state: z.string().nullable(),
+    wake_at: nullableTimestamp.describe('When it wakes by itself if it is hibernated then.'),
     machine_kept_until: nullableTimestamp.describe(
       'When the machine of a failed workspace is removed; null in other statuses.',
     ),
@@ -128,6 +129,7 @@ export function toWorkspaceView(
     needs_restart: row.machineSpecVersion !== null && row.machineSpecVersion < row.specVersion,
     machine_id: row.machineId,
     machine_state: row.machineState,
+    wake_at: at(row.wakeAt),
     machine_kept_until: row.status === 'failed' && row.machineId !== null ? at(row.machineKeptUntil) : null,
     machine_region: row.machineRegion,
     drift: row.drift ?? [],
