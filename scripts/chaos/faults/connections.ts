@@ -20,6 +20,9 @@ const WEIGHTS = {
 
 type Kind = keyof typeof WEIGHTS
 
+/** How late everything passes, in milliseconds of the run's clock. */
+const LATE_MS = 200
+
 export type DatabaseRelay = {
   /** Where the replicas connect to, instead of the server. */
   url: string
@@ -42,9 +45,15 @@ export async function startDatabaseRelay(serverUrl: string): Promise<DatabaseRel
     const pair: [Socket, Socket] = [client, upstream]
     pairs.add(pair)
     for (const [from, to] of [pair, [upstream, client] as const]) {
+      let delayed = 0
       from.on('data', (chunk) => {
-        if (current === 'slow') setTimeout(() => to.write(chunk), 200)
-        else to.write(chunk)
+        // After late bytes come the next ones, also when the fault has ended meanwhile.
+        if (current !== 'slow' && delayed === 0) return void to.write(chunk)
+        delayed++
+        setTimeout(() => {
+          delayed--
+          to.write(chunk)
+        }, LATE_MS)
       })
       from.on('error', () => to.destroy())
       from.on('close', () => {
