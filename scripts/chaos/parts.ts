@@ -1,5 +1,5 @@
 // What a run is made of: kinds of faults, kinds of load, and what was found wrong. A new kind is a file in faults/ or load/ and
-// a line in run.ts.
+// a line in stage.ts.
 import type { Remains } from './checks/remains.ts'
 
 /** Puts one kind of fault into force again and again. */

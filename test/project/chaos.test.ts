@@ -11,7 +11,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const database = await createPostgresDatabase()
-    const run = `--workspaces 16 --seed 42 --seconds 100 --speed 10 --least 0 --faults ${FAULTS} --control-planes first,second --database ${database}`
+    const run = `--workspaces 16 --seed 42 --seconds 80 --speed 10 --least 0 --faults ${FAULTS} --control-planes first,second --database ${database}`
     const { exited, printed } = spawnNode('scripts/chaos/chaos.ts', {}, run.split(' '))
     const { code } = await exited
     expect(printed.stdout, printed.stderr).toMatch(
