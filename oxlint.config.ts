@@ -109,6 +109,13 @@ export default defineConfig({
       }),
     },
     {
+      files: ['mcp/**'],
+      rules: restrict(node, {
+        group: ['**/{cli,functions,lib,drizzle,test,scripts}/**'],
+        message: 'The MCP server speaks HTTP, through the client.',
+      }),
+    },
+    {
       files: ['cli/**'],
       rules: restrict({
         group: ['**/{functions,lib,drizzle,test,scripts}/**'],

@@ -6,6 +6,7 @@ import { addChatCommand } from './commands/chat.ts'
 import { addEventCommand } from './commands/events.ts'
 import { addHookCommands } from './commands/hooks.ts'
 import { addLoginCommands } from './commands/login.ts'
+import { addMcpCommand } from './commands/mcp.ts'
 import { addOperationCommands } from './commands/operations.ts'
 import { addSecretCommands } from './commands/secrets.ts'
 import { addTokenCommands } from './commands/tokens.ts'
@@ -48,6 +49,7 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addTokenCommands(program)
   addHookCommands(program)
   addOperationCommands(program)
+  addMcpCommand(program)
   complete(program)
   return program
 }

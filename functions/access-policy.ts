@@ -155,6 +155,9 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /rollouts/:id/resume': all('operate'),
   'POST /rollouts/:id/rollback': all('operate'),
 
+  // Its tools call other routes with the caller's token.
+  'POST /mcp': { scope: 'read', about: 'list', agent: 'none' },
+
   // The forge signs the body (functions/routes/registry-webhooks.ts).
   'POST /webhooks/github': 'signed',
   'POST /webhooks/gitea': 'signed',

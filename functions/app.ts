@@ -29,6 +29,7 @@ import { healthRoutes } from './routes/health.ts'
 import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
 import { hookRoutes } from './routes/hooks.ts'
 import { logRoutes } from './routes/logs.ts'
+import { mcpRoutes } from './routes/mcp.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
 import { moleculeCompatRoutes } from './routes/molecule-compat/routes.ts'
@@ -102,5 +103,9 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', eventRoutes(services, authenticate))
   app.route('/', rolloutRoutes(services))
   app.route('/', moleculeEventRoutes(services))
+  app.route(
+    '/',
+    mcpRoutes((request, c) => app.fetch(request, c.env, c.executionCtx)),
+  )
   return app
 }

@@ -1,0 +1,21 @@
+// POST /mcp: the MCP server (mcp/). Each tool calls this app again with the caller's own token, so tools have the
+// caller's rights, limits and audit entries.
+import { type Context, Hono } from 'hono'
+import type { AppEnv } from '../http/app-env.ts'
+import { tokenOf } from '../http/authenticate.ts'
+import { VERSION } from '../http/version.ts'
+
+/** @param request sends a request to this app, from the same address */
+export function mcpRoutes(request: (request: Request, c: Context<AppEnv>) => Response | Promise<Response>) {
+  const app = new Hono<AppEnv>()
+  app.post('/mcp', async (c) => {
+    // Loaded at the first use: no start of a Worker pays for the SDK.
+    const { answerMcp } = await import('../../mcp/http.ts')
+    return answerMcp(c.req.raw, {
+      token: tokenOf(c.req.header('authorization')),
+      version: VERSION,
+      fetch: (inner) => request(inner, c),
+    })
+  })
+  return app
+}

@@ -1,0 +1,39 @@
+// The MCP server: the tools, over any transport. `/mcp` serves it over streamable HTTP, `molecule-fly mcp` over stdio.
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { CfWorkerJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/cfworker-provider.js'
+import { ApiProblem } from '../client/problem.ts'
+import type { Client } from '../client/client.ts'
+import { TOOLS } from './tools.ts'
+
+const INSTRUCTIONS =
+  'Workspaces are machines on Fly with one AI agent each. Create one, wait until it is ready, send it messages. A workspace costs money until it is removed.'
+
+/** @param client acts with the token of the caller */
+export function createMcpServer(client: Client, version: string): McpServer {
+  const server = new McpServer(
+    { name: 'molecule-fly', title: 'Molecule Fly', version },
+    // The default validator generates code, which Workers do not allow.
+    { instructions: INSTRUCTIONS, jsonSchemaValidator: new CfWorkerJsonSchemaValidator() },
+  )
+  for (const [name, { annotations, description, input, run, title }] of Object.entries(TOOLS)) {
+    server.registerTool(
+      name,
+      { title, description, inputSchema: input.shape, annotations: { title, ...annotations } },
+      async (args: unknown) => {
+        try {
+          const result = await run(client, args as never)
+          return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result }
+        } catch (error) {
+          return { content: [{ type: 'text', text: failureText(error) }], isError: true }
+        }
+      },
+    )
+  }
+  return server
+}
+
+function failureText(error: unknown): string {
+  if (!(error instanceof ApiProblem)) return error instanceof Error ? error.message : String(error)
+  const fields = error.errors.map(({ field, message }) => `${field}: ${message}`)
+  return [`${error.code}: ${error.message}`, ...fields].join('\n')
+}
