@@ -28,6 +28,7 @@ export type WorkspaceReasonCode =
   | 'stopped_outside'
   | 'stopped_unexplained'
   | 'stopped_after_minutes'
+  | 'changed_outside'
   | 'cordoned'
   | 'never_launched'
   | 'host_unreachable'

@@ -36,6 +36,9 @@ export const FLY = {
 /** Seconds until provisioning fails; undefined: the runtime's own (lib/machines/runtimes.ts). */
 export const provisionTimeoutSeconds = setting('PROVISION_TIMEOUT_SECONDS', number(1, 86_400).optional())
 
+/** What follows when others change a machine: it is reported, or the requested configuration is restored. */
+export const driftPolicy = setting('DRIFT_POLICY', oneOf(['report', 'undo']).default('report'))
+
 /** The age at which an orphaned machine is destroyed, in seconds. */
 export const orphanGraceSeconds = setting('ORPHAN_GRACE_SECONDS', number(0, 86_400).default(600))
 

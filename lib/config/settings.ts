@@ -1,7 +1,7 @@
 // All settings, as the tree that the rest of the code reads.
 import { DISKS } from './disks.ts'
 import { ENCRYPTION } from './encryption.ts'
-import { FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
+import { driftPolicy, FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
 import { FORGE_SECRETS, IMAGES, ROLLOUTS } from './images.ts'
 import { LIVENESS } from './liveness.ts'
 import { LIMITS } from './limits.ts'
@@ -18,6 +18,7 @@ export const SETTINGS = {
   liveness: LIVENESS,
   sleep: SLEEP,
   provisionTimeoutSeconds,
+  driftPolicy,
   orphanGraceSeconds,
   images: IMAGES,
   rollouts: ROLLOUTS,

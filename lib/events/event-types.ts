@@ -106,6 +106,10 @@ export const EVENT_TYPES = {
       drift: z.array(z.strictObject({ field: z.string(), wanted: z.string(), actual: z.string() })),
     }),
   },
+  drift_undone: {
+    says: 'The machine gets the requested configuration again, because others changed it; the reason names what.',
+    payload: lost,
+  },
   machine_lost: {
     says: 'The machine is gone; another one is created.',
     molecule: 'WORKSPACE_OFFLINE',

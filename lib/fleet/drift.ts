@@ -123,8 +123,12 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
               ),
               and(
                 inArray(workspaces.status, ['ready', 'degraded']),
-                sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`,
                 sql`${workspaces.machineSeenAt} < ${moment} - make_interval(secs => ${CHECK_AGAIN_SECONDS})`,
+                or(
+                  sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`,
+                  // Differences that were only reported, while work was under way or before the policy changed.
+                  config.driftPolicy === 'undo' ? isNotNull(workspaces.drift) : undefined,
+                ),
               ),
             ),
           ),

@@ -18,6 +18,7 @@ export type WorkspaceEvent =
   | 'agent_answered'
   | 'agent_lost'
   | 'agent_silent'
+  | 'drift_undone'
   | 'http_not_offered'
   | 'http_offered'
   | 'trouble_reported'
@@ -50,6 +51,7 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
     agent_answered: { from: ['provisioning', 'offline'], to: 'ready' },
     agent_silent: { from: ['ready', 'degraded'], to: 'offline' },
     agent_lost: { from: ['offline'], to: 'provisioning' },
+    drift_undone: { from: ['ready', 'degraded', 'offline'], to: 'provisioning' },
     http_not_offered: { from: ['provisioning', 'offline', 'ready'], to: 'degraded' },
     http_offered: { from: ['degraded'], to: 'ready' },
     trouble_reported: { from: ['ready'], to: 'degraded' },

@@ -151,6 +151,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
       'Machine <machine> was stopped by request after <detail> minutes, and not by this control plane.',
     hint: 'Fly stops the machines of trial accounts after 5 minutes: if this is one, add a payment method at https://fly.io/dashboard. The workspace sleeps; a message starts its machine again.',
   },
+  changed_outside: {
+    about: 'outside',
+    message: 'Machine <machine> was changed at Fly, and not by this control plane (<detail>).',
+    hint: 'It gets the requested configuration again, because DRIFT_POLICY is undo; after five times within an hour the change is only reported.',
+  },
   cordoned: {
     about: 'outside',
     message: 'Machine <machine> is cordoned: the Fly Proxy sends it no requests.',

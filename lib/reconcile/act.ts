@@ -112,6 +112,8 @@ export async function act(
       })
     case 'reboot':
       return move(services, row, 'agent_lost', step.reason, newGeneration(services, row))
+    case 'undo_drift':
+      return move(services, row, 'drift_undone', step.reason, newGeneration(services, row))
     case 'go_offline':
       return move(services, row, 'machine_stopped', step.reason, {
         ...offline(services, row),
@@ -146,7 +148,7 @@ type MoveChanges = NonNullable<Parameters<typeof transition>[1]['changes']>
 async function move(
   services: ReconcileContext,
   row: ClaimedWorkspace,
-  event: 'machine_lost' | 'agent_lost' | 'machine_stopped' | 'agent_silent',
+  event: 'machine_lost' | 'agent_lost' | 'machine_stopped' | 'agent_silent' | 'drift_undone',
   reason: StoredReason,
   changes: MoveChanges,
 ): Promise<StepResult> {

@@ -7,6 +7,7 @@ import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Observed } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { decide } from './decide.ts'
+import { undoDrift } from './drift.ts'
 import type { Step } from './step.ts'
 import { findWork } from './work.ts'
 
@@ -19,17 +20,20 @@ export async function nextStep(
   observed: Observed,
 ): Promise<Step> {
   const now = services.now()
-  const { liveness } = services.config
-  const step = decide(row, observed, now, liveness)
-  if (step.do === 'accept_stop' && (await isHeldAwake(services, row.id)))
+  const { driftPolicy, liveness } = services.config
+  const decided = decide(row, observed, now, liveness)
+  if (decided.do === 'accept_stop' && (await isHeldAwake(services, row.id)))
     return decide({ ...row, onOutsideStop: 'restart' }, observed, now, liveness)
+  const step = driftPolicy === 'undo' ? undoDrift(row, observed, now, decided) : decided
   const isRunning = observed.presence === 'present' && observed.machine.phase === 'started'
   if (!isRunning) return step
   const isRecovery = step.do === 'reboot' || step.do === 'give_up'
+  const isUnrequested = isRecovery || step.do === 'undo_drift'
   const drainsUntil = endsRun(row, step) ? row.drainUntil : null
-  if (!isRecovery && (drainsUntil === null || drainsUntil <= now)) return step
+  if (!isUnrequested && (drainsUntil === null || drainsUntil <= now)) return step
   const work = await findWork(services, row)
   if (work === undefined) return step
+  if (step.do === 'undo_drift') return undoneAfter(work)
   return isRecovery ? deferredBy(work) : drainingFor(work, drainsUntil ?? now, now)
 }
 
@@ -37,6 +41,12 @@ export async function nextStep(
 const endsRun = ({ status }: Workspace, { do: step }: Step) =>
   (status === 'provisioning' && (step === 'update' || step === 'destroy')) ||
   (status === 'hibernated' && step === 'suspend')
+
+const undoneAfter = (work: string): Step => ({
+  do: 'wait',
+  ms: DEFERRED_MS,
+  note: `Its machine was changed by others, but ${work}: that is undone later.`,
+})
 
 const deferredBy = (work: string): Step => ({
   do: 'wait',

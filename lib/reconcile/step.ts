@@ -41,6 +41,8 @@ export type Step =
   | { do: 'replace'; reason: StoredReason }
   /** The agent does not come back in its machine: boot the machine with a new generation. */
   | { do: 'reboot'; reason: StoredReason }
+  /** Others changed the machine, and the policy is to undo that: boot it with a new generation. */
+  | { do: 'undo_drift'; reason: StoredReason }
   /** The machine does not run or cannot be reached. `isLasting`: until that changes, however long it takes. */
   | { do: 'go_offline'; reason: StoredReason; isLasting?: boolean }
   /** The machine was stopped or suspended by request, and not by this control plane: the workspace sleeps. */

@@ -91,6 +91,7 @@ const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   suspect_absent: 'Look for the machine again: the provider does not show it, and its lists lag.',
   forget_machine: 'Record that the machine is gone.',
   replace: 'Create a new machine for the one that is gone.',
+  undo_drift: 'Give the machine the requested configuration again, and boot it.',
   reboot: 'Reboot the machine, because its agent does not come back.',
   go_offline: 'Record that the agent cannot be reached, and bring it back.',
   accept_stop: 'Let the workspace sleep, because others stopped its machine by request.',
@@ -198,7 +199,7 @@ const problemOf = ({ code, message, provider }: ProvisionProblem) => ({
 function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
   if (step.do === 'rest') {
     return drift.length > 0
-      ? 'Nothing: differences are reported and not undone. A restart of the workspace undoes them.'
+      ? 'Nothing: the differences are only reported. A restart of the workspace undoes them.'
       : keptUntil(row) === null
         ? AT_REST[row.status]
         : 'Its machine is removed at this time. POST /workspaces/{id}/restart tries again.'

@@ -190,6 +190,9 @@ function apply(model: Model, step: Step): boolean {
     case 'reboot':
       move('agent_lost', { ...recovering(), generation: row.generation + 1, lastHeartbeatAt: null })
       return true
+    case 'undo_drift':
+      move('drift_undone', { ...recovering(), generation: row.generation + 1, lastHeartbeatAt: null })
+      return true
     case 'probe':
       if (!model.alive) {
         model.at += 30_000

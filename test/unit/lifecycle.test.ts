@@ -18,6 +18,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     gave_up: 'failed',
   }),
   ready: row({
+    drift_undone: 'provisioning',
     http_not_offered: 'degraded',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
@@ -30,6 +31,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     machine_lost: 'provisioning',
   }),
   degraded: row({
+    drift_undone: 'provisioning',
     http_offered: 'ready',
     restart_requested: 'provisioning',
     pause_requested: 'paused',
@@ -42,6 +44,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     machine_lost: 'provisioning',
   }),
   offline: row({
+    drift_undone: 'provisioning',
     stop_accepted: 'hibernated',
     http_not_offered: 'degraded',
     restart_requested: 'provisioning',
