@@ -68,6 +68,9 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /workspaces/:id/holds': workspace('operate', 'self'),
   'GET /workspaces/:id/holds': workspace('read', 'self'),
   'DELETE /workspaces/:id/holds/:hold': workspace('operate', 'self'),
+  'GET /workspaces/:id/snapshots': workspace('read', 'self'),
+  'POST /workspaces/:id/snapshots': workspace('operate', 'self'),
+  'POST /workspaces/:id/restore': workspace('operate', 'none'),
 
   'POST /workspaces/:id/a2a': A2A_POLICY,
   'GET /workspaces/:id/a2a/.well-known/agent-card.json': CARD_POLICY,
@@ -147,6 +150,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /disks': all('read'),
   'GET /disks/:disk': all('read'),
   'DELETE /disks/:disk': all('operate'),
+  'GET /disks/:disk/snapshots': all('read'),
 
   'GET /rollouts': all('read'),
   'POST /rollouts': all('operate', { body: ['workspaces'] }),

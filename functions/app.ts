@@ -22,6 +22,7 @@ import { delegationRoutes } from './routes/delegations.ts'
 import { createDescription } from './description/describe-api.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { diskRoutes } from './routes/disks/routes.ts'
+import { snapshotRoutes } from './routes/disks/snapshots.ts'
 import { eventRoutes } from './routes/events/routes.ts'
 import { execRoutes } from './routes/exec.ts'
 import { fleetRoutes } from './routes/fleet.ts'
@@ -99,6 +100,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', delegationRoutes(services))
   app.route('/', peerRoutes(services))
   app.route('/', diskRoutes(services))
+  app.route('/', snapshotRoutes(services))
   app.route('/', fleetRoutes(services))
   app.route('/', eventRoutes(services, authenticate))
   app.route('/', rolloutRoutes(services))

@@ -1,11 +1,11 @@
 // Gives a workspace another disk in place of its own, in one statement: the new one is wanted, the old one is kept, and
 // nobody ever sees a workspace with two disks or with none. The reconcile that follows makes the new one.
-import { type SQL, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql, type WithSubquery } from 'drizzle-orm'
 import { disks, type DiskSource, workspaces } from '../../drizzle/schema/index.ts'
 import type { Config } from '../config/config.ts'
 import type { ChangeContext } from '../lifecycle/transition.ts'
-import type { Disk, Workspace } from '../lifecycle/workspace.ts'
-import { appendDiskEvents, type DiskFacts } from './change-disk.ts'
+import type { Disk } from '../lifecycle/workspace.ts'
+import { appendDiskEvents } from './change-disk.ts'
 import { newDiskId } from './disk-names.ts'
 
 /** What a copy of a disk starts from. Only within the app and region can the provider copy a disk itself. */
@@ -29,58 +29,70 @@ export type Replacement = {
   cause: 'host_full' | 'host_lost' | 'moved' | 'restored'
   /** When the data of the new disk was written last, where that is known. */
   dataFrom: Date | null
-  /** Columns of the workspace that change with it. */
-  changes?: SQL
+}
+
+type ReplaceContext = ChangeContext & { config: Config; now: () => Date }
+
+/** Gives a workspace without any other change another disk. @param where a condition on `workspaces` */
+export async function replaceDisk(
+  services: ReplaceContext,
+  { disk: old, id }: { disk: Disk; id: string },
+  replacement: Replacement,
+  where: SQL,
+): Promise<void> {
+  const { db } = services
+  const { newId, withs } = replacementParts(services, old, id, replacement)
+  const moved = db.$with('moved').as(
+    db
+      .update(workspaces)
+      .set({ diskId: newId, updatedAt: services.now() })
+      .where(and(eq(workspaces.id, id), eq(workspaces.diskId, old.id), where))
+      .returning({ id: workspaces.id }),
+  )
+  await db
+    .with(moved, ...withs)
+    .select({ id: moved.id })
+    .from(moved)
+  services.invalidate(id)
 }
 
 /**
- * A disk that no machine ever had contains nothing of its own, so it is deleted; any other is kept.
- *
- * @param where a condition on `workspaces` that must still hold
- * @returns the id of the new disk; undefined when the workspace has changed meanwhile
+ * The parts of a statement that points the workspace to the new disk in a CTE `moved`: they release the old disk, store
+ * the new one, and append the event. A disk that no machine ever had contains nothing of its own, so it is deleted; any
+ * other is kept.
  */
-export async function replaceDisk(
-  services: ChangeContext & { config: Config; now: () => Date },
-  { disk: old, id }: { disk: Disk; id: Workspace['id'] },
-  replacement: Replacement,
-  where: SQL = sql`true`,
-): Promise<string | undefined> {
+export function replacementParts(
+  services: ReplaceContext,
+  old: Disk,
+  id: string,
+  { cause, dataFrom, region, sizeGb, source }: Replacement,
+): { newId: string; withs: WithSubquery[] } {
   const { config, db } = services
   const now = services.now()
   const at = sql`${now.toISOString()}::timestamptz`
   const newId = newDiskId()
-  const { cause, dataFrom, region, source } = replacement
   const until = daysAfter(now, Math.max(REPLACED_DISK_DAYS, config.disks.retentionDays))
-  const facts: DiskFacts<'disk_replaced'> = {
+  const released = db.$with('released', {}).as(
+    sql`update ${disks} set workspace_id = null, replaced_by = ${newId}, retained_at = ${at}, retained_reason = 'replaced',
+          retained_until = ${until.toISOString()}::timestamptz,
+          state = case when state = 'wanted' then 'gone' when mounted_at is null then 'deleting' else state end
+        where id = ${old.id} and workspace_id = ${id}::uuid and exists (select from moved) returning id`,
+  )
+  const made = db.$with('made', {}).as(
+    sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
+        select ${newId}, ${id}::uuid, ${id}::uuid, 'wanted', ${sizeGb ?? old.sizeGb}::int, ${JSON.stringify(source)}::jsonb, ${old.app}, ${region}, ${at}
+        from released returning id, made_for, volume_id, region, size_gb`,
+  )
+  const age = dataFrom === null ? null : Math.round((now.getTime() - dataFrom.getTime()) / 1000)
+  const logged = appendDiskEvents(services, 'made', now, {
     event: 'disk_replaced',
     payload: {
       replaces: old.id,
       cause,
       data_from: dataFrom?.toISOString() ?? null,
-      data_age_seconds:
-        dataFrom === null ? null : Math.max(0, Math.round((now.getTime() - dataFrom.getTime()) / 1000)),
+      data_age_seconds: age === null ? null : Math.max(0, age),
       kept_until: old.mountedAt === null ? null : until.toISOString(),
     },
-  }
-  const released = db.$with('released', {}).as(
-    sql`update ${disks} set workspace_id = null, replaced_by = ${newId}, retained_at = ${at}, retained_reason = 'replaced',
-          retained_until = ${until.toISOString()}::timestamptz,
-          state = case when mounted_at is null and state <> 'wanted' then 'deleting' when state = 'wanted' then 'gone' else state end
-        where id = ${old.id} and workspace_id = ${id}::uuid
-          and exists (select from ${workspaces} where ${workspaces.id} = ${id}::uuid and ${workspaces.diskId} = ${old.id} and ${where})
-        returning id`,
-  )
-  const made = db.$with('made', { id: disks.id }).as(
-    sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
-        select ${newId}, ${id}::uuid, ${id}::uuid, 'wanted', ${replacement.sizeGb ?? old.sizeGb}::int, ${JSON.stringify(source)}::jsonb, ${old.app}, ${region}, ${at}
-        from released returning id, made_for, volume_id, region, size_gb`,
-  )
-  const pointed = db.$with('pointed', {}).as(
-    sql`update ${workspaces} set disk_id = ${newId}, updated_at = ${at} ${replacement.changes ?? sql``}
-        where id = ${id}::uuid and exists (select from made) returning id`,
-  )
-  const logged = appendDiskEvents(services, 'made', now, facts)
-  const rows = await db.with(released, made, pointed, logged).select({ id: made.id }).from(made)
-  services.invalidate(id)
-  return rows.length === 0 ? undefined : newId
+  })
+  return { newId, withs: [released, made, logged] }
 }

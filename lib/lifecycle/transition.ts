@@ -1,7 +1,7 @@
 // The only writer of `status`: one conditional UPDATE from the statuses that an event allows, which also appends the
 // event. No row back means that another process changed the workspace first.
 import type { Core, Store } from '../platform/context.ts'
-import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql, type WithSubquery } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
 import type { EventType, EventPayloads } from '../events/event-types.ts'
@@ -26,6 +26,8 @@ export type TransitionInput<Event extends WorkspaceEvent = WorkspaceEvent> = Eve
   fence?: Fence
   /** Further conditions, compared in the same statement. */
   where?: SQL | undefined
+  /** Further parts of the statement with names of their own, which may read the CTE `moved`. */
+  withs?: WithSubquery[]
 }
 
 /** @returns the row after the change; undefined when the event does not apply any more */
@@ -50,6 +52,8 @@ export type ChangeInput<Event extends EventType = EventType> = EventPayloads<Eve
   fence?: Fence
   /** Further statements of the same change, which may read the CTE `moved`. They return something. */
   also?: readonly SQL[]
+  /** Further parts of the statement with names of their own. */
+  withs?: WithSubquery[]
 }
 
 /** A change of a workspace with its event, in one statement. Only {@link transition} changes statuses. */
@@ -78,7 +82,7 @@ export async function changeWorkspace<Event extends EventType>(
   const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
   const logged = appendEvents(services, 'moved', input)
   const [row] = await db
-    .with(moved, ...also, logged)
+    .with(moved, ...also, ...(input.withs ?? []), logged)
     .select()
     .from(moved)
   if (row !== undefined) services.invalidate(row.id)

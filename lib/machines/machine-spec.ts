@@ -71,6 +71,7 @@ export const RESERVED_ENV = [
   'PYTHONPATH',
   'TIER',
   'PARENT_ID',
+  'WORKSPACE_DISK_PATH',
 ] as const
 
 /** Whether callers may not set a variable: it is one of ours, or Fly sets it (docs/facts/fly.md §5). */
@@ -137,6 +138,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
       ADAPTER_MODULE: 'adapter',
       PYTHONPATH: '/app',
       TIER: String(workspace.tier),
+      ...(input.disk === undefined ? {} : { WORKSPACE_DISK_PATH: input.disk.path }),
       ...(workspace.parentId === null ? {} : { PARENT_ID: workspace.parentId }),
     },
     files: {

@@ -45,6 +45,7 @@ export type DiskInput = {
 }
 
 export type DiskSnapshot = {
+  /** Empty while it is being taken. */
   id: string
   /** Whether a disk can be made of it. */
   isUsable: boolean

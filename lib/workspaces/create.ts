@@ -8,16 +8,17 @@ import { disks, secrets, workspaces } from '../../drizzle/schema/index.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
 import { newDisk } from '../disks/new-disk.ts'
 import { encodeHex } from '../platform/encoding.ts'
-import { DomainError } from '../platform/errors.ts'
+import { DomainError, invalidField } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
 import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/launch.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
-import { type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
+import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
 import { insertFiles, listedFiles } from './store-files.ts'
+import { findOrigin, type Origin } from './create-from.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
 
 /** Where the agent finds its disk, unless the caller names another path. */
@@ -44,8 +45,15 @@ export async function createWorkspace(
   caller: Caller,
   idempotency?: Idempotency,
 ): Promise<Created> {
-  const files = await prepareFiles(input.files ?? {})
-  const row = newWorkspace(services, input, files)
+  const origin = input.from == null ? undefined : await findOrigin(services, input.from)
+  const files =
+    input.files == null && origin !== undefined ? origin.files : await prepareFiles(input.files ?? {})
+  const row = newWorkspace(
+    services,
+    origin === undefined ? input : withTemplate(input, origin.template),
+    files,
+    origin,
+  )
   if (row.parentId !== null) await checkParent(services, row.id, row.parentId)
   const sealed = await sealAll(services, row.id, input.secrets ?? {})
   const retryAfterSeconds = await retryAfter(services, caller)
@@ -84,20 +92,21 @@ function newWorkspace(
   services: ReconcileContext,
   input: CreateWorkspaceInput,
   files: PreparedFile[],
+  origin: Origin | undefined,
 ): Workspace {
   const { config } = services
   const now = services.now()
   const runtime = runtimeOf(input.runtime)
   const id = crypto.randomUUID()
-  const sizeGb = input.disk_gb ?? config.disks.defaultGb
-  const disk = sizeGb === 0 ? null : newDisk(id, now, { sizeGb })
+  const regions = regionsOf(services, input)
+  const disk = wantedDisk(services, id, regions, input, origin)
   return {
     id,
     name: input.name,
     role: input.role || null,
     runtime,
     tier: tierOf(input.tier),
-    regions: regionsOf(services, input),
+    regions,
     model: input.model || null,
     parentId: input.parent_id ?? null,
     env: input.env ?? {},
@@ -153,6 +162,46 @@ function newWorkspace(
     readyAt: null,
     removedAt: null,
     disk,
+  }
+}
+
+/** The disk of a new workspace; null: none. @throws DomainError `invalid_input` */
+function wantedDisk(
+  { config, now }: Context,
+  id: string,
+  regions: string[],
+  input: CreateWorkspaceInput,
+  origin: Origin | undefined,
+): Disk | null {
+  if (origin === undefined) {
+    const sizeGb = input.disk_gb ?? config.disks.defaultGb
+    return sizeGb === 0 ? null : newDisk(id, now(), { sizeGb })
+  }
+  const sizeGb = input.disk_gb ?? origin.sizeGb
+  if (sizeGb < origin.sizeGb)
+    throw invalidField('disk_gb', `must be at least ${origin.sizeGb}, as it is copied`)
+  return newDisk(id, now(), { sizeGb, ...origin.diskFor(regions) })
+}
+
+/** The input with what it leaves out taken from another workspace. Its name, parent, secrets and tokens are its own. */
+function withTemplate(input: CreateWorkspaceInput, template: Workspace): CreateWorkspaceInput {
+  const hasRegions = input.region != null || input.regions != null
+  return {
+    ...input,
+    role: input.role ?? template.role,
+    runtime: input.runtime ?? template.runtime,
+    tier: input.tier ?? template.tier,
+    model: input.model ?? template.model,
+    ...(hasRegions ? {} : { regions: template.regions }),
+    image: input.image ?? template.image,
+    env: input.env ?? template.env,
+    config: input.config ?? template.config,
+    public_card: input.public_card ?? template.publicCard,
+    complete_messages: input.complete_messages ?? template.completesMessages,
+    idle_minutes: input.idle_minutes ?? template.idleMinutes,
+    disk_path: input.disk_path ?? template.diskPath,
+    on_host_loss: input.on_host_loss ?? template.onHostLoss,
+    on_outside_stop: input.on_outside_stop ?? template.onOutsideStop,
   }
 }
 

@@ -8,6 +8,7 @@ import type { Workspace } from '../lifecycle/workspace.ts'
 import { printable } from '../platform/printable.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
+import { type DiskExplanation, diskLine, explainDisk } from './explain-disk.ts'
 import { driftOf } from '../reconcile/drift.ts'
 import { readLastLines } from '../reconcile/last-lines.ts'
 import { nextStep } from '../reconcile/next-step.ts'
@@ -46,6 +47,7 @@ export type Explanation = {
     /** Why the provider says nothing of it. */
     problem: Pick<ProvisionProblem, 'code' | 'message' | 'provider'> | null
   }
+  disk: DiskExplanation | null
   agent: {
     registered_at: string | null
     last_heartbeat_at: string | null
@@ -165,6 +167,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
       error_rate: row.errorRate,
       last_probe: row.lastProbe,
     },
+    disk: explainDisk(row),
     next: {
       step: step.do,
       sentence: sentenceOf(step, row, drift),
@@ -255,6 +258,7 @@ export function toText(explanation: Explanation): string {
     ...(machine.problem === null ? [] : [`problem  ${machine.problem.code}: ${machine.problem.message}`]),
     `agent    registered ${agent.registered_at ?? 'never'}, last heartbeat ${agent.last_heartbeat_at ?? 'never'}, ${agent.active_tasks} tasks, error rate ${agent.error_rate}`,
     ...(agent.last_probe === null ? [] : [`probe    ${agent.last_probe.at} ${agent.last_probe.detail}`]),
+    diskLine(explanation.disk),
     `next     ${next.sentence}${next.at === null ? '' : ` (${next.at})`}`,
     ...(wanted.deadline_at === null ? [] : [`deadline ${wanted.deadline_at}`]),
     ...(wanted.machine_kept_until === null

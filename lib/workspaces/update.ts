@@ -35,7 +35,6 @@ export async function updateWorkspace(
   if (input.disk_path != null && input.disk_path !== row.diskPath) {
     throw invalidField('disk_path', `the disk is at ${row.diskPath}: its path cannot be changed`)
   }
-  const grown = await resizeDisk(services, row, input.disk_gb)
   const wanted = {
     ...(input.name === undefined ? {} : { name: input.name }),
     ...(input.role === undefined ? {} : { role: input.role || null }),
@@ -55,6 +54,7 @@ export async function updateWorkspace(
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
   )
+  const grown = await resizeDisk(services, row, input.disk_gb)
   const moved = await changeWorkspace(services, {
     id,
     event: 'workspace_updated',

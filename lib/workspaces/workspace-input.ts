@@ -5,6 +5,7 @@ import { OUTSIDE_STOP_POLICIES } from '../lifecycle/workspace.ts'
 import type { Config } from '../config/config.ts'
 import { MAX_DISK_GB } from '../config/disks.ts'
 import { invalidField } from '../platform/errors.ts'
+import { FromInput } from './create-from.ts'
 import { SecretValues } from '../secrets/secret-input.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { EnvName } from '../machines/env-name.ts'
@@ -85,6 +86,7 @@ export const CreateWorkspaceInput = z.object({
   public_card: z.boolean().nullish(),
   complete_messages: z.boolean().nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
+  from: FromInput.nullish(),
   disk_gb: z
     .int()
     .min(0)
@@ -160,7 +162,7 @@ export function imageOf({ images }: Config, image: string | null | undefined): s
 }
 
 /** The body of PATCH /workspaces/:id: members that are absent stay as they are. */
-export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ secrets: true })
+export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ from: true, secrets: true })
   .partial()
   .extend({ wake_at: WakeAt.nullish() })
 

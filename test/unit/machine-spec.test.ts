@@ -131,9 +131,11 @@ describe('the machine configuration', () => {
 
   test("the agent's identity cannot be overridden by env", () => {
     const hostile = Object.fromEntries(RESERVED_ENV.map((name) => [name, 'hijacked']))
-    const { env, secrets } = machineSpec(
-      input({ env: { ...hostile, MINE: 'kept' }, parentId: 'p', model: 'm' }),
-    )
+    const { env, secrets } = machineSpec({
+      ...input({ env: { ...hostile, MINE: 'kept' }, parentId: 'p', model: 'm' }),
+      disk: { id: 'vol_1', path: '/data' },
+    })
+    expect(env['WORKSPACE_DISK_PATH']).toBe('/data')
     expect(env['MINE']).toBe('kept')
     expect(Object.values(env)).not.toContain('hijacked')
     expect(env).toMatchObject({

@@ -17,5 +17,9 @@ export const DISK_FIELDS: Readonly<Record<string, string>> = {
   data_from: 'When the data of the new disk was written last; null: it is a copy of the newest data.',
   data_age_seconds: 'The age of that data; null: it is the newest data.',
   kept_until: 'Until when the disk without a workspace is kept; null: until it is deleted.',
+  'Snapshot.created_at': 'When it was taken.',
+  snapshot: 'The snapshot.',
+  from: 'What the new disk starts as a copy of.',
+  workspace: 'The id of a workspace.',
   kept_disks: 'The disks that are kept, where the request or DISK_RETENTION_DAYS says so.',
 }

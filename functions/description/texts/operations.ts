@@ -1,9 +1,11 @@
 // The title of every operation in the API description, and its description where the route itself has none.
 // A test fails for an operation without both.
 
-export type OperationText = { summary: string; description?: string }
+import { DISK_OPERATIONS } from './disk-operations.ts'
+import type { OperationText } from './operation-text.ts'
 
 export const OPERATIONS: Readonly<Record<string, OperationText>> = {
+  ...DISK_OPERATIONS,
   // Workspaces.
   listWorkspaces: {
     summary: 'List workspaces',
@@ -23,15 +25,6 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
     summary: 'Remove a workspace',
     description:
       'Destroys the machine and then its disk. The workspace stays readable with the status `removed`.',
-  },
-  listDisks: {
-    summary: 'List disks',
-    description: 'Disks with and without a workspace, oldest first, in pages.',
-  },
-  getDisk: { summary: 'Read a disk', description: 'A disk can still be read after its deletion.' },
-  deleteDisk: {
-    summary: 'Delete a disk that no workspace owns',
-    description: 'Its data and its snapshots are lost. The disk of a workspace goes with its workspace.',
   },
   restartWorkspace: {
     summary: 'Restart a workspace',

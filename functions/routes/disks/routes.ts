@@ -9,14 +9,7 @@ import { createRouter, json, problem } from '../../http/openapi.ts'
 import { cursorOf, parseCursor } from '../../http/pagination.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { withCaller } from '../../http/with-caller.ts'
-import { DiskView, toDiskView } from './view.ts'
-
-const DiskParam = z.object({
-  disk: z
-    .string()
-    .max(64)
-    .openapi({ param: { name: 'disk', in: 'path' } }),
-})
+import { DiskParam, DiskView, toDiskView } from './view.ts'
 
 const listRoute = createRoute({
   method: 'get',

@@ -4,6 +4,13 @@ import { type Disk, DISK_STATES } from '../../../lib/lifecycle/workspace.ts'
 import type { DiskProvisioner } from '../../../lib/provisioner/disks.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
+export const DiskParam = z.object({
+  disk: z
+    .string()
+    .max(64)
+    .openapi({ param: { name: 'disk', in: 'path' } }),
+})
+
 const shared = {
   id: z.string(),
   size_gb: z.int(),
@@ -33,7 +40,8 @@ export const DiskView = z
   })
   .openapi('Disk')
 
-const GB = 1024 ** 3
+/** Bytes. */
+export const GB = 1024 ** 3
 
 const PAID: readonly Disk['state'][] = ['creating', 'ready', 'deleting']
 
