@@ -71,6 +71,11 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /workspaces/:id/snapshots': workspace('read', 'self'),
   'POST /workspaces/:id/snapshots': workspace('operate', 'self'),
   'POST /workspaces/:id/restore': workspace('operate', 'none'),
+  'POST /workspaces/:id/schedules': workspace('operate', 'self'),
+  'GET /workspaces/:id/schedules': workspace('read', 'self'),
+  'GET /workspaces/:id/schedules/:schedule': workspace('read', 'self'),
+  'PATCH /workspaces/:id/schedules/:schedule': workspace('operate', 'self'),
+  'DELETE /workspaces/:id/schedules/:schedule': workspace('operate', 'self'),
 
   'POST /workspaces/:id/a2a': A2A_POLICY,
   'GET /workspaces/:id/a2a/.well-known/agent-card.json': CARD_POLICY,

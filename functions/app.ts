@@ -38,6 +38,7 @@ import { peerRoutes } from './routes/peers.ts'
 import { registryWebhookRoutes } from './routes/registry-webhooks.ts'
 import { registryRoutes } from './routes/registry.ts'
 import { rolloutRoutes } from './routes/rollouts.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
 import { secretRoutes } from './routes/secrets.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts'
@@ -88,6 +89,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', logRoutes(services, authenticate))
   app.route('/', execRoutes(services))
   app.route('/', holdRoutes(services))
+  app.route('/', scheduleRoutes(services))
   app.route('/', secretRoutes(services))
   app.route('/', hookRoutes(services))
   app.route('/', tokenRoutes(services))

@@ -50,6 +50,7 @@ export function authorize(
 ): AccessDecision {
   switch (caller.kind) {
     case 'hook':
+    case 'schedule':
       return 'forbidden'
     case 'admin':
       return route.scope === 'none' ? 'forbidden' : 'allowed'

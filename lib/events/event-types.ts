@@ -187,6 +187,15 @@ export const EVENT_TYPES = {
     says: 'A hold was deleted before its time was over.',
     payload: z.strictObject({ hold_id: z.uuid(), by }),
   },
+  schedule_missed: {
+    says: 'The time of a schedule came, and its message could not be stored; the reason says why.',
+    payload: z.strictObject({
+      schedule: z.string(),
+      due_at: z.iso.datetime(),
+      reason: z.string(),
+      message: z.string(),
+    }),
+  },
   orphan_destroyed: {
     says: 'A machine of this control plane without a workspace was destroyed.',
     payload: z.strictObject({ app: z.string(), machine_id: z.string(), region: z.string().nullable() }),

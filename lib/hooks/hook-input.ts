@@ -1,16 +1,12 @@
 // The input of hook routes: the hook's name, how senders authenticate, and what message a delivery becomes.
 import { z } from 'zod'
+import { pathName } from '../platform/path-name.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import { templateProblem } from './template.ts'
 import { type Scheme, SCHEMES, standardKey } from './verify.ts'
 
 /** The last segment of the hook's address. */
-export const HookName = z
-  .string()
-  .regex(
-    /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/,
-    'must be 1 to 64 lower-case letters, digits and dashes, such as github-issues',
-  )
+export const HookName = pathName('github-issues')
 
 /** Schemes whose secret only the sender can issue, and where it is shown. */
 const ISSUED: Partial<Record<Scheme, string>> = {

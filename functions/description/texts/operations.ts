@@ -42,6 +42,18 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   createHold: { summary: 'Hold a workspace awake' },
   listHolds: { summary: 'List holds', description: 'What keeps the workspace awake, and until when.' },
   deleteHold: { summary: 'Delete a hold', description: 'Ends a hold before its time.' },
+  createSchedule: {
+    summary: 'Create a schedule',
+    description:
+      'Sends a message to the workspace at the times of a cron expression. The message wakes the workspace, and is delivered once.',
+  },
+  listSchedules: { summary: 'List schedules', description: 'With their next and last run.' },
+  getSchedule: { summary: 'Read a schedule', description: 'With its next and last run.' },
+  updateSchedule: {
+    summary: 'Change a schedule',
+    description: 'Members that are left out keep their values.',
+  },
+  deleteSchedule: { summary: 'Delete a schedule', description: 'Ends its runs.' },
   hibernateWorkspace: {
     summary: 'Hibernate a workspace',
     description: 'Puts the machine to sleep. The next message wakes it, or `wake_at`.',

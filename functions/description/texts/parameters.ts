@@ -26,6 +26,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   confirm: 'Also removes all descendants. Required where there are some.',
   force: 'Hibernates or restarts at once, although work is under way or a hold lasts.',
   hold: 'The id of the hold.',
+  schedule: 'The name of the schedule.',
   state: 'Only entries in this state.',
   types: 'Only events of these types, as a list with commas, or repeated.',
   workspace_id: 'Only entries of this workspace.',
