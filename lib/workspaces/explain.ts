@@ -5,15 +5,15 @@ import { type Drift, events, type KeptLine, type StoredReason } from '../../driz
 import { wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
-import { printable } from '../platform/printable.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
-import { type DiskExplanation, diskLine, explainDisk } from './explain-disk.ts'
+import { type DiskExplanation, explainDisk } from './explain-disk.ts'
 import { driftOf } from '../reconcile/drift.ts'
 import { readLastLines } from '../reconcile/last-lines.ts'
 import { nextStep } from '../reconcile/next-step.ts'
 import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
 import type { Step } from '../reconcile/step.ts'
+import { type SleepEvidence, sleepEvidence } from './sleep-evidence.ts'
 import { type Survival, survivalOf } from './survival.ts'
 
 export type Explanation = {
@@ -58,6 +58,7 @@ export type Explanation = {
   }
   next: { step: string; sentence: string; at: string | null }
   recoveries: { used: number; most: number }
+  sleep: SleepEvidence
   /** What of the agent's work outlives which event. */
   survives: Survival[]
   last_failure: (StoredReason & { at: string }) | null
@@ -174,6 +175,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
       at: nextAt(row, step)?.toISOString() ?? null,
     },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },
+    sleep: await sleepEvidence(services, row),
     survives: survivalOf(row, {
       keepsMemory: (memoryMb) => provisioner.keepsMemory(memoryMb),
       retentionDays: services.config.disks.retentionDays,
@@ -242,58 +244,3 @@ function summaryOf(row: Workspace, drift: Drift[]): string {
   }
   return sentences[row.status] + suffix
 }
-
-/** The explanation as text for people. */
-export function toText(explanation: Explanation): string {
-  const { agent, last_failure: failure, last_lines: lastLines, machine, next, reason, wanted } = explanation
-  const lines = [
-    `${explanation.name} (${explanation.id}) is ${explanation.status} since ${explanation.since}.`,
-    explanation.summary,
-    '',
-    `wanted   machine ${wanted.machine}, generation ${wanted.generation}, in ${wanted.regions.join(' or ')}${wanted.needs_restart ? '; changes wait for a restart' : ''}`,
-    machineLine(machine),
-    ...machine.drift.map(
-      ({ actual, field, wanted: was }) => `drift    ${field}: ${actual}, requested: ${was}`,
-    ),
-    ...(machine.problem === null ? [] : [`problem  ${machine.problem.code}: ${machine.problem.message}`]),
-    `agent    registered ${agent.registered_at ?? 'never'}, last heartbeat ${agent.last_heartbeat_at ?? 'never'}, ${agent.active_tasks} tasks, error rate ${agent.error_rate}`,
-    ...(agent.last_probe === null ? [] : [`probe    ${agent.last_probe.at} ${agent.last_probe.detail}`]),
-    diskLine(explanation.disk),
-    `next     ${next.sentence}${next.at === null ? '' : ` (${next.at})`}`,
-    ...(wanted.deadline_at === null ? [] : [`deadline ${wanted.deadline_at}`]),
-    ...(wanted.machine_kept_until === null
-      ? []
-      : [`kept     the machine, until ${wanted.machine_kept_until}`]),
-    ...(reason === null ? [] : [`reason   ${reason.code}${requestOf(reason)}`]),
-    ...(failure === null
-      ? []
-      : [`failure  ${failure.at} ${failure.code}${requestOf(failure)}: ${failure.message}`]),
-    ...(lastLines === null
-      ? []
-      : [
-          `log      of machine ${lastLines.machine_id}, which ended at ${lastLines.at} (${lastLines.reason}):`,
-          ...lastLines.lines.map(({ message, time }) => `  ${time} ${printable(message)}`),
-        ]),
-    `recovered ${explanation.recoveries.used} of ${explanation.recoveries.most} times`,
-    '',
-    ...explanation.recent_events.map(
-      ({ at, payload, type }) =>
-        `${at}  ${type}${typeof payload['by'] === 'string' ? ` by ${payload['by']}` : ''}`,
-    ),
-    '',
-  ]
-  return lines.join('\n')
-}
-
-function machineLine({ app, host, id, region, seen, state }: Explanation['machine']): string {
-  const parts = [
-    ` ${id ?? 'none'}${app === null ? '' : ` in app ${app}`}: ${seen}`,
-    ...(state === null ? [] : [`, ${state}`]),
-    ...(region === null ? [] : [` in ${region}`]),
-    ...(host === 'unreachable' ? [', its host does not answer'] : []),
-  ]
-  return `machine ${parts.join('')}`
-}
-
-const requestOf = ({ provider }: StoredReason) =>
-  provider?.request_id == null ? '' : ` (Fly request ${provider.request_id})`

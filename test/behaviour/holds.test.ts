@@ -145,6 +145,71 @@ describe('wake_at', () => {
   })
 })
 
+describe('explain', () => {
+  const sleepOf = async (id: string) =>
+    (await h.request<{ sleep: Json }>(`/workspaces/${id}/explain`)).body.sleep
+
+  test('explain shows why a workspace is awake, and until when', async () => {
+    const { id } = await h.createWorkspace({ idle_minutes: 5 })
+    const idle = await sleepOf(id)
+    const { last_active_at } = await read(id)
+    const sleepsAt = new Date(Date.parse(String(last_active_at)) + 5 * MINUTE).toISOString()
+    expect(idle).toMatchObject({
+      policy: { idle_minutes: 5, on_outside_stop: 'sleep' },
+      idle_since: last_active_at,
+      hibernates_at: sleepsAt,
+      active_tasks: 0,
+      at_work: null,
+      holds: [],
+      wakes_at: null,
+      next_schedule: null,
+    })
+    const { body } = await hold(id, { for_seconds: 3_600 })
+    await call('POST', `/workspaces/${id}/schedules`, { name: 'daily', cron: '0 9 * * *', message: 'x' })
+    expect(await sleepOf(id)).toMatchObject({
+      hibernates_at: body['until'],
+      holds: [{ id: body['id'], reason: 'a build runs' }],
+      next_schedule: { name: 'daily', at: expect.stringMatching(/T09:00/) },
+      because: [
+        `A hold keeps it awake until ${String(body['until'])}: a build runs`,
+        expect.stringContaining(`is hibernated at ${String(body['until'])}`),
+      ],
+    })
+    await h.request('/registry/heartbeat', {
+      method: 'POST',
+      json: { workspace_id: id, active_tasks: 2 },
+      headers: { authorization: `Bearer ${await h.tokenOf(id)}` },
+    })
+    expect(await sleepOf(id)).toMatchObject({
+      idle_since: null,
+      hibernates_at: null,
+      active_tasks: 2,
+      at_work: 'its last heartbeat reported 2 tasks',
+    })
+  })
+
+  test('explain shows why a workspace sleeps, and what wakes it', async () => {
+    const { id, machine_id } = await h.createWorkspace()
+    const wake_at = new Date(h.now().getTime() + 30 * MINUTE).toISOString()
+    await call('POST', `/workspaces/${id}/hibernate`, { wake_at })
+    await h.untilIdle()
+    expect(await sleepOf(id)).toMatchObject({
+      wakes_at: wake_at,
+      because: [
+        expect.stringContaining('by request or by its idle policy'),
+        `It wakes by itself at ${wake_at} (wake_at).`,
+      ],
+    })
+    await call('POST', `/workspaces/${id}/resume`)
+    await sweepLater(1_000)
+    await h.fly('POST', `/${String(machine_id)}/stop`)
+    await h.fly('GET', `/${String(machine_id)}/wait?state=stopped&timeout=5`)
+    await sweepLater(1_000)
+    const text = await h.request<string>(`/workspaces/${id}/explain`, { headers: { accept: 'text/plain' } })
+    expect(text.body).toMatch(/sleep {4}It sleeps since .* was stopped by request \(Fly's source: user\)/)
+  })
+})
+
 test('reading, observing and listing wake nothing, and cost no request to the machine', async () => {
   const { id, machine_id } = await h.createWorkspace({ idle_minutes: 5 })
   await call('POST', `/workspaces/${id}/hibernate`)
