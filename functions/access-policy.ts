@@ -61,6 +61,12 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /workspaces/:id/logs': workspace('read', 'self'),
   // A command can read the secrets of the workspace, so it requires more than `operate`.
   'POST /workspaces/:id/exec': workspace('exec', 'none'),
+  // Files are as powerful as commands: they contain secrets, and programs that run.
+  'GET /workspaces/:id/files': workspace('exec', 'none'),
+  'GET /workspaces/:id/files/content': workspace('exec', 'none'),
+  'PUT /workspaces/:id/files/content': workspace('exec', 'none'),
+  'DELETE /workspaces/:id/files/content': workspace('exec', 'none'),
+  'POST /workspaces/:id/files/archive': workspace('exec', 'none'),
   'POST /workspaces/:id/restart': workspace('operate', 'none'),
   'POST /workspaces/:id/pause': workspace('operate', 'none'),
   'POST /workspaces/:id/resume': workspace('operate', 'none'),

@@ -25,6 +25,7 @@ import { diskRoutes } from './routes/disks/routes.ts'
 import { snapshotRoutes } from './routes/disks/snapshots.ts'
 import { eventRoutes } from './routes/events/routes.ts'
 import { execRoutes } from './routes/exec.ts'
+import { fileRoutes } from './routes/files/routes.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
@@ -69,6 +70,8 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   // Senders of webhooks cannot make their bodies smaller, so these routes have limits of their own.
   app.route('/', hookDeliveryRoutes(services))
   app.route('/', registryWebhookRoutes(services))
+  // Files are streams with a limit of their own, so they are mounted before the limit of the other routes.
+  app.route('/', fileRoutes(services))
   app.use(
     bodyLimit({
       maxSize,

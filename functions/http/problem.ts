@@ -11,10 +11,15 @@ import type { AppEnv } from './app-env.ts'
 
 const PROBLEMS: Record<
   ErrorCode,
-  { status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 405 | 415 | 422 | 429 | 500 | 503; title: string }
+  {
+    status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 405 | 412 | 415 | 416 | 422 | 429 | 500 | 503
+    title: string
+  }
 > = {
   invalid_input: { status: 400, title: 'Invalid input' },
   too_large: { status: 413, title: 'The body is too large' },
+  precondition_failed: { status: 412, title: 'Precondition failed' },
+  range_not_satisfiable: { status: 416, title: 'Range not satisfiable' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   unauthenticated: { status: 401, title: 'No valid credential' },
   forbidden: { status: 403, title: 'Not allowed' },

@@ -78,7 +78,7 @@ type LengthStream = new (length: number) => TransformStream<Uint8Array, Uint8Arr
  * Workers send `Content-Length` only for a FixedLengthStream, and a client recognises a truncated body by nothing
  * else.
  */
-function withLength(body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
+export function withLength(body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
   const { FixedLengthStream } = globalThis as { FixedLengthStream?: LengthStream }
   if (FixedLengthStream === undefined || Number.isNaN(length)) return body
   return body.pipeThrough(new FixedLengthStream(length))

@@ -19,8 +19,12 @@ const ROUTINE = new Set([
   'POST /workspaces/:id/delegations/:delegation_id/update',
 ])
 
-/** Reads that return credentials. */
-const SENSITIVE = new Set(['GET /workspaces/:id/secrets/values', 'GET /admin/workspaces/:id/test-token'])
+/** Reads that return credentials, or may. */
+const SENSITIVE = new Set([
+  'GET /workspaces/:id/secrets/values',
+  'GET /admin/workspaces/:id/test-token',
+  'GET /workspaces/:id/files/content',
+])
 
 /** Other workspaces in an entry; a body may name thousands. */
 const MAX_OTHERS = 100

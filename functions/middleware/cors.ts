@@ -12,6 +12,11 @@ const EXPOSED_HEADERS = [
   'X-Request-Id',
   'Preference-Applied',
   'X-Agent-Card',
+  'ETag',
+  'Content-Range',
+  'Repr-Digest',
+  'X-Log-Next',
+  'X-Log-Kept',
 ]
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']

@@ -5,6 +5,8 @@ export type ErrorCode =
   | 'invalid_input'
   | 'too_large'
   | 'unsupported_media_type'
+  | 'precondition_failed'
+  | 'range_not_satisfiable'
   | 'unauthenticated'
   | 'forbidden'
   | 'not_found'

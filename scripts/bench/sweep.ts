@@ -130,6 +130,7 @@ async function measure(url: string, workspaces: number, changes: number): Promis
     FLY_API_TOKEN: 'bench',
     FLY_WORKSPACE_APP: APP,
     FLY_FLAPS_BASE_URL: FLY,
+    FLY_API_BASE_URL: FLY,
     FLY_PROXY_BASE_URL: PROXY,
   })
   const services = createServices(config, database, {

@@ -116,6 +116,7 @@ async function start(
     FLY_WORKSPACE_APPS: apps.join(','),
     FLY_REGION: regions[0] ?? '',
     FLY_FLAPS_BASE_URL: cloud.apiUrl,
+    FLY_API_BASE_URL: cloud.apiUrl,
     FLY_PROXY_BASE_URL: cloud.proxyUrl,
     PUBLIC_URL: home,
     SWEEP_INTERVAL_SECONDS: '1',

@@ -106,6 +106,7 @@ async function start(): Promise<ChildProcess> {
   const vars = {
     NEON_HTTP_ENDPOINT: bridge.endpoint,
     FLY_FLAPS_BASE_URL: fly.apiUrl,
+    FLY_API_BASE_URL: fly.apiUrl,
     FLY_PROXY_BASE_URL: fly.proxyUrl,
     SECRETS_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     SUBREQUEST_LIMIT: flags.subrequests,

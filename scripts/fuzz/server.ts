@@ -71,6 +71,7 @@ export async function startFuzzServer() {
     FLY_API_TOKEN: 'the-fly-token-of-the-fuzzer',
     FLY_WORKSPACE_APP: APP,
     FLY_FLAPS_BASE_URL: `http://127.0.0.1:${api.port}`,
+    FLY_API_BASE_URL: `http://127.0.0.1:${api.port}`,
     FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
     ADMIN_TOKEN,
     SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'fuzz').toString('base64'),

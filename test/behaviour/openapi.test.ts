@@ -28,6 +28,7 @@ test('the API description contains every route', () => {
     'delete /tokens/{id}',
     'delete /webhook-endpoints/{endpoint}',
     'delete /workspaces/{id}',
+    'delete /workspaces/{id}/files/content',
     'delete /workspaces/{id}/holds/{hold}',
     'delete /workspaces/{id}/hooks/{hook}',
     'delete /workspaces/{id}/schedules/{schedule}',
@@ -63,6 +64,8 @@ test('the API description contains every route', () => {
     'get /workspaces/{id}/delegations',
     'get /workspaces/{id}/events',
     'get /workspaces/{id}/explain',
+    'get /workspaces/{id}/files',
+    'get /workspaces/{id}/files/content',
     'get /workspaces/{id}/holds',
     'get /workspaces/{id}/hooks',
     'get /workspaces/{id}/hooks/{hook}',
@@ -106,6 +109,7 @@ test('the API description contains every route', () => {
     'post /workspaces/{id}/delegations/record',
     'post /workspaces/{id}/delegations/{delegation_id}/update',
     'post /workspaces/{id}/exec',
+    'post /workspaces/{id}/files/archive',
     'post /workspaces/{id}/hibernate',
     'post /workspaces/{id}/holds',
     'post /workspaces/{id}/hooks',
@@ -120,6 +124,7 @@ test('the API description contains every route', () => {
     'post /workspaces/{id}/snapshots',
     'post /workspaces/{id}/tokens',
     'put /settings/secrets',
+    'put /workspaces/{id}/files/content',
     'put /workspaces/{id}/secrets',
   ])
 })

@@ -52,7 +52,11 @@ function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, ne
   /** Applies the launch rate of the test, also where a budget is bound. */
   const paced = <Wired extends object>(wired: Wired): Wired => ({
     ...wired,
-    provisioner: { ...(wired as Pick<Services, 'provisioner'>).provisioner, launchRate },
+    provisioner: {
+      ...(wired as Pick<Services, 'provisioner'>).provisioner,
+      launchRate,
+      execRate: { perSecond: 1_000, burst: 1_000 },
+    },
   })
   const { meter } = created
   const services: Services = {

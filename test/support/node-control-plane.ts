@@ -39,7 +39,11 @@ export async function startNodeControlPlane(options: ControlPlaneOptions): Promi
   })
   const services: Services = {
     ...created,
-    provisioner: { ...created.provisioner, launchRate: options.launchRate },
+    provisioner: {
+      ...created.provisioner,
+      launchRate: options.launchRate,
+      execRate: { perSecond: 1_000, burst: 1_000 },
+    },
   }
   const app = createApp(services, { loopback: options.loopback })
   return {

@@ -85,6 +85,7 @@ export const proxiedSettings = (flyUrl: string, agentUrl: string): Record<string
   FLY_API_TOKEN: TOKEN,
   FLY_WORKSPACE_APP: APP,
   FLY_FLAPS_BASE_URL: flyUrl,
+  FLY_API_BASE_URL: flyUrl,
   FLY_PROXY_BASE_URL: agentUrl,
   ADMIN_TOKEN,
   // Limits are on, as they always are, and too high to be met.

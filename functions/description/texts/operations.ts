@@ -64,6 +64,11 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   },
 
   readLogs: { summary: 'Read the log of a workspace' },
+  listFiles: { summary: 'List a directory in the machine of a workspace' },
+  readFile: { summary: 'Read a file in the machine of a workspace' },
+  writeFile: { summary: 'Write a file in the machine of a workspace' },
+  deleteFile: { summary: 'Remove a file in the machine of a workspace' },
+  archiveFiles: { summary: 'Take or unpack an archive of a directory in the machine of a workspace' },
   execCommand: { summary: 'Run a command in the machine of a workspace' },
 
   // A2A and messages.
