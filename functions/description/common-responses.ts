@@ -12,7 +12,6 @@ const problem = (description: string, headers = {}): Response => ({
 export const RESPONSES = {
   Unauthorized: problem('The credential is missing or not valid.'),
   Forbidden: problem('The credential is valid and may not do this.'),
-  NotFound: problem('It does not exist, or the credential may not see it.'),
   TooManyRequests: problem('Too many requests of this caller.', { 'Retry-After': headerRef('RetryAfter') }),
   Refused: problem('The request is malformed.'),
   Failure: problem('Another failure, such as 413 (body too large) or 503 (the database does not answer).'),
@@ -20,11 +19,12 @@ export const RESPONSES = {
 
 const ref = (name: keyof typeof RESPONSES): Response => ({ $ref: `#/components/responses/${name}` })
 
+/** None for an operation that describes all its failures itself: those of A2A are no problem documents. */
 export function commonResponses(policy: RoutePolicy, { responses }: Operation): Record<string, Response> {
+  if ('default' in responses) return {}
   const common: Record<string, Response> = {
     ...(policy === 'public' ? { '4XX': ref('Refused') } : { 401: ref('Unauthorized') }),
     ...(typeof policy === 'object' ? { 403: ref('Forbidden'), 429: ref('TooManyRequests') } : {}),
-    ...(typeof policy === 'object' && policy.about === 'workspace' ? { 404: ref('NotFound') } : {}),
     default: ref('Failure'),
   }
   return Object.fromEntries(Object.entries(common).filter(([status]) => !(status in responses)))

@@ -33,6 +33,7 @@ const delegateRoute = createRoute({
     404: problem('No such workspace, or the target is not a peer.'),
     409: problem('The target is paused.'),
     413: problem('The task is larger than a message may be.'),
+    422: problem('This `idempotency_key` was used for another `target_id`.'),
     429: problem('Too many messages wait for the target.'),
     503: problem('The target has failed.'),
   },

@@ -29,7 +29,7 @@ export type Delegated = {
 
 /**
  * @throws DomainError `invalid_input` for a delegation to itself; `not_found` when the source is unknown or removed,
- *   or may not communicate with the target; `too_large`
+ *   or may not communicate with the target; `too_large`; `idempotency_mismatch` for a key of another target
  * @throws ProxyError WORKSPACE_… when the task can never be delivered; TOO_MANY_MESSAGES_WAITING
  */
 export async function delegate(
@@ -44,7 +44,7 @@ export async function delegate(
   if (targetId === sourceId)
     throw invalidField('target_id', 'is the workspace itself: it cannot delegate to itself')
   const key = input.idempotency_key || null
-  const first = await findByKey(services, sourceId, key)
+  const first = await findByKey(services, { sourceId, targetId, key })
   if (first !== undefined) return first
   if (!(await canCommunicate(db, sourceId, targetId))) throw unknownPeer(sourceId)
 
@@ -77,7 +77,10 @@ export async function delegate(
   } catch (error) {
     if (key === null || !isUniqueViolation(error)) throw error
     // A concurrent request used the key first. If its delegation has failed since, the key is free again.
-    return (await findByKey(services, sourceId, key)) ?? delegate(services, workspaceId, input, waitUntil)
+    return (
+      (await findByKey(services, { sourceId, targetId, key })) ??
+      delegate(services, workspaceId, input, waitUntil)
+    )
   }
   waitUntil(deliverSoon(services, targetId))
   recordDelegationActivity(services, row, waitUntil)
@@ -89,17 +92,25 @@ const unknownPeer = (sourceId: string) =>
     details: { hint: `GET /registry/${sourceId}/peers lists them.` },
   })
 
+/**
+ * The target is compared, because a token may be limited to some workspaces, and an earlier target may not be among them.
+ * @throws DomainError `idempotency_mismatch`
+ */
 async function findByKey(
   { db }: Store,
-  sourceId: string,
-  key: string | null,
+  { key, sourceId, targetId }: { sourceId: string; targetId: string; key: string | null },
 ): Promise<Delegated | undefined> {
   if (key === null) return undefined
   const [row] = await db
     .select({ id: delegations.id, status: delegations.status, targetId: delegations.targetId })
     .from(delegations)
     .where(and(eq(delegations.sourceId, sourceId), eq(delegations.idempotencyKey, key)))
-  return row && { ...row, isRepeat: true }
+  if (row === undefined) return undefined
+  if (row.targetId === targetId) return { ...row, isRepeat: true }
+  throw new DomainError(
+    'idempotency_mismatch',
+    'this idempotency_key was used for another target_id: use a new key for each task',
+  )
 }
 
 /**

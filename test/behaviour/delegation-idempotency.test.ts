@@ -77,6 +77,15 @@ describe('idempotency keys', () => {
         expect((await delegate({ idempotency_key: empty })).status).toBe(202)
   })
 
+  test('an idempotency key of another target is refused, and does not show that target', async () => {
+    const first = await create()
+    const key = { idempotency_key: crypto.randomUUID() }
+    expect((await delegate({ ...key, target_id: first })).status).toBe(202)
+    const again = await delegate(key)
+    expect([again.status, again.body['code']]).toEqual([422, 'idempotency_mismatch'])
+    expect(JSON.stringify(again.body)).not.toContain(first)
+  })
+
   test('a repeated idempotency key is answered even when the target is removed', async () => {
     const id = await create()
     const key = { target_id: id, idempotency_key: crypto.randomUUID() }

@@ -10,6 +10,12 @@ import { requestInfo } from '../../http/request-info.ts'
 import { createWebResponseWriter } from '../../http/web-response-writer.ts'
 import { createA2aHandler, matchA2a } from './handler.ts'
 
+const FAILURE = {
+  description:
+    'An error with the id of the request. `data.reason` says why the agent could not answer, `data.delivered` whether it may have received the message, `data.retry_after` when to try again, in seconds.',
+  content: { 'application/json': { schema: z.looseObject({ error: z.looseObject({}) }) } },
+}
+
 const responses = {
   200: {
     description: "The agent's own response, byte for byte: JSON, or an event stream for streaming methods.",
@@ -23,11 +29,8 @@ const responses = {
       'With `Prefer: respond-async`: the message is stored, and is delivered once and in order. `Location` is its URL.',
     content: { 'application/json': { schema: z.looseObject({ queued: z.boolean(), queue_id: z.uuid() }) } },
   },
-  default: {
-    description:
-      'An error with the id of the request. `data.reason` says why the agent could not answer, `data.delivered` whether it may have received the message, `data.retry_after` when to try again, in seconds.',
-    content: { 'application/json': { schema: z.looseObject({ error: z.looseObject({}) }) } },
-  },
+  401: { ...FAILURE, description: 'The credential is missing or not valid.' },
+  default: FAILURE,
 }
 
 export function a2aRoutes(services: Services, exposure: Exposure) {
