@@ -32,11 +32,13 @@ export async function rejectUnknownToken(
   throw refuse()
 }
 
+/** @returns how many invalid ones the sender has sent within a minute */
 export function recordInvalidToken(
   { failedAttempts, log }: Pick<Services, 'failedAttempts' | 'log'>,
   hash: string,
   sender: string,
-): void {
+): number {
   const count = failedAttempts.recordInvalid(sender, hash)
   if (count === 1 || count % LOG_EVERY === 0) log('warn', 'invalid tokens', { address: sender, count })
+  return count
 }

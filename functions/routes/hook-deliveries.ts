@@ -37,7 +37,7 @@ export function hookDeliveryRoutes(services: Services) {
       const header = (name: string) => c.req.header(name)
       c.header('cache-control', 'no-store')
       if (isSlackCheck({ header, body })) return c.body(null, 200)
-      const reception = await throttleBearer(services, c, address, () =>
+      const reception = await countGuesses(services, c, address, () =>
         receiveWebhook(services, address, { header, body }, later(c)),
       )
       return answer(services, c, reception)
@@ -136,34 +136,31 @@ function answer(services: Services, c: Context<AppEnv>, { received, sender }: Re
     : c.json({ queued: false, pong: true }, wanted.status)
 }
 
+/** Wrong secrets for a hook from one address within a minute that are answered with 401; further ones with 429. */
+const ANSWERED_GUESSES = 30
+const GUESS_WINDOW_SECONDS = 60
+
 /**
- * A bearer secret can be chosen by a person and guessed, unlike a signature. Guesses at a hook from one address are
- * throttled; a secret that was valid lately is not.
+ * A bearer secret can be chosen by a person and guessed, unlike a signature. Wrong ones are counted by hook and address, and logged.
+ * The secret is checked first, so that a valid one is never refused because of the guesses of others.
  */
-async function throttleBearer<Result>(
+async function countGuesses<Result>(
   services: Services,
   c: Context<AppEnv>,
   { hook, workspaceId }: { workspaceId: string; hook: string },
   receive: () => Promise<Result>,
 ): Promise<Result> {
-  const { failedAttempts } = services
-  const authorization = c.req.header('authorization')
-  if (authorization === undefined) return receive()
-  const target = `${workspaceId}/${hook}`
-  const hash = await hashToken(`${target} ${authorization}`)
-  const sender = `${requestInfo(services.config, c).address()} ${target.slice(0, 101)}`
-  const seconds = failedAttempts.secondsToWait(sender, hash)
-  if (seconds !== undefined) {
-    const message = 'too many invalid secrets for this hook from this address: wait'
-    throw new DomainError('rate_limited', message, { retryAfterSeconds: seconds })
-  }
   try {
-    const received = await receive()
-    failedAttempts.recordValid(hash)
-    return received
+    return await receive()
   } catch (error) {
+    const authorization = c.req.header('authorization')
     const isRefused = error instanceof DomainError && error.code === 'unauthenticated'
-    if (isRefused && !failedAttempts.isKnownInvalid(hash)) recordInvalidToken(services, hash, sender)
-    throw error
+    if (authorization === undefined || !isRefused) throw error
+    const target = `${workspaceId}/${hook}`
+    const sender = `${requestInfo(services.config, c).address()} ${target.slice(0, 101)}`
+    const count = recordInvalidToken(services, await hashToken(`${target} ${authorization}`), sender)
+    if (count <= ANSWERED_GUESSES) throw error
+    const message = 'too many invalid secrets for this hook from this address: wait'
+    throw new DomainError('rate_limited', message, { retryAfterSeconds: GUESS_WINDOW_SECONDS })
   }
 }

@@ -4,10 +4,6 @@
 
 const WINDOW_MS = 60_000
 
-/** Invalid credentials of a sender in a minute, after which one more is tried each second. */
-const FREE_ATTEMPTS = 30
-const ATTEMPT_INTERVAL_MS = 1_000
-
 /** Entries of each kind; beyond it the oldest are evicted. */
 const MAX_ENTRIES = 10_000
 
@@ -16,7 +12,7 @@ const INVALID_MS = 10_000
 /** Longer than agents are silent. */
 const VALID_MS = 600_000
 
-type Attempts = { since: number; count: number; next: number }
+type Attempts = { since: number; count: number }
 
 export type FailedAttempts = {
   /** Whether the credential did not exist seconds ago. */
@@ -30,8 +26,6 @@ export type FailedAttempts = {
    * @returns how many invalid ones the sender has sent within a minute
    */
   recordInvalid(sender: string, hash: string): number
-  /** For credentials that can be guessed. @returns seconds to wait before the sender may try another one */
-  secondsToWait(sender: string, hash: string): number | undefined
 }
 
 /** @param now milliseconds that never go back */
@@ -54,20 +48,10 @@ export function createFailedAttempts(now: () => number): FailedAttempts {
       keep(invalid, hash, at + INVALID_MS)
       const earlier = attempts.get(sender)
       const current =
-        earlier === undefined || at - earlier.since >= WINDOW_MS ? { since: at, count: 0, next: at } : earlier
+        earlier === undefined || at - earlier.since >= WINDOW_MS ? { since: at, count: 0 } : earlier
       current.count++
       keep(attempts, sender, current)
       return current.count
-    },
-
-    secondsToWait(sender, hash) {
-      const at = now()
-      const earlier = attempts.get(sender)
-      if (isKnownValid(hash) || earlier === undefined) return undefined
-      if (at - earlier.since >= WINDOW_MS || earlier.count < FREE_ATTEMPTS) return undefined
-      if (at < earlier.next) return Math.ceil((earlier.next - at) / 1000)
-      earlier.next = at + ATTEMPT_INTERVAL_MS
-      return undefined
     },
   }
 }

@@ -143,14 +143,14 @@ describe('deliveries', () => {
     expect((await deliver('github', hook)).status).toBe(202)
   })
 
-  test('wrong bearer tokens are limited by address, and the right one still works', async () => {
+  test('wrong bearer secrets are limited by address, and a first delivery with the right one is taken', async () => {
     const hook = await createHook('bearer')
-    const guess = (token: string) =>
-      post(hook.path, '{}', { authorization: `Bearer ${token}`, 'fly-client-ip': '192.0.2.77' })
+    const send = (secret: string) =>
+      post(hook.path, '{}', { authorization: `Bearer ${secret}`, 'fly-client-ip': '192.0.2.77' })
     const statuses: number[] = []
-    for (let times = 0; times < 40; times++) statuses.push((await guess(`guess-${times}`)).status)
+    for (let times = 0; times < 40; times++) statuses.push((await send(`guess-${times}`)).status)
     expect([statuses[0], statuses.at(-1)]).toEqual([401, 429])
-    expect((await deliver('bearer', hook)).status).toBe(202)
+    expect((await send(hook.secret)).status).toBe(202)
   })
 })
 
