@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type EmbeddedServer, startEmbeddedServer } from './tutorial/embedded-server.ts'
+import { readJson, readText } from './read-response.ts'
 
 const HELP = `npm run tutorial: makes a workspace, waits for it, talks to it, restarts it and deletes it.
 
@@ -69,7 +70,7 @@ async function findServer(): Promise<string | undefined> {
   if (named !== undefined) return named
   try {
     const response = await fetch(`${DEFAULT_URL}/healthz`, { signal: AbortSignal.timeout(2_000) })
-    return 'provisioner' in ((await response.json()) as Json) ? DEFAULT_URL : undefined
+    return 'provisioner' in ((await readJson(response)) as Json) ? DEFAULT_URL : undefined
   } catch {
     return undefined
   }
@@ -156,7 +157,7 @@ async function call<Body extends Json = Json>(
       signal: AbortSignal.timeout(120_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-    raw = await response.text()
+    raw = await readText(response)
   } catch (error) {
     const { cause, message } = error as Error
     const why = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : message

@@ -7,6 +7,7 @@ import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
 import { sweepAge } from '../../lib/control-plane/readiness.ts'
 import { type Finding, ok, messageOf, warning, wrong } from './finding.ts'
 import type { DoctorContext } from './context.ts'
+import { readJson } from '../read-response.ts'
 
 const SET = 'export PUBLIC_URL=https://…   # where the internet reaches this server'
 
@@ -90,7 +91,7 @@ async function answers(context: DoctorContext, base: string): Promise<Finding> {
     if (live.status !== 200)
       return wrong(`${base}/livez answers ${live.status}: another program listens there`, SET)
     const answer = await fetch(`${base}/healthz`, { signal: AbortSignal.timeout(5_000), redirect: 'manual' })
-    health = (await answer.json()) as Health
+    health = (await readJson(answer)) as Health
   } catch (error) {
     const detail = `this server does not answer at ${base}: ${messageOf(error)}`
     // A recent sweep means that a server runs. Otherwise none may have been started yet.

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { sweepAge } from '../../lib/control-plane/readiness.ts'
 import { type Finding, ok, warning, wrong } from './finding.ts'
 import type { DoctorContext } from './context.ts'
+import { readJson } from '../read-response.ts'
 
 type Ready = { status?: string; checks?: Record<string, { ok: boolean; detail: string }> }
 
@@ -42,7 +43,7 @@ export async function checkServer(context: DoctorContext): Promise<Finding> {
 async function askReady(url: string): Promise<Ready | undefined> {
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) })
-    return (await response.json()) as Ready
+    return (await readJson(response)) as Ready
   } catch {
     return undefined
   }

@@ -3,6 +3,7 @@
 // specification's implementations).
 
 import { parseImage } from '../../lib/machines/image-reference.ts'
+import { readJson } from '../read-response.ts'
 
 export type Manifest = 'there' | 'missing' | 'refused' | 'unreachable'
 
@@ -58,7 +59,7 @@ async function anonymousToken(
 ): Promise<string | undefined> {
   if (!/^bearer /i.test(challenge)) return undefined
   const terms = Object.fromEntries(
-    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+    [...challenge.matchAll(/\b(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
   )
   const { realm, scope, service } = terms
   // A registry with TLS has no reason to refer to a token service without TLS.
@@ -70,6 +71,6 @@ async function anonymousToken(
   const response = await fetch(url, { signal })
   if (response.status === 401 || response.status === 403) return undefined
   if (!response.ok) throw new Error(`the registry's token service answers ${response.status}`)
-  const { access_token, token } = (await response.json()) as { token?: string; access_token?: string }
+  const { access_token, token } = (await readJson(response)) as { token?: string; access_token?: string }
   return token ?? access_token
 }

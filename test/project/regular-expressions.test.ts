@@ -1,4 +1,4 @@
-// Every regular expression of lib and functions is linear: agents, senders and callers choose what most of them read.
+// Every regular expression is linear: agents, senders, callers and registries choose what most of them read.
 // Each one runs on hostile strings, made of texts that it matches with one piece repeated. What takes long on a short
 // string is repeated on one of 100,000 characters: a linear expression takes milliseconds there, a quadratic one many
 // seconds, so the limit between them does not depend on the machine.
@@ -31,7 +31,7 @@ function collect(node: unknown, found: (pattern: string, flags: string) => void)
 /** The regular expression literals of all sources, with a file of each. */
 function allLiterals(): Map<string, { regex: RegExp; file: string }> {
   const literals = new Map<string, { regex: RegExp; file: string }>()
-  for (const file of globSync('{lib,functions}/**/*.ts', { cwd: ROOT })) {
+  for (const file of globSync('{lib,functions,commands,client,drizzle}/**/*.ts', { cwd: ROOT })) {
     const source = stripTypeScriptTypes(readFileSync(new URL(file, ROOT), 'utf8'))
     collect(parseAst(source).body, (pattern, flags) => {
       // Global, so that the search begins at every position.

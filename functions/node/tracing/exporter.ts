@@ -3,11 +3,15 @@
 import type { Log } from '../../../lib/platform/log.ts'
 import { encodeSpans, type EndedSpan } from './encode.ts'
 import type { OtlpSettings } from './settings.ts'
+import { readBounded } from '../../../lib/platform/bounded-reader.ts'
 
 /** The defaults of OpenTelemetry's batch span processor. */
 const MAX_QUEUE = 2_048
 const MAX_BATCH = 512
 const EXPORT_EVERY_MS = 5_000
+
+/** Of an answer no more is read. */
+const MAX_ANSWER_BYTES = 64 * 1024
 
 /** Statuses that OTLP's specification calls retryable. */
 const RETRYABLE = new Set([429, 502, 503, 504])
@@ -88,7 +92,8 @@ export function createExporter(
         redirect: 'manual',
         signal: closing === undefined ? timeout : AbortSignal.any([timeout, closing]),
       })
-      await response.arrayBuffer()
+      // The answer is not used. Once it has been read, its connection can be used again.
+      await readBounded(response, MAX_ANSWER_BYTES).catch(() => {})
       if (response.ok) return undefined
       return { reason: `status ${response.status}`, isRetryable: RETRYABLE.has(response.status) }
     } catch (error) {
