@@ -101,6 +101,8 @@ export const workspaces = pgTable(
     launchDisk: text('launch_disk'),
     /** The image of the last launch or update; `machine_image` is what the provider resolved it to. */
     launchImage: text('launch_image'),
+    /** Grows when a machine is left behind on a lost host: the next one has another name. */
+    machineSeries: integer('machine_series').notNull().default(0),
     machineId: text('machine_id'),
     machineGeneration: integer('machine_generation'),
     machineSpecVersion: integer('machine_spec_version'),

@@ -1,5 +1,5 @@
 // Settings of disks: their size, and how long they are kept without a workspace.
-import { integer, number, setting, toMilliseconds } from './setting.ts'
+import { integer, number, setting } from './setting.ts'
 
 /** The largest volume that Fly makes, in GB. */
 export const MAX_DISK_GB = 500
@@ -9,8 +9,6 @@ export const DISKS = {
   defaultGb: setting('WORKSPACE_DISK_GB', integer(0, MAX_DISK_GB).default(1)),
   /** Days for which the disk of a removed workspace is kept; 0: it is deleted with its workspace. */
   retentionDays: setting('DISK_RETENTION_DAYS', integer(0, 3_650).default(0)),
-  /** How long the host of a disk may be unreachable before `on_host_loss: restore` takes effect. */
-  hostLossMs: setting('HOST_LOSS_SECONDS', number(60, 604_800).default(900).transform(toMilliseconds)),
   /** The age at which an orphaned disk is deleted, in hours; unset: never. */
   orphanHours: setting('DELETE_ORPHAN_DISKS_AFTER_HOURS', number(1, 87_600).optional()),
 }

@@ -13,4 +13,6 @@ export const LIVENESS = {
   busyMs: milliseconds('AGENT_BUSY_SECONDS', 3_600, 0),
   /** How long a host may be unreachable before its workspace is offline. */
   hostUnreachableMs: milliseconds('HOST_UNREACHABLE_SECONDS', 60),
+  /** How long it may be unreachable before `on_host_loss: restore` takes effect. */
+  hostLossMs: milliseconds('HOST_LOSS_SECONDS', 900, 60),
 }

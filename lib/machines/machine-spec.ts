@@ -91,6 +91,7 @@ export type MachineSpecInput = {
     env: Record<string, string>
     config: Record<string, unknown>
     generation: number
+    machineSeries?: number
   }
   image: string
   launchId: string
@@ -110,16 +111,17 @@ export type MachineSpecInput = {
 
 /**
  * The name of a workspace's machine. It is unique in the app, so a lost create is found by it (docs/facts/fly.md
- * §2.2).
+ * §2.2). The series grows when a machine is left behind on a lost host, where it keeps its name.
  */
-export const machineName = (workspaceId: string) => `ws-${workspaceId}`
+export const machineName = (workspaceId: string, series = 0) =>
+  series === 0 ? `ws-${workspaceId}` : `ws-${workspaceId}-${series}`
 
 /** Secrets take precedence over `env`, and the platform's variables over both (docs/facts/molecule.md §8.5). */
 export function machineSpec(input: MachineSpecInput): MachineSpec {
   const { workspace } = input
   const secrets = { ...input.secrets, MOLECULE_WORKSPACE_TOKEN: input.token }
   return {
-    name: machineName(workspace.id),
+    name: machineName(workspace.id, workspace.machineSeries),
     region: workspace.region,
     image: input.image,
     ...TIERS[workspace.tier],

@@ -119,10 +119,10 @@ export type Provisioner = DiskProvisioner &
     /** Requests the machine's destruction, from any state. A machine that is gone already is a success. */
     destroy(machine: MachineRef): Promise<void>
     /**
-     * The machine by its id or, while that is unknown, by its labels. Failures of the provider are a result, not an
+     * The machine by its id or, while that is unknown, by its labels and name. Failures of the provider are a result, not an
      * error.
      */
-    observe(workspaceId: string, app: string, machineId: string | null): Promise<Observed>
+    observe(workspaceId: string, app: string, machineId: string | null, name?: string): Promise<Observed>
     /**
      * Waits until the machine is in a settled state, for `seconds` (1 to 60), or until the signal aborts.
      * @returns false when the provider refused to wait, or did not answer

@@ -11,11 +11,13 @@ import { wakeWorkspace } from '../lifecycle/wake.ts'
 import type { Core } from '../platform/context.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import { createDisk, deleteDisk, findDisk, forgetDisk } from './act-disk.ts'
+import { newGeneration } from './new-generation.ts'
+import { NO_MACHINE } from './no-machine.ts'
 import { moveDisk, restoreLostDisk, takeSnapshot } from './copy-disk.ts'
 import type { ReconcileContext } from './context.ts'
 import { hasDisk } from './disk-row.ts'
 import { countRecovery, forgetMachine, recordAbsence } from './record-machine.ts'
-import { launchMachine, NO_MACHINE, storeMachine, updateMachine } from './launch.ts'
+import { launchMachine, storeMachine, updateMachine } from './launch.ts'
 import { keepLastLines } from './last-lines.ts'
 import { DEFERRED_MS } from './next-step.ts'
 import { isReachableByHttp } from './agent-interfaces.ts'
@@ -75,7 +77,7 @@ export async function act(
       return hasDisk(row) ? DISK_STEPS[step.do](services, row) : CONTINUE
     case 'restore_disk':
       return (
-        (hasDisk(row) ? await restoreLostDisk(services, row) : undefined) ??
+        (hasDisk(row) ? await restoreLostDisk(services, row, step.reason) : undefined) ??
         giveUp(services, row, step.reason)
       )
     case 'start':
@@ -127,14 +129,6 @@ export async function act(
 }
 
 const fenceOf = (row: ClaimedWorkspace): Fence => ({ generation: row.generation, machineId: row.machineId })
-
-const newGeneration = ({ config, now }: Context, row: ClaimedWorkspace) => ({
-  generation: row.generation + 1,
-  recoveries: recoveriesOf(row, now()) + 1,
-  deadlineAt: provisionDeadline(config, row.runtime, now()),
-  registeredAt: null,
-  lastHeartbeatAt: null,
-})
 
 const offline = ({ config, now }: Context, row: ClaimedWorkspace) => ({
   recoveries: recoveriesOf(row, now()),

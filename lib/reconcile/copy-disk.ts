@@ -1,16 +1,22 @@
 // Steps that give a workspace a copy of its disk: on another host of the region, in another region, or from a snapshot.
 // The workspace gets the new disk at once, in the state `wanted`; the steps of act-disk.ts then make it.
 import { eq, sql } from 'drizzle-orm'
-import { disks, workspaces } from '../../drizzle/schema/index.ts'
-import { copyOf, replaceDisk, type Replacement } from '../disks/replace-disk.ts'
+import { disks, type DiskSource, type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
+import { copyOf, replaceDisk, type Replacement, replacementParts } from '../disks/replace-disk.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
+import { transition } from '../lifecycle/transition.ts'
 import type { DiskSnapshot } from '../provisioner/disks.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { setDisk, type WithDisk } from './disk-row.ts'
+import { newGeneration } from './new-generation.ts'
+import { NO_MACHINE } from './no-machine.ts'
 import { problemReason } from './machine-reasons.ts'
 import { CONTINUE, type StepResult } from './step-result.ts'
+
+/** Pause between looks for a snapshot of a disk whose host may still come back. */
+const NO_SNAPSHOT_MS = 60_000
 
 /** How long a full host, and a full region, are waited for before the disk is copied to another one. */
 const WAIT_FOR_MS = { disk_host_full: 10_000, no_capacity: 60_000 }
@@ -57,25 +63,53 @@ export async function onNoRoom(
 export const moveDisk = (services: ReconcileContext, row: WithDisk): Promise<StepResult> =>
   replace(services, row, { source: copyOf(row.disk, false), region: null, cause: 'moved', dataFrom: null })
 
-/** @returns undefined when there is no snapshot to restore */
+/**
+ * Restores the newest snapshot. A machine on a host that does not answer is left behind: it keeps its name and the lost
+ * disk, and is destroyed as an orphan when its host is back.
+ *
+ * @returns undefined when there is no snapshot of a disk that is gone
+ */
 export async function restoreLostDisk(
   services: ReconcileContext,
   row: WithDisk,
+  reason: StoredReason,
 ): Promise<StepResult | undefined> {
   const { disk } = row
   const newest = (await snapshotsOf(services, disk)).find(({ isUsable }) => isUsable)
-  if (newest === undefined) return undefined
-  return replace(services, row, {
-    source: {
-      kind: 'snapshot',
-      disk_id: disk.id,
-      snapshot_id: newest.id,
-      taken_at: newest.createdAt.toISOString(),
+  if (newest === undefined) return row.launchId === null ? undefined : { next: 'wait', ms: NO_SNAPSHOT_MS }
+  const source: DiskSource = {
+    kind: 'snapshot',
+    disk_id: disk.id,
+    snapshot_id: newest.id,
+    taken_at: newest.createdAt.toISOString(),
+  }
+  const replacement: Replacement = { source, region: null, cause: 'host_lost', dataFrom: newest.createdAt }
+  if (row.launchId === null) return replace(services, row, replacement)
+  const now = services.now()
+  const { newId, withs } = replacementParts(services, disk, row.id, replacement)
+  const minutes = Math.round((now.getTime() - newest.createdAt.getTime()) / 60_000)
+  const restored = {
+    ...reason,
+    message: `${reason.message} Its disk is restored from a snapshot that is ${minutes} minutes old.`,
+  }
+  await transition(services, {
+    id: row.id,
+    event: 'machine_lost',
+    now,
+    fence: { generation: row.generation, machineId: row.machineId },
+    changes: {
+      ...NO_MACHINE,
+      ...newGeneration(services, row),
+      diskId: newId,
+      machineSeries: row.machineSeries + 1,
+      machineState: null,
+      reason: restored,
     },
-    region: null,
-    cause: 'host_lost',
-    dataFrom: newest.createdAt,
+    where: eq(workspaces.diskId, disk.id),
+    withs,
+    payload: { machine_id: row.machineId, reason: restored },
   })
+  return CONTINUE
 }
 
 async function snapshotsOf(

@@ -12,7 +12,15 @@ import {
   problemReason,
   stopReason,
 } from './machine-reasons.ts'
-import { isAbsent, isHostLost, isOutdated, isSilent, isUnrecorded, type Liveness } from './observation.ts'
+import {
+  isAbsent,
+  isDiskLost,
+  isHostLost,
+  isOutdated,
+  isSilent,
+  isUnrecorded,
+  type Liveness,
+} from './observation.ts'
 import { isExhausted, recoveryPause } from './recoveries.ts'
 import type { Step } from './step.ts'
 
@@ -46,7 +54,11 @@ const LOOK_AGAIN_MS = 15_000
 
 // An unreachable host is not a lost one: the workspace stays offline, without a deadline, until the host answers.
 function onUnreachable(workspace: Workspace, machine: Machine, now: Date, liveness: Liveness): Step {
-  if (isTransient(workspace.status)) return { do: 'wait', ms: LOOK_AGAIN_MS }
+  if (isTransient(workspace.status)) {
+    return isDiskLost(workspace, now, liveness)
+      ? { do: 'restore_disk', reason: machineReason('host_unreachable', machine) }
+      : { do: 'wait', ms: LOOK_AGAIN_MS }
+  }
   if (!isHostLost(workspace, now, liveness)) return { do: 'wait', ms: 10_000 }
   return { do: 'go_offline', reason: machineReason('host_unreachable', machine), isLasting: true }
 }

@@ -10,29 +10,11 @@ import { lookForDisk } from './act-disk.ts'
 import { onNoRoom } from './copy-disk.ts'
 import type { ReconcileContext } from './context.ts'
 import { hasDisk } from './disk-row.ts'
+import { NO_MACHINE } from './no-machine.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { prepareLaunch } from './prepare-launch.ts'
 import { chooseRegion, recordCapacity, recordNoCapacity } from './region-health.ts'
 import { CONTINUE, type StepResult } from './step-result.ts'
-
-/** The columns of a workspace that has no machine and requested none. */
-export const NO_MACHINE = {
-  launchId: null,
-  launchedAt: null,
-  launchSlotAt: null,
-  launchRegion: null,
-  launchImage: null,
-  launchDisk: null,
-  app: null,
-  machineId: null,
-  machineGeneration: null,
-  machineSpecVersion: null,
-  machineVersion: null,
-  machineSignature: null,
-  drift: null,
-  unreachableSince: null,
-  absentSince: null,
-} as const
 
 /** Creates the workspace's machine, when its turn has come and a region has capacity. @throws ProvisionError */
 export async function launchMachine(services: ReconcileContext, row: ClaimedWorkspace): Promise<StepResult> {

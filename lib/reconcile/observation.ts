@@ -35,6 +35,17 @@ export const isSilent = ({ lastHeartbeatAt }: Workspace, now: Date, { silenceMs 
 export const isAbsent = ({ absentSince }: Workspace, now: Date) =>
   absentSince !== null && since(absentSince, now) >= ABSENCE_MS
 
+/** Whether the host has not answered for so long that its disk may be given up, where the workspace allows that. */
+export const isDiskLost = (
+  { disk, onHostLoss, unreachableSince }: Workspace,
+  now: Date,
+  { hostLossMs }: Liveness,
+) =>
+  disk !== null &&
+  onHostLoss === 'restore' &&
+  unreachableSince !== null &&
+  since(unreachableSince, now) >= hostLossMs
+
 /** Whether the machine's host has not answered for longer than is allowed. */
 export const isHostLost = ({ unreachableSince }: Workspace, now: Date, { hostUnreachableMs }: Liveness) =>
   unreachableSince !== null && since(unreachableSince, now) >= hostUnreachableMs

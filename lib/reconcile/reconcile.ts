@@ -1,6 +1,7 @@
 // Observe, decide, act: the loop for one workspace whose lease this process holds. Everything that happens to a
 // machine happens here: a request's reconcileNow and the sweep run the same loop.
 import { type ClaimedWorkspace, releaseWorkspace, renewLease } from '../lifecycle/queries.ts'
+import { machineName } from '../machines/machine-spec.ts'
 import { isStopping } from '../platform/context.ts'
 import { type Observed, ProvisionError } from '../provisioner/provisioner.ts'
 import { act, giveUp } from './act.ts'
@@ -96,7 +97,12 @@ async function takeStep(
   const observed: Observed =
     row.launchId === null
       ? { presence: 'absent' }
-      : await services.provisioner.observe(row.id, row.app ?? '', row.machineId)
+      : await services.provisioner.observe(
+          row.id,
+          row.app ?? '',
+          row.machineId,
+          machineName(row.id, row.machineSeries),
+        )
   const recorded = await recordMachine(services, row, observed)
   const step = await nextStep(services, recorded, observed)
   if (services.budget.left() < (STEP_COST[step.do] ?? 0)) return 'out_of_budget'

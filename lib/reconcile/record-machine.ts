@@ -8,7 +8,7 @@ import type { Core } from '../platform/context.ts'
 import { type Machine, type Observed, signatureOf } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { driftOf } from './drift.ts'
-import { NO_MACHINE } from './launch.ts'
+import { NO_MACHINE } from './no-machine.ts'
 
 /** @returns the row with what was stored */
 export async function recordMachine(

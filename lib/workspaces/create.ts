@@ -13,7 +13,7 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
 import { consumeQuota } from '../platform/distributed-rate-limit.ts'
-import { NO_MACHINE } from '../reconcile/launch.ts'
+import { NO_MACHINE } from '../reconcile/no-machine.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
 import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
@@ -116,6 +116,7 @@ function newWorkspace(
     completesMessages: input.complete_messages ?? true,
     image: imageOf(config, input.image),
     idleMinutes: input.idle_minutes ?? null,
+    machineSeries: 0,
     diskId: disk?.id ?? null,
     diskPath: input.disk_path ?? DEFAULT_DISK_PATH,
     onHostLoss: input.on_host_loss ?? 'wait',

@@ -3,6 +3,7 @@
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { type Drift, events, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
 import { wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
+import { machineName } from '../machines/machine-spec.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
@@ -122,7 +123,12 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
   const observed =
     row.launchId === null
       ? ({ presence: 'absent' } as const)
-      : await provisioner.observe(row.id, row.app ?? '', row.machineId)
+      : await provisioner.observe(
+          row.id,
+          row.app ?? '',
+          row.machineId,
+          machineName(row.id, row.machineSeries),
+        )
   const step = await nextStep(services, row, observed)
   const recent = await db
     .select()

@@ -230,6 +230,36 @@ describe('when Fly fails', () => {
     expect(await say(id, 'what do you remember?')).toContain('blue')
   })
 
+  test('a host that does not answer is waited for, or its disk is restored from a snapshot elsewhere, as the workspace says', async () => {
+    const waiting = await remembering()
+    const restoring = await remembering({ on_host_loss: 'restore' })
+    for (const id of [waiting, restoring]) await post(`/workspaces/${id}/snapshots`)
+    const before = { waiting: await read(waiting), restoring: await read(restoring) }
+    const faults = Object.values(before).map(({ machine_id }) =>
+      h.emulator.faults.add({ kind: 'host-unreachable', machine: String(machine_id) }),
+    )
+    await h.untilIdle()
+    for (let sweeps = 0; sweeps < 40; sweeps++) {
+      h.advance(61_000)
+      await h.sweep({ patienceMs: 500 })
+    }
+    await untilStatus(restoring, 'ready')
+    expect(await say(restoring, 'what do you remember?')).toContain('blue')
+    expect((await read(restoring)).disk.id).not.toBe(before.restoring.disk.id)
+    expect(await read(waiting)).toMatchObject({ status: 'offline', disk: { id: before.waiting.disk.id } })
+    for (const fault of faults) h.emulator.faults.remove(fault)
+    await untilStatus(waiting, 'ready', 20_000)
+    expect((await read(waiting)).disk.id).toBe(before.waiting.disk.id)
+    // The machine that was left behind is destroyed, and its disk is kept.
+    for (let sweeps = 0; sweeps < 40 && h.livingMachines().length > 2; sweeps++) {
+      h.advance(61_000)
+      await h.sweep({ patienceMs: 500 })
+      await h.untilIdle()
+    }
+    expect(h.livingMachines()).toHaveLength(2)
+    expect(await disks('?retained=true')).toMatchObject([{ id: before.restoring.disk.id, state: 'ready' }])
+  })
+
   test('with on_host_loss restore a lost disk is restored from the newest snapshot, with the age of its data', async () => {
     const id = await remembering({ on_host_loss: 'restore' })
     await post(`/workspaces/${id}/snapshots`)

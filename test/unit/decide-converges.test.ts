@@ -14,7 +14,7 @@ import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.t
 import { decide } from '../../lib/reconcile/decide.ts'
 import { MAX_RECOVERIES, recoveriesOf } from '../../lib/reconcile/recoveries.ts'
 import type { Step } from '../../lib/reconcile/step.ts'
-import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
+import { NO_MACHINE } from '../../lib/reconcile/no-machine.ts'
 import { applyToDisk, arbitraryDisk, attachDisk, type DiskModel } from './disk-model.ts'
 import { LIVENESS, later, NOW, PHASES, present, workspace } from './decide-fixtures.ts'
 

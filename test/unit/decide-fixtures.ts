@@ -1,7 +1,7 @@
 // Rows and observations for the unit tests of `decide`.
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.ts'
-import { NO_MACHINE } from '../../lib/reconcile/launch.ts'
+import { NO_MACHINE } from '../../lib/reconcile/no-machine.ts'
 
 export const NOW = new Date('2026-01-01T00:00:00Z')
 /** The defaults of the settings. */
@@ -10,6 +10,7 @@ export const LIVENESS = {
   comebackMs: 120_000,
   busyMs: 3_600_000,
   hostUnreachableMs: 60_000,
+  hostLossMs: 900_000,
 }
 
 export const later = (ms: number) => new Date(NOW.getTime() + ms)
@@ -31,6 +32,7 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     completesMessages: true,
     image: null,
     idleMinutes: null,
+    machineSeries: 0,
     diskId: null,
     diskPath: '/workspace',
     onHostLoss: 'wait',

@@ -45,9 +45,13 @@ export function createFlyProvisioner({
   secretsDelivery,
 }: FlyProvisionerOptions): Provisioner {
   // Fly's list lags behind its writes (docs/facts/fly.md §11.5), and no call finds a machine by its name.
-  async function findByLabels(app: string, workspaceId: string): Promise<FlyMachine | undefined> {
+  async function findByLabels(
+    app: string,
+    workspaceId: string,
+    name: string,
+  ): Promise<FlyMachine | undefined> {
     const found = await fly.listMachines(app, { metadata: { [WORKSPACE_KEY]: workspaceId } })
-    return found.find((machine) => phaseOf(machine) !== 'gone' && machine.name === machineName(workspaceId))
+    return found.find((machine) => phaseOf(machine) !== 'gone' && machine.name === name)
   }
 
   /** The config, with the version of the app's secrets that the machine's host must have. */
@@ -143,10 +147,12 @@ export function createFlyProvisioner({
         await fly.destroyMachine(app, machineId, { force: true })
       }),
 
-    async observe(workspaceId, app, machineId): Promise<Observed> {
+    async observe(workspaceId, app, machineId, name = machineName(workspaceId)): Promise<Observed> {
       try {
         const machine =
-          machineId === null ? await findByLabels(app, workspaceId) : await fly.getMachine(app, machineId)
+          machineId === null
+            ? await findByLabels(app, workspaceId, name)
+            : await fly.getMachine(app, machineId)
         return machine === undefined
           ? { presence: 'absent' }
           : { presence: 'present', machine: toMachine(app, machine) }

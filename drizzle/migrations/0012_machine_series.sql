@@ -1,0 +1,1 @@
+ALTER TABLE "workspaces" ADD COLUMN "machine_series" integer DEFAULT 0 NOT NULL;
