@@ -8,6 +8,7 @@ import { startServer } from '../../support/server.ts'
 import { ADMIN_TOKEN, startWorkerFixture } from '../../support/worker.ts'
 import { bundleWorker } from '../../support/worker-bundle.ts'
 
+/** `token` is empty where none is needed. */
 export type ControlPlane = { url: string; token: string; close(): Promise<void> }
 
 export type StartControlPlane = (programs: Record<string, Program>) => Promise<ControlPlane>
@@ -15,7 +16,11 @@ export type StartControlPlane = (programs: Record<string, Program>) => Promise<C
 /** No rate limit: a long run sends more than a caller may. */
 const SETTINGS = { A2A_RATE_PER_MINUTE: '0' }
 
-export const startNode: StartControlPlane = async (programs) => {
+/** @param settings override those of this function */
+export const startNode = async (
+  programs: Record<string, Program>,
+  settings: Record<string, string> = {},
+): Promise<ControlPlane> => {
   const fly = await startLoopbackFly(programs)
   const [port = 0] = await freePorts(1)
   const url = `http://127.0.0.1:${port}`
@@ -27,10 +32,11 @@ export const startNode: StartControlPlane = async (programs) => {
     ADMIN_TOKEN,
     LOG_LEVEL: 'error',
     ...SETTINGS,
+    ...settings,
   })
   return {
     url,
-    token: ADMIN_TOKEN,
+    token: settings['ADMIN_TOKEN'] ?? ADMIN_TOKEN,
     async close() {
       await server.end('SIGTERM')
       await fly.close()

@@ -42,7 +42,8 @@ export function useFixture(startControlPlane: StartControlPlane): Fixture {
       Object.fromEntries([...agents].map(([role, agent]) => [imageOf(role), machineOf(agent)])),
     )
     const made = [...agents.keys()].map(
-      async (role) => [role, await createWorkspace(controlPlane, role)] as const,
+      async (role) =>
+        [role, await createWorkspace(controlPlane, { name: role, image: imageOf(role) })] as const,
     )
     workspaces = new Map(await Promise.all(made))
   })
@@ -74,17 +75,21 @@ export function useFixture(startControlPlane: StartControlPlane): Fixture {
 
 const imageOf = (role: Role) => `ghcr.io/molecule-ai/conformance-${role.replaceAll(/[ .]/g, '-')}`
 
-async function createWorkspace({ token, url }: ControlPlane, role: Role): Promise<string> {
+/** Creates a workspace and waits until it is ready. @returns its id */
+export async function createWorkspace(
+  { token, url }: ControlPlane,
+  { image, name }: { image: string; name: string },
+): Promise<string> {
   const ask = async (path: string, init: RequestInit = {}) => {
     const headers = {
-      authorization: `Bearer ${token}`,
+      ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
       'content-type': 'application/json',
       prefer: 'wait=30',
     }
     const response = await fetch(`${url}${path}`, { headers, ...init })
     return (await response.json()) as { id: string; status: string }
   }
-  const body = JSON.stringify({ name: role, runtime: 'hermes', image: imageOf(role) })
+  const body = JSON.stringify({ name, runtime: 'hermes', image })
   let workspace = await ask('/workspaces', { method: 'POST', body })
   // Creates are rate limited per app, so a launch may take longer than one wait.
   while (workspace.status === 'provisioning') workspace = await ask(`/workspaces/${workspace.id}`)
