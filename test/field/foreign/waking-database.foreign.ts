@@ -18,16 +18,17 @@ async function asleep(url: string, wakesMs: number): Promise<string> {
   const { hostname, port } = new URL(url)
   const sockets = new Set<Socket>()
   let awake: Promise<unknown> | undefined
+  async function forward(socket: Socket): Promise<void> {
+    await (awake ??= sleep(wakesMs))
+    const upstream = connect(Number(port), hostname)
+    upstream.on('error', () => {})
+    socket.on('close', () => upstream.destroy())
+    socket.pipe(upstream).pipe(socket)
+  }
   const server = createServer((socket) => {
     sockets.add(socket)
-    awake ??= sleep(wakesMs)
-    void awake.then(() => {
-      const upstream = connect(Number(port), hostname)
-      for (const one of [upstream, socket]) one.on('error', () => {})
-      socket.on('close', () => upstream.destroy())
-      socket.pipe(upstream).pipe(socket)
-    })
     socket.on('error', () => {})
+    void forward(socket)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   cleanUps.push(() => {
