@@ -20,16 +20,17 @@ let files: Awaited<ReturnType<typeof createUsedServerFixture>>
 let server: Server
 beforeAll(async () => {
   files = await createUsedServerFixture()
-  server = await startServer({
-    ...files.settings,
-    SWEEP_INTERVAL_SECONDS: '1',
-  })
-  await fault({ kind: 'rate-limits', on: false })
+  await start()
 })
 afterAll(async () => {
   await server.end('SIGKILL')
   files.remove()
 })
+
+async function start(): Promise<void> {
+  server = await startServer({ ...files.settings, SWEEP_INTERVAL_SECONDS: '1' })
+  await fault({ kind: 'rate-limits', on: false })
+}
 
 const read = async (id: string) => (await server.call<Workspace>(`/workspaces/${id}`)).body
 const explain = async (id: string) => (await server.call<Explained>(`/workspaces/${id}/explain`)).body
@@ -222,6 +223,21 @@ test('a workspace without a disk keeps what a suspend keeps, and nothing else', 
   await DEEDS.pause(id)
   expect(await findTraces(id, 'slept', slept)).toEqual({
     disk: 'lost',
+    root_filesystem: 'lost',
+    memory: 'lost',
+  })
+})
+
+test('in embedded mode the disk outlives the server, and is given to the machine that boots with the next one', async () => {
+  const { id } = await create()
+  const task = await leaveTraces(id, 'server')
+  const { registered_at: before } = await read(id)
+  await server.end('SIGKILL')
+  await start()
+  await expect.poll(async () => (await read(id))['registered_at'], POLL).not.toBe(before)
+  await until(id, 'ready')
+  expect(await findTraces(id, 'server', task)).toEqual({
+    disk: 'kept',
     root_filesystem: 'lost',
     memory: 'lost',
   })
