@@ -36,6 +36,9 @@ export const FIGURES = [
   'webhooks',
   'counted',
   'disks',
+  'snapshots',
+  'restores',
+  'forks',
 ] as const
 
 export type Figure = (typeof FIGURES)[number]

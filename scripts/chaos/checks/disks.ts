@@ -96,8 +96,9 @@ function wrongDiskOf(
   const of = (kind: Violation['kind'], what: string): Violation[] => [{ kind, workspace: row.id, what }]
   const volume = living.find(({ id }) => id === disk?.volumeId)
   if (volume === undefined) {
-    // A disk that was never finished has no data yet.
-    if (least === 0 && ['wanted', 'creating'].includes(disk?.state ?? '')) return []
+    // A disk that was never finished has no data yet. A copy whose source was deleted before is given up with a reason.
+    if (['wanted', 'creating'].includes(disk?.state ?? '') && (least === 0 || row.status === 'failed'))
+      return []
     return of('disk lost', `disk ${disk?.id} is ${disk?.state}, and volume ${disk?.volumeId} does not exist`)
   }
   const machine = machines.find(({ destroyed, id }) => id === row.machineId && !destroyed)

@@ -12,10 +12,10 @@ export type StoredEvent = {
 const isTransition = (type: string): type is WorkspaceEvent => Object.hasOwn(TRANSITIONS, type)
 
 /**
- * Not events of disks, which may outlive their workspace, and not what sweeps record about machines whose workspace may be gone
+ * Not events of disks and snapshots, which may outlive their workspace, and not what sweeps record about machines whose workspace may be gone
  * or may never have existed.
  */
-const isAboutStatus = ({ type }: StoredEvent) => type !== 'orphan_destroyed' && !type.startsWith('disk_')
+const isAboutStatus = ({ type }: StoredEvent) => !/^(disk_|snapshot_|orphan_destroyed$)/.test(type)
 
 /** @returns the problems of the history of a workspace that is now `status`, in words */
 export function historyProblems(status: string, all: StoredEvent[]): string[] {

@@ -1,28 +1,32 @@
-// Work that must not be lost: agents count on their disks when they are asked to, and each answer is an acknowledgement.
+// Work that must not be lost: agents count on their disks when they are asked to, and each answer is an acknowledgement. Meanwhile
+// disks are copied, restored and enlarged (copies.ts).
 import { unsettledDisks, wrongDisks } from '../checks/disks.ts'
 import type { Cloud } from '../cloud.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { volumePrefix } from '../../../lib/disks/disk-names.ts'
 import type { Load } from '../parts.ts'
 import type { Chance } from '../random.ts'
+import { createAcknowledged } from './acknowledged.ts'
 import { type Client, createClient } from './client.ts'
+import { useCopies } from './copies.ts'
 
 /** How many ask at the same time. */
 const COUNTERS = 4
 
-/** @param known the workspaces of the users of this control plane */
+/** @param known the workspaces of the users of this control plane, to which copies are added */
 export function counters(
   controlPlane: ControlPlane,
   cloud: Cloud,
   chance: (stream: string) => Chance,
-  known: readonly string[],
+  known: string[],
 ): Load {
-  const acknowledged = new Map<string, number>()
+  const acknowledged = createAcknowledged()
+  const snapshots: Parameters<typeof useCopies>[0]['snapshots'] = []
+  const did = { counted: 0, snapshots: 0, restores: 0, forks: 0 }
   let prefix = ''
-  let answers = 0
   const evidence = () => ({
     prefix,
-    acknowledged,
+    acknowledged: acknowledged.least,
     volumes: cloud.emulator.volumes(),
     counterOf: (volume: string) => Number(cloud.disks.filesOf(volume).get('counter') ?? 0),
   })
@@ -35,34 +39,45 @@ export function counters(
         const client = createClient(controlPlane, stream)
         while (!over.aborted) {
           await stream.pause(100, 1_500)
-          if (known.length === 0 || over.aborted) continue
-          const workspace = await pickAwake(client, stream, known)
-          const count = await askToCount(
-            client,
-            workspace,
-            `count-${controlPlane.name}-${crypto.randomUUID()}`,
-          )
+          const workspace = over.aborted ? undefined : await pickAwake(client, stream, known)
+          if (workspace === undefined) continue
+          if (stream.hit(0.12)) {
+            const done = await useCopies(
+              { acknowledged, chance: stream, client, known, snapshots },
+              workspace,
+            )
+            if (done !== undefined) did[done]++
+            continue
+          }
+          const answered = acknowledged.asking(workspace)
+          const id = `count-${controlPlane.name}-${crypto.randomUUID()}`
+          const count = await askToCount(client, workspace, id)
           if (count === undefined) continue
-          answers++
-          acknowledged.set(workspace, Math.max(count, acknowledged.get(workspace) ?? 0))
+          did.counted++
+          answered(count)
         }
       }
       await Promise.all(Array.from({ length: COUNTERS }, (_, turn) => work(turn)))
     },
     open: (remains) => unsettledDisks(remains, evidence()),
     wrong: (remains) => wrongDisks(remains, evidence()),
-    figures: ({ disks }) => ({ counted: answers, disks: disks.length }),
+    figures: ({ disks }) => ({ ...did, disks: disks.length }),
   }
 }
 
-/** Mostly a workspace whose agent can answer. */
-async function pickAwake({ call }: Client, stream: Chance, known: readonly string[]): Promise<string> {
-  for (let tries = 0; tries < 3; tries++) {
+/** Mostly a workspace whose agent can answer; undefined while there is none. */
+async function pickAwake(
+  { call }: Client,
+  stream: Chance,
+  known: readonly string[],
+): Promise<string | undefined> {
+  for (let tries = 0; tries < 3 && known.length > 0; tries++) {
     const workspace = stream.pick(known)
     const status = (await call('GET', `/workspaces/${workspace}`))?.body['status']
     if (['ready', 'degraded', 'hibernated'].includes(String(status))) return workspace
   }
-  return stream.pick(known)
+  // Users may have removed the last one meanwhile.
+  return known.length === 0 ? undefined : stream.pick(known)
 }
 
 /** @returns the counter that the agent acknowledged; undefined without an acknowledgement */
