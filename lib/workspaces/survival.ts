@@ -4,7 +4,7 @@
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { TIERS, type Tier } from '../machines/machine-spec.ts'
 
-/** `snapshot`: as it was in the newest snapshot. `none`: the workspace has no disk. */
+/** `snapshot`: as it was in the snapshot, of a lost host the newest one. `none`: the workspace has no disk. */
 export type Fate = 'kept' | 'lost' | 'snapshot' | 'none'
 
 export type Survival = {
@@ -27,7 +27,9 @@ export const SURVIVAL_EVENTS = [
   'crash',
   'machine_destroyed',
   'region_change',
+  'host_full',
   'host_lost',
+  'restore',
   'given_up',
   'delete',
 ] as const
@@ -38,6 +40,8 @@ const NOTES: Partial<Record<SurvivalEvent, string>> = {
   hibernate: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
   own_suspend: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
   region_change: 'The disk is copied by a snapshot, which is taken after the machine has stopped.',
+  host_full: 'The disk is copied to another host of its region.',
+  restore: 'The disk before is kept for a while, because its data is newer.',
   given_up: 'The machine is kept for FAILED_MACHINE_RETENTION_HOURS, and the disk without a limit.',
 }
 
@@ -57,12 +61,8 @@ export function survivalOf(
   return SURVIVAL_EVENTS.map((event) => {
     const isAsleep = event === 'hibernate' || event === 'own_suspend'
     const rest: Fate = event === 'own_suspend' ? 'kept' : isAsleep ? sleeps : 'lost'
-    const disk: Fate =
-      event === 'delete' && retentionDays === 0
-        ? 'lost'
-        : event === 'host_lost' && restores
-          ? 'snapshot'
-          : 'kept'
+    const isSnapshot = event === 'restore' || (event === 'host_lost' && restores)
+    const disk: Fate = event === 'delete' && retentionDays === 0 ? 'lost' : isSnapshot ? 'snapshot' : 'kept'
     return {
       event,
       disk: workspace.diskId === null ? 'none' : disk,

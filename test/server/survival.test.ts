@@ -80,6 +80,9 @@ async function fault(json: Json): Promise<() => Promise<unknown>> {
   return () => fetch(`${url}/${id}`, { method: 'DELETE', headers })
 }
 
+/** What the agent remembers after a snapshot. */
+const NEWER = 'what came after the snapshot'
+
 /** Leaves a trace in each of the three places. @returns the id of a task, which the agent has in its memory */
 async function leaveTraces(id: string, trace: string): Promise<string> {
   await say(id, `remember ${trace}`)
@@ -89,8 +92,12 @@ async function leaveTraces(id: string, trace: string): Promise<string> {
 
 async function findTraces(id: string, trace: string, task: string) {
   const fate = (found: boolean) => (found ? 'kept' : 'lost')
+  const memories = (await answer(id, 'what do you remember?')) ?? ''
   return {
-    disk: fate((await answer(id, 'what do you remember?'))?.includes(trace) === true),
+    disk:
+      trace === 'restore' && memories.includes(trace) && !memories.includes(NEWER)
+        ? 'snapshot'
+        : fate(memories.includes(trace)),
     root_filesystem: fate((await shell(id, 'cat trace')) === `${trace}\n`),
     memory: fate((await send(id, 'tasks/get', { id: task })).result?.id === task),
   }
@@ -161,6 +168,24 @@ const DEEDS: Record<Exclude<SurvivalEvent, 'delete'>, (id: string) => Promise<un
       for (const pid of server.guests()) process.kill(pid, 'SIGKILL')
       await recover()
     })
+  },
+  async host_full(id) {
+    await act(id, 'pause')
+    const { disk } = (await read(id)) as unknown as { disk: { id: string } }
+    const { volume_id } = (await server.call(`/disks/${disk.id}`)).body
+    const recover = await fault({ kind: 'host-full', volume: volume_id })
+    await wake(id)
+    await until(id, 'ready')
+    await recover()
+  },
+  async restore(id) {
+    const { body } = await server.call<{ snapshot: { id: string } }>(`/workspaces/${id}/snapshots`, {
+      method: 'POST',
+      headers: WAITS,
+    })
+    await say(id, `remember ${NEWER}`)
+    await act(id, 'restore', { snapshot: body.snapshot.id })
+    await until(id, 'ready')
   },
   async given_up(id) {
     const change = (image: string | null) =>
