@@ -92,7 +92,7 @@ export function flyFailure({ config }: DoctorContext, error: FlyError): Finding 
       : [`FLY_FLAPS_BASE_URL leads to ${config.fly.apiUrl}: is that meant?`]),
     ...(config.fly.apiUrl === FLY_API.internal
       ? [
-          "fly ssh console -C 'node commands/doctor.ts'   # the control plane's app: only Fly's own network has that address",
+          "fly ssh console -a <app of this control plane> -C 'node commands/doctor.ts'   # only Fly's own network has that address",
         ]
       : []),
   )

@@ -7,6 +7,7 @@ import { checkDatabase, checkSecretsKey } from './check-database.ts'
 import { checkApps, checkRegion, checkToken } from './check-fly.ts'
 import { checkImages } from './check-images.ts'
 import { checkPublicUrl } from './check-public-url.ts'
+import { checkSecretsDelivery } from './check-secrets-delivery.ts'
 import { checkServer } from './check-server.ts'
 import { type Finding, ok, messageOf, skipped, warning, wrong } from './finding.ts'
 import type { DoctorContext } from './context.ts'
@@ -29,6 +30,7 @@ export const CHECKS = [
   'clock',
   'admin token',
   'secrets key',
+  'delivery',
   'public url',
   'server',
 ] as const
@@ -67,6 +69,7 @@ export async function examine(
     clock: checkClock,
     'admin token': checkAdminToken,
     'secrets key': checkSecretsKey,
+    delivery: checkSecretsDelivery,
     'public url': checkPublicUrl,
     server: checkServer,
   }

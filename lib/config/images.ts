@@ -19,6 +19,32 @@ const runtimeImages = list.transform((pairs, context): Partial<Record<Runtime, s
   return images
 })
 
+/** The program and its arguments, as an image's ENTRYPOINT and CMD name them. */
+const Command = z.array(z.string().max(4_096)).min(1).max(100)
+
+const runtimeCommands = z.string().transform((text, context): Partial<Record<Runtime, string[]>> => {
+  const commands: Partial<Record<Runtime, string[]>> = {}
+  for (const [runtime, command] of Object.entries(parseObject(text) ?? { '': undefined })) {
+    const parsed = Command.safeParse(command)
+    if (isRuntime(runtime) && parsed.success && parsed.data[0] !== '') commands[runtime] = parsed.data
+    else
+      context.addIssue({
+        code: 'custom',
+        message: `must be a JSON object such as {"hermes":["/entrypoint.sh","run"]}, with runtimes of ${RUNTIME_NAMES}`,
+      })
+  }
+  return commands
+})
+
+function parseObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const runtimes = list.transform((names, context): Runtime[] =>
   names.filter((name): name is Runtime => {
     if (isRuntime(name)) return true
@@ -37,6 +63,8 @@ export const IMAGES = {
   registry: setting('IMAGE_REGISTRY', text.default('ghcr.io/molecule-ai')),
   images: setting('RUNTIME_IMAGES', runtimeImages.default({})),
   allowed: setting('ALLOWED_IMAGE_REGISTRIES', list.optional()),
+  /** The commands of runtimes whose images' ENTRYPOINT Fly does not run beside secrets of a process. */
+  commands: setting('RUNTIME_EXEC', runtimeCommands.default({})),
 }
 
 export const ROLLOUTS = {
@@ -50,11 +78,12 @@ export const FORGE_SECRETS = {
   gitea: setting('GITEA_WEBHOOK_SECRET', webhookSecret.optional()),
 }
 
-export function toImagePolicy({ allowed, images, registry }: Values<typeof IMAGES>): ImagePolicy {
+export function toImagePolicy({ allowed, commands, images, registry }: Values<typeof IMAGES>): ImagePolicy {
   const withoutSlash = registry.replace(/(?<!\/)\/+$/, '')
   return {
     registry: withoutSlash,
     images,
+    commands,
     // Fly pulls from public registries and from its own; it cannot log in to another (docs/facts/fly.md §4.2).
     allowed: allowed ?? [withoutSlash, 'registry.fly.io'],
   }

@@ -27,6 +27,8 @@ export type MachineSpec = {
   image: string
   cpus: number
   memoryMb: number
+  /** The command in place of the image's ENTRYPOINT and CMD; undefined: the image's own. */
+  exec: string[] | undefined
   env: Record<string, string>
   /** Text by absolute path in the machine. */
   files: Record<string, string>
@@ -94,6 +96,7 @@ export type MachineSpecInput = {
     machineSeries?: number
   }
   image: string
+  exec?: string[] | undefined
   launchId: string
   controlPlane: string
   disk?: MachineSpec['disk']
@@ -125,6 +128,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
     region: workspace.region,
     image: input.image,
     ...TIERS[workspace.tier],
+    exec: input.exec,
     env: {
       ...withoutNames(
         { ...workspace.env, ...modelEnv(workspace.runtime, workspace.model) },

@@ -40,6 +40,8 @@ export type ImagePolicy = {
   registry: string
   /** Configured images, by runtime; they take precedence over the registry's. */
   images: Partial<Record<Runtime, string>>
+  /** Commands that replace an image's ENTRYPOINT and CMD, by runtime. */
+  commands: Partial<Record<Runtime, string[]>>
   /** Registries and namespaces from which a workspace may name an image. */
   allowed: string[]
 }

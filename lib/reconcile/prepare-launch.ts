@@ -45,6 +45,7 @@ export async function prepareLaunch(
     workspace: { ...row, runtime, region: launch.region, tier: row.tier as Tier },
     secrets,
     callerFiles,
+    exec: config.images.commands[runtime],
     image,
     launchId: launch.launchId,
     controlPlane: row.controlPlane,

@@ -63,6 +63,15 @@ describe.concurrent('doctor', () => {
     })
     expect(of('admin token').state).toBe('ok')
     expect(of('secrets key').state).toBe('ok')
+    expect(of('delivery')).toMatchObject({
+      state: 'skipped',
+      detail: expect.stringContaining('the first workspace that becomes ready') as string,
+      fix: [
+        expect.stringContaining('fly logs -a test-app'),
+        expect.stringContaining('docker inspect'),
+        expect.stringContaining('RUNTIME_EXEC'),
+      ],
+    })
     expect(of('public url')).toMatchObject({ state: 'warning', fix: [expect.stringContaining('PUBLIC_URL')] })
   })
 

@@ -98,6 +98,10 @@ describe('configuration', () => {
     ['PUBLIC_URL', 'localhost:8080'],
     ['SWEEP_INTERVAL_SECONDS', '0'],
     ['ACTIVITY_RETENTION_DAYS', '366'],
+    ['RUNTIME_EXEC', 'hermes=/run.sh'],
+    ['RUNTIME_EXEC', '{"cobol":["/run.sh"]}'],
+    ['RUNTIME_EXEC', '{"hermes":"/run.sh"}'],
+    ['RUNTIME_EXEC', '{"hermes":[]}'],
     ['RUNTIME_IMAGES', 'cobol=x'],
     ['ROLLOUT_AUTO', 'hermes,cobol'],
     ['GITHUB_WEBHOOK_SECRET', 'short'],
@@ -156,6 +160,7 @@ describe('configuration', () => {
       }).images,
     ).toEqual({
       registry: 'registry.fly.io',
+      commands: {},
       images: { hermes: 'registry.fly.io/h:1', codex: 'registry.fly.io/c@sha256:x' },
       allowed: ['registry.fly.io', 'registry.fly.io'],
     })

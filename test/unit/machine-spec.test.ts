@@ -16,6 +16,7 @@ const POLICY = {
   registry: 'ghcr.io/molecule-ai',
   images: {},
   allowed: ['ghcr.io/molecule-ai', 'registry.fly.io/'],
+  commands: {},
 }
 
 const input = (over: Partial<MachineSpecInput['workspace']> = {}): MachineSpecInput => ({
@@ -99,6 +100,18 @@ describe('the machine configuration', () => {
       tier: 2,
       a2a: { port: 8000 },
     })
+  })
+
+  test('a command of the image is beside the secrets of its process, and absent where there is none', () => {
+    const processesOf = (exec?: string[]) =>
+      flyConfig(machineSpec({ ...input(), exec }), 'fly', 'public').processes
+    expect(processesOf(['/entrypoint.sh', 'run'])).toEqual([
+      { ...processesOf()?.[0], exec: ['/entrypoint.sh', 'run'] },
+    ])
+    expect(processesOf()?.[0]).not.toHaveProperty('exec')
+    expect(flyConfig(machineSpec({ ...input(), exec: ['x'] }), 'env', 'public')).not.toHaveProperty(
+      'processes',
+    )
   })
 
   test('SECRETS_DELIVERY=env puts secrets in plain text', () => {

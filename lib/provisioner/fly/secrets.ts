@@ -32,13 +32,15 @@ export function appSecrets({ labels, secretFiles, secrets }: MachineSpec): Recor
 }
 
 /** The parts of a machine's config that name its secrets and exclude all other secrets of the app. */
-export function secretReferences({ labels, secretFiles, secrets }: MachineSpec): {
+export function secretReferences({ exec, labels, secretFiles, secrets }: MachineSpec): {
   processes: NonNullable<MachineConfig['processes']>
   files: NonNullable<MachineConfig['files']>
 } {
   return {
     processes: [
       {
+        // Whether Fly keeps the image's ENTRYPOINT without `exec` is not known (docs/facts/fly.md §4.2).
+        ...(exec === undefined ? {} : { exec }),
         ignore_app_secrets: true,
         secrets: Object.keys(secrets).map((variable) => ({
           env_var: variable,
