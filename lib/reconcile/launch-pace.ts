@@ -2,10 +2,13 @@
 // time at which a workspace may expect its create, in the order of requests. A permit, taken at that time, keeps
 // delayed creates from being sent together. Both are one row per app, shared by all replicas.
 import type { ReconcileContext } from './context.ts'
-import { eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
+
+/** How much the clocks of replicas may differ. */
+const CLOCKS_DIFFER_SECONDS = 60
 
 export type Turn = { app: string; at: Date }
 
@@ -19,9 +22,15 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
   const { perSecond, burst } = provisioner.launchRate
   const interval = seconds(1 / perSecond)
   const moment = sql`${now.toISOString()}::timestamptz`
+  // A turn is not later than all that wait for theirs take together, unless a process whose clock was wrong gave it.
+  const waiting = db
+    .select({ count: sql`count(*)::float8` })
+    .from(workspaces)
+    .where(and(eq(workspaces.app, app), isNotNull(workspaces.launchSlotAt)))
+  const latest = sql`${moment} + (${waiting} + ${burst}::float8) * ${interval}`
   const paced = db.$with('paced', { nextTurnAt: launchPace.nextTurnAt }).as(
     sql`insert into ${launchPace} (app, next_turn_at, next_send_at) values (${app}, ${moment} + ${interval}, ${moment})
-        on conflict (app) do update set next_turn_at = greatest(${launchPace.nextTurnAt}, ${moment}) + ${interval} returning next_turn_at`,
+        on conflict (app) do update set next_turn_at = greatest(least(${launchPace.nextTurnAt}, ${latest}), ${moment}) + ${interval} returning next_turn_at`,
   )
   const at = sql<Date>`greatest(${moment}, (select next_turn_at from paced) - ${seconds(burst / perSecond)})`
   const [turn] = await db
@@ -53,6 +62,9 @@ export async function takePermit(
 ): Promise<{ retryMs?: number }> {
   const { perSecond, burst } = provisioner.launchRate
   const moment = sql`${now.toISOString()}::timestamptz`
+  // Permits do not end later, unless a process whose clock was wrong gave one.
+  const latest = sql`${moment} + ${seconds(burst / perSecond + CLOCKS_DIFFER_SECONDS)}`
+  const sendAt = sql`case when ${launchPace.nextSendAt} > ${latest} then ${moment} else ${launchPace.nextSendAt} end`
   const granted = await db
     .insert(launchPace)
     .values({
@@ -62,8 +74,8 @@ export async function takePermit(
     })
     .onConflictDoUpdate({
       target: launchPace.app,
-      set: { nextSendAt: sql`greatest(${launchPace.nextSendAt}, ${moment}) + ${seconds(1 / perSecond)}` },
-      setWhere: sql`${launchPace.nextSendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
+      set: { nextSendAt: sql`greatest(${sendAt}, ${moment}) + ${seconds(1 / perSecond)}` },
+      setWhere: sql`${sendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
     })
     .returning({ app: launchPace.app })
   return granted.length > 0 ? {} : { retryMs: 1000 / perSecond }

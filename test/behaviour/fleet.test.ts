@@ -142,6 +142,15 @@ describe('many launches', () => {
     expect(calls.length).toBeLessThanOrEqual(60)
   })
 
+  test('launches do not wait for a time that a wrong clock has stored', async () => {
+    await open({ launchRate: { perSecond: 1, burst: 2 }, env: { PROVISION_TIMEOUT_SECONDS: '15' } })
+    h.advance(300_000)
+    await h.createWorkspace()
+    await h.untilIdle()
+    h.advance(-300_000)
+    expect(await h.createWorkspace()).toMatchObject({ status: 'ready' })
+  })
+
   test('a workspace that waits for its launch says so', async () => {
     await open({ launchRate: { perSecond: 0.01, burst: 1 } })
     await create()
