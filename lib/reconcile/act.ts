@@ -97,7 +97,9 @@ export async function act(
       await provisioner.destroy(machine)
       return { next: 'wait', ms: 500 }
     case 'probe':
-      return probe(services, row, machine, steps)
+      // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
+      // (docs/facts/molecule.md §1.3).
+      return probe(services, row, machine, step.deferred?.ms ?? Math.min(2_000, 150 + 75 * steps))
     case 'check_agent':
       return checkAgent(services, row, machine)
     case 'suspect_absent':
@@ -213,14 +215,12 @@ async function probe(
   services: ReconcileContext,
   row: ClaimedWorkspace,
   machine: MachineRef,
-  steps: number,
+  pauseMs: number,
 ): Promise<StepResult> {
   const answer = await probeAgent(services, machine)
   if (!isAlive(answer, row)) {
     await recordProbe(services, row, answer)
-    // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
-    // (docs/facts/molecule.md §1.3).
-    return { next: 'wait', ms: Math.min(2_000, 150 + 75 * steps) }
+    return { next: 'wait', ms: pauseMs }
   }
   const now = services.now()
   const reason = isReachableByHttp(answer.card ?? row.agentCard) ? null : notReachableByHttp()

@@ -3,11 +3,13 @@
 import { and, eq } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { isHeld } from '../lifecycle/held.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Observed } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { decide } from './decide.ts'
 import { undoDrift } from './drift.ts'
+import { isOutdated } from './observation.ts'
 import type { Step } from './step.ts'
 import { findWork } from './work.ts'
 
@@ -34,7 +36,7 @@ export async function nextStep(
   const work = await findWork(services, row)
   if (work === undefined) return step
   if (step.do === 'undo_drift') return undoneAfter(work)
-  return isRecovery ? deferredBy(work) : drainingFor(work, drainsUntil ?? now, now)
+  return isRecovery ? deferredBy(work, row) : drainingFor(work, drainsUntil ?? now, now)
 }
 
 /** Steps of a requested restart, rollout or hibernation that end the program which is at work. */
@@ -48,11 +50,14 @@ const undoneAfter = (work: string): Step => ({
   note: `Its machine was changed by others, but ${work}: that is undone later.`,
 })
 
-const deferredBy = (work: string): Step => ({
-  do: 'wait',
-  ms: DEFERRED_MS,
-  note: `Its agent does not answer, but ${work}: the machine is left alone.`,
-})
+/** An agent that is at work may answer again, also after its time is over. */
+function deferredBy(work: string, row: Workspace): Step {
+  const deferred = {
+    ms: DEFERRED_MS,
+    note: `Its agent does not answer, but ${work}: the machine is left alone.`,
+  }
+  return isTransient(row.status) && !isOutdated(row) ? { do: 'probe', deferred } : { do: 'wait', ...deferred }
+}
 
 /** Pause until draining work is looked at again. A heartbeat that reports its end is looked at once. */
 const DRAIN_LOOK_MS = 3_000

@@ -29,8 +29,11 @@ export type Step =
   /** The time has come at which a hibernated workspace wakes by itself. */
   | { do: 'wake' }
   | { do: 'destroy' }
-  /** Request the agent card; an answer makes the workspace ready. */
-  | { do: 'probe' }
+  /**
+   * Request the agent card; an answer makes the workspace ready. `deferred`: its time is over, but it is at work, so that it is
+   * asked again, after `ms` milliseconds each.
+   */
+  | { do: 'probe'; deferred?: { ms: number; note: string } }
   /** The agent sends no heartbeat: request its card before anything is concluded. */
   | { do: 'check_agent' }
   /** The provider does not show the machine: store since when, and look again in `ms` milliseconds. */

@@ -215,7 +215,8 @@ function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
         ? AT_REST[row.status]
         : 'Its machine is removed at this time. POST /workspaces/{id}/restart tries again.'
   }
-  return step.do === 'wait' && step.note !== undefined ? step.note : SENTENCES[step.do]
+  const note = step.do === 'wait' ? step.note : step.do === 'probe' ? step.deferred?.note : undefined
+  return note ?? SENTENCES[step.do]
 }
 
 function nextAt(row: Workspace, step: Step): Date | null {

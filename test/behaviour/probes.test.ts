@@ -144,6 +144,18 @@ describe('liveness', () => {
     expect((await read(id))['generation']).not.toBe(generation)
   })
 
+  test('a busy agent that answers only after the deadline makes its workspace ready', async () => {
+    const { program, state } = working(2)
+    state.answers = false
+    await open(program)
+    const id = await create({ image: IMAGE })
+    await pass(20)
+    expect(await read(id)).toMatchObject({ status: 'provisioning', active_tasks: 2 })
+    state.answers = true
+    await pass(1)
+    expect(await read(id)).toMatchObject({ status: 'ready' })
+  })
+
   test('an agent that stops answering is offline after the configured silence, and rebooted after the configured time', async () => {
     const { program, state } = working(0)
     await open(program, { AGENT_SILENCE_SECONDS: '60', AGENT_COMEBACK_SECONDS: '600' })
