@@ -7,10 +7,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** @throws UsageError when none or several workspaces match */
 export async function findWorkspace(client: Client, reference: string): Promise<Workspace> {
   if (UUID.test(reference)) return client.getWorkspace(reference)
-  const all: Workspace[] = []
-  for await (const workspace of client.listWorkspaces()) all.push(workspace)
-  const named = all.filter(({ name }) => name === reference)
-  const found = named.length > 0 ? named : all.filter(({ id }) => id.startsWith(reference.toLowerCase()))
+  const named = await all(client, { name: reference })
+  const found =
+    named.length > 0
+      ? named
+      : (await all(client, {})).filter(({ id }) => id.startsWith(reference.toLowerCase()))
   const [only] = found
   if (only === undefined)
     throw new UsageError(
@@ -21,6 +22,12 @@ export async function findWorkspace(client: Client, reference: string): Promise<
     throw new UsageError(`'${reference}' fits ${found.length} workspaces; use an id: ${ids.join(', ')}`)
   }
   return only
+}
+
+async function all(client: Client, query: { name?: string }): Promise<Workspace[]> {
+  const found: Workspace[] = []
+  for await (const workspace of client.listWorkspaces({ ...query, limit: 1000 })) found.push(workspace)
+  return found
 }
 
 export const findWorkspaceId = async (client: Client, reference: string): Promise<string> =>

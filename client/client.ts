@@ -24,6 +24,9 @@ export type ClientOptions = {
   retries?: number
 }
 
+/** Filters, order and pages of the list of workspaces. */
+export type WorkspaceQuery = NonNullable<paths['/workspaces']['get']['parameters']['query']>
+
 export type EventType = Event['type']
 
 export type EventFilter = {
@@ -76,9 +79,7 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
     },
 
     /** All workspaces, page by page. */
-    async *listWorkspaces(
-      query: NonNullable<paths['/workspaces']['get']['parameters']['query']> = {},
-    ): AsyncGenerator<Workspace> {
+    async *listWorkspaces(query: WorkspaceQuery = {}): AsyncGenerator<Workspace> {
       let { cursor } = query
       do {
         const { data, response } = await api.GET('/workspaces', {

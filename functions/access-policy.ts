@@ -52,7 +52,12 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
     others: { body: ['caller_id', 'target_id'] },
   },
 
-  'GET /workspaces': { scope: 'read', about: 'list', agent: 'none', others: { response: true } },
+  'GET /workspaces': {
+    scope: 'read',
+    about: 'list',
+    agent: 'none',
+    others: { query: ['parent_id'], response: true },
+  },
   'POST /workspaces': all('operate', { body: ['parent_id'] }),
   'GET /workspaces/:id': workspace('read', 'self'),
   'PATCH /workspaces/:id': workspace('operate', 'none', { body: ['parent_id'] }),

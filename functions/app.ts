@@ -8,6 +8,7 @@ import type { Services } from '../lib/control-plane/services.ts'
 import { DomainError } from '../lib/platform/errors.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
+import { rejectUnknownParameters } from './http/known-parameters.ts'
 import { auditRequests } from './middleware/audit.ts'
 import { authorizeRequests } from './middleware/authorize.ts'
 import { authorizeOtherWorkspaces } from './middleware/authorize-other-workspaces.ts'
@@ -46,6 +47,7 @@ import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { holdRoutes } from './routes/workspaces/holds.ts'
 import { workspaceCommandRoutes } from './routes/workspaces/commands.ts'
+import { workspaceListRoutes } from './routes/workspaces/list.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
 /**
@@ -82,11 +84,13 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   )
   // It reads the body, so it comes after the limit of the body.
   app.use(authorizeOtherWorkspaces)
+  app.use(rejectUnknownParameters(app))
   app.route('/', healthRoutes(services))
   const describeApi = createDescription(app, services.config.publicUrl)
   app.get('/openapi.json', (c) => c.json(describeApi()))
   app.route('/', docsRoutes(serveAssets))
   app.route('/', registryRoutes(services))
+  app.route('/', workspaceListRoutes(services))
   app.route('/', workspaceRoutes(services))
   app.route('/', workspaceCommandRoutes(services))
   app.route('/', logRoutes(services, authenticate))

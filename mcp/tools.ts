@@ -1,7 +1,7 @@
 // The tools of the MCP server. Each one is a call or two of the public API with the caller's own token, so a token may do
 // here what it may do there. Outputs are small: programs that need more read the API.
 import { z } from 'zod'
-import type { Client, Workspace } from '../client/client.ts'
+import type { Client, Workspace, WorkspaceQuery } from '../client/client.ts'
 import { readTask, sendText } from './send-text.ts'
 
 type Annotations = { readOnlyHint?: boolean; destructiveHint?: boolean; idempotentHint?: boolean }
@@ -54,10 +54,9 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
     annotations: reads,
     async run(client, { name, status }) {
       const found: Workspace[] = []
-      for await (const workspace of client.listWorkspaces()) {
-        const isWanted =
-          (status === undefined || workspace.status === status) &&
-          (name === undefined || workspace.name.toLowerCase().includes(name.toLowerCase()))
+      const filter = status === undefined ? {} : { status: [status] as WorkspaceQuery['status'] }
+      for await (const workspace of client.listWorkspaces({ ...(filter as WorkspaceQuery), limit: 1000 })) {
+        const isWanted = name === undefined || workspace.name.toLowerCase().includes(name.toLowerCase())
         if (isWanted) found.push(workspace)
       }
       return { total: found.length, workspaces: found.slice(0, LISTED).map(brief) }

@@ -1,6 +1,6 @@
 // ls, create, get, wait, explain: workspaces and their state.
 import { type Command, Option } from 'commander'
-import type { Client, CreateWorkspace, Workspace } from '../../client/client.ts'
+import type { Client, CreateWorkspace, Workspace, WorkspaceQuery } from '../../client/client.ts'
 import { type CommandContext, contextOf, UsageError } from '../context.ts'
 import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
 import { age, clean, print, printJson, printTable, report, statusText } from '../output.ts'
@@ -15,31 +15,39 @@ type CreateFlags = {
   parent?: string
   env: string[]
   secret: string[]
+  label: string[]
   idle?: string
   wait?: boolean
 }
 
-type ListFlags = { status?: string; runtime?: string; quiet?: boolean }
+type ListFlags = {
+  status?: string[]
+  runtime?: string
+  region?: string
+  label?: string[]
+  sort?: string
+  quiet?: boolean
+}
 
 export function addWorkspaceCommands(program: Command): void {
   program
     .command('ls')
     .alias('list')
     .description('list workspaces')
-    .option('--status <status>', 'only workspaces with this status')
+    .option('--status <statuses...>', 'only workspaces with one of these statuses')
     .option('--runtime <runtime>', 'only workspaces with this runtime')
+    .option('--region <region>', 'only workspaces in this region')
+    .option('-l, --label <key=value...>', 'only workspaces with these labels')
+    .option('--sort <order>', 'created_at, -created_at, name or -name')
     .option('-q, --quiet', 'print ids only')
     .action(async (flags: ListFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const rows: Workspace[] = []
-      for await (const workspace of client.listWorkspaces()) {
-        const isWanted =
-          (flags.status === undefined || workspace.status === flags.status) &&
-          (flags.runtime === undefined || workspace.runtime === flags.runtime)
-        if (isWanted) rows.push(workspace)
-      }
+      const { quiet, ...filter } = flags
+      for await (const workspace of client.listWorkspaces({ ...(filter as WorkspaceQuery), limit: 1000 }))
+        rows.push(workspace)
       if (json) return printJson(rows)
-      if (flags.quiet === true) return rows.forEach(({ id }) => print(id))
+      if (quiet === true) return rows.forEach(({ id }) => print(id))
       printTable(
         ['ID', 'NAME', 'STATUS', 'RUNTIME', 'TIER', 'REGION', 'AGE'],
         rows.map(({ created_at, id, machine_region, name, region, runtime, status, tier }) => [
@@ -67,6 +75,7 @@ export function addWorkspaceCommands(program: Command): void {
     .option('--parent <workspace>', 'parent in the tree of workspaces')
     .option('-e, --env <NAME=value...>', 'environment variables', [])
     .option('-s, --secret <NAME=value...>', 'secrets; NAME alone takes the value from the environment', [])
+    .option('-l, --label <key=value...>', 'labels', [])
     .option('--idle <minutes>', 'hibernate after this many idle minutes')
     .option('--no-wait', 'return at once')
     .addHelpText(
@@ -153,6 +162,7 @@ async function createInput(client: Client, name: string, flags: CreateFlags): Pr
     ...(idle === undefined ? {} : { idle_minutes: minutesOf(idle) }),
     ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),
     ...(flags.env.length === 0 ? {} : { env: assignments('--env', flags.env) }),
+    ...(flags.label.length === 0 ? {} : { labels: assignments('--label', flags.label) }),
     ...(flags.secret.length === 0 ? {} : { secrets: assignments('--secret', flags.secret) }),
   }
 }

@@ -51,6 +51,8 @@ export const workspaces = pgTable(
     parentId: uuid('parent_id').references((): AnyPgColumn => workspaces.id),
     env: jsonb('env').$type<Record<string, string>>().notNull().default({}),
     config: jsonb('config').$type<Record<string, unknown>>().notNull().default({}),
+    /** Key/value pairs by which people find it. */
+    labels: jsonb('labels').$type<Record<string, string>>().notNull().default({}),
     /** The files for its agent, below /configs. Their contents are in `workspace_files`. */
     files: jsonb('files').$type<WorkspaceFile[]>().notNull().default([]),
     /** Whether its card can be read without a token; null: as PUBLIC_AGENT_CARDS says. */
@@ -175,6 +177,14 @@ export const workspaces = pgTable(
       .where(sql`${table.nextCheckAt} is not null`),
     index('workspaces_created').on(table.createdAt, table.id),
     index('workspaces_parent').on(table.parentId),
+    // One for each filter of the list, in the order of the list.
+    index('workspaces_status').on(table.status, table.createdAt, table.id),
+    index('workspaces_runtime').on(table.runtime, table.createdAt, table.id),
+    index('workspaces_tier').on(table.tier, table.createdAt, table.id),
+    index('workspaces_region').on(sql`(${table.regions} ->> 0)`, table.createdAt, table.id),
+    index('workspaces_name').on(table.name, table.id),
+    index('workspaces_name_prefix').on(table.name.op('text_pattern_ops')),
+    index('workspaces_labels').using('gin', table.labels.op('jsonb_path_ops')),
     uniqueIndex('workspaces_machine').on(table.machineId),
   ],
 )

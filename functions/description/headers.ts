@@ -16,6 +16,10 @@ export const HEADERS = {
     description: 'The address of the next page, with `rel="next"`. Absent on the last page.',
     schema: { type: 'string' },
   },
+  TotalCount: {
+    description: 'How many entries match in all pages. Only where `total=true` asks for it.',
+    schema: { type: 'integer' },
+  },
   Location: { description: 'Where the new resource is.', schema: { type: 'string' } },
   PreferenceApplied: {
     description: 'The preference that was honoured. Absent where none was sent.',
@@ -68,7 +72,7 @@ const waits: OperationHeaders = {
 const createsAt: OperationHeaders = { response: { Location: 'Location' } }
 
 const OPERATION_HEADERS: Readonly<Record<string, OperationHeaders>> = {
-  listWorkspaces: { response: { Link: 'Link' } },
+  listWorkspaces: { response: { Link: 'Link', 'X-Total-Count': 'TotalCount' } },
   createWorkspace: {
     request: ['IdempotencyKey', 'PreferWait'],
     response: {

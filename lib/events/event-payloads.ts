@@ -91,4 +91,6 @@ export const shape = {
   regions: z.array(z.string()),
   image: z.string().nullable(),
   parent_id: z.uuid().nullable(),
+  /** Absent in events of earlier versions. */
+  labels: z.record(z.string(), z.string()).optional(),
 }

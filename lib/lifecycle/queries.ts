@@ -1,5 +1,5 @@
 // Reads of workspaces, and their leases, for all commands.
-import { and, asc, eq, gt, inArray, isNotNull, lte, ne, or, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
@@ -24,41 +24,6 @@ export async function getLivingWorkspace(db: Database, id: string): Promise<Work
   const row = await getWorkspace(db, id)
   if (row.status === 'removed') throw workspaceNotFound()
   return row
-}
-
-export type ListInput = {
-  limit: number
-  after?: { createdAt: Date; id: string } | undefined
-  /** Only these; null: all. */
-  only?: readonly string[] | null
-}
-
-/**
- * Workspaces that are not removed, oldest first. Reads one more than `limit`, to know whether there is a next page.
- */
-export async function listWorkspaces(
-  db: Database,
-  input: ListInput,
-): Promise<{ rows: Workspace[]; more: boolean }> {
-  const { after } = input
-  const rows = await db
-    .select(workspaceColumns)
-    .from(workspaces)
-    .where(
-      and(
-        ne(workspaces.status, 'removed'),
-        input.only == null ? undefined : inArray(workspaces.id, [...input.only]),
-        after === undefined
-          ? undefined
-          : or(
-              gt(workspaces.createdAt, after.createdAt),
-              and(eq(workspaces.createdAt, after.createdAt), gt(workspaces.id, after.id)),
-            ),
-      ),
-    )
-    .orderBy(asc(workspaces.createdAt), asc(workspaces.id))
-    .limit(input.limit + 1)
-  return { rows: rows.slice(0, input.limit), more: rows.length > input.limit }
 }
 
 const claimColumns = {

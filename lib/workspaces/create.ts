@@ -111,6 +111,7 @@ function newWorkspace(
     parentId: input.parent_id ?? null,
     env: input.env ?? {},
     config: input.config ?? {},
+    labels: input.labels ?? {},
     files: listedFiles(files),
     publicCard: input.public_card ?? null,
     completesMessages: input.complete_messages ?? true,
@@ -238,11 +239,11 @@ async function insert(
         from created, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
           as disk(id text, "sizeGb" int, source jsonb, app text, region text)`,
   )
-  const { image, name, parentId, regions, runtime, tier } = row
+  const { image, labels, name, parentId, regions, runtime, tier } = row
   const logged = appendEvents(services, 'created', {
     event: 'workspace_created',
     now: row.createdAt,
-    payload: { name, runtime, tier, regions, image, parent_id: parentId },
+    payload: { name, runtime, tier, regions, image, parent_id: parentId, labels },
   })
   const rows = await db.with(created, kept, filed, owned, logged).select({ id: created.id }).from(created)
   return rows.length > 0

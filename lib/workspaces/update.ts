@@ -62,6 +62,7 @@ export async function updateWorkspace(
     where: ne(workspaces.status, 'removed'),
     changes: {
       ...wanted,
+      ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
       ...(input.public_card === undefined ? {} : { publicCard: input.public_card }),
       ...(input.complete_messages === undefined
         ? {}
@@ -76,7 +77,11 @@ export async function updateWorkspace(
         ? {}
         : { specVersion: sql`${workspaces.specVersion} + 1` }),
     },
-    payload: { fields: Object.keys(input), ...shownOf(wanted) },
+    payload: {
+      fields: Object.keys(input),
+      ...shownOf(wanted),
+      ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
+    },
     also: files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)],
   })
   if (moved === undefined) throw await statusConflict(services, id, 'changed')

@@ -12,6 +12,7 @@ import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
 import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
 import { uuidInput } from '../platform/uuid.ts'
+import { Labels } from './labels-input.ts'
 import { WorkspaceFiles } from './files-input.ts'
 
 // Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (docs/facts/molecule.md §2.3).
@@ -82,6 +83,7 @@ export const CreateWorkspaceInput = z.object({
   image: plain(512).nullish(),
   env: WorkspaceEnv.nullish(),
   config: WorkspaceConfig.nullish(),
+  labels: Labels.nullish(),
   files: WorkspaceFiles.nullish(),
   public_card: z.boolean().nullish(),
   complete_messages: z.boolean().nullish(),

@@ -27,6 +27,7 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     parentId: null,
     env: {},
     config: {},
+    labels: {},
     files: [],
     publicCard: null,
     completesMessages: true,

@@ -61,6 +61,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   regions: 'Regions by preference. One without capacity is skipped.',
   model: "The language model, in the runtime's notation, such as `anthropic:claude-sonnet-4`.",
   parent_id: 'The parent in the tree of workspaces; null: a root.',
+  labels: 'Up to 32 key/value pairs by which people group and find workspaces.',
   env: 'Environment variables of the machine. Values are never shown again; use secrets for keys.',
   env_names: 'The names of the environment variables.',
   config:

@@ -1,43 +1,22 @@
-// /workspaces: create, list, read, change, remove. A handler parses the request, calls one verb, and reconciles after
+// /workspaces: create, read, change, remove. A handler parses the request, calls one verb, and reconciles after
 // the response.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { limitedTo } from '../../../lib/auth/authorize.ts'
 import { invalidField } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { createWorkspace, IDEMPOTENCY_HOURS } from '../../../lib/workspaces/create.ts'
-import { getWorkspace, listWorkspaces } from '../../../lib/lifecycle/queries.ts'
+import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { removeWorkspace } from '../../../lib/workspaces/remove.ts'
 import { updateWorkspace } from '../../../lib/workspaces/update.ts'
 import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
-import { cursorOf, parseCursor } from '../../http/pagination.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
-
-const listRoute = createRoute({
-  method: 'get',
-  path: '/workspaces',
-  operationId: 'listWorkspaces',
-  request: {
-    query: z.object({
-      limit: z.coerce.number().int().min(1).max(1000).default(1000),
-      cursor: z.string().optional(),
-    }),
-  },
-  responses: {
-    200: json(
-      z.array(WorkspaceView),
-      'Workspaces that are not removed, oldest first. The Link header with rel="next" leads to the next page.',
-    ),
-    400: problem('A query parameter is invalid.'),
-  },
-})
 
 const createRouteDefinition = createRoute({
   method: 'post',
@@ -118,24 +97,6 @@ const removeRoute = createRoute({
 export function workspaceRoutes(services: Services) {
   const app = createRouter()
   const view = (c: Context, row: Workspace) => toWorkspaceView(services, row, publicUrlOf(services.config, c))
-
-  app.openapi(listRoute, async (c) => {
-    const { limit, cursor } = c.req.valid('query')
-    const { rows, more } = await listWorkspaces(services.db, {
-      limit,
-      after: parseCursor(cursor),
-      only: limitedTo(c.get('caller')) ?? null,
-    })
-    const last = rows.at(-1)
-    if (more && last !== undefined) {
-      const next = new URLSearchParams({ limit: String(limit), cursor: cursorOf(last) })
-      c.header('link', `<${publicUrlOf(services.config, c)}/workspaces?${next}>; rel="next"`)
-    }
-    return c.json(
-      rows.map((row) => view(c, row)),
-      200,
-    )
-  })
 
   app.openapi(createRouteDefinition, async (c) => {
     const key = idempotencyKeyOf(c)

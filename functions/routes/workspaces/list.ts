@@ -1,0 +1,113 @@
+// GET /workspaces: one page of workspaces, filtered, sorted, and counted where the caller asks for the total.
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { limitedTo } from '../../../lib/auth/authorize.ts'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import { STATUSES } from '../../../lib/lifecycle/lifecycle.ts'
+import {
+  countWorkspaces,
+  listWorkspaces,
+  WORKSPACE_ORDERS,
+  type WorkspaceFilter,
+} from '../../../lib/lifecycle/list-workspaces.ts'
+import { invalidField } from '../../../lib/platform/errors.ts'
+import { uuidInput } from '../../../lib/platform/uuid.ts'
+import { LABEL_PREFIX } from '../../http/known-parameters.ts'
+import { createRouter, json, problem } from '../../http/openapi.ts'
+import { cursorOf, parseCursor } from './cursor.ts'
+import { publicUrlOf } from '../../http/public-url.ts'
+import { toWorkspaceView, WorkspaceView } from './view.ts'
+
+const DEFAULT_LIMIT = 100
+const MAX_LIMIT = 1000
+
+const Text = z.string().max(1000)
+
+const Query = z.object({
+  status: z
+    .union([z.enum(STATUSES), z.array(z.enum(STATUSES))])
+    .transform((status) => [status].flat())
+    .optional()
+    .openapi({ type: 'array', items: { type: 'string', enum: [...STATUSES] } }),
+  runtime: Text.optional(),
+  tier: z.coerce.number().int().min(1).max(1000).optional(),
+  region: Text.optional(),
+  parent_id: uuidInput().optional(),
+  name: Text.optional(),
+  name_prefix: Text.optional(),
+  label: z
+    .union([z.string(), z.array(z.string())])
+    .transform((label) => [label].flat())
+    .optional()
+    .openapi({ type: 'array', items: { type: 'string' }, example: ['team=research'] }),
+  created_after: z.iso.datetime({ offset: true }).optional(),
+  sort: z.enum(WORKSPACE_ORDERS).default('created_at'),
+  total: z.enum(['true', 'false']).default('false'),
+  // Molecule's clients read one page, so their list is as long as it can be.
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).optional(),
+  cursor: Text.optional(),
+})
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/workspaces',
+  operationId: 'listWorkspaces',
+  request: { query: Query },
+  responses: {
+    200: json(
+      z.array(WorkspaceView),
+      'Workspaces that match, without removed ones unless `status` asks for them. The Link header with rel="next" leads to the next page.',
+    ),
+    400: problem('A query parameter is invalid or unknown.'),
+  },
+})
+
+export function workspaceListRoutes(services: Services) {
+  const app = createRouter()
+  const { config, db } = services
+
+  app.openapi(listRoute, async (c) => {
+    const query = c.req.valid('query')
+    const { cursor, limit = config.moleculeCompat ? MAX_LIMIT : DEFAULT_LIMIT, sort, total } = query
+    const filter: WorkspaceFilter = {
+      status: query.status,
+      runtime: query.runtime,
+      tier: query.tier,
+      region: query.region,
+      parentId: query.parent_id,
+      name: query.name,
+      namePrefix: query.name_prefix,
+      labels: labelsOf(c, query.label ?? []),
+      createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
+      only: limitedTo(c.get('caller')) ?? null,
+    }
+    const page = { limit, order: sort, after: parseCursor(cursor, sort) }
+    const { next, rows } = await listWorkspaces(db, filter, page)
+    const publicUrl = publicUrlOf(config, c)
+    if (next !== undefined) {
+      const following = new URLSearchParams(new URL(c.req.url).search)
+      following.set('limit', String(limit))
+      following.set('cursor', cursorOf(sort, next))
+      c.header('link', `<${publicUrl}/workspaces?${following}>; rel="next"`)
+    }
+    if (total === 'true') c.header('x-total-count', String(await countWorkspaces(db, filter)))
+    return c.json(
+      rows.map((row) => toWorkspaceView(services, row, publicUrl)),
+      200,
+    )
+  })
+  return app
+}
+
+/** `label=team=research` and `label.team=research` mean the same. @throws DomainError `invalid_input` */
+function labelsOf(c: Context, pairs: readonly string[]): Record<string, string> {
+  const labels = pairs.map((pair) => {
+    const at = pair.indexOf('=')
+    if (at < 1) throw invalidField('label', "must be key=value, such as 'team=research'")
+    return [pair.slice(0, at), pair.slice(at + 1)] as const
+  })
+  const prefixed = Object.entries(c.req.query())
+    .filter(([name]) => name.startsWith(LABEL_PREFIX))
+    .map(([name, value]) => [name.slice(LABEL_PREFIX.length), value] as const)
+  return Object.fromEntries([...labels, ...prefixed])
+}

@@ -1,0 +1,64 @@
+// Every filter of the list of workspaces has an index: with 10,000 workspaces no plan reads the whole table.
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { OpenDatabase } from '../../drizzle/database.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import {
+  listStatement,
+  WORKSPACE_ORDERS,
+  type WorkspaceFilter,
+  type WorkspaceOrder,
+} from '../../lib/lifecycle/list-workspaces.ts'
+import { createPostgresDatabase } from '../support/database.ts'
+
+let database: OpenDatabase
+beforeAll(async () => {
+  database = connectPostgres(await createPostgresDatabase())
+  // Rare values, so that an index is worth it: one workspace in a hundred has each of them.
+  await database.db.execute(sql`
+    insert into workspaces (id, name, runtime, tier, regions, labels, status, status_changed_at, created_at, updated_at)
+    select gen_random_uuid(), 'workspace-' || n, case when n % 100 = 0 then 'hermes' else 'langgraph' end,
+           case when n % 100 = 0 then 4 else 3 end,
+           case when n % 100 = 0 then '["ams"]'::jsonb else '["ord"]'::jsonb end,
+           case when n % 100 = 0 then '{"team":"red"}'::jsonb else '{}'::jsonb end,
+           case when n % 100 = 0 then 'paused'::workspace_status else 'ready'::workspace_status end,
+           now(), now() + make_interval(secs => n), now()
+    from generate_series(1, 10000) n`)
+  await database.db.execute(sql`analyze workspaces`)
+})
+afterAll(() => database.close())
+
+async function planOf(
+  filter: WorkspaceFilter,
+  order: WorkspaceOrder = 'created_at',
+  after?: { value: string; id: string },
+) {
+  const statement = listStatement(database.db, filter, { limit: 100, order, after })
+  const result: unknown = await database.db.execute(sql`explain ${statement}`)
+  const { rows } = result as { rows: Record<string, string>[] }
+  return rows.map((row) => row['QUERY PLAN']).join('\n')
+}
+
+test.each<[string, WorkspaceFilter]>([
+  ['status', { status: ['paused'] }],
+  ['runtime', { runtime: 'hermes' }],
+  ['tier', { tier: 4 }],
+  ['region', { region: 'ams' }],
+  ['parent', { parentId: crypto.randomUUID() }],
+  ['name', { name: 'workspace-77' }],
+  ['name prefix', { namePrefix: 'workspace-777' }],
+  ['label', { labels: { team: 'red' } }],
+  ['creation time', { createdAfter: new Date(Date.now() + 9_990_000) }],
+])('the filter by %s uses an index', async (_name, filter) => {
+  expect(await planOf(filter)).not.toContain('Seq Scan on workspaces')
+})
+
+test.each(WORKSPACE_ORDERS)(
+  'a late page in the order %s begins at its position in an index',
+  async (order) => {
+    const value = order.endsWith('name') ? 'workspace-9' : new Date(Date.now() + 9_000_000).toISOString()
+    const plan = await planOf({}, order, { value, id: crypto.randomUUID() })
+    expect(plan).toMatch(/Index Cond: \(ROW\(/)
+    expect(plan).not.toContain('Sort')
+  },
+)
