@@ -52,6 +52,8 @@ export const disks = pgTable(
     providerState: text('provider_state'),
     usedBytes: bigint('used_bytes', { mode: 'number' }),
     snapshots: integer('snapshots'),
+    /** What its snapshots occupied when they were last listed. */
+    snapshotBytes: bigint('snapshot_bytes', { mode: 'number' }),
     seenAt: timestamp('seen_at'),
     /** Since when the provider has not shown it. One absence is no proof. */
     absentSince: timestamp('absent_since'),
@@ -76,3 +78,14 @@ export const disks = pgTable(
       .where(sql`${table.state} <> 'gone'`),
   ],
 )
+
+/** Volumes with our name that are in no record. They are reported, and deleted only where a setting says so. */
+export const orphanDisks = pgTable('orphan_disks', {
+  volumeId: text('volume_id').primaryKey(),
+  app: text('app').notNull(),
+  name: text('name').notNull(),
+  firstSeenAt: timestamp('first_seen_at').notNull(),
+  lastSeenAt: timestamp('last_seen_at').notNull(),
+  sightings: integer('sightings').notNull().default(1),
+  goneAt: timestamp('gone_at'),
+})

@@ -1,5 +1,6 @@
 // /fleet and /regions: the machines at Fly with their owners and prices, and the regions with their capacity.
 import { createRoute, z } from '@hono/zod-openapi'
+import { DISK_KINDS } from '../../lib/fleet/fleet-disks.ts'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { listRegionHealth } from '../../lib/reconcile/region-health.ts'
@@ -7,6 +8,8 @@ import { createRouter, json } from '../http/openapi.ts'
 import { DriftView, Reason } from './workspaces/view.ts'
 
 const FleetKind = z.enum(['owned', 'drifted', 'orphan', 'foreign', 'missing'])
+
+const FleetDiskKind = z.enum(DISK_KINDS)
 
 const FleetView = z
   .object({
@@ -30,6 +33,26 @@ const FleetView = z
       }),
     ),
     totals: z.record(FleetKind, z.object({ machines: z.int(), usd_per_month: z.number() })),
+    disks: z.array(
+      z.object({
+        kind: FleetDiskKind,
+        volume_id: z.string(),
+        disk_id: z.string().nullable(),
+        app: z.string(),
+        workspace_id: z.string().nullable(),
+        machine_id: z.string().nullable(),
+        state: z.string(),
+        region: z.string(),
+        size_gb: z.int(),
+        used_gb: z.number().nullable(),
+        usd_per_month: z.number(),
+      }),
+    ),
+    disk_totals: z.record(
+      FleetDiskKind,
+      z.object({ disks: z.int(), size_gb: z.int(), usd_per_month: z.number() }),
+    ),
+    snapshot_totals: z.object({ snapshots: z.int(), size_gb: z.number(), usd_per_month: z.number() }),
     unknown_apps: z.array(z.string()),
   })
   .openapi('Fleet')
@@ -41,7 +64,7 @@ const fleetRoute = createRoute({
   responses: {
     200: json(
       FleetView,
-      'Every machine in the configured apps: owned, drifted, orphan, foreign or missing. Prices are estimates for 30 days.',
+      'Every machine in the configured apps (owned, drifted, orphan, foreign or missing), and every disk (owned, retained, attached elsewhere, orphan, foreign or missing). Prices are estimates for 30 days; a stopped machine is counted with a root file system of 1 GB.',
     ),
   },
 })

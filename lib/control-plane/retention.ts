@@ -8,6 +8,7 @@ import { deleteDeliveredSecrets } from '../secrets/delete-delivered.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { deleteExpiredAudit, deleteExpiredEvents } from '../events/retention.ts'
 import { deleteExpiredRollouts } from '../rollouts/retention.ts'
+import { inventoryDisks } from '../fleet/disk-inventory.ts'
 import { deleteExpiredImages } from '../rollouts/record-published.ts'
 import type { Services } from './services.ts'
 import { deleteExpiredHolds } from '../workspaces/holds.ts'
@@ -22,6 +23,7 @@ const TASKS = [
   deleteExpiredActivity,
   deleteExpiredDelegations,
   deleteExpiredDisks,
+  inventoryDisks,
   deleteExpiredMessages,
   deleteExpiredQuotas,
   deleteDeliveredSecrets,

@@ -25,6 +25,7 @@ export const newDisk = (
   providerState: null,
   usedBytes: null,
   snapshots: null,
+  snapshotBytes: null,
   seenAt: null,
   absentSince: null,
   lastFailure: null,

@@ -31,8 +31,10 @@ function refOf({ app, id, volumeId }: Disk) {
 /** Newest first. The disk stores how many there are. @throws DomainError `conflict`, `unavailable` */
 export async function listSnapshots(services: DiskContext, disk: Disk): Promise<SnapshotOf[]> {
   const snapshots = await services.provisioner.listSnapshots(refOf(disk)).catch(unavailable)
-  if (snapshots.length !== disk.snapshots) {
-    await services.db.update(disks).set({ snapshots: snapshots.length }).where(eq(disks.id, disk.id))
+  const snapshotBytes = snapshots.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
+  if (snapshots.length !== disk.snapshots || snapshotBytes !== disk.snapshotBytes) {
+    const counted = { snapshots: snapshots.length, snapshotBytes }
+    await services.db.update(disks).set(counted).where(eq(disks.id, disk.id))
   }
   return snapshots.map((snapshot) => ({ disk, snapshot }))
 }

@@ -32,4 +32,8 @@ export const DISK_EVENTS = {
     says: 'A snapshot of a disk was requested.',
     payload: ofDisk({}),
   },
+  orphan_disk_deleted: {
+    says: 'A disk with our name that is in no record was deleted, because DELETE_ORPHAN_DISKS_AFTER_HOURS says so.',
+    payload: z.strictObject({ app: z.string(), volume_id: z.string(), name: z.string() }),
+  },
 } as const

@@ -8,6 +8,7 @@ import type { Store } from '../platform/context.ts'
 import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { driftOf } from '../reconcile/drift.ts'
+import { describeDisks, type FleetDisks } from './fleet-disks.ts'
 import { HOPELESS_ATTEMPTS } from './orphans.ts'
 
 /**
@@ -35,7 +36,7 @@ export type FleetMachine = {
   needs_human?: true
 }
 
-export type Fleet = {
+export type Fleet = FleetDisks & {
   machines: FleetMachine[]
   totals: Record<FleetKind, { machines: number; usd_per_month: number }>
   /** Apps that did not answer: nothing is known of their machines, and none of them counts as missing. */
@@ -55,18 +56,26 @@ export async function describeFleet(services: ReconcileContext): Promise<Fleet> 
   }
   const machines: FleetMachine[] = []
   const unknownApps: string[] = []
+  const knownApps: string[] = []
   for (const app of new Set([...provisioner.apps, ...rows.map((row) => row.app ?? '')])) {
     const inventory = await inventoryOf(services, app)
     if (inventory === undefined) {
       unknownApps.push(app)
       continue
     }
+    knownApps.push(app)
     machines.push(...inventory.map((entry) => describe(context, app, entry)))
     const seen = new Set(inventory.map(({ id }) => id))
     const absent = rows.filter((row) => row.app === app && !seen.has(row.machineId ?? ''))
     machines.push(...absent.map((row) => missing(services, row)))
   }
-  return { machines, totals: totalsOf(machines), unknown_apps: unknownApps }
+  const machineOf = new Map(rows.map((row) => [row.id, row.machineId]))
+  return {
+    machines,
+    totals: totalsOf(machines),
+    ...(await describeDisks(services, self?.id, knownApps, machineOf)),
+    unknown_apps: unknownApps,
+  }
 }
 
 type FleetContext = {
@@ -97,7 +106,9 @@ function describe(
     machine_state: entry.state,
     region: entry.region,
     ...ageOf(entry.createdAt, now),
-    usd_per_month: isPaid ? cents(services.provisioner.monthlyPrice(entry.size)) : 0,
+    usd_per_month: cents(
+      isPaid ? services.provisioner.monthlyPrice(entry.size) : restingPrice(services, entry),
+    ),
     ...(row?.status === 'failed' && row.machineKeptUntil !== null
       ? { kept_until: row.machineKeptUntil.toISOString() }
       : {}),
@@ -105,6 +116,15 @@ function describe(
     ...(isUnwanted && attempts >= HOPELESS_ATTEMPTS ? { needs_human: true as const } : {}),
   }
 }
+
+/**
+ * What a stopped or suspended machine costs: its root file system. The provider does not report its size, so that of a
+ * small image is assumed.
+ */
+const ASSUMED_ROOT_GB = 1
+
+const restingPrice = ({ provisioner }: ReconcileContext, { phase }: InventoryEntry): number =>
+  phase === 'stopped' || phase === 'suspended' ? ASSUMED_ROOT_GB * provisioner.diskPrices.perRootGb : 0
 
 const ageOf = (createdAt: Date | null | undefined, now: Date) =>
   createdAt == null ? {} : { age_seconds: Math.round((now.getTime() - createdAt.getTime()) / 1000) }

@@ -22,6 +22,7 @@ export const disk = (over: Partial<Disk> = {}): Disk => ({
   providerState: 'created',
   usedBytes: null,
   snapshots: null,
+  snapshotBytes: null,
   seenAt: NOW,
   absentSince: null,
   lastFailure: null,

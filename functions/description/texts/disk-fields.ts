@@ -19,6 +19,13 @@ export const DISK_FIELDS: Readonly<Record<string, string>> = {
   kept_until: 'Until when the disk without a workspace is kept; null: until it is deleted.',
   'Snapshot.created_at': 'When it was taken.',
   snapshot: 'The snapshot.',
+  disks: 'The disks.',
+  disk_totals: 'How many disks of each kind there are, and what they cost.',
+  snapshot_totals:
+    'The snapshots of all disks, as they were last listed. Fly stores the first 10 GB for nothing.',
+  snapshots: 'How many snapshots.',
+  used_gb: 'How much of it is used, as the provider last reported it; null: not known.',
+  name: 'The name.',
   from: 'What the new disk starts as a copy of.',
   workspace: 'The id of a workspace.',
   kept_disks: 'The disks that are kept, where the request or DISK_RETENTION_DAYS says so.',
