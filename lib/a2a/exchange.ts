@@ -122,7 +122,8 @@ class AnswerRelay {
 
   #onHead(request: AgentRequest, status: number, headers: HeaderPairs, connection: string | undefined): void {
     if (this.#isOver) return
-    const path = redirectPath(request, status, findHeader(headers, 'location'))
+    const isRedirect = status >= 300 && status < 400
+    const path = isRedirect ? redirectPath(request, status, findHeader(headers, 'location')) : undefined
     if (path !== undefined && ++this.#redirects <= MAX_REDIRECTS) {
       this.#control?.abort()
       return this.#send({ ...request, path })
