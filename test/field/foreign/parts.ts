@@ -71,14 +71,14 @@ const accepts = (port: number): Promise<boolean> =>
   })
 
 /** What a client printed, or the last line of its error. */
-export type ClientResult = { result: unknown } | { error: string }
+export type ClientResult = { result: { name: string; failed?: string } } | { error: string }
 
 /** Runs a client to its end. */
 export async function runForeignClient(part: string, program: string, args: string[]): Promise<ClientResult> {
   const [command, all] = commandOf(part, program, args)
   try {
     const { stdout } = await promisify(execFile)(command, all, { timeout: 60_000, maxBuffer: 10_000_000 })
-    return { result: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as unknown }
+    return { result: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { name: string } }
   } catch (error) {
     const { message, stderr = '' } = error as { message: string; stderr?: string }
     return { error: stderr.trim().split('\n').slice(-3).join(' ') || message }

@@ -39,8 +39,7 @@ const AGENTS: Record<string, AgentKind> = {
   'a2a-js 1': ours(startAgent1_0),
 }
 
-/** `only`: the agent that it is for. It speaks an older protocol of its own, and tries many addresses. */
-type ClientKind = { part: string; program: string; args?: string[]; only?: string }
+type ClientKind = { part: string; program: string; args?: string[] }
 const CLIENTS: Record<string, ClientKind> = {
   'a2a-python 0.2': { part: 'python-0.2', program: 'clients/client_0_2.py' },
   'a2a-python 0.3': { part: 'python-0.3', program: 'clients/client_0_3.py' },
@@ -48,16 +47,13 @@ const CLIENTS: Record<string, ClientKind> = {
   'a2a-python 1 over HTTP+JSON': { part: 'python-1', program: 'clients/client_1.py', args: ['HTTP+JSON'] },
   'a2a-go 2': { part: 'go', program: 'client' },
   fasta2a: { part: 'fasta2a', program: 'clients/client_fasta2a.py' },
-  'python-a2a': { part: 'python-a2a', program: 'clients/client_python_a2a.py', only: 'python-a2a' },
 }
 
 const agentNames = Object.keys(AGENTS).filter(
   (name) => hasPart(AGENTS[name]?.part ?? 'go') || AGENTS[name]?.part === undefined,
 )
 const clientNames = Object.keys(CLIENTS).filter((name) => hasPart(CLIENTS[name]?.part ?? ''))
-const PAIRS = agentNames.flatMap((agent) =>
-  clientNames.filter((name) => (CLIENTS[name]?.only ?? agent) === agent).map((client) => ({ agent, client })),
-)
+const PAIRS = agentNames.flatMap((agent) => clientNames.map((client) => ({ agent, client })))
 
 const run = (client: string, base: string, token: string): Promise<ClientResult> => {
   const { args = [], part, program } = CLIENTS[client] ?? { part: '', program: '' }
@@ -104,16 +100,25 @@ describe.each([
     'the client $client gets the same results from $agent through the proxy as directly',
     async ({ agent, client }) => {
       const expected = await directResult(agent, client)
-      // A client that cannot speak to the agent itself proves nothing about the proxy.
+      // A client that cannot read this card itself proves nothing about the proxy.
       if ('error' in expected) return
       const base = `${controlPlane.url}/workspaces/${workspaces.get(agent)}${path}`
-      expect(await run(client, base, controlPlane.token)).toEqual(expected)
+      const proxied = await run(client, base, controlPlane.token)
+      // Where it only reads the card, the proxy must not take that away.
+      if ('failed' in expected.result)
+        expect(proxied).toMatchObject({ result: { name: expected.result.name } })
+      else expect(proxied).toEqual(expected)
     },
   )
 })
 
-test.each(agentNames)('at least one foreign client speaks to %s', async (agent) => {
-  const mine = PAIRS.filter((pair) => pair.agent === agent)
-  const results = await Promise.all(mine.map(({ client }) => directResult(agent, client)))
-  expect(results.filter((one) => 'result' in one).length).toBeGreaterThan(0)
+test('foreign clients read the cards of every agent, and speak to every agent but python-a2a, which has a protocol of its own', async () => {
+  const spoken: string[] = []
+  for (const agent of agentNames) {
+    const results = await Promise.all(clientNames.map((client) => directResult(agent, client)))
+    const read = results.flatMap((one) => ('result' in one ? [one.result] : []))
+    expect([agent, read.length > 0]).toEqual([agent, true])
+    if (read.some((result) => !('failed' in result))) spoken.push(agent)
+  }
+  expect(spoken).toEqual(agentNames.filter((agent) => agent !== 'python-a2a'))
 })

@@ -1,5 +1,6 @@
 // An agent and a client made with the Go SDK v2: `a2a serve PORT` and `a2a client BASE TOKEN`, which prints what it received as one
-// line of JSON. The client reads cards of both protocol lines.
+// line of JSON. The client reads cards of both protocol lines. Where it can read the card and not talk to the agent, it prints the
+// binding that failed.
 package main
 
 import (
@@ -118,7 +119,8 @@ func client(base, token string) error {
 			continue
 		}
 		if err := talk(ctx, web, card, binding, result); err != nil {
-			return fmt.Errorf("%s: %w", binding, err)
+			fmt.Fprintln(os.Stderr, binding, err)
+			result["failed"] = string(binding)
 		}
 	}
 	line, err := json.Marshal(result)
