@@ -1,5 +1,5 @@
-// `npm run tutorial`: the steps of the tutorial as one program, with a restart and a delete. Ends with 1 at the first step that
-// fails, after deleting its workspace.
+// `npm run tutorial`: the steps of the tutorial as one program, with a restart, a fork and a delete. Ends with 1 at the first step
+// that fails, after deleting its workspaces.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util'
 import { type EmbeddedServer, startEmbeddedServer } from './tutorial/embedded-server.ts'
 import { readJson, readText } from './read-response.ts'
 
-const HELP = `npm run tutorial: makes a workspace, waits for it, talks to it, restarts it and deletes it.
+const HELP = `npm run tutorial: makes a workspace, waits for it, talks to it, restarts it and deletes it. With the emulator it also
+shows that the agent's work outlives a restart and a pause, and that a fork has a copy of it.
 
 It calls the server at BASE_URL; without BASE_URL the one at http://localhost:8080, and if none answers there, or with --embedded,
 a server that it starts and stops.
@@ -25,6 +26,7 @@ type Workspace = Json & { id: string; status: string }
 const env = (name: string): string | undefined => process.env[name] || undefined
 const READY_MS = Number(env('READY_SECONDS') ?? 600) * 1000
 const DEFAULT_URL = 'http://localhost:8080'
+const REGION_QUESTION = 'What region are you running in?'
 
 /** A step that failed. The message states what happened instead. */
 class StepFailed extends Error {}
@@ -78,11 +80,13 @@ async function findServer(): Promise<string | undefined> {
 
 async function walk(base: URL, interrupted: () => boolean): Promise<void> {
   const started = performance.now()
-  let made: string | undefined
+  const made: string[] = []
+  let emulator = false
   try {
     await step(`What is at ${base.origin}?`, async () => {
       const health = await call(base, 'GET', '/healthz')
-      const emulated = health['emulator'] === true ? ' (emulated)' : ''
+      emulator = health['emulator'] === true
+      const emulated = emulator ? ' (emulated)' : ''
       return `provisioner ${text(health, 'provisioner')}${emulated}, app ${text(health, 'app')}, region ${text(health, 'region')}, database ${text(health, 'database')}`
     })
     await step('Create a workspace: fly-worker, hermes, tier 2', async () => {
@@ -94,12 +98,13 @@ async function walk(base: URL, interrupted: () => boolean): Promise<void> {
         tier: 2,
         ...(region === undefined ? {} : { region }),
       })
-      made = text(workspace, 'id')
-      return `${made}, ${workspace.status}`
+      made.push(text(workspace, 'id'))
+      return `${made[0]}, ${workspace.status}`
     })
-    const path = `/workspaces/${made ?? ''}`
+    const path = `/workspaces/${made[0]}`
     await step('Wait until it is ready', async () => describe(await ready(base, path, interrupted)))
-    await step('Ask it: What region are you running in?', () => ask(base, path))
+    await step('Ask it: What region are you running in?', () => ask(base, path, REGION_QUESTION))
+    if (emulator) await step('Tell it to remember the milk', () => ask(base, path, 'remember the milk'))
     await step('Restart it, and wait until it is ready again', async () => {
       const before = await call<Workspace>(base, 'GET', path)
       await call(base, 'POST', `${path}/restart`)
@@ -109,18 +114,44 @@ async function walk(base: URL, interrupted: () => boolean): Promise<void> {
       }
       return `generation ${String(after['generation'])}, ${describe(after)}`
     })
-    await step('Ask it again', () => ask(base, path))
+    await step('Ask it again', () => ask(base, path, REGION_QUESTION))
+    if (emulator) await showDisk(base, path, made, interrupted)
     await step('Delete it, with its machine', async () => {
-      await call(base, 'DELETE', path, undefined, { prefer: 'wait=60' })
-      const { status } = await call<Workspace>(base, 'GET', path)
-      if (status !== 'removed') throw new StepFailed(`its status is ${status}, not removed`)
-      made = undefined
+      for (const id of made.splice(0)) {
+        await call(base, 'DELETE', `/workspaces/${id}`, undefined, { prefer: 'wait=60' })
+        const { status } = await call<Workspace>(base, 'GET', `/workspaces/${id}`)
+        if (status !== 'removed') throw new StepFailed(`its status is ${status}, not removed`)
+      }
       return 'removed'
     })
     console.log(`\n✓ the whole tutorial, in ${seconds(started)}`)
   } finally {
-    if (made !== undefined) await cleanUp(base, made)
+    for (const id of made) await cleanUp(base, id)
   }
+}
+
+/** What the sample agent of the emulator keeps on its disk. Other agents have other ways to remember. */
+async function showDisk(base: URL, path: string, made: string[], interrupted: () => boolean): Promise<void> {
+  const remembers = async (of: string): Promise<string> => {
+    const reply = await ask(base, of, 'what do you remember?')
+    if (!reply.includes('the milk')) throw new StepFailed(`it answers ${reply}`)
+    return reply
+  }
+  await step('Pause it and resume it', async () => {
+    await call(base, 'POST', `${path}/pause`, undefined, { prefer: 'wait=60' })
+    await call(base, 'POST', `${path}/resume`)
+    return describe(await ready(base, path, interrupted))
+  })
+  await step('Ask it: What do you remember?', () => remembers(path))
+  await step('Fork it, and ask the fork', async () => {
+    const fork = await call<Workspace>(base, 'POST', '/workspaces', {
+      name: 'fly-worker-fork',
+      from: { workspace: made[0] },
+    })
+    made.push(text(fork, 'id'))
+    await ready(base, `/workspaces/${fork.id}`, interrupted)
+    return remembers(`/workspaces/${fork.id}`)
+  })
 }
 
 /** Runs one step and prints its title, its result and its duration. */
@@ -197,12 +228,12 @@ async function ready(base: URL, path: string, interrupted: () => boolean): Promi
   }
 }
 
-async function ask(base: URL, path: string): Promise<string> {
+async function ask(base: URL, path: string, question: string): Promise<string> {
   const answer = await call(base, 'POST', `${path}/a2a`, {
     jsonrpc: '2.0',
     id: '1',
     method: 'message/send',
-    params: { message: { role: 'user', parts: [{ kind: 'text', text: 'What region are you running in?' }] } },
+    params: { message: { role: 'user', parts: [{ kind: 'text', text: question }] } },
   })
   const { parts } = (answer['result'] ?? {}) as { parts?: { text?: unknown }[] }
   const reply = parts?.[0]?.text

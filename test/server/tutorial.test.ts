@@ -85,6 +85,29 @@ describe('steps 3, 4, 6 and 7 as printed', () => {
   )
 })
 
+test('the commands of the README about an agent that remembers print what it remembers, and its fork differs', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const [, script] = /```bash\n(say\(\).*?)```/s.exec(readme) ?? []
+  const folder = join(home, 'readme')
+  writeStandIns(
+    folder,
+    ['curl', 'jq'].filter((tool) => !isInstalled(tool)),
+  )
+  const { output } = await runInBash(
+    script ?? 'false # no such commands',
+    `${folder}${delimiter}${process.env['PATH'] ?? ''}`,
+  )
+  expect(output.trim().split('\n')).toEqual([
+    'I will remember: the invoice is paid',
+    'paused',
+    'ready',
+    'I remember: the invoice is paid',
+    'I will remember: this is the copy',
+    'I remember: the invoice is paid; this is the copy',
+    'I remember: the invoice is paid',
+  ])
+}, 120_000)
+
 /** The settings that the tutorial prints, against an emulator in place of Fly. */
 async function startWithTutorialSettings(fly: Awaited<ReturnType<typeof startLoopbackFly>>, more = {}) {
   const { settings, remove } = await createUsedServerFixture()
@@ -155,12 +178,17 @@ describe('npm run tutorial', () => {
       'Create',
       'Wait',
       'Ask',
+      'Tell',
       'Restart',
       'Ask',
+      'Pause',
+      'Ask',
+      'Fork',
       'Delete',
     ])
     expect(printed.stdout).toContain('provisioner flyio (emulated)')
     expect(printed.stdout.match(/^ {4}"ord" {3}\[\d+\.\d\d s\]$/gm)).toHaveLength(2)
+    expect(printed.stdout.match(/"I remember: the milk"/g)).toHaveLength(2)
     expect(printed.stdout).toMatch(/^✓ the whole tutorial/m)
   }, 60_000)
 
@@ -172,7 +200,7 @@ describe('npm run tutorial', () => {
     )
     expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
     expect(printed.stdout).toContain('An embedded server is started')
-  }, 60_000)
+  }, 120_000)
 
   test('npm run tutorial fails at the first step if no server answers', async () => {
     const [port = 0] = await freePorts(1)
