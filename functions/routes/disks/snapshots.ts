@@ -66,7 +66,7 @@ const takeRoute = createRoute({
   request: { params: IdParam },
   responses: {
     202: json(
-      z.object({ snapshot: SnapshotView.nullable().describe('Null until the provider shows it.') }),
+      z.object({ snapshot: z.union([SnapshotView, z.null()]).describe('Null until the provider shows it.') }),
       'Requested. `Prefer: wait=60` waits until the snapshot can be used.',
     ),
     404: problem('No such workspace.'),
