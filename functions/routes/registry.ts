@@ -1,7 +1,12 @@
 // /registry: registration and heartbeats of agents, in the format of Molecule's runtimes (docs/facts/molecule.md
 // §1.4, §1.5, §2.6). The verb checks the agent's token in the statement that it permits.
 import { createRoute, z } from '@hono/zod-openapi'
-import { HeartbeatInput, isWaitingForAgent, recordHeartbeat } from '../../lib/registry/heartbeat.ts'
+import {
+  HeartbeatInput,
+  isWaitingForAgent,
+  recordHeartbeat,
+  repairedMembers,
+} from '../../lib/registry/heartbeat.ts'
 import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../../lib/registry/register.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
@@ -46,7 +51,10 @@ export function registryRoutes(services: Services) {
   })
 
   app.openapi(agentRoute('heartbeat', 'recordHeartbeat', HeartbeatInput, withSecret('ok')), async (c) => {
-    const { row, inboundSecret } = await recordHeartbeat(services, c.req.valid('json'), bearerOf(c))
+    const input = c.req.valid('json')
+    const { row, inboundSecret } = await recordHeartbeat(services, input, bearerOf(c))
+    for (const member of repairedMembers(await c.req.json(), input))
+      services.metrics.count('molecule_heartbeat_repairs_total', { member })
     if (row !== undefined && isWaitingForAgent(row)) c.executionCtx.waitUntil(reconcileNow(services, row.id))
     return c.json({ status: 'ok' as const, platform_inbound_secret: inboundSecret }, 200)
   })

@@ -17,13 +17,15 @@ const Attachment = z.object({
 /** Bytes that storing adds to the message. */
 const ENVELOPE_BYTES = 4_096
 
+const MAX_BYTES = ACTIVITY_LIMITS.body - ENVELOPE_BYTES
+
 /** The body of POST /workspaces/:id/notify. */
 export const NotifyInput = boundedJson(
   z.object({
-    message: boundedText().nullish(),
+    message: boundedText().max(MAX_BYTES).nullish(),
     attachments: z.array(Attachment).max(20).nullish(),
   }),
-  ACTIVITY_LIMITS.body - ENVELOPE_BYTES,
+  MAX_BYTES,
 )
 
 /** @throws DomainError `invalid_input` without a message; `not_found`, also when the workspace is removed */

@@ -9,12 +9,14 @@ import { insertActivities } from './insert-activities.ts'
 
 const type = z
   .string()
+  .max(ACTIVITY_LIMITS.method)
   .nullish()
   .meta({ examples: [...ACTIVITY_TYPES] })
 
 // Agents send "" for none (docs/facts/molecule.md §2.8).
 const idOrEmpty = z
   .string()
+  .max(36, 'must be a UUID')
   .toLowerCase()
   .refine((id) => id === '' || isUuid(id), 'must be a UUID')
   .nullish()

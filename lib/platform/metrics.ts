@@ -22,6 +22,10 @@ const METRICS = {
   molecule_workspaces_due: ['gauge', 'Workspaces that are due to be checked.'],
   molecule_messages: ['gauge', 'Stored messages without an answer, by state.'],
   molecule_schedules_total: ['counter', 'Runs of schedules, by outcome.'],
+  molecule_heartbeat_repairs_total: [
+    'counter',
+    'Members of heartbeats that were cut, moved into their range or ignored, by member.',
+  ],
   molecule_webhooks_total: ['counter', 'Received webhooks, by scheme and outcome.'],
   molecule_hook_refusals_total: [
     'counter',

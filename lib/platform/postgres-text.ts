@@ -28,7 +28,10 @@ function isStorableValue(value: unknown): boolean {
   return Object.entries(value).every(([key, entry]) => isStorable(key) && isStorableValue(entry))
 }
 
-/** JSON that can be stored, of at most `maxBytes` characters when serialized. */
+/**
+ * JSON that can be stored, of at most `maxBytes` characters when serialized. The API description has that limit as
+ * `x-max-length`.
+ */
 export const boundedJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: number) =>
   schema
     .refine((value) => isNestedWithin(MAX_NESTING, value), {
@@ -40,6 +43,7 @@ export const boundedJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: 
       (value) => JSON.stringify(value).length <= maxBytes,
       `must not be longer than ${maxBytes} bytes as JSON`,
     )
+    .meta({ 'x-max-length': maxBytes })
 
 /**
  * The same JSON with every string and name that cannot be stored made storable. For input of agents, which cannot act on

@@ -9,6 +9,7 @@ import { isTransient } from '../lifecycle/lifecycle.ts'
 import { transition } from '../lifecycle/transition.ts'
 import type { WorkspaceRow } from '../lifecycle/workspace.ts'
 import type { Core, Store } from '../platform/context.ts'
+import { isObject } from '../platform/json-object.ts'
 import { agentNumber, agentText } from '../platform/postgres-text.ts'
 import { reasonFor } from '../platform/reasons.ts'
 import { uuidInput } from '../platform/uuid.ts'
@@ -39,6 +40,28 @@ export const HeartbeatInput = z.object({
 })
 
 type HeartbeatInput = z.infer<typeof HeartbeatInput>
+
+const REPAIRED = [
+  'error_rate',
+  'sample_error',
+  'active_tasks',
+  'current_task',
+  'uptime_seconds',
+  'runtime_state',
+] as const
+
+/**
+ * Counts members that were cut, moved into their range or ignored, so that clumsy agents are noticed. Pure.
+ * @param sent the body as the agent sent it
+ */
+export function repairedMembers(sent: unknown, input: HeartbeatInput): string[] {
+  if (!isObject(sent)) return []
+  return REPAIRED.filter((name) => {
+    const value = Object.hasOwn(sent, name) ? sent[name] : undefined
+    // The column of the rate is a `real`.
+    return value !== input[name] && !(typeof value === 'number' && Math.fround(value) === input[name])
+  })
+}
 
 /**
  * @returns the row, undefined when the agent belongs to an earlier generation; and the secret by which the agent

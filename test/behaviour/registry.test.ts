@@ -171,6 +171,9 @@ describe('heartbeat', () => {
     expect(row).toMatchObject({ last_error_rate: 1, active_tasks: 1, current_task: '\ufffd' })
     expect(String(row['last_sample_error'])).toMatch(/^a\ufffdx+$/)
     expect(String(row['last_sample_error'])).toHaveLength(4_096)
+    const { body: metrics } = await h.request<string>('/metrics')
+    for (const member of Object.keys(clumsy).filter((name) => name !== 'workspace_id'))
+      expect(metrics).toContain(`molecule_heartbeat_repairs_total{member="${member}"} 1`)
   })
 
   test('a workspace is degraded at an error rate of a half, and ready again below a tenth', async () => {
