@@ -8,7 +8,7 @@ test.each([
   ['node', 8],
   ['workerd', 4],
 ])(
-  'on %s, a hostile machine loses no message of its neighbour',
+  'a hostile machine loses no message of its neighbour on %s',
   { timeout: 120_000 },
   async (runtime, sample) => {
     const run = `--runtime ${runtime} --sample ${sample} --seed 42 --seconds 0.4 --busy --database ${await createPostgresDatabase()}`
