@@ -7,6 +7,7 @@ import { countStock, createReadiness, sweepAge } from '../../lib/control-plane/r
 import { ACTIVE } from '../../lib/rollouts/rollout.ts'
 import { measureWebhooks } from '../../lib/webhooks/delivery-metrics.ts'
 import { STATUSES } from '../../lib/lifecycle/lifecycle.ts'
+import { DISK_STATES } from '../../lib/lifecycle/workspace.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { Problem } from '../http/problem.ts'
 import { VERSION } from '../http/version.ts'
@@ -110,6 +111,8 @@ async function setGauges(services: Services): Promise<void> {
   }
   metrics.set('molecule_database_up', 1)
   for (const status of STATUSES) metrics.set('molecule_workspaces', stock.workspaces[status] ?? 0, { status })
+  for (const state of DISK_STATES.filter((one) => one !== 'gone'))
+    metrics.set('molecule_disks', stock.disks[state] ?? 0, { state })
   for (const state of ['queued', 'sending'])
     metrics.set('molecule_messages', stock.messages[state] ?? 0, { state })
   for (const state of ACTIVE) metrics.set('molecule_rollouts', stock.rollouts[state] ?? 0, { state })

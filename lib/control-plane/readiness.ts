@@ -1,7 +1,7 @@
 // Whether this server can do its work: the database answers and is migrated, Fly accepts the token, and sweeps run.
 // The answer is public, so it names no cause; the log does.
 import { sql } from 'drizzle-orm'
-import { controlPlane, messages, rollouts, workspaces } from '../../drizzle/schema/index.ts'
+import { controlPlane, disks, messages, rollouts, workspaces } from '../../drizzle/schema/index.ts'
 import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
 import type { Database } from '../../drizzle/database.ts'
 import {
@@ -140,6 +140,7 @@ export async function countStock({ db, now }: Services): Promise<{
   workspaces: Record<string, number>
   messages: Record<string, number>
   rollouts: Record<string, number>
+  disks: Record<string, number>
   due: number
   /** Seconds since the workspace that is longest overdue became due. */
   lag: number
@@ -153,6 +154,8 @@ export async function countStock({ db, now }: Services): Promise<{
         (select ${messages.state} as state, count(*) from ${messages} where ${messages.state} in ('queued', 'sending') group by 1) as open)`,
       rollouts: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
         (select ${rollouts.state} as state, count(*) from ${rollouts} where ${rollouts.finishedAt} is null group by 1) as active)`,
+      disks: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(state, count), '{}') from
+        (select ${disks.state} as state, count(*) from ${disks} where ${disks.state} <> 'gone' group by 1) as kept)`,
       due: sql<number>`(select count(*)::int from ${workspaces} where ${workspaces.nextCheckAt} <= ${at})`,
       lag: sql<
         string | null
@@ -163,6 +166,7 @@ export async function countStock({ db, now }: Services): Promise<{
     workspaces: row?.workspaces ?? {},
     messages: row?.messages ?? {},
     rollouts: row?.rollouts ?? {},
+    disks: row?.disks ?? {},
     due: row?.due ?? 0,
     lag: Math.max(0, Number(row?.lag ?? 0)),
   }

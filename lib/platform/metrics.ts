@@ -19,6 +19,7 @@ const METRICS = {
   ],
   molecule_sweep_lag_seconds: ['gauge', 'How long the longest-due workspace has been due.'],
   molecule_workspaces: ['gauge', 'Workspaces, by status.'],
+  molecule_disks: ['gauge', 'Disks that are not deleted, by state. `missing` needs an operator.'],
   molecule_workspaces_due: ['gauge', 'Workspaces that are due to be checked.'],
   molecule_messages: ['gauge', 'Stored messages without an answer, by state.'],
   molecule_schedules_total: ['counter', 'Runs of schedules, by outcome.'],

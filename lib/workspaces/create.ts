@@ -201,6 +201,7 @@ function withTemplate(input: CreateWorkspaceInput, template: Workspace): CreateW
     public_card: input.public_card ?? template.publicCard,
     complete_messages: input.complete_messages ?? template.completesMessages,
     idle_minutes: input.idle_minutes ?? template.idleMinutes,
+    labels: input.labels ?? template.labels,
     disk_path: input.disk_path ?? template.diskPath,
     on_host_loss: input.on_host_loss ?? template.onHostLoss,
     on_outside_stop: input.on_outside_stop ?? template.onOutsideStop,

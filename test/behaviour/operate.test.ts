@@ -104,6 +104,7 @@ describe('/metrics', () => {
     expect(text).toContain('molecule_request_seconds_count{route="A2A"} 1\n')
     expect(text).toContain('molecule_fly_calls_total{action="create_machine",outcome="ok"} 1\n')
     expect(text).toContain('molecule_workspaces{status="ready"} 1\n')
+    expect(text).toContain('molecule_disks{state="ready"} 1\n')
     expect(text).toContain('molecule_sweeps_total{outcome="ok"} 1\n')
     expect(text).toMatch(/^molecule_sweep_age_seconds \d+$/m)
     expect(text).not.toContain(body.id)
