@@ -51,7 +51,7 @@ test('a retry of Stripe with another time, another body and several signatures i
   ])
 })
 
-test('of the three package events of one image for several platforms, only the tagged one is an image', async () => {
+test('only the tagged one of three package events for an image of several platforms is an image', async () => {
   /** A manifest of one platform is published without a tag. */
   const untagged = (digit: string) => {
     const event = githubAbout(digit) as {
