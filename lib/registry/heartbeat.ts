@@ -98,8 +98,12 @@ async function storeHeartbeat(
     .update(workspaces)
     .set({
       lastHeartbeatAt: now,
-      // A workspace with active tasks is not idle.
-      ...(input.active_tasks != null && input.active_tasks > 0 ? { lastActiveAt: now } : {}),
+      // A workspace with active tasks is not idle, and its idle time begins when they end.
+      ...(input.active_tasks == null
+        ? {}
+        : {
+            lastActiveAt: sql`case when ${input.active_tasks} > 0 or ${workspaces.activeTasks} > 0 then ${now.toISOString()}::timestamptz else ${workspaces.lastActiveAt} end`,
+          }),
       ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
       ...(input.sample_error == null ? {} : { sampleError: input.sample_error }),
       ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),
