@@ -18,6 +18,17 @@ const REDACTED = '[secret]'
 const TOKEN =
   /(?<![A-Za-z0-9_-])(?:mol_)?[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])|\b(?:fm1r_|fm1a_|fm2_)[A-Za-z0-9+/=_-]+/g
 
+/** Base64 that is long enough to contain a token, as in a header of Basic authentication. */
+const BASE64 = /[A-Za-z0-9+/]{56,}={0,2}/g
+
+function withoutEncodedToken(word: string): string {
+  try {
+    return atob(word).search(TOKEN) === -1 ? word : REDACTED
+  } catch {
+    return word
+  }
+}
+
 /** Log lines have one line of a secret at a time, so a value of several lines counts as several values. */
 const formsOf = (value: string): string[] =>
   value.split(/\r?\n/).flatMap((line) => {
@@ -34,7 +45,10 @@ export function redactorOf(secrets: Iterable<string>): Redact {
     // A value that contains another one goes first, so that nothing of it remains.
     .toSorted((a, b) => b.length - a.length)
   return (text) =>
-    forms.reduce((redacted, form) => redacted.replaceAll(form, REDACTED), text).replaceAll(TOKEN, REDACTED)
+    forms
+      .reduce((redacted, form) => redacted.replaceAll(form, REDACTED), text)
+      .replaceAll(TOKEN, REDACTED)
+      .replaceAll(BASE64, withoutEncodedToken)
 }
 
 /** A function that removes the secrets of a workspace. @throws SecretsUnreadable */

@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sql } from 'drizzle-orm'
 import * as schema from '../../drizzle/schema/index.ts'
+import type { Program } from '../../lib/emulator/guests/host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { EVENT_TYPE_NAMES } from '../../lib/events/event-types.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -20,9 +22,22 @@ const canaries: Record<string, string> = {
 /** Every response of the API. */
 const answers: { path: string; text: string }[] = []
 let id: string
+/** The answer of the command. */
+let printed: string
+
+/** The sample agent of an image that prints all of its secrets. */
+const printSecrets: Program = (machine) => {
+  const { PLAIN: _plain, ...secrets } = machine.env
+  for (const [name, value] of Object.entries(secrets))
+    machine.log(`${name}=${value} ${btoa(value)} ${encodeURIComponent(value)}`)
+  return sampleAgent(machine)
+}
 
 beforeAll(async () => {
-  h = await createHarness({ env: { ADMIN_TOKEN: ADMIN, FLY_API_TOKEN: FLY, SECRETS_ENCRYPTION_KEY: KEY } })
+  h = await createHarness({
+    env: { ADMIN_TOKEN: ADMIN, FLY_API_TOKEN: FLY, SECRETS_ENCRYPTION_KEY: KEY },
+    programs: { 'ghcr.io/molecule-ai/workspace-hermes*': printSecrets },
+  })
 
   Object.assign(canaries, {
     'a secret of a workspace': 'canary-of-a-workspace',
@@ -109,6 +124,16 @@ beforeAll(async () => {
   await call('GET', `/workspaces/${id}/explain`)
   h.emulator.faults.remove(fault)
   await h.untilIdle()
+  // A command that prints its environment: its answer may have secrets, and nothing else may.
+  const command = await h.fetchRaw(`/workspaces/${id}/exec`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN}` },
+    json: { command: ['env'], env: { GIVEN: 'given-to-a-command' } },
+  })
+  printed = await command.text()
+  await call('GET', `/workspaces/${id}/logs?tail=1000`)
+  await call('GET', `/workspaces/${id}/logs?tail=1000`, undefined, { accept: 'text/plain' })
+  await h.untilIdle()
   for (const path of [
     '/webhook-endpoints',
     '/workspaces',
@@ -156,6 +181,16 @@ describe('planted secrets', () => {
   test('no response contains a planted secret', () => {
     expect(answers.length).toBeGreaterThan(30)
     expect(answers.flatMap(({ path, text }) => search(path, text))).toEqual([])
+  })
+
+  test('a command can read the secrets, and only its answer shows them', () => {
+    expect(printed).toContain(canaries['a secret of a workspace'])
+    const log = answers.filter(({ path }) => path.includes('/logs')).map(({ text }) => text)
+    expect(log).toHaveLength(2)
+    for (const text of log) expect(text).toContain('OWN=[secret]')
+    const entries = answers.find(({ path }) => path.startsWith('GET /audit'))?.text ?? ''
+    expect(entries).toContain('"command":"env"')
+    expect(JSON.stringify(answers)).not.toContain('given-to-a-command')
   })
 
   test('no log line contains a planted secret', async () => {

@@ -5,13 +5,18 @@ import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
+import { createMachineDirectories } from './machine-directories.ts'
 import { verbatimHandler } from './plain-http.ts'
 import { TIMINGS } from './quick-timings.ts'
 
 /** @param programs by image; they take precedence over the sample agent, which every runtime's image runs */
 export async function startLoopbackFly(programs: Record<string, Program> = {}) {
+  const directories = createMachineDirectories()
   const emulator = await createEmulator({
-    host: createInProcessHost({ programs: { ...programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent } }),
+    host: createInProcessHost({
+      exec: directories.exec,
+      programs: { ...programs, 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
+    }),
     timings: TIMINGS,
     defaultApp: 'test-app',
     tokens: ['test-token'],
@@ -37,8 +42,11 @@ export async function startLoopbackFly(programs: Record<string, Program> = {}) {
       FLY_API_BASE_URL: `http://127.0.0.1:${api.port}`,
       FLY_PROXY_BASE_URL: `http://127.0.0.1:${proxy.port}`,
     },
+    /** The directory of a machine in which a command was run. */
+    rootOf: directories.rootOf,
     async close() {
       await emulator.close()
+      directories.close()
       await Promise.all([api.close(0), proxy.close(0)])
     },
   }

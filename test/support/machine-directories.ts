@@ -30,7 +30,7 @@ export function createMachineDirectories() {
     exec: (spec: BootSpec, command: GuestCommand, over: AbortSignal) =>
       (boots.get(spec) ?? open(spec, over)).commands.run(command),
     /** The directory of the newest boot of a machine in which a command was run. */
-    rootOf(machineId: string): string {
+    rootOf: (machineId: string): string => {
       const found = [...boots].findLast(([spec]) => spec.machineId === machineId)
       if (found === undefined) throw new Error('no command was run in this machine')
       return found[1].root

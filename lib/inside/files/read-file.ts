@@ -48,8 +48,8 @@ export async function* readChunks(
     const number = Math.floor(at / CHUNK_BYTES)
     const begin = number * CHUNK_BYTES
     const printed = await session.run(CHUNK_SCRIPT, [argumentOf(path), String(number), String(CHUNK_BYTES)])
-    const [seen, sha256, ...lines] = printed.split('\n')
-    const chunk = decodeBase64(lines.join(''))
+    const [seen, sha256, base64 = ''] = printed.split('\n')
+    const chunk = decodeBase64(base64)
     if (seen !== stamp || sha256 !== (await sha256Of(chunk)))
       throw new DomainError('conflict', 'the file changed while it was read', {
         details: { reason: 'file_changed' },

@@ -52,13 +52,13 @@ sum <"$p"`
 
 /** Arguments: path, number and size of the chunk. Prints the stamp, the SHA-256 of the chunk, and the chunk. */
 export const CHUNK_SCRIPT = `${FILES}
-need dd
+need dd tr
 path "$1"
 regular
 chunk() { dd if="$p" bs="$2" skip="$1" count=1 2>/dev/null; }
 stamp "$p"
 chunk "$2" "$3" | sum
-chunk "$2" "$3" | base64`
+chunk "$2" "$3" | base64 | tr -d '\\n'`
 
 /** `t` is where an upload is written: beside its target, so that a rename replaces the target at once. */
 const UPLOAD = `${FILES}

@@ -1,0 +1,96 @@
+// `npm run bench:files`: moves a file up and down through both runtimes, into a machine of the emulated Fly with Fly's rate
+// limits, and compares checksums. Prints the times, and how much the memory of the runtime grew. Exit code 1 when the bytes
+// differ or the memory grew by more than the limit.
+import { createHash, randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { startLoopbackFly } from '../../test/support/loopback-fly.ts'
+import { startNodeServer, startWorkerServer, type Target } from './files/targets.ts'
+import { residentKb } from './support/process-stats.ts'
+
+const HELP = `npm run bench:files -- [--megabytes 100] [--only node|workerd]
+
+Uploads a random file of this size, and downloads it again, through the server on Node and through the Worker in workerd.
+`
+
+/** Growth of the memory (RSS) of a runtime that is accepted: some chunks in several forms, and garbage. */
+const MOST_GROWTH_MB = 150
+
+const { values } = parseArgs({
+  options: {
+    megabytes: { type: 'string', default: '100' },
+    only: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
+if (values.help === true) {
+  console.log(HELP)
+  process.exit(0)
+}
+const megabytes = Number(values.megabytes)
+if (!Number.isInteger(megabytes) || megabytes < 1 || megabytes > 100) {
+  console.error('--megabytes must be a whole number from 1 to 100')
+  process.exit(2)
+}
+
+type Measured = { seconds: number; sha256: string; growthMb: number | undefined }
+
+async function measure(target: Target, move: () => Promise<string>): Promise<Measured> {
+  const before = residentKb(target.pid)
+  let most = before ?? 0
+  const timer = setInterval(() => (most = Math.max(most, residentKb(target.pid) ?? 0)), 50)
+  const began = performance.now()
+  const sha256 = await move()
+  clearInterval(timer)
+  const growthMb = before === undefined ? undefined : (most - before) / 1024
+  return { seconds: (performance.now() - began) / 1_000, sha256, growthMb }
+}
+
+const file = randomBytes(megabytes * 2 ** 20)
+const expected = createHash('sha256').update(file).digest('hex')
+
+async function run(name: string, target: Target): Promise<boolean> {
+  const path = `/workspaces/${target.workspaceId}/files/content?path=/data/file.bin`
+  const url = new URL(path, target.url)
+  // Warms up code and buffers, whose memory is not that of a file.
+  await fetch(url, { method: 'PUT', headers: target.headers, body: file.subarray(0, 5_000_000) })
+  await (await fetch(url, { headers: target.headers })).arrayBuffer()
+  const up = await measure(target, async () => {
+    const answer = await fetch(url, { method: 'PUT', headers: target.headers, body: file })
+    return ((await answer.json()) as { sha256?: string }).sha256 ?? `status ${answer.status}`
+  })
+  const down = await measure(target, async () => {
+    const hash = createHash('sha256')
+    const answer = await fetch(url, { headers: target.headers })
+    for await (const part of answer.body ?? []) hash.update(part as Uint8Array)
+    return hash.digest('hex')
+  })
+  let isGood = true
+  for (const [direction, { growthMb, seconds, sha256 }] of [
+    ['up', up],
+    ['down', down],
+  ] as const) {
+    const isSame = sha256 === expected
+    const isFlat = growthMb === undefined || growthMb <= MOST_GROWTH_MB
+    isGood &&= isSame && isFlat
+    const growth = growthMb === undefined ? '–' : `${growthMb.toFixed(0)} MB`
+    console.log(
+      `${name.padEnd(8)} ${direction.padEnd(5)} ${megabytes} MiB in ${seconds.toFixed(1)} s, ${isSame ? 'the same SHA-256' : `OTHER BYTES (${sha256})`}, memory +${growth}${isFlat ? '' : `, more than ${MOST_GROWTH_MB} MB`}`,
+    )
+  }
+  return isGood
+}
+
+const starters = { node: startNodeServer, workerd: startWorkerServer }
+let isGood = true
+for (const [name, start] of Object.entries(starters)) {
+  if (values.only !== undefined && values.only !== name) continue
+  const fly = await startLoopbackFly()
+  const target = await start(fly.settings)
+  try {
+    isGood = (await run(name, target)) && isGood
+  } finally {
+    await target.stop()
+    await fly.close()
+  }
+}
+process.exit(isGood ? 0 : 1)
