@@ -14,9 +14,12 @@ type Handler = (request: Request, env: unknown) => Response | Promise<Response>
 /** Receives every request before the handler, as Node's own objects; returns true when it answers the request. */
 export type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
 
-/** Time limits of a request: for its headers, and for all of it. Responses have no such limit. */
+/**
+ * Time limits of a request: for its headers, and for all of it. Responses have no such limit. A file of 100 MiB arrives no
+ * faster than the provider takes it, which is about a minute and can be several.
+ */
 const HEADERS_TIMEOUT_MS = 20_000
-const REQUEST_TIMEOUT_MS = 120_000
+const REQUEST_TIMEOUT_MS = 300_000
 
 /** Longer than proxies keep idle connections, so that none sends a request on a connection that is being closed. */
 const KEEP_ALIVE_MS = 75_000

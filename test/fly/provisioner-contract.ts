@@ -251,6 +251,21 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       )
     })
 
+    test('a command has the environment of its machine, a failing one is a result, and the log is read on', async () => {
+      const machine = refOf((await launch(specOf({ env: { CONTRACT: 'kept' } }))).id)
+      await backend.waitUntilSettled(machine, 10)
+      const run = (script: string) =>
+        backend.exec(machine, { command: ['sh', '-c', script], stdin: 'in', timeoutSeconds: 10 })
+      const done = { exitCode: 0, signal: undefined, stdout: 'kept in', stderr: '' }
+      expect(await run('printf "$CONTRACT "; cat')).toEqual(done)
+      expect(await run('echo no >&2; exit 4')).toMatchObject({ exitCode: 4, stderr: 'no\n' })
+      const { next } = await backend.logs(machine)
+      expect(await backend.logs(machine, { after: next })).toEqual({ lines: [], next })
+      await backend.stop(machine)
+      await backend.waitUntilSettled(machine, 10)
+      await expect(run('true')).rejects.toThrow(ProvisionError)
+    })
+
     test('a backend that does not answer makes a machine unknown, not absent, and other calls say why', async () => {
       const spec = specOf()
       const { id } = await launch(spec)

@@ -8,6 +8,7 @@ import { childrenOf } from '../../../test/support/processes.ts'
 import { createServerFixture, startServer } from '../../../test/support/server.ts'
 import { bundleWorker } from '../../../test/support/worker-bundle.ts'
 import { startWorkerd } from '../../../test/support/worker.ts'
+import { createGarbageCollector } from '../support/force-gc.ts'
 
 const ADMIN_TOKEN = 'an-operator-who-measures'
 const HEADERS = { authorization: `Bearer ${ADMIN_TOKEN}` }
@@ -18,23 +19,28 @@ export type Target = {
   workspaceId: string
   /** The process whose memory counts. */
   pid: number
+  /** Collects its garbage, where that can be forced. */
+  collect?: () => Promise<void>
   stop(): Promise<void>
 }
 
 export async function startNodeServer(fly: Record<string, string>): Promise<Target> {
   const fixture = await createServerFixture()
+  const collector = await createGarbageCollector()
   const { settings } = fixture
   const server = await startServer({
     ...settings,
     ...fly,
     ADMIN_TOKEN,
     PUBLIC_URL: `http://127.0.0.1:${settings.PORT}`,
+    NODE_OPTIONS: collector.nodeOption,
   })
   return {
     url: server.url,
     headers: HEADERS,
     workspaceId: await createWorkspace(server.url),
     pid: server.pid,
+    collect: () => collector.collect(server.pid),
     async stop() {
       await server.end('SIGKILL')
       fixture.remove()
