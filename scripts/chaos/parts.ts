@@ -18,6 +18,8 @@ export type Load = {
   open?: (remains: Remains) => Violation[]
   /** What ended wrongly. */
   wrong?: (remains: Remains) => Violation[]
+  /** What became of each request, in words that are counted and printed. */
+  outcomes?: () => string[]
   /** For the last line; those of all control planes are added. */
   figures?: (remains: Remains) => Partial<Record<Figure, number>>
 }

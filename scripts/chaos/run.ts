@@ -104,7 +104,7 @@ async function checkOne(
 ): Promise<OfOne> {
   const { name, replicas } = controlPlane
   const { open, remains, settledAfter } = await settle(controlPlane, loads, settleSeconds, report)
-  report(`${name}: ${statesOf(remains)}`)
+  report(`${name}: ${statesOf(remains)}; messages ${count(loads.flatMap((load) => load.outcomes?.() ?? []))}`)
   report(
     `${name}: ${settledAfter === undefined ? `not settled after ${settleSeconds} s` : `settled after ${settledAfter} s`}`,
   )

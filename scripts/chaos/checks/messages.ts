@@ -83,6 +83,10 @@ const wrongState =
     return []
   }
 
+/** What became of messages, in words. */
+export const outcomesOf = (sent: SentMessage[]): string[] =>
+  sent.map(({ outcome, reason }) => (typeof reason === 'string' ? reason : outcome))
+
 export function messageFigures(remains: Remains, sent: SentMessage[]): Partial<Record<Figure, number>> {
   const ofOthers = remains.messages.filter(({ senderOrHook }) => senderOrHook).length
   const stored = remains.messages.filter(({ state }) => state === 'answered').length

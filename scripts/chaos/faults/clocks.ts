@@ -10,13 +10,14 @@ export const clocks = (replicas: readonly Replica[], chance: Chance): Fault => (
   async run(over) {
     let count = 0
     while (!over.aborted) {
-      await chance.pause(5_000, 25_000)
+      await chance.pause(10_000, 40_000)
       if (over.aborted) break
-      const isRight = chance.hit(0.4)
-      chance.pick(replicas).setClock(isRight ? 0 : chance.between(-LARGEST_JUMP_MS, LARGEST_JUMP_MS))
-      if (!isRight) count++
+      const wrong = chance.hit(0.3) ? [chance.pick(replicas), chance.pick(replicas)] : [chance.pick(replicas)]
+      for (const replica of wrong) replica.setClock(chance.between(-LARGEST_JUMP_MS, LARGEST_JUMP_MS))
+      count++
+      await chance.pause(5_000, 40_000)
+      for (const replica of wrong) replica.setClock(0)
     }
-    for (const replica of replicas) replica.setClock(0)
     return count
   },
 })

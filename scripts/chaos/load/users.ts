@@ -1,6 +1,12 @@
 // Random users of the API: they create, change, pause, wake, remove, send and store messages through any replica, disconnect
 // midway, and retry where an Idempotency-Key makes that safe. They record every answer.
-import { messageFigures, openMessages, type SentMessage, wrongMessages } from '../checks/messages.ts'
+import {
+  messageFigures,
+  openMessages,
+  outcomesOf,
+  type SentMessage,
+  wrongMessages,
+} from '../checks/messages.ts'
 import { unsettled, wrongWorkspaces } from '../checks/workspaces.ts'
 import type { Cloud } from '../cloud.ts'
 import type { ControlPlane } from '../control-plane.ts'
@@ -58,6 +64,7 @@ export function users(options: Options, known: string[]): Load {
       ...wrongWorkspaces(remains, shared.created, controlPlane.record.bad),
       ...wrongMessages(remains, shared.messages, cloud.arrivals),
     ],
+    outcomes: () => outcomesOf(shared.messages),
     figures: (remains) => messageFigures(remains, shared.messages),
   }
 }
