@@ -52,6 +52,11 @@ export function onOutdated(workspace: Workspace, machine: Machine): Step {
   return hasItsDisk && mustMove(workspace) ? { do: 'move_disk' } : { do: 'destroy' }
 }
 
+/** The next step of a workspace that is at rest: a create of its disk that was not confirmed may have made one. */
+export const settleDisk = ({ disk }: Workspace): Step => ({
+  do: disk?.state === 'creating' ? 'find_disk' : 'rest',
+})
+
 /** The next step of a removed workspace whose machine is gone: its disk goes after it, if it was not kept. */
 export function afterRemoval({ disk }: Workspace): Step {
   switch (disk?.state) {

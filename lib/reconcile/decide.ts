@@ -3,7 +3,7 @@
 import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
-import { afterRemoval } from './decide-disk.ts'
+import { afterRemoval, settleDisk } from './decide-disk.ts'
 import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
 import { isAbsent, isUnrecorded, LAUNCH_SETTLES_MS, type Liveness } from './observation.ts'
 import type { Step } from './step.ts'
@@ -33,7 +33,8 @@ function isWakeDue(workspace: Workspace, now: Date): boolean {
 function decideNone(workspace: Workspace, observed: Observed, now: Date): Step {
   const machine = machineAtRest(workspace, observed, now)
   if ('do' in machine) {
-    return machine.do === 'rest' && workspace.status === 'removed' ? afterRemoval(workspace) : machine
+    if (machine.do !== 'rest') return machine
+    return workspace.status === 'removed' ? afterRemoval(workspace) : settleDisk(workspace)
   }
   if (machine.state === 'destroying') return { do: 'wait_for_machine', ms: 10_000 }
   return { do: 'destroy' }
@@ -46,7 +47,7 @@ function decideAtRest(
   stopVerb: 'stop' | 'suspend',
 ): Step {
   const machine = machineAtRest(workspace, observed, now)
-  if ('do' in machine) return machine
+  if ('do' in machine) return machine.do === 'rest' ? settleDisk(workspace) : machine
   if (machine.phase === 'unknown') return { do: 'wait', ms: 10_000 }
   if (machine.phase === 'busy') return { do: 'wait_for_machine', ms: 25_000 }
   return machine.phase === 'started' ? { do: stopVerb } : { do: 'rest' }

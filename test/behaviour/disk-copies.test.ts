@@ -36,13 +36,18 @@ async function say(id: string, text: string): Promise<string> {
   return JSON.stringify(body)
 }
 
-async function untilStatus(id: string, status: string, stepMs = 1_000): Promise<void> {
+async function sweepWhile(isOpen: () => Promise<boolean>, stepMs = 2_000): Promise<void> {
   for (let sweeps = 0; sweeps < 300; sweeps++) {
     await Promise.race([h.untilIdle(), delay(200)])
-    if ((await read(id))['status'] === status) return
+    if (!(await isOpen())) return
     h.advance(stepMs)
     await h.sweep({ patienceMs: 1_000 })
   }
+}
+
+async function untilStatus(id: string, status: string, stepMs = 1_000): Promise<void> {
+  await sweepWhile(async () => (await read(id))['status'] !== status, stepMs)
+  if ((await read(id))['status'] === status) return
   throw new Error(JSON.stringify((await h.request(`/workspaces/${id}/explain`)).body))
 }
 
@@ -186,13 +191,21 @@ describe('when Fly fails', () => {
     const { body } = await h.request<{ id: string }>('/workspaces', { method: 'POST', json: { name: 'x' } })
     await h.untilIdle()
     await h.request(`/workspaces/${body.id}`, { method: 'DELETE' })
-    for (let sweeps = 0; sweeps < 100 && (await disks()).length > 0; sweeps++) {
-      await h.untilIdle()
-      h.advance(2_000)
-      await h.sweep({ patienceMs: 1_000 })
-    }
+    await sweepWhile(async () => (await disks()).length > 0)
     expect(await disks()).toEqual([])
     expect(volumes()).toEqual([])
+  })
+
+  test('the disk of a workspace that is paused while the reply is lost is known afterwards', async () => {
+    h.emulator.faults.add({ kind: 'ambiguous', action: 'volume.create', status: 504, times: 1 })
+    const hidden = h.emulator.faults.add({ kind: 'answer', action: 'volume.list', status: 503 })
+    const { body } = await h.request<{ id: string }>('/workspaces', { method: 'POST', json: { name: 'x' } })
+    await expect.poll(() => volumes()).toHaveLength(1)
+    await h.request(`/workspaces/${body.id}/pause`, { method: 'POST' })
+    h.emulator.faults.remove(hidden)
+    await sweepWhile(async () => (await read(body.id)).disk.state !== 'ready')
+    expect(await read(body.id)).toMatchObject({ status: 'paused', disk: { state: 'ready' } })
+    expect(volumes()).toHaveLength(1)
   })
 
   test('a full host is waited for, then the disk is copied to another host and the old one is kept', async () => {
