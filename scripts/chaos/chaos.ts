@@ -35,7 +35,7 @@ that was.
   --settle S       how long it may take to settle             default 900
   --speed K        the clock of all processes runs K times as fast; seconds above are its seconds    default 4
   --least P        percentage of messages that must be answered and of workspaces that must become ready,
-                   so that the run proves something           default 20
+                   so that the run proves something           default 15
   --faults A,B     only these                                 default: all
   --control-planes A,B   of ${Object.keys(CONTROL_PLANES).join(', ')}     default: all
   --database URL   an empty Postgres database                 default: a server is started for the run; others are not
@@ -54,7 +54,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     settle: { type: 'string', default: '900' },
     speed: { type: 'string', default: '4' },
-    least: { type: 'string', default: '20' },
+    least: { type: 'string', default: '15' },
     faults: { type: 'string', default: FAULTS.join(',') },
     'control-planes': { type: 'string', default: Object.keys(CONTROL_PLANES).join(',') },
     database: { type: 'string' },

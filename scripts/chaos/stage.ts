@@ -120,7 +120,10 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       operator: () => [
         operator(cloud, chance('operator'), { apps, regions: REGIONS, controlPlanes: ids }, foreign),
       ],
-      kills: () => controlPlanes.map(({ name, replicas: own }) => kills(own, chance(`kills ${name}`))),
+      kills: () =>
+        controlPlanes.map(({ isEmbedded, name, replicas: own }) =>
+          kills(own, isEmbedded ? 'embedded' : 'postgres', chance(`kills ${name}`)),
+        ),
       clocks: () => [clocks(replicas, chance('clocks'))],
       connections: () => [relay.fault(chance('connections'))],
       migrations: () => (first === undefined ? [] : [migrations(firstUrl, chance('migrations'))]),

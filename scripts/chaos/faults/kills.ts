@@ -3,13 +3,23 @@ import type { Fault } from '../parts.ts'
 import type { Chance } from '../random.ts'
 import type { Replica } from '../replica.ts'
 
+/**
+ * Pauses between kills, in milliseconds of the run's clock. The embedded database recovers for seconds of real time, and must then
+ * be used for a while.
+ */
+const PAUSES = { postgres: { low: 10_000, high: 40_000 }, embedded: { low: 40_000, high: 90_000 } }
+
 /** @param replicas those of one control plane */
-export const kills = (replicas: readonly Replica[], chance: Chance): Fault => ({
+export const kills = (
+  replicas: readonly Replica[],
+  database: keyof typeof PAUSES,
+  chance: Chance,
+): Fault => ({
   name: 'kills',
   async run(over) {
     let count = 0
     while (!over.aborted) {
-      await chance.pause(10_000, 40_000)
+      await chance.pause(PAUSES[database].low, PAUSES[database].high)
       if (over.aborted) break
       // Mostly one, sometimes all.
       const victims = chance.hit(0.2) ? replicas : [chance.pick(replicas)]
