@@ -27,16 +27,24 @@ async function sweepLater(ms = 61_000): Promise<void> {
   await h.sweep({ patienceMs: 500 })
 }
 
-/** Sweeps until the workspace is ready in a newer generation, and without drift. */
-async function untilUndone(id: string, generation: unknown): Promise<Json> {
+async function sweepUntil(id: string, isDone: (row: Json) => boolean): Promise<Json> {
   for (let sweeps = 0; sweeps < 30; sweeps++) {
     await sweepLater()
     const row = await read(id)
-    const isUndone = Number(row['generation']) > Number(generation) && row['status'] === 'ready'
-    if (isUndone && (row['drift'] as Json[]).length === 0) return row
+    if (row['status'] === 'ready' && isDone(row)) return row
   }
-  throw new Error(`the change was not undone: ${JSON.stringify(await read(id))}`)
+  throw new Error(`it did not come: ${JSON.stringify(await read(id))}`)
 }
+
+/** Sweeps until the workspace is ready in a newer generation, and without drift. */
+const untilUndone = (id: string, generation: unknown) =>
+  sweepUntil(
+    id,
+    (row) => Number(row['generation']) > Number(generation) && (row['drift'] as Json[]).length === 0,
+  )
+
+/** Sweeps until the change is reported. */
+const untilReported = (id: string) => sweepUntil(id, ({ drift }) => (drift as Json[]).length > 0)
 
 const eventsOf = async (id: string) => {
   const { body } = await h.request<{ events: { type: string }[] }>(`/events?workspace_id=${id}&limit=500`)
@@ -92,8 +100,7 @@ test('a change by others is undone only after the work of the agent has ended', 
   const { id, machine_id, generation } = await h.createWorkspace({ image: QUIET_IMAGE })
   await addVariable(machine_id)
   await beat(id, 1)
-  await sweepLater()
-  expect(await read(id)).toMatchObject({ status: 'ready', drift: [{ field: 'configuration' }] })
+  expect(await untilReported(id)).toMatchObject({ generation, drift: [{ field: 'configuration' }] })
   expect(await explain(id)).toMatchObject({
     next: { step: 'wait', sentence: expect.stringMatching(/changed by others, but .* undone later/) },
   })
@@ -108,10 +115,11 @@ test('a change that others repeat again and again is only reported in the end', 
     await addVariable(machine_id)
     await untilUndone(id, generation)
   }
+  const { generation } = await read(id)
   await addVariable(machine_id)
+  await untilReported(id)
   await sweepLater()
-  await sweepLater()
-  expect(await read(id)).toMatchObject({ status: 'ready', drift: [{ field: 'configuration' }] })
+  expect(await read(id)).toMatchObject({ status: 'ready', generation, drift: [{ field: 'configuration' }] })
   expect(await eventsOf(id).then((types) => types.filter((type) => type === 'drift_undone'))).toHaveLength(5)
   expect(await explain(id)).toMatchObject({
     next: { step: 'rest', sentence: expect.stringContaining('only reported') },
