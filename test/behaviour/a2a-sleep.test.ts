@@ -109,7 +109,7 @@ describe('messages', () => {
     expect((await send(id, askRegion())).status).toBe(200)
   })
 
-  test('a message to a stopped machine is refused, and the machine is started at once', async () => {
+  test('a message to a machine that others stopped is refused, and the next one wakes it at once', async () => {
     const { id } = await h.createWorkspace()
     await send(id, askRegion())
     const { id: machineId } = await h.machineOf(id)

@@ -273,7 +273,7 @@ describe('when Fly fails', () => {
     expect(await disks('?retained=true')).toMatchObject([{ id: before.restoring.disk.id, state: 'ready' }])
   })
 
-  test('with on_host_loss restore a lost disk is restored from the newest snapshot, with the age of its data', async () => {
+  test('a lost disk is restored from the newest snapshot where on_host_loss is restore, with the age of its data', async () => {
     const id = await remembering({ on_host_loss: 'restore' })
     await post(`/workspaces/${id}/snapshots`)
     const { disk, machine_id } = await read(id)

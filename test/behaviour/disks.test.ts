@@ -170,7 +170,7 @@ describe('a disk without its workspace', () => {
   })
 })
 
-test('with DISK_RETENTION_DAYS a removed disk is kept for that time and then deleted', async () => {
+test('a removed disk is kept for DISK_RETENTION_DAYS and then deleted', async () => {
   await open({ DISK_RETENTION_DAYS: '3' })
   const { id } = await h.createWorkspace()
   await h.request(`/workspaces/${id}`, { method: 'DELETE' })
@@ -184,7 +184,7 @@ test('with DISK_RETENTION_DAYS a removed disk is kept for that time and then del
   expect(volumes()).toEqual([])
 })
 
-test('with WORKSPACE_DISK_GB=0 a workspace has no disk unless it asks for one, and gets one at a restart', async () => {
+test('a workspace has no disk where WORKSPACE_DISK_GB is 0 unless it asks for one, and gets one at a restart', async () => {
   await open({ WORKSPACE_DISK_GB: '0' })
   const { id } = await h.createWorkspace()
   expect((await read(id)).disk).toBeNull()

@@ -114,7 +114,7 @@ describe('orphaned disks', () => {
     expect(kindsOf((await fleet()).disks)).toMatchObject({ [orphan]: 'orphan' })
   })
 
-  test('with DELETE_ORPHAN_DISKS_AFTER_HOURS it is deleted after that time, and never by the pass that discovered it', async () => {
+  test('an orphan disk is deleted after DELETE_ORPHAN_DISKS_AFTER_HOURS, and never by the pass that discovered it', async () => {
     await open({ DELETE_ORPHAN_DISKS_AFTER_HOURS: '1' })
     const { id } = await h.createWorkspace()
     const orphan = await stray()

@@ -199,17 +199,17 @@ describe('the root filesystem', () => {
     await fly.wait(id, 'started')
   }
 
-  test('with persist never it is reset by a restart and by an update', async () => {
+  test('a root filesystem with persist never is reset by a restart and by an update', async () => {
     expect(await rootAfter('never', stop)).toBe('nothing')
     expect(await rootAfter('never', update('never'))).toBe('nothing')
   })
 
-  test('with persist restart it is kept by a restart and reset by an update', async () => {
+  test('a root filesystem with persist restart is kept by a restart and reset by an update', async () => {
     expect(await rootAfter('restart', stop)).toBe('kept')
     expect(await rootAfter('restart', update('restart'))).toBe('nothing')
   })
 
-  test('with persist always it is kept by both', async () => {
+  test('a root filesystem with persist always is kept by a restart and by an update', async () => {
     expect(await rootAfter('always', stop)).toBe('kept')
     expect(await rootAfter('always', update('always'))).toBe('kept')
   })

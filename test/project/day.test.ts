@@ -4,7 +4,7 @@ import { createPostgresDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
 
 test(
-  'in a short simulated day no work is suspended, no message is lost, and nothing stays awake in vain',
+  'no work is suspended, no message is lost and nothing stays awake in vain in a short simulated day',
   { timeout: 120_000 },
   async () => {
     const run = ['--workspaces', '12', '--hours', '1.5', '--seed', '7']

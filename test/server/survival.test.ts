@@ -253,7 +253,7 @@ test('a workspace without a disk keeps what a suspend keeps, and nothing else', 
   })
 })
 
-test('in embedded mode the disk outlives the server, and is given to the machine that boots with the next one', async () => {
+test('the disk outlives an embedded server, and is given to the machine that boots with the next one', async () => {
   const { id } = await create()
   const task = await leaveTraces(id, 'server')
   const { registered_at: before } = await read(id)
