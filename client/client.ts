@@ -169,7 +169,7 @@ function present<Value>(value: Value | undefined): Value {
 }
 
 function nextCursor(response: Response): string | undefined {
-  const next = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
+  const next = /<([^<>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
   return next === undefined ? undefined : (new URL(next).searchParams.get('cursor') ?? undefined)
 }
 
