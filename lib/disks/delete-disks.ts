@@ -23,7 +23,7 @@ const COST = 4
 const SETTLES_MS = 60_000
 
 /** Whether a disk that is not made yet is to be a copy of this one. */
-const isNeeded: SQL = sql`exists (select from ${disks} copy where copy.source ->> 'disk_id' = ${disks.id} and copy.state in ('wanted', 'creating'))`
+export const isNeeded: SQL = sql`exists (select from ${disks} copy where copy.source ->> 'disk_id' = ${disks.id} and copy.state in ('wanted', 'creating'))`
 
 /**
  * Marks a retained disk for deletion.

@@ -3,6 +3,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { disks } from '../../drizzle/schema/index.ts'
 import { changeDisk } from '../disks/change-disk.ts'
+import { isNeeded } from '../disks/delete-disks.ts'
 import { volumeName } from '../disks/disk-names.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import { type Tier, TIERS } from '../machines/machine-spec.ts'
@@ -173,9 +174,16 @@ export async function deleteDisk(services: ReconcileContext, row: WithDisk): Pro
   if (disk.volumeId === null) return forgetDisk(services, row)
   const ref = { app: disk.app ?? '', id: disk.volumeId }
   if (disk.state === 'deleting' && (await isGone(services, ref))) return forgetDisk(services, row)
+  const marked = await changeDisk(services, {
+    id: disk.id,
+    now: services.now(),
+    where: sql`${holdsItsLease(row)} and not ${isNeeded}`,
+    changes: { state: 'deleting' },
+  })
+  // A copy of it is being made, for another workspace.
+  if (marked === undefined) return { next: 'wait', ms: 5_000 }
   const { gone } = await services.provisioner.deleteDisk(ref)
   if (gone) return forgetDisk(services, row)
-  if (disk.state !== 'deleting') await setDisk(services, row, { state: 'deleting' })
   return { next: 'wait', ms: 1_000 }
 }
 

@@ -2,6 +2,7 @@
 // The workspace gets the new disk at once, in the state `wanted`; the steps of act-disk.ts then make it.
 import { eq, sql } from 'drizzle-orm'
 import { disks, type DiskSource, type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
+import { deleteMarkedDisks } from '../disks/delete-disks.ts'
 import { copyOf, replaceDisk, type Replacement, replacementParts } from '../disks/replace-disk.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
@@ -14,6 +15,9 @@ import { newGeneration } from './new-generation.ts'
 import { NO_MACHINE } from './no-machine.ts'
 import { problemReason } from './machine-reasons.ts'
 import { CONTINUE, type StepResult } from './step-result.ts'
+
+/** Pause between tries to find a host for a disk that no machine ever had. */
+const RETRY_MS = 10_000
 
 /** Pause between looks for a snapshot of a disk whose host may still come back. */
 const NO_SNAPSHOT_MS = 60_000
@@ -49,6 +53,19 @@ export async function onNoRoom(
   }
   const waited = now.getTime() - (since ?? now).getTime()
   if (disk.mountedAt !== null && waited < WAIT_FOR_MS[code]) throw error
+  const replaced = await replaceForRoom(services, row, code)
+  if (disk.mountedAt !== null || code === 'no_capacity') return replaced
+  // The next disk may meet a full host too: the one before goes first, and the pauses keep the number of tries small.
+  await deleteMarkedDisks(services)
+  return { next: 'wait', ms: RETRY_MS, failed: true }
+}
+
+function replaceForRoom(
+  services: ReconcileContext,
+  row: WithDisk,
+  code: 'disk_host_full' | 'no_capacity',
+): Promise<StepResult> {
+  const { disk } = row
   return code === 'disk_host_full'
     ? replace(services, row, {
         source: copyOf(disk, true),

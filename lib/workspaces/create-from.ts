@@ -7,7 +7,7 @@ import type { DiskContext } from '../disks/context.ts'
 import { getDisk } from '../disks/list-disks.ts'
 import { copyOf } from '../disks/replace-disk.ts'
 import { findSnapshot, sourceOf } from '../disks/snapshots.ts'
-import { getWorkspace } from '../lifecycle/queries.ts'
+import { getLivingWorkspace, getWorkspace } from '../lifecycle/queries.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { uuidInput } from '../platform/uuid.ts'
@@ -63,7 +63,7 @@ async function find(
   const disk = await (
     'disk' in from
       ? getDisk(services.db, from.disk)
-      : getWorkspace(services.db, from.workspace).then((row) => row.disk)
+      : getLivingWorkspace(services.db, from.workspace).then((row) => row.disk)
   ).catch((error: unknown) => {
     throw error instanceof DomainError ? invalidField(field, 'does not exist') : error
   })
@@ -80,8 +80,9 @@ async function find(
 async function filesOf({ db }: DiskContext, { files, id }: Workspace): Promise<PreparedFile[]> {
   if (files.length === 0) return []
   const stored = await db.select().from(workspaceFiles).where(eq(workspaceFiles.workspaceId, id))
-  return files.map((file) => ({
-    ...file,
-    base64: stored.find(({ path }) => path === file.path)?.base64 ?? '',
-  }))
+  // Those of a removed workspace are deleted.
+  return files.flatMap((file) => {
+    const content = stored.find(({ path }) => path === file.path)
+    return content === undefined ? [] : [{ ...file, base64: content.base64 }]
+  })
 }

@@ -283,10 +283,7 @@ describe('when Fly fails', () => {
     await h.fly('DELETE', `/${String(machine_id)}?force=true`)
     await h.fly('GET', `/${String(machine_id)}/wait?state=destroyed`)
     await flyVolume('DELETE', String(lost['volume_id']))
-    for (let sweeps = 0; sweeps < 100 && (await read(id)).disk.id === disk.id; sweeps++) {
-      h.advance(1_000)
-      await h.sweep({ patienceMs: 1_000 })
-    }
+    await sweepWhile(async () => (await read(id)).disk.id === disk.id)
     await untilStatus(id, 'ready')
     expect(await say(id, 'what do you remember?')).toContain('blue')
     const { body } = await h.request<{ events: { type: string; payload: Json }[] }>(
