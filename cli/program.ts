@@ -3,8 +3,10 @@ import complete from '@bomb.sh/tab/commander'
 import { Command, CommanderError } from 'commander'
 import { ApiProblem } from '../client/problem.ts'
 import { addChatCommand } from './commands/chat.ts'
+import { addDiskCommands } from './commands/disks.ts'
 import { addEventCommand } from './commands/events.ts'
 import { addHookCommands } from './commands/hooks.ts'
+import { addInsideCommands } from './commands/inside.ts'
 import { addLoginCommands } from './commands/login.ts'
 import { addMcpCommand } from './commands/mcp.ts'
 import { addOperationCommands } from './commands/operations.ts'
@@ -44,6 +46,8 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addWorkspaceCommands(program)
   addChatCommand(program)
   addVerbCommands(program)
+  addInsideCommands(program)
+  addDiskCommands(program)
   addEventCommand(program)
   addSecretCommands(program)
   addTokenCommands(program)

@@ -27,6 +27,11 @@ export type ClientOptions = {
 /** Filters, order and pages of the list of workspaces. */
 export type WorkspaceQuery = NonNullable<paths['/workspaces']['get']['parameters']['query']>
 
+export type LogPage = components['schemas']['Logs']
+export type LogLine = LogPage['lines'][number]
+
+export type LogQuery = { tail?: number; since?: string; level?: readonly string[]; q?: string }
+
 export type EventType = Event['type']
 
 export type EventFilter = {
@@ -56,6 +61,9 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
       if (!response.ok) throw await problemOf(response)
     },
   })
+
+  const fileUrl = (id: string, path: string) =>
+    `${baseUrl}/workspaces/${id}/files/content?${new URLSearchParams({ path })}`
 
   return {
     /** Every operation by its method and path. A failure throws {@link ApiProblem}. */
@@ -136,6 +144,48 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
         sleep,
       })
       for await (const { data } of frames) yield JSON.parse(data) as Event
+    },
+
+    /** Lines of a log as they come. A lost connection is continued. @throws ApiProblem when the provider gives none */
+    async *followLogs(
+      id: string,
+      { level, q, signal, since, tail }: LogQuery & { signal?: AbortSignal } = {},
+    ): AsyncGenerator<LogLine> {
+      const query = new URLSearchParams()
+      if (tail !== undefined) query.set('tail', String(tail))
+      if (since !== undefined) query.set('since', since)
+      if (q !== undefined) query.set('q', q)
+      if (level !== undefined) query.set('level', level.join(','))
+      const url = `${baseUrl}/workspaces/${id}/logs?${query}`
+      for await (const { data, event } of followServerSentEvents({
+        fetch: send,
+        url,
+        headers,
+        signal,
+        sleep,
+      })) {
+        if (event === undefined || event === 'message' || event === 'line') yield JSON.parse(data) as LogLine
+      }
+    },
+
+    /** A file of the machine, as a response with its body. */
+    async readFile(id: string, path: string): Promise<Response> {
+      const response = await send(new Request(fileUrl(id, path), { headers }))
+      if (!response.ok) throw await problemOf(response)
+      return response
+    },
+
+    /** Writes a file into the machine: under its name it is whole or not there. */
+    async writeFile(id: string, path: string, body: ReadableStream<Uint8Array>): Promise<void> {
+      const response = await fetch(
+        new Request(fileUrl(id, path), {
+          method: 'PUT',
+          headers: { ...headers, 'content-type': 'application/octet-stream' },
+          body,
+          duplex: 'half',
+        } as RequestInit),
+      )
+      if (!response.ok) throw await problemOf(response)
     },
 
     /** What an A2A client needs to reach the agent of a workspace: its address, and a fetch with the credential. */

@@ -25,7 +25,11 @@ const input = join(directory, 'openapi.json')
 const output = join(directory, 'api.d.ts')
 writeFileSync(input, description)
 const packages = ['-p', 'openapi-typescript@7', '-p', 'typescript@5']
-execFileSync('npx', ['-y', ...packages, 'openapi-typescript', input, '-o', output], { stdio: 'inherit' })
+execFileSync(
+  'npx',
+  ['-y', ...packages, 'openapi-typescript', '--default-non-nullable=false', input, '-o', output],
+  { stdio: 'inherit' },
+)
 writeFileSync(FILE, `${FIRST_LINE}\n${readFileSync(output, 'utf8')}`)
 rmSync(directory, { recursive: true })
 

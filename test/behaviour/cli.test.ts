@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { createProgram, run } from '../../cli/program.ts'
+import { createProgram } from '../../cli/program.ts'
+import { cli } from '../support/cli.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 const SERVER = 'http://localhost:8080'
@@ -43,25 +44,6 @@ const createWorkspace = async (name: string) =>
       json: { name, runtime: 'hermes' },
     })
   ).body
-
-/** Runs the command line. @returns what it printed, and its exit code */
-async function cli(...args: string[]) {
-  const printed = { stdout: '', stderr: '' }
-  const capture = (name: keyof typeof printed) =>
-    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
-      printed[name] += String(chunk)
-      return true
-    })
-  const spies = [capture('stdout'), capture('stderr')]
-  process.exitCode = 0
-  try {
-    const code = await run(createProgram('1.2.3'), args)
-    return { ...printed, code }
-  } finally {
-    for (const spy of spies) spy.mockRestore()
-    process.exitCode = 0
-  }
-}
 
 test('create waits until the workspace is ready, chat answers, rm removes it', async () => {
   const created = await cli('create', 'worker', '-r', 'hermes', '-t', '2')

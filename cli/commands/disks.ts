@@ -1,0 +1,116 @@
+// disks, snapshots, restore, fork: what keeps a workspace's work.
+import type { Command } from 'commander'
+import { contextOf, UsageError } from '../context.ts'
+import { findWorkspaceId } from '../find-workspace.ts'
+import { age, print, printJson, printTable, report } from '../output.ts'
+import { show } from './workspaces.ts'
+
+export function addDiskCommands(program: Command): void {
+  const disks = program
+    .command('disks')
+    .description('list and delete disks, also those of removed workspaces')
+
+  disks
+    .command('ls')
+    .description('list disks')
+    .action(async (_flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data = [] } = await client.api.GET('/disks')
+      if (json) return printJson(data)
+      printTable(
+        ['ID', 'STATE', 'SIZE', 'REGION', 'WORKSPACE', 'KEPT UNTIL', 'USD/MONTH'],
+        data.map(
+          ({ id, region, retained_at, retained_until, size_gb, state, usd_per_month, workspace_id }) => [
+            id,
+            state,
+            `${size_gb} GB`,
+            region ?? '-',
+            workspace_id ?? '-',
+            retained_at === null ? '-' : (retained_until ?? 'deleted by hand'),
+            usd_per_month.toFixed(2),
+          ],
+        ),
+      )
+    })
+
+  disks
+    .command('rm')
+    .description('delete disks that no workspace has, with their data')
+    .argument('<ids...>', 'ids of disks')
+    .action(async (ids: string[], _flags, command: Command) => {
+      const { client } = contextOf(command)
+      for (const disk of ids) {
+        await client.api.DELETE('/disks/{disk}', { params: { path: { disk } } })
+        report(`${disk}: deleted`)
+      }
+    })
+
+  const snapshots = program.command('snapshots').description("list and take snapshots of a workspace's disk")
+
+  snapshots
+    .command('ls')
+    .description('list snapshots, newest first')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .action(async (reference: string, _flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const path = { id: await findWorkspaceId(client, reference) }
+      const { data = [] } = await client.api.GET('/workspaces/{id}/snapshots', { params: { path } })
+      if (json) return printJson(data)
+      printTable(
+        ['ID', 'STATE', 'AGE', 'KEPT FOR'],
+        data.map(({ created_at, id, retention_days, state }) => [
+          id ?? '-',
+          state,
+          age(created_at),
+          retention_days === null ? '-' : `${retention_days} days`,
+        ]),
+      )
+    })
+
+  snapshots
+    .command('take')
+    .description('take a snapshot, and wait until it can be used')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .action(async (reference: string, _flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const path = { id: await findWorkspaceId(client, reference) }
+      const { data } = await client.api.POST('/workspaces/{id}/snapshots', {
+        params: { path, header: { Prefer: 'wait=60' } },
+      })
+      if (json) return printJson(data)
+      print(data?.snapshot?.id ?? 'requested')
+    })
+
+  program
+    .command('restore')
+    .description("replace a workspace's disk with a copy of a snapshot; the old disk is kept")
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<snapshot>', 'id of the snapshot')
+    .action(async (reference: string, snapshot: string, _flags, command: Command) => {
+      const context = contextOf(command)
+      const id = await findWorkspaceId(context.client, reference)
+      await context.client.api.POST('/workspaces/{id}/restore', {
+        params: { path: { id } },
+        body: { snapshot },
+      })
+      show(context, await context.client.waitForWorkspace(id))
+    })
+
+  program
+    .command('fork')
+    .description('create a workspace with a copy of the disk of another one')
+    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<name>', 'name of the new workspace')
+    .option('--snapshot <id>', 'copy a snapshot instead of the disk as it is')
+    .action(async (reference: string, name: string, flags: { snapshot?: string }, command: Command) => {
+      const context = contextOf(command)
+      if (name.trim() === '') throw new UsageError('fork: the name must not be empty')
+      const workspace = await findWorkspaceId(context.client, reference)
+      const from = flags.snapshot === undefined ? { workspace } : { snapshot: flags.snapshot }
+      const { id } = await context.client.createWorkspace({ name, from })
+      report(`${id}: copying the disk …`)
+      const settled = await context.client.waitForWorkspace(id)
+      show(context, settled)
+      if (settled.status !== 'ready') process.exitCode = 1
+    })
+}
