@@ -65,7 +65,8 @@ export async function claimDue(
   const rows = await db
     .update(workspaces)
     .set(newLease(now))
-    .where(sql`${workspaces.id} in ${due}`)
+    // As an array the subquery runs once (transition-many.ts).
+    .where(sql`${workspaces.id} = any(array${due})`)
     .returning(claimColumns)
   return rows as ClaimedWorkspace[]
 }

@@ -19,11 +19,12 @@ export async function transitionMany(services: ChangeContext, input: ManyTransit
   const { db } = services
   const { changes, event, ids, now } = input
   const { from, to } = TRANSITIONS[event]
+  // As an array the subquery runs once. In `in (…)` a plan may repeat it for each row, and a `limit` would not hold.
   const moved = db.$with('moved').as(
     db
       .update(workspaces)
       .set({ ...changes, status: to, statusChangedAt: now, updatedAt: now })
-      .where(and(sql`${workspaces.id} in (${ids})`, inArray(workspaces.status, [...from]), input.where))
+      .where(and(sql`${workspaces.id} = any(array(${ids}))`, inArray(workspaces.status, [...from]), input.where))
       .returning(),
   )
   const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))

