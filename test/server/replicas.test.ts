@@ -158,21 +158,22 @@ test('after one replica is killed the other makes everything ready and delivers 
   await endLeasesOfKilledServer()
 
   for (const workspace of [...workspaces, chat]) {
-    await expect.poll(() => statusOf(workspace), { timeout: 40_000, interval: 200 }).toBe('ready')
+    // A disk whose create was under way is looked for during a minute before it is created again.
+    await expect.poll(() => statusOf(workspace), { timeout: 120_000, interval: 200 }).toBe('ready')
     expect(livingMachinesOf(workspace)).toHaveLength(1)
   }
   const stateOf = async (path: string) => (await staying.call(path, { headers })).body['state']
   for (const path of [...waiting, apart])
     await expect.poll(() => stateOf(path), { timeout: 20_000 }).toBe('answered')
-  // No running server knows whether the agent received it.
-  expect(await stateOf(inFlight)).toBe('unknown')
+  // If the killed server sent it, no running server knows whether the agent received it.
+  expect(['unknown', 'answered']).toContain(await stateOf(inFlight))
   expect(agent.textsAt(chat.id).toSorted()).toEqual(['apart', 'in flight', 'one', 'three', 'two'])
 
   // Readiness includes a sweep within the last three seconds.
   await expect
     .poll(async () => (await staying.call('/readyz')).body, { timeout: 30_000 })
     .toMatchObject({ status: 'ok' })
-})
+}, 200_000)
 
 describe('a replica that gets SIGTERM', () => {
   test('a stopping replica accepts nothing, lets a stream end and hands its work over at once', async () => {
