@@ -3,13 +3,11 @@
 import { and, eq } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { isHeld } from '../lifecycle/held.ts'
-import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Observed } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { decide } from './decide.ts'
 import { undoDrift } from './drift.ts'
-import { isOutdated } from './observation.ts'
 import type { Step } from './step.ts'
 import { findWork } from './work.ts'
 
@@ -36,7 +34,9 @@ export async function nextStep(
   const work = await findWork(services, row)
   if (work === undefined) return step
   if (step.do === 'undo_drift') return undoneAfter(work)
-  return isRecovery ? deferredBy(work, row) : drainingFor(work, drainsUntil ?? now, now)
+  return isRecovery
+    ? deferredBy(work, decide({ ...row, deadlineAt: null }, observed, now, liveness))
+    : drainingFor(work, drainsUntil ?? now, now)
 }
 
 /** Steps of a requested restart, rollout or hibernation that end the program which is at work. */
@@ -50,13 +50,18 @@ const undoneAfter = (work: string): Step => ({
   note: `Its machine was changed by others, but ${work}: that is undone later.`,
 })
 
-/** An agent that is at work may answer again, also after its time is over. */
-function deferredBy(work: string, row: Workspace): Step {
+/**
+ * The machine of an agent that is at work stays, also after its time is over. It may still have to be recorded, and the agent
+ * may answer again.
+ * @param unlimited the step if the time were not over
+ */
+function deferredBy(work: string, unlimited: Step): Step {
   const deferred = {
     ms: DEFERRED_MS,
     note: `Its agent does not answer, but ${work}: the machine is left alone.`,
   }
-  return isTransient(row.status) && !isOutdated(row) ? { do: 'probe', deferred } : { do: 'wait', ...deferred }
+  if (unlimited.do === 'adopt') return unlimited
+  return unlimited.do === 'probe' ? { do: 'probe', deferred } : { do: 'wait', ...deferred }
 }
 
 /** Pause until draining work is looked at again. A heartbeat that reports its end is looked at once. */

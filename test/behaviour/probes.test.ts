@@ -156,6 +156,21 @@ describe('liveness', () => {
     expect(await read(id)).toMatchObject({ status: 'ready' })
   })
 
+  test('the machine of a busy agent is recorded after the deadline when the reply to its create was lost', async () => {
+    await open(working(2).program)
+    h.emulator.faults.add({ kind: 'lose-reply', action: 'machine.create', times: 1 })
+    const hidden = ['machine.list', 'machine.get'].map((action) =>
+      h.emulator.faults.add({ kind: 'answer', action, status: 503 }),
+    )
+    const id = await create({ image: IMAGE })
+    await expect.poll(async () => (await read(id))['active_tasks']).toBe(2)
+    expect(await read(id)).toMatchObject({ status: 'provisioning', machine_id: null })
+    h.advance(20 * 60_000)
+    hidden.forEach((fault) => h.emulator.faults.remove(fault))
+    await pass(3)
+    expect(await read(id)).toMatchObject({ status: 'ready', machine_id: expect.any(String) })
+  })
+
   test('an agent that stops answering is offline after the configured silence, and rebooted after the configured time', async () => {
     const { program, state } = working(0)
     await open(program, { AGENT_SILENCE_SECONDS: '60', AGENT_COMEBACK_SECONDS: '600' })
