@@ -10,8 +10,8 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 FROM packages AS assets
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY assets ./assets
-COPY scripts/dev/build.ts ./scripts/dev/
-RUN node scripts/dev/build.ts
+COPY commands/build.ts ./commands/
+RUN node commands/build.ts
 
 FROM node:24-alpine
 WORKDIR /app

@@ -24,7 +24,9 @@ export async function transitionMany(services: ChangeContext, input: ManyTransit
     db
       .update(workspaces)
       .set({ ...changes, status: to, statusChangedAt: now, updatedAt: now })
-      .where(and(sql`${workspaces.id} = any(array(${ids}))`, inArray(workspaces.status, [...from]), input.where))
+      .where(
+        and(sql`${workspaces.id} = any(array(${ids}))`, inArray(workspaces.status, [...from]), input.where),
+      )
       .returning(),
   )
   const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))

@@ -117,6 +117,8 @@ describe('a workspace with a disk', () => {
     const { id } = await h.createWorkspace()
     const grow = (disk_gb: number) => h.request(`/workspaces/${id}`, { method: 'PATCH', json: { disk_gb } })
     expect((await grow(2)).body).toMatchObject({ needs_restart: false, workspace: { disk: { size_gb: 2 } } })
+    // Fly extends for a moment, and refuses another change until then.
+    await expect.poll(() => volumes()).toMatchObject([{ state: 'created' }])
     h.emulator.faults.add({ kind: 'extend-needs-restart', app: 'test-app' })
     expect((await grow(4)).body).toMatchObject({ needs_restart: true, workspace: { disk: { size_gb: 4 } } })
     expect((await grow(1)).body).toMatchObject({ code: 'invalid_input', errors: [{ field: 'disk_gb' }] })

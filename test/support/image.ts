@@ -116,6 +116,8 @@ function finalStage(): string[] {
 function copy(rest: string, directory: string): void {
   if (rest === '--from=packages /app/node_modules ./node_modules') copyPackages(directory)
   else if (rest === '. .') copyContext(directory)
+  else if (rest === '--from=assets /app/dist ./dist')
+    cpSync(join(ROOT, 'dist/assets'), join(directory, 'dist/assets'), { recursive: true })
   else throw new Error(`COPY ${rest}?`)
 }
 

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-const root = join(import.meta.dirname, '../..')
+const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 const scalar = join(root, 'node_modules/@scalar/api-reference/dist/browser/standalone.js')
 const compiler = join(root, 'node_modules/typescript/bin/tsc')
