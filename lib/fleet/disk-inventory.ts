@@ -33,6 +33,7 @@ export async function inventoryDisks(services: ReconcileContext): Promise<void> 
     const living = listed.filter(({ phase }) => phase !== 'gone')
     await recordSeen(services, app, living)
     await confirmAbsent(services, app, living)
+    await continueDeletions(services, app, living, prefix)
     await recordOrphans(services, app, living, prefix)
   }
   await deleteOrphans(services, prefix)
@@ -93,6 +94,41 @@ async function confirmOne(services: ReconcileContext, disk: Disk): Promise<void>
     changes: isSecondLook ? { state: 'missing' } : { absentSince: disk.absentSince ?? now },
     ...(isSecondLook ? { logs: { event: 'disk_missing', payload: {} } } : {}),
   })
+}
+
+/**
+ * A create can be carried out after its disk was given up, when replicas' clocks differ or a list lags for longer than a
+ * create may take. No machine ever had such a volume, and its deletion was requested: it continues.
+ */
+async function continueDeletions(
+  services: ReconcileContext,
+  app: string,
+  listed: ProviderDisk[],
+  prefix: string,
+): Promise<void> {
+  const ours = new Map(
+    listed
+      .filter(({ name }) => name.startsWith(prefix))
+      .map(({ id, name }) => [`disk_${name.slice(prefix.length)}`, id]),
+  )
+  const isGivenUp = and(eq(disks.state, 'gone'), isNull(disks.volumeId), isNull(disks.mountedAt))
+  const late = await services.db
+    .select({ id: disks.id })
+    .from(disks)
+    .where(and(isGivenUp, sql`${disks.id} = any(string_to_array(${[...ours.keys()].join(',')}, ','))`))
+  for (const { id } of late.slice(0, MOST_PER_PASS)) {
+    const volumeId = ours.get(id) ?? null
+    services.log('warn', 'a volume appeared after its disk was given up: it is deleted', {
+      disk_id: id,
+      volume_id: volumeId,
+    })
+    await changeDisk(services, {
+      id,
+      now: services.now(),
+      where: isGivenUp,
+      changes: { state: 'deleting', workspaceId: null, app, volumeId, deletedAt: null },
+    })
+  }
 }
 
 /** A volume is in a record by its id or, while its create is not answered, by the name that follows from the disk. */

@@ -142,4 +142,36 @@ describe('orphaned disks', () => {
     await inventory()
     expect((await fleet()).disk_totals['orphan']).toMatchObject({ disks: 0 })
   })
+
+  test('a volume that appears after its disk was given up is deleted', async () => {
+    await open()
+    await h.createWorkspace()
+    const [owned] = (await fleet()).disks
+    const { name } = await flyVolume('GET', `/${owned?.volume_id}`)
+    // Its create is answered by 504, and nothing is created yet.
+    h.emulator.faults.add({ kind: 'answer', action: 'volume.create', status: 504 })
+    const { body: lost } = await h.request<{ id: string }>('/workspaces', {
+      method: 'POST',
+      json: { name: 'lost' },
+    })
+    await Promise.race([h.untilIdle(), delay(500)])
+    const { body: all } = await h.request<{ id: string; made_for: string }[]>('/disks')
+    const disk = all.find(({ made_for }) => made_for === lost.id)?.id ?? ''
+    await h.request(`/workspaces/${lost.id}`, { method: 'DELETE' })
+    for (let minutes = 0; minutes < 4; minutes++) {
+      h.advance(60_000)
+      await h.sweep()
+    }
+    expect((await h.request(`/disks/${disk}`)).body).toMatchObject({ state: 'gone' })
+    h.emulator.faults.clear()
+    // Fly carries the create out after all.
+    const late = await flyVolume('POST', '', {
+      name: `${String(name).slice(0, 10)}${disk.slice('disk_'.length)}`,
+      region: 'ord',
+      size_gb: 1,
+    })
+    for (let passes = 0; passes < 3; passes++) await inventory()
+    expect(kindsOf((await fleet()).disks)).not.toHaveProperty(late.id)
+    expect((await h.request(`/disks/${disk}`)).body).toMatchObject({ state: 'gone', volume_id: late.id })
+  })
 })
