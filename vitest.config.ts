@@ -13,6 +13,8 @@ export default defineConfig({
     isolate: false,
     // On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite.
     maxWorkers: TARGET === 'pglite' ? 2 : 3,
+    // Nothing is expected to be slow, but a busy computer is.
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -46,7 +46,7 @@ const RULES: readonly Rule[] = [
   refused({
     codes: ['28P01'],
     // PgBouncer and other poolers have texts of their own, and the code 08P01 for every refusal.
-    text: /authentication failed|SASL.*(?:signature)/i,
+    text: /authentication failed|SASL.{0,80}signature/i,
     message: 'the database refuses the password in DATABASE_URL',
     remedy: CREDENTIALS,
   }),

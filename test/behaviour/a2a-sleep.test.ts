@@ -71,7 +71,7 @@ describe('messages', () => {
     const id = await hibernated()
     const { status } = await send<Failure>(id, askRegion(), { prefer: 'wait=0' })
     expect(status).toBe(503)
-    await expect.poll(() => statusOf(id), { timeout: 10_000 }).toBe('ready')
+    await expect.poll(() => statusOf(id)).toBe('ready')
   })
 
   test('concurrent messages to a hibernated workspace are all answered by one machine', async () => {

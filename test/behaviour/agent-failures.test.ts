@@ -79,7 +79,7 @@ describe('agents that fail', () => {
 
   test('a workspace whose agent neither registers nor listens fails at its deadline, and its machine is stopped and kept for a while', async () => {
     const id = await create({ image: 'ghcr.io/molecule-ai/deaf' })
-    await expect.poll(() => h.livingMachines()[0]?.state, { timeout: 10_000 }).toBe('started')
+    await expect.poll(() => h.livingMachines()[0]?.state).toBe('started')
     const row = await until(id, 'failed', 60_000)
     expect(row['reason']).toMatchObject({
       code: 'never_registered',
@@ -91,7 +91,7 @@ describe('agents that fail', () => {
   test('a workspace whose agent registers but never listens fails for that reason', async () => {
     h.emulator.faults.add({ kind: 'port-closed', app: 'test-app' })
     const id = await create()
-    await expect.poll(() => h.livingMachines()[0]?.state, { timeout: 10_000 }).toBe('started')
+    await expect.poll(() => h.livingMachines()[0]?.state).toBe('started')
     const row = await until(id, 'failed', 60_000)
     expect(row['reason']).toMatchObject({
       code: 'never_listened',

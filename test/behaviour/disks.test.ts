@@ -122,7 +122,7 @@ describe('a workspace with a disk', () => {
     h.emulator.faults.add({ kind: 'extend-needs-restart', app: 'test-app' })
     expect((await grow(4)).body).toMatchObject({ needs_restart: true, workspace: { disk: { size_gb: 4 } } })
     expect((await grow(1)).body).toMatchObject({ code: 'invalid_input', errors: [{ field: 'disk_gb' }] })
-    expect(volumes()).toMatchObject([{ sizeGb: 4 }])
+    await expect.poll(() => volumes()).toMatchObject([{ sizeGb: 4 }])
   })
 
   test('a growth whose answer was lost can be repeated', async () => {

@@ -9,8 +9,6 @@ type Page = { events: (Event & { payload: Json })[]; next: number }
 const ADMIN = { authorization: 'Bearer an-admin-token-of-tests' }
 const SSE = { accept: 'text/event-stream' }
 
-const SOON = { timeout: 10_000 }
-
 let h: Harness
 let one: string
 let other: string
@@ -56,7 +54,7 @@ describe('the content of the event log', () => {
     await post(`/workspaces/${id}/pause`, undefined, { prefer: 'wait=10' })
     await ask(`/workspaces/${id}?confirm=true`, { method: 'DELETE', headers: { prefer: 'wait=10' } })
     await expect
-      .poll(async () => typesOf(await read(`/workspaces/${id}/events?after=${after}`)), SOON)
+      .poll(async () => typesOf(await read(`/workspaces/${id}/events?after=${after}`)))
       .toContain('disk_deleted')
     const { events, next } = await read(`/workspaces/${id}/events?after=${after}&limit=1000`)
     expect(events.map(({ type }) => type).filter((type) => type !== 'agent_registered')).toEqual([

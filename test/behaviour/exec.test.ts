@@ -171,9 +171,7 @@ describe('a machine that does not run', () => {
       other,
     )
     await expect
-      .poll(async () => (await exec({ command: sh('cat "$MACHINE_ROOT/begun"') }, other)).body.stdout, {
-        timeout: 10_000,
-      })
+      .poll(async () => (await exec({ command: sh('cat "$MACHINE_ROOT/begun"') }, other)).body.stdout)
       .toBe('begun\n')
     await h.fly('DELETE', `/${machine}?force=true`)
     const { body, status } = await answer
@@ -192,7 +190,7 @@ describe('a machine that does not run', () => {
     const began = h.outgoing.length
     const fault = h.emulator.faults.add({ kind: 'answer', status: fly, action: 'machine.exec' })
     const answer = exec({ command: ['true'], timeout_seconds: 1 })
-    await expect.poll(() => h.outgoing.length - began, { timeout: 10_000 }).toBeGreaterThan(0)
+    await expect.poll(() => h.outgoing.length - began).toBeGreaterThan(0)
     h.advance(60_000)
     const { body, status } = await answer
     h.emulator.faults.remove(fault)

@@ -74,12 +74,7 @@ describe('after a crash of the control plane', () => {
       h.advance(60_000)
       const until = h.now().getTime() + 60_000
       await expect
-        .poll(
-          async () => (await h.db.select().from(messages).where(rowOf(path)))[0]?.leasedUntil?.getTime(),
-          {
-            timeout: 5_000,
-          },
-        )
+        .poll(async () => (await h.db.select().from(messages).where(rowOf(path)))[0]?.leasedUntil?.getTime())
         .toBeGreaterThan(until)
       await h.deliver()
       expect(await stateOf(path)).toBe('sending')

@@ -12,8 +12,6 @@ import { followEvents } from '../../lib/events/follow-events.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 
-const SOON = { timeout: 10_000 }
-
 const replicaOf = (database: OpenDatabase) =>
   createServices(parseConfig({}), database, { fetch, log: () => {}, canRunInBackground: true })
 
@@ -99,7 +97,7 @@ test('a slow listener falls behind the memory of the tail and still misses nothi
     )
   }
   const written = await all(services, start)
-  await expect.poll(() => services.eventTail?.after(start), SOON).toBeUndefined()
+  await expect.poll(() => services.eventTail?.after(start)).toBeUndefined()
   const received = first.value?.events.map(({ seq }) => seq) ?? []
   while (received.length < written.length) {
     const page = await slow.next()
@@ -125,7 +123,7 @@ test('the log is not read while there are no listeners', async () => {
   expect(statements).toBe(0)
   const after = (await all(replica(0), 0)).at(-1) ?? 0
   const listening = receive(services, after, 1, new AbortController().signal)
-  await expect.poll(() => statements, SOON).toBeGreaterThan(3)
+  await expect.poll(() => statements).toBeGreaterThan(3)
   await write(replica(0), 1)
   await listening
   const before = statements

@@ -149,7 +149,7 @@ describe('embedded mode', () => {
       env: { WORKSPACE_ID: 'w-1', PLATFORM_URL: 'http://127.0.0.1:1', FLY_REGION: 'ams' },
       files: [{ path: '/configs/config.yaml', contents: new TextEncoder().encode('name: "Ada"\n') }],
     })
-    await expect.poll(() => guest.listening().length, { interval: 5, timeout: 3000 }).toBe(1)
+    await expect.poll(() => guest.listening().length, { interval: 5 }).toBe(1)
     const response = await get(guest, '/', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -181,7 +181,7 @@ describe('embedded mode', () => {
     const pids = line.trim().split(' ').map(Number)
     expect(pids.map(lives)).toEqual([true, true, true])
     server.kill('SIGKILL')
-    await expect.poll(() => pids.map(lives), { timeout: 2000 }).toEqual([false, false, false])
-    await expect.poll(() => readdirSync(directory), { timeout: 2000 }).toEqual([])
+    await expect.poll(() => pids.map(lives)).toEqual([false, false, false])
+    await expect.poll(() => readdirSync(directory)).toEqual([])
   })
 })

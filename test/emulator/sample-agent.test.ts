@@ -59,7 +59,7 @@ describe('boot', () => {
     })
     expect(agent.port()).toBe(8123)
     down = false
-    await expect.poll(() => agent.calledOn('/registry/register').length, { timeout: 3000 }).toBe(2)
+    await expect.poll(() => agent.calledOn('/registry/register').length).toBe(2)
     await expect.poll(() => agent.lines).toContain('registered')
   })
 

@@ -36,7 +36,7 @@ test('every npm script that needs no development package checks the version of N
   const names = Object.keys(scripts).filter((name) =>
     /node (commands|drizzle|functions)\/\S+\.ts/.test(scripts[name] ?? ''),
   )
-  expect(names.toSorted()).toEqual(['db:migrate', 'doctor', 'secrets:rotate', 'start', 'tutorial'])
+  expect(names.toSorted()).toEqual(['db:migrate', 'doctor', 'prepare', 'secrets:rotate', 'start', 'tutorial'])
   for (const name of names) expect(scripts[name]).toMatch(/^node commands\/require-node\.cjs && /)
 })
 

@@ -163,8 +163,7 @@ test('after one replica is killed the other makes everything ready and delivers 
     expect(livingMachinesOf(workspace)).toHaveLength(1)
   }
   const stateOf = async (path: string) => (await staying.call(path, { headers })).body['state']
-  for (const path of [...waiting, apart])
-    await expect.poll(() => stateOf(path), { timeout: 20_000 }).toBe('answered')
+  for (const path of [...waiting, apart]) await expect.poll(() => stateOf(path)).toBe('answered')
   // If the killed server sent it, no running server knows whether the agent received it.
   expect(['unknown', 'answered']).toContain(await stateOf(inFlight))
   expect(agent.textsAt(chat.id).toSorted()).toEqual(['apart', 'in flight', 'one', 'three', 'two'])
@@ -180,7 +179,7 @@ describe('a replica that gets SIGTERM', () => {
     stopping = await start({ SHUTDOWN_GRACE_SECONDS: '60' })
     const chat = await create(staying, { name: 'talk' }, 30)
     const coming = await create(stopping, { name: 'coming', image: `${SLOW_IMAGE}:1` })
-    await expect.poll(() => livingMachinesOf(coming).length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => livingMachinesOf(coming).length).toBe(1)
     const gate = createGate()
     agent.answer = () => streamThrough(gate)
     const streaming = await stream(stopping, chat, 'long')

@@ -72,7 +72,7 @@ describe('ending', () => {
     const guests = server.guests()
     expect(guests).toHaveLength(2)
     await server.end('SIGKILL')
-    await expect.poll(() => stillLiving(guests), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => stillLiving(guests)).toEqual([])
   })
 })
 
@@ -84,9 +84,7 @@ test('an event stream ends at SIGTERM and continues at the next server without a
   const first = await start()
   const before = await listen(first, { 'last-event-id': '0' })
   const { id } = await createReady(first, 'listened')
-  await expect
-    .poll(() => before.received.map(({ type }) => type), { timeout: 10_000 })
-    .toContain('agent_answered')
+  await expect.poll(() => before.received.map(({ type }) => type)).toContain('agent_answered')
   expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
   // It ends normally: a broken connection would be an error here.
   await before.ended
@@ -94,9 +92,7 @@ test('an event stream ends at SIGTERM and continues at the next server without a
   const second = await start()
   const after = await listen(second, { 'last-event-id': before.lastEventId() })
   await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'renamed' } })
-  await expect
-    .poll(() => after.received.map(({ type }) => type), { timeout: 10_000 })
-    .toContain('workspace_updated')
+  await expect.poll(() => after.received.map(({ type }) => type)).toContain('workspace_updated')
   const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
   const received = [...before.received, ...after.received].map(({ data }) => data)
   expect(received).toEqual(body.events.slice(0, received.length))
@@ -113,7 +109,7 @@ describe('starting again on the same directory', () => {
 
       const second = await start()
       expect((await second.call<Workspace[]>('/workspaces')).body.map((one) => one.id)).toEqual([id])
-      await expect.poll(() => region(second, id), { timeout: 15_000, interval: 200 }).toBe('ord')
+      await expect.poll(() => region(second, id), { interval: 200 }).toBe('ord')
       expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
 
       const { status, body } = await second.call<Workspace>(`/workspaces/${id}/restart`, {

@@ -14,7 +14,7 @@ type Reply = { result?: Json & { parts?: { text: string }[]; id?: string } }
 
 const APP = 'molecule-workspaces'
 const WAITS = { prefer: 'wait=30' }
-const POLL = { timeout: 20_000, interval: 100 }
+const POLL = { interval: 100 }
 
 let files: Awaited<ReturnType<typeof createUsedServerFixture>>
 let server: Server

@@ -36,7 +36,7 @@ function createCaller(worker: WorkerFixture) {
           await afterRun()
           return new Set(await statuses())
         },
-        { timeout: 20_000, interval: 50 },
+        { timeout: 100_000, interval: 50 },
       )
       .toEqual(new Set(['ready']))
     return ids
@@ -75,7 +75,7 @@ const hibernateAll = (worker: WorkerFixture, ids: string[]) =>
   Promise.all(ids.map((id) => worker.call(`/workspaces/${id}/hibernate`, { method: 'POST' })))
 
 const machinesAre = (worker: WorkerFixture, states: string[]) =>
-  expect.poll(() => worker.emulator.machines().map(({ state }) => state), { timeout: 5_000 }).toEqual(states)
+  expect.poll(() => worker.emulator.machines().map(({ state }) => state), { timeout: 30_000 }).toEqual(states)
 
 describe('a Worker with the right SUBREQUEST_LIMIT', () => {
   let worker: WorkerFixture
@@ -110,7 +110,7 @@ describe('a Worker with the right SUBREQUEST_LIMIT', () => {
     const all = await invocations()
     expect(all.filter(({ refused }) => refused > 0)).toEqual([])
     expect(Math.max(...all.map(({ asked }) => asked))).toBeLessThanOrEqual(FREE_PLAN)
-  })
+  }, 180_000)
 
   test('waiting requests are answered within the subrequest limit', async () => {
     const { invocations, statuses } = createCaller(worker)
@@ -135,12 +135,12 @@ describe('a Worker with the right SUBREQUEST_LIMIT', () => {
           await worker.runCron()
           return worker.emulator.machines().filter(({ state }) => state !== 'destroyed').length
         },
-        { timeout: 10_000, interval: 50 },
+        { timeout: 60_000, interval: 50 },
       )
       .toBe((await statuses()).length)
     const since = (await invocations()).slice(before)
     expect(since.filter(({ asked, refused }) => refused > 0 || asked > FREE_PLAN)).toEqual([])
-  })
+  }, 180_000)
 })
 
 describe('a Worker that exceeds its limit again and again', () => {
@@ -170,5 +170,5 @@ describe('a Worker that exceeds its limit again and again', () => {
       ids.map(() => 'started'),
     )
     expect((await invocations()).some(({ refused }) => refused > 0)).toBe(true)
-  })
+  }, 180_000)
 })

@@ -73,9 +73,7 @@ test.each([
 test('the Worker goes from create over ready and A2A to a removed machine', async () => {
   const created = await create({ name: 'fly-worker', runtime: 'hermes', tier: 2 })
   expect(created['status']).toBe('provisioning')
-  await expect
-    .poll(async () => (await read(created.id))['status'], { timeout: 15_000, interval: 100 })
-    .toBe('ready')
+  await expect.poll(async () => (await read(created.id))['status'], { interval: 100 }).toBe('ready')
   expect(await read(created.id)).toMatchObject({
     machine_state: 'started',
     reason: null,
@@ -187,17 +185,13 @@ test('an event stream of the Worker ends within its limits and continues', async
   const events = (headers: Record<string, string> = {}) =>
     worker.call('/events?types=workspace_created', { headers: { accept: 'text/event-stream', ...headers } })
   const listener = await readEventStream(await events())
-  await expect.poll(() => listener.lastEventId(), { timeout: 10_000 }).toMatch(/\d/)
+  await expect.poll(() => listener.lastEventId()).toMatch(/\d/)
   const { id } = await create({ name: 'first', runtime: 'hermes' })
-  await expect
-    .poll(() => listener.received.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
-    .toEqual([id])
+  await expect.poll(() => listener.received.map(({ data }) => data['workspace_id'])).toEqual([id])
   await listener.close()
   const { id: next } = await create({ name: 'second', runtime: 'hermes' })
   const back = await readEventStream(await events({ 'last-event-id': listener.lastEventId() }))
-  await expect
-    .poll(() => back.received.map(({ data }) => data['workspace_id']), { timeout: 10_000 })
-    .toEqual([next])
+  await expect.poll(() => back.received.map(({ data }) => data['workspace_id'])).toEqual([next])
   await back.close()
 })
 
@@ -210,16 +204,14 @@ test("the Worker's cron trigger finds a machine that was destroyed from outside"
       headers: { authorization: 'Bearer test-token' },
     }),
   )
-  await expect
-    .poll(() => machinesOf(id).map(({ state }) => state), { timeout: 10_000 })
-    .toContain('destroyed')
+  await expect.poll(() => machinesOf(id).map(({ state }) => state)).toContain('destroyed')
   await expect
     .poll(
       async () => {
         expect(await worker.runCron()).toBe('ok')
         return machinesOf(id).length
       },
-      { timeout: 15_000, interval: 200 },
+      { interval: 200 },
     )
     .toBe(2)
 })
