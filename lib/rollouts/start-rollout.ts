@@ -81,8 +81,8 @@ function imageOf({ config }: Context, runtime: Runtime, { digest, image }: Rollo
     )
   }
   // Next to a digest the tag has no meaning, and the provider does not show it.
-  const pinned = /@(.*)$/s.exec(image)?.[1]
-  return pinned === undefined ? image : `${repositoryOf(image)}@${pinned}`
+  const at = image.indexOf('@')
+  return at === -1 ? image : `${repositoryOf(image)}${image.slice(at)}`
 }
 
 /** Named workspaces must be ready, or the rollout would wait for them. @throws DomainError `invalid_input` */

@@ -14,9 +14,9 @@ const UNITS: Record<string, number> = {
 export function parseDuration(value: string | number): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value / 1e6 : undefined
   if (value === '0') return 0
-  if (!/^([0-9.]{1,40}(ns|us|µs|ms|s|m|h))+$/.test(value)) return undefined
+  if (!/^([0-9.]{1,40}(ns|us|µs|ms?|s|h))+$/.test(value)) return undefined
   let total = 0
-  for (const [, amount, unit] of value.matchAll(/([0-9.]{1,40})(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, amount, unit] of value.matchAll(/([0-9.]{1,40})(ns|us|µs|ms?|s|h)/g)) {
     total += Number(amount) * (UNITS[unit ?? 'ms'] ?? 1)
   }
   return Number.isFinite(total) ? total : undefined

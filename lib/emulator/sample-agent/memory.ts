@@ -11,7 +11,7 @@ const diskOf = ({ env }: GuestMachine): string => env['WORKSPACE_DISK_PATH'] || 
 export function answerFromMemory(machine: GuestMachine, text: string): string | undefined {
   const notes = `${diskOf(machine)}/memory.txt`
   const lines = (machine.readFile(notes) ?? '').split('\n').filter((line) => line !== '')
-  const [, thing] = /^remember(?: that)?[ :]+(.+)$/is.exec(text) ?? []
+  const [, thing] = /^remember(?: that)?[ :]+([^ :].*)$/is.exec(text) ?? []
   if (thing !== undefined) {
     const line = thing.replaceAll(/\s+/g, ' ').trim()
     machine.writeFile(notes, `${[...lines, line].join('\n')}\n`)
