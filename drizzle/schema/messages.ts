@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   index,
   integer,
   jsonb,
@@ -42,6 +43,8 @@ export const messages = pgTable(
     method: text('method').notNull(),
     request: text('request').notNull(),
     requestHeaders: jsonb('request_headers').$type<Record<string, string>>().notNull(),
+    /** The control plane wrote the message: its delivery chooses the version of A2A by the agent's card. */
+    isByPlatform: boolean('is_by_platform').notNull().default(false),
     /** SHA-256 of the request, hex. The same message id with another body is refused. */
     fingerprint: text('fingerprint').notNull(),
 

@@ -5,10 +5,10 @@ import type { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
 import type { ProxyContext } from '../a2a/context.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
-import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
-import { acceptMessage } from '../messages/accept.ts'
+import { acceptPlatformMessage } from '../messages/accept-platform-message.ts'
 import { deliverSoon } from '../messages/deliver.ts'
+import { writePlatformMessage } from '../messages/platform-message.ts'
 import type { Store } from '../platform/context.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
@@ -50,8 +50,7 @@ export async function delegate(
 
   const id = crypto.randomUUID()
   const text = messageOf(id, input.task)
-  const body = toBytes(text)
-  if (body.length > config.a2a.maxBodyBytes) {
+  if (toBytes(text).length > config.a2a.maxBodyBytes) {
     throw new DomainError(
       'too_large',
       `the message for this task would be larger than ${config.a2a.maxBodyBytes} bytes`,
@@ -59,19 +58,9 @@ export async function delegate(
   }
   const row = { id, sourceId, targetId, task: input.task, key }
   try {
-    await acceptMessage(
+    await acceptPlatformMessage(
       services,
-      {
-        workspaceId: targetId,
-        caller: { kind: 'workspace', workspaceId: sourceId },
-        headers: [
-          ['content-type', 'application/json'],
-          ['accept', 'application/json'],
-        ],
-        query: '',
-        envelope: (await parseEnvelope(body)).envelope,
-        text,
-      },
+      { workspaceId: targetId, caller: { kind: 'workspace', workspaceId: sourceId }, text },
       insertDelegation(services, row),
     )
   } catch (error) {
@@ -113,24 +102,13 @@ async function findByKey(
   )
 }
 
-/**
- * A2A 0.3, which all of Molecule's runtimes speak. They read the delegation's id from the metadata
- * (docs/facts/molecule.md §1.7, §3.6).
- */
+/** Molecule's runtimes read the delegation's id from the metadata (docs/facts/molecule.md §3.6). */
 const messageOf = (id: string, task: string) =>
-  JSON.stringify({
-    jsonrpc: '2.0',
+  writePlatformMessage({
     id,
-    method: 'message/send',
-    params: {
-      message: {
-        kind: 'message',
-        role: 'user',
-        messageId: crypto.randomUUID(),
-        parts: [{ kind: 'text', text: task }],
-        metadata: { delegation_id: id },
-      },
-    },
+    messageId: crypto.randomUUID(),
+    text: task,
+    metadata: { delegation_id: id },
   })
 
 /** Inserts the delegation's row in the statement that stores its message. */

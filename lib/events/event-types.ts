@@ -95,7 +95,7 @@ export const EVENT_TYPES = {
     payload: lost,
   },
   stop_accepted: {
-    says: 'The machine was stopped or suspended by request, and not by this control plane: the workspace sleeps. `stop` says how, and by whom as far as the provider shows it.',
+    says: 'A request that did not come from this control plane stopped or suspended the machine: the workspace sleeps. `stop` says how, with the source of the request where the provider shows it.',
     molecule: 'WORKSPACE_HIBERNATED',
     payload: stopped,
   },

@@ -1,4 +1,5 @@
 // The A2A message that a webhook delivery becomes. Pure.
+import { type PlatformMessage, writePlatformMessage } from '../messages/platform-message.ts'
 import type { Payload } from './payload.ts'
 import { cutText, fillTemplate, MAX_OUTPUT } from './template.ts'
 
@@ -17,8 +18,8 @@ export type HookMessage = {
 type Share = 'all' | 'data' | 'cut'
 
 /**
- * A2A 0.3, which all of Molecule's runtimes speak (docs/facts/molecule.md §1.7). A payload that is too large for a message is cut,
- * because its sender could not send it in parts: the metadata then has `payload_bytes` and `truncated`.
+ * A payload that is too large for a message is cut, because its sender could not send it in parts: the metadata then has
+ * `payload_bytes` and `truncated`.
  * @param maxBytes of the message
  * @returns undefined when not even a cut payload fits
  */
@@ -39,44 +40,31 @@ export function toMessageText(message: HookMessage, maxBytes: number): string | 
 
 function buildMessage(message: HookMessage, share: Share): string {
   const { delivery, event, hook, messageId, payload } = message
-  const placeholder = crypto.randomUUID()
-  const text = JSON.stringify({
-    jsonrpc: '2.0',
+  return writePlatformMessage({
     id: messageId,
-    method: 'message/send',
-    params: {
-      message: {
-        kind: 'message',
-        role: 'user',
-        messageId,
-        parts: partsOf(message, share, placeholder),
-        metadata: {
-          hook,
-          delivery_id: delivery,
-          ...(event === undefined ? {} : { event }),
-          ...(share === 'all' ? {} : { truncated: true, payload_bytes: payload.bytes }),
-        },
-      },
+    messageId,
+    ...contentOf(message, share),
+    metadata: {
+      hook,
+      delivery_id: delivery,
+      ...(event === undefined ? {} : { event }),
+      ...(share === 'all' ? {} : { truncated: true, payload_bytes: payload.bytes }),
     },
   })
-  // The payload is inserted as it was sent, so that its numbers stay exact.
-  return text.replace(`"${placeholder}"`, () => payload.text)
 }
 
-function partsOf(
+function contentOf(
   { delivery, event, hook, payload, template }: HookMessage,
   share: Share,
-  placeholder: string,
-): unknown[] {
-  if (template !== '') return [{ kind: 'text', text: fillTemplate(template, { payload, event, delivery }) }]
+): Pick<PlatformMessage, 'text' | 'data'> {
+  if (template !== '') return { text: fillTemplate(template, { payload, event, delivery }) }
   const { isJson, text } = payload
-  if (text.trim() === '')
-    return [{ kind: 'text', text: `The hook ${hook} received a request without a body.` }]
+  if (text.trim() === '') return { text: `The hook ${hook} received a request without a body.` }
   const start = text.trimStart()
   const isString = isJson && start.startsWith('"')
-  const shown = isString ? (JSON.parse(text) as string) : text
-  const textPart = { kind: 'text', text: share === 'all' ? shown : cutText(shown, MAX_OUTPUT) }
-  if (!isJson || isString || share === 'cut') return [textPart]
+  const whole = isString ? (JSON.parse(text) as string) : text
+  const shown = share === 'all' ? whole : cutText(whole, MAX_OUTPUT)
+  if (!isJson || isString || share === 'cut') return { text: shown }
   // The data of a part must be an object (docs/facts/a2a.md §1.4).
-  return [textPart, { kind: 'data', data: start.startsWith('{') ? placeholder : { payload: placeholder } }]
+  return { text: shown, data: start.startsWith('{') ? text : `{"payload":${text}}` }
 }

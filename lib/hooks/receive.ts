@@ -3,9 +3,9 @@
 import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
-import { envelopeInSlices } from '../a2a/wire/json-rpc.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
-import { type Accepted, acceptMessage } from '../messages/accept.ts'
+import type { Accepted } from '../messages/accept.ts'
+import { acceptPlatformMessage } from '../messages/accept-platform-message.ts'
 import type { Store } from '../platform/context.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError } from '../platform/errors.ts'
@@ -97,19 +97,9 @@ async function receiveAuthenticated(
       'too_large',
       `the message for this delivery would be larger than ${maxBodyBytes} bytes`,
     )
-  const accepted = await acceptMessage(services, {
-    workspaceId,
-    caller,
-    headers: [
-      ['content-type', 'application/json'],
-      ['accept', 'application/json'],
-    ],
-    query: '',
-    envelope: await envelopeInSlices(text),
-    text,
-    // A repeated delivery may have another body: Stripe counts the attempts in it.
-    fingerprint: delivery,
-  })
+  // A repeated delivery may have another body: Stripe counts the attempts in it.
+  const message = { workspaceId, caller, text, fingerprint: delivery }
+  const accepted = await acceptPlatformMessage(services, message)
   return { outcome: accepted.isRepeat ? 'repeated' : 'stored', accepted }
 }
 

@@ -19,8 +19,8 @@ export type Refusal = {
 }
 
 /**
- * Every refusal is counted and logged. At most one event a minute is written for a hook and a reason, because whoever knows the
- * address could fill the log of events.
+ * Every refusal is counted and logged. At most one event a minute is written for a hook and a reason, because anyone who
+ * knows the address could fill the log of events.
  */
 export async function recordRefusal(
   { countRefusal, db, log, metrics, now }: HookContext,

@@ -35,6 +35,8 @@ const STORED_HEADERS = new Set([
 
 export type Acceptance = Pick<A2aRequest, 'workspaceId' | 'caller' | 'headers' | 'query' | 'envelope'> & {
   text: string | undefined
+  /** The control plane wrote the message itself. */
+  isByPlatform?: boolean
   /** Identifies the message where its sender identifies it by other means than its content. */
   fingerprint?: string
 }
@@ -114,7 +116,7 @@ export async function acceptMessage(
 
 async function newMessage(
   { config, now, tracer }: Context,
-  { caller, envelope, fingerprint, headers, query, text = '', workspaceId }: Acceptance,
+  { caller, envelope, fingerprint, headers, isByPlatform = false, query, text = '', workspaceId }: Acceptance,
   { completesMessages }: Pick<Workspace, 'completesMessages'>,
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()
@@ -133,6 +135,7 @@ async function newMessage(
     contextId: contextId ?? null,
     method: envelope.method ?? '',
     request,
+    isByPlatform,
     requestHeaders: {
       ...storedHeaders(headers, query),
       ...(traceparent === undefined ? {} : { traceparent }),

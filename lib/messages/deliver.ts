@@ -8,11 +8,13 @@ import { type CollectedAnswer, collectResponse } from '../a2a/response/collect-r
 import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import { forEachConcurrently } from '../platform/concurrency.ts'
 import { isStopping } from '../platform/context.ts'
-import { decodeBase64InSlices } from '../platform/slices.ts'
+import { decodeBase64InSlices, decodeUtf8InSlices, encodeUtf8InSlices } from '../platform/slices.ts'
 import { type SubrequestBudget, withBudget } from '../platform/subrequest-budget.ts'
+import type { InterfacePaths } from '../reconcile/agent-interfaces.ts'
 import { claimMessages, markSending, renewLease, requeueMessage } from './claim.ts'
 import { finishMessage, finishUndeliverable, type MessageResult } from './finish.ts'
 import type { Message } from './message.ts'
+import { toVersion1 } from './platform-message.ts'
 
 /** Messages that one pass delivers at the same time. */
 const CONCURRENCY = 16
@@ -109,12 +111,12 @@ async function deliverSafely(services: ProxyContext, message: Message, waitUntil
 async function deliver(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const stopRenewing = renewLease(services, message)
   try {
-    await resolveRoute(services, message.workspaceId, {
+    const { paths } = await resolveRoute(services, message.workspaceId, {
       ms: WAIT_MS,
       signal: services.stopping,
       waitUntil,
     })
-    if (await markSending(services, message)) await send(services, message, waitUntil)
+    if (await markSending(services, message)) await send(services, message, paths, waitUntil)
   } catch (error) {
     services.budget.close()
     if (!(error instanceof ProxyError)) throw error
@@ -124,9 +126,16 @@ async function deliver(services: ProxyContext, message: Message, waitUntil: Wait
   }
 }
 
-async function send(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
+async function send(
+  services: ProxyContext,
+  message: Message,
+  { isOnlyV1 }: InterfacePaths,
+  waitUntil: WaitUntil,
+): Promise<void> {
   const { maxBodyBytes } = services.config.a2a
-  const body = await decodeBase64InSlices(message.request)
+  const isTranslated = message.isByPlatform && isOnlyV1
+  const stored = await decodeBase64InSlices(message.request)
+  const body = isTranslated ? await inVersion1(stored) : stored
   const { envelope, text } = await parseEnvelope(body)
   const collected = collectResponse(maxBodyBytes)
   const outcome = await proxyRequest(
@@ -139,7 +148,10 @@ async function send(services: ProxyContext, message: Message, waitUntil: WaitUnt
       method: 'POST',
       tail: '',
       query: '',
-      headers: Object.entries(message.requestHeaders),
+      headers: Object.entries({
+        ...message.requestHeaders,
+        ...(isTranslated ? { 'a2a-version': '1.0' } : {}),
+      }),
       connection: undefined,
       body,
       text,
@@ -166,6 +178,9 @@ async function send(services: ProxyContext, message: Message, waitUntil: WaitUnt
     await finishMessage(services, message, { state, failure: failureOf(outcome.error) })
   }
 }
+
+const inVersion1 = async (stored: Uint8Array) =>
+  encodeUtf8InSlices(toVersion1((await decodeUtf8InSlices(stored)) ?? ''))
 
 async function resultOf(answer: Promise<CollectedAnswer>): Promise<MessageResult> {
   try {

@@ -34,6 +34,8 @@ export type InterfacePaths = {
   jsonRpc: Paths | undefined
   /** Base of the HTTP+JSON paths, without a trailing slash. */
   rest: Paths | undefined
+  /** The card offers JSON-RPC in 1.0 and not in 0.3. */
+  isOnlyV1: boolean
 }
 
 type Offer = { binding: CarriedBinding | 'GRPC'; isV1: boolean; url: URL }
@@ -54,7 +56,12 @@ export function interfacePaths(card: JsonObject | null): InterfacePaths {
   }
   const rest = find('HTTP+JSON', (url) => ownPath(url).replace(/(?<!\/)\/+$/, ''))
   const jsonRpc = find('JSONRPC', (url) => `${ownPath(url)}${url.search}`)
-  return { jsonRpc: offers.length === 0 ? { v0_3: '/', v1: '/' } : jsonRpc, rest }
+  const lines = offers.filter(({ binding }) => binding === 'JSONRPC').map(({ isV1 }) => isV1)
+  return {
+    jsonRpc: offers.length === 0 ? { v0_3: '/', v1: '/' } : jsonRpc,
+    rest,
+    isOnlyV1: lines.length > 0 && !lines.includes(false),
+  }
 }
 
 /** Whether a card has an interface that HTTP reaches. Without a usable interface it may have one. */

@@ -3,11 +3,10 @@
 import { and, asc, eq, lte, sql } from 'drizzle-orm'
 import { schedules } from '../../drizzle/schema/index.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
-import { toBytes } from '../a2a/response/response-writer.ts'
-import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
 import type { Context } from '../config/context.ts'
 import { appendEvent } from '../events/append-event.ts'
-import { acceptMessage } from '../messages/accept.ts'
+import { acceptPlatformMessage } from '../messages/accept-platform-message.ts'
+import { writePlatformMessage } from '../messages/platform-message.ts'
 import { isStopping } from '../platform/context.ts'
 import { nextRun } from './next-run.ts'
 import type { Schedule } from './schedules.ts'
@@ -52,23 +51,16 @@ async function run(services: Context, schedule: Schedule): Promise<'stored' | 'r
   const due = dueAt.toISOString()
   const messageId = `schedule:${id}:${due}`
   const text = toMessageText(schedule, messageId, due)
-  const { envelope } = await parseEnvelope(toBytes(text))
   const advanced = db.$with('advanced', {}).as(sql`
     update ${schedules} set next_run_at = ${next?.toISOString() ?? null}::timestamptz, last_run_at = ${due}::timestamptz,
       last_message_id = stored.id, last_failure = null
     from stored where ${schedules.id} = ${id}::uuid and ${schedules.nextRunAt} = ${due}::timestamptz returning ${schedules.id}`)
   try {
-    const { isRepeat } = await acceptMessage(
+    const { isRepeat } = await acceptPlatformMessage(
       services,
       {
         workspaceId,
         caller: { kind: 'schedule', workspaceId, schedule: name },
-        headers: [
-          ['content-type', 'application/json'],
-          ['accept', 'application/json'],
-        ],
-        query: '',
-        envelope,
         text,
         fingerprint: messageId,
       },
@@ -107,19 +99,5 @@ async function recordMissed(
   await db.with(missed, logged).select({ id: missed.id }).from(missed)
 }
 
-/** A2A 0.3, which all of Molecule's runtimes speak (docs/facts/molecule.md §1.7). */
 const toMessageText = ({ message, name }: Schedule, messageId: string, due: string) =>
-  JSON.stringify({
-    jsonrpc: '2.0',
-    id: messageId,
-    method: 'message/send',
-    params: {
-      message: {
-        kind: 'message',
-        role: 'user',
-        messageId,
-        parts: [{ kind: 'text', text: message }],
-        metadata: { schedule: name, due_at: due },
-      },
-    },
-  })
+  writePlatformMessage({ id: messageId, messageId, text: message, metadata: { schedule: name, due_at: due } })

@@ -1,6 +1,10 @@
 // Where an agent serves A2A, as its card says. Cards of real agents are written in many ways.
 import { describe, expect, test } from 'vitest'
-import { interfacePaths, isReachableByHttp } from '../../lib/reconcile/agent-interfaces.ts'
+import {
+  interfacePaths,
+  type InterfacePaths,
+  isReachableByHttp,
+} from '../../lib/reconcile/agent-interfaces.ts'
 import type { Json } from '../support/harness.ts'
 
 const URL_OF_OURS = 'https://edge.example/workspaces/11111111-1111-4111-8111-111111111111/a2a'
@@ -12,7 +16,7 @@ describe('the paths of an agent', () => {
     supportedInterfaces: [{ url, protocolBinding, protocolVersion: '1.0' }],
   })
 
-  test.each<[string, Json | null, ReturnType<typeof interfacePaths>]>([
+  test.each<[string, Json | null, Pick<InterfacePaths, 'jsonRpc' | 'rest'>]>([
     ['no card', null, { jsonRpc: both('/'), rest: undefined }],
     ['a card without a URL', { name: 'a' }, { jsonRpc: both('/'), rest: undefined }],
     ['a URL without a path', { url: INTERNAL }, { jsonRpc: both('/'), rest: undefined }],
@@ -123,7 +127,17 @@ describe('the paths of an agent', () => {
       { jsonRpc: both('/'), rest: undefined },
     ],
   ])('the paths of an agent are read from %s', (_what, card, paths) => {
-    expect(interfacePaths(card)).toEqual(paths)
+    expect(interfacePaths(card)).toMatchObject(paths)
     expect(isReachableByHttp(card)).toBe(paths.jsonRpc !== undefined || paths.rest !== undefined)
+  })
+
+  test.each<[string, Json | null, boolean]>([
+    ['no card', null, false],
+    ['a card of 0.3', { url: INTERNAL }, false],
+    ['a card of 1.0', v1Interface(INTERNAL), true],
+    ['a card of both lines', { url: INTERNAL, ...v1Interface(INTERNAL) }, false],
+    ['a card with HTTP+JSON only', v1Interface(INTERNAL, 'HTTP+JSON'), false],
+  ])('whether JSON-RPC is offered in 1.0 only is read from %s', (_what, card, isOnlyV1) => {
+    expect(interfacePaths(card).isOnlyV1).toBe(isOnlyV1)
   })
 })

@@ -29,7 +29,7 @@ export function unsettledDisks(
   const failed = new Set(rows.filter(({ status }) => status === 'failed').map(({ id }) => id))
   const violations: Violation[] = []
   for (const { id, madeFor, state, workspaceId } of disks) {
-    // What a failed workspace began is continued when somebody restarts it.
+    // What a failed workspace began is continued when it is restarted.
     if (workspaceId !== null && failed.has(workspaceId)) continue
     if (state === 'deleting' || (workspaceId === null && state === 'creating'))
       violations.push({ kind: 'stuck', workspace: madeFor, what: `disk ${id} is still ${state}` })

@@ -17,7 +17,7 @@ type Shared = {
   acknowledged: Acknowledged
   /** The workspaces of the users of this control plane, to which copies are added. */
   known: string[]
-  /** Snapshots that can be restored, by whoever took them. */
+  /** All snapshots that can be restored. */
   snapshots: Snapshot[]
 }
 

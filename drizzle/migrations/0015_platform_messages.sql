@@ -1,0 +1,1 @@
+ALTER TABLE "messages" ADD COLUMN "is_by_platform" boolean DEFAULT false NOT NULL;
