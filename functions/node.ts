@@ -2,10 +2,14 @@
 import { DirectoryInUse } from '../drizzle/drivers/directory-lock.ts'
 import { ConfigError, parseConfig } from '../lib/config/config.ts'
 import { PortInUse } from './node/http-server.ts'
+import { firstStartMessage } from './node/start-message.ts'
 import { startServer } from './node/start-server.ts'
 
 try {
-  const message = await startServer(parseConfig(process.env), (line) => console.error(line))
+  const config = parseConfig(process.env)
+  const first = firstStartMessage(config)
+  if (first !== undefined) console.log(first)
+  const message = await startServer(config, (line) => console.error(line))
   console.log(message)
 } catch (error) {
   // A mistake in the settings needs one sentence; any other error needs its stack.

@@ -3,6 +3,9 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppEnv } from './app-env.ts'
 import { Problem, toInvalidInput } from './problem.ts'
 import { uuidInput } from '../../lib/platform/uuid.ts'
+import { validationText } from '../../lib/platform/validation-text.ts'
+
+z.config({ customError: validationText })
 
 /** A router that answers invalid input with a problem document that names the field. */
 export const createRouter = () =>

@@ -135,15 +135,17 @@ export function toProblem(c: Context<AppEnv>, error: DomainError): Response {
   )
 }
 
-type Issue = { path: PropertyKey[]; message: string; issues?: { message: string }[] }
+type Issue = { path: PropertyKey[]; message: string; keys?: string[]; issues?: { message: string }[] }
 
 /** Invalid input in a body, query or path, with one entry for each field. */
 export function toInvalidInput(error: { issues: Issue[] }): DomainError {
-  const errors = error.issues.map((issue) => ({
-    field: issue.path.map(String).join('.') || 'body',
+  const errors = error.issues.flatMap(({ issues, keys, message, path }) => {
+    const field = path.map(String).join('.')
+    if (keys !== undefined)
+      return keys.map((key) => ({ field: [...path, key.slice(0, 100)].map(String).join('.'), message }))
     // zod reports an invalid member name one level deeper.
-    message: issue.issues?.[0]?.message ?? issue.message,
-  }))
+    return [{ field: field || 'body', message: issues?.[0]?.message ?? message }]
+  })
   const [first = { field: 'body', message: 'is not valid' }] = errors
   return new DomainError('invalid_input', `${first.field}: ${first.message}`, { errors })
 }

@@ -1,8 +1,9 @@
 // The embedded Fly emulator: its API and its proxy listen on two loopback ports, and its machines are processes of
 // this computer. The control plane reaches it over HTTP only, as it would reach Fly.
+import { lockDirectory } from '../../drizzle/drivers/directory-lock.ts'
 import type { Config } from '../../lib/config/config.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
-import { createEmulator } from '../../lib/emulator/emulator.ts'
+import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createFileStore } from '../../lib/emulator/node/file-store.ts'
 import { createProcessHost } from '../../lib/emulator/node/process-host.ts'
 import { repositoryOf } from '../../lib/machines/image-reference.ts'
@@ -14,9 +15,53 @@ const SAMPLE_AGENT = new URL('../../lib/emulator/sample-agent/sample-agent.ts', 
 
 export type EmbeddedFly = { apiUrl: string; proxyUrl: string; close(): Promise<void> }
 
-export async function startEmbeddedFly(config: Config, log: (line: string) => void): Promise<EmbeddedFly> {
+const directoryOf = ({ dataDirectory }: Config) => `${dataDirectory}/fly`
+
+/** The ports of the emulator, before it has been started. Requests wait until then. */
+export type EmbeddedFlyPorts = {
+  /** @throws DirectoryInUse while another process uses its files */
+  start(log: (line: string) => void): Promise<EmbeddedFly>
+  close(): Promise<void>
+}
+
+/** @throws PortInUse */
+export async function listenForEmbeddedFly(config: Config): Promise<EmbeddedFlyPorts> {
+  const started = Promise.withResolvers<Emulator>()
+  const listenAt = (offset: number, answer: (emulator: Emulator, request: Request) => Promise<Response>) =>
+    listen(
+      withLostConnections(async (request) => answer(await started.promise, request)),
+      {
+        host: HOST,
+        port: config.emulator.port === 0 ? 0 : config.emulator.port + offset,
+        setting: 'EMULATOR_PORT',
+      },
+    )
+  const api = await listenAt(0, async (emulator, request) => emulator.api.fetch(request))
+  const proxy = await listenAt(1, (emulator, request) => emulator.proxy(request))
+  const close = async () => void (await Promise.all([api.close(0), proxy.close(0)]))
+  return {
+    close,
+    async start(log) {
+      // Two emulators that write the same files would destroy each other's machines.
+      const unlock = await lockDirectory(directoryOf(config))
+      const emulator = await createEmbeddedEmulator(config, log)
+      started.resolve(emulator)
+      return {
+        apiUrl: `http://${HOST}:${api.port}`,
+        proxyUrl: `http://${HOST}:${proxy.port}`,
+        async close() {
+          await emulator.close()
+          await close()
+          await unlock()
+        },
+      }
+    },
+  }
+}
+
+async function createEmbeddedEmulator(config: Config, log: (line: string) => void): Promise<Emulator> {
   const { apps, token } = config.fly
-  const directory = `${config.dataDirectory}/fly`
+  const directory = directoryOf(config)
   const emulator = await createEmulator({
     host: createProcessHost({
       images: sampleAgentFor(config),
@@ -32,27 +77,7 @@ export async function startEmbeddedFly(config: Config, log: (line: string) => vo
     log,
   })
   for (const app of apps) emulator.createApp(app, { ips: true })
-  const at = (offset: number) => ({
-    host: HOST,
-    port: config.emulator.port === 0 ? 0 : config.emulator.port + offset,
-    setting: 'EMULATOR_PORT',
-  })
-  const api = await listen(
-    withLostConnections((request) => emulator.api.fetch(request)),
-    at(0),
-  )
-  const proxy = await listen(
-    withLostConnections((request) => emulator.proxy(request)),
-    at(1),
-  )
-  return {
-    apiUrl: `http://${HOST}:${api.port}`,
-    proxyUrl: `http://${HOST}:${proxy.port}`,
-    async close() {
-      await emulator.close()
-      await Promise.all([api.close(0), proxy.close(0)])
-    },
-  }
+  return emulator
 }
 
 // Every runtime's image runs the sample agent, whatever its tag or digest. Other images cannot be pulled.

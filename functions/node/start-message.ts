@@ -1,10 +1,17 @@
 // What the server prints when it has started: where it listens, what it uses, and a first command to try.
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Config, FLY_SETTINGS } from '../../lib/config/config.ts'
 import type { DatabaseFailure } from '../../lib/platform/database-errors.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
 import { allowsAnonymous } from '../http/authenticate.ts'
 import { VERSION } from '../http/version.ts'
+
+/** What is printed before a start that takes several seconds: the first one, which creates the database. */
+export function firstStartMessage({ database, dataDirectory }: Config): string | undefined {
+  if (database.url !== undefined || existsSync(`${dataDirectory}/postgres`)) return undefined
+  return `Creating the embedded database in ${resolve(dataDirectory)}: the first start takes a few seconds …`
+}
 
 /**
  * @param driver the database driver's name
@@ -13,10 +20,11 @@ import { VERSION } from '../http/version.ts'
 export function startMessage(config: Config, url: string, driver: string, failure?: DatabaseFailure): string {
   const { fly } = config
   const isOpen = allowsAnonymous(config, { loopback: isLoopback(config.listen.host) })
+  const shown = config.publicUrl ?? url
   const lines = [
     `Workspaces on Fly Machines ${VERSION}`,
     '',
-    `  API        ${url}   (docs at ${url}/docs)`,
+    `  API        ${shown}   (docs at ${shown}/docs)`,
     `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
     fly.emulator
       ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
@@ -42,7 +50,7 @@ export function startMessage(config: Config, url: string, driver: string, failur
     ...lines,
     'Create a workspace, and wait until it is ready:',
     '',
-    `  curl -s -X POST ${url}/workspaces -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\`,
+    `  curl -s -X POST ${shown}/workspaces -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\`,
     ...(isOpen ? [] : [`    -H "Authorization: Bearer $ADMIN_TOKEN" \\`]),
     `    -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}'`,
     '',

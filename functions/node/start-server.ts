@@ -16,13 +16,16 @@ import { serveAssets } from './assets.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
 import { createCheckedFetch } from './checked-fetch.ts'
-import type { startEmbeddedFly } from './embedded-fly.ts'
+import type { listenForEmbeddedFly } from './embedded-fly.ts'
 import { listen } from './http-server.ts'
 import { openDatabase } from './open-database.ts'
 import { startMessage } from './start-message.ts'
 import { startSweepLoop } from './sweep-loop.ts'
 import { createNodeTracer, withTraceparent } from './tracing/tracer.ts'
 import { createUndiciTransport } from './undici-transport.ts'
+
+/** Where this computer reaches a listener on all of its addresses. */
+const ADDRESS_OF_ALL: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }
 
 /** The least time for background work when the grace period is over, before the process exits. */
 const LAST_WRITES_MS = 2_000
@@ -42,10 +45,10 @@ export async function startServer(config: Config, print: (line: string) => void)
   const tracer = createNodeTracer(process.env, plainLog)
   const log: Log = tracer === undefined ? plainLog : withTraceparent(plainLog, tracer)
   const { host } = config.listen
-  const startFly = config.fly.emulator ? await loadEmbeddedFly() : undefined
+  const listenForFly = config.fly.emulator ? await loadEmbeddedFly() : undefined
   const background = createBackground(log)
 
-  // The port comes first: if it is in use, nothing else has been touched. Early requests wait for the rest.
+  // The ports come first: if one is in use, nothing else has been touched. Early requests wait for the rest.
   const opened = Promise.withResolvers<ReturnType<typeof createApp>>()
   let a2a: NodeA2aHandler | undefined
   const listener = await listen(
@@ -56,7 +59,8 @@ export async function startServer(config: Config, print: (line: string) => void)
       beforeApp: (incoming, outgoing) => a2a?.(incoming, outgoing) === true,
     },
   )
-  const localUrl = `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`
+  const localUrl = `http://${ADDRESS_OF_ALL[host] ?? (host.includes(':') ? `[${host}]` : host)}:${listener.port}`
+  const flyPorts = await listenForFly?.(config)
 
   const { database, secretKeys } = await openDatabase(config, tracer)
   const failure = await findDatabaseFailure(database.db)
@@ -68,7 +72,7 @@ export async function startServer(config: Config, print: (line: string) => void)
     await releaseAllLeases(database.db, new Date())
     await releaseDeliveries(database.db, new Date())
   }
-  const fly = await startFly?.(config, (line) => log('info', line))
+  const fly = await flyPorts?.start((line) => log('info', line))
   const effective: Config = {
     ...config,
     secretKeys,
@@ -123,11 +127,11 @@ export async function startServer(config: Config, print: (line: string) => void)
  * The emulator is for development: a production image or installation does not contain it, or not its agent.
  * @throws ConfigError
  */
-async function loadEmbeddedFly(): Promise<typeof startEmbeddedFly> {
+async function loadEmbeddedFly(): Promise<typeof listenForEmbeddedFly> {
   try {
     // The sample agent runs in processes of its own, which would report a missing package much later.
     import.meta.resolve('@a2a-js/sdk')
-    return (await import('./embedded-fly.ts')).startEmbeddedFly
+    return (await import('./embedded-fly.ts')).listenForEmbeddedFly
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new ConfigError([

@@ -1,6 +1,7 @@
 // The only reader of the environment. It parses all settings at once and reports all mistakes at once, by name and
 // without the value. Nothing here depends on a mode such as NODE_ENV.
 import { z } from 'zod'
+import { validationText } from '../platform/validation-text.ts'
 import { findContradictions, findMissingFlySettings } from './contradictions.ts'
 import { toSecretKeys } from './encryption.ts'
 import { toFlyConfig } from './fly.ts'
@@ -55,7 +56,7 @@ export function parseConfig(env: Record<string, unknown>): Config {
     if (typeof value === 'string' && isPlaceholder(value)) problems.push(`${name} is still a placeholder`)
     given[name] = value
   }
-  const parsed = Environment.safeParse(given)
+  const parsed = Environment.safeParse(given, { error: validationText })
   const issues = parsed.success ? [] : parsed.error.issues
   for (const { message, path } of issues) problems.push(`${String(path[0])} ${message}`)
   // Another backend needs no settings of Fly.

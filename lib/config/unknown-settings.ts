@@ -1,10 +1,9 @@
 // Variables whose names are close to a setting's. An unknown name is ignored, so a misspelled setting would have no
 // effect and no error.
+import { nearestWord } from '../platform/nearest.ts'
 
 /** Shorter names are close to too many others. */
 const MIN_LENGTH = 6
-
-const MAX_EDITS = 2
 
 /** Variables that Fly and common hosts set, and whose names are close to ours. */
 const KNOWN_ELSEWHERE = new Set(['FLY_APP_NAME', 'FLY_ACCESS_TOKEN', 'FLY_API_HOSTNAME'])
@@ -23,7 +22,10 @@ export function findMisspelledSettings(
     const meant =
       settings.find((setting) => isShortened(name, setting)) ??
       settings.find((setting) => hasOtherLastWord(name, setting)) ??
-      settings.find((setting) => setting.length >= MIN_LENGTH && editDistance(name, setting) <= MAX_EDITS)
+      nearestWord(
+        name,
+        settings.filter((setting) => setting.length >= MIN_LENGTH),
+      )
     return meant === undefined ? [] : [{ name, meant }]
   })
 }
@@ -39,17 +41,3 @@ const hasOtherLastWord = (name: string, setting: string) =>
   wordsOf(name).slice(0, -1).join('_') === wordsOf(setting).slice(0, -1).join('_')
 
 const wordsOf = (name: string) => name.split('_')
-
-/** Insertions, deletions and replacements of one character that turn one text into the other (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + Number(from[i - 1] !== to[j - 1])
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
-}

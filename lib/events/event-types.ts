@@ -2,6 +2,7 @@
 // Molecule's name for it (docs/facts/molecule.md §2.8). The one list: what writes events is typed by it, and the API description
 // is made from it.
 import { z } from 'zod'
+import { nearestWord } from '../platform/nearest.ts'
 import { ADMIN_EVENTS } from './admin-events.ts'
 import { DISK_EVENTS } from './disk-events.ts'
 import {
@@ -248,6 +249,14 @@ export type EventPayloads<Type extends EventType> =
 export const EVENT_TYPE_NAMES = Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]
 
 export const isEventType = (name: string): name is EventType => Object.hasOwn(EVENT_TYPES, name)
+
+/** Why a text is refused as a type of event. There are too many types to list them all. */
+export function unknownTypeText(name: unknown): string {
+  if (typeof name !== 'string') return 'must be a type of event, such as workspace_created'
+  const meant = nearestWord(name, EVENT_TYPE_NAMES)
+  const hint = meant === undefined ? 'docs/events.md lists them' : `did you mean '${meant}'?`
+  return `'${name.slice(0, 100)}' is not a type of event; ${hint}`
+}
 
 const kindOf = (type: EventType): EventKind => EVENT_TYPES[type]
 

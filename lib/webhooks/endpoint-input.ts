@@ -1,6 +1,6 @@
 // The input of webhook endpoints.
 import { z } from 'zod'
-import { EVENT_TYPE_NAMES } from '../events/event-types.ts'
+import { EVENT_TYPE_NAMES, unknownTypeText } from '../events/event-types.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import { uuidInput } from '../platform/uuid.ts'
 
@@ -8,7 +8,7 @@ import { uuidInput } from '../platform/uuid.ts'
 export const EVERY_TYPE = '*'
 
 const types = z
-  .array(z.enum([EVERY_TYPE, ...EVENT_TYPE_NAMES]))
+  .array(z.enum([EVERY_TYPE, ...EVENT_TYPE_NAMES], { error: ({ input }) => unknownTypeText(input) }))
   .min(1, 'must name at least one type of event, or * for all except audit')
   .max(EVENT_TYPE_NAMES.length + 1)
 

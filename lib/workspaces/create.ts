@@ -62,7 +62,8 @@ export async function createWorkspace(
     await insert(services, row, sealed, files)
     return { row }
   }
-  row.idempotencyKey = idempotency.key
+  // Callers choose their keys without knowing of each other.
+  row.idempotencyKey = `${callerKey(caller)} ${idempotency.key}`
   row.idempotencyFingerprint = await fingerprintOf(services, input)
   row.idempotencyAnswer = idempotency.answerOf(row)
   if (retryAfterSeconds !== undefined) {

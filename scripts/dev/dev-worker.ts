@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
-import { startEmbeddedFly } from '../../functions/node/embedded-fly.ts'
+import { listenForEmbeddedFly } from '../../functions/node/embedded-fly.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { startNeonBridge } from '../../test/support/neon-bridge.ts'
 import { freePorts } from '../../test/support/ports.ts'
@@ -23,7 +23,7 @@ Runs the Worker under \`wrangler dev\`, with a local Postgres behind Neon's prot
 Cloudflare nor Neon nor Fly, and does not read .dev.vars. It reloads changed code, and runs the cron trigger every minute.
 Its data is deleted at the end.
 
-  --port N            the port of the Worker                 default 8080
+  --port N            the port of the Worker                 default PORT, or 8080
   --subrequests N     SUBREQUEST_LIMIT: 50 is the free plan    default 10000
   --once              ends when the Worker is ready
 
@@ -34,7 +34,7 @@ const { values: flags } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
     once: { type: 'boolean' },
-    port: { type: 'string', default: '8080' },
+    port: { type: 'string', default: process.env['PORT'] || '8080' },
     subrequests: { type: 'string', default: '10000' },
   },
 })
@@ -86,7 +86,7 @@ async function start(): Promise<ChildProcess> {
   const bridge = await startNeonBridge()
   started.push(() => bridge.close())
   const config = parseConfig({ DATA_DIR: directory, EMULATOR_PORT: '0' })
-  const fly = await startEmbeddedFly(config, () => {})
+  const fly = await (await listenForEmbeddedFly(config)).start(() => {})
   started.push(() => fly.close())
 
   // In a file, which no process list shows. With it wrangler does not read .dev.vars, which may be of production.
@@ -155,7 +155,8 @@ async function untilReady(worker: ChildProcess): Promise<void> {
   const until = Date.now() + READY_MS
   for (;;) {
     interrupted.signal.throwIfAborted()
-    if (worker.exitCode !== null) throw new Error(`wrangler ended. Is port ${flags.port} in use? See --port.`)
+    if (worker.exitCode !== null)
+      throw new Error(`wrangler ended. Is port ${flags.port} in use? See --port and PORT.`)
     const response = await fetch(`${url}/readyz`).catch(() => undefined)
     if (response?.status === 200) return
     if (Date.now() > until) {

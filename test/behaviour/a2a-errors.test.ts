@@ -127,9 +127,12 @@ describe('errors', () => {
   })
 
   test('GET on the A2A URL is refused with the allowed method', async () => {
-    const { status, headers } = await a2a.h.request(`/workspaces/${a2a.scripted}/a2a`)
+    const { body, headers, status } = await a2a.h.request<Failure>(`/workspaces/${a2a.scripted}/a2a`)
     expect(status).toBe(405)
     expect(headers.get('allow')).toBe('POST')
+    expect(body).toMatchObject({ jsonrpc: '2.0', id: null, error: { code: -32600 } })
+    expect(body.error.data['reason']).toBe('METHOD_NOT_ALLOWED')
+    expect(body.error.message).toContain('POST')
   })
 
   test('the A2A URL works with and without a trailing slash', async () => {

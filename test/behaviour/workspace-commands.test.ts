@@ -147,6 +147,23 @@ describe('Idempotency-Key', () => {
     expect(second.body['id']).not.toBe(first.body['id'])
   })
 
+  test('callers who choose the same Idempotency-Key get workspaces of their own', async () => {
+    const json = { name: 'mine' }
+    const asToken = async () => {
+      const token = { name: 'another caller', scopes: ['operate'] }
+      const { body } = await h.request('/tokens', { method: 'POST', json: token })
+      const headers = { 'idempotency-key': 'key-3', authorization: `Bearer ${String(body['token'])}` }
+      return () => h.request('/workspaces', { method: 'POST', json, headers })
+    }
+    const [first, second] = [await asToken(), await asToken()]
+    const created = [await post('key-3', json), await first(), await second()]
+    expect(created.map(({ status }) => status)).toEqual([201, 201, 201])
+    expect(new Set(created.map(({ body }) => body['id'])).size).toBe(3)
+    expect((await second()).body).toEqual(created[2]?.body)
+    // Another body is a mismatch for the caller of the key only.
+    expect((await post('key-3', { name: 'other' })).status).toBe(422)
+  })
+
   test('an invalid Idempotency-Key is a 400', async () => {
     expect(await post('x'.repeat(256), { name: 'a' })).toMatchObject({
       status: 400,

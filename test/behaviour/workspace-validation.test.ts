@@ -13,7 +13,7 @@ describe('refused creates', () => {
   test.each<[string, unknown, string, RegExp]>([
     ['no name', {}, 'name', /./],
     ['an empty name', { name: ' ' }, 'name', /empty/],
-    ['a name that is not text', { name: 5 }, 'name', /string/],
+    ['a name that is not text', { name: 5 }, 'name', /a text/],
     ['a long name', { name: long }, 'name', /255/],
     ['a name with a line break', { name: 'a\nruntime: x' }, 'name', /line breaks/],
     ['a name with YAML in it', { name: 'a{b}' }, 'name', /must not contain/],
@@ -46,7 +46,7 @@ describe('refused creates', () => {
     ['a reserved variable', { name: 'a', env: { WORKSPACE_ID: 'x' } }, 'env.WORKSPACE_ID', /platform/],
     ['a reserved variable of Fly', { name: 'a', env: { FLY_REGION: 'x' } }, 'env.FLY_REGION', /platform/],
     ['a variable with a bad name', { name: 'a', env: { 'a-b': 'x' } }, 'env.a-b', /./],
-    ['a variable that is not text', { name: 'a', env: { A: 1 } }, 'env.A', /string/],
+    ['a variable that is not text', { name: 'a', env: { A: 1 } }, 'env.A', /a text/],
     [
       'a secret with a reserved name',
       { name: 'a', secrets: { PLATFORM_URL: 'b' } },

@@ -38,6 +38,8 @@ describe('starting', () => {
     expect(printed.stdout).toContain(`the embedded emulator at ${files.emulatorUrl}`)
     expect(printed.stdout).toContain('CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP')
     expect(printed.stdout).toContain('open to programs on this computer')
+    // It takes seconds, and comes before them.
+    expect(printed.stdout).toMatch(/^Creating the embedded database in /)
     expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
     expect(printed.stderr).toBe('')
 
@@ -91,6 +93,17 @@ describe('starting', () => {
     expect((await server.call('/workspaces', { headers })).status).toBe(200)
     expect(server.printed.stdout).toContain('$ADMIN_TOKEN')
     expect(server.printed.stdout).not.toContain('a-token-of-the-operator')
+  })
+
+  test('the banner shows PUBLIC_URL, and no address that nothing can be reached at', async () => {
+    const settings = { HOST: '0.0.0.0', ADMIN_TOKEN: 'a-token-of-the-operator' }
+    const url = 'http://workspaces.example'
+    const used = await createUsedServerFixture()
+    onTestFinished(() => used.remove())
+    const { printed } = await start({ ...used.settings, ...settings, PUBLIC_URL: url })
+    expect(printed.stdout).toContain(`${url}/docs`)
+    expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
+    expect(printed.stdout).not.toContain('0.0.0.0')
   })
 
   test('a start with real Fly and a Postgres calls neither and starts no emulator', async () => {
@@ -178,6 +191,7 @@ describe('refusing to start', () => {
         expect(stderr.trim()).toBe(
           `port ${port} on 127.0.0.1 is in use by another program: stop it, or set ${setting} to a free port`,
         )
+        expect(existsSync(files.settings.DATA_DIR)).toBe(false)
       } finally {
         other.close()
       }

@@ -9,10 +9,11 @@ import { spawnNode } from '../support/server.ts'
 test('npm run dev:worker becomes ready without an account, prints what to try, and ends', async () => {
   const home = mkdtempSync(join(tmpdir(), 'dev-worker-test-'))
   const [port] = await freePorts(1)
-  const { child, exited, printed } = spawnNode('scripts/dev/dev-worker.ts', { HOME: home }, [
-    '--once',
-    `--port=${port}`,
-  ])
+  const { child, exited, printed } = spawnNode(
+    'scripts/dev/dev-worker.ts',
+    { HOME: home, PORT: String(port) },
+    ['--once'],
+  )
   onTestFinished(() => void child.kill('SIGTERM'))
   expect(await exited, printed.stderr).toEqual({ code: 0, signal: null })
   expect(printed.stdout).toContain(`export BASE_URL=http://127.0.0.1:${port} ADMIN_TOKEN=`)

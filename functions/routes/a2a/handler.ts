@@ -74,7 +74,7 @@ export function createA2aHandler(
     let envelope = NO_ENVELOPE
     try {
       const isAllowed = path.tail === '' ? incoming.method === 'POST' : REST_METHODS.has(incoming.method)
-      if (!isAllowed) return refuseMethod(writer, path)
+      if (!isAllowed) throw refusedMethod(incoming)
       // The body comes first, so that every error carries the caller's JSON-RPC id.
       const body = await readBody(services, incoming)
       if (isOversized(body)) {
@@ -117,8 +117,14 @@ export function createA2aHandler(
   }
 }
 
-function refuseMethod(writer: ResponseWriter, { tail }: A2aPath): void {
-  sendResponse(writer, 405, { allow: tail === '' ? 'POST' : [...REST_METHODS].join(', ') }, '')
+function refusedMethod({ extraHeaders, method, path: { tail } }: A2aExchange): ProxyError {
+  extraHeaders['allow'] = tail === '' ? 'POST' : [...REST_METHODS].join(', ')
+  return new ProxyError(
+    'METHOD_NOT_ALLOWED',
+    tail === ''
+      ? `JSON-RPC messages are sent with POST, not ${method}; GET /workspaces/{id}/.well-known/agent-card.json returns the agent card`
+      : `this path supports ${extraHeaders['allow']}, not ${method}`,
+  )
 }
 
 /** Only JSON is normalised; other bodies pass unchanged (docs/facts/a2a.md §3.9). */

@@ -9,6 +9,7 @@ import {
   EVENT_TYPE_NAMES,
   type EventType,
   isEventType,
+  unknownTypeText,
 } from '../../../lib/events/event-types.ts'
 import { rejectExpiredCursor } from '../../../lib/events/retention.ts'
 import { readPage } from '../../../lib/events/follow-events.ts'
@@ -32,10 +33,7 @@ const Types = z
   .transform((value, context): EventType[] => {
     const names = [value].flat().flatMap((list) => list.split(',').map((name) => name.trim()))
     const unknown = names.find((name) => !isEventType(name))
-    if (unknown !== undefined) {
-      const message = `'${unknown.slice(0, 100)}' is not an event type; types are ${EVENT_TYPE_NAMES.join(', ')}`
-      context.addIssue({ code: 'custom', message })
-    }
+    if (unknown !== undefined) context.addIssue({ code: 'custom', message: unknownTypeText(unknown) })
     return names.filter(isEventType)
   })
   .openapi({ type: 'array', items: { type: 'string', enum: EVENT_TYPE_NAMES } })

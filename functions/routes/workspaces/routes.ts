@@ -22,7 +22,7 @@ const createRouteDefinition = createRoute({
   method: 'post',
   path: '/workspaces',
   operationId: 'createWorkspace',
-  description: `With an \`Idempotency-Key\` header, a repeated request with the same body returns the first answer for ${IDEMPOTENCY_HOURS} hours, and creates nothing.`,
+  description: `With an \`Idempotency-Key\` header, a request that the same caller repeats with the same body returns the first answer for ${IDEMPOTENCY_HOURS} hours, and creates nothing.`,
   request: { body: jsonBody(CreateWorkspaceInput) },
   responses: {
     201: json(

@@ -3,6 +3,7 @@
 
 /** Why the proxy answered instead of the agent (docs/facts/a2a.md §3.8). */
 export type ProxyReason =
+  | 'METHOD_NOT_ALLOWED'
   | 'CONTENT_TYPE'
   | 'BODY_TOO_LARGE'
   | 'INVALID_PREFERENCE'
@@ -35,6 +36,7 @@ type ProxyAnswer = { status: number; code: number; retryAfterSeconds?: number }
  * -32099; of those only -32006 (invalid agent response) is used.
  */
 export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
+  METHOD_NOT_ALLOWED: { status: 405, code: -32600 },
   CONTENT_TYPE: { status: 415, code: -32600 },
   BODY_TOO_LARGE: { status: 413, code: -32600 },
   INVALID_PREFERENCE: { status: 400, code: -32600 },
