@@ -54,7 +54,9 @@ export function validationText(issue: $ZodRawIssue): string {
       return `must be a multiple of ${issue.divisor}`
     case 'invalid_union':
       return unionText(issue.errors)
-    default:
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_key':
       return 'is not valid'
   }
 }
