@@ -137,6 +137,7 @@ const RULES: readonly Rule[] = [
     message: 'the disk of the database is full',
     remedy: 'free or add disk space',
   }),
+  unavailable({ codes: ['40P01', '40001'], message: 'other changes at the same time prevented this one' }),
   unavailable({ codes: ['53300'], message: 'the database has no free connection' }),
   unavailable({ codes: ['57P03'], message: 'the database is starting up or shutting down' }),
   unavailable({

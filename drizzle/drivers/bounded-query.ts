@@ -1,8 +1,16 @@
 // One time limit for a statement of node-postgres, which covers the wait for a connection, its set-up, and the answer.
 import type { Pool, QueryConfig, QueryResult } from 'pg'
+import { repeatConflicts } from './repeat-conflicts.ts'
 
-/** @param timeoutMs also the pool's `connectionTimeoutMillis` */
-export async function queryWithin(
+/** @param timeoutMs of one attempt; also the pool's `connectionTimeoutMillis` */
+export const queryWithin = (
+  pool: Pool,
+  timeoutMs: number,
+  config: QueryConfig,
+  values?: unknown[],
+): Promise<QueryResult> => repeatConflicts(() => queryOnce(pool, timeoutMs, config, values))
+
+async function queryOnce(
   pool: Pool,
   timeoutMs: number,
   config: QueryConfig,

@@ -1,7 +1,8 @@
 // Neon over HTTP, for Workers: one fetch per statement and no connection to keep.
-import { neon, neonConfig } from '@neondatabase/serverless'
+import { neon, neonConfig, type NeonQueryFunction } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-http'
 import { type Counter, DATABASE_TIMEOUT_MS, type OpenDatabase } from '../database.ts'
+import { repeatConflicts } from './repeat-conflicts.ts'
 
 export type NeonOptions = {
   /**
@@ -22,7 +23,12 @@ export function connectNeon(
 ): OpenDatabase {
   if (endpoint !== undefined) neonConfig.fetchEndpoint = () => endpoint
   neonConfig.fetchFunction = boundedFetch
-  const db = drizzle(neon(url, { fetchOptions: { counter, timeoutMs } }), { casing: 'snake_case' })
+  const statements = neon(url, { fetchOptions: { counter, timeoutMs } })
+  // drizzle calls nothing else of a connection outside of transactions.
+  const client = {
+    query: (...args: Parameters<typeof statements.query>) => repeatConflicts(() => statements.query(...args)),
+  }
+  const db = drizzle(client as unknown as NeonQueryFunction<false, false>, { casing: 'snake_case' })
   return { db, driver: 'neon', close: () => Promise.resolve() }
 }
 

@@ -61,7 +61,8 @@ export async function claimDue(
     .where(and(lte(workspaces.nextCheckAt, dueAt), isFree(workspaces, now)))
     .orderBy(asc(workspaces.nextCheckAt))
     .limit(limit)
-    .for('update', { skipLocked: true })
+    // Weaker than for update: statements that only refer to a workspace do not wait for it.
+    .for('no key update', { skipLocked: true })
   const rows = await db
     .update(workspaces)
     .set(newLease(now))

@@ -37,7 +37,7 @@ export async function claimMessages(
         select from ${messages} earlier
         where earlier.workspace_id = message.workspace_id and earlier.context_id = message.context_id
           and earlier.state in ('queued', 'sending') and earlier.seq < message.seq)
-    order by message.seq limit ${limit} for update of message skip locked)`
+    order by message.seq limit ${limit} for no key update of message skip locked)`
   return db
     .update(messages)
     .set({ leasedUntil: leaseEnd(now()), attempts: sql`${messages.attempts} + 1` })

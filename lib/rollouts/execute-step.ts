@@ -81,7 +81,7 @@ async function restart(
   return transitionMany(services, {
     ids: sql`select ${workspaces.id} from ${workspaces} where ${selected} and ${isOurs(rollout)}
       order by ${workspaces.status} = 'ready' desc, ${workspaces.createdAt}, ${workspaces.id} limit ${count}
-      for update of ${workspaces} skip locked`,
+      for no key update of ${workspaces} skip locked`,
     where: selected,
     event: 'restart_requested',
     now,

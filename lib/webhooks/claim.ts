@@ -31,7 +31,7 @@ export async function claimEndpoints(
       and (endpoint.rests_until is null or endpoint.rests_until <= ${at}::timestamptz)
       and (endpoint.due_at <= ${at}::timestamptz or endpoint.after_seq < ${lastSeq})
       and not (endpoint.id = any(string_to_array(${except.join(',')}, ',')::uuid[]))
-    order by endpoint.due_at, endpoint.id limit ${limit} for update skip locked)`
+    order by endpoint.due_at, endpoint.id limit ${limit} for no key update skip locked)`
   const rows = await db
     .update(webhookEndpoints)
     // Due until it is released, so that it stays due if this process dies.
