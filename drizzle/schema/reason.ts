@@ -1,7 +1,7 @@
 // The form in which tables store reasons, and the closed sets of their codes.
 
-/** Reason codes of workspaces. lib/platform/reasons.ts says what each is about. */
-export type WorkspaceReasonCode =
+/** What a provider's refusals and silence are classified as (lib/provisioner/problem.ts). */
+export type ProvisionProblemCode =
   | 'provider_unreachable'
   | 'rate_limited'
   | 'unauthorized'
@@ -13,7 +13,6 @@ export type WorkspaceReasonCode =
   | 'invalid_machine'
   | 'name_taken'
   | 'machine_not_found'
-  | 'machine_gone'
   | 'secrets_unreadable'
   | 'secrets_refused'
   | 'secrets_pending'
@@ -21,6 +20,11 @@ export type WorkspaceReasonCode =
   | 'disk_host_full'
   | 'disk_in_use'
   | 'disk_not_found'
+
+/** Reason codes of workspaces. lib/platform/reasons.ts says what each is about. */
+export type WorkspaceReasonCode =
+  | ProvisionProblemCode
+  | 'machine_gone'
   | 'disk_lost'
   | 'out_of_memory'
   | 'crashed'

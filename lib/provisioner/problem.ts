@@ -1,5 +1,5 @@
 // A provider's refusal or silence, classified: what the control plane decides by, whichever provider it is.
-import type { ProviderAnswer } from '../../drizzle/schema/index.ts'
+import type { ProviderAnswer, ProvisionProblemCode } from '../../drizzle/schema/index.ts'
 
 /** A failure of the provider, classified. */
 export type ProvisionProblem = {
@@ -12,26 +12,6 @@ export type ProvisionProblem = {
   retryable: boolean
   retryAfterMs?: number
 }
-
-export type ProvisionProblemCode =
-  | 'provider_unreachable'
-  | 'rate_limited'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'app_not_found'
-  | 'no_capacity'
-  | 'quota'
-  | 'image_unpullable'
-  | 'invalid_machine'
-  | 'name_taken'
-  | 'machine_not_found'
-  | 'secrets_unreadable'
-  | 'secrets_refused'
-  | 'secrets_pending'
-  | 'busy'
-  | 'disk_host_full'
-  | 'disk_in_use'
-  | 'disk_not_found'
 
 /** Thrown by every verb of a provisioner when the provider refused or did not answer. */
 export class ProvisionError extends Error {

@@ -5,7 +5,8 @@ import type { DiskProvisioner } from './disks.ts'
 import type { InsideProvisioner } from './inside.ts'
 import type { ProvisionProblem } from './problem.ts'
 
-export { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from './problem.ts'
+export type { ProvisionProblemCode } from '../../drizzle/schema/index.ts'
+export { ProvisionError, type ProvisionProblem } from './problem.ts'
 
 /**
  * The state of a machine, reduced to what decisions need. `busy` is any state that ends by itself, and any state that

@@ -1,13 +1,13 @@
 // Delegating a task to another workspace: what is accepted, what is refused, and what reaches the target.
 import { and, eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { delegations } from '../../drizzle/schema/index.ts'
-import { ADMIN, delegationClient, type Family, openDelegationHarness } from '../support/delegations.ts'
+import { ADMIN, delegationClient, DELEGATION_SETTINGS, type Family } from '../support/delegations.ts'
 import { fillQueue } from '../support/full-queue.ts'
 import type { Harness, Json } from '../support/harness.ts'
-import { createScriptedAgent, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(DELEGATION_SETTINGS)
 
 let h: Harness
 let family: Family
@@ -16,15 +16,8 @@ const { create, createFamily, tokenOf, command, remove, post, delegate, list, ro
   () => family,
 )
 beforeAll(async () => {
-  h = await openDelegationHarness(scriptedAgent)
+  h = harness()
   family = await createFamily()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
-  await h.untilIdle()
 })
 
 describe('delegating', () => {

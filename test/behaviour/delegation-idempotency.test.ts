@@ -1,12 +1,13 @@
 // Idempotency keys of delegations: a task is sent once, and a key can be reused only when its task cannot have arrived.
 import { eq, sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema/index.ts'
-import { delegationClient, type Family, openDelegationHarness } from '../support/delegations.ts'
+import { delegationClient, DELEGATION_SETTINGS, type Family } from '../support/delegations.ts'
 import type { Harness } from '../support/harness.ts'
-import { createGate, createScriptedAgent, reply } from '../support/scripted-agent.ts'
+import { createGate, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(DELEGATION_SETTINGS)
 
 let h: Harness
 let family: Family
@@ -15,15 +16,8 @@ const { create, createFamily, remove, delegate, rowOf, delegateUndelivered } = d
   () => family,
 )
 beforeAll(async () => {
-  h = await openDelegationHarness(scriptedAgent)
+  h = harness()
   family = await createFamily()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
-  await h.untilIdle()
 })
 
 describe('idempotency keys', () => {

@@ -1,10 +1,10 @@
 // Delegations that an agent carries out by itself and records.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ADMIN, delegationClient, type Family, openDelegationHarness } from '../support/delegations.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { ADMIN, delegationClient, DELEGATION_SETTINGS, type Family } from '../support/delegations.ts'
 import type { Harness, Json } from '../support/harness.ts'
-import { createScriptedAgent, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(DELEGATION_SETTINGS)
 
 let h: Harness
 let family: Family
@@ -13,15 +13,8 @@ const { create, createFamily, remove, delegate, record, update, list, rowOf } = 
   () => family,
 )
 beforeAll(async () => {
-  h = await openDelegationHarness(scriptedAgent)
+  h = harness()
   family = await createFamily()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
-  await h.untilIdle()
 })
 
 describe('recording', () => {

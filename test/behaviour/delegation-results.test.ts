@@ -1,12 +1,13 @@
 // The results of delegations: what the source is shown, in the list too, and for how long.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema/index.ts'
-import { ADMIN, delegationClient, type Family, openDelegationHarness } from '../support/delegations.ts'
+import { ADMIN, delegationClient, DELEGATION_SETTINGS, type Family } from '../support/delegations.ts'
 import type { Harness } from '../support/harness.ts'
-import { createGate, createScriptedAgent, reply } from '../support/scripted-agent.ts'
+import { createGate, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
 const DAY = 86_400_000
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(DELEGATION_SETTINGS)
 
 let h: Harness
 let family: Family
@@ -15,15 +16,8 @@ const { create, createFamily, remove, delegate, record, list, rowOf, delegateUnd
   () => family,
 )
 beforeAll(async () => {
-  h = await openDelegationHarness(scriptedAgent)
+  h = harness()
   family = await createFamily()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
-  await h.untilIdle()
 })
 
 describe('results', () => {

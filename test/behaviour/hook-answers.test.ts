@@ -1,11 +1,11 @@
 // The answer that each sender of webhooks needs, for every outcome: the whole table, sent by each sender in its own form.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { ANSWERS, type Outcome, type Sender } from '../../lib/hooks/answers.ts'
-import { createHarness, type Harness } from '../support/harness.ts'
+import type { Harness } from '../support/harness.ts'
 import { BODIES, FORM_TYPE, HOOK_SETTINGS, hookClient, JSON_TYPE } from '../support/hook-senders.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(HOOK_SETTINGS)
 
 let h: Harness
 let agent: string
@@ -15,20 +15,10 @@ const { call, create, createHook, post, sign } = hookClient(
   () => agent,
 )
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: HOOK_SETTINGS,
-  })
-  await h.setCanRunInBackground(true)
+  h = harness()
   agent = await create()
   paused = await create()
   await call('POST', `/workspaces/${paused}/pause`)
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  await h.untilIdle()
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
 })
 
 /** What each sender sends: its content type, and its body for a delivery. */

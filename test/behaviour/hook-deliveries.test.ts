@@ -1,11 +1,11 @@
 // Deliveries to inbound hooks: which workspaces accept them, how repetitions are recognised, and their limits.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { fillQueue } from '../support/full-queue.ts'
-import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import type { Harness, Json } from '../support/harness.ts'
 import { ADMIN, HOOK_SETTINGS, hookClient, JSON_TYPE } from '../support/hook-senders.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(HOOK_SETTINGS)
 
 let h: Harness
 let agent: string
@@ -14,18 +14,8 @@ const { call, create, createHook, post, sign, deliver } = hookClient(
   () => agent,
 )
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: HOOK_SETTINGS,
-  })
-  await h.setCanRunInBackground(true)
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  await h.untilIdle()
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
 })
 
 describe('deliveries', () => {

@@ -1,10 +1,10 @@
 // The payloads of inbound hooks: forms, challenges, filters of events, and templates that make the message.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createHarness, type Harness } from '../support/harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Harness } from '../support/harness.ts'
 import { FORM_TYPE, type Headers, HOOK_SETTINGS, hookClient, messageIn } from '../support/hook-senders.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(HOOK_SETTINGS)
 
 let h: Harness
 let agent: string
@@ -13,18 +13,8 @@ const { call, create, createHook, post, sign, deliver } = hookClient(
   () => agent,
 )
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: HOOK_SETTINGS,
-  })
-  await h.setCanRunInBackground(true)
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  await h.untilIdle()
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
 })
 
 describe('form bodies', () => {

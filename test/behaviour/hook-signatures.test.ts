@@ -1,6 +1,6 @@
 // Inbound hooks with each scheme of signatures: valid deliveries reach the agent, and all invalid ones get the same refusal.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Harness, Json } from '../support/harness.ts'
 import {
   BODIES,
   EVENTS,
@@ -13,9 +13,9 @@ import {
   SECRET,
   secretOf,
 } from '../support/hook-senders.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(HOOK_SETTINGS)
 
 let h: Harness
 let agent: string
@@ -24,18 +24,8 @@ const { call, create, createHook, post, seconds, sign, deliver } = hookClient(
   () => agent,
 )
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: HOOK_SETTINGS,
-  })
-  await h.setCanRunInBackground(true)
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  await h.untilIdle()
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
 })
 
 describe.each(SCHEMES)('the scheme %s', (scheme) => {

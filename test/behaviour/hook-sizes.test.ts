@@ -1,12 +1,16 @@
 // Large deliveries to inbound hooks: senders such as GitHub cannot make them smaller and do not repeat them
 // (github.com/argoproj/argo-events/issues/3861, github.com/microsoft/ghcrawler/issues/148, github.com/caprover/caprover/issues/2416).
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createHarness, type Harness, type Json } from '../support/harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Harness, Json } from '../support/harness.ts'
 import { ADMIN, HOOK_SETTINGS, hookClient, JSON_TYPE, messageIn } from '../support/hook-senders.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
 const LIMIT = 4_000_000
+const { harness, scriptedAgent } = useScriptedHarness({
+  ...HOOK_SETTINGS,
+  HOOK_MAX_BODY_BYTES: `${LIMIT},slack=20000`,
+  A2A_MAX_BODY_BYTES: '3000000',
+})
 
 let h: Harness
 let agent: string
@@ -15,18 +19,8 @@ const { call, create, createHook, post, deliver } = hookClient(
   () => agent,
 )
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: { ...HOOK_SETTINGS, HOOK_MAX_BODY_BYTES: `${LIMIT},slack=20000`, A2A_MAX_BODY_BYTES: '3000000' },
-  })
-  await h.setCanRunInBackground(true)
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  await h.untilIdle()
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
 })
 
 /** A push like GitHub's: the long list comes before the last member. */

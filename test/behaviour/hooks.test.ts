@@ -1,10 +1,10 @@
 // Creating, listing, changing, rotating and deleting the inbound hooks of a workspace.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { HOOK_SETTINGS, hookClient, HOUR, SECRET } from '../support/hook-senders.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness } = useScriptedHarness(HOOK_SETTINGS)
 
 let h: Harness
 let agent: string
@@ -13,18 +13,8 @@ const { call, create, createHook } = hookClient(
   () => agent,
 )
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: HOOK_SETTINGS,
-  })
-  await h.setCanRunInBackground(true)
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  await h.untilIdle()
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
 })
 
 describe('managing hooks', () => {

@@ -1,28 +1,20 @@
 // Accepting messages that are stored and delivered later: what is answered with 202, what is refused, and what counts as the
 // same message.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { fillQueue } from '../support/full-queue.ts'
-import { createHarness, type Harness } from '../support/harness.ts'
-import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
-import { ADMIN, ADMIN_TOKEN, envelope, messageClient, pathOf } from '../support/stored-messages.ts'
+import type { Harness } from '../support/harness.ts'
+import { createGate, reply } from '../support/scripted-agent.ts'
+import { ADMIN, MESSAGE_SETTINGS, envelope, messageClient, pathOf } from '../support/stored-messages.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
 
 let h: Harness
 let agent: string
 const { create, command, remove, tokenOf, post, send, read, stateOf, finished } = messageClient(() => h)
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
-  })
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
 })
 
 describe('accepting', () => {

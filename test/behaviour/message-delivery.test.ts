@@ -1,29 +1,21 @@
 // Delivering stored messages: each arrives once and in the order of its context, or says why it did not.
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { testInProcess } from '../support/control-plane.ts'
-import { createHarness, type Harness } from '../support/harness.ts'
-import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
-import { ADMIN, ADMIN_TOKEN, messageClient } from '../support/stored-messages.ts'
+import type { Harness } from '../support/harness.ts'
+import { createGate, reply } from '../support/scripted-agent.ts'
+import { ADMIN, MESSAGE_SETTINGS, messageClient } from '../support/stored-messages.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
 const HOUR = 3_600_000
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
 
 let h: Harness
 let agent: string
 const { create, command, remove, send, sendUndelivered, read, stateOf, finished } = messageClient(() => h)
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
-  })
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
 })
 
 describe('delivering', () => {

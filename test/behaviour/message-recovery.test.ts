@@ -1,28 +1,20 @@
 // Stored messages after a crash of the control plane: leases decide what is sent again and what is reported as unknown.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { messages } from '../../drizzle/schema/index.ts'
 import { releaseMessages } from '../../lib/messages/claim.ts'
-import { createHarness, type Harness } from '../support/harness.ts'
-import { createGate, createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
-import { ADMIN_TOKEN, messageClient } from '../support/stored-messages.ts'
+import type { Harness } from '../support/harness.ts'
+import { createGate, reply } from '../support/scripted-agent.ts'
+import { MESSAGE_SETTINGS, messageClient } from '../support/stored-messages.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
 
 let h: Harness
 let agent: string
 const { create, send, sendUndelivered, read, stateOf, finished, rowOf, change } = messageClient(() => h)
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
-  })
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
 })
 
 const ago = (ms: number) => new Date(h.now().getTime() - ms)

@@ -1,33 +1,24 @@
 // The responses to stored messages: how they are stored and who can read them.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createHarness, type Harness } from '../support/harness.ts'
-import { createScriptedAgent, SCRIPTED_AGENT_IMAGE, reply } from '../support/scripted-agent.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Harness } from '../support/harness.ts'
 import {
   ADMIN,
-  ADMIN_TOKEN,
+  MESSAGE_SETTINGS,
   envelope,
   messageClient,
   type MessageView,
   pathOf,
 } from '../support/stored-messages.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
 
-const scriptedAgent = createScriptedAgent()
+const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
 
 let h: Harness
 let agent: string
 const { create, tokenOf, post, send, sendUndelivered, read, stateOf, finished } = messageClient(() => h)
 beforeAll(async () => {
-  h = await createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: scriptedAgent.program },
-    env: { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' },
-  })
+  h = harness()
   agent = await create()
-})
-afterAll(() => h.close())
-beforeEach(async () => {
-  scriptedAgent.arrivals.length = 0
-  scriptedAgent.answer = reply
-  await h.setCanRunInBackground(true)
 })
 
 describe('responses', () => {

@@ -1,6 +1,6 @@
 // A client for delegations between workspaces: its functions call the harness of the test file.
-import { createHarness, type Harness, type Json } from './harness.ts'
-import { SCRIPTED_AGENT_IMAGE, type ScriptedAgent } from './scripted-agent.ts'
+import type { Harness, Json } from './harness.ts'
+import { SCRIPTED_AGENT_IMAGE } from './scripted-agent.ts'
 
 export type Headers = Record<string, string>
 export type DelegationRow = Json & { id: string; status: string; summary: string }
@@ -10,15 +10,12 @@ export const ADMIN = { authorization: 'Bearer an-admin-of-this-test' }
 /** Two root workspaces, which may talk to each other, and a child of `boss`, which `peer` may not talk to. */
 export type Family = { boss: string; peer: string; child: string; token: Headers }
 
-export const openDelegationHarness = (agent: ScriptedAgent) =>
-  createHarness({
-    programs: { [SCRIPTED_AGENT_IMAGE]: agent.program },
-    env: {
-      ADMIN_TOKEN: 'an-admin-of-this-test',
-      ACTIVITY_RETENTION_DAYS: '3',
-      A2A_MAX_BODY_BYTES: '500000',
-    },
-  })
+/** Settings of the harness that the client expects. */
+export const DELEGATION_SETTINGS = {
+  ADMIN_TOKEN: 'an-admin-of-this-test',
+  ACTIVITY_RETENTION_DAYS: '3',
+  A2A_MAX_BODY_BYTES: '500000',
+}
 
 /**
  * @param harness of the test file, once it is open

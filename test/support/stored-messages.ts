@@ -9,6 +9,8 @@ export type MessageView = Json & { id: string; state: string; url: string; messa
 export type Message = { text?: string; messageId?: string; contextId?: string; id?: unknown }
 
 export const ADMIN_TOKEN = 'an-admin-of-this-test'
+/** Settings of the harness that the client expects. */
+export const MESSAGE_SETTINGS = { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' }
 export const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` }
 
 /** A JSON-RPC request that sends a message. */
