@@ -160,6 +160,16 @@ export default defineConfig({
     },
     { files: ['commands/**'], rules: restrict(tests) },
     {
+      files: ['examples/**'],
+      rules: {
+        ...restrict({
+          group: ['../../**'],
+          message: 'An example is taken away: it imports nothing of this repository.',
+        }),
+        'eslint/no-console': 'off',
+      },
+    },
+    {
       files: ['scripts/**'],
       rules: restrict({
         group: ['**/test/**', '!**/test/support/**'],

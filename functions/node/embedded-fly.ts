@@ -6,12 +6,10 @@ import { withLostConnections } from '../../lib/emulator/shared/connection-lost.t
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createFileStore } from '../../lib/emulator/node/file-store.ts'
 import { createProcessHost } from '../../lib/emulator/node/process-host.ts'
-import { repositoryOf } from '../../lib/machines/image-reference.ts'
-import { RUNTIMES, runtimeImage } from '../../lib/machines/runtimes.ts'
+import { type ImageTable, resolveImages } from './emulated-images.ts'
 import { listen } from './http-server.ts'
 
 const HOST = '127.0.0.1'
-const SAMPLE_AGENT = new URL('../../lib/emulator/sample-agent/sample-agent.ts', import.meta.url).href
 
 export type EmbeddedFly = { apiUrl: string; proxyUrl: string; close(): Promise<void> }
 
@@ -24,8 +22,9 @@ export type EmbeddedFlyPorts = {
   close(): Promise<void>
 }
 
-/** @throws PortInUse */
+/** @throws ConfigError when a program in place of an image does not exist; PortInUse */
 export async function listenForEmbeddedFly(config: Config): Promise<EmbeddedFlyPorts> {
+  const images = resolveImages(config)
   const started = Promise.withResolvers<Emulator>()
   const listenAt = (offset: number, answer: (emulator: Emulator, request: Request) => Promise<Response>) =>
     listen(
@@ -44,7 +43,7 @@ export async function listenForEmbeddedFly(config: Config): Promise<EmbeddedFlyP
     async start(log) {
       // Two emulators that write the same files would destroy each other's machines.
       const unlock = await lockDirectory(directoryOf(config))
-      const emulator = await createEmbeddedEmulator(config, log)
+      const emulator = await createEmbeddedEmulator(config, images, log)
       started.resolve(emulator)
       return {
         apiUrl: `http://${HOST}:${api.port}`,
@@ -59,12 +58,16 @@ export async function listenForEmbeddedFly(config: Config): Promise<EmbeddedFlyP
   }
 }
 
-async function createEmbeddedEmulator(config: Config, log: (line: string) => void): Promise<Emulator> {
+async function createEmbeddedEmulator(
+  config: Config,
+  images: ImageTable,
+  log: (line: string) => void,
+): Promise<Emulator> {
   const { apps, token } = config.fly
   const directory = directoryOf(config)
   const emulator = await createEmulator({
     host: createProcessHost({
-      images: sampleAgentFor(config),
+      images,
       directory: `${directory}/guests`,
       // Kept across runs, unlike the guests' own folder.
       disksDirectory: `${directory}/disks`,
@@ -78,10 +81,4 @@ async function createEmbeddedEmulator(config: Config, log: (line: string) => voi
   })
   for (const app of apps) emulator.createApp(app, { ips: true })
   return emulator
-}
-
-// Every runtime's image runs the sample agent, whatever its tag or digest. Other images cannot be pulled.
-function sampleAgentFor({ images }: Config): (image: string) => string | undefined {
-  const known = new Set(RUNTIMES.map((runtime) => repositoryOf(runtimeImage(runtime, images))))
-  return (image) => (known.has(repositoryOf(image)) ? SAMPLE_AGENT : undefined)
 }

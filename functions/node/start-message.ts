@@ -29,7 +29,9 @@ export function startMessage(config: Config, url: string, driver: string, failur
     fly.emulator
       ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
       : `  Fly        ${fly.apps.length === 1 ? 'app' : 'apps'} ${fly.apps.join(', ')}, region ${fly.region}, at ${fly.apiUrl}`,
-    ...(fly.emulator ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`] : []),
+    ...(fly.emulator
+      ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`, ...programLines(config)]
+      : []),
     ...((config.platformUrl ?? config.publicUrl) === undefined
       ? [
           '  Agents     cannot reach this server: set PUBLIC_URL to a URL that machines can reach (readiness is polled instead)',
@@ -55,4 +57,12 @@ export function startMessage(config: Config, url: string, driver: string, failur
     `    -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}'`,
     '',
   ].join('\n')
+}
+
+/** What runs in place of the sample agent. */
+function programLines({ emulator: { images } }: Config): string[] {
+  if ('file' in images) return [`             EMULATOR_IMAGES: the programs of ${resolve(images.file)}`]
+  return Object.entries(images.commands).map(
+    ([name, command]) => `             EMULATOR_IMAGES: ${name} runs ${command.join(' ')}`,
+  )
 }

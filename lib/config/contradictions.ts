@@ -85,7 +85,13 @@ function tooManyApps({ fly, subrequestLimit }: Settings): string[] {
 export function findMissingFlySettings(given: Record<string, unknown>): string[] {
   const present = FLY_SETTINGS.filter((name) => given[name] !== undefined)
   const missing = FLY_SETTINGS.filter((name) => given[name] === undefined)
-  if (missing.length === 0) return []
+  if (missing.length === 0) {
+    return given['EMULATOR_IMAGES'] === undefined
+      ? []
+      : [
+          'EMULATOR_IMAGES is set but Fly is real, which runs images only: unset it, and name an image in RUNTIME_IMAGES',
+        ]
+  }
   if (present.length > 0) {
     const names = present.join(' and ')
     return missing.map(

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { findUrlMistake } from '../../drizzle/connection-string.ts'
 import { DATABASE_TIMEOUT_MS } from '../../drizzle/database.ts'
 import { isAddressRange } from '../platform/ip-address.ts'
+import { emulatedImages } from './emulated-images.ts'
 import { integer, list, number, oneOf, setting, text, toMilliseconds, httpUrl } from './setting.ts'
 
 const port = integer(0, 65_535)
@@ -113,4 +114,6 @@ export const EMULATOR = {
   port: setting('EMULATOR_PORT', port.default(4280)),
   /** How long an emulated machine takes to start. */
   bootMs: setting('EMULATOR_BOOT_MS', integer(0, 600_000).default(1000)),
+  /** Programs of this computer in place of images. Empty: every runtime's image runs the sample agent. */
+  images: setting('EMULATOR_IMAGES', emulatedImages.default({ commands: {} })),
 }

@@ -85,7 +85,8 @@ async function start(): Promise<ChildProcess> {
   await migratePostgres(postgres.url)
   const bridge = await startNeonBridge()
   started.push(() => bridge.close())
-  const config = parseConfig({ DATA_DIR: directory, EMULATOR_PORT: '0' })
+  const { EMULATOR_IMAGES } = process.env
+  const config = parseConfig({ DATA_DIR: directory, EMULATOR_PORT: '0', EMULATOR_IMAGES })
   const fly = await (await listenForEmbeddedFly(config)).start(() => {})
   started.push(() => fly.close())
 

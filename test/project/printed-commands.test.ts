@@ -18,7 +18,7 @@ const DOCUMENTS = [
     .map((name) => `docs/${name}`),
 ]
 
-const COMMAND = /\b(?:fly|flyctl) (?:[a-z][a-z0-9-]*)(?: [^`'"\n|;)&#]*)?/g
+const COMMAND = /(?<![\w-])(?:fly|flyctl) (?:[a-z][a-z0-9-]*)(?: [^`'"\n|;)&#]*)?/g
 
 function commandsIn(text: string): string[] {
   return (text.match(COMMAND) ?? []).map((command) => command.replace(/^flyctl /, 'fly ').trim())

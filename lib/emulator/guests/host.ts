@@ -10,6 +10,8 @@ export type BootSpec = {
   region: string
   image: string
   memoryMb: number
+  /** The port at which the first service of the machine expects its program; undefined without a service. */
+  port?: number | undefined
   env: Record<string, string>
   files: { path: string; contents: Uint8Array }[]
   /** The volume of the machine, and where its program finds it. */

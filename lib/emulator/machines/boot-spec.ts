@@ -18,6 +18,7 @@ export function bootSpec(
     region: record.region,
     image: config.image,
     memoryMb: config.guest.memory_mb,
+    port: config.services?.[0]?.internal_port,
     env: {
       ...config.env,
       ...config.processes?.[0]?.env,

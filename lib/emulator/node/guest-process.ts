@@ -2,12 +2,12 @@
 // the image's program. The program gets nothing of the server: its environment comes in the message, its files live
 // below a root of their own, and the process ends when the channel to the server closes.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname, join, normalize } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { BootSpec, GuestMachine, Program } from '../guests/host.ts'
+import { createMachineFiles } from './machine-files.ts'
+import type { VolumeLink } from './machine-files.ts'
 
 /**
  * The first and only message to a guest. `program` is a module URL. `root` is the folder that stands for `/`: it is the
@@ -16,7 +16,7 @@ import type { BootSpec, GuestMachine, Program } from '../guests/host.ts'
 export type BootMessage = Pick<BootSpec, 'env' | 'files'> & {
   program: string
   root: string
-  mount: { path: string; folder: string } | undefined
+  mount: VolumeLink | undefined
 }
 
 /** A guest's report to its host: `actual` is the loopback port that stands for the port of the program. */
@@ -44,29 +44,14 @@ process.once('message', (message: BootMessage) => {
 })
 
 async function run({ program, root, env, files, mount }: BootMessage): Promise<number> {
-  // Normalising from `/` keeps every path below the root, as `..` at the root of a real machine stays there.
-  const inside = (path: string) => join(root, normalize(`/${path}`))
-  const writeFile = (path: string, contents: string | Uint8Array) => {
-    mkdirSync(dirname(inside(path)), { recursive: true, mode: 0o700 })
-    // Renamed when it is complete, so that a program that is killed meanwhile leaves the old file.
-    writeFileSync(`${inside(path)}.new`, contents, { mode: 0o600 })
-    renameSync(`${inside(path)}.new`, inside(path))
-  }
-  if (mount !== undefined) linkVolume(inside(mount.path), mount.folder)
-  for (const { path, contents } of files) writeFile(path, contents)
+  const { prepare, readFile, writeFile } = createMachineFiles(root)
+  prepare(files, mount)
 
   // Set as late as this, NODE_OPTIONS of the guest affects the guest's own children and not this process.
   Object.assign(process.env, env)
   const machine: GuestMachine = {
     env,
-    readFile(path) {
-      try {
-        return readFileSync(inside(path), 'utf8')
-      } catch (error) {
-        if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-        throw error
-      }
-    },
+    readFile,
     writeFile,
     listen,
     fetch: globalThis.fetch,
@@ -76,13 +61,6 @@ async function run({ program, root, env, files, mount }: BootMessage): Promise<n
   }
   const { default: start } = (await import(program)) as { default: Program }
   return start(machine)
-}
-
-/** A root that was kept from an earlier boot may have the link, and an image may have an empty folder there. */
-function linkVolume(at: string, folder: string): void {
-  mkdirSync(dirname(at), { recursive: true, mode: 0o700 })
-  rmSync(at, { recursive: true, force: true })
-  symlinkSync(folder, at)
 }
 
 let calls = 0

@@ -2,13 +2,10 @@
 // environment and nothing of the server's. It ends with its machine.
 
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { CommandCutOff, CommandNotFound } from '../guests/host.ts'
 import type { GuestCommand, GuestCommandResult } from '../guests/host.ts'
-
-/** The variable with the directory that stands for the machine's root. Real machines have none: their root is `/`. */
-const ROOT_VARIABLE = 'MACHINE_ROOT'
+import { killProcessesOf, ROOT_VARIABLE } from './machine-processes.ts'
 
 /** Output beyond it is dropped: what Fly does with much output is not known. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -31,7 +28,7 @@ export function createCommands(root: string, env: Record<string, string>): Comma
     },
     end() {
       over.abort()
-      if (hasRun) killLeftBehind(root)
+      if (hasRun) killProcessesOf(root)
     },
   }
 }
@@ -96,28 +93,5 @@ function killGroup(group: number | undefined): void {
     process.kill(-group, 'SIGKILL')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-/**
- * Ends what commands of a machine have left running in sessions of their own, which no process group
- * reaches. Processes are recognised by their environment, which only Linux shows.
- */
-function killLeftBehind(root: string): void {
-  for (const pid of processIds()) {
-    try {
-      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-      if (variables.includes(`${ROOT_VARIABLE}=${root}`)) process.kill(pid, 'SIGKILL')
-    } catch {
-      // It has ended meanwhile, or belongs to another user.
-    }
-  }
-}
-
-function processIds(): number[] {
-  try {
-    return readdirSync('/proc').map(Number).filter(Number.isInteger)
-  } catch {
-    return []
   }
 }
