@@ -3,8 +3,9 @@
 FROM node:24-alpine AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
-# None of them needs a script; those that do are for development.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+COPY packages ./packages
+# The server's packages, without those of the command line. None of them needs a script; those that do are for development.
+RUN npm ci --omit=dev --workspace=@molecule-fly/server --ignore-scripts --no-audit --no-fund
 
 # The API reference comes from a development dependency.
 FROM packages AS assets

@@ -27,7 +27,8 @@ process.exit(problems.length === 0 ? 0 : 1)
 function lockfileProblems(): string[] {
   const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> }
   return Object.entries(lock.packages).flatMap(([path, locked]) => {
-    if (path === '' || locked.link === true) return []
+    // A folder of this repository is no package from a registry.
+    if (!path.includes('node_modules/') || locked.link === true) return []
     const name = path.split('node_modules/').at(-1) ?? path
     const found: string[] = []
     // .npmrc omits the URL of packages from the registry: the digest identifies them, whatever the mirror.

@@ -4,7 +4,6 @@ import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
-  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { copyLockedPackages, lockedPackages } from './locked-packages.ts'
 import type { Exit } from './server.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -114,46 +114,12 @@ function finalStage(): string[] {
 }
 
 function copy(rest: string, directory: string): void {
-  if (rest === '--from=packages /app/node_modules ./node_modules') copyPackages(directory)
+  if (rest === '--from=packages /app/node_modules ./node_modules')
+    copyLockedPackages(lockedPackages('packages/server'), directory)
   else if (rest === '. .') copyContext(directory)
   else if (rest === '--from=assets /app/dist ./dist')
     cpSync(join(ROOT, 'dist/assets'), join(directory, 'dist/assets'), { recursive: true })
   else throw new Error(`COPY ${rest}?`)
-}
-
-/** Copies what `npm ci --omit=dev` would install from the packages that are installed here. */
-function copyPackages(directory: string): void {
-  const lock = JSON.parse(read('package-lock.json')) as {
-    packages: Record<string, { dev?: boolean; optional?: boolean }>
-  }
-  for (const [path, { dev, optional }] of Object.entries(lock.packages)) {
-    if (path === '' || dev === true) continue
-    try {
-      // Nested packages have their own entries in the lock file.
-      cloneTree(join(ROOT, path), join(directory, path), (name) => name === 'node_modules')
-    } catch (error) {
-      if (optional !== true) throw error
-    }
-  }
-}
-
-function cloneTree(from: string, to: string, isLeftOut: (name: string) => boolean): void {
-  mkdirSync(to, { recursive: true })
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    if (isLeftOut(entry.name)) continue
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) cloneTree(source, target, isLeftOut)
-    else cloneFile(source, target)
-  }
-}
-
-// Links where possible, because the packages are 60 MB in thousands of files.
-function cloneFile(source: string, target: string): void {
-  try {
-    linkSync(source, target)
-  } catch {
-    cpSync(source, target)
-  }
 }
 
 function copyContext(directory: string): void {
