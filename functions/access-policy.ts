@@ -4,8 +4,8 @@ import type { OtherWorkspaces, RouteAccess } from '../lib/auth/authorize.ts'
 import type { Scope } from '../lib/auth/scopes.ts'
 
 /**
- * `public`: no credential. `agent`: a workspace's own token, which the handler's verb checks in the statement that it
- * permits. `signed`: another system's signature over the body, which the verb checks.
+ * `public`: no credential. `agent`: a workspace's own token, which the statement that it permits checks. `signed`:
+ * another system's signature over the body, which the route's function of lib checks.
  */
 export type RoutePolicy = RouteAccess | 'public' | 'agent' | 'signed'
 
@@ -48,7 +48,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /registry/check-access': {
     scope: 'read',
     about: 'all',
-    agent: 'verb',
+    agent: 'record',
     others: { body: ['caller_id', 'target_id'] },
   },
 
@@ -94,9 +94,9 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /workspaces/:id/.well-known/agent-card.json': CARD_POLICY,
   'GET /workspaces/:id/.well-known/agent.json': CARD_POLICY,
   'GET /workspaces/:id/messages': workspace('read', 'self'),
-  // The verb decides: the sender of a message may read it too.
-  'GET /workspaces/:id/messages/:message': workspace('read', 'verb'),
-  'GET /workspaces/:id/messages/:message/response': workspace('read', 'verb'),
+  // Decided for each message: its sender may read it too.
+  'GET /workspaces/:id/messages/:message': workspace('read', 'record'),
+  'GET /workspaces/:id/messages/:message/response': workspace('read', 'record'),
 
   'GET /workspaces/:id/events': workspace('read', 'self'),
   'GET /workspaces/:id/activity': workspace('read', 'self'),

@@ -51,7 +51,7 @@ export function accessText(policy: RoutePolicy): string {
     none: undefined,
     self: "the workspace's own token",
     peer: 'the token of a workspace that may communicate with this one',
-    verb: 'a workspace token',
+    record: 'a workspace token',
   }[policy.agent]
   return `Needs ${[scope, agent].filter((part) => part !== undefined).join(', or ')}.`
 }

@@ -6,7 +6,11 @@ import { DomainError } from '../../lib/platform/errors.ts'
 /** Invalid tokens of one address are logged at the first one and at each multiple of this number. */
 const LOG_EVERY = 30
 
-export const invalidToken = () => new DomainError('unauthenticated', 'this token is not valid')
+export const invalidToken = () =>
+  new DomainError(
+    'unauthenticated',
+    'this token is not valid: check it, or ask an administrator for another one (POST /tokens)',
+  )
 
 /**
  * On Workers, where lookups are not batched, only from memory: the use of the token is the lookup there.

@@ -97,8 +97,8 @@ function refusalOf(caller: Caller, { about, scope }: RouteAccess): string {
 }
 
 /**
- * Refuses a token that does not exist. The verb checks that an existing one belongs to the workspace that the body
- * names.
+ * Refuses a token that does not exist. The function that the handler calls checks that an existing one belongs to the
+ * workspace that the body names.
  */
 async function checkAgentToken(
   services: Services,

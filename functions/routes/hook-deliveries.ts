@@ -1,5 +1,5 @@
-// POST /webhooks/workspaces/:id/:hook: deliveries from other systems, with a signature instead of a token. The verb
-// checks it over the unchanged bytes of the body.
+// POST /webhooks/workspaces/:id/:hook: deliveries from other systems, with a signature instead of a token.
+// lib/hooks/receive.ts checks it over the unchanged bytes of the body.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { hashToken } from '../../lib/auth/token.ts'

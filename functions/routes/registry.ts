@@ -1,5 +1,5 @@
 // /registry: registration and heartbeats of agents, in the format of Molecule's runtimes (docs/facts/molecule.md
-// §1.4, §1.5, §2.6). The verb checks the agent's token in the statement that it permits.
+// §1.4, §1.5, §2.6). The agent's token is checked in the statement that it permits.
 import { createRoute, z } from '@hono/zod-openapi'
 import {
   HeartbeatInput,

@@ -13,9 +13,9 @@ export type RouteAccess = {
   about: 'workspace' | 'all' | 'list'
   /**
    * Whether a workspace token may use the route: never; for its own workspace; also for workspaces it may communicate
-   * with; or as the verb decides.
+   * with; or as decided for each record, by the function that reads it.
    */
-  agent: 'none' | 'self' | 'peer' | 'verb'
+  agent: 'none' | 'self' | 'peer' | 'record'
   /** Where the request and the response contain other workspaces than the one in the path. */
   others?: OtherWorkspaces
   /** The route is open to everyone where the card of the workspace is public (lib/a2a/public-card.ts). */
@@ -61,10 +61,10 @@ export function authorize(
       }
       return route.scope !== 'none' && includesScope(caller.scope, route.scope) ? 'allowed' : 'forbidden'
     case 'workspace': {
-      if (route.about !== 'workspace') return route.agent === 'verb' ? 'allowed' : 'forbidden'
+      if (route.about !== 'workspace') return route.agent === 'record' ? 'allowed' : 'forbidden'
       const isSelf = caller.workspaceId === workspaceId
       if (route.agent === 'none') return isSelf ? 'forbidden' : 'hidden'
-      if (isSelf || route.agent === 'verb') return 'allowed'
+      if (isSelf || route.agent === 'record') return 'allowed'
       return route.agent === 'peer' ? 'peer' : 'hidden'
     }
   }

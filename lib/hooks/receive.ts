@@ -76,7 +76,10 @@ async function receiveAuthenticated(
   }
   const limit = Math.min(hook.maxBodyBytes ?? Infinity, services.config.hookMaxBodyBytes[scheme])
   if (body.length > limit)
-    throw new DomainError('too_large', `the body has ${body.length} bytes, and this hook takes ${limit}`)
+    throw new DomainError(
+      'too_large',
+      `the body has ${body.length} bytes, and this hook takes ${limit} (its max_body_bytes, or HOOK_MAX_BODY_BYTES)`,
+    )
   const paths = [...DELIVERY_PATHS, ...CHALLENGE_PATHS, ...pathsOf(template)]
   const payload = await readPayload(body, header('content-type'), paths)
   const challenge = scheme === 'slack' ? challengeOf(payload) : undefined
@@ -95,7 +98,7 @@ async function receiveAuthenticated(
   if (text === undefined)
     throw new DomainError(
       'too_large',
-      `the message for this delivery would be larger than ${maxBodyBytes} bytes`,
+      `the message for this delivery would be larger than ${maxBodyBytes} bytes (A2A_MAX_BODY_BYTES): give the hook a shorter template`,
     )
   // A repeated delivery may have another body: Stripe counts the attempts in it.
   const message = { workspaceId, caller, text, fingerprint: delivery }

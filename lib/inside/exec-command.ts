@@ -62,7 +62,9 @@ export async function execCommand(
 }
 
 const lost = (message: string) =>
-  new DomainError('unavailable', message, { details: { reason: 'command_lost' } })
+  new DomainError('unavailable', `${message}; check what it did before you run it again`, {
+    details: { reason: 'command_lost' },
+  })
 
 function startOf(id: string, input: ExecInput, signal: AbortSignal | undefined): Script {
   const variables = Object.entries(input.env).map(([name, value]) => `${name}=${value}`)
@@ -136,9 +138,13 @@ async function poll(
 
 function refusalOf({ word }: ScriptFailed): DomainError {
   if (word === 'cwd') return invalidField('cwd', 'is not a directory in the machine')
-  return new DomainError('conflict', 'the machine has no room for the output of a command in /tmp', {
-    details: { reason: 'no_room' },
-  })
+  return new DomainError(
+    'conflict',
+    'the machine has no room in /tmp for the output of the command: remove files there',
+    {
+      details: { reason: 'no_room' },
+    },
+  )
 }
 
 function outcomeOf(

@@ -79,6 +79,10 @@ const isWithoutShell = (error: unknown): boolean =>
   /not found|no such file|ENOENT/i.test(error.problem.message)
 
 const missingTool = (tool: string) =>
-  new DomainError('conflict', `the image of the workspace has no \`${tool}\`, which this needs`, {
-    details: { reason: 'missing_tool', tool },
-  })
+  new DomainError(
+    'conflict',
+    `the image of the workspace has no \`${tool}\`, which this needs: add it to the image`,
+    {
+      details: { reason: 'missing_tool', tool },
+    },
+  )

@@ -112,7 +112,7 @@ export const withBudget = <Metered extends Pick<Counted, 'meter'>>(
 /** The part of a context that counting needs. */
 type Counted = { budget: SubrequestBudget; meter: SubrequestMeter | undefined; now: () => Date }
 
-/** Requests that a route itself may need: authentication, the verb, the answer, audit and activity. */
+/** Requests that a route itself may need: authentication, the change, the answer, audit and activity. */
 const ROUTE_COST = 16
 
 /**

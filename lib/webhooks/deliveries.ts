@@ -98,8 +98,12 @@ async function explainNone(services: Store, endpointId: string, seq: number | un
   const [found] = await listDeliveries(services, endpointId, { after: seq - 1, limit: 1 })
   if (found?.kept.seq !== seq)
     throw new DomainError('not_found', 'there is no such delivery: successful deliveries are not kept')
-  if (found.event === null) throw new DomainError('gone', 'the log no longer has the event')
-  throw new DomainError('conflict', 'the delivery is pending already')
+  if (found.event === null)
+    throw new DomainError(
+      'gone',
+      'the event is older than EVENTS_RETENTION_DAYS, and the log no longer has it',
+    )
+  throw new DomainError('conflict', 'the delivery is pending already: it is attempted without a replay')
 }
 
 /** Deletes deliveries that were given up long ago, and expired secrets. */

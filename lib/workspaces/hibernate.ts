@@ -12,7 +12,7 @@ import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
 import { readHolds } from './holds.ts'
-import { statusConflict } from './verb-errors.ts'
+import { statusConflict } from './status-conflict.ts'
 import { WakeAt, wakeAtOf } from './workspace-input.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 

@@ -7,7 +7,7 @@ import { checkParentAwake } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
 import { wakeWorkspace } from '../lifecycle/wake.ts'
-import { statusConflict } from './verb-errors.ts'
+import { statusConflict } from './status-conflict.ts'
 import { generationAtStart } from '../lifecycle/wanted-image.ts'
 
 /**

@@ -10,7 +10,7 @@ import { checkParentAwake } from '../lifecycle/family.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
-import { statusConflict } from './verb-errors.ts'
+import { statusConflict } from './status-conflict.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf } from './workspace-input.ts'
 

@@ -12,7 +12,7 @@ import type { Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { restartChanges } from './restart.ts'
-import { statusConflict } from './verb-errors.ts'
+import { statusConflict } from './status-conflict.ts'
 
 export const RestoreInput = z.object({
   snapshot: z.string().max(255).describe('The id of a snapshot of one of its disks.'),
@@ -30,7 +30,11 @@ export async function restoreWorkspace(
   const { config } = services
   const row = await getWorkspace(services.db, id)
   await checkParentAwake(services, row.parentId)
-  if (row.disk === null) throw new DomainError('conflict', 'the workspace has no disk')
+  if (row.disk === null)
+    throw new DomainError(
+      'conflict',
+      'the workspace has no disk: POST /workspaces with `from` makes a workspace from the snapshot',
+    )
   const found = await findSnapshot(services, input.snapshot, 'snapshot')
   if (found.disk.madeFor !== id) {
     throw invalidField(

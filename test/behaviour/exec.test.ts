@@ -139,7 +139,7 @@ describe('limits', () => {
     [{ command: ['ls'], env: { 'A=B': 'x' } }, 'env.A=B'],
     [{ command: ['ls'], timeout_seconds: 301 }, 'timeout_seconds'],
     [{ command: ['ls'], stdin: '***', encoding: 'base64' }, 'stdin'],
-    [{ command: ['ls'], user: 'root' }, 'body'],
+    [{ command: ['ls'], user: 'root' }, 'user'],
   ])('the body %j is refused with the name of the field', async (json, field) => {
     const { body, status } = await exec(json)
     expect([status, body['errors']]).toEqual([400, [expect.objectContaining({ field })]])

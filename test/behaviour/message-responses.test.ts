@@ -83,7 +83,10 @@ describe('responses', () => {
     const path = await sendUndelivered(agent)
     expect(await read(`${path}/response`)).toMatchObject({
       status: 404,
-      body: { error: 'the message is queued and has no response' },
+      body: {
+        error:
+          "the message is queued and has no response yet: read the message with the header 'Prefer: wait=60'",
+      },
     })
     expect((await read(path, { ...ADMIN, prefer: 'wait=0' })).body.state).toBe('queued')
     await h.deliver()

@@ -94,16 +94,16 @@ describe('changing', () => {
 
 describe('commands in the wrong status', () => {
   test.each([
-    ['pause', 'removed'],
-    ['resume', 'ready'],
-    ['hibernate', 'paused'],
-    ['restart', 'removed'],
-    ['pause', 'paused'],
-  ])('the command %s on a %s workspace is a 409 that names the status', async (name, status) => {
+    ['pause', 'removed', 'a workspace that is removed cannot be paused: create another one'],
+    ['resume', 'ready', 'a workspace that is ready cannot be resumed'],
+    ['hibernate', 'paused', 'a workspace that is paused cannot be hibernated: resume it first'],
+    ['restart', 'removed', 'a workspace that is removed cannot be restarted: create another one'],
+    ['pause', 'paused', 'the workspace is paused already'],
+  ])('the command %s on a %s workspace is a 409 that says the way out', async (name, status, detail) => {
     const { id } = await h.createWorkspace()
     if (status === 'removed') await h.request(`/workspaces/${id}`, { method: 'DELETE' })
     if (status === 'paused') await command(id, 'pause')
-    expect(await command(id, name)).toMatchObject({ status: 409, body: { workspace_status: status } })
+    expect(await command(id, name)).toMatchObject({ status: 409, body: { workspace_status: status, detail } })
   })
 
   test('delete works in every status', async () => {

@@ -19,7 +19,13 @@ import {
   openSession,
 } from '../../../lib/inside/files/file-session.ts'
 import { listFiles } from '../../../lib/inside/files/list-files.ts'
-import { includesTag, parseRange, satisfies, tagOf } from '../../../lib/inside/files/preconditions.ts'
+import {
+  includesTag,
+  parseRange,
+  preconditionFailed,
+  satisfies,
+  tagOf,
+} from '../../../lib/inside/files/preconditions.ts'
 import { chunksOf, type FileHead, readChunks, readHead } from '../../../lib/inside/files/read-file.ts'
 import { DELETE_SCRIPT } from '../../../lib/inside/files/scripts.ts'
 import { tooLarge, tooManyRequests, writeFile, type Written } from '../../../lib/inside/files/write-file.ts'
@@ -68,7 +74,7 @@ export function fileRoutes(services: Services) {
     const body = bodyOf(c)
     const sha256 = digestOf(c)
     const { path, session } = await open(c, c.req.valid('param').id)
-    if (isRoot(path)) throw invalidField('path', 'is a directory')
+    if (isRoot(path)) throw invalidField('path', 'is a directory: add the name of the file')
     rejectLength(c, session)
     const written = await writeFile(session, path, body, {
       sha256,
@@ -81,7 +87,7 @@ export function fileRoutes(services: Services) {
 
   app.openapi(deleteRoute, async (c) => {
     const { path, session } = await open(c, c.req.valid('param').id)
-    if (isRoot(path)) throw invalidField('path', 'is the root of the machine')
+    if (isRoot(path)) throw invalidField('path', 'is the root of the machine: name something below it')
     const ifMatch = c.req.header('if-match')
     let expected = 'any'
     if (ifMatch !== undefined) {
@@ -118,9 +124,6 @@ export function fileRoutes(services: Services) {
 
 const viewOf = ({ sha256, size }: Written) => ({ sha256, size })
 
-const preconditionFailed = () =>
-  new DomainError('precondition_failed', 'the file is not the one that the condition names')
-
 function bodyOf(c: Context): AsyncIterable<Uint8Array> {
   return c.req.raw.body ?? new Blob([]).stream()
 }
@@ -152,7 +155,10 @@ function fileResponse(c: Context, session: FileSession, path: FilePath, head: Fi
   const range = isRange ? parseRange(c.req.header('range'), head.size) : undefined
   if (range === 'unsatisfiable') {
     c.header('content-range', `bytes */${head.size}`)
-    throw new DomainError('range_not_satisfiable', `the file has ${head.size} bytes`)
+    throw new DomainError(
+      'range_not_satisfiable',
+      `the range begins after the end of the file, which has ${head.size} bytes`,
+    )
   }
   const { from, to } = range ?? { from: 0, to: head.size }
   if (!session.hasRoomFor(chunksOf(from, to))) throw tooManyRequests()

@@ -68,6 +68,11 @@ const responseRoute = createRoute({
   },
 })
 
+const noResponse = (state: Message['state']) =>
+  state === 'queued' || state === 'sending'
+    ? `the message is ${state} and has no response yet: read the message with the header 'Prefer: wait=60'`
+    : `the message is ${state} and has no response: its \`failure\` says why`
+
 /** Statuses that a response with a body cannot have. */
 const BODILESS = new Set([204, 205, 304])
 
@@ -108,7 +113,7 @@ export function messageRoutes(services: Services) {
   app.openapi(responseRoute, async (c) => {
     const { id, message } = c.req.valid('param')
     const { response, responseStatus, responseType, state } = await readMessage(c, id, message)
-    if (response === null) throw new DomainError('not_found', `the message is ${state} and has no response`)
+    if (response === null) throw new DomainError('not_found', noResponse(state))
     const status = responseStatus ?? 200
     const headers = {
       'content-type': safeContentType(responseType),

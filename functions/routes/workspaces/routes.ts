@@ -1,5 +1,5 @@
-// /workspaces: create, read, change, remove. A handler parses the request, calls one verb, and reconciles after
-// the response.
+// /workspaces: create, read, change, remove. A handler parses the request, calls one function of lib, and
+// reconciles after the response.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { invalidField } from '../../../lib/platform/errors.ts'

@@ -79,20 +79,29 @@ export function openSession(
 const REFUSALS: Record<string, [ErrorCode, string]> = {
   missing: ['not_found', 'there is no such file or directory in the machine'],
   changed: ['precondition_failed', 'the file has changed: read it again'],
-  large: ['too_large', `it is larger than ${MAX_FILE_BYTES} bytes, the most that one request moves`],
+  large: [
+    'too_large',
+    `it is larger than ${MAX_FILE_BYTES} bytes, the most that one request moves; move it in parts with POST /workspaces/{id}/exec`,
+  ],
   lost: [
     'conflict',
-    'the upload was removed from the machine, or the machine was restarted: nothing was changed',
+    'the upload was removed from the machine, or the machine was restarted: nothing was changed; send it again',
   ],
-  broken: ['conflict', 'the upload did not arrive as it was sent: nothing was changed'],
-  room: ['conflict', 'the disk of the machine is full: nothing was changed'],
+  broken: ['conflict', 'the upload did not arrive as it was sent: nothing was changed; send it again'],
+  room: [
+    'conflict',
+    'the file system is full: nothing was changed; remove files, or grow the disk (PATCH with disk_gb)',
+  ],
   refused: ['conflict', 'the machine refuses it: its file system may be read-only or full'],
   full: ['conflict', 'the directory is not empty: add recursive=true to remove all that is in it'],
   clash: [
     'conflict',
     'the archive has a file where there is a directory, or the other way round: nothing was changed',
   ],
-  many: ['too_large', 'the directory has more than 10000 entries'],
+  many: [
+    'too_large',
+    'the directory has more than 10000 entries: list a directory below it, or run `ls` with POST /workspaces/{id}/exec',
+  ],
 }
 
 const IN_PATH: Record<string, string> = {

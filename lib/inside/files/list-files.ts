@@ -30,7 +30,11 @@ export async function listFiles(session: FileSession, path: FilePath): Promise<F
     const entries = parseListing(printed, path)
     if (entries !== undefined) return entries.toSorted((a, b) => (a.path < b.path ? -1 : 1))
   }
-  throw new DomainError('unavailable', 'the directory changes all the time', { retryAfterSeconds: 2 })
+  throw new DomainError(
+    'unavailable',
+    'the directory changed each time it was listed: try again when less is written to it',
+    { retryAfterSeconds: 2 },
+  )
 }
 
 /** Groups of a line with the names, a line for each of them, and an empty line; undefined when they do not agree. */

@@ -1,4 +1,5 @@
 // Conditional requests for files (RFC 9110 §13). The tag of a file is its SHA-256. Pure.
+import { DomainError } from '../../platform/errors.ts'
 
 /** Values of the headers; undefined where they are absent. */
 export type Precondition = { ifMatch?: string | undefined; ifNoneMatch?: string | undefined }
@@ -10,6 +11,13 @@ export function satisfies({ ifMatch, ifNoneMatch }: Precondition, sha256: string
   if (ifMatch !== undefined && !includesTag(ifMatch, sha256)) return false
   return ifNoneMatch === undefined || !includesTag(ifNoneMatch, sha256)
 }
+
+/** For a request whose condition the present file does not meet. */
+export const preconditionFailed = () =>
+  new DomainError(
+    'precondition_failed',
+    'the file does not meet If-Match or If-None-Match: read it, and repeat with its ETag',
+  )
 
 /** Whether a list of tags, or `*`, includes that of the file. */
 export function includesTag(list: string, sha256: string | undefined): boolean {

@@ -25,9 +25,13 @@ export async function readHead(session: FileSession, path: FilePath): Promise<Fi
 }
 
 const unreadable = () =>
-  new DomainError('conflict', 'the file cannot be read in the machine', {
-    details: { reason: 'file_refused' },
-  })
+  new DomainError(
+    'conflict',
+    'the file cannot be read in the machine; POST /workspaces/{id}/exec can show why',
+    {
+      details: { reason: 'file_refused' },
+    },
+  )
 
 /** How many scripts the bytes from `from` up to `to` take. */
 export const chunksOf = (from: number, to: number): number =>
@@ -51,7 +55,7 @@ export async function* readChunks(
     const [seen, sha256, base64 = ''] = printed.split('\n')
     const chunk = decodeBase64(base64)
     if (seen !== stamp || sha256 !== (await sha256Of(chunk)))
-      throw new DomainError('conflict', 'the file changed while it was read', {
+      throw new DomainError('conflict', 'the file changed while it was read: read it again', {
         details: { reason: 'file_changed' },
       })
     yield chunk.subarray(at - begin, Math.min(to - begin, chunk.length))

@@ -3,7 +3,7 @@ import { concatBytes } from '../../platform/encoding.ts'
 import { DomainError } from '../../platform/errors.ts'
 import { argumentOf, type FilePath } from './file-path.ts'
 import { CHUNK_BYTES, type FileSession, MAX_FILE_BYTES } from './file-session.ts'
-import { type Precondition, satisfies } from './preconditions.ts'
+import { type Precondition, preconditionFailed, satisfies } from './preconditions.ts'
 import { sha256Of } from './read-file.ts'
 import { ABORT_SCRIPT, APPEND_SCRIPT, BEGIN_SCRIPT, COMMIT_SCRIPT } from './scripts.ts'
 
@@ -25,8 +25,7 @@ export async function writeFile(
   const present = (await session.run(BEGIN_SCRIPT, upload)).trim()
   try {
     const isConditional = options.ifMatch !== undefined || options.ifNoneMatch !== undefined
-    if (!satisfies(options, present === 'none' ? undefined : present))
-      throw new DomainError('precondition_failed', 'the file is not the one that the condition names')
+    if (!satisfies(options, present === 'none' ? undefined : present)) throw preconditionFailed()
     const size = await append(session, upload, body)
     const before = isConditional ? present : 'any'
     const printed = await session.run(COMMIT_SCRIPT, [
@@ -64,11 +63,14 @@ async function append(
 export const tooLarge = () =>
   new DomainError(
     'too_large',
-    `the body is larger than ${MAX_FILE_BYTES} bytes, the most that one request moves`,
+    `the body is larger than ${MAX_FILE_BYTES} bytes, the most that one request moves: split it`,
   )
 
 export const tooManyRequests = () =>
-  new DomainError('too_large', 'the body needs more requests to the provider than SUBREQUEST_LIMIT allows')
+  new DomainError(
+    'too_large',
+    'the content needs more requests to the provider than SUBREQUEST_LIMIT allows: move it in smaller parts',
+  )
 
 /** The same bytes in chunks of the same size, the last one excepted. */
 async function* inChunks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
