@@ -19,6 +19,7 @@ const LIMITS: Record<string, readonly [what: string, limit: string]> = {
   'lib/messages/deliver.ts': ['answers to stored messages', 'maxBodyBytes'],
   'lib/reconcile/probe-agent.ts': ['answers to the readiness probe', 'MAX_CARD_BYTES'],
   'lib/webhooks/send.ts': ['answers of webhook receivers', 'READ_BYTES'],
+  'functions/worker/neon.ts': ['answers of the database over HTTP', 'MAX_ANSWER_BYTES'],
   'functions/node/tracing/exporter.ts': ['answers of the trace collector', 'MAX_ANSWER_BYTES'],
   'commands/read-response.ts': ['answers in commands', 'MAX_BYTES'],
 }
