@@ -32,6 +32,11 @@ export type Part = {
 
 const python = (...packages: string[]): Part => ({ recipe: packages, install: installPython })
 
+const debian = (program: string, ...packages: string[]): Part => ({
+  recipe: packages,
+  install: (directory) => installDebian(directory, packages, program),
+})
+
 /** Every part by the name that tests know it by. */
 export const PARTS: Record<string, Part> = {
   'python-0.2': python('a2a-sdk==0.2.16', ...WEB),
@@ -46,7 +51,8 @@ export const PARTS: Record<string, Part> = {
     ],
     install: installGo,
   },
-  pgbouncer: { recipe: ['pgbouncer', 'libc-ares2', 'libevent-2.1-7'], install: installDebian },
+  pgbouncer: debian('usr/sbin/pgbouncer', 'pgbouncer', 'libc-ares2', 'libevent-2.1-7'),
+  promtool: debian('usr/bin/promtool', 'prometheus'),
 }
 
 /** @throws NotInstalled, Unavailable */
@@ -84,13 +90,13 @@ function installGo(directory: string): string {
 }
 
 /** Debian's packages are unpacked into the cache, so that no right to install is needed. */
-function installDebian(directory: string, packages: string[]): string {
+function installDebian(directory: string, packages: string[], program: string): string {
   need('apt-get')
   need('dpkg-deb')
   run('apt-get', ['download', '--quiet', ...packages], directory)
   const files = readdirSync(directory).filter((name) => name.endsWith('.deb'))
   for (const file of files) run('dpkg-deb', ['--extract', file, '.'], directory)
-  return join(directory, 'usr', 'sbin', 'pgbouncer')
+  return join(directory, program)
 }
 
 function need(tool: string): void {
