@@ -90,7 +90,8 @@ export class ProxyError extends Error {
     super(message, { cause: options.cause })
     const row = PROXY_ANSWERS[reason]
     this.reason = reason
-    this.delivered = options.delivered ?? 'no'
+    // Where our own code failed, nothing says how far the request had come.
+    this.delivered = options.delivered ?? (reason === 'INTERNAL' ? 'unknown' : 'no')
     this.status = options.status ?? row.status
     this.code = row.code
     this.retryAfterSeconds = options.retryAfterSeconds ?? row.retryAfterSeconds
