@@ -166,7 +166,8 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
 
   remove_workspace: tool({
     title: 'Remove a workspace',
-    description: 'Destroys the machine of a workspace, and ends its cost. This cannot be undone.',
+    description:
+      'Destroys the machine of a workspace and deletes its disk with the work on it, which ends the cost. This cannot be undone.',
     input: z.object({ id: workspaceId }),
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true },
     async run(client, { id }) {
