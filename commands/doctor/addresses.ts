@@ -14,7 +14,7 @@ export type Missing = { app: string; input: AssignIpInput; command: string }
 type Access = 'public' | 'flycast' | 'none' | 'elsewhere'
 
 /** How A2A requests reach the machines of the apps, by the base URL of the proxy. */
-export function accessOf({ apps, endpoint, proxyUrl }: Config['fly']): Access {
+function accessOf({ apps, endpoint, proxyUrl }: Config['fly']): Access {
   const { hostname } = new URL(proxyUrl ?? proxyOf(endpoint, apps[0]))
   if (hostname.endsWith('.fly.dev')) return 'public'
   if (hostname.endsWith('.flycast')) return 'flycast'
@@ -37,7 +37,7 @@ const kindsOf = (ips: readonly IpAssignment[]) => {
 
 type AppAddresses = { finding: Finding; missing: Missing[] }
 
-export function findingOf(access: Access, app: string, ips: IpAssignment[]): AppAddresses {
+function findingOf(access: Access, app: string, ips: IpAssignment[]): AppAddresses {
   const has = kindsOf(ips)
   const v4: Missing = {
     app,

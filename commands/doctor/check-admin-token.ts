@@ -25,7 +25,7 @@ export function checkAdminToken({ config }: DoctorContext): Finding {
 }
 
 /** An upper bound of the entropy in bits, from the kinds of characters and the number of different ones. */
-export function bitsOf(token: string): number {
+function bitsOf(token: string): number {
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^a-zA-Z\d]/]
   const sizes = [26, 26, 10, 10]
   const isHex = /^[0-9a-f]+$/i.test(token)

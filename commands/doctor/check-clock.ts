@@ -8,7 +8,7 @@ const WRONG_MS = 30_000
 const WARNING_MS = 3_000
 
 /** How far a clock is ahead of this computer's, in milliseconds, at least: the duration of the request is not counted. */
-export function offsetOf({ remote, received, sent }: ClockReading): number {
+function offsetOf({ remote, received, sent }: ClockReading): number {
   if (remote < sent) return remote - sent
   return remote > received ? remote - received : 0
 }

@@ -28,7 +28,7 @@ export async function checkImages({ config }: DoctorContext, signal: AbortSignal
   return imagesFinding(seen, config.fly.apps[0])
 }
 
-export function imagesFinding(seen: readonly Seen[], app: string): Finding {
+function imagesFinding(seen: readonly Seen[], app: string): Finding {
   const of = (...kinds: Seen['manifest'][]) => seen.filter(({ manifest }) => kinds.includes(manifest))
   const lost = of('missing', 'refused')
   const parts = [

@@ -20,7 +20,7 @@ import {
 import { type Scheme, SCHEMES } from './verify.ts'
 
 /** Most hooks of one workspace. */
-export const MAX_HOOKS = 50
+const MAX_HOOKS = 50
 
 export type Hook = Omit<typeof hooks.$inferSelect, 'scheme'> & {
   scheme: Scheme

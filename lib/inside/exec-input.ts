@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 /** Seconds. A longer program is better started by the agent itself, or in the background. */
-export const MAX_COMMAND_SECONDS = 300
+const MAX_COMMAND_SECONDS = 300
 
 /** Bytes of each output. Both in base64 are below 4 MB, the usual limit of a message in gRPC. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024
@@ -15,7 +15,7 @@ const word = z
     'must not contain NUL or a broken surrogate pair',
   )
 
-export const absolutePath = word.max(4_096).regex(/^\//, 'must be an absolute path, such as /workspace')
+const absolutePath = word.max(4_096).regex(/^\//, 'must be an absolute path, such as /workspace')
 
 export const ExecInput = z.strictObject({
   command: z

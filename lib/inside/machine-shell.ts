@@ -10,7 +10,7 @@ import type { ReconcileContext } from '../reconcile/context.ts'
  * The functions that scripts use. `need` ends with the name of a program that the image lacks, `fail` with a word.
  * `root` is empty, except in an emulated machine, whose root is a directory.
  */
-export const PRELUDE = [
+const PRELUDE = [
   'need() { for tool; do command -v "$tool" >/dev/null 2>&1 || { echo "$tool"; exit 97; }; done; }',
   'fail() { echo "$1"; exit 96; }',
   'root=${MACHINE_ROOT-}',

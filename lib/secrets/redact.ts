@@ -38,7 +38,7 @@ const formsOf = (value: string): string[] =>
       : [line, line.trim(), encodeURIComponent(line), encodeBase64(bytes), JSON.stringify(line).slice(1, -1)]
   })
 
-export function redactorOf(secrets: Iterable<string>): Redact {
+function redactorOf(secrets: Iterable<string>): Redact {
   const whole = [...secrets]
   const forms = [...new Set([...whole.flatMap(formsOf), ...whole.map((value) => encodeURIComponent(value))])]
     .filter((form) => form.length >= SECRET_LENGTH)

@@ -14,7 +14,7 @@ export const SecretKey = EnvName.max(128).refine(
 )
 
 /** Never empty: an agent with an empty key fails later, and elsewhere. */
-export const SecretValue = boundedText().min(1, 'must not be empty: delete the secret instead').max(32_768)
+const SecretValue = boundedText().min(1, 'must not be empty: delete the secret instead').max(32_768)
 
 /** The body of PUT and POST (docs/facts/molecule.md §2.8). */
 export const SaveSecretInput = z.strictObject({ key: SecretKey, value: SecretValue })

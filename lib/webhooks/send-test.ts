@@ -9,7 +9,7 @@ import { type AttemptOutcome, send } from './send.ts'
 import { readSigningSecrets } from './signing-secrets.ts'
 
 /** Its type, which no event of the log has. */
-export const TEST_TYPE = 'webhook_endpoint_test'
+const TEST_TYPE = 'webhook_endpoint_test'
 
 /**
  * Works for disabled endpoints too.

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { decodeBase64, encodeBase64, encodeHex } from '../platform/encoding.ts'
 import { PLATFORM_FILES } from '../machines/machine-spec.ts'
 
-export const MAX_FILES = 100
+const MAX_FILES = 100
 
 /** All files of a workspace together. Molecule's own control plane has the same limit (docs/facts/molecule.md §9.4). */
 export const MAX_FILE_BYTES = 256 * 1024

@@ -9,7 +9,7 @@ const LabelKey = z
   .max(63)
   .regex(/^[a-z0-9][a-z0-9._/-]*$/, 'must be lower-case letters, digits and ._/- (at most 63), such as team')
 
-export const LabelValue = boundedText()
+const LabelValue = boundedText()
   .max(255)
   // oxlint-disable-next-line eslint/no-control-regex -- control characters are what is refused
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain line breaks or control characters')

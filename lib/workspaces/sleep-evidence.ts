@@ -43,7 +43,7 @@ export async function sleepEvidence(services: ReconcileContext, row: Workspace):
 const isAwake = ({ status }: Workspace) => TRANSITIONS.hibernate_requested.from.includes(status)
 
 /** Pure. */
-export function evidenceOf(row: Workspace, known: Known): SleepEvidence {
+function evidenceOf(row: Workspace, known: Known): SleepEvidence {
   const { holds, next, work } = known
   const isIdle = isAwake(row) && work === undefined && row.activeTasks === 0
   const idleSince = isIdle ? row.lastActiveAt : null

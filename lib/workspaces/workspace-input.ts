@@ -24,7 +24,7 @@ const plain = (max: number) =>
 const label = (max: number) => plain(max).regex(/^[^{}[\]|>*&!]*$/, 'must not contain any of {}[]|>*&!')
 
 /** Variables for the agent. Names of the platform are refused, not silently overridden. */
-export const WorkspaceEnv = z
+const WorkspaceEnv = z
   .record(EnvName, boundedText().max(32_768))
   .refine((env) => Object.keys(env).length <= 200, 'must not have more than 200 variables')
   .superRefine((env, context) => {

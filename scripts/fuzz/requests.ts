@@ -38,7 +38,7 @@ export type ApiDescription = {
 /** A placeholder for an existing workspace. */
 export const SOME_WORKSPACE = 'some-workspace'
 
-export const CALLERS = ['admin', 'operate', 'read', 'workspace', 'anonymous', 'invalid'] as const
+const CALLERS = ['admin', 'operate', 'read', 'workspace', 'anonymous', 'invalid'] as const
 export type CallerKind = (typeof CALLERS)[number]
 
 export type FuzzRequest = {

@@ -11,7 +11,7 @@ import { TIMINGS } from './quick-timings.ts'
 import { IN_WORKERD } from './test-target.ts'
 import { startWorkerdControlPlane } from './workerd-control-plane.ts'
 
-export const PLATFORM = 'http://platform.test'
+const PLATFORM = 'http://platform.test'
 const FLY = 'http://fly.test'
 const PROXY = 'http://fly-proxy.test'
 /** Fly's API on its private network (FLY_ENDPOINT=internal). */

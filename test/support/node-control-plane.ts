@@ -76,4 +76,4 @@ export function configOf(env: Record<string, string>): Config {
 }
 
 /** Sleeps for a twentieth of the time. The clock does not move with it. */
-export const quickSleep: Services['sleep'] = (ms, signal) => sleep(ms / 20, signal)
+const quickSleep: Services['sleep'] = (ms, signal) => sleep(ms / 20, signal)

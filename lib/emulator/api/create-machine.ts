@@ -30,7 +30,7 @@ const bodySchema = z.looseObject({
 export type MachineRequestBody = z.infer<typeof bodySchema>
 
 /** @throws FlyError 400 when the body has the wrong types */
-export function parseMachineBody(body: unknown): MachineRequestBody {
+function parseMachineBody(body: unknown): MachineRequestBody {
   const parsed = bodySchema.safeParse(body)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]

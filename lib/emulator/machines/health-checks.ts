@@ -14,7 +14,7 @@ const DEFAULT_INTERVAL = 15_000
 const DEFAULT_TIMEOUT = 5000
 
 /** All checks of a config, under the names in the results. */
-export function namedChecks(config: MachineConfig): NamedCheck[] {
+function namedChecks(config: MachineConfig): NamedCheck[] {
   const own = Object.entries(config.checks ?? {}).map(([name, check]) => ({
     name,
     check,

@@ -9,7 +9,7 @@ import { parseCommand, runCommand } from '../run-command.ts'
 import { pageOf, timeKey } from '../paging.ts'
 import { renderEvent, renderMachine, renderOldVersion } from '../render.ts'
 
-export const MACHINES = '/v1/apps/:app/machines'
+const MACHINES = '/v1/apps/:app/machines'
 export const MACHINE = `${MACHINES}/:id`
 
 export function addMachineRoutes(route: Route): void {
