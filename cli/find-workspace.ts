@@ -1,12 +1,16 @@
-// A workspace by its id, its name, or the beginning of its id.
+// A workspace by its id, its slug, its name, or the beginning of its id.
 import type { Client, Workspace } from '../client/client.ts'
+import { ApiProblem } from '../client/problem.ts'
 import { UsageError } from './context.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const SLUG = /^[a-z][a-z0-9-]{0,61}[a-z0-9]$/
 
 /** @throws UsageError when none or several workspaces match */
 export async function findWorkspace(client: Client, reference: string): Promise<Workspace> {
   if (UUID.test(reference)) return client.getWorkspace(reference)
+  const addressed = SLUG.test(reference) ? await findBySlug(client, reference) : undefined
+  if (addressed !== undefined) return addressed
   const named = await all(client, { name: reference })
   const found =
     named.length > 0
@@ -15,13 +19,22 @@ export async function findWorkspace(client: Client, reference: string): Promise<
   const [only] = found
   if (only === undefined)
     throw new UsageError(
-      `no workspace is called '${reference}', and no id begins with it: see 'molecule-fly ls'`,
+      `no workspace has the slug or name '${reference}', and no id begins with it: see 'molecule-fly ls'`,
     )
   if (found.length > 1) {
     const ids = found.slice(0, 5).map(({ id, name }) => `${id} (${name})`)
     throw new UsageError(`'${reference}' fits ${found.length} workspaces; use an id: ${ids.join(', ')}`)
   }
   return only
+}
+
+async function findBySlug(client: Client, slug: string): Promise<Workspace | undefined> {
+  try {
+    return await client.getWorkspace(slug)
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 404) return undefined
+    throw error
+  }
 }
 
 async function all(client: Client, query: { name?: string }): Promise<Workspace[]> {

@@ -58,7 +58,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
     agent: 'none',
     others: { query: ['parent_id'], response: true },
   },
-  'POST /workspaces': all('operate', { body: ['parent_id'] }),
+  'POST /workspaces': all('operate', { body: ['parent_id', 'from.workspace'] }),
   'GET /workspaces/:id': workspace('read', 'self'),
   'PATCH /workspaces/:id': workspace('operate', 'none', { body: ['parent_id'] }),
   'DELETE /workspaces/:id': workspace('operate', 'none'),

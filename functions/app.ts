@@ -83,7 +83,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
     }),
   )
   // It reads the body, so it comes after the limit of the body.
-  app.use(authorizeOtherWorkspaces)
+  app.use(authorizeOtherWorkspaces(services))
   app.use(rejectUnknownParameters(app))
   app.route('/', healthRoutes(services))
   const describeApi = createDescription(app, services.config.publicUrl)

@@ -25,15 +25,19 @@ const tool = <Input extends z.ZodObject>(definition: {
 
 const reads: Annotations = { readOnlyHint: true }
 const changes: Annotations = { readOnlyHint: false, destructiveHint: false }
-const workspaceId = z.uuid().describe('The id of the workspace.')
+const workspaceId = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{2,63}$/, 'must be the id or the slug of a workspace')
+  .describe('The id of the workspace, or its slug.')
 const waitSeconds = z.int().min(1).max(300).default(60).describe('The longest wait, in seconds.')
 
 /** The most workspaces in one answer. */
 const LISTED = 50
 
 /** What a model needs of a workspace. */
-const brief = ({ id, name, reason, region, role, runtime, status, tier }: Workspace) => ({
+const brief = ({ id, name, reason, region, role, runtime, slug, status, tier }: Workspace) => ({
   id,
+  ...(slug === null ? {} : { slug }),
   name,
   status,
   runtime,

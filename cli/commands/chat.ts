@@ -16,7 +16,7 @@ export function addChatCommand(program: Command): void {
   program
     .command('chat')
     .description('talk to the agent of a workspace')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('[message...]', 'one message; without it, standard input or a conversation')
     .addHelpText(
       'after',

@@ -50,7 +50,7 @@ export function addDiskCommands(program: Command): void {
   snapshots
     .command('ls')
     .description('list snapshots, newest first')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -70,7 +70,7 @@ export function addDiskCommands(program: Command): void {
   snapshots
     .command('take')
     .description('take a snapshot, and wait until it can be used')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -84,7 +84,7 @@ export function addDiskCommands(program: Command): void {
   program
     .command('restore')
     .description("replace a workspace's disk with a copy of a snapshot; the old disk is kept")
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('<snapshot>', 'id of the snapshot')
     .action(async (reference: string, snapshot: string, _flags, command: Command) => {
       const context = contextOf(command)
@@ -99,7 +99,7 @@ export function addDiskCommands(program: Command): void {
   program
     .command('fork')
     .description('create a workspace with a copy of the disk of another one')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('<name>', 'name of the new workspace')
     .option('--snapshot <id>', 'copy a snapshot instead of the disk as it is')
     .action(async (reference: string, name: string, flags: { snapshot?: string }, command: Command) => {

@@ -16,7 +16,7 @@ export function addHookCommands(program: Command): void {
   hooks
     .command('ls')
     .description('list hooks')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -37,7 +37,7 @@ export function addHookCommands(program: Command): void {
   hooks
     .command('create')
     .description('create a hook; its secret is printed once')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('<name>', 'last part of the address')
     .addOption(new Option('--scheme <scheme>', 'how the sender signs').choices(SCHEMES).default('standard'))
     .option('--secret <secret>', "the sender's secret; without it one is made")
@@ -66,7 +66,7 @@ export function addHookCommands(program: Command): void {
   hooks
     .command('rm')
     .description('delete a hook')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('<name>', 'name of the hook')
     .action(async (reference: string, hook: string, _flags, command: Command) => {
       const { client } = contextOf(command)

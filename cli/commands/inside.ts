@@ -16,7 +16,7 @@ export function addInsideCommands(program: Command): void {
   program
     .command('logs')
     .description('show what the machine of a workspace prints')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .option('-f, --follow', 'stay, and print lines as they come')
     .option('-n, --tail <count>', 'the newest lines', '100')
     .option('--since <time>', 'a time, or an age such as 15m')
@@ -46,7 +46,7 @@ export function addInsideCommands(program: Command): void {
   program
     .command('exec')
     .description('run a command in the machine of a workspace')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('<command...>', 'the program and its arguments, after --')
     .option('--cwd <directory>', 'where it runs')
     .option('--timeout <seconds>', 'when it is killed', '60')

@@ -18,7 +18,7 @@ export function addVerbCommands(program: Command): void {
     program
       .command(verb)
       .description(VERBS[verb])
-      .argument('<workspace>', 'name, id or beginning of an id')
+      .argument('<workspace>', 'slug, name, id or beginning of an id')
       .option('--no-wait', 'return at once')
       .action(async (reference: string, { wait }: { wait: boolean }, command: Command) => {
         const context = contextOf(command)

@@ -6,6 +6,7 @@ import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
 import { age, clean, print, printJson, printTable, report, statusText } from '../output.ts'
 
 type CreateFlags = {
+  slug?: string
   runtime?: string
   tier?: string
   region?: string
@@ -66,6 +67,7 @@ export function addWorkspaceCommands(program: Command): void {
     .command('create')
     .description('create a workspace, and wait until it is ready')
     .argument('<name>', 'name of the workspace')
+    .option('--slug <slug>', 'unique name that can be used in place of the id')
     .option('-r, --runtime <runtime>', 'kind of agent, such as hermes or langgraph')
     .addOption(new Option('-t, --tier <tier>', 'size of the machine').choices(['2', '3', '4']))
     .option('--region <region>', 'Fly region, such as ord')
@@ -98,7 +100,7 @@ Examples:
   program
     .command('get')
     .description('show a workspace')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .action(async (reference: string, _flags, command: Command) => {
       const context = contextOf(command)
       show(context, await findWorkspace(context.client, reference))
@@ -107,7 +109,7 @@ Examples:
   program
     .command('wait')
     .description('wait until a workspace is ready, or has come to rest otherwise')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .option('--timeout <seconds>', 'longest wait', '600')
     .action(async (reference: string, { timeout }: { timeout: string }, command: Command) => {
       const context = contextOf(command)
@@ -120,7 +122,7 @@ Examples:
   program
     .command('explain')
     .description('say why a workspace is as it is, and what happens next')
-    .argument('<workspace>', 'name, id or beginning of an id')
+    .argument('<workspace>', 'slug, name, id or beginning of an id')
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -140,10 +142,12 @@ Examples:
 /** Prints one workspace: all of it as JSON, or the lines that people look for. */
 export function show({ json }: CommandContext, workspace: Workspace): void {
   if (json) return printJson(workspace)
-  const { endpoint, id, machine_id, machine_region, name, reason, region, runtime, status, tier } = workspace
+  const { endpoint, id, machine_id, machine_region, name, reason, region, runtime, slug, status, tier } =
+    workspace
   print(`${clean(name)}  ${statusText(status)}`)
   const lines: [string, string][] = [
     ['id', id],
+    ...(slug === null ? [] : [['slug', slug] as [string, string]]),
     ['runtime', `${runtime}, tier ${tier}, ${machine_region ?? region}`],
     ['machine', machine_id ?? 'none'],
     ['A2A', endpoint],
@@ -154,10 +158,10 @@ export function show({ json }: CommandContext, workspace: Workspace): void {
 }
 
 async function createInput(client: Client, name: string, flags: CreateFlags): Promise<CreateWorkspace> {
-  const { idle, image, model, parent, region, role, runtime, tier } = flags
+  const { idle, image, model, parent, region, role, runtime, slug, tier } = flags
   return {
     name,
-    ...defined({ runtime, region, model, role, image }),
+    ...defined({ slug, runtime, region, model, role, image }),
     ...(tier === undefined ? {} : { tier: Number(tier) }),
     ...(idle === undefined ? {} : { idle_minutes: minutesOf(idle) }),
     ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),

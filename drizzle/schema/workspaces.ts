@@ -42,6 +42,8 @@ export const workspaces = pgTable(
 
     // The spec, from the caller.
     name: text('name').notNull(),
+    /** A name that can be used in place of the id; null: none. */
+    slug: text('slug'),
     role: text('role'),
     runtime: text('runtime').notNull(),
     tier: integer('tier').notNull(),
@@ -185,6 +187,9 @@ export const workspaces = pgTable(
     index('workspaces_name').on(table.name, table.id),
     index('workspaces_name_prefix').on(table.name.op('text_pattern_ops')),
     index('workspaces_labels').using('gin', table.labels.op('jsonb_path_ops')),
+    uniqueIndex('workspaces_slug')
+      .on(table.slug)
+      .where(sql`${table.status} <> 'removed'`),
     uniqueIndex('workspaces_machine').on(table.machineId),
   ],
 )

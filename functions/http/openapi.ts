@@ -2,7 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppEnv } from './app-env.ts'
 import { Problem, toInvalidInput } from './problem.ts'
-import { uuidInput } from '../../lib/platform/uuid.ts'
+import { isUuid } from '../../lib/platform/uuid.ts'
 import { validationText } from '../../lib/platform/validation-text.ts'
 
 z.config({ customError: validationText })
@@ -35,7 +35,14 @@ export const problem = (description: string) => ({
   description,
 })
 
-/** The workspace in the path, in lower case as it is stored. */
+/**
+ * The workspace in the path, in lower case as it is stored. A caller may send its slug, which is replaced before
+ * (functions/middleware/authorize.ts).
+ */
 export const IdParam = z.object({
-  id: uuidInput().openapi({ param: { name: 'id', in: 'path' } }),
+  id: z
+    .string()
+    .refine(isUuid, 'must be the id or the slug of a workspace')
+    .toLowerCase()
+    .openapi({ param: { name: 'id', in: 'path' } }),
 })

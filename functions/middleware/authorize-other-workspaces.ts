@@ -1,26 +1,38 @@
 // Checks the workspaces that a request names in its body or its query like the one in its path, where a token is
-// limited to some workspaces. The access policy names the members (functions/access-policy.ts, `others`). The audit
-// records the ids.
+// limited to some workspaces. Slugs are replaced by ids first. The access policy names the members
+// (functions/access-policy.ts, `others`). The audit records the ids.
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { limitedTo, type OtherWorkspaces } from '../../lib/auth/authorize.ts'
-import { DomainError, workspaceNotFound } from '../../lib/platform/errors.ts'
+import type { Services } from '../../lib/control-plane/services.ts'
+import { findIdsOfSlugs, isSlug } from '../../lib/lifecycle/slugs.ts'
+import { DomainError, invalidField, workspaceNotFound } from '../../lib/platform/errors.ts'
 import { normalizeUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { replaceBody, replaceInQuery } from '../http/replace-ids.ts'
 
-/** Runs after the authorization and the body limit. @throws DomainError `not_found`, `forbidden` */
-export const authorizeOtherWorkspaces = createMiddleware<AppEnv>(async (c, next) => {
-  const policy = ROUTE_POLICIES[c.get('route')?.name ?? '']
-  if (typeof policy !== 'object' || policy.others === undefined) return next()
-  const named = await namedWorkspaces(c, policy.others)
-  c.set('otherWorkspaces', named)
-  const allowed = limitedTo(c.get('caller'))
-  if (allowed !== undefined && named.some((id) => !allowed.includes(id))) throw workspaceNotFound()
-  if (allowed !== undefined && (await makesRoot(c, policy.others)))
-    throw new DomainError('forbidden', NO_ROOT)
-  return next()
-})
+/**
+ * Runs after the authorization and the body limit.
+ * @throws DomainError `not_found`, `forbidden`; `invalid_input` for a slug that no workspace has
+ */
+export const authorizeOtherWorkspaces = (services: Services) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const policy = ROUTE_POLICIES[c.get('route')?.name ?? '']
+    if (typeof policy !== 'object' || policy.others === undefined) return next()
+    const caller = c.get('caller')
+    const allowed = limitedTo(caller)
+    // Agents name each other by id. They must not learn which slugs exist.
+    if (caller.kind !== 'workspace') await replaceSlugs(services, c, policy.others, allowed !== undefined)
+    const named = (await namedIn(c, policy.others)).flatMap(({ values }) =>
+      values.map(normalizeUuid).filter((id) => id !== undefined),
+    )
+    c.set('otherWorkspaces', [...new Set(named)])
+    if (allowed !== undefined && named.some((id) => !allowed.includes(id))) throw workspaceNotFound()
+    if (allowed !== undefined && (await makesRoot(c, policy.others)))
+      throw new DomainError('forbidden', NO_ROOT)
+    return next()
+  })
 
 const NO_ROOT =
   'a token for some workspaces cannot make a workspace a root: its agent could then talk to every other root'
@@ -29,15 +41,58 @@ const NO_ROOT =
 const makesRoot = async (c: Context<AppEnv>, { body }: OtherWorkspaces): Promise<boolean> =>
   body?.includes('parent_id') === true && (await bodyOf(c))['parent_id'] === null
 
-/** Texts that are not UUIDs are left to the handler, which refuses them. */
-async function namedWorkspaces(c: Context<AppEnv>, { body, query }: OtherWorkspaces): Promise<string[]> {
-  const inQuery = (query ?? []).flatMap((name) => c.req.queries(name) ?? [])
-  const members = body === undefined ? {} : await bodyOf(c)
-  const inBody = (body ?? []).flatMap((name) => members[name])
-  const ids = [...inQuery, ...inBody].map((value) =>
-    typeof value === 'string' ? normalizeUuid(value) : undefined,
+async function replaceSlugs(
+  { db }: Services,
+  c: Context<AppEnv>,
+  others: OtherWorkspaces,
+  isLimited: boolean,
+): Promise<void> {
+  const named = (await namedIn(c, others)).flatMap(({ name, values }) =>
+    values.filter(isSlug).map((slug) => ({ name, slug })),
   )
-  return [...new Set(ids.filter((id) => id !== undefined))]
+  if (named.length === 0) return
+  const ids = await findIdsOfSlugs(db, [...new Set(named.map(({ slug }) => slug))])
+  const unknown = named.find(({ slug }) => !ids.has(slug))
+  // The answer for a workspace that the token does not include.
+  if (unknown !== undefined && isLimited) throw workspaceNotFound()
+  if (unknown !== undefined) throw invalidField(unknown.name, `no workspace has the slug '${unknown.slug}'`)
+  if (others.query !== undefined) replaceInQuery(c, others.query, (value) => ids.get(value))
+  if (others.body === undefined) return
+  const body = await bodyOf(c)
+  const replaced = (value: unknown) => (typeof value === 'string' ? (ids.get(value) ?? value) : value)
+  for (const name of others.body) {
+    const { holder, key } = memberOf(body, name)
+    const value = holder?.[key]
+    if (holder !== undefined && value !== undefined)
+      holder[key] = Array.isArray(value) ? value.map(replaced) : replaced(value)
+  }
+  replaceBody(c, body)
+}
+
+/** The texts in the members and parameters that name workspaces. Others are left to the handler, which refuses them. */
+async function namedIn(
+  c: Context<AppEnv>,
+  { body, query }: OtherWorkspaces,
+): Promise<{ name: string; values: string[] }[]> {
+  const members = body === undefined ? {} : await bodyOf(c)
+  const inBody = (body ?? []).map((name) => {
+    const { holder, key } = memberOf(members, name)
+    const values = [holder?.[key]].flat()
+    return { name, values: values.filter((value) => typeof value === 'string') }
+  })
+  return [...(query ?? []).map((name) => ({ name, values: c.req.queries(name) ?? [] })), ...inBody]
+}
+
+/** A member of a body, or with a dot a member of an object in it. */
+function memberOf(
+  body: Record<string, unknown>,
+  name: string,
+): { holder: Record<string, unknown> | undefined; key: string } {
+  const [first = '', second] = name.split('.')
+  if (second === undefined) return { holder: body, key: first }
+  const inner = body[first]
+  const isObject = typeof inner === 'object' && inner !== null
+  return { holder: isObject ? (inner as Record<string, unknown>) : undefined, key: second }
 }
 
 /** The members of a JSON object; none for another body, which the handler refuses. */

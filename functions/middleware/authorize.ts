@@ -11,10 +11,12 @@ import { type Caller, callerKey } from '../../lib/auth/caller.ts'
 import { hashToken } from '../../lib/auth/token.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { DomainError, type ErrorCode, workspaceNotFound } from '../../lib/platform/errors.ts'
+import { findIdOfSlug, isSlug } from '../../lib/lifecycle/slugs.ts'
 import { isUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv, RequestedRoute } from '../http/app-env.ts'
 import { type Authenticate, tokenOf } from '../http/authenticate.ts'
+import { replacePathId } from '../http/replace-ids.ts'
 import { recordInvalidToken, rejectUnknownToken } from '../http/invalid-tokens.ts'
 import { type RequestInfo, requestInfo } from '../http/request-info.ts'
 
@@ -25,21 +27,52 @@ export const authorizeRequests = (services: Services, authenticate: Authenticate
     if (route === undefined) return next()
     const policy = ROUTE_POLICIES[route.name]
     if (policy === undefined) throw new DomainError('forbidden', `${route.name} has no access policy`)
-    if (policy === 'public' || policy === 'signed') return next()
+    if (policy === 'public' || policy === 'signed') {
+      await resolveSlug(services, c, route)
+      return next()
+    }
     const request = requestInfo(services.config, c)
     if (policy === 'agent') return checkAgentToken(services, c, request, next)
-    const id = route.workspaceId?.toLowerCase()
+    let id = route.workspaceId?.toLowerCase()
     try {
       const caller = await authenticate(request)
       c.set('caller', caller)
       limitRate(services, c, callerKey(caller))
+      id = await resolveSlug(services, c, route, isForVerb(policy, caller) ? caller : undefined)
       await checkAccess(services, policy, caller, id)
+      if (id !== undefined && isSlug(id)) throw workspaceNotFound()
     } catch (error) {
-      if (!isRefusal(error) || !(await isOpen(services, policy, id))) throw error
+      if (!isRefusal(error)) throw error
+      if (policy.isOpenForPublicCards === true) id = await resolveSlug(services, c, route)
+      if (!(await isOpen(services, policy, id))) throw error
       limitRate(services, c, `address ${request.address()}`)
     }
     return next()
   })
+
+type WorkspaceCaller = Extract<Caller, { kind: 'workspace' }>
+
+const isForVerb = ({ agent }: RouteAccess, caller: Caller): caller is WorkspaceCaller =>
+  agent === 'verb' && caller.kind === 'workspace'
+
+/**
+ * Puts the id of the workspace into the path in place of its slug.
+ * @param agent an agent that no check keeps from other workspaces before the verb: for it they have no slugs
+ * @returns the id of the workspace in the path, in lower case; a text that is neither an id nor a known slug as it is
+ */
+async function resolveSlug(
+  { db }: Services,
+  c: Context<AppEnv>,
+  route: RequestedRoute,
+  agent?: WorkspaceCaller,
+): Promise<string | undefined> {
+  const named = route.workspaceId?.toLowerCase()
+  const id = named === undefined ? undefined : await findIdOfSlug(db, named)
+  if (id === undefined || (agent !== undefined && agent.workspaceId !== id)) return named
+  replacePathId(c, id)
+  c.set('route', { ...route, workspaceId: id })
+  return id
+}
 
 const REFUSALS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'not_found']
 

@@ -24,7 +24,7 @@ export type RouteAccess = {
 
 /** A token that is limited to some workspaces must include each workspace that a request names. */
 export type OtherWorkspaces = {
-  /** Members of the JSON body with an id, or with a list of ids. */
+  /** Members of the JSON body with an id, or with a list of ids; with a dot: of an object in it. */
   body?: readonly string[]
   /** Parameters of the query with an id. */
   query?: readonly string[]

@@ -93,4 +93,5 @@ export const shape = {
   parent_id: z.uuid().nullable(),
   /** Absent in events of earlier versions. */
   labels: z.record(z.string(), z.string()).optional(),
+  slug: z.string().nullable().optional(),
 }

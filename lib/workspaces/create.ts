@@ -11,7 +11,9 @@ import { encodeHex } from '../platform/encoding.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParent } from '../lifecycle/family.ts'
+import { slugTaken } from '../lifecycle/slugs.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
+import { isUniqueViolation } from '../platform/database-errors.ts'
 import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/no-machine.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
@@ -72,7 +74,14 @@ export async function createWorkspace(
     if (replayed === undefined) throw tooMany(services, retryAfterSeconds)
     return replayed
   }
-  if (await insert(services, row, sealed, files)) return { row }
+  try {
+    if (await insert(services, row, sealed, files)) return { row }
+  } catch (error) {
+    // The same request at the same time may have taken both its key and its slug.
+    const replayed = error instanceof DomainError ? await replay(services, row) : undefined
+    if (replayed === undefined) throw error
+    return replayed
+  }
   return (await replay(services, row)) ?? createWorkspace(services, input, caller, idempotency)
 }
 
@@ -104,6 +113,7 @@ function newWorkspace(
   return {
     id,
     name: input.name,
+    slug: input.slug ?? null,
     role: input.role || null,
     runtime,
     tier: tierOf(input.tier),
@@ -241,14 +251,19 @@ async function insert(
         from created, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
           as disk(id text, "sizeGb" int, source jsonb, app text, region text)`,
   )
-  const { image, labels, name, parentId, regions, runtime, tier } = row
+  const { image, labels, name, parentId, regions, runtime, slug, tier } = row
   const logged = appendEvents(services, 'created', {
     event: 'workspace_created',
     now: row.createdAt,
-    payload: { name, runtime, tier, regions, image, parent_id: parentId, labels },
+    payload: { name, slug, runtime, tier, regions, image, parent_id: parentId, labels },
   })
-  const rows = await db.with(created, kept, filed, owned, logged).select({ id: created.id }).from(created)
-  return rows.length > 0
+  try {
+    const rows = await db.with(created, kept, filed, owned, logged).select({ id: created.id }).from(created)
+    return rows.length > 0
+  } catch (error) {
+    if (row.slug === null || !isUniqueViolation(error)) throw error
+    throw slugTaken(row.slug)
+  }
 }
 
 /** The earlier answer of a key; undefined when the key has expired. */

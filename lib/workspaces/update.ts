@@ -8,6 +8,8 @@ import { growDisk } from '../disks/grow-disk.ts'
 import { addDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
+import { slugTaken } from '../lifecycle/slugs.ts'
+import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
@@ -62,6 +64,7 @@ export async function updateWorkspace(
     where: ne(workspaces.status, 'removed'),
     changes: {
       ...wanted,
+      ...(input.slug === undefined ? {} : { slug: input.slug }),
       ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
       ...(input.public_card === undefined ? {} : { publicCard: input.public_card }),
       ...(input.complete_messages === undefined
@@ -80,9 +83,12 @@ export async function updateWorkspace(
     payload: {
       fields: Object.keys(input),
       ...shownOf(wanted),
+      ...(input.slug === undefined ? {} : { slug: input.slug }),
       ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
     },
     also: files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)],
+  }).catch((error: unknown) => {
+    throw input.slug != null && isUniqueViolation(error) ? slugTaken(input.slug) : error
   })
   if (moved === undefined) throw await statusConflict(services, id, 'changed')
   return moved

@@ -1,6 +1,7 @@
 // The input of workspaces: the same rules for creating and for changing one.
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { z } from 'zod'
+import { SlugInput } from '../lifecycle/slugs.ts'
 import { OUTSIDE_STOP_POLICIES } from '../lifecycle/workspace.ts'
 import type { Config } from '../config/config.ts'
 import { MAX_DISK_GB } from '../config/disks.ts'
@@ -59,6 +60,7 @@ const DiskPath = z
 /** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (docs/facts/molecule.md §2.3). */
 export const CreateWorkspaceInput = z.object({
   name: label(255).trim().min(1, 'must not be empty'),
+  slug: SlugInput.nullish(),
   role: label(1000).nullish(),
   runtime: z
     .string()

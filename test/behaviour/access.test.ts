@@ -10,6 +10,7 @@ import {
   ROWS,
   type Row,
   SCOPES,
+  TARGET_SLUG,
 } from '../support/access-callers.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { testInProcess } from '../support/control-plane.ts'
@@ -79,13 +80,43 @@ describe('with ADMIN_TOKEN', () => {
     },
   )
 
+  const decisionOf = ({ body, status }: { status: number; body: unknown }): Expected => {
+    if (status === 401 || status === 403) return status
+    return status === 404 && JSON.stringify(body).includes('workspace not found') ? 404 : 'allowed'
+  }
+
   test.each(GUARDED)('the route $route allows the callers that SECURITY.md lists', async (row) => {
     for (const [who, headers] of Object.entries(credentials)) {
-      const { status, body, headers: challenge } = await attempt(h, row.route, target, headers)
-      const isHidden = status === 404 && JSON.stringify(body).includes('workspace not found')
-      const is = status === 401 || status === 403 ? status : isHidden ? 404 : 'allowed'
-      expect({ who, is }).toEqual({ who, is: documented(row, who) })
-      if (status === 401) expect(challenge.get('www-authenticate')).toBe('Bearer')
+      const answer = await attempt(h, row.route, target, headers)
+      expect({ who, is: decisionOf(answer) }).toEqual({ who, is: documented(row, who) })
+      if (answer.status === 401) expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+    }
+  })
+
+  const aboutOne = GUARDED.filter(({ route }) => /(workspaces|registry|discover|events)\/:id/.test(route))
+
+  test.each(aboutOne)(
+    'the route $route allows the same callers with the slug of the workspace',
+    async (row) => {
+      for (const [who, headers] of Object.entries(credentials)) {
+        // A record of another workspace is found by the id of that workspace only.
+        const isRecordOfOthers = row.agent.endsWith('decided per record') && /^a (peer|non-peer)$/.test(who)
+        const is = isRecordOfOthers ? 404 : documented(row, who)
+        const answer = await attempt(h, row.route, TARGET_SLUG, headers)
+        expect({ who, is: decisionOf(answer) }).toEqual({ who, is })
+      }
+    },
+  )
+
+  test.each(aboutOne)('the route $route tells nobody without access which slugs exist', async ({ route }) => {
+    for (const who of ['a wrong token', 'operate elsewhere', 'exec elsewhere', 'a peer', 'a non-peer']) {
+      const of = async (slug: string) => {
+        const { body, status } = await attempt(h, route, slug, credentials[who])
+        return { who, status, body: { ...(body as Json), request_id: '' } }
+      }
+      const existing = await of(TARGET_SLUG)
+      // A peer may find it, and then gets the answer of the route.
+      if (decisionOf(existing) !== 'allowed') expect(await of('no-such-workspace')).toEqual(existing)
     }
   })
 
@@ -102,10 +133,7 @@ describe('with ADMIN_TOKEN', () => {
     async ({ route }) => {
       for (const who of ['its agent', 'a peer']) {
         const { status } = await attempt(h, route, 'not-a-uuid', credentials[who] ?? {})
-        expect([who, status]).toEqual([
-          who,
-          /(tokens|rollouts)\/:id/.test(route) ? 403 : route.includes(':message') ? 400 : 404,
-        ])
+        expect([who, status]).toEqual([who, /(tokens|rollouts)\/:id/.test(route) ? 403 : 404])
       }
     },
   )

@@ -72,7 +72,7 @@ test('a workspace is found by its name, its id or the beginning of its id', asyn
     expect(JSON.parse((await cli('get', reference, '--json')).stdout)).toMatchObject({ id: row.id })
   const missing = await cli('get', 'nowhere')
   expect(missing.code).toBe(2)
-  expect(missing.stderr).toContain("no workspace is called 'nowhere'")
+  expect(missing.stderr).toContain("no workspace has the slug or name 'nowhere'")
 })
 
 test('a name that two workspaces have is refused with their ids', async () => {
@@ -155,7 +155,7 @@ test('events shows the newest events of a workspace, and refuses an unknown type
   const { stdout } = await cli('events', '-w', 'eventful', '-n', '1', '--type', 'workspace_created')
   expect(stdout).toMatch(new RegExp(`workspace_created +${id} {2}\\{`))
   const refused = await cli('events', '--type', 'nonsense')
-  expect(refused.stderr).toContain("'nonsense' is not an event type")
+  expect(refused.stderr).toContain("'nonsense' is not a type of event")
 })
 
 test('names with control characters do not reach the terminal', async () => {

@@ -96,7 +96,10 @@ test('a caller without a token is refused before any tool runs', async () => {
 
 test('invalid arguments are named, and tools that destroy say so', async () => {
   const client = await connect(ADMIN_TOKEN)
-  expect(await callTool(client, 'get_workspace', { id: 'not-a-uuid' })).toContain('id')
+  expect(await callTool(client, 'get_workspace', { id: 'no/id' })).toContain(
+    'must be the id or the slug of a workspace',
+  )
+  expect(await callTool(client, 'get_workspace', { id: 'no-such' })).toContain('workspace not found')
   const { tools } = await client.listTools()
   expect(
     tools.filter(({ annotations }) => annotations?.destructiveHint === true).map(({ name }) => name),

@@ -29,6 +29,9 @@ export const openAccessHarness = () =>
     },
   })
 
+/** The slug of the workspace whose routes are requested. */
+export const TARGET_SLUG = 'the-target'
+
 export type Callers = Awaited<ReturnType<typeof createCallers>>
 
 /** @returns the headers of every kind of caller, from the point of view of the workspace `target` */
@@ -50,7 +53,7 @@ export async function createCallers(h: Harness) {
   }
   const workspaceToken = async (id: string) =>
     (await h.request(`/workspaces/${id}/tokens`, { method: 'POST', headers: ADMIN })).body['auth_token']
-  const target = await make()
+  const target = await make({ slug: TARGET_SLUG })
   const other = await make()
   const below = await make({ parent_id: other })
 

@@ -53,6 +53,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   'Workspace.status':
     '`provisioning`: on its way to ready. `ready`: a message will be answered. `degraded`: answers, with errors. `offline`: was ready and does not answer. `failed`: given up, with a reason. `paused`: stopped until it is resumed. `hibernated`: asleep until a message comes. `removed`: gone.',
   'Workspace.url': 'Where to send A2A messages: the same as `endpoint`.',
+  slug: 'A name that can be used in place of the id, in paths too: 2 to 63 lower-case letters, digits and dashes, beginning with a letter; unique among workspaces that are not removed. Null: none.',
   status_changed_at: 'When the status last changed.',
   role: 'What the agent is for. It becomes a part of its configuration.',
   runtime: 'The kind of agent, which names an image and its needs.',
@@ -60,7 +61,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   region: 'The first choice of a region, such as `ord`.',
   regions: 'Regions by preference. One without capacity is skipped.',
   model: "The language model, in the runtime's notation, such as `anthropic:claude-sonnet-4`.",
-  parent_id: 'The parent in the tree of workspaces; null: a root.',
+  parent_id: 'The parent in the tree of workspaces, by its id or its slug; null: a root.',
   labels: 'Up to 32 key/value pairs by which people group and find workspaces.',
   env: 'Environment variables of the machine. Values are never shown again; use secrets for keys.',
   env_names: 'The names of the environment variables.',

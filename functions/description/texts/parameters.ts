@@ -2,7 +2,7 @@
 // `operationId.name`. A test fails for a parameter without a text.
 
 export const PARAMETERS: Readonly<Record<string, string>> = {
-  id: 'The id of the workspace.',
+  id: 'The id of the workspace, or its slug.',
   'revokeToken.id': 'The id of the token.',
   'getRollout.id': 'The id of the rollout.',
   'haltRollout.id': 'The id of the rollout.',
@@ -24,7 +24,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   'listWorkspaces.runtime': 'Only workspaces of this runtime.',
   tier: 'Only workspaces of this tier.',
   region: 'Only workspaces whose preferred region is this one.',
-  parent_id: 'Only children of this workspace.',
+  parent_id: 'Only children of this workspace, by its id or its slug.',
   name: 'Only workspaces with exactly this name.',
   name_prefix: 'Only workspaces whose name begins with this text.',
   label:
@@ -42,7 +42,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   schedule: 'The name of the schedule.',
   state: 'Only entries in this state.',
   types: 'Only events of these types, as a list with commas, or repeated.',
-  workspace_id: 'Only entries of this workspace.',
+  workspace_id: 'Only entries of this workspace, by its id or its slug.',
   caller: 'Only entries of this caller.',
   type: 'Only entries of this type.',
   source: '`canvas`: started by people. `agent`: by workspaces.',

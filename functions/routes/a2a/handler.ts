@@ -12,6 +12,7 @@ import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../../../lib/
 import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
+import { findIdOfSlug } from '../../../lib/lifecycle/slugs.ts'
 import { acceptMessage } from '../../../lib/messages/accept.ts'
 import { deliverSoon } from '../../../lib/messages/deliver.ts'
 import type { DomainError, ErrorCode } from '../../../lib/platform/errors.ts'
@@ -162,19 +163,23 @@ async function readBody(
  * @throws ProxyError WORKSPACE_NOT_FOUND, also where the caller may not know that it exists; FORBIDDEN
  */
 async function checkAccess(services: Services, caller: Caller, id: string): Promise<string> {
-  const workspaceId = normalizeUuid(id)
-  if (workspaceId === undefined)
-    throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found: its id is a UUID')
+  const workspaceId = normalizeUuid(id) ?? (await findIdOfSlug(services.db, id.toLowerCase()))
+  if (workspaceId === undefined) throw noPeer(caller)
   const decision = authorize(A2A_POLICY, caller, workspaceId)
   if (decision === 'allowed') return workspaceId
   if (decision === 'forbidden') throw new ProxyError('FORBIDDEN', 'this needs a token with the scope operate')
-  if (caller.kind !== 'workspace') throw new ProxyError('WORKSPACE_NOT_FOUND', 'workspace not found')
-  if (await mayCommunicate(services, caller.workspaceId, workspaceId)) return workspaceId
-  throw new ProxyError(
-    'WORKSPACE_NOT_FOUND',
-    `workspace not found among your peers; GET /registry/${caller.workspaceId}/peers lists them`,
-  )
+  if (caller.kind === 'workspace' && (await mayCommunicate(services, caller.workspaceId, workspaceId)))
+    return workspaceId
+  throw noPeer(caller)
 }
+
+const noPeer = (caller: Caller) =>
+  new ProxyError(
+    'WORKSPACE_NOT_FOUND',
+    caller.kind === 'workspace'
+      ? `workspace not found among your peers; GET /registry/${caller.workspaceId}/peers lists them`
+      : 'workspace not found',
+  )
 
 function confirmWait({ extraHeaders }: A2aExchange, { wait }: Preferences): void {
   if (wait !== undefined) extraHeaders['preference-applied'] = `wait=${wait}`

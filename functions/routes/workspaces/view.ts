@@ -39,6 +39,7 @@ export const WorkspaceView = z
   .object({
     id: z.uuid(),
     name: z.string(),
+    slug: z.string().nullable(),
     role: z.string().nullable(),
     status: StatusView,
     status_changed_at: z.iso.datetime(),
@@ -106,6 +107,7 @@ export function toWorkspaceView(
   return {
     id: row.id,
     name: row.name,
+    slug: row.slug,
     role: row.role,
     status: statusView(config, row.status),
     status_changed_at: row.statusChangedAt.toISOString(),
