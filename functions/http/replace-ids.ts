@@ -28,6 +28,6 @@ export function replaceInQuery(
 
 /** A body in JSON, in place of the one that was read. */
 export function replaceBody({ req }: Context, body: Record<string, unknown>): void {
-  req.raw = new Request(req.raw, { body: JSON.stringify(body) })
+  req.raw = new Request(req.raw, { method: req.method, body: JSON.stringify(body) })
   req.bodyCache = {}
 }

@@ -112,7 +112,7 @@ describe('with ADMIN_TOKEN', () => {
     for (const who of ['a wrong token', 'operate elsewhere', 'exec elsewhere', 'a peer', 'a non-peer']) {
       const of = async (slug: string) => {
         const { body, status } = await attempt(h, route, slug, credentials[who])
-        return { who, status, body: { ...(body as Json), request_id: '' } }
+        return { who, status, body: { ...body, request_id: '' } }
       }
       const existing = await of(TARGET_SLUG)
       // A peer may find it, and then gets the answer of the route.
