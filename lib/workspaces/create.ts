@@ -3,23 +3,21 @@
 import type { Context } from '../config/context.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
-import { and, eq, lt, sql } from 'drizzle-orm'
-import { disks, secrets, workspaces } from '../../drizzle/schema/index.ts'
+import { and, eq, lt } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema/index.ts'
 import { type Caller, callerKey } from '../auth/caller.ts'
 import { newDisk } from '../disks/new-disk.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParent } from '../lifecycle/family.ts'
-import { slugTaken } from '../lifecycle/slugs.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
-import { isUniqueViolation } from '../platform/database-errors.ts'
 import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/no-machine.ts'
-import { appendEvents } from '../lifecycle/transition.ts'
 import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
-import { insertFiles, listedFiles } from './store-files.ts'
+import { insertWorkspace } from './insert-workspace.ts'
+import { listedFiles } from './store-files.ts'
 import { findOrigin, type Origin } from './create-from.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
 
@@ -61,7 +59,7 @@ export async function createWorkspace(
   const retryAfterSeconds = await retryAfter(services, caller)
   if (idempotency === undefined) {
     if (retryAfterSeconds !== undefined) throw tooMany(services, retryAfterSeconds)
-    await insert(services, row, sealed, files)
+    await insertWorkspace(services, row, sealed, files)
     return { row }
   }
   // Callers choose their keys without knowing of each other.
@@ -75,7 +73,7 @@ export async function createWorkspace(
     return replayed
   }
   try {
-    if (await insert(services, row, sealed, files)) return { row }
+    if (await insertWorkspace(services, row, sealed, files)) return { row }
   } catch (error) {
     // The same request at the same time may have taken both its key and its slug.
     const replayed = error instanceof DomainError ? await replay(services, row) : undefined
@@ -216,53 +214,6 @@ function withTemplate(input: CreateWorkspaceInput, template: Workspace): CreateW
     disk_path: input.disk_path ?? template.diskPath,
     on_host_loss: input.on_host_loss ?? template.onHostLoss,
     on_outside_stop: input.on_outside_stop ?? template.onOutsideStop,
-  }
-}
-
-type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
-
-/** @returns false when the idempotency key is taken, and nothing was stored */
-async function insert(
-  services: Store,
-  { disk, ...row }: Workspace,
-  sealed: SealedSecret[],
-  files: PreparedFile[],
-): Promise<boolean> {
-  const { db } = services
-  const created = db
-    .$with('created')
-    .as(
-      db
-        .insert(workspaces)
-        .values(row)
-        .onConflictDoNothing({ target: workspaces.idempotencyKey })
-        .returning(),
-    )
-  const kept = db.$with('kept', {}).as(
-    sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
-        select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
-        from created, jsonb_to_recordset(${JSON.stringify(sealed)}::jsonb) as secret(key text, "keyId" text, sealed text)`,
-  )
-  const filed = db.$with('filed', {}).as(insertFiles('created', files))
-  // Through a relation of the row's own columns: nothing is stored when the idempotency key is taken.
-  const owned = db.$with('owned', {}).as(
-    sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
-        select disk.id, created.id, created.id, 'wanted', disk."sizeGb", disk.source, disk.app, disk.region, created.created_at
-        from created, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
-          as disk(id text, "sizeGb" int, source jsonb, app text, region text)`,
-  )
-  const { image, labels, name, parentId, regions, runtime, slug, tier } = row
-  const logged = appendEvents(services, 'created', {
-    event: 'workspace_created',
-    now: row.createdAt,
-    payload: { name, slug, runtime, tier, regions, image, parent_id: parentId, labels },
-  })
-  try {
-    const rows = await db.with(created, kept, filed, owned, logged).select({ id: created.id }).from(created)
-    return rows.length > 0
-  } catch (error) {
-    if (row.slug === null || !isUniqueViolation(error)) throw error
-    throw slugTaken(row.slug)
   }
 }
 
