@@ -38,7 +38,7 @@ export const authorizeRequests = (services: Services, authenticate: Authenticate
       const caller = await authenticate(request)
       c.set('caller', caller)
       limitRate(services, c, callerKey(caller))
-      id = await resolveSlug(services, c, route, isForVerb(policy, caller) ? caller : undefined)
+      id = await resolveSlug(services, c, route, isForRecord(policy, caller) ? caller : undefined)
       await checkAccess(services, policy, caller, id)
       if (id !== undefined && isSlug(id)) throw workspaceNotFound()
     } catch (error) {
@@ -52,12 +52,12 @@ export const authorizeRequests = (services: Services, authenticate: Authenticate
 
 type WorkspaceCaller = Extract<Caller, { kind: 'workspace' }>
 
-const isForVerb = ({ agent }: RouteAccess, caller: Caller): caller is WorkspaceCaller =>
-  agent === 'verb' && caller.kind === 'workspace'
+const isForRecord = ({ agent }: RouteAccess, caller: Caller): caller is WorkspaceCaller =>
+  agent === 'record' && caller.kind === 'workspace'
 
 /**
  * Puts the id of the workspace into the path in place of its slug.
- * @param agent an agent that no check keeps from other workspaces before the verb: for it they have no slugs
+ * @param agent an agent that no check keeps from other workspaces before a record is read: for it they have no slugs
  * @returns the id of the workspace in the path, in lower case; a text that is neither an id nor a known slug as it is
  */
 async function resolveSlug(
