@@ -45,6 +45,9 @@ const NOTES: Partial<Record<SurvivalEvent, string>> = {
   given_up: 'The machine is kept for FAILED_MACHINE_RETENTION_HOURS, and the disk without a limit.',
 }
 
+const STOPPED_TO_SLEEP =
+  'The machine is stopped, because it has more memory than the provider should suspend.'
+
 type Rules = {
   /** Whether the provider suspends a machine with this memory. */
   keepsMemory: (memoryMb: number) => boolean
@@ -62,13 +65,14 @@ export function survivalOf(
     const isAsleep = event === 'hibernate' || event === 'own_suspend'
     const rest: Fate = event === 'own_suspend' ? 'kept' : isAsleep ? sleeps : 'lost'
     const isSnapshot = event === 'restore' || (event === 'host_lost' && restores)
+    const isStopped = event === 'hibernate' && sleeps === 'lost'
     const disk: Fate = event === 'delete' && retentionDays === 0 ? 'lost' : isSnapshot ? 'snapshot' : 'kept'
     return {
       event,
       disk: workspace.diskId === null ? 'none' : disk,
       root_filesystem: rest,
       memory: rest,
-      note: noteOf(event, restores, retentionDays),
+      note: isStopped ? STOPPED_TO_SLEEP : noteOf(event, restores, retentionDays),
     }
   })
 }

@@ -173,6 +173,18 @@ describe('Idempotency-Key', () => {
 })
 
 describe('explaining', () => {
+  test('a machine with more memory than Fly should suspend is said to be stopped by a hibernation', async () => {
+    const { id } = await h.createWorkspace({ tier: 4 })
+    const { body } = await h.request(`/workspaces/${id}/explain`)
+    expect(body['survives']).toContainEqual({
+      event: 'hibernate',
+      disk: 'kept',
+      root_filesystem: 'lost',
+      memory: 'lost',
+      note: expect.stringContaining('is stopped'),
+    })
+  })
+
   test('the explanation says what is wanted, what exists and what comes next, as JSON and as text', async () => {
     const { id } = await h.createWorkspace()
     const { body } = await h.request(`/workspaces/${id}/explain`)
