@@ -99,8 +99,9 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
     },
 
     /**
-     * Waits until a workspace has settled: ready, failed, paused, hibernated or removed.
+     * Waits until the status of a workspace is neither `provisioning` nor `offline`.
      * @param seconds the longest wait; 600 by default
+     * @returns the workspace as it is then, also when the time is over
      */
     async waitForWorkspace(id: string, seconds = 600): Promise<Workspace> {
       const deadline = Date.now() + seconds * 1000

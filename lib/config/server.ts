@@ -4,7 +4,7 @@ import { findUrlMistake } from '../../drizzle/connection-string.ts'
 import { DATABASE_TIMEOUT_MS } from '../../drizzle/database.ts'
 import { isAddressRange } from '../platform/ip-address.ts'
 import { emulatedImages } from './emulated-images.ts'
-import { integer, list, number, oneOf, setting, text, toMilliseconds, httpUrl } from './setting.ts'
+import { flag, integer, list, number, oneOf, setting, text, toMilliseconds, httpUrl } from './setting.ts'
 
 const port = integer(0, 65_535)
 
@@ -75,12 +75,7 @@ export const SERVER = {
    * Whether requests without a token are allowed from this computer although Fly is real, as the commands of Molecule's
    * tutorial need. Loopback only.
    */
-  anonymousLoopback: setting(
-    'ANONYMOUS_LOOPBACK',
-    oneOf(['true', 'false'])
-      .default('false')
-      .transform((word) => word === 'true'),
-  ),
+  anonymousLoopback: flag('ANONYMOUS_LOOPBACK'),
   /** The proxy whose header names the client's address: a known one, or the networks of others. */
   trustedProxy: setting('TRUSTED_PROXY', trustedProxy.default('none')),
   /** The header of proxies in those networks: a list of addresses, of which the proxy appends the last. */
@@ -88,19 +83,9 @@ export const SERVER = {
   /** Origins of web pages that may call the API. */
   corsOrigins: setting('CORS_ORIGINS', list.pipe(z.array(origin)).default([])),
   /** Whether clients of Molecule's platform (spring 2026) are served as they expect. */
-  moleculeCompat: setting(
-    'MOLECULE_COMPAT',
-    oneOf(['true', 'false'])
-      .default('false')
-      .transform((word) => word === 'true'),
-  ),
+  moleculeCompat: flag('MOLECULE_COMPAT'),
   /** Whether agent cards can be read without a token, where a workspace does not say it. */
-  publicAgentCards: setting(
-    'PUBLIC_AGENT_CARDS',
-    oneOf(['true', 'false'])
-      .default('false')
-      .transform((word) => word === 'true'),
-  ),
+  publicAgentCards: flag('PUBLIC_AGENT_CARDS'),
   logLevel: setting('LOG_LEVEL', oneOf(['debug', 'info', 'warn', 'error', 'silent']).default('warn')),
   /** Seconds between two sweeps of this process. */
   sweepIntervalSeconds: setting('SWEEP_INTERVAL_SECONDS', number(1, 3600).default(5)),

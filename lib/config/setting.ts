@@ -58,6 +58,15 @@ export const integer = (min: number, max: number) => {
   return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
 }
 
+/** `true` or `false`, which is the default. */
+export const flag = (name: string): Setting<boolean> =>
+  setting(
+    name,
+    oneOf(['true', 'false'])
+      .default('false')
+      .transform((word) => word === 'true'),
+  )
+
 export const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.enum(words, {
     error: words.length === 1 ? `must be ${words[0]}, or unset` : `must be one of ${words.join(', ')}`,

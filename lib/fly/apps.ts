@@ -11,8 +11,8 @@ export type CreateAppInput = { name: string; org: string; network?: string | und
 /** `app` is present when the app existed already: check that its `network` is the requested one. */
 export type CreateAppOutcome = { name: string; created: true } | { name: string; created: false; app: App }
 
-/** Verbs about apps; all throw FlyError. */
-export function appVerbs(request: Requester) {
+/** Calls about apps; all throw FlyError. */
+export function appCalls(request: Requester) {
   const pathOf = (app: string) => ['v1', 'apps', app]
 
   /**

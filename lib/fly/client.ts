@@ -1,20 +1,20 @@
 // A client for the Fly Machines API that needs only fetch, so it runs on Workers and Node.
 //
-// - All verbs use one request helper (request.ts). A verb is one call; loops and recovery belong to the caller.
+// - All calls use one request helper (request.ts). A method is one call; loops and recovery belong to the caller.
 // - Failures are FlyErrors with fields (errors.ts); only refusals.ts reads Fly's wording.
 // - retry.ts has the whole retry policy in one table. Creates are not repeated; a lost create is found by name.
 // - A 404 on DELETE and a 408 on wait are results, not errors.
 
-import { appVerbs } from './apps.ts'
-import { execVerbs } from './exec.ts'
-import { leaseVerbs } from './leases.ts'
-import { logVerbs } from './logs.ts'
-import { machineStateVerbs } from './machine-states.ts'
-import { machineVerbs } from './machines.ts'
-import { metadataVerbs } from './metadata.ts'
-import { platformVerbs } from './platform.ts'
-import { secretVerbs } from './secrets.ts'
-import { volumeVerbs } from './volumes.ts'
+import { appCalls } from './apps.ts'
+import { execCalls } from './exec.ts'
+import { leaseCalls } from './leases.ts'
+import { logCalls } from './logs.ts'
+import { machineStateCalls } from './machine-states.ts'
+import { machineCalls } from './machines.ts'
+import { metadataCalls } from './metadata.ts'
+import { platformCalls } from './platform.ts'
+import { secretCalls } from './secrets.ts'
+import { volumeCalls } from './volumes.ts'
 import { createRequester } from './request.ts'
 import type { FlyClientOptions } from './request.ts'
 
@@ -56,15 +56,15 @@ export function createFlyClient(options: FlyClientOptions) {
   const request = createRequester(options)
   const requestLogs = createRequester({ ...options, baseUrl: options.logsUrl ?? DEFAULT_LOGS_URL })
   return {
-    ...machineVerbs(request),
-    ...machineStateVerbs(request),
-    ...metadataVerbs(request),
-    ...leaseVerbs(request),
-    ...appVerbs(request),
-    ...secretVerbs(request),
-    ...volumeVerbs(request),
-    ...platformVerbs(request),
-    ...execVerbs(request),
-    ...logVerbs(requestLogs),
+    ...machineCalls(request),
+    ...machineStateCalls(request),
+    ...metadataCalls(request),
+    ...leaseCalls(request),
+    ...appCalls(request),
+    ...secretCalls(request),
+    ...volumeCalls(request),
+    ...platformCalls(request),
+    ...execCalls(request),
+    ...logCalls(requestLogs),
   }
 }

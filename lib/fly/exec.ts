@@ -31,7 +31,7 @@ const answer = z
 /** What an answer may take beyond the command's own timeout, in milliseconds. */
 const ANSWER_MS = 10_000
 
-export function execVerbs(request: Requester) {
+export function execCalls(request: Requester) {
   return {
     /**
      * Runs a command. A command that fails is an answer. Throws FlyError: `timeout` when the command did not end in

@@ -6,8 +6,8 @@ import type { CallOptions, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
 import type { Lease, LeaseView } from './shapes.ts'
 
-/** Verbs about leases; all throw FlyError. */
-export function leaseVerbs(request: Requester) {
+/** Calls about leases; all throw FlyError. */
+export function leaseCalls(request: Requester) {
   const pathOf = (app: string, id: string) => ['v1', 'apps', app, 'machines', id, 'lease']
 
   return {

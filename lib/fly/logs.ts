@@ -49,7 +49,7 @@ const page = z
     nextToken: meta?.next_token || undefined,
   }))
 
-export function logVerbs(request: Requester) {
+export function logCalls(request: Requester) {
   return {
     /**
      * The newest lines of a machine, or those after a token, in order. An empty page means that nothing is new. All

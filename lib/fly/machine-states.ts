@@ -1,4 +1,4 @@
-// Start, stop, suspend and restart machines, and wait for a state. Each verb is one call to Fly; loops and deadlines
+// Start, stop, suspend and restart machines, and wait for a state. Each method is one call to Fly; loops and deadlines
 // belong to the caller.
 
 import { isAnswer } from './errors.ts'
@@ -25,8 +25,8 @@ export type WaitOutcome =
 /** Added to Fly's own timeout, so that the 408 arrives before the fetch times out (docs/facts/fly.md §11). */
 const WAIT_GRACE_MS = 10_000
 
-/** Verbs about a machine's state; all throw {@link FlyError}. */
-export function machineStateVerbs(request: Requester) {
+/** Calls about a machine's state; all throw {@link FlyError}. */
+export function machineStateCalls(request: Requester) {
   const pathOf = (app: string, id: string) => ['v1', 'apps', app, 'machines', id]
 
   return {

@@ -1,4 +1,4 @@
-// Machines: create, find, update and destroy them. Each verb is one call to Fly; deadlines, and recovery from a write
+// Machines: create, find, update and destroy them. Each method is one call to Fly; deadlines, and recovery from a write
 // whose result is unknown, belong to the caller.
 
 import { FlyError, isAnswer } from './errors.ts'
@@ -21,8 +21,8 @@ export type ListMachinesInput = {
 /** Fly answers a create or update after it has placed the machine, which took up to 17 s (docs/facts/fly.md §2.2). */
 const PLACEMENT_TIMEOUT_MS = 40_000
 
-/** Verbs about machines; all throw {@link FlyError}. */
-export function machineVerbs(request: Requester) {
+/** Calls about machines; all throw {@link FlyError}. */
+export function machineCalls(request: Requester) {
   const machinesOf = (app: string) => ['v1', 'apps', app, 'machines']
   const pathOf = (app: string, id: string) => [...machinesOf(app), id]
 

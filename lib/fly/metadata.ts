@@ -5,8 +5,8 @@ import { isAnswer } from './errors.ts'
 import type { CallOptions, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
 
-/** Verbs about metadata; all throw FlyError. */
-export function metadataVerbs(request: Requester) {
+/** Calls about metadata; all throw FlyError. */
+export function metadataCalls(request: Requester) {
   const pathOf = (app: string, id: string) => ['v1', 'apps', app, 'machines', id, 'metadata']
 
   return {

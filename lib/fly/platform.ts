@@ -4,8 +4,8 @@ import type { CallOptions, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
 import type { Region, TokenInfo } from './shapes.ts'
 
-/** Verbs about the platform; all throw FlyError. */
-export function platformVerbs(request: Requester) {
+/** Calls about the platform; all throw FlyError. */
+export function platformCalls(request: Requester) {
   return {
     /** The cheapest check of a token; throws `unauthorized` for an invalid one (docs/facts/fly.md §2.8). */
     async currentToken(options: CallOptions = {}): Promise<{ tokens: TokenInfo[] }> {

@@ -1,4 +1,4 @@
-// The request helper of all verbs. It authorizes, sends, limits the time, reads the answer, classifies failures, and
+// The request helper of all calls. It authorizes, sends, limits the time, reads the answer, classifies failures, and
 // repeats what the policy in retry.ts allows. Nothing else in this folder calls fetch.
 
 import type { z } from 'zod'
@@ -49,7 +49,7 @@ export type FlyCall = {
   attempt: number
 }
 
-/** The last argument of every verb. */
+/** The last argument of every call. */
 export type CallOptions = {
   signal?: AbortSignal | undefined
   /** For one attempt, body included. Default 15 s; create and update 40 s; wait: Fly's own timeout and 10 s more. */

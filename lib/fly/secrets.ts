@@ -4,8 +4,8 @@
 import type { CallOptions, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
 
-/** Verbs about app secrets; all throw FlyError. No error and no log contains a value. */
-export function secretVerbs(request: Requester) {
+/** Calls about app secrets; all throw FlyError. No error and no log contains a value. */
+export function secretCalls(request: Requester) {
   const pathOf = (app: string) => ['v1', 'apps', app, 'secrets']
 
   return {

@@ -1,5 +1,5 @@
 // Volumes and their snapshots. A volume is on one host and can be attached to one machine; its name is not unique, and
-// it has no metadata (docs/facts/fly.md §2.7). Each verb is one call to Fly.
+// it has no metadata (docs/facts/fly.md §2.7). Each method is one call to Fly.
 
 import { FlyError, isAnswer } from './errors.ts'
 import type { CallOptions, Requester } from './request.ts'
@@ -9,8 +9,8 @@ import type { CreateVolumeInput, ExtendVolumeAnswer, Volume, VolumeSnapshot } fr
 /** A fork and a restore are answered after the volume is placed, like the create of a machine (docs/facts/fly.md §2.7). */
 const PLACEMENT_TIMEOUT_MS = 40_000
 
-/** Verbs about volumes; all throw {@link FlyError}. */
-export function volumeVerbs(request: Requester) {
+/** Calls about volumes; all throw {@link FlyError}. */
+export function volumeCalls(request: Requester) {
   const volumesOf = (app: string) => ['v1', 'apps', app, 'volumes']
   const pathOf = (app: string, id: string) => [...volumesOf(app), id]
 

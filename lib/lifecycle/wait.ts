@@ -13,8 +13,7 @@ const STOPPED = new Set(['stopped', 'suspended'])
 
 /**
  * Whether a workspace has come to rest: its status is not transient, and its machine is where the status wants it. A
- * paused or hibernated one is stopped or suspended, and that of a removed one is gone,
- * and its disk too.
+ * paused or hibernated one is stopped or suspended, and that of a removed one is gone, as is its disk.
  */
 function isSettled({ disk, launchId, machineState, status }: Workspace): boolean {
   if (isTransient(status)) return false

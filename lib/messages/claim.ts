@@ -58,7 +58,7 @@ export async function markSending({ db, now }: Store, message: Message): Promise
   return marked.length > 0
 }
 
-/** Returns a message that was not delivered to the queue, with the reason. The pause doubles up to a minute. */
+/** Puts a message that was not delivered back into the queue, with the reason. The pause doubles up to a minute. */
 export async function requeueMessage(
   { db, now }: Store,
   message: Message,

@@ -97,7 +97,7 @@ function onGone(workspace: Workspace, now: Date): Step {
 }
 
 /**
- * A requested stop or suspend is a wish, not a crash: the workspace sleeps. With the policy `restart` it is brought
+ * A requested stop or suspend is not a crash: the workspace sleeps. With the policy `restart` it is brought
  * back, until its recoveries are used up. Before the agent has answered, nothing shows that the request is newer than
  * our own start.
  */

@@ -51,7 +51,7 @@ const REPAIRED = [
 ] as const
 
 /**
- * Counts members that were cut, moved into their range or ignored, so that clumsy agents are noticed. Pure.
+ * Counts members that were cut, moved into their range or ignored, for a metric that shows agents with such values. Pure.
  * @param sent the body as the agent sent it
  */
 export function repairedMembers(sent: unknown, input: HeartbeatInput): string[] {

@@ -36,8 +36,7 @@ export type Created = { row: Workspace; replayed?: Record<string, unknown> }
  * Stores a new workspace, `provisioning` and due at once. With an idempotency key that was used for the same body,
  * creates nothing and returns the earlier answer.
  * @throws DomainError `rate_limited`; `invalid_input` naming the field and what is allowed; `idempotency_mismatch`
- *   when the key was used for
- *   another body
+ *   when the key was used for another body
  */
 export async function createWorkspace(
   services: ReconcileContext,

@@ -1,5 +1,5 @@
 // The real server as a process of its own, with everything on, and one ready workspace whose machine is an agent of the
-// caller's: the Fly Proxy's address is the agent's. For programs that measure the road between a client and an agent.
+// caller's: the Fly Proxy's address is the agent's. For programs that measure what lies between a client and an agent.
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
 // Calls that are not about one machine: regions, placements, the caller's token, and the machines and volumes of the
-// organization // (docs/facts/fly.md §2.2, §2.8).
+// organization (docs/facts/fly.md §2.2, §2.8).
 
 import { z } from 'zod'
 import { assertOrganization } from './apps.ts'
