@@ -9,12 +9,12 @@ import type { Scope } from '../lib/auth/scopes.ts'
  */
 export type RoutePolicy = RouteAccess | 'public' | 'agent' | 'signed'
 
-const workspace = (
+export const workspace = (
   scope: Scope | 'none',
   agent: RouteAccess['agent'],
   others: OtherWorkspaces = {},
 ): RouteAccess => ({ scope, about: 'workspace', agent, others })
-const all = (scope: Scope, others: OtherWorkspaces = {}): RouteAccess => ({
+export const all = (scope: Scope, others: OtherWorkspaces = {}): RouteAccess => ({
   scope,
   about: 'all',
   agent: 'none',

@@ -1,7 +1,7 @@
 // The app as a function of its services: the same on Workers, on Node and in tests. This file only mounts middleware
 // and routes, in the order in which requests pass them.
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Services } from '../lib/control-plane/services.ts'
@@ -34,8 +34,11 @@ import { hookRoutes } from './routes/hooks.ts'
 import { logRoutes } from './routes/logs.ts'
 import { mcpRoutes } from './routes/mcp.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
+import { createNeedsNoToken } from './routes/molecule-compat/elevate.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
+import { moleculeRoutes } from './routes/molecule-compat/mount.ts'
 import { moleculeCompatRoutes } from './routes/molecule-compat/routes.ts'
+import { translateForMolecule } from './routes/molecule-compat/translate.ts'
 import { peerRoutes } from './routes/peers.ts'
 import { registryWebhookRoutes } from './routes/registry-webhooks.ts'
 import { registryRoutes } from './routes/registry.ts'
@@ -63,25 +66,28 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.notFound(answerNotFound(app))
   app.use(allowOrigins(services.config.corsOrigins))
   app.use(auditRequests(services))
-  app.use(authorizeRequests(services, authenticate))
+  const needsNoToken = createNeedsNoToken(services.config, exposure)
+  app.use(authorizeRequests(services, authenticate, needsNoToken))
   app.route('/', agentCardRoutes(services))
   // A2A has its own body limit and its own error format, so it is mounted before the middleware of the other routes.
   app.route('/', a2aRoutes(services, exposure))
 
   app.use(secureHeaders({ crossOriginResourcePolicy: false }))
+  const limitBody = bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new DomainError('too_large', `the body is larger than ${maxSize} bytes (API_MAX_BODY_BYTES)`)
+    },
+  })
+  const send = (request: Request, c: Context<AppEnv>) => app.fetch(request, c.env, c.executionCtx)
+  if (services.config.moleculeCompat) app.route('/', moleculeRoutes(services, limitBody, send))
   // Senders of webhooks cannot make their bodies smaller, so these routes have limits of their own.
   app.route('/', hookDeliveryRoutes(services))
   app.route('/', registryWebhookRoutes(services))
   // Files are streams with a limit of their own, so they are mounted before the limit of the other routes.
   app.route('/', fileRoutes(services))
-  app.use(
-    bodyLimit({
-      maxSize,
-      onError: () => {
-        throw new DomainError('too_large', `the body is larger than ${maxSize} bytes (API_MAX_BODY_BYTES)`)
-      },
-    }),
-  )
+  app.use(limitBody)
+  if (services.config.moleculeCompat) app.use(translateForMolecule(services, needsNoToken))
   // It reads the body, so it comes after the limit of the body.
   app.use(authorizeOtherWorkspaces(services))
   app.use(rejectUnknownParameters(app))
@@ -114,9 +120,6 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', eventRoutes(services, authenticate))
   app.route('/', rolloutRoutes(services))
   app.route('/', moleculeEventRoutes(services))
-  app.route(
-    '/',
-    mcpRoutes((request, c) => app.fetch(request, c.env, c.executionCtx)),
-  )
+  app.route('/', mcpRoutes(send))
   return app
 }

@@ -99,18 +99,21 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * Anonymous access is for programs on this computer. The host name reveals a tunnel or DNS rebinding; `Origin` and
  * `Sec-Fetch-Site` reveal a web page of another site.
  */
-function rejectRelayed({ header, hostname }: RequestInfo): void {
-  if (!LOOPBACK.test(hostname())) {
+function rejectRelayed(request: RequestInfo): void {
+  if (!LOOPBACK.test(request.hostname())) {
     throw new DomainError(
       'unauthenticated',
       'without ADMIN_TOKEN this server answers on loopback only; set ADMIN_TOKEN and send it as a bearer token',
     )
   }
+  if (isRelayed(request)) throw new DomainError('forbidden', 'requests from web pages need ADMIN_TOKEN')
+}
+
+/** Whether a request comes through a tunnel, or from a web page of another site, and not from this computer alone. */
+export function isRelayed({ header, hostname }: RequestInfo): boolean {
   const origin = header('origin')
   const isForeign = origin !== undefined && !LOOPBACK.test(hostOf(origin))
-  if (header('sec-fetch-site') === 'cross-site' || isForeign) {
-    throw new DomainError('forbidden', 'requests from web pages need ADMIN_TOKEN')
-  }
+  return !LOOPBACK.test(hostname()) || header('sec-fetch-site') === 'cross-site' || isForeign
 }
 
 const hostOf = (origin: string) => (URL.canParse(origin) ? new URL(origin).hostname : '')

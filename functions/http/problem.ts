@@ -12,7 +12,7 @@ import type { AppEnv } from './app-env.ts'
 const PROBLEMS: Record<
   ErrorCode,
   {
-    status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 405 | 412 | 415 | 416 | 422 | 429 | 500 | 503
+    status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 405 | 412 | 415 | 416 | 422 | 429 | 500 | 501 | 503
     title: string
   }
 > = {
@@ -30,6 +30,7 @@ const PROBLEMS: Record<
   idempotency_mismatch: { status: 422, title: 'Idempotency key used for another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
+  not_implemented: { status: 501, title: 'Not offered by this server' },
   unavailable: { status: 503, title: 'Temporarily unavailable' },
   misconfigured: { status: 503, title: 'The server is not configured' },
   internal: { status: 500, title: 'Internal server error' },

@@ -19,13 +19,23 @@ import { type Authenticate, tokenOf } from '../http/authenticate.ts'
 import { replacePathId } from '../http/replace-ids.ts'
 import { recordInvalidToken, rejectUnknownToken } from '../http/invalid-tokens.ts'
 import { type RequestInfo, requestInfo } from '../http/request-info.ts'
+import { elevated, type NeedsNoToken } from '../routes/molecule-compat/elevate.ts'
+import { MOLECULE_POLICIES } from '../routes/molecule-compat/policies.ts'
 
-export const authorizeRequests = (services: Services, authenticate: Authenticate) =>
+/** The policy of a route; Molecule's routes exist with MOLECULE_COMPAT only. */
+const policyOf = (name: string) => ROUTE_POLICIES[name] ?? MOLECULE_POLICIES[name]
+
+/** @param needsNoToken whether the token of any workspace suffices (MOLECULE_COMPAT) */
+export const authorizeRequests = (
+  services: Services,
+  authenticate: Authenticate,
+  needsNoToken: NeedsNoToken,
+) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const route = routeOf(c)
     c.set('route', route)
     if (route === undefined) return next()
-    const policy = ROUTE_POLICIES[route.name]
+    const policy = policyOf(route.name)
     if (policy === undefined) throw new DomainError('forbidden', `${route.name} has no access policy`)
     if (policy === 'public' || policy === 'signed') {
       await resolveSlug(services, c, route)
@@ -39,7 +49,15 @@ export const authorizeRequests = (services: Services, authenticate: Authenticate
       c.set('caller', caller)
       limitRate(services, c, callerKey(caller))
       id = await resolveSlug(services, c, route, isForRecord(policy, caller) ? caller : undefined)
-      await checkAccess(services, policy, caller, id)
+      try {
+        await checkAccess(services, policy, caller, id)
+      } catch (error) {
+        const admin = isRefusal(error) ? elevated(needsNoToken, caller, request) : undefined
+        if (admin === undefined) throw error
+        c.set('caller', admin)
+        id = await resolveSlug(services, c, route)
+        await checkAccess(services, policy, admin, id)
+      }
       if (id !== undefined && isSlug(id)) throw workspaceNotFound()
     } catch (error) {
       if (!isRefusal(error)) throw error
@@ -157,7 +175,7 @@ function routeOf(c: Context): RequestedRoute | undefined {
   const route = matchedRoutes(c).findLast((one) => one.method === method)
   if (route === undefined) return undefined
   const name = `${method} ${route.path}`
-  const policy = ROUTE_POLICIES[name]
+  const policy = policyOf(name)
   // In routes about all workspaces, `:id` is the id of a token or a rollout.
   const isOther = typeof policy === 'object' && policy.about === 'all'
   const at = isOther ? -1 : route.path.split('/').indexOf(':id')

@@ -1,5 +1,7 @@
-// Cross-origin requests: pages of the origins in CORS_ORIGINS may call this API, all others may not. Credentials are
-// always an `Authorization` header that the page sends itself; the API sets no cookies.
+// Cross-origin requests: pages of the origins in CORS_ORIGINS may call this API, all others may not. The credential is
+// always an `Authorization` header that the page sends itself; the API sets and reads no cookies. Pages may include their
+// credentials all the same: Molecule's canvas does with each request (docs/facts/molecule.md §8.3), and a browser then hides
+// the answer from it unless the answer allows them.
 import { createMiddleware } from 'hono/factory'
 import { cors } from 'hono/cors'
 
@@ -29,6 +31,7 @@ export function allowOrigins(origins: readonly string[]) {
     origin: [...origins],
     allowMethods: METHODS,
     exposeHeaders: EXPOSED_HEADERS,
+    credentials: true,
     maxAge: MAX_AGE_SECONDS,
   })
   return createMiddleware(async (c, next) => {
@@ -49,6 +52,7 @@ export function corsHeaders(origins: readonly string[], origin: string | undefin
   return {
     vary: 'Origin',
     'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
     'access-control-expose-headers': EXPOSED_HEADERS.join(', '),
   }
 }

@@ -42,7 +42,7 @@ export function startMessage(config: Config, url: string, driver: string, failur
       : config.adminTokens.length === 0
         ? '  Access     CLOSED: set ADMIN_TOKEN (openssl rand -base64 32), or ANONYMOUS_LOOPBACK=true for this computer only'
         : '  Access     with ADMIN_TOKEN as a bearer token, or tokens made with POST /tokens',
-    ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: status online, test tokens'] : []),
+    ...(config.moleculeCompat ? ['  Compat     MOLECULE_COMPAT: as in docs/molecule.md'] : []),
     '',
   ]
   if (failure !== undefined) {

@@ -13,6 +13,9 @@ import { uuidInput } from '../../lib/platform/uuid.ts'
 /** The largest number of rows in a response. */
 const MAX_ROWS = 500
 
+/** The longest time that `since_secs` looks back: 30 days. */
+const MAX_SECONDS = 30 * 86_400
+
 const ActivityView = z
   .object({
     id: z.uuid(),
@@ -52,6 +55,7 @@ const listRoute = createRoute({
         .transform((limit) => Math.min(limit, MAX_ROWS))
         .default(100),
       since_id: uuidInput().optional(),
+      since_secs: z.coerce.number().int().min(1).max(MAX_SECONDS).optional(),
     }),
   },
   responses: {
@@ -101,9 +105,11 @@ export function activityRoutes(services: Services) {
 
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const { type, source, limit, since_id: sinceId } = c.req.valid('query')
+    const { type, source, limit, since_id: sinceId, since_secs: seconds } = c.req.valid('query')
+    const since = seconds === undefined ? undefined : new Date(services.now().getTime() - seconds * 1_000)
     // Some clients send an empty type for all types.
-    const rows = await listActivity(services.db, id, { type: type || undefined, source, limit, sinceId })
+    const query = { type: type || undefined, source, limit, sinceId, since }
+    const rows = await listActivity(services.db, id, query)
     return c.json(rows.map(toView), 200)
   })
 

@@ -1,6 +1,6 @@
 // Reads the activity of a workspace: the newest first for people, or the rows after a given one for agents that poll
 // (docs/facts/molecule.md §2.8, §8.1).
-import { and, asc, desc, eq, gt, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { activities } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
@@ -15,6 +15,8 @@ export type ActivityQuery = {
   source?: 'canvas' | 'agent' | undefined
   /** The last row that the reader has seen: the rows after it are returned, the oldest first. */
   sinceId?: string | undefined
+  /** Only rows that were created at this time or later. */
+  since?: Date | undefined
 }
 
 /** A page ends once its rows reach this size: molecule-cli reads at most one MiB of an answer. */
@@ -37,6 +39,7 @@ export async function listActivity(
         query.type === undefined ? undefined : eq(activities.type, query.type),
         query.source === undefined ? undefined : SOURCES[query.source],
         after === undefined ? undefined : gt(activities.seq, after),
+        query.since === undefined ? undefined : gte(activities.createdAt, query.since),
       ),
     )
     .orderBy(direction(activities.seq))

@@ -33,7 +33,10 @@ function weakAccess({ adminTokens, anonymousLoopback, fly, listen, moleculeCompa
       `ADMIN_TOKEN must have at least ${ADMIN_TOKEN_LENGTH} characters where it protects more than the emulator on this computer: openssl rand -base64 32`,
     )
   }
-  const openings = [anonymousLoopback && 'ANONYMOUS_LOOPBACK', moleculeCompat && 'MOLECULE_COMPAT']
+  const openings = [
+    anonymousLoopback && 'ANONYMOUS_LOOPBACK',
+    moleculeCompat && adminTokens.length === 0 && 'MOLECULE_COMPAT',
+  ]
   for (const name of openings.filter((opening) => opening !== false)) {
     if (isLoopback(listen.host)) continue
     problems.push(`${name} allows requests without a token, so HOST must be 127.0.0.1, not ${listen.host}`)

@@ -35,6 +35,18 @@ export const PROVISION_TIMEOUT_SECONDS: Record<Runtime, number> = {
 
 export const isRuntime = (name: string): name is Runtime => (RUNTIMES as readonly string[]).includes(name)
 
+/**
+ * The runtime that a template names. Molecule's templates are folders named like a runtime, some with `-default` at
+ * the end (docs/facts/molecule.md §2.3).
+ */
+export function templateRuntime(template: string): Runtime | undefined {
+  const name = template
+    .trim()
+    .toLowerCase()
+    .replace(/-default$/, '')
+  return isRuntime(name) ? name : undefined
+}
+
 export type ImagePolicy = {
   /** The registry and namespace of runtime images, without a trailing slash. */
   registry: string

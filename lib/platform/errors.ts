@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'idempotency_mismatch'
   | 'rate_limited'
   | 'method_not_allowed'
+  | 'not_implemented'
   | 'unavailable'
   | 'misconfigured'
   | 'internal'

@@ -103,7 +103,7 @@ function newWorkspace(
 ): Workspace {
   const { config } = services
   const now = services.now()
-  const runtime = runtimeOf(input.runtime)
+  const runtime = runtimeOf(input.runtime, input.template)
   const id = crypto.randomUUID()
   const regions = regionsOf(services, input)
   const disk = wantedDisk(services, id, regions, input, origin)
@@ -199,7 +199,7 @@ function withTemplate(input: CreateWorkspaceInput, template: Workspace): CreateW
   return {
     ...input,
     role: input.role ?? template.role,
-    runtime: input.runtime ?? template.runtime,
+    runtime: input.runtime ?? (input.template ? runtimeOf(null, input.template) : template.runtime),
     tier: input.tier ?? template.tier,
     model: input.model ?? template.model,
     ...(hasRegions ? {} : { regions: template.regions }),

@@ -11,7 +11,14 @@ import { SecretValues } from '../secrets/secret-input.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
-import { DEFAULT_RUNTIME, isAllowedImage, isRuntime, type Runtime, RUNTIMES } from '../machines/runtimes.ts'
+import {
+  DEFAULT_RUNTIME,
+  isAllowedImage,
+  isRuntime,
+  type Runtime,
+  RUNTIMES,
+  templateRuntime,
+} from '../machines/runtimes.ts'
 import { uuidInput } from '../platform/uuid.ts'
 import { Labels } from './labels-input.ts'
 import { WorkspaceFiles } from './files-input.ts'
@@ -57,7 +64,10 @@ const DiskPath = z
     'must not be in a directory of the system or the platform, such as /etc or /configs',
   )
 
-/** The body of POST /workspaces. Unknown members are ignored, as Molecule's clients send many (docs/facts/molecule.md §2.3). */
+/**
+ * The body of POST /workspaces. Molecule's clients send many other members (docs/facts/molecule.md §2.3): they are
+ * ignored, and the response names them.
+ */
 export const CreateWorkspaceInput = z.object({
   name: label(255).trim().min(1, 'must not be empty'),
   slug: SlugInput.nullish(),
@@ -66,6 +76,12 @@ export const CreateWorkspaceInput = z.object({
     .string()
     .nullish()
     .meta({ examples: [...RUNTIMES] }),
+  template: z
+    .string()
+    .max(100)
+    .nullish()
+    .describe("Another name of the runtime, as Molecule's clients send it: `hermes`, `claude-code-default`.")
+    .meta({ examples: ['claude-code-default'] }),
   tier: z
     .number()
     .int()
@@ -108,10 +124,17 @@ export const CreateWorkspaceInput = z.object({
 
 export type CreateWorkspaceInput = z.infer<typeof CreateWorkspaceInput>
 
-/** @throws DomainError `invalid_input` */
-export function runtimeOf(runtime: string | null | undefined): Runtime {
-  if (!runtime) return DEFAULT_RUNTIME
+/** The runtime, or the one that the template names. @throws DomainError `invalid_input` */
+export function runtimeOf(runtime: string | null | undefined, template?: string | null): Runtime {
+  const named = template ? templateRuntime(template) : undefined
+  if (template && named === undefined) {
+    throw invalidField('template', `must name a runtime: ${RUNTIMES.join(', ')}, or one with -default`)
+  }
+  if (!runtime) return named ?? DEFAULT_RUNTIME
   if (!isRuntime(runtime)) throw invalidField('runtime', `must be one of ${RUNTIMES.join(', ')}`)
+  if (named !== undefined && named !== runtime) {
+    throw invalidField('template', `names the runtime ${named}, and runtime is ${runtime}: send one of them`)
+  }
   return runtime
 }
 
@@ -166,7 +189,7 @@ export function imageOf({ images }: Config, image: string | null | undefined): s
 }
 
 /** The body of PATCH /workspaces/:id: members that are absent stay as they are. */
-export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ from: true, secrets: true })
+export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ from: true, secrets: true, template: true })
   .partial()
   .extend({ wake_at: WakeAt.nullish() })
 

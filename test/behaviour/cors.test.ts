@@ -8,6 +8,9 @@ beforeAll(async () => {
 })
 afterAll(() => h.close())
 
+/** The headers of Molecule's canvas (docs/facts/molecule.md §8.3) and of its management client (§8.2). */
+const REQUESTED = 'authorization,content-type,x-molecule-org-id,x-molecule-org-slug'
+
 describe('CORS', () => {
   const preflight = (origin: string, path = '/workspaces') =>
     h.fetchRaw(path, {
@@ -15,7 +18,7 @@ describe('CORS', () => {
       headers: {
         origin,
         'access-control-request-method': 'POST',
-        'access-control-request-headers': 'authorization,content-type',
+        'access-control-request-headers': REQUESTED,
       },
     })
 
@@ -25,15 +28,20 @@ describe('CORS', () => {
       const { headers, status } = await preflight('https://console.example.com', path)
       expect(status).toBe(204)
       expect(headers.get('access-control-allow-origin')).toBe('https://console.example.com')
-      expect(headers.get('access-control-allow-headers')).toBe('authorization,content-type')
-      expect(headers.get('access-control-allow-credentials')).toBeNull()
+      expect(headers.get('access-control-allow-headers')).toBe(REQUESTED)
+      expect(headers.get('access-control-allow-credentials')).toBe('true')
     },
   )
 
   test.each(['https://evil.example', 'https://console.example.com.evil.example', 'null'])(
     'a page of the origin %s may not call the API',
     async (origin) => {
-      expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull()
+      const { headers } = await preflight(origin)
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+      const answer = await h.fetchRaw('/healthz', { headers: { origin } })
+      expect(answer.headers.get('access-control-allow-origin')).toBeNull()
+      expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
+      expect(answer.headers.get('set-cookie')).toBeNull()
     },
   )
 
@@ -49,6 +57,7 @@ describe('CORS', () => {
           ...(path === '/workspaces' ? {} : { json: {} }),
         })
         expect(headers.get('access-control-allow-origin')).toBe('https://console.example.com')
+        expect(headers.get('access-control-allow-credentials')).toBe('true')
         expect(headers.get('access-control-expose-headers')).toContain('Retry-After')
         expect(headers.get('vary')).toContain('Origin')
       }

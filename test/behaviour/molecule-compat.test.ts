@@ -66,7 +66,39 @@ describe("for Molecule's clients", () => {
       expect(body).toEqual({ auth_token: expect.any(String) as string, workspace_id: id })
       const headers = { authorization: `Bearer ${String(body['auth_token'])}` }
       expect((await h.request(`/workspaces/${id}/activity`, { headers })).status).toBe(200)
+      expect((await h.request(`/workspaces/${id}/secrets/values`, { headers })).status).toBe(200)
+    }))
+
+  test('the token of any workspace may do on the open server what no token may do', () =>
+    withHarness(COMPAT, async (h) => {
+      const { id } = await h.createWorkspace()
+      const other = await h.createWorkspace({ name: 'other' })
+      const headers = { authorization: `Bearer ${await h.tokenOf(id)}` }
+      expect((await h.request<Json[]>('/workspaces', { headers })).body).toHaveLength(2)
+      expect((await h.request('/events', { headers })).status).toBe(200)
+      const json = { name: 'third' }
+      expect((await h.request('/workspaces', { method: 'POST', headers, json })).status).toBe(201)
+      expect((await h.request(`/workspaces/${other.id}`, { method: 'DELETE', headers })).status).toBe(200)
+      // Only the workspace itself may read the values of its secrets.
+      expect((await h.request(`/workspaces/${other.id}/secrets/values`, { headers })).status).not.toBe(200)
+      // An agent in a machine comes through the public address, and is itself.
+      const through = await h.fetchRaw('https://tunnel.example/workspaces', { headers })
+      expect(through.status).toBe(403)
+    }))
+
+  test('the token of a workspace is its own where ADMIN_TOKEN is set, also with MOLECULE_COMPAT', () =>
+    withHarness({ ...COMPAT, ADMIN_TOKEN: 'the-administrators-own-token-0001' }, async (h) => {
+      const admin = { authorization: 'Bearer the-administrators-own-token-0001' }
+      const created = await h.request('/workspaces', {
+        method: 'POST',
+        headers: { ...admin, prefer: 'wait=20' },
+        json: { name: 'closed' },
+      })
+      const headers = { authorization: `Bearer ${await h.tokenOf(String(created.body['id']))}` }
       expect((await h.request('/workspaces', { headers })).status).toBe(403)
+      expect((await h.request('/workspaces', { headers: admin })).status).toBe(200)
+      const json = { id: created.body['id'], agent_card: { name: 'x' } }
+      expect((await h.request('/registry/register', { method: 'POST', json })).status).toBe(401)
     }))
 
   testInProcess(
@@ -87,6 +119,8 @@ test('without MOLECULE_COMPAT a ready workspace is ready and there is no test to
     const { id, status } = await h.createWorkspace()
     expect(status).toBe('ready')
     expect((await h.request(`/admin/workspaces/${id}/test-token`)).status).toBe(404)
+    const headers = { authorization: `Bearer ${await h.tokenOf(id)}` }
+    expect((await h.request('/workspaces', { headers })).status).toBe(403)
   }))
 
 testInProcess(

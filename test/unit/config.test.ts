@@ -139,6 +139,11 @@ describe('configuration', () => {
     },
   )
 
+  test('MOLECULE_COMPAT opens nothing where ADMIN_TOKEN is set, and is allowed on any address', () => {
+    const settings = { MOLECULE_COMPAT: 'true', HOST: '0.0.0.0', ADMIN_TOKEN: 'a'.repeat(32) }
+    expect(() => parseConfig(settings)).not.toThrow()
+  })
+
   test('no error contains the value of a setting', () => {
     fc.assert(
       fc.property(

@@ -47,6 +47,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   type: 'Only entries of this type.',
   source: '`canvas`: started by people. `agent`: by workspaces.',
   since_id: 'Only entries after this one, oldest first.',
+  since_secs: 'Only entries of the last so many seconds.',
   q: 'Only peers whose name or role contains this text.',
   'readLogs.after': 'The position after which the page begins: the `id` of a line, or `next` of a page.',
   tail: 'How many of the newest lines, without `after`.',

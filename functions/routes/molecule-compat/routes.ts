@@ -1,10 +1,5 @@
-// MOLECULE_COMPAT=true: what it changes for Molecule's clients of spring 2026, which do not know the status `ready` and send no
-// token. It is off by default, and works on loopback only (lib/config/config.ts). Its effects:
-//
-// 1. Without ADMIN_TOKEN, programs on this computer need no token, also with real Fly (http/authenticate.ts, allowsAnonymous).
-// 2. The status `ready` is shown as `online`, of workspaces and of peers (docs/facts/molecule.md §2.4).
-// 3. `GET /admin/workspaces/:id/test-token` returns a token of a workspace (docs/facts/molecule.md §2.2).
-// 4. `GET /events/:id`, and `GET /events` without a parameter, list the newest events by Molecule's names (events.ts).
+// MOLECULE_COMPAT: the status `ready` under the name that Molecule's clients know, and tokens of workspaces for their tests
+// (docs/facts/molecule.md §2.2, §2.4). docs/molecule.md lists all that the setting changes.
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Config } from '../../../lib/config/config.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'

@@ -11,12 +11,18 @@ import { updateWorkspace } from '../../../lib/workspaces/update.ts'
 import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
+import { ignoredMembers, warningsOf } from '../../http/ignored-members.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
+
+const Warnings = z
+  .array(z.string())
+  .optional()
+  .describe('Members of the body that were ignored; absent if there are none.')
 
 const createRouteDefinition = createRoute({
   method: 'post',
@@ -26,7 +32,7 @@ const createRouteDefinition = createRoute({
   request: { body: jsonBody(CreateWorkspaceInput) },
   responses: {
     201: json(
-      WorkspaceView,
+      WorkspaceView.extend({ warnings: Warnings }),
       'Stored; provisioning begins. `Prefer: wait=30` waits until the workspace is ready or failed.',
     ),
     400: problem('A field is invalid; nothing was stored.'),
@@ -59,7 +65,12 @@ const changeRoute = createRoute({
   },
   responses: {
     200: json(
-      z.object({ status: z.literal('updated'), needs_restart: z.boolean(), workspace: WorkspaceView }),
+      z.object({
+        status: z.literal('updated'),
+        needs_restart: z.boolean(),
+        workspace: WorkspaceView,
+        warnings: Warnings,
+      }),
       'Changed. `needs_restart`: part of the change takes effect at the next restart.',
     ),
     400: problem('A field is invalid; nothing was changed.'),
@@ -94,12 +105,15 @@ const removeRoute = createRoute({
   },
 })
 
+const CHANGEABLE = Object.keys(UpdateWorkspaceInput.shape).join(', ')
+
 export function workspaceRoutes(services: Services) {
   const app = createRouter()
   const view = (c: Context, row: Workspace) => toWorkspaceView(services, row, publicUrlOf(services.config, c))
 
   app.openapi(createRouteDefinition, async (c) => {
     const key = idempotencyKeyOf(c)
+    const warnings = warningsOf(await ignoredMembers(c, CreateWorkspaceInput))
     const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
     const { row, replayed } = await createWorkspace(
       withCaller(services, c),
@@ -110,9 +124,10 @@ export function workspaceRoutes(services: Services) {
     c.header('location', `/workspaces/${row.id}`)
     if (replayed !== undefined) {
       c.header('idempotency-replayed', 'true')
-      return c.json(replayed as z.infer<typeof WorkspaceView>, 201)
+      return c.json({ ...(replayed as z.infer<typeof WorkspaceView>), ...warnings }, 201)
     }
-    return c.json(view(c, (await reconcileAfterResponse(services, c, [row.id])) ?? row), 201)
+    const settled = (await reconcileAfterResponse(services, c, [row.id])) ?? row
+    return c.json({ ...view(c, settled), ...warnings }, 201)
   })
 
   app.openapi(readRoute, async (c) => {
@@ -126,9 +141,16 @@ export function workspaceRoutes(services: Services) {
   })
 
   app.openapi(changeRoute, async (c) => {
-    const row = await updateWorkspace(withCaller(services, c), c.req.valid('param').id, c.req.valid('json'))
+    const input = c.req.valid('json')
+    const ignored = await ignoredMembers(c, UpdateWorkspaceInput)
+    const [first] = ignored
+    // `updated` would claim a change that nothing made.
+    if (first !== undefined && Object.keys(input).length === 0)
+      throw invalidField(first, `cannot be changed; members are ${CHANGEABLE}`)
+    const row = await updateWorkspace(withCaller(services, c), c.req.valid('param').id, input)
     const workspace = view(c, row)
-    return c.json({ status: 'updated' as const, needs_restart: workspace.needs_restart, workspace }, 200)
+    const answer = { status: 'updated' as const, needs_restart: workspace.needs_restart, workspace }
+    return c.json({ ...answer, ...warningsOf(ignored) }, 200)
   })
 
   app.openapi(removeRoute, async (c) => {

@@ -1,0 +1,39 @@
+// MOLECULE_COMPAT: agents, as molecule-cli lists them (docs/facts/molecule.md §8.1). Each workspace has one, with the same id.
+import { type Context, Hono } from 'hono'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import type { AppEnv } from '../../http/app-env.ts'
+import { ask, idParam, jsonFrom, type SendInner } from './request.ts'
+
+type Workspace = Record<'id' | 'name' | 'status' | 'runtime' | 'created_at', string> & {
+  model: string | null
+}
+
+export function agentRoutes(services: Services, send: SendInner) {
+  const app = new Hono<AppEnv>()
+  const workspaceOf = async (c: Context<AppEnv>) =>
+    ask(send, c, { path: `/workspaces/${await idParam(services, c)}` })
+
+  app.get('/agents', async (c) => {
+    const answer = await ask(send, c, { path: '/workspaces' })
+    return answer.ok ? c.json((await jsonFrom<Workspace[]>(answer)).map(toAgent)) : answer
+  })
+  app.get('/agents/:id', async (c) => {
+    const answer = await workspaceOf(c)
+    return answer.ok ? c.json(toAgent(await jsonFrom<Workspace>(answer))) : answer
+  })
+  app.get('/workspaces/:id/agents', async (c) => {
+    const answer = await workspaceOf(c)
+    return answer.ok ? c.json([toAgent(await jsonFrom<Workspace>(answer))]) : answer
+  })
+  return app
+}
+
+const toAgent = ({ created_at, id, model, name, runtime, status }: Workspace) => ({
+  id,
+  name,
+  workspace_id: id,
+  status,
+  model: model ?? '',
+  runtime,
+  created_at,
+})

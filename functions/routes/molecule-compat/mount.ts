@@ -1,0 +1,26 @@
+// MOLECULE_COMPAT: all routes that only Molecule's clients call. They are mounted before this API's own routes, because a few
+// have the same path (files of a workspace); docs/molecule.md lists them.
+import { Hono } from 'hono'
+import type { Services } from '../../../lib/control-plane/services.ts'
+import type { AppEnv } from '../../http/app-env.ts'
+import { agentRoutes } from './agents.ts'
+import { approvalRoutes } from './approvals.ts'
+import { bundleRoutes } from './bundles.ts'
+import { canvasRoutes } from './canvas.ts'
+import { fileCompatRoutes } from './files.ts'
+import { memoryRoutes } from './memories.ts'
+import type { LimitBody, SendInner } from './request.ts'
+import { scheduleCompatRoutes } from './schedules.ts'
+
+/** @param send sends a request to the whole app, from the same address */
+export function moleculeRoutes(services: Services, limitBody: LimitBody, send: SendInner) {
+  const app = new Hono<AppEnv>()
+  app.route('/', canvasRoutes(services, limitBody, send))
+  app.route('/', approvalRoutes(services, limitBody))
+  app.route('/', memoryRoutes(services, limitBody))
+  app.route('/', scheduleCompatRoutes(services))
+  app.route('/', fileCompatRoutes(services, limitBody, send))
+  app.route('/', bundleRoutes(services, limitBody, send))
+  app.route('/', agentRoutes(services, send))
+  return app
+}

@@ -1,0 +1,77 @@
+// MOLECULE_COMPAT: files, bundles and agents, as Molecule's canvas and command line ask for them
+// (docs/facts/molecule.md §8.1, §8.2).
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
+
+let h: Harness
+let id: string
+beforeAll(async () => {
+  const key = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='
+  h = await createHarness({ env: { MOLECULE_COMPAT: 'true', SECRETS_ENCRYPTION_KEY: key } })
+  ;({ id } = await h.createWorkspace({ name: 'Echo Agent' }))
+})
+afterAll(() => h.close())
+
+const get = async <Body = Json>(path: string) => (await h.request<Body>(path)).body
+const post = (path: string, json: unknown) => h.request(path, { method: 'POST', json })
+const at = (path: string) => `/workspaces/${id}/${path}`
+
+test('files of the machine are listed, written, read and removed by a path below a root', async () => {
+  const file = at('files/notes/today.txt?root=/workspace')
+  const saved = await h.request(file, { method: 'PUT', json: { content: 'tea at four' } })
+  expect(saved.body).toEqual({ status: 'saved', path: 'notes/today.txt' })
+  expect((await get(file))['content']).toBe('tea at four')
+  expect(await get(at('files?root=/workspace&path=notes&depth=1'))).toEqual([
+    { path: 'today.txt', size: 11, dir: false },
+  ])
+  expect(await get(at('files?root=/workspace&depth=1'))).toMatchObject([{ path: 'notes', dir: true }])
+  expect((await h.request(file, { method: 'DELETE' })).body).toEqual({
+    status: 'deleted',
+    path: 'notes/today.txt',
+  })
+  expect((await h.request(file)).status).toBe(404)
+  // This API's own route has an absolute path.
+  expect((await h.request(at('files?path=/workspace/notes'))).body).toEqual({ entries: [] })
+})
+
+test('a bundle has a workspace with its descendants and no secret, and others are created from it', async () => {
+  const parent = await h.createWorkspace({
+    name: 'PM',
+    secrets: { API_KEY: 'do-not-export' },
+    config: { prompt_files: ['a.md'] },
+  })
+  await h.createWorkspace({ name: 'Dev', parent_id: parent.id, tier: 3 })
+  const bundle = await get(`/bundles/export/${parent.id}`)
+  expect(bundle).toMatchObject({
+    name: 'PM',
+    tier: 2,
+    runtime: 'hermes',
+    config: { prompt_files: ['a.md'] },
+    sub_workspaces: [{ name: 'Dev', tier: 3 }],
+  })
+  expect(JSON.stringify(bundle)).not.toContain('do-not-export')
+  const imported = await post('/bundles/import', bundle)
+  expect([imported.status, imported.body]).toMatchObject([201, { name: 'PM', status: 'provisioning' }])
+  const copy = String(imported.body['workspace_id'])
+  expect(copy).not.toBe(parent.id)
+  expect(await get(`/workspaces/${copy}`)).toMatchObject({
+    name: 'PM',
+    runtime: 'hermes',
+    config: { prompt_files: ['a.md'] },
+  })
+  expect(await get<Json[]>(`/workspaces?parent_id=${copy}`)).toMatchObject([{ name: 'Dev' }])
+  expect((await post('/bundles/import', { name: 'x', sub_workspaces: [{ tier: 2 }] })).status).toBe(400)
+  const half = await post('/bundles/import', {
+    name: 'half',
+    sub_workspaces: [{ name: 'bad', runtime: 'unknown' }],
+  })
+  expect([half.status, half.body['workspaces']]).toMatchObject([400, [{ name: 'half' }]])
+})
+
+test('agents are listed as molecule-cli reads them: one for each workspace, with its id', async () => {
+  const agent = { id, name: 'Echo Agent', workspace_id: id, status: 'online', runtime: 'hermes' }
+  expect(await get(`/agents/${id}`)).toMatchObject({ ...agent, created_at: expect.any(String) as string })
+  expect(await get(at('agents'))).toMatchObject([agent])
+  expect((await get<Json[]>('/agents')).filter((one) => one['id'] === id)).toMatchObject([agent])
+  expect((await h.request(`/agents/${crypto.randomUUID()}`)).status).toBe(404)
+})
