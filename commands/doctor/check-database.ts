@@ -42,7 +42,7 @@ async function embedded(context: DoctorContext, directory: string): Promise<Find
   const what = isThere
     ? `embedded in ${directory}, opened at the next start`
     : `embedded; would be created in ${directory}`
-  return context.config.fly.emulator
+  return context.config.backend === 'emulator'
     ? ok(what)
     : warning(
         `${what}: only one process can use it, and it has no backup`,

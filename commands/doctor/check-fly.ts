@@ -19,7 +19,9 @@ export async function checkToken(context: DoctorContext): Promise<Finding> {
   const renew = renewal(config)
   try {
     const { tokens } = await fly.currentToken(QUICK)
-    return config.fly.emulator ? ok('the emulator accepts it') : reach(tokens, config.fly.apps, renew)
+    return config.backend === 'emulator'
+      ? ok('the emulator accepts it')
+      : reach(tokens, config.fly.apps, renew)
   } catch (error) {
     if (!(error instanceof FlyError)) throw error
     if (error.code !== 'unauthorized') return flyFailure(context, error)
@@ -51,7 +53,7 @@ export async function checkApps(context: DoctorContext): Promise<Finding> {
       ({ name, network, organization }) =>
         `${name} in organization ${organization?.slug ?? '(unknown)'}, network ${network || 'default'}`,
     )
-    if (config.fly.secretsDelivery === 'fly') {
+    if (!config.plainSecrets) {
       for (const app of config.fly.apps) await fly.listSecretNames(app, QUICK)
     }
     return ok(networks.join('; '))

@@ -10,7 +10,8 @@ const FLY_REGISTRY = 'registry.fly.io/'
 type Seen = { runtime: Runtime; image: string; named: boolean; manifest: Manifest | 'fly' }
 
 export async function checkImages({ config }: DoctorContext, signal: AbortSignal): Promise<Finding> {
-  if (config.fly.emulator) return skipped('the emulator runs programs of this computer in place of images')
+  if (config.backend === 'emulator')
+    return skipped('the emulator runs programs of this computer in place of images')
   const asked = new Map<string, Promise<Manifest>>()
   const find = (image: string) => {
     const found = asked.get(image) ?? findManifest(image, signal)

@@ -42,12 +42,12 @@ export async function checkPublicUrl(context: DoctorContext): Promise<Finding> {
   const setting = config.platformUrl === undefined ? 'PUBLIC_URL' : 'PLATFORM_URL'
   const home = config.platformUrl ?? config.publicUrl
   if (home === undefined) {
-    if (config.fly.emulator) return ok('not needed: emulated agents are on this computer')
+    if (config.backend === 'emulator') return ok('not needed: emulated agents are on this computer')
     return warning('not set: agents cannot call home, and the server probes them for readiness instead', SET)
   }
   const url = new URL(home)
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (!config.fly.emulator) {
+  if (config.backend !== 'emulator') {
     const trouble = await unreachable(url, host)
     if (trouble !== undefined) return { ...trouble, detail: `${setting}: ${trouble.detail}` }
     if (ON_FLY.test(host))

@@ -9,9 +9,8 @@ import { type Finding, ok, skipped } from './finding.ts'
 
 export async function checkSecretsDelivery({ config, database }: DoctorContext): Promise<Finding> {
   const { commands } = config.images
-  if (config.fly.emulator) return skipped('the emulator runs the ENTRYPOINT of every image')
-  if (config.fly.secretsDelivery === 'env')
-    return ok("plain text in each machine's configuration (SECRETS_DELIVERY=env)")
+  if (config.backend === 'emulator') return skipped('the emulator runs the ENTRYPOINT of every image')
+  if (config.plainSecrets) return ok("plain text in each machine's configuration (SECRETS_DELIVERY=env)")
   const named = RUNTIMES.filter((runtime) => commands[runtime] !== undefined)
   if (named.length > 0) return ok(`secrets of the app; RUNTIME_EXEC names the command of ${named.join(', ')}`)
   const facts = await database().catch(() => undefined)

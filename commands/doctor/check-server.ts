@@ -26,7 +26,7 @@ export async function checkServer(context: DoctorContext): Promise<Finding> {
   if (elsewhere !== undefined) return elsewhere
   const wanted = [
     { port, setting: 'PORT' },
-    ...(config.fly.emulator && config.emulator.port !== 0
+    ...(config.backend === 'emulator' && config.emulator.port !== 0
       ? [0, 1].map((offset) => ({ port: config.emulator.port + offset, setting: 'EMULATOR_PORT' }))
       : []),
   ].filter((one) => one.port !== 0)

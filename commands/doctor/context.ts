@@ -36,7 +36,8 @@ export type DoctorContext = {
 export function createContext(config: Config): DoctorContext {
   let flyClock: ClockReading | undefined
   let opened: OpenDatabase | undefined
-  const apiUrl = config.fly.emulator ? `http://127.0.0.1:${config.emulator.port}` : config.fly.apiUrl
+  const apiUrl =
+    config.backend === 'emulator' ? `http://127.0.0.1:${config.emulator.port}` : config.fly.apiUrl
 
   const fly = createFlyClient({
     token: config.fly.token,
@@ -76,7 +77,7 @@ export function createContext(config: Config): DoctorContext {
     config,
     fly,
     isFlyReachable: once(async () => {
-      if (!config.fly.emulator) return true
+      if (config.backend !== 'emulator') return true
       if (config.emulator.port === 0) return false
       try {
         const health = await fetch(`${apiUrl}/_emulator/health`, { signal: AbortSignal.timeout(5_000) })

@@ -3,6 +3,7 @@ import type { Config } from '../../lib/config/config.ts'
 import { checkAddresses, type Missing } from './addresses.ts'
 import { checkAdminToken } from './check-admin-token.ts'
 import { checkClock } from './check-clock.ts'
+import { checkDocker } from './check-docker.ts'
 import { checkDatabase, checkSecretsKey } from './check-database.ts'
 import { checkApps, checkRegion, checkToken } from './check-fly.ts'
 import { checkImages } from './check-images.ts'
@@ -19,8 +20,9 @@ type Run = (context: DoctorContext, signal: AbortSignal) => Finding | Promise<Fi
 /** Checks of services of others. A timeout there is not an error of the settings. */
 const EXTERNAL = new Set(['images', 'public url'])
 
-export const CHECKS = [
+const ALL_CHECKS = [
   'configuration',
+  'docker',
   'fly token',
   'fly app',
   'addresses',
@@ -35,10 +37,26 @@ export const CHECKS = [
   'server',
 ] as const
 
+type Check = (typeof ALL_CHECKS)[number]
+
+/** Checks of what only Fly has. */
+const FLY_CHECKS: readonly Check[] = [
+  'fly token',
+  'fly app',
+  'addresses',
+  'region',
+  'images',
+  'delivery',
+  'public url',
+]
+
+const checksOf = (backend: Config['backend']): Check[] =>
+  ALL_CHECKS.filter((check) => (backend === 'docker' ? !FLY_CHECKS.includes(check) : check !== 'docker'))
+
 /** The results of all checks if the configuration is invalid. */
 export function resultsOfProblems(problems: readonly string[]): CheckResult[] {
   const finding = wrong(problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`, ...problems)
-  return CHECKS.map((check) => ({
+  return checksOf('flyio').map((check) => ({
     check,
     ...(check === 'configuration' ? finding : skipped('the configuration is wrong')),
   }))
@@ -54,8 +72,9 @@ export async function examine(
   report: (results: CheckResult) => void,
 ): Promise<Missing[]> {
   let missing: Missing[] = []
-  const runs: Record<(typeof CHECKS)[number], Run> = {
+  const runs: Record<Check, Run> = {
     configuration: () => ok(describe(context.config)),
+    docker: checkDocker,
     'fly token': checkToken,
     'fly app': checkApps,
     async addresses() {
@@ -73,7 +92,9 @@ export async function examine(
     'public url': checkPublicUrl,
     server: checkServer,
   }
-  const running = CHECKS.map((check) => [check, within(check, runs[check], context, timeoutMs)] as const)
+  const running = checksOf(context.config.backend).map(
+    (check) => [check, within(check, runs[check], context, timeoutMs)] as const,
+  )
   for (const [check, finding] of running) report({ check, ...(await finding) })
   return missing
 }
@@ -97,7 +118,12 @@ async function within(check: string, run: Run, context: DoctorContext, timeoutMs
   }
 }
 
-function describe({ database, fly }: Config): string {
-  const cloud = fly.emulator ? 'the embedded emulator as Fly' : `real Fly (${fly.apps.join(', ')})`
+function describe({ backend, database, docker, fly }: Config): string {
+  const clouds = {
+    docker: `Docker at ${docker.host}`,
+    emulator: 'the embedded emulator as Fly',
+    flyio: `real Fly (${fly.apps.join(', ')})`,
+  }
+  const cloud = clouds[backend]
   return `${cloud}, ${database.url === undefined ? 'an embedded Postgres' : 'the Postgres at DATABASE_URL'}`
 }

@@ -10,7 +10,7 @@ import { createRedaction, line, summary } from './print.ts'
 
 const HELP = `npm run doctor -- [options]
 
-Checks the configuration, Fly's token, app, addresses and region, the images, the database, the clocks, ADMIN_TOKEN, the
+Checks the configuration, Fly's token, app, addresses and region (or the Docker daemon), the images, the database, the clocks, ADMIN_TOKEN, the
 encryption key, PUBLIC_URL and the server, with the settings that \`npm start\` would use. Changes nothing without --fix. Prints
 no secret. Exit code: 0 if nothing is wrong, 1 if something is, 2 for wrong arguments. Warnings do not count.
 

@@ -32,9 +32,10 @@ export type Exposure = {
  * either Fly is the emulator, so that nothing costs money, or a setting allows it by name.
  */
 export const allowsAnonymous = (
-  { adminTokens, anonymousLoopback, fly, moleculeCompat }: Config,
+  { adminTokens, anonymousLoopback, backend, moleculeCompat }: Config,
   { loopback }: Exposure,
-): boolean => adminTokens.length === 0 && loopback && (fly.emulator || anonymousLoopback || moleculeCompat)
+): boolean =>
+  adminTokens.length === 0 && loopback && (backend === 'emulator' || anonymousLoopback || moleculeCompat)
 
 export type Authenticate = (request: RequestInfo) => Caller | Promise<Caller>
 

@@ -18,20 +18,14 @@ export function firstStartMessage({ database, dataDirectory }: Config): string |
  * @param failure why the database cannot be used now
  */
 export function startMessage(config: Config, url: string, driver: string, failure?: DatabaseFailure): string {
-  const { fly } = config
   const isOpen = allowsAnonymous(config, { loopback: isLoopback(config.listen.host) })
   const shown = config.publicUrl ?? url
   const lines = [
-    `Workspaces on Fly Machines ${VERSION}`,
+    `Workspaces on ${config.backend === 'docker' ? 'Docker' : 'Fly Machines'} ${VERSION}`,
     '',
     `  API        ${shown}   (docs at ${shown}/docs)`,
     `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
-    fly.emulator
-      ? `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`
-      : `  Fly        ${fly.apps.length === 1 ? 'app' : 'apps'} ${fly.apps.join(', ')}, region ${fly.region}, at ${fly.apiUrl}`,
-    ...(fly.emulator
-      ? [`             real Fly: set ${FLY_SETTINGS.join(', ')}`, ...programLines(config)]
-      : []),
+    ...backendLines(config),
     ...((config.platformUrl ?? config.publicUrl) === undefined
       ? [
           '  Agents     cannot reach this server: set PUBLIC_URL to a URL that machines can reach (readiness is polled instead)',
@@ -65,4 +59,22 @@ function programLines({ emulator: { images } }: Config): string[] {
   return Object.entries(images.commands).map(
     ([name, command]) => `             EMULATOR_IMAGES: ${name} runs ${command.join(' ')}`,
   )
+}
+
+function backendLines(config: Config): string[] {
+  const { backend, docker, fly } = config
+  switch (backend) {
+    case 'docker':
+      return [`  Docker     ${docker.host}, network ${docker.network.name}`]
+    case 'emulator':
+      return [
+        `  Fly        the embedded emulator at ${fly.apiUrl}; its machines are processes on this computer`,
+        `             real Fly: set ${FLY_SETTINGS.join(', ')}; containers: CONTAINER_BACKEND=docker`,
+        ...programLines(config),
+      ]
+    case 'flyio':
+      return [
+        `  Fly        ${fly.apps.length === 1 ? 'app' : 'apps'} ${fly.apps.join(', ')}, region ${fly.region}, at ${fly.apiUrl}`,
+      ]
+  }
 }

@@ -1,4 +1,4 @@
-// Composes the Node server: listener, database, the embedded emulator where Fly is not configured, the app and the
+// Composes the Node server: listener, database, the backend (Docker, or the embedded emulator of Fly), the app and the
 // sweep loop; and shuts it down in the reverse order.
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type Config, ConfigError, FLY_SETTINGS, warnAboutSettings } from '../../lib/config/config.ts'
@@ -16,6 +16,7 @@ import { serveAssets } from './assets.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
 import { createCheckedFetch } from './checked-fetch.ts'
+import { openDocker, urlForContainers, watchMachines } from './docker-backend.ts'
 import type { listenForEmbeddedFly } from './embedded-fly.ts'
 import { listen } from './http-server.ts'
 import { openDatabase } from './open-database.ts'
@@ -45,7 +46,8 @@ export async function startServer(config: Config, print: (line: string) => void)
   const tracer = createNodeTracer(process.env, plainLog)
   const log: Log = tracer === undefined ? plainLog : withTraceparent(plainLog, tracer)
   const { host } = config.listen
-  const listenForFly = config.fly.emulator ? await loadEmbeddedFly() : undefined
+  const listenForFly = config.backend === 'emulator' ? await loadEmbeddedFly() : undefined
+  const docker = config.backend === 'docker' ? openDocker(config) : undefined
   const background = createBackground(log)
 
   // The ports come first: if one is in use, nothing else has been touched. Early requests wait for the rest.
@@ -78,6 +80,11 @@ export async function startServer(config: Config, print: (line: string) => void)
     secretKeys,
     // Emulated agents run on this computer. Real ones need a URL that they can reach.
     publicUrl: config.publicUrl ?? (fly === undefined ? undefined : localUrl),
+    platformUrl:
+      config.platformUrl ??
+      (docker === undefined || config.publicUrl !== undefined
+        ? undefined
+        : urlForContainers(config, listener.port)),
     fly: {
       ...config.fly,
       ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, logsUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }),
@@ -95,11 +102,13 @@ export async function startServer(config: Config, print: (line: string) => void)
     stopping: stop.signal,
     ...(tracer === undefined ? {} : { tracer }),
     transport: agents.transport,
+    provisioner: docker?.provisioner,
   })
   const exposure = { loopback: isLoopback(host) }
   a2a = createNodeA2aHandler(services, exposure, background)
   opened.resolve(createApp(services, exposure, serveAssets))
-  startSweepLoop(services, background)
+  const sweepNow = startSweepLoop(services, background)
+  if (docker !== undefined) background.waitUntil(watchMachines(services, sweepNow))
 
   async function shutDown(): Promise<void> {
     // A second signal ends the process at once.
@@ -115,6 +124,7 @@ export async function startServer(config: Config, print: (line: string) => void)
     await agents.close()
     await targets.close()
     await fly?.close()
+    await docker?.close()
     await database.close()
     clearTimeout(overdue)
     process.exit(0)

@@ -19,6 +19,11 @@ export const missingSettings = (env: Record<string, unknown>): [name: string, wh
 export function readWorkerConfig(env: Record<string, unknown>): Config {
   const missing = missingSettings(env)
   const problems = missing.map(([name, why]) => `${name} is missing: ${why}`)
+  if (env['CONTAINER_BACKEND'] === 'docker') {
+    problems.push(
+      'CONTAINER_BACKEND=docker works on Node only, because a Worker reaches no Docker daemon: set it to flyio',
+    )
+  }
   if (env['FLY_ENDPOINT'] === 'internal') {
     problems.push('FLY_ENDPOINT=internal works inside Fly only, and a Worker runs outside: unset it')
   }

@@ -4,6 +4,7 @@ import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
+import { ProvisionError } from '../provisioner/provisioner.ts'
 import { interfacePaths, type InterfacePaths } from '../reconcile/agent-interfaces.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { statusesWanting, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
@@ -80,7 +81,9 @@ async function routeTo(
 ): Promise<Route | undefined> {
   const { app, generation, machineGeneration, machineId } = row
   if (app === null || machineId === null) return undefined
-  const { headers, url } = provisioner.endpoint({ app, machineId })
+  const endpoint = await provisioner.endpoint({ app, machineId }).catch(noneIfProvisionError)
+  if (endpoint === undefined) return undefined
+  const { headers, url } = endpoint
   const secret = await inboundSecret(agentKey, row.id, machineGeneration ?? generation)
   return {
     workspaceId: row.id,
@@ -90,6 +93,11 @@ async function routeTo(
     paths: interfacePaths(row.agentCard),
     completesMessages: row.completesMessages,
   }
+}
+
+// The machine went away a moment ago, or the provider does not answer: the next sweep finds out.
+function noneIfProvisionError(error: unknown): undefined {
+  if (!(error instanceof ProvisionError)) throw error
 }
 
 const NO_ROUTE: Record<WorkspaceStatus, [ProxyReason, string]> = {

@@ -4,8 +4,10 @@ import { z } from 'zod'
 import { validationText } from '../platform/validation-text.ts'
 import { findContradictions, findMissingFlySettings } from './contradictions.ts'
 import { toSecretKeys } from './encryption.ts'
+import { toDockerConfig } from './docker.ts'
 import { toFlyConfig } from './fly.ts'
 import { toImagePolicy } from './images.ts'
+import { LOCAL_REGION } from '../provisioner/docker/place.ts'
 import { schemasOf, valuesOf } from './setting.ts'
 import { SETTINGS, type Settings } from './settings.ts'
 import { findMisspelledSettings } from './unknown-settings.ts'
@@ -15,9 +17,16 @@ export { FLY_SETTINGS } from './fly.ts'
 /** Every variable with its schema. A test compares docs/configuration.md with these names. */
 export const Environment = z.object(schemasOf(SETTINGS))
 
-const toConfig = ({ encryption, fly, images, ...rest }: Settings) => ({
+const toConfig = ({ backend, docker, encryption, fly, images, secretsDelivery, ...rest }: Settings) => ({
   ...rest,
+  /** Without a backend, machines are processes of the embedded emulator of Fly. */
+  backend: backend ?? ('emulator' as const),
+  /** The region of workspaces that name none. */
+  region: backend === 'docker' ? LOCAL_REGION : fly.region,
+  /** Whether secret values are plain text in each machine's configuration. */
+  plainSecrets: secretsDelivery === 'env',
   fly: toFlyConfig(fly),
+  docker: toDockerConfig(docker),
   images: toImagePolicy(images),
   secretKeys: toSecretKeys(encryption),
 })

@@ -1,6 +1,7 @@
 // Settings that are valid one by one but cannot work together. Found here, they stop the start with a sentence; found
 // later, they would look like an agent that does not answer.
 import { isLoopback } from '../platform/ip-address.ts'
+import { findDockerMistakes } from './docker.ts'
 import { FLY_SETTINGS, toFlyConfig } from './fly.ts'
 import type { Settings } from './settings.ts'
 
@@ -19,15 +20,26 @@ export function findContradictions(settings: Settings): string[] {
     ...weakAccess(settings),
     ...incompatibleNetworks(settings),
     ...tooManyApps(settings),
+    ...wrongBackend(settings),
+    ...(settings.backend === 'docker' ? findDockerMistakes(settings.docker) : []),
     ...(settings.encryption.current === undefined && settings.encryption.previous.length > 0
       ? ['SECRETS_PREVIOUS_KEYS is set but SECRETS_ENCRYPTION_KEY is not: previous keys only decrypt']
       : []),
   ]
 }
 
-function weakAccess({ adminTokens, anonymousLoopback, fly, listen, moleculeCompat }: Settings): string[] {
+/** Where secrets are delivered in a way that only the other backend has. */
+function wrongBackend({ backend, secretsDelivery }: Settings): string[] {
+  if (backend === 'docker' && secretsDelivery === 'fly')
+    return ['SECRETS_DELIVERY=fly needs Fly: with CONTAINER_BACKEND=docker it is file or env']
+  if (backend !== 'docker' && secretsDelivery === 'file')
+    return ['SECRETS_DELIVERY=file needs CONTAINER_BACKEND=docker: on Fly it is fly or env']
+  return []
+}
+
+function weakAccess({ adminTokens, anonymousLoopback, backend, listen, moleculeCompat }: Settings): string[] {
   const problems: string[] = []
-  const isExposed = fly.backend !== undefined || !isLoopback(listen.host)
+  const isExposed = backend !== undefined || !isLoopback(listen.host)
   if (isExposed && adminTokens.some((token) => token.length < ADMIN_TOKEN_LENGTH)) {
     problems.push(
       `ADMIN_TOKEN must have at least ${ADMIN_TOKEN_LENGTH} characters where it protects more than the emulator on this computer: openssl rand -base64 32`,
@@ -83,9 +95,11 @@ function tooManyApps({ fly, subrequestLimit }: Settings): string[] {
 
 /**
  * Half a Fly configuration is an error in both directions: starting the emulator instead would look like success.
+ * Another backend needs no settings of Fly.
  * @param given the variables that are set
  */
 export function findMissingFlySettings(given: Record<string, unknown>): string[] {
+  if (given['CONTAINER_BACKEND'] === 'docker') return []
   const present = FLY_SETTINGS.filter((name) => given[name] !== undefined)
   const missing = FLY_SETTINGS.filter((name) => given[name] === undefined)
   if (missing.length === 0) {

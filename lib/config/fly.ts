@@ -1,7 +1,7 @@
 // Settings of Fly: the account, the apps, and how to reach them. Without them Fly is the embedded emulator.
 import { z } from 'zod'
 import { FLY_API } from '../provisioner/fly/endpoint.ts'
-import { httpUrl, list, number, oneOf, setting, text, type Values } from './setting.ts'
+import { httpUrl, list, oneOf, setting, text, type Values } from './setting.ts'
 
 const EMULATOR_APP = 'molecule-workspaces'
 const EMULATOR_TOKEN = 'emulator'
@@ -16,7 +16,6 @@ const region = z.string().regex(/^[a-z]{3}$/, 'must be a Fly region code such as
 export const FLY_SETTINGS = ['CONTAINER_BACKEND', 'FLY_API_TOKEN', 'FLY_WORKSPACE_APP'] as const
 
 export const FLY = {
-  backend: setting('CONTAINER_BACKEND', oneOf(['flyio']).optional()),
   token: setting('FLY_API_TOKEN', text.optional()),
   app: setting('FLY_WORKSPACE_APP', appName.optional()),
   moreApps: setting('FLY_WORKSPACE_APPS', list.pipe(z.array(appName)).default([])),
@@ -29,20 +28,9 @@ export const FLY = {
   logsUrl: setting('FLY_API_BASE_URL', httpUrl.default('https://api.fly.io')),
   /** The Fly Proxy's URL, where it is not the endpoint's. */
   proxyUrl: setting('FLY_PROXY_BASE_URL', httpUrl.optional()),
-  /** Whether secret values become secrets of the Fly app, or plain text in each machine's config. */
-  secretsDelivery: setting('SECRETS_DELIVERY', oneOf(['fly', 'env']).default('fly')),
 }
 
-/** Seconds until provisioning fails; undefined: the runtime's own (lib/machines/runtimes.ts). */
-export const provisionTimeoutSeconds = setting('PROVISION_TIMEOUT_SECONDS', number(1, 86_400).optional())
-
-/** What follows when others change a machine: it is reported, or the requested configuration is restored. */
-export const driftPolicy = setting('DRIFT_POLICY', oneOf(['report', 'undo']).default('report'))
-
-/** The age at which an orphaned machine is destroyed, in seconds. */
-export const orphanGraceSeconds = setting('ORPHAN_GRACE_SECONDS', number(0, 86_400).default(600))
-
-export function toFlyConfig({ app, backend, moreApps, token, ...rest }: Values<typeof FLY>) {
+export function toFlyConfig({ app, moreApps, token, ...rest }: Values<typeof FLY>) {
   const first = app ?? EMULATOR_APP
   const apps: readonly [string, ...string[]] = [
     first,
@@ -50,8 +38,6 @@ export function toFlyConfig({ app, backend, moreApps, token, ...rest }: Values<t
   ]
   return {
     ...rest,
-    /** Whether Fly is the embedded emulator. */
-    emulator: backend === undefined,
     token: token ?? EMULATOR_TOKEN,
     /** The apps in which machines are created; each launch takes the one with the fewest machines. */
     apps,

@@ -1,7 +1,15 @@
 // All settings, as the tree that the rest of the code reads.
+import {
+  backend,
+  driftPolicy,
+  orphanGraceSeconds,
+  provisionTimeoutSeconds,
+  secretsDelivery,
+} from './backend.ts'
 import { DISKS } from './disks.ts'
+import { DOCKER } from './docker.ts'
 import { ENCRYPTION } from './encryption.ts'
-import { driftPolicy, FLY, orphanGraceSeconds, provisionTimeoutSeconds } from './fly.ts'
+import { FLY } from './fly.ts'
 import { FORGE_SECRETS, IMAGES, ROLLOUTS } from './images.ts'
 import { LIVENESS } from './liveness.ts'
 import { LIMITS } from './limits.ts'
@@ -12,7 +20,10 @@ import type { Values } from './setting.ts'
 export const SETTINGS = {
   ...SERVER,
   ...LIMITS,
+  backend,
+  secretsDelivery,
   fly: FLY,
+  docker: DOCKER,
   emulator: EMULATOR,
   disks: DISKS,
   liveness: LIVENESS,

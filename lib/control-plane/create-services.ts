@@ -22,6 +22,7 @@ import {
   targetPolicy,
 } from '../egress/egress-policy.ts'
 import { restrictTransport } from '../a2a/transport/restrict-transport.ts'
+import type { Provisioner } from '../provisioner/provisioner.ts'
 import type { Services } from './services.ts'
 import { createByteBudget } from '../platform/byte-budget.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
@@ -40,6 +41,8 @@ export type RuntimeServices = {
   canRunInBackground: boolean
   /** Aborted when the process is shutting down. */
   stopping?: AbortSignal
+  /** Another backend than Fly. */
+  provisioner?: Provisioner | undefined
   /** For A2A requests; over `fetch` unless the runtime has something better. */
   transport?: Transport
   /** The database for work whose requests are counted: on Workers each statement is a request. */
@@ -78,6 +81,17 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   /** Everything that sends requests, counted against a budget. */
   function bind(budget: SubrequestBudget, db: Database) {
     const fetch = restrictFetch(isAllowed, counting(outside.fetch, budget))
+    return {
+      budget,
+      db,
+      fetch,
+      fetchTarget: restrictFetchToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
+      provisioner: outside.provisioner ?? flyOver(fetch),
+      transport: restrictTransport(isAllowed, outside.transport ?? createFetchTransport(fetch)),
+    }
+  }
+
+  function flyOver(fetch: typeof globalThis.fetch): Provisioner {
     const fly = createFlyClient({
       token: config.fly.token,
       baseUrl: config.fly.apiUrl,
@@ -102,20 +116,13 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
         log('debug', 'fly', { action, app, status, ms, attempt, fly_request_id: requestId })
       },
     })
-    return {
-      budget,
-      db,
-      fetch,
-      fetchTarget: restrictFetchToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
-      provisioner: createFlyProvisioner({
-        fly,
-        apps: config.fly.apps,
-        endpoint: config.fly.endpoint,
-        proxyUrl: config.fly.proxyUrl,
-        secretsDelivery: config.fly.secretsDelivery,
-      }),
-      transport: restrictTransport(isAllowed, outside.transport ?? createFetchTransport(fetch)),
-    }
+    return createFlyProvisioner({
+      fly,
+      apps: config.fly.apps,
+      endpoint: config.fly.endpoint,
+      proxyUrl: config.fly.proxyUrl,
+      secretsDelivery: config.plainSecrets ? 'env' : 'fly',
+    })
   }
   const { counted } = outside
   const eventTail = outside.canRunInBackground

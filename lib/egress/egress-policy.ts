@@ -1,12 +1,22 @@
-// Where this service may send requests: Fly's API, the Fly Proxy, and the addresses of webhook endpoints. Other
+// Where this service may send requests: the provider's API, the agents, and the addresses of webhook endpoints. Other
 // addresses that callers and agents send (in cards, images and variables) are stored and shown, and never called. The
 // check also holds against redirects and against mistakes of ours.
 import type { Config } from '../config/config.ts'
+import { AGENT_PORT } from '../machines/machine-spec.ts'
+import { isAgentOrigin } from '../provisioner/docker/network.ts'
 import { proxyOf } from '../provisioner/fly/endpoint.ts'
 import { isAddress, isAddressRange, isInRange, isLoopback, isPublicAddress } from '../platform/ip-address.ts'
 
-/** @returns whether an origin (`https://host:port`) belongs to Fly's API or to one of our apps */
-export function createAllowedOrigins({ fly }: Pick<Config, 'fly'>): (origin: string) => boolean {
+/** @returns whether an origin (`https://host:port`) can be an agent's, or belongs to Fly's API */
+export function createAllowedOrigins({
+  backend,
+  docker,
+  fly,
+}: Pick<Config, 'backend' | 'docker' | 'fly'>): (origin: string) => boolean {
+  if (backend === 'docker') {
+    const isPrivate = (address: string) => isAddress(address) && !isPublicAddress(address)
+    return (origin) => isAgentOrigin(origin, docker.network, AGENT_PORT, isPrivate)
+  }
   const proxies =
     fly.proxyUrl === undefined ? fly.apps.map((app) => proxyOf(fly.endpoint, app)) : [fly.proxyUrl]
   const allowed = new Set([fly.apiUrl, fly.logsUrl, ...proxies].map((url) => new URL(url).origin))
@@ -38,7 +48,7 @@ export type TargetPolicy = {
 }
 
 export const targetPolicy = (config: Config): TargetPolicy => ({
-  loopback: config.fly.emulator && isLoopback(config.listen.host),
+  loopback: config.backend === 'emulator' && isLoopback(config.listen.host),
   privateTargets: config.webhookPrivateTargets,
 })
 

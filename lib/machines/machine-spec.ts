@@ -108,6 +108,8 @@ export type MachineSpecInput = {
   token: string
   /** The secret by which the proxy authenticates itself to the agent (docs/facts/molecule.md §1.6). */
   inboundSecret: string
+  /** The port on which the agent must listen. */
+  port?: number
   /** The base URL of this control plane for agents; also the base of the URL that the agent advertises. */
   platformUrl: string
 }
@@ -121,7 +123,7 @@ export const machineName = (workspaceId: string, series = 0) =>
 
 /** Secrets take precedence over `env`, and the platform's variables over both (docs/facts/molecule.md §8.5). */
 export function machineSpec(input: MachineSpecInput): MachineSpec {
-  const { workspace } = input
+  const { port = AGENT_PORT, workspace } = input
   const secrets = { ...input.secrets, MOLECULE_WORKSPACE_TOKEN: input.token }
   return {
     name: machineName(workspace.id, workspace.machineSeries),
@@ -148,7 +150,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
       ...(workspace.parentId === null ? {} : { PARENT_ID: workspace.parentId }),
     },
     files: {
-      [`${CONFIG_DIRECTORY}/config.yaml`]: configYaml(workspace),
+      [`${CONFIG_DIRECTORY}/config.yaml`]: configYaml(workspace, port),
     },
     callerFiles: Object.fromEntries(
       Object.entries(input.callerFiles).map(([path, base64]) => [`${CONFIG_DIRECTORY}/${path}`, base64]),
@@ -165,7 +167,7 @@ export function machineSpec(input: MachineSpecInput): MachineSpec {
       launchId: input.launchId,
       controlPlane: input.controlPlane,
     },
-    port: AGENT_PORT,
+    port,
     healthPath: AGENT_CARD_PATH,
   }
 }
@@ -188,7 +190,7 @@ function modelEnv(runtime: Runtime, model: string | null): Record<string, string
  * `runtime`, because images differ in the word that they expect. Values that the platform relies on (identity and
  * port) come last and take precedence.
  */
-export function configYaml(workspace: MachineSpecInput['workspace']): string {
+export function configYaml(workspace: MachineSpecInput['workspace'], port: number = AGENT_PORT): string {
   const timeless = workspace.runtime !== 'langgraph' && workspace.runtime !== 'deepagents'
   const settings: Record<string, unknown> = {
     version: '1.0.0',
@@ -201,7 +203,7 @@ export function configYaml(workspace: MachineSpecInput['workspace']): string {
     tier: workspace.tier,
     ...(workspace.model === null ? {} : { model: workspace.model }),
   }
-  const a2a = { ...asObject(workspace.config['a2a']), port: AGENT_PORT }
+  const a2a = { ...asObject(workspace.config['a2a']), port }
   return toYaml({ ...settings, a2a })
 }
 

@@ -1,5 +1,5 @@
-// The interface of a provider of machines. Fly Machines is the first one; test/fly/provisioner-contract.ts is the
-// contract that every provider must satisfy.
+// The interface of a provider of machines. Fly Machines and Docker implement it; test/support/provisioner-contract.ts is
+// the contract that every provider must satisfy.
 import type { MachineLabels, MachineSpec } from '../machines/machine-spec.ts'
 import type { DiskProvisioner } from './disks.ts'
 import type { InsideProvisioner } from './inside.ts'
@@ -56,8 +56,8 @@ export type Machine = {
   exit: MachineExit | undefined
   /** The request that ended its last run; undefined while it runs, and if the provider shows no request. */
   stopRequest: StopRequest | undefined
-  /** The provider's text on why the machine could not start, such as an image that it could not pull. */
-  startError: string | undefined
+  /** Why the machine could not start, in the provider's own words. */
+  startError: { code: 'image_unpullable' | 'machine_failed'; text: string } | undefined
 }
 
 /** `unknown`: the provider did not answer. It never means absent. */
@@ -93,14 +93,21 @@ export type InventoryEntry = Machine & {
 
 export type Provisioner = DiskProvisioner &
   InsideProvisioner & {
-    readonly name: 'flyio'
+    readonly name: 'flyio' | 'docker'
     /** The apps in which machines are created. The provider's limits are per app. */
     readonly apps: readonly [string, ...string[]]
     readonly regions: readonly string[]
     /** The limit of creates per app: requests per second, and the burst. */
     readonly launchRate: { perSecond: number; burst: number }
-    /** Checks that the token may use every app. @throws ProvisionError */
+    /**
+     * Whether secrets are stored at the provider, apart from the machine: one delivery then serves every launch of a
+     * generation.
+     */
+    readonly storesSecrets: boolean
+    /** Checks that the provider answers and lets this control plane make machines. @throws ProvisionError */
     check(): Promise<void>
+    /** The port on which the agent of the next launch or update must listen. @throws ProvisionError */
+    agentPort(): Promise<number>
     /** Creates the machine of a spec, or adopts the machine of that name if its labels name the same workspace. */
     launch(app: string, spec: MachineSpec, secretsVersion?: number): Promise<Machine>
     /** Replaces the spec of a machine and starts it. Region and name stay. Ends a cordon. */
@@ -140,8 +147,13 @@ export type Provisioner = DiskProvisioner &
     listSecrets(app: string, controlPlane: string): Promise<DeliveredSecret[]>
     /** Deletes delivered secrets, by name. */
     deleteSecrets(app: string, names: string[]): Promise<void>
-    /** The URL of a machine's HTTP port, and the headers that route to this machine. */
-    endpoint(machine: MachineRef): { url: string; headers: Record<string, string> }
+    /** The URL of a machine's HTTP port, and the headers that route to this machine. @throws ProvisionError */
+    endpoint(machine: MachineRef): Promise<{ url: string; headers: Record<string, string> }>
     /** The estimated price of a running machine of this size, in US dollars per 30 days. */
     monthlyPrice(size: { cpus: number; memoryMb: number }): number
+    /**
+     * Calls back whenever a machine of a control plane has changed, until the signal aborts or the provider ends the
+     * stream. Absent where the provider reports no changes. @throws an error where the provider cannot be reached
+     */
+    watch?(controlPlane: string, onChange: () => void, signal: AbortSignal): Promise<void>
   }

@@ -63,7 +63,7 @@ export async function updateMachine(
   const launch = await prepareLaunch(services, row, {
     launchId: row.launchId ?? crypto.randomUUID(),
     app: machine.app,
-    region: row.machineRegion ?? row.regions[0] ?? services.config.fly.region,
+    region: row.machineRegion ?? row.regions[0] ?? services.config.region,
   })
   if (launch === undefined) return
   const updated = await services.provisioner.update(machine, launch.spec, launch.secretsVersion)

@@ -52,8 +52,8 @@ const describeStop = ({ source, verb }: StopRequest) =>
 export function stopReason(machine: Machine): StoredReason {
   const details = detailsOf(machine)
   if (machine.startError !== undefined) {
-    const reason = reasonFor('image_unpullable', details)
-    return { ...reason, message: `${reason.message} Fly: ${machine.startError}` }
+    const reason = reasonFor(machine.startError.code, details)
+    return { ...reason, message: `${reason.message} The provider: ${machine.startError.text}` }
   }
   const { exit } = machine
   if (exit?.oomKilled === true) return reasonFor('out_of_memory', details)

@@ -33,8 +33,7 @@ export async function prepareLaunch(
 ): Promise<PreparedLaunch | undefined> {
   const { config, db, provisioner } = services
   const delivery = `${launch.app} ${row.generation} ${row.specVersion}`
-  const delivered =
-    config.fly.secretsDelivery === 'fly' && row.secretsDelivered === delivery ? row.secretsVersion : null
+  const delivered = provisioner.storesSecrets && row.secretsDelivered === delivery ? row.secretsVersion : null
   const secrets = await secretsOf(services, row.id)
   const callerFiles = await readFiles(services, row)
   const runtime: Runtime = isRuntime(row.runtime) ? row.runtime : 'langgraph'
@@ -51,6 +50,7 @@ export async function prepareLaunch(
     controlPlane: row.controlPlane,
     ...(row.disk?.volumeId == null ? {} : { disk: { id: row.disk.volumeId, path: row.diskPath } }),
     token,
+    port: await provisioner.agentPort(),
     inboundSecret: await inboundSecret(row.agentKey, row.id, row.generation),
     platformUrl: config.platformUrl ?? config.publicUrl ?? `http://127.0.0.1:${config.listen.port}`,
   })

@@ -52,9 +52,9 @@ async function ask(
   signal: AbortSignal,
   redirects = 0,
 ): Promise<Probe & { status?: number }> {
-  const { url, headers } = services.provisioner.endpoint(machine)
   const not = (answer: 'other' | 'none', detail: string) => ({ answer, card: undefined, detail })
   try {
+    const { url, headers } = await services.provisioner.endpoint(machine)
     const response = await services.fetch(`${url}${path}`, {
       headers: { ...headers, accept: 'application/json', 'accept-encoding': 'identity' },
       redirect: 'manual',

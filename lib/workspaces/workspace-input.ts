@@ -154,7 +154,7 @@ export function regionsOf(
   input: { region?: string | null | undefined; regions?: string[] | null | undefined },
 ): string[] {
   if (input.region && input.regions) throw invalidField('regions', 'give region or regions, not both')
-  const wanted = input.regions ?? (input.region ? [input.region] : [config.fly.region])
+  const wanted = input.regions ?? (input.region ? [input.region] : [config.region])
   const field = input.regions ? 'regions' : 'region'
   if (wanted.length === 0) throw invalidField(field, 'must not be empty')
   for (const region of wanted) {

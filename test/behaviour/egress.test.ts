@@ -15,6 +15,7 @@ afterAll(() => h.close())
 
 describe('egress', () => {
   const isAllowed = createAllowedOrigins({
+    ...parseConfig({}),
     fly: {
       ...parseConfig({}).fly,
       apiUrl: 'https://api.machines.dev',

@@ -138,5 +138,5 @@ testInProcess(
 
 const withRealFly = ({ services }: Harness): Services => ({
   ...services,
-  config: { ...services.config, fly: { ...services.config.fly, emulator: false } },
+  config: { ...services.config, backend: 'flyio' },
 })

@@ -1,7 +1,7 @@
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness } from '../support/harness.ts'
-import { describeProvisioner } from './provisioner-contract.ts'
+import { describeProvisioner } from '../support/provisioner-contract.ts'
 
 describeProvisioner('Fly', async () => {
   const environments = new Map<string, Record<string, string>>()
@@ -20,7 +20,7 @@ describeProvisioner('Fly', async () => {
       const fault = h.emulator.faults.add({ kind: 'answer', status: 503 })
       return () => void h.emulator.faults.remove(fault)
     },
-    environmentOf: (workspaceId) => environments.get(workspaceId) ?? {},
+    environmentOf: (workspaceId) => Promise.resolve(environments.get(workspaceId) ?? {}),
     listing: async () => JSON.stringify(await h.fly('GET', '')),
     close: () => h.close(),
   }

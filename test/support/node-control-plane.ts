@@ -72,7 +72,7 @@ export async function startNodeControlPlane(options: ControlPlaneOptions): Promi
 /** Fly is emulated, so the API is open without ADMIN_TOKEN, as it is in embedded mode. */
 export function configOf(env: Record<string, string>): Config {
   const parsed = parseConfig(env)
-  return { ...parsed, fly: { ...parsed.fly, emulator: true } }
+  return { ...parsed, backend: 'emulator' }
 }
 
 /** Sleeps for a twentieth of the time. The clock does not move with it. */

@@ -21,7 +21,8 @@ const FLY = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_
 describe('configuration', () => {
   test('no setting at all selects the emulator on loopback', () => {
     expect(parseConfig({})).toMatchObject({
-      fly: { emulator: true, region: 'ord' },
+      backend: 'emulator',
+      region: 'ord',
       listen: { host: '127.0.0.1', port: 8080 },
       adminTokens: [],
     })
@@ -29,11 +30,11 @@ describe('configuration', () => {
 
   test('three settings select real Fly', () => {
     expect(parseConfig(FLY)).toMatchObject({
+      backend: 'flyio',
+      region: 'ord',
       fly: {
-        emulator: false,
         token: 'token',
         apps: ['app'],
-        region: 'ord',
         apiUrl: 'https://api.machines.dev',
       },
     })
@@ -83,7 +84,7 @@ describe('configuration', () => {
     expect(problemsOf({ FLY_ENDPOINT: 'internal' })).toEqual([
       expect.stringMatching(/^FLY_ENDPOINT is set but Fly is not/),
     ])
-    expect(parseConfig({ FLY_ENDPOINT: 'public' }).fly.emulator).toBe(true)
+    expect(parseConfig({ FLY_ENDPOINT: 'public' }).backend).toBe('emulator')
     expect(parseConfig({ ...FLY, HOST: '::', PLATFORM_URL: 'http://us.internal:8080' }).platformUrl).toBe(
       'http://us.internal:8080',
     )
@@ -92,7 +93,7 @@ describe('configuration', () => {
   test.each([
     ['PORT', 'eighty'],
     ['PORT', '70000'],
-    ['CONTAINER_BACKEND', 'docker'],
+    ['CONTAINER_BACKEND', 'podman'],
     ['FLY_REGION', 'Chicago'],
     ['DATABASE_URL', 'mysql://x'],
     ['PUBLIC_URL', 'localhost:8080'],
@@ -172,7 +173,35 @@ describe('configuration', () => {
   })
 
   test('another backend is one mistake, whatever other Fly settings are missing', () => {
-    expect(problemsOf({ CONTAINER_BACKEND: 'docker' })).toEqual(['CONTAINER_BACKEND must be flyio, or unset'])
+    expect(problemsOf({ CONTAINER_BACKEND: 'podman' })).toEqual([
+      'CONTAINER_BACKEND must be one of flyio, docker',
+    ])
+  })
+
+  test('CONTAINER_BACKEND=docker needs no other setting, and has one region', () => {
+    expect(parseConfig({ CONTAINER_BACKEND: 'docker', FLY_REGION: 'fra' })).toMatchObject({
+      backend: 'docker',
+      region: 'local',
+      docker: {
+        host: 'unix:///var/run/docker.sock',
+        network: { name: 'bridge', publishAddress: '127.0.0.1' },
+      },
+    })
+  })
+
+  test.each([
+    ['DOCKER_HOST', 'ssh://host', 'DOCKER_HOST must be unix:///path/to/docker.sock or tcp://host:port'],
+    ['DOCKER_NETWORK', 'none', 'DOCKER_NETWORK must be bridge, host, or the name of a Docker network'],
+    ['DOCKER_PUBLISH_ADDRESS', 'localhost', 'DOCKER_PUBLISH_ADDRESS must be an address of the Docker host'],
+    ['DOCKER_AUTH_CONFIG', '{"auths": {"ghcr.io": {"auth": "?"}}}', 'DOCKER_AUTH_CONFIG must be JSON'],
+    ['SECRETS_DELIVERY', 'fly', 'SECRETS_DELIVERY=fly needs Fly'],
+  ])('%s=%s is refused with Docker, and its text says what to write', (name, value, text) => {
+    expect(problemsOf({ CONTAINER_BACKEND: 'docker', [name]: value }).join()).toContain(text)
+  })
+
+  test('DOCKER_HOST of another tool does not matter where Docker is not the backend', () => {
+    expect(problemsOf({ DOCKER_HOST: 'ssh://host' })).toEqual([])
+    expect(problemsOf({ SECRETS_DELIVERY: 'file' }).join()).toContain('SECRETS_DELIVERY=file needs')
   })
 
   test.each([

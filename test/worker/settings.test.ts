@@ -46,6 +46,12 @@ test('a Worker with FLY_ENDPOINT=internal answers 503', async () => {
   expect(text).toContain('FLY_ENDPOINT=internal works inside Fly only')
 })
 
+test('a Worker with CONTAINER_BACKEND=docker answers 503', async () => {
+  const { status, text } = await answerWith({ ...SETTINGS, CONTAINER_BACKEND: 'docker' })
+  expect(status).toBe(503)
+  expect(text).toContain('CONTAINER_BACKEND=docker works on Node only')
+})
+
 test('a Worker without ADMIN_TOKEN answers 503 and names it', async () => {
   const { ADMIN_TOKEN: _, ...rest } = SETTINGS
   const { status, text } = await answerWith(rest)

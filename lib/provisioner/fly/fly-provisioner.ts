@@ -2,7 +2,7 @@
 // Machines are spread over one or more apps and identified by name and metadata.
 import type { FlyClient, Machine as FlyMachine } from '../../fly/client.ts'
 import { FlyError } from '../../fly/errors.ts'
-import { machineName, type MachineSpec } from '../../machines/machine-spec.ts'
+import { AGENT_PORT, machineName, type MachineSpec } from '../../machines/machine-spec.ts'
 import {
   type FleetEntry,
   type InventoryEntry,
@@ -73,6 +73,7 @@ export function createFlyProvisioner({
     apps,
     regions: FLY_REGIONS,
     launchRate: LAUNCH_RATE,
+    storesSecrets: secretsDelivery === 'fly',
     monthlyPrice,
     ...flyDisks(fly),
     ...flyInside(fly),
@@ -81,6 +82,8 @@ export function createFlyProvisioner({
       attempt(async () => {
         await Promise.all(apps.map((app) => fly.getApp(app)))
       }),
+
+    agentPort: () => Promise.resolve(AGENT_PORT),
 
     async launch(app, spec, secretsVersion) {
       try {
@@ -218,10 +221,11 @@ export function createFlyProvisioner({
         await fly.updateSecrets(app, Object.fromEntries(names.map((name) => [name, null])))
       }),
 
-    endpoint: (machine) => ({
-      url: proxyUrl ?? proxyOf(endpoint, machine.app),
-      headers: { 'fly-force-instance-id': machine.machineId },
-    }),
+    endpoint: (machine) =>
+      Promise.resolve({
+        url: proxyUrl ?? proxyOf(endpoint, machine.app),
+        headers: { 'fly-force-instance-id': machine.machineId },
+      }),
   }
 }
 

@@ -5,6 +5,7 @@ import type { MachineSpec } from '../../machines/machine-spec.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
 import { reasonFor } from '../../platform/reasons.ts'
 import { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from '../provisioner.ts'
+import { withoutSecrets } from '../without-secrets.ts'
 
 const CODES: Record<FlyErrorCode, ProvisionProblemCode> = {
   unauthorized: 'unauthorized',
@@ -94,12 +95,3 @@ export async function attempt<Result>(call: () => Promise<Result>, spec?: Machin
     throw toProvisionError(error, spec)
   }
 }
-
-/** Shorter values occur in ordinary text. */
-const SECRET_LENGTH = 6
-
-/** Fly's text may quote what it was sent. */
-const withoutSecrets = (text: string, spec: MachineSpec | undefined): string =>
-  Object.values(spec?.secrets ?? {})
-    .filter((value) => value.length >= SECRET_LENGTH)
-    .reduce((redacted, value) => redacted.replaceAll(value, '[secret]'), text)

@@ -113,8 +113,9 @@ function stopRequestOf(machine: FlyMachine): StopRequest | undefined {
 }
 
 // The text of an event says why a machine did not start (docs/facts/fly.md §8.4).
-function startErrorOf(machine: FlyMachine): string | undefined {
+function startErrorOf(machine: FlyMachine): Machine['startError'] {
   if (phaseOf(machine) !== 'failed') return undefined
-  const text = JSON.stringify(machine.events ?? [])
-  return /unable to pull image[^"\\]*/i.exec(text)?.[0]
+  const events = JSON.stringify(machine.events ?? [])
+  const text = /unable to pull image[^"\\]*/i.exec(events)?.[0]
+  return text === undefined ? undefined : { code: 'image_unpullable', text }
 }

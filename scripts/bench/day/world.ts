@@ -80,7 +80,7 @@ export async function openWorld(database: OpenDatabase) {
     API_RATE_PER_MINUTE: '0',
     A2A_RATE_PER_MINUTE: '0',
   })
-  const created = createServices({ ...config, fly: { ...config.fly, emulator: true } }, database, {
+  const created = createServices({ ...config, backend: 'emulator' }, database, {
     fetch: network,
     canRunInBackground: true,
     stopping: stop.signal,

@@ -20,7 +20,7 @@ export type ContractSubject = {
   /** Makes every answer an error until the returned function is called. */
   breakDown(): () => void
   /** The environment of the last boot of a workspace's agent. */
-  environmentOf(workspaceId: string): Record<string, string>
+  environmentOf(workspaceId: string): Promise<Record<string, string>>
   /** Everything that the backend shows in a list of machines. */
   listing(): Promise<string>
   close(): Promise<void>
@@ -35,15 +35,16 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     beforeAll(async () => {
       subject = await open()
       backend = subject.provisioner
-    })
-    afterAll(() => subject.close())
+      // Where Docker must be installed first, this takes minutes.
+    }, 300_000)
+    afterAll(() => subject?.close())
 
     const launch = async (spec: MachineSpec) =>
       backend.launch(backend.apps[0], spec, await backend.deliverSecrets(backend.apps[0], spec))
     const update = async (machine: MachineRef, spec: MachineSpec) =>
       backend.update(machine, spec, await backend.deliverSecrets(machine.app, spec))
 
-    const specOf = (
+    const specOf = async (
       over: {
         id?: string
         generation?: number
@@ -51,8 +52,9 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         env?: Record<string, string>
         secrets?: Record<string, string>
       } = {},
-    ): MachineSpec =>
+    ): Promise<MachineSpec> =>
       machineSpec({
+        port: await backend.agentPort(),
         workspace: {
           id: over.id ?? crypto.randomUUID(),
           name: 'contract',
@@ -86,18 +88,19 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     }
 
     test('a launched machine starts in its region with its labels and answers at its endpoint only', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const machine = await launch(spec)
       expect(machine).toMatchObject({ labels: spec.labels, region: spec.region })
       expect(await observeAtRest(spec, machine.id)).toMatchObject({
         presence: 'present',
         machine: { phase: 'started', id: machine.id },
       })
-      expect(backend.endpoint({ app: machine.app, machineId: machine.id }).url).toMatch(/^https?:/)
+      const { url } = await backend.endpoint({ app: machine.app, machineId: machine.id })
+      expect(url).toMatch(/^https?:/)
     })
 
     test('repeated launches of one name create one machine', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const first = await launch(spec)
       const second = await launch({
         ...spec,
@@ -107,7 +110,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('a machine whose launch was not answered is found by its labels', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       subject.loseNextLaunch()
       await expect(launch(spec)).rejects.toMatchObject({ applied: 'unknown' })
       const found = await observeAtRest(spec, null)
@@ -115,7 +118,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('a machine of the same name of another control plane is not adopted', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       await launch(spec)
       const foreign = { ...spec, labels: { ...spec.labels, controlPlane: crypto.randomUUID() } }
       await expect(launch(foreign)).rejects.toMatchObject({
@@ -124,10 +127,10 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('an update in place runs the machine with the new specification', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const machine = await launch(spec)
       await observeAtRest(spec, machine.id)
-      const newer = specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
+      const newer = await specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
       const updated = await update(refOf(machine.id), newer)
       expect(updated.id).toBe(machine.id)
       expect(await observeAtRest(newer, machine.id)).toMatchObject({
@@ -136,8 +139,8 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('listing shows no secret value, and each machine gets its own secrets only', async () => {
-      const one = specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
-      const two = specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
+      const one = await specOf({ secrets: { ONE: 'only-one-has-it', KEY: 'value-of-one' } })
+      const two = await specOf({ secrets: { TWO: 'only-two-has-it', KEY: 'value-of-two' } })
       const first = await launch(one)
       await observeAtRest(one, first.id)
       const second = await launch(two)
@@ -147,10 +150,10 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
       await observeAtRest(one, first.id)
       await backend.start(refOf(first.id))
       expect(await observeAtRest(one, first.id)).toMatchObject({ machine: { phase: 'started' } })
-      expect(subject.environmentOf(one.labels.workspaceId)).toMatchObject(one.secrets)
-      expect(subject.environmentOf(one.labels.workspaceId)).not.toHaveProperty('TWO')
-      expect(subject.environmentOf(two.labels.workspaceId)).toMatchObject(two.secrets)
-      expect(subject.environmentOf(two.labels.workspaceId)).not.toHaveProperty('ONE')
+      expect(await subject.environmentOf(one.labels.workspaceId)).toMatchObject(one.secrets)
+      expect(await subject.environmentOf(one.labels.workspaceId)).not.toHaveProperty('TWO')
+      expect(await subject.environmentOf(two.labels.workspaceId)).toMatchObject(two.secrets)
+      expect(await subject.environmentOf(two.labels.workspaceId)).not.toHaveProperty('ONE')
       const listing = await subject.listing()
       expect(listing).toContain(one.labels.workspaceId)
       for (const { secrets, secretFiles } of [one, two]) {
@@ -162,19 +165,19 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('an update delivers the changed value of a secret', async () => {
-      const spec = specOf({ secrets: { KEY: 'old' } })
+      const spec = await specOf({ secrets: { KEY: 'old' } })
       const { id } = await launch(spec)
       await observeAtRest(spec, id)
       const { workspaceId } = spec.labels
-      const newer = specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
-      expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
+      const newer = await specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
+      expect(await subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
       await update(refOf(id), newer)
       await observeAtRest(newer, id)
-      expect(subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
+      expect(await subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'new' })
     })
 
     test('a machine stops and starts', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const { id } = await launch(spec)
       await observeAtRest(spec, id)
       await backend.stop(refOf(id))
@@ -184,7 +187,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('a machine suspends, or stops if memory cannot be kept, and starts again', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const { id } = await launch(spec)
       await observeAtRest(spec, id)
       await backend.suspend(refOf(id))
@@ -197,7 +200,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('a machine is destroyed in any state, and destroying a missing one succeeds', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const { id } = await launch(spec)
       await backend.destroy(refOf(id))
       for (let tries = 0; tries < 100; tries++) {
@@ -225,7 +228,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('an image that cannot be pulled is named, at launch or after it', async () => {
-      const spec = specOf({ image: subject.missingImage })
+      const spec = await specOf({ image: subject.missingImage })
       const outcome = await launch(spec).then(
         (machine) => observeAtRest(spec, machine.id),
         (error: unknown) => error,
@@ -239,7 +242,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('the inventory marks machines of other control planes as foreign', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const { id } = await launch(spec)
       await observeAtRest(spec, id)
       expect(await backend.fleet(backend.apps[0], controlPlane)).toContainEqual(
@@ -252,7 +255,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('a command has the environment of its machine, a failing one is a result, and the log is read on', async () => {
-      const machine = refOf((await launch(specOf({ env: { CONTRACT: 'kept' } }))).id)
+      const machine = refOf((await launch(await specOf({ env: { CONTRACT: 'kept' } }))).id)
       await backend.waitUntilSettled(machine, 10)
       const run = (script: string) =>
         backend.exec(machine, { command: ['sh', '-c', script], stdin: 'in', timeoutSeconds: 10 })
@@ -267,7 +270,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
     })
 
     test('a backend that does not answer makes a machine unknown, not absent, and other calls say why', async () => {
-      const spec = specOf()
+      const spec = await specOf()
       const { id } = await launch(spec)
       const repair = subject.breakDown()
       try {

@@ -1,0 +1,213 @@
+// A client of the Docker Engine API: one method for each call that the provisioner makes. Sources:
+// https://docs.docker.com/reference/api/engine. It needs a connection, and nothing of Node.
+import { z } from 'zod'
+import type { DockerConnection } from './connection.ts'
+import { isStatus } from './errors.ts'
+import { createRequester } from './request.ts'
+import * as shapes from './shapes.ts'
+import { type Frame, readFrames, readJsonLines } from './streams.ts'
+
+export type { Container, ContainerInput, ContainerSummary, DockerEvent, Image, Volume } from './shapes.ts'
+
+export type DockerClient = ReturnType<typeof createDockerClient>
+
+/** Seconds between SIGTERM and SIGKILL. */
+export const STOP_SECONDS = 30
+
+/** What an answer may take beyond what the daemon itself waits for, in milliseconds. */
+const GRACE_MS = 15_000
+
+/** Creating a container copies the image with some storage drivers, and starting it sets up its network. */
+const SLOW_MS = 60_000
+
+/** Filters of a list, as the API takes them. */
+type Filters = Record<string, string[]>
+
+const filtersOf = (filters: Filters) => ({ filters: JSON.stringify(filters) })
+
+/** Every method throws DockerError. */
+export function createDockerClient(connection: DockerConnection) {
+  const { call, stream, upgrade } = createRequester(connection)
+
+  return {
+    /** Whether the daemon answers, and speaks a version of the API that this client knows. */
+    version: () => call({ method: 'GET', path: ['version'], read: z.looseObject({ Version: z.string() }) }),
+
+    inspectNetwork: (name: string) =>
+      call({ method: 'GET', path: ['networks', name], read: z.looseObject({ Id: z.string() }) }),
+
+    /** All containers with these labels, in any state. */
+    listContainers: (label: string[]) =>
+      call({
+        method: 'GET',
+        path: ['containers', 'json'],
+        query: { all: '1', ...filtersOf({ label }) },
+        read: shapes.containerSummaries,
+      }),
+
+    inspectContainer: (name: string) =>
+      call({ method: 'GET', path: ['containers', name, 'json'], read: shapes.container }),
+
+    createContainer: (name: string, input: shapes.ContainerInput) =>
+      call({
+        method: 'POST',
+        path: ['containers', 'create'],
+        query: { name },
+        body: input,
+        read: shapes.created,
+        timeoutMs: SLOW_MS,
+      }),
+
+    renameContainer: (id: string, name: string) =>
+      call({ method: 'POST', path: ['containers', id, 'rename'], query: { name } }),
+
+    /** Unpacks a tar archive at the root of a container's file system. */
+    putArchive: (id: string, tar: Uint8Array) =>
+      call({
+        method: 'PUT',
+        path: ['containers', id, 'archive'],
+        query: { path: '/' },
+        body: tar,
+        timeoutMs: SLOW_MS,
+      }),
+
+    /** Whether a path exists in a container. */
+    async hasPath(id: string, path: string): Promise<boolean> {
+      try {
+        await call({ method: 'HEAD', path: ['containers', id, 'archive'], query: { path } })
+        return true
+      } catch (error) {
+        if (isStatus(error, 404)) return false
+        throw error
+      }
+    },
+
+    /** A container that runs already is a success. */
+    startContainer: (id: string) =>
+      call({ method: 'POST', path: ['containers', id, 'start'], timeoutMs: SLOW_MS }),
+
+    /** Ends when the container has stopped. A container that does not run is a success. */
+    stopContainer: (id: string) =>
+      call({
+        method: 'POST',
+        path: ['containers', id, 'stop'],
+        query: { t: String(STOP_SECONDS) },
+        timeoutMs: STOP_SECONDS * 1000 + GRACE_MS,
+      }),
+
+    unpauseContainer: (id: string) => call({ method: 'POST', path: ['containers', id, 'unpause'] }),
+
+    /** Kills and removes a container with its unnamed volumes. One that is gone, or going, is a success. */
+    async removeContainer(id: string): Promise<void> {
+      try {
+        await call({
+          method: 'DELETE',
+          path: ['containers', id],
+          query: { force: '1', v: '1' },
+          timeoutMs: SLOW_MS,
+        })
+      } catch (error) {
+        // 409: its removal is under way.
+        if (!isStatus(error, 404, 409)) throw error
+      }
+    },
+
+    /** The output of a container, each line after its time. `since`: seconds, with nanoseconds after the point. */
+    async logs(
+      id: string,
+      options: { tail?: number; since?: string; timeoutMs: number; signal?: AbortSignal | undefined },
+    ): Promise<AsyncGenerator<Frame>> {
+      const timeout = AbortSignal.timeout(options.timeoutMs)
+      const body = await stream({
+        method: 'GET',
+        path: ['containers', id, 'logs'],
+        query: {
+          stdout: '1',
+          stderr: '1',
+          timestamps: '1',
+          ...(options.tail === undefined ? {} : { tail: String(options.tail) }),
+          ...(options.since === undefined ? {} : { since: options.since }),
+        },
+        signal: options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]),
+      })
+      return readFrames(body)
+    },
+
+    createExec: (id: string, command: readonly string[]) =>
+      call({
+        method: 'POST',
+        path: ['containers', id, 'exec'],
+        body: { Cmd: command, AttachStdin: true, AttachStdout: true, AttachStderr: true },
+        read: shapes.created,
+      }),
+
+    /** Runs a command that was created, and ends with its output. */
+    async startExec(id: string, input: Uint8Array, signal: AbortSignal): Promise<AsyncGenerator<Frame>> {
+      const body = { Detach: false, Tty: false }
+      return readFrames(await upgrade({ method: 'POST', path: ['exec', id, 'start'], body, signal }, input))
+    },
+
+    inspectExec: (id: string) => call({ method: 'GET', path: ['exec', id, 'json'], read: shapes.execState }),
+
+    /** `reference` is a name with a tag or a digest, or an id. */
+    inspectImage: (reference: string) =>
+      call({ method: 'GET', path: ['images', reference, 'json'], read: shapes.image }),
+
+    /**
+     * Pulls an image, and ends when it is there. An error of the pull is a line.
+     * @param credentials for its registry, as the API's X-Registry-Auth takes them
+     */
+    async pullImage(
+      reference: { name: string; tag: string },
+      credentials: string | undefined,
+      signal: AbortSignal,
+    ): Promise<AsyncGenerator<shapes.PullLine>> {
+      const body = await stream({
+        method: 'POST',
+        path: ['images', 'create'],
+        query: { fromImage: reference.name, tag: reference.tag },
+        headers: credentials === undefined ? {} : { 'x-registry-auth': credentials },
+        signal,
+      })
+      return parsed(readJsonLines(body), shapes.pullLine)
+    },
+
+    createVolume: (name: string, labels: Record<string, string>) =>
+      call({
+        method: 'POST',
+        path: ['volumes', 'create'],
+        body: { Name: name, Labels: labels },
+        read: shapes.volume,
+      }),
+
+    inspectVolume: (name: string) => call({ method: 'GET', path: ['volumes', name], read: shapes.volume }),
+
+    listVolumes: (label: string[]) =>
+      call({ method: 'GET', path: ['volumes'], query: filtersOf({ label }), read: shapes.volumes }),
+
+    removeVolume: (name: string) => call({ method: 'DELETE', path: ['volumes', name] }),
+
+    /** Events of the past: those that the daemon remembers, between two times in seconds. */
+    async pastEvents(filters: Filters, since: string, until: string): Promise<shapes.DockerEvent[]> {
+      const body = await stream({
+        method: 'GET',
+        path: ['events'],
+        query: { since, until, ...filtersOf(filters) },
+        signal: AbortSignal.timeout(GRACE_MS),
+      })
+      const events: shapes.DockerEvent[] = []
+      for await (const event of parsed(readJsonLines(body), shapes.event)) events.push(event)
+      return events
+    },
+
+    /** Events from now on, until the signal aborts or the daemon ends. */
+    async followEvents(filters: Filters, signal: AbortSignal): Promise<AsyncGenerator<shapes.DockerEvent>> {
+      const body = await stream({ method: 'GET', path: ['events'], query: filtersOf(filters), signal })
+      return parsed(readJsonLines(body), shapes.event)
+    },
+  }
+}
+
+async function* parsed<T>(values: AsyncGenerator, schema: z.ZodType<T>): AsyncGenerator<T> {
+  for await (const value of values) yield schema.parse(value)
+}

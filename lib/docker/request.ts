@@ -1,0 +1,169 @@
+// The request helper of all verbs: agrees on a version of the API, limits the time, reads the answer and classifies
+// failures. Nothing is repeated here: what calls this client reconciles.
+import type { z } from 'zod'
+import type { DockerConnection, DockerRequest } from './connection.ts'
+import { DockerError } from './errors.ts'
+
+/**
+ * The oldest and the newest version of the Engine API that is asked for. Docker 20.10 speaks 1.41, and Docker 29
+ * nothing older than 1.44.
+ */
+const OLDEST = 41
+const NEWEST = 44
+
+const DEFAULT_TIMEOUT_MS = 15_000
+const MAX_WORDS = 500
+
+export type Call<T> = {
+  method: DockerRequest['method']
+  /** Segments after the version; each is encoded. */
+  path: readonly string[]
+  query?: Record<string, string>
+  headers?: Record<string, string>
+  /** Sent as JSON, unless it is bytes. */
+  body?: object | Uint8Array
+  /** How an answer is parsed. Without it the body is ignored. */
+  read?: z.ZodType<T>
+  /** For the whole answer, in milliseconds. */
+  timeoutMs?: number
+  signal?: AbortSignal | undefined
+}
+
+export type Requester = {
+  /** @throws DockerError */
+  call: <T = void>(call: Call<T>) => Promise<T>
+  /** The same for an answer that is a stream, which ends with the signal only. @throws DockerError */
+  stream: (call: Call<never>) => Promise<ReadableStream<Uint8Array>>
+  /** The same for a command's connection. @throws DockerError */
+  upgrade: (call: Call<never>, input: Uint8Array) => Promise<ReadableStream<Uint8Array>>
+}
+
+export function createRequester(connection: DockerConnection): Requester {
+  let version: Promise<string> | undefined
+
+  /** Asked once; after a failure again. */
+  function agreedVersion(): Promise<string> {
+    version ??= askVersion().catch((error: unknown) => {
+      version = undefined
+      throw error
+    })
+    return version
+  }
+
+  async function askVersion(): Promise<string> {
+    const signal = AbortSignal.timeout(DEFAULT_TIMEOUT_MS)
+    const response = await answered({ method: 'GET', path: '/_ping', signal }, 'no')
+    await response.body?.cancel()
+    const newest = /^1\.(\d+)$/.exec(response.headers.get('api-version') ?? '')?.[1]
+    if (newest === undefined || Number(newest) < OLDEST) {
+      throw new DockerError(
+        `the daemon speaks version ${newest === undefined ? 'unknown' : `1.${newest}`} of the Engine API; 1.${OLDEST} (Docker 20.10) is needed`,
+        { code: 'too_old', status: response.status },
+      )
+    }
+    return `v1.${Math.min(Number(newest), NEWEST)}`
+  }
+
+  async function answered(request: DockerRequest, applied: 'no' | 'unknown'): Promise<Response> {
+    try {
+      return await connection.send(request)
+    } catch (cause) {
+      throw unanswered(cause, applied)
+    }
+  }
+
+  async function requestOf(call: Call<unknown>): Promise<DockerRequest> {
+    const query = new URLSearchParams(call.query).toString()
+    const path = ['', await agreedVersion(), ...call.path.map(encodeURIComponent)].join('/')
+    const isBytes = call.body instanceof Uint8Array
+    return {
+      method: call.method,
+      path: query === '' ? path : `${path}?${query}`,
+      headers: {
+        ...(call.body === undefined
+          ? {}
+          : { 'content-type': isBytes ? 'application/x-tar' : 'application/json' }),
+        ...call.headers,
+      },
+      ...(call.body === undefined
+        ? {}
+        : { body: call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body) }),
+      signal: call.signal,
+    }
+  }
+
+  const appliedOf = ({ method }: Call<unknown>) => (method === 'GET' || method === 'HEAD' ? 'no' : 'unknown')
+
+  async function open(call: Call<never>): Promise<Response> {
+    const response = await answered(await requestOf(call), appliedOf(call))
+    // 304: the container is in the wanted state already.
+    if (!response.ok && response.status !== 304) throw await refusal(response, appliedOf(call))
+    return response
+  }
+
+  return {
+    async call<T>(call: Call<T>): Promise<T> {
+      const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+      const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
+      const response = await open({ ...call, signal } as Call<never>)
+      try {
+        const body = await response.text()
+        return call.read === undefined ? (undefined as T) : call.read.parse(JSON.parse(body))
+      } catch (cause) {
+        throw unanswered(cause, appliedOf(call))
+      }
+    },
+
+    async stream(call) {
+      return (await open(call)).body ?? new ReadableStream()
+    },
+
+    async upgrade(call, input) {
+      let opened: Awaited<ReturnType<DockerConnection['upgrade']>>
+      try {
+        opened = await connection.upgrade(await requestOf(call), input)
+      } catch (cause) {
+        throw cause instanceof DockerError ? cause : unanswered(cause, 'unknown')
+      }
+      if (opened instanceof Response) throw await refusal(opened, 'unknown')
+      return opened
+    },
+  }
+}
+
+/** @param applied whether a 5xx leaves open what was done */
+async function refusal(response: Response, applied: 'no' | 'unknown'): Promise<DockerError> {
+  const body = await response.text().catch(() => '')
+  const words = wordsOf(body).slice(0, MAX_WORDS)
+  return new DockerError(`Docker answered ${response.status}${words === '' ? '' : `: ${words}`}`, {
+    code: 'refused',
+    status: response.status,
+    words,
+    applied: response.status >= 500 ? applied : 'no',
+  })
+}
+
+function wordsOf(body: string): string {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown }
+    return typeof message === 'string' ? message.trim() : ''
+  } catch {
+    return body.trim()
+  }
+}
+
+function unanswered(cause: unknown, applied: 'no' | 'unknown'): DockerError {
+  const isTimeout = cause instanceof DOMException && cause.name === 'TimeoutError'
+  const detail = causeOf(cause)
+  return new DockerError(
+    isTimeout ? 'Docker did not answer in time' : `Docker did not answer: ${detail}`,
+    { code: isTimeout ? 'timeout' : 'unreachable', words: isTimeout ? '' : detail, applied },
+    { cause },
+  )
+}
+
+/** The innermost error says what happened: `connect ENOENT /var/run/docker.sock`. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? causeOf(error.cause) : error.message
+}

@@ -1,0 +1,93 @@
+// A Docker daemon for one test file, with an image of the sample agent. It is installed from Debian's packages where it is
+// missing. DOCKER_TESTS=off says that this computer cannot run one; without it, a daemon that does not start is a failure.
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildSampleRoot } from './sample-image.ts'
+
+/** Whether the tests that need a daemon run. */
+export const HAS_DOCKER = process.env['DOCKER_TESTS'] !== 'off'
+
+export const SAMPLE_IMAGE = 'molecule/sample-agent:1'
+
+const PROCESS = fileURLToPath(new URL('dockerd-process.ts', import.meta.url))
+
+export type Dockerd = Awaited<ReturnType<typeof startDockerd>>
+
+export async function startDockerd() {
+  const image = buildSampleRoot()
+  installDocker()
+  const directory = mkdtempSync(join(tmpdir(), 'dockerd-'))
+  const child = fork(PROCESS, { env: { PATH: pathWithSbin(), DOCKERD_PARENT: directory }, execArgv: [] })
+  const ended = once(child, 'exit')
+  const untilReady = async () => {
+    const [message] = (await Promise.race([once(child, 'message'), ended])) as unknown[]
+    if (message !== 'ready') throw new Error(`${String(message)}\n(DOCKER_TESTS=off leaves these tests out)`)
+  }
+  await untilReady()
+  const socket = join(directory, 'docker.sock')
+
+  /** Sends a request to the daemon, past the code under test. @returns the body, parsed if it is JSON */
+  async function api(method: string, path: string, body?: unknown, archive?: string): Promise<unknown> {
+    const outgoing = request({
+      socketPath: socket,
+      method,
+      path,
+      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    })
+    const answered = once(outgoing, 'response')
+    if (archive === undefined) outgoing.end(body === undefined ? undefined : JSON.stringify(body))
+    else createReadStream(archive).pipe(outgoing)
+    const [incoming] = (await answered) as [IncomingMessage]
+    const text = (await incoming.setEncoding('utf8').toArray()).join('')
+    if ((incoming.statusCode ?? 500) >= 400)
+      throw new Error(`${method} ${path}: ${incoming.statusCode} ${text}`)
+    return /^[[{]/.test(text) && !text.includes('\n{') ? JSON.parse(text) : text
+  }
+
+  const { archive, directory: imageDirectory } = await image
+  const [repository, tag] = SAMPLE_IMAGE.split(':')
+  const change = encodeURIComponent('CMD ["/bin/node","/app/agent.mjs"]')
+  await api(
+    'POST',
+    `/images/create?fromSrc=-&repo=${repository}&tag=${tag}&changes=${change}`,
+    undefined,
+    archive,
+  )
+  rmSync(imageDirectory, { recursive: true })
+
+  return {
+    host: `unix://${socket}`,
+    api,
+    /** Ends the daemon with all containers, and starts it again. */
+    async restart(): Promise<void> {
+      child.send('restart')
+      await untilReady()
+    },
+    async close(): Promise<void> {
+      child.disconnect()
+      await ended
+    },
+  }
+}
+
+const pathWithSbin = () => `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+
+/** Several test files may begin at the same time, and apt-get does not wait for another one. */
+function installDocker(): void {
+  const sh = (script: string) =>
+    execFileSync('sh', ['-c', script], { encoding: 'utf8', env: { ...process.env, PATH: pathWithSbin() } })
+  if (sh('command -v dockerd || true').trim() !== '') return
+  if (process.getuid?.() !== 0 || sh('command -v apt-get || true').trim() === '')
+    throw new Error(
+      'dockerd is not installed, and only root can install it (DOCKER_TESTS=off leaves these tests out)',
+    )
+  sh(`exec >&2; flock ${join(tmpdir(), 'install-docker.lock')} sh -c '${INSTALL}'`)
+}
+
+const INSTALL =
+  'export DEBIAN_FRONTEND=noninteractive; command -v dockerd || { apt-get update -q && apt-get install -q -y --no-install-recommends docker.io; }'
