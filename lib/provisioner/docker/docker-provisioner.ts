@@ -1,6 +1,5 @@
 // The provider Docker: translates the provisioner's verbs to calls of the Engine API, and the daemon's answers back.
 // A machine is a container, identified by its name and its labels.
-import { packTar } from 'modern-tar'
 import type { Container, DockerClient } from '../../docker/client.ts'
 import { DockerError, ifFound, isStatus } from '../../docker/errors.ts'
 import { AGENT_PORT, machineName, type MachineSpec } from '../../machines/machine-spec.ts'
@@ -13,12 +12,13 @@ import {
   type Provisioner,
   signatureOf,
 } from '../provisioner.ts'
-import { type ContainerPlan, planContainer, type SecretsDelivery } from './container-config.ts'
+import type { SecretsDelivery } from './container-config.ts'
 import { dockerDisks } from './disks.ts'
 import { createImages } from './images.ts'
 import { dockerInside } from './inside.ts'
 import { CONTROL_PLANE, fromLabels, parseMachineId, PORT } from './labels.ts'
-import { type DockerNetwork, freePort, isHost, needsHostPort, urlOf } from './network.ts'
+import { type DockerNetwork, freePort, isHost, urlOf } from './network.ts'
+import { createPreparation } from './prepare-container.ts'
 import { attempt, toProvisionError } from './problems.ts'
 import { DOCKER_APP, LOCAL_REGION } from './place.ts'
 import { phaseOf, toEntry, toMachine } from './read-container.ts'
@@ -47,7 +47,11 @@ export function createDockerProvisioner({
   secretsDelivery,
   now = Date.now,
 }: DockerProvisionerOptions): Provisioner {
-  const images = createImages(docker, credentials)
+  const prepare = createPreparation(docker, createImages(docker, credentials), {
+    network,
+    secretsDelivery,
+    hostPort,
+  })
 
   /** The container of a machine; undefined if there is none, or another one has its name. */
   async function find(machineId: string): Promise<Container | undefined> {
@@ -75,46 +79,6 @@ export function createDockerProvisioner({
   async function hostPort(): Promise<number> {
     const containers = await docker.listContainers([PORT])
     return freePort(new Set(containers.map(({ Labels }) => Number(Labels[PORT]))))
-  }
-
-  /**
-   * Creates a container under a name of its own, with its files. Only when it is complete it gets its machine's name, so
-   * a container that has the name lacks nothing.
-   * @returns Docker's id
-   */
-  async function prepare(spec: MachineSpec, suffix: string): Promise<string> {
-    const image = await images.require(spec.image)
-    const port = needsHostPort(network) && !isHost(network) ? await hostPort() : spec.port
-    const plan = planContainer(spec, image, { network, port, suffix, secretsDelivery })
-    const draft = `${spec.name}${DRAFT}`
-    await removeDraft(draft)
-    const { Id } = await docker.createContainer(draft, plan.input)
-    await docker.putArchive(Id, await packFiles(Id, plan))
-    return Id
-  }
-
-  /** What an earlier attempt, which did not come to its end, has left behind. */
-  async function removeDraft(name: string): Promise<void> {
-    const left = await findByName(name)
-    if (left !== undefined && fromLabels(left.Config.Labels) !== undefined)
-      await docker.removeContainer(left.Id)
-  }
-
-  async function packFiles(id: string, { files }: ContainerPlan): Promise<Uint8Array> {
-    const directories: string[] = []
-    // Folders of the image keep their owners, so only missing ones are made.
-    for (const path of foldersOf(Object.keys(files)))
-      if (!(await docker.hasPath(id, path))) directories.push(path)
-    return packTar([
-      ...directories.map((path) => ({
-        header: { name: `${path.slice(1)}/`, type: 'directory' as const, size: 0, mode: 0o755 },
-      })),
-      ...Object.entries(files).map(([path, body]) => ({
-        // Agents switch to an unprivileged user and must read their token (docs/facts/molecule.md §8.5).
-        header: { name: path.slice(1), type: 'file' as const, size: body.length, mode: 0o644 },
-        body,
-      })),
-    ])
   }
 
   /** Starts a container. One that cannot start is a machine that failed, with the daemon's words. */
@@ -292,18 +256,5 @@ export function createDockerProvisioner({
   }
 }
 
-/** The end of the name of a container that is not complete. */
-const DRAFT = '.draft'
-
 /** Events after which a machine may not be as it is wanted. */
 const CHANGES = ['start', 'die', 'oom', 'pause', 'unpause', 'destroy', 'rename', 'update']
-
-/** The folders of these files, outer ones first. */
-function foldersOf(paths: string[]): string[] {
-  const folders = new Set<string>()
-  for (const path of paths) {
-    const parts = path.split('/').slice(1, -1)
-    for (let count = 1; count <= parts.length; count++) folders.add(`/${parts.slice(0, count).join('/')}`)
-  }
-  return [...folders].toSorted()
-}
