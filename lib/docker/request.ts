@@ -1,6 +1,7 @@
 // The request helper of all verbs: agrees on a version of the API, limits the time, reads the answer and classifies
 // failures. Nothing is repeated here: what calls this client reconciles.
 import type { z } from 'zod'
+import { readBoundedText } from '../platform/bounded-reader.ts'
 import type { DockerConnection, DockerRequest } from './connection.ts'
 import { DockerError } from './errors.ts'
 
@@ -13,6 +14,9 @@ const NEWEST = 44
 
 const DEFAULT_TIMEOUT_MS = 15_000
 const MAX_WORDS = 500
+
+/** Bytes of an answer. A list has about 2 KB for each container. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024
 
 export type Call<T> = {
   method: DockerRequest['method']
@@ -107,7 +111,7 @@ export function createRequester(connection: DockerConnection): Requester {
       const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
       const response = await open({ ...call, signal } as Call<never>)
       try {
-        const body = await response.text()
+        const body = await readBoundedText(response, MAX_BODY_BYTES)
         return call.read === undefined ? (undefined as T) : call.read.parse(JSON.parse(body))
       } catch (cause) {
         throw unanswered(cause, appliedOf(call))
@@ -133,7 +137,7 @@ export function createRequester(connection: DockerConnection): Requester {
 
 /** @param applied whether a 5xx leaves open what was done */
 async function refusal(response: Response, applied: 'no' | 'unknown'): Promise<DockerError> {
-  const body = await response.text().catch(() => '')
+  const body = await readBoundedText(response, MAX_BODY_BYTES).catch(() => '')
   const words = wordsOf(body).slice(0, MAX_WORDS)
   return new DockerError(`Docker answered ${response.status}${words === '' ? '' : `: ${words}`}`, {
     code: 'refused',

@@ -13,6 +13,7 @@ const READS =
 const LIMITS: Record<string, readonly [what: string, limit: string]> = {
   'lib/platform/bounded-reader.ts': ['the reader itself', 'maxBytes'],
   'lib/fly/body.ts': ['answers of Fly', 'MAX_BODY_BYTES'],
+  'lib/docker/request.ts': ['answers of Docker', 'MAX_BODY_BYTES'],
   'lib/a2a/request-card.ts': ['cards of agents', 'MAX_CARD_BYTES'],
   'lib/a2a/response/collect-response.ts': ['answers that are stored', 'maxBytes'],
   'lib/a2a/transport/fetch-transport.ts': ['answers that are passed on and not kept', '#whenResumed'],
