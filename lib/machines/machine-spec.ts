@@ -16,7 +16,7 @@ export const DEFAULT_TIER: Tier = 3
 export const isTier = (value: number): value is Tier => Object.hasOwn(TIERS, value)
 
 /** The port of every Molecule runtime, unless its config.yaml sets another (docs/facts/molecule.md §0.2). */
-const AGENT_PORT = 8000
+export const AGENT_PORT = 8000
 
 /** The agent card, which every generation of agents serves without authentication (docs/facts/molecule.md §1.6). */
 export const AGENT_CARD_PATH = '/.well-known/agent-card.json'
