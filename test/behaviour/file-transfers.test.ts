@@ -121,6 +121,13 @@ describe('archives', () => {
     expect((await list('/unpacked')).map(({ name }) => name)).toEqual(['dir', 'large'])
   })
 
+  test('a POST whose body turns out to be empty gets an archive, as curl -X POST sends it', async () => {
+    await put('/packed/file', 'content')
+    const answer = await archive('/packed', { body: new ReadableStream({ start: (body) => body.close() }) })
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/x-tar'])
+    expect((await bytesOf(answer)).toString()).toContain('content')
+  })
+
   test('what is no archive, and an archive that clashes, changes nothing', async () => {
     await put('/clash/x/y', 'stays')
     const send = async (body: BodyInit, type = 'application/x-tar') => {

@@ -34,6 +34,7 @@ import { DomainError, invalidField } from '../../../lib/platform/errors.ts'
 import { withRequestBudget } from '../../../lib/platform/subrequest-budget.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { createRouter } from '../../http/openapi.ts'
+import { readBody } from '../../http/read-body.ts'
 import { streamOf } from '../../http/stream-body.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { wakeOptions } from '../exec.ts'
@@ -101,12 +102,14 @@ export function fileRoutes(services: Services) {
   })
 
   app.openapi(archiveRoute, async (c) => {
-    const isEmpty = c.req.raw.body === null || c.req.header('content-length') === '0'
-    if (!isEmpty && !/^application\/x-tar\b/i.test(c.req.header('content-type') ?? ''))
+    const isTar = /^application\/x-tar\b/i.test(c.req.header('content-type') ?? '')
+    // On Node every POST has a body, so only reading it shows that it is empty.
+    if (!isTar && (await readBody(c.req.raw, 0)) === undefined)
       throw new DomainError(
         'unsupported_media_type',
         "send a tar archive, with the header 'Content-Type: application/x-tar'",
       )
+    const isEmpty = !isTar || c.req.raw.body === null || c.req.header('content-length') === '0'
     const sha256 = digestOf(c)
     const { path, session } = await open(c, c.req.valid('param').id)
     if (!isEmpty) {
