@@ -3,7 +3,7 @@
 import type { Core } from '../platform/context.ts'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { events, type StoredAttempt, webhookDeliveries } from '../../drizzle/schema/index.ts'
-import { EVENT_TYPE_NAMES, isEventType } from '../events/event-types.ts'
+import { EVENT_TYPE_NAMES, type EventType, isEventType } from '../events/event-types.ts'
 import { readEvents, type StoredEvent } from '../events/read-events.ts'
 import { EVERY_TYPE } from './endpoint-input.ts'
 import type { WebhookEndpoint } from './endpoints.ts'
@@ -56,11 +56,13 @@ export async function readBatch(services: Reading, endpoint: WebhookEndpoint, li
   }
 }
 
-// `audit` is delivered only to endpoints that name it.
-function typesOf({ types }: WebhookEndpoint) {
+/** Only administrators have endpoints, so `*` includes what only they may see; `audit` must be named. */
+function typesOf({ types }: WebhookEndpoint): readonly EventType[] {
   if (!types.includes(EVERY_TYPE)) return types.filter(isEventType)
-  return types.includes('audit') ? EVENT_TYPE_NAMES : undefined
+  return types.includes('audit') ? EVENT_TYPE_NAMES : ALL_BUT_AUDIT
 }
+
+const ALL_BUT_AUDIT = EVENT_TYPE_NAMES.filter((type) => type !== 'audit')
 
 /** Kept deliveries in the lanes whose first one is due, in order. */
 async function readDue({ db, now }: Reading, { id }: WebhookEndpoint, limit: number): Promise<Item[]> {

@@ -61,6 +61,21 @@ test('the events of a workspace are delivered signed, in order, with the fields 
   })
 })
 
+test('* is every type of event but audit, also those about API tokens and endpoints', async () => {
+  const all = await create({ types: ['*'] })
+  await receiver.control({ secrets: [all.secret] })
+  const body = { name: 'seen', scopes: ['read'] }
+  const token = await h.request<{ id: string }>('/tokens', { method: 'POST', json: body })
+  await h.request(`/tokens/${token.body.id}`, { method: 'DELETE' })
+  await h.request(`/webhook-endpoints/${endpoint.id}`, { method: 'PATCH', json: { enabled: false } })
+  await h.deliver()
+  const types = (await accepted()).map(({ type }) => type)
+  expect(types).toEqual(
+    expect.arrayContaining(['api_token_created', 'api_token_revoked', 'webhook_endpoint_disabled']),
+  )
+  expect(types).not.toContain('audit')
+})
+
 test('a change is answered without waiting for a slow endpoint', async () => {
   await patch({ types: ['*'] })
   await receiver.control({ delay: 2_000 })
