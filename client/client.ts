@@ -51,6 +51,7 @@ const LONGEST_WAIT_SECONDS = 60
 
 export type Client = ReturnType<typeof createClient>
 
+/** A client of one server. Every failed request throws {@link ApiProblem}. */
 export function createClient({ fetch = globalThis.fetch, retries = 3, token, url }: ClientOptions) {
   const baseUrl = url.replace(/\/$/, '')
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -169,7 +170,7 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
       }
     },
 
-    /** A file of the machine, as a response with its body. */
+    /** A file of the machine, as a response with its body. `path` is absolute. */
     async readFile(id: string, path: string): Promise<Response> {
       const response = await send(new Request(fileUrl(id, path), { headers }))
       if (!response.ok) throw await problemOf(response)

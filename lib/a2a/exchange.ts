@@ -60,6 +60,7 @@ const emptyAnswer = () =>
 /** Largest answer that is held back to be rewritten, in bytes. */
 const MAX_REWRITTEN_BYTES = 1024 * 1024
 
+/** Resolves when the answer has been passed on, or why it was not. Never rejects because of the agent. */
 export function exchange(input: ExchangeInput): Promise<ExchangeOutcome> {
   return new Promise((resolve) => new AnswerRelay(input, resolve).start())
 }

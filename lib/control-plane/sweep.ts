@@ -36,6 +36,7 @@ export type SweepSummary = {
 /** A claimed workspace is begun well within its lease, or released. */
 const BEGIN_WITHIN_MS = LEASE_MS / 2
 
+/** One pass over every workspace that is due. @throws what the pass failed with; leases then run out by themselves */
 export async function sweep(services: Services, options: SweepOptions = {}): Promise<SweepSummary> {
   const { metrics } = services
   const began = performance.now()

@@ -53,7 +53,7 @@ export async function delegate(
   if (toBytes(text).length > config.a2a.maxBodyBytes) {
     throw new DomainError(
       'too_large',
-      `the message for this task would be larger than ${config.a2a.maxBodyBytes} bytes`,
+      `the message for this task would be larger than ${config.a2a.maxBodyBytes} bytes (A2A_MAX_BODY_BYTES): send large data as a URL`,
     )
   }
   const row = { id, sourceId, targetId, task: input.task, key }

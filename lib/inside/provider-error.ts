@@ -22,6 +22,7 @@ export const factsOf = ({ code, hint, message, provider }: ProvisionProblem) => 
   ...(provider === undefined ? {} : { provider }),
 })
 
+/** A provider's problem as the answer to a request: 503 with `Retry-After`, unless only people can end it. */
 export function toRequestError(problem: ProvisionProblem): DomainError {
   const { message, ...details } = factsOf(problem)
   return new DomainError(CODES[problem.code] ?? 'unavailable', message, {

@@ -12,6 +12,7 @@ const rolledImage: SQL<string | null> = sql`coalesce(
       and ${rollouts.state} in ('running', 'halted')),
   (select ${runtimeDefaults.image} from ${runtimeDefaults} where ${runtimeDefaults.runtime} = ${workspaces.runtime}))`
 
+/** The name of the image, with its tag or digest, that a launch gives to the machine now. */
 export async function wantedImage(
   db: Database,
   workspace: { id: string; image: string | null; runtime: Runtime },

@@ -36,6 +36,7 @@ export function encodeBase64(bytes: Uint8Array): string {
   return new TextDecoder().decode(text)
 }
 
+/** @throws DOMException for text that is not base64 */
 export function decodeBase64(text: string): Uint8Array {
   const binary = atob(text)
   const bytes = new Uint8Array(binary.length)

@@ -8,6 +8,7 @@ import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
 import { isAbsent, isUnrecorded, LAUNCH_SETTLES_MS, type Liveness } from './observation.ts'
 import type { Step } from './step.ts'
 
+/** @param liveness the times after which an agent or a host counts as lost, in milliseconds */
 export function decide(workspace: Workspace, observed: Observed, now: Date, liveness: Liveness): Step {
   switch (wantedMachine(workspace, now)) {
     case 'none':

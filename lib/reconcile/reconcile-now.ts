@@ -44,8 +44,12 @@ function reconcileTraced(services: ReconcileContext, row: ClaimedWorkspace, unti
   return services.tracer.span('reconcile', { attributes }, () => reconcileWorkspace(services, row, { until }))
 }
 
-// One workspace's failure never stops the others: its lease runs out and the next sweep tries again. Where only the
-// budget was used up, the lease is released at once.
+/**
+ * One workspace's failure never stops the others: its lease runs out and the next sweep tries again. Where only the
+ * budget was used up, the lease is released at once.
+ * @param until in Unix milliseconds: no further round begins after it
+ * @returns false when it failed
+ */
 export async function reconcileSafely(
   services: ReconcileContext,
   first: ClaimedWorkspace,

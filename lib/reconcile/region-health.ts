@@ -40,6 +40,7 @@ async function claimTrial(db: Database, region: string, now: Date): Promise<bool
   return claimed.length > 0
 }
 
+/** A launch succeeded in the region: it is tried again without a pause. */
 export async function recordCapacity(db: Database, region: string, now: Date): Promise<void> {
   const works = { failures: 0, openUntil: null, lastSuccessAt: now }
   await db
@@ -48,6 +49,7 @@ export async function recordCapacity(db: Database, region: string, now: Date): P
     .onConflictDoUpdate({ target: regionHealth.region, set: works })
 }
 
+/** A launch found no capacity: the region is skipped, for twice as long after each further failure. */
 export async function recordNoCapacity(
   db: Database,
   region: string,

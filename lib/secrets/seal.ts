@@ -56,6 +56,7 @@ export async function keyIdOf(key: Uint8Array): Promise<string> {
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', key.slice()))).slice(0, 8)
 }
 
+/** @param key 32 bytes. @returns the ciphertext with its nonce, in base64, and the id of the key */
 export async function seal(key: Uint8Array, location: SecretLocation, value: string): Promise<Sealed> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
   const cipher = await crypto.subtle.encrypt(

@@ -30,6 +30,7 @@ export type FileSession = {
   hasRoomFor(scripts: number): boolean
 }
 
+/** @param signal aborts the running script when the caller has left */
 export function openSession(
   services: ReconcileContext,
   machine: MachineRef,
