@@ -44,6 +44,8 @@ export const disks = pgTable(
     volumeId: text('volume_id'),
     /** When the last create was sent. While `creating`, a volume may exist and cost money. */
     requestedAt: timestamp('requested_at'),
+    /** How often the provider was asked in vain for what that create made. */
+    looks: integer('looks').notNull().default(0),
     createdAt: timestamp('created_at'),
     /** When a machine first had it. Before that it contains nothing that its source does not. */
     mountedAt: timestamp('mounted_at'),

@@ -161,7 +161,8 @@ export const workspaces = pgTable(
     /** Consecutive failed attempts, for the backoff. */
     attempts: integer('attempts').notNull().default(0),
     /** The provider's last refusal or silence, and when. `explain` shows it. */
-    lastFailure: jsonb('last_failure').$type<StoredReason & { at: string }>(),
+    /** `since`: when the first of the failures with this code happened, within the status of that time. */
+    lastFailure: jsonb('last_failure').$type<StoredReason & { at: string; since?: string }>(),
 
     // The Idempotency-Key of its create, with the fingerprint of the request body and the answer.
     idempotencyKey: text('idempotency_key').unique(),

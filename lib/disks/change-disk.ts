@@ -18,7 +18,7 @@ export type DiskFacts<Event extends DiskEvent = DiskEvent> = Event extends DiskE
   ? { event: Event; payload: Omit<EventFacts<Event>, OfDisk> }
   : never
 
-type Changes = { [Column in keyof Disk]?: Disk[Column] | SQL }
+export type DiskChanges = { [Column in keyof Disk]?: Disk[Column] | SQL }
 
 /** The CTE that appends one event for each row of another CTE that returns disks. */
 export function appendDiskEvents(
@@ -40,7 +40,7 @@ export function appendDiskEvents(
 /** @returns the disk after the change; undefined when the condition does not hold any more */
 export async function changeDisk(
   services: ChangeContext,
-  input: { id: string; now: Date; where?: SQL | undefined; changes: Changes; logs?: DiskFacts },
+  input: { id: string; now: Date; where?: SQL | undefined; changes: DiskChanges; logs?: DiskFacts },
 ): Promise<Disk | undefined> {
   const { db } = services
   const changed = db.$with('changed').as(

@@ -12,15 +12,13 @@ import { changeDisk } from './change-disk.ts'
 import type { DiskContext } from './context.ts'
 import { volumeName } from './disk-names.ts'
 import { getDisk } from './list-disks.ts'
+import { isCreateOver, ONE_MORE_LOOK } from './settled.ts'
 
 /** Disks that one pass deletes: a mistake must not empty an account unnoticed. */
 const MOST_PER_PASS = 10
 
 /** Requests for one disk. */
 const COST = 4
-
-/** A lost create may still be carried out this long after it was sent. */
-const SETTLES_MS = 60_000
 
 /** Whether a disk that is not made yet is to be a copy of this one. */
 export const isNeeded: SQL = sql`exists (select from ${disks} copy where copy.source ->> 'disk_id' = ${disks.id} and copy.state in ('wanted', 'creating'))`
@@ -72,7 +70,7 @@ export async function deleteMarkedDisks(services: Core & DiskContext): Promise<v
   const marked = await services.db
     .select()
     .from(disks)
-    .where(and(eq(disks.state, 'deleting'), isNull(disks.workspaceId)))
+    .where(isMarked)
     .orderBy(asc(disks.insertedAt))
     .limit(MOST_PER_PASS)
   for (const disk of marked) {
@@ -87,6 +85,8 @@ export async function deleteMarkedDisks(services: Core & DiskContext): Promise<v
   }
 }
 
+const isMarked = and(eq(disks.state, 'deleting'), isNull(disks.workspaceId))
+
 async function deleteMarkedDisk(services: Core & DiskContext, disk: Disk): Promise<void> {
   const { db, provisioner } = services
   const now = services.now()
@@ -95,9 +95,13 @@ async function deleteMarkedDisk(services: Core & DiskContext, disk: Disk): Promi
   if (id === null) {
     const name = await volumeName((await readControlPlaneId(db)) ?? '', disk.id)
     const found = await provisioner.findDisk(app, name)
-    const sentAgo = now.getTime() - (disk.requestedAt?.getTime() ?? 0)
-    if (found.presence === 'unknown' || (found.presence === 'absent' && sentAgo < SETTLES_MS)) return
-    id = found.presence === 'present' ? found.disk.id : null
+    if (found.presence === 'unknown') return
+    if (found.presence === 'absent') {
+      const looked = await changeDisk(services, { id: disk.id, now, where: isMarked, changes: ONE_MORE_LOOK })
+      if (looked === undefined || !isCreateOver(looked, now)) return
+    } else {
+      id = found.disk.id
+    }
   }
   if (id !== null) {
     const { gone } = await provisioner.deleteDisk({ app, id })
@@ -111,7 +115,7 @@ async function deleteMarkedDisk(services: Core & DiskContext, disk: Disk): Promi
   await changeDisk(services, {
     id: disk.id,
     now,
-    where: and(eq(disks.state, 'deleting'), isNull(disks.workspaceId)),
+    where: isMarked,
     changes: { state: 'gone', deletedAt: now },
     ...(id === null ? {} : { logs: { event: 'disk_deleted', payload: {} } }),
   })

@@ -1,7 +1,6 @@
 // The row of a disk that a workspace wants and that was not asked for yet.
-import { sql } from 'drizzle-orm'
-import { disks, type DiskSource, workspaces } from '../../drizzle/schema/index.ts'
-import type { Store } from '../platform/context.ts'
+import { type SQL, sql } from 'drizzle-orm'
+import { disks, type DiskSource } from '../../drizzle/schema/index.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import { newDiskId } from './disk-names.ts'
 
@@ -20,6 +19,7 @@ export const newDisk = (
   region: wanted.region ?? null,
   volumeId: null,
   requestedAt: null,
+  looks: 0,
   createdAt: null,
   mountedAt: null,
   providerState: null,
@@ -37,15 +37,16 @@ export const newDisk = (
   insertedAt: now,
 })
 
-/** Gives a workspace without a disk one; its next machine has it. Two at once give it one. */
-export async function addDisk({ db }: Store, disk: Disk): Promise<void> {
-  const { id, insertedAt, sizeGb, source, workspaceId } = disk
-  await db.execute(sql`
-    with pointed as (
-      update ${workspaces} set disk_id = ${id}
-      where id = ${workspaceId}::uuid and disk_id is null and status <> 'removed' returning id
-    )
-    insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, inserted_at)
-    select ${id}, id, id, 'wanted', ${sizeGb}::int, ${JSON.stringify(source)}::jsonb, ${insertedAt.toISOString()}::timestamptz
-    from pointed`)
+/**
+ * The part of a statement that stores a new disk for the workspace that another part creates or changes, if that points to it.
+ * @param source the CTE with the workspace
+ */
+export const insertDisk = (source: string, disk: Disk | null): SQL => {
+  const owner = sql.identifier(source)
+  return sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
+      select disk.id, ${owner}.id, ${owner}.id, 'wanted', disk."sizeGb", disk.source, disk.app, disk.region, disk."insertedAt"
+      from ${owner}, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
+        as disk(id text, "sizeGb" int, source jsonb, app text, region text, "insertedAt" timestamptz)
+      where ${owner}.disk_id = disk.id
+      returning id`
 }

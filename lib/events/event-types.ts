@@ -116,6 +116,10 @@ export const EVENT_TYPES = {
     molecule: 'WORKSPACE_OFFLINE',
     payload: lost,
   },
+  host_full: {
+    says: 'The host of the machine had no room for it for a while: it is created again on another host, with a copy of its disk. The reason says what is lost.',
+    payload: lost,
+  },
   gave_up: {
     says: 'The workspace failed; the reason is kept. Its machine, if it has one, is kept until `machine_kept_until`, stopped.',
     molecule: 'WORKSPACE_PROVISION_FAILED',

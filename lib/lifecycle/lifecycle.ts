@@ -26,6 +26,7 @@ export type WorkspaceEvent =
   | 'machine_stopped'
   | 'stop_accepted'
   | 'machine_lost'
+  | 'host_full'
   | 'gave_up'
 
 /**
@@ -59,6 +60,7 @@ export const TRANSITIONS: Record<WorkspaceEvent, { from: readonly WorkspaceStatu
     machine_stopped: { from: ['ready', 'degraded'], to: 'offline' },
     stop_accepted: { from: ['ready', 'degraded', 'offline'], to: 'hibernated' },
     machine_lost: { from: ['provisioning', 'ready', 'degraded', 'offline'], to: 'provisioning' },
+    host_full: { from: ['provisioning', 'offline'], to: 'provisioning' },
     gave_up: { from: ['provisioning', 'offline'], to: 'failed' },
   }
 

@@ -5,16 +5,18 @@ import { disks } from '../../drizzle/schema/index.ts'
 import { changeDisk } from '../disks/change-disk.ts'
 import { isNeeded } from '../disks/delete-disks.ts'
 import { volumeName } from '../disks/disk-names.ts'
+import { isCreateOver, LOOK_AGAIN_MS, ONE_MORE_LOOK } from '../disks/settled.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import { type Tier, TIERS } from '../machines/machine-spec.ts'
 import type { DiskInput, ProviderDisk } from '../provisioner/disks.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
+import { extendDeadline, onNoRoom } from './copy-disk.ts'
 import { holdsItsLease, setDisk, type WithDisk } from './disk-row.ts'
 import { waitForProvider } from './decide-started.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { problemReason } from './machine-reasons.ts'
-import { ABSENCE_MS, LAUNCH_SETTLES_MS } from './observation.ts'
+import { ABSENCE_MS } from './observation.ts'
 import { recordFailure } from './refusal.ts'
 import { chooseRegion, recordNoCapacity } from './region-health.ts'
 import { CONTINUE, type StepResult } from './step-result.ts'
@@ -44,6 +46,7 @@ export async function createDisk(services: ReconcileContext, row: WithDisk): Pro
       app: turn.app,
       region,
       requestedAt: now,
+      looks: 0,
       volumeId: null,
       absentSince: null,
     },
@@ -64,7 +67,8 @@ export async function createDisk(services: ReconcileContext, row: WithDisk): Pro
     if (error.applied === 'no') await wantAgain(services, row, fixed ?? null)
     if (error.problem.code !== 'no_capacity') throw error
     await recordNoCapacity(db, region, error.problem, services.now())
-    if (fixed === undefined && row.regions.length > 1) return CONTINUE
+    if (fixed !== undefined) return onNoRoom(services, row, error)
+    if (row.regions.length > 1) return CONTINUE
     throw error
   }
 }
@@ -122,7 +126,9 @@ async function storeDisk(
     changes: stored,
     ...(isReady ? { logs: { event, payload: {} } } : {}),
   })
-  return isReady ? CONTINUE : { next: 'wait', ms: 1_000 }
+  if (isReady) return CONTINUE
+  if (row.disk.source.kind !== 'empty') await extendDeadline(services, row, now)
+  return { next: 'wait', ms: 1_000 }
 }
 
 /** Finds out what became of a create: by the volume's id or, while that is unknown, by its name. */
@@ -144,8 +150,10 @@ export async function findDisk(services: ReconcileContext, row: WithDisk): Promi
     return storeDisk(services, row, observed.disk, disk.volumeId === null ? 'disk_adopted' : 'disk_created')
   }
   // No machine ever had it, so another one may take its place; but a lost create may still be carried out.
-  const sentAgo = services.now().getTime() - (disk.requestedAt?.getTime() ?? 0)
-  if (sentAgo < LAUNCH_SETTLES_MS) return { next: 'wait', ms: 5_000 }
+  const looked = await setDisk(services, row, ONE_MORE_LOOK)
+  if (looked === undefined || !isCreateOver(looked, services.now())) {
+    return { next: 'wait', ms: LOOK_AGAIN_MS }
+  }
   await wantAgain(services, row, disk.source.kind === 'disk' ? disk.region : null)
   return CONTINUE
 }

@@ -36,7 +36,8 @@ const replace = async (
 
 /**
  * The machine does not fit beside its disk: wait, then copy the disk to another host of its region or, where the region
- * is full and others are wanted too, to another region. A disk that no machine ever had needs no wait.
+ * is full and others are wanted too, to another region. The same follows when a copy does not fit into its region. An empty disk needs
+ * no wait.
  */
 export async function onNoRoom(
   services: ReconcileContext,
@@ -47,12 +48,15 @@ export async function onNoRoom(
   const { code } = error.problem
   if (code !== 'disk_host_full' && (code !== 'no_capacity' || row.regions.length === 1)) throw error
   const now = services.now()
-  const since = disk.lastFailure?.code === code ? new Date(disk.lastFailure.at) : undefined
+  const last = disk.lastFailure
+  const since =
+    last?.code === code && new Date(last.at) >= row.statusChangedAt ? new Date(last.at) : undefined
   if (since === undefined) {
     await setDisk(services, row, { lastFailure: { ...problemReason(error.problem), at: now.toISOString() } })
   }
   const waited = now.getTime() - (since ?? now).getTime()
-  if (disk.mountedAt !== null && waited < WAIT_FOR_MS[code]) throw error
+  const hasData = disk.mountedAt !== null || (code === 'no_capacity' && disk.source.kind !== 'empty')
+  if (hasData && waited < WAIT_FOR_MS[code]) throw error
   const replaced = await replaceForRoom(services, row, code)
   if (disk.mountedAt !== null || code === 'no_capacity') return replaced
   // The next disk may meet a full host too: the one before goes first, and the pauses keep the number of tries small.
@@ -142,9 +146,9 @@ async function snapshotsOf(
   }
 }
 
-/** When a snapshot that did not appear is requested again, and how long one may take in all. */
+/** When a snapshot that did not appear is requested again, and how long it and the copy may take in all. */
 const TAKE_AGAIN_MS = 60_000
-const SNAPSHOT_WITHIN_MS = 3_600_000
+const COPY_WITHIN_MS = 3_600_000
 
 /**
  * Takes the snapshot that the disk starts from. The known snapshots are stored before it is requested, so the first one
@@ -183,9 +187,13 @@ export async function takeSnapshot(services: ReconcileContext, row: WithDisk): P
   return { next: 'wait', ms: 2_000 }
 }
 
-/** A large snapshot takes minutes: the deadline of provisioning counts from its end, within an hour. */
-async function extendDeadline({ config, db }: ReconcileContext, row: WithDisk, now: Date): Promise<void> {
-  const isLate = now.getTime() - row.statusChangedAt.getTime() > SNAPSHOT_WITHIN_MS
+/** A large snapshot or copy takes minutes: the deadline of provisioning counts from its end, within an hour. */
+export async function extendDeadline(
+  { config, db }: ReconcileContext,
+  row: WithDisk,
+  now: Date,
+): Promise<void> {
+  const isLate = now.getTime() - row.statusChangedAt.getTime() > COPY_WITHIN_MS
   if (!isTransient(row.status) || row.deadlineAt === null || isLate) return
   await db
     .update(workspaces)

@@ -52,15 +52,17 @@ export function decideStarted(workspace: Workspace, observed: Observed, now: Dat
 /** Pause between looks at a machine that only Fly or an operator can bring back. */
 const LOOK_AGAIN_MS = 15_000
 
-// An unreachable host is not a lost one: the workspace stays offline, without a deadline, until the host answers.
+// An unreachable host is not a lost one: the workspace waits, without a deadline, until the host answers or the disk may be
+// given up.
 function onUnreachable(workspace: Workspace, machine: Machine, now: Date, liveness: Liveness): Step {
-  if (isTransient(workspace.status)) {
-    return isDiskLost(workspace, now, liveness)
-      ? { do: 'restore_disk', reason: machineReason('host_unreachable', machine) }
-      : { do: 'wait', ms: LOOK_AGAIN_MS }
-  }
+  const reason = machineReason('host_unreachable', machine)
+  if (isTransient(workspace.status) && isDiskLost(workspace, now, liveness))
+    return { do: 'restore_disk', reason }
+  if (workspace.status === 'offline') return { do: 'wait', ms: LOOK_AGAIN_MS }
   if (!isHostLost(workspace, now, liveness)) return { do: 'wait', ms: 10_000 }
-  return { do: 'go_offline', reason: machineReason('host_unreachable', machine), isLasting: true }
+  return isTransient(workspace.status)
+    ? { do: 'wait', ms: LOOK_AGAIN_MS, reason }
+    : { do: 'go_offline', reason, isLasting: true }
 }
 
 // Requests reach a cordoned machine only after the cordon ends, so its workspace is not ready.

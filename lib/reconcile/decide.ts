@@ -19,12 +19,18 @@ export function decide(workspace: Workspace, observed: Observed, now: Date, live
       if (isWakeDue(workspace, now)) return { do: 'wake' }
       return decideAtRest(workspace, observed, now, 'suspend')
     case 'started':
-      if (isTransient(workspace.status) && workspace.deadlineAt !== null && now >= workspace.deadlineAt) {
+      if (isOverdue(workspace, now) && !waitsForHost(workspace, observed))
         return onDeadline(workspace, observed, now)
-      }
       return decideStarted(workspace, observed, now, liveness)
   }
 }
+
+const isOverdue = ({ deadlineAt, status }: Workspace, now: Date) =>
+  isTransient(status) && deadlineAt !== null && now >= deadlineAt
+
+// The disk is on the host of the machine, so only that host, or a snapshot, can bring the workspace back.
+const waitsForHost = ({ disk }: Workspace, observed: Observed) =>
+  disk !== null && observed.presence === 'present' && observed.machine.phase === 'unknown'
 
 function isWakeDue(workspace: Workspace, now: Date): boolean {
   const at = wakeTime(workspace)

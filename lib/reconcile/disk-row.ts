@@ -1,7 +1,7 @@
 // A claimed row with its disk, and writes of that disk. Such writes are fenced by the lease of the workspace.
 import { type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { changeDisk } from '../disks/change-disk.ts'
+import { changeDisk, type DiskChanges } from '../disks/change-disk.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import type { ReconcileContext } from './context.ts'
@@ -14,5 +14,5 @@ export const hasDisk = (row: ClaimedWorkspace): row is WithDisk => row.disk !== 
 export const holdsItsLease = ({ id, leaseId }: ClaimedWorkspace): SQL =>
   sql`exists (select from ${workspaces} where ${workspaces.id} = ${id}::uuid and ${workspaces.leaseId} = ${leaseId}::uuid)`
 
-export const setDisk = (services: ReconcileContext, row: WithDisk, changes: Partial<Disk>) =>
+export const setDisk = (services: ReconcileContext, row: WithDisk, changes: DiskChanges) =>
   changeDisk(services, { id: row.disk.id, now: services.now(), where: holdsItsLease(row), changes })

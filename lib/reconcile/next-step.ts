@@ -31,6 +31,7 @@ export async function nextStep(
   const isUnrequested = isRecovery || step.do === 'undo_drift'
   const drainsUntil = endsRun(row, step) ? row.drainUntil : null
   if (!isUnrequested && (drainsUntil === null || drainsUntil <= now)) return step
+  if (isRecovery && isDeferredForTooLong(row, now, liveness.busyMs)) return step
   const work = await findWork(services, row)
   if (work === undefined) return step
   if (step.do === 'undo_drift') return undoneAfter(work)
@@ -38,6 +39,10 @@ export async function nextStep(
     ? deferredBy(work, decide({ ...row, deadlineAt: null }, observed, now, liveness))
     : drainingFor(work, drainsUntil ?? now, now)
 }
+
+/** A workspace that has not been ready since its restart is given up in the end, whatever its agent reports. */
+const isDeferredForTooLong = ({ deadlineAt, status }: Workspace, now: Date, busyMs: number) =>
+  status === 'provisioning' && deadlineAt !== null && now.getTime() - deadlineAt.getTime() >= busyMs
 
 /** Steps of a requested restart, rollout or hibernation that end the program which is at work. */
 const endsRun = ({ status }: Workspace, { do: step }: Step) =>

@@ -110,7 +110,7 @@ async function takeStep(
     return await act(services, recorded, step, steps)
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
-    const result = await onRefusal(services, row, step, error)
+    const result = await onRefusal(services, recorded, { observed, step }, error)
     return 'giveUp' in result ? giveUp(services, row, result.giveUp) : result
   }
 }

@@ -2,6 +2,8 @@
 // drift, with an event when that changed.
 import { and, eq, sql } from 'drizzle-orm'
 import { type Drift, workspaces } from '../../drizzle/schema/index.ts'
+import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import type { Core } from '../platform/context.ts'
@@ -18,7 +20,7 @@ export async function recordMachine(
 ): Promise<ClaimedWorkspace> {
   if (observed.presence !== 'present' || observed.machine.id !== row.machineId) return row
   const { machine } = observed
-  const seen = seenColumns(row, machine, services.now())
+  const seen = seenColumns(services, row, machine)
   const drift = driftOf(row, machine)
   const isDriftNew = textOf(drift) !== textOf(row.drift ?? [])
   if (seen === undefined && !isDriftNew) return row
@@ -54,7 +56,7 @@ const textOf = (drift: Drift[]) =>
   JSON.stringify(drift.map(({ actual, field, wanted }) => [field, wanted, actual]))
 
 /** The columns that an observation changes; undefined when nothing changed. */
-function seenColumns(row: ClaimedWorkspace, machine: Machine, now: Date) {
+function seenColumns({ config, now }: ReconcileContext, row: ClaimedWorkspace, machine: Machine) {
   const isReachable = machine.phase !== 'unknown'
   const signature = signatureOf(machine) ?? row.machineSignature
   if (
@@ -68,7 +70,11 @@ function seenColumns(row: ClaimedWorkspace, machine: Machine, now: Date) {
   return {
     machineState: machine.state,
     machineSignature: signature,
-    unreachableSince: isReachable ? null : (row.unreachableSince ?? now),
+    unreachableSince: isReachable ? null : (row.unreachableSince ?? now()),
+    // The time in which its host did not answer does not count.
+    ...(isReachable && row.unreachableSince !== null && row.deadlineAt !== null && isTransient(row.status)
+      ? { deadlineAt: provisionDeadline(config, row.runtime, now()) }
+      : {}),
     // Rows of an earlier version of this program do not have it.
     ...(row.machineVersion === null && machine.version !== undefined
       ? { machineVersion: machine.version }

@@ -5,8 +5,9 @@ import { type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import type { Store } from '../platform/context.ts'
-import { ProvisionError, type ProvisionProblem } from '../provisioner/provisioner.ts'
+import type { Observed, ProvisionError, ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
+import { fullHostReason, leaveHost, waitForHost } from './full-host.ts'
 import { problemReason } from './machine-reasons.ts'
 import type { StepResult } from './step-result.ts'
 import type { Step } from './step.ts'
@@ -15,7 +16,7 @@ import type { Step } from './step.ts'
 export async function onRefusal(
   services: ReconcileContext,
   row: ClaimedWorkspace,
-  step: Step,
+  { observed, step }: { observed: Observed; step: Step },
   { problem }: ProvisionError,
 ): Promise<StepResult | { giveUp: StoredReason }> {
   const { code, message, provider } = problem
@@ -28,21 +29,20 @@ export async function onRefusal(
     fly_text: provider?.text,
     fly_request_id: provider?.request_id,
   })
-  const reason = problemReason(problem)
-  await recordFailure(services, row, reason)
+  const phase = observed.presence === 'present' ? observed.machine.phase : undefined
+  const isOnFullHost = FULL.includes(code) && (step.do === 'start' || step.do === 'update')
+  const reason = isOnFullHost ? fullHostReason(problemReason(problem), phase) : problemReason(problem)
+  const since = await recordFailure(services, row, reason)
   if (!problem.retryable && isTransient(row.status)) return { giveUp: reason }
-  const isOnFullHost = code === 'no_capacity' && (step.do === 'start' || step.do === 'update')
-  if (isOnFullHost && row.app !== null && row.machineId !== null) {
-    // Nothing of value is on the machine (its root file system starts anew anyway): it is created on another host.
-    await services.provisioner.destroy({ app: row.app, machineId: row.machineId }).catch(ignoreProvisionError)
-  }
-  return { next: 'wait', ms: backoff(row, problem), failed: true }
+  const ms = backoff(row, problem)
+  if (!isOnFullHost) return { next: 'wait', ms, failed: true }
+  const left = waitForHost(phase, since, services.now())
+  return left > 0
+    ? { next: 'wait', ms: Math.min(ms, left), failed: true }
+    : leaveHost(services, row, problemReason(problem), phase)
 }
 
-// The next attempt meets the same full host, and tries to destroy the machine again.
-function ignoreProvisionError(error: unknown): void {
-  if (!(error instanceof ProvisionError)) throw error
-}
+const FULL: readonly ProvisionProblem['code'][] = ['no_capacity', 'disk_host_full']
 
 /**
  * Milliseconds until the next attempt. Half of it is random, so that workspaces that failed together do not return
@@ -54,15 +54,22 @@ function backoff(row: ClaimedWorkspace, problem: ProvisionProblem): number {
   return Math.max(ms / 2 + (Math.random() * ms) / 2, problem.retryAfterMs ?? 0)
 }
 
-/** Stores why a workspace makes no progress, so that it is shown before the workspace has failed. */
+/**
+ * Stores why a workspace makes no progress, so that it is shown before the workspace has failed.
+ * @returns since when it makes none for this reason, within its present status
+ */
 export async function recordFailure(
   { db, now }: Store,
   row: ClaimedWorkspace,
   reason: StoredReason,
-): Promise<void> {
-  const lastFailure = { ...reason, at: now().toISOString() }
+): Promise<Date> {
+  const { lastFailure: last, statusChangedAt } = row
+  const at = now().toISOString()
+  const isSame = last?.code === reason.code && new Date(last.at) >= statusChangedAt
+  const since = isSame ? (last.since ?? last.at) : at
   await db
     .update(workspaces)
-    .set({ lastFailure, ...(isTransient(row.status) ? { reason } : {}) })
+    .set({ lastFailure: { ...reason, at, since }, ...(isTransient(row.status) ? { reason } : {}) })
     .where(and(eq(workspaces.id, row.id), eq(workspaces.status, row.status)))
+  return new Date(since)
 }

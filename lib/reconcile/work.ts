@@ -4,6 +4,12 @@ import { and, eq, gt } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ReconcileContext } from './context.ts'
+import { isOutdated } from './observation.ts'
+
+/** Whether the last heartbeat came from the program that the workspace waits for, and not from one that has ended before. */
+const isOfThisRun = (row: Workspace): row is Workspace & { lastHeartbeatAt: Date } =>
+  row.lastHeartbeatAt !== null &&
+  (row.status !== 'provisioning' || isOutdated(row) || row.lastHeartbeatAt >= row.statusChangedAt)
 
 /** @returns what it is doing, as part of a sentence; undefined when nothing is known to be under way */
 export async function findWork(services: ReconcileContext, row: Workspace): Promise<string | undefined> {
@@ -11,8 +17,7 @@ export async function findWork(services: ReconcileContext, row: Workspace): Prom
   if (limits.busyWorkspaces().includes(row.id)) return 'a request to it is in flight'
   if (row.busyUntil !== null && row.busyUntil > now())
     return 'a request to it is in flight in another process'
-  const reportedFor =
-    row.lastHeartbeatAt === null ? Infinity : now().getTime() - row.lastHeartbeatAt.getTime()
+  const reportedFor = isOfThisRun(row) ? now().getTime() - row.lastHeartbeatAt.getTime() : Infinity
   if ((row.activeTasks > 0 || row.currentTask !== '') && reportedFor < config.liveness.busyMs) {
     return `its last heartbeat reported ${row.activeTasks > 0 ? `${row.activeTasks} tasks` : 'a task'}`
   }

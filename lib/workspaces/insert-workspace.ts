@@ -1,7 +1,8 @@
 // Stores a new workspace with its secrets, files, disk and event, in one statement.
 import type { Store } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
-import { disks, secrets, workspaces } from '../../drizzle/schema/index.ts'
+import { secrets, workspaces } from '../../drizzle/schema/index.ts'
+import { insertDisk } from '../disks/new-disk.ts'
 import { slugTaken } from '../lifecycle/slugs.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
@@ -39,12 +40,7 @@ export async function insertWorkspace(
   )
   const filed = db.$with('filed', {}).as(insertFiles('created', files))
   // Through a relation of the row's own columns: nothing is stored when the idempotency key is taken.
-  const owned = db.$with('owned', {}).as(
-    sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
-        select disk.id, created.id, created.id, 'wanted', disk."sizeGb", disk.source, disk.app, disk.region, created.created_at
-        from created, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
-          as disk(id text, "sizeGb" int, source jsonb, app text, region text)`,
-  )
+  const owned = db.$with('owned', {}).as(insertDisk('created', disk))
   const { image, labels, name, parentId, regions, runtime, slug, tier } = row
   const logged = appendEvents(services, 'created', {
     event: 'workspace_created',

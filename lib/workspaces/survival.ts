@@ -40,7 +40,8 @@ const NOTES: Partial<Record<SurvivalEvent, string>> = {
   hibernate: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
   own_suspend: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
   region_change: 'The disk is copied by a snapshot, which is taken after the machine has stopped.',
-  host_full: 'The disk is copied to another host of its region.',
+  host_full:
+    'The host is waited for: 60 s if the machine is suspended, else 10 s. Then the disk is copied to another host of its region.',
   restore: 'The disk before is kept for a while, because its data is newer.',
   given_up: 'The machine is kept for FAILED_MACHINE_RETENTION_HOURS, and the disk without a limit.',
 }

@@ -5,14 +5,14 @@ import { ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { growDisk } from '../disks/grow-disk.ts'
-import { addDisk, newDisk } from '../disks/new-disk.ts'
+import { insertDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { slugTaken } from '../lifecycle/slugs.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
-import type { Workspace } from '../lifecycle/workspace.ts'
+import type { Disk, Workspace } from '../lifecycle/workspace.ts'
 import { prepareFiles } from './files-input.ts'
 import { deleteOtherFiles, insertFiles, listedFiles } from './store-files.ts'
 import {
@@ -56,7 +56,7 @@ export async function updateWorkspace(
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
   )
-  const grown = await resizeDisk(services, row, input.disk_gb)
+  const { added, needsRestart } = await resizeDisk(services, row, input.disk_gb)
   const moved = await changeWorkspace(services, {
     id,
     event: 'workspace_updated',
@@ -76,9 +76,9 @@ export async function updateWorkspace(
         ? {}
         : { onOutsideStop: input.on_outside_stop ?? config.sleep.onOutsideStop }),
       ...(input.on_host_loss === undefined ? {} : { onHostLoss: input.on_host_loss ?? 'wait' }),
-      ...(changed.length === 0 && !grown.needsRestart
-        ? {}
-        : { specVersion: sql`${workspaces.specVersion} + 1` }),
+      // Two requests at once add one disk.
+      ...(added === null ? {} : { diskId: sql`coalesce(${workspaces.diskId}, ${added.id})` }),
+      ...(changed.length === 0 && !needsRestart ? {} : { specVersion: sql`${workspaces.specVersion} + 1` }),
     },
     payload: {
       fields: Object.keys(input),
@@ -86,25 +86,34 @@ export async function updateWorkspace(
       ...(input.slug === undefined ? {} : { slug: input.slug }),
       ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
     },
-    also: files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)],
+    also: [
+      ...(files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)]),
+      ...(added === null ? [] : [insertDisk('moved', added)]),
+    ],
   }).catch((error: unknown) => {
     throw input.slug != null && isUniqueViolation(error) ? slugTaken(input.slug) : error
   })
   if (moved === undefined) throw await statusConflict(services, id, 'changed')
-  return moved
+  // The statement read the disk of the row before it stored the new one.
+  return added !== null && moved.diskId === added.id ? { ...moved, disk: added } : moved
 }
 
-/** A workspace without a disk gets one with its next machine. @throws DomainError */
+type Resized = {
+  /** A disk for a workspace that has none: its next machine has it. */
+  added: Disk | null
+  needsRestart: boolean
+}
+
+/** @throws DomainError */
 async function resizeDisk(
   services: ReconcileContext,
   row: Workspace,
   sizeGb: number | null | undefined,
-): Promise<{ needsRestart: boolean }> {
-  if (sizeGb == null || (sizeGb === 0 && row.disk === null)) return { needsRestart: false }
+): Promise<Resized> {
+  if (sizeGb == null || (sizeGb === 0 && row.disk === null)) return { added: null, needsRestart: false }
   if (row.status === 'removed') throw await statusConflict(services, row.id, 'changed')
-  if (row.disk !== null) return growDisk(services, row.disk, sizeGb)
-  await addDisk(services, newDisk(row.id, services.now(), { sizeGb }))
-  return { needsRestart: true }
+  if (row.disk !== null) return { added: null, ...(await growDisk(services, row.disk, sizeGb)) }
+  return { added: newDisk(row.id, services.now(), { sizeGb }), needsRestart: true }
 }
 
 /** What the event shows of the change. Other values may be long, and `env` may be confidential. */

@@ -186,6 +186,22 @@ test('a removed disk is kept for DISK_RETENTION_DAYS and then deleted', async ()
   expect(volumes()).toEqual([])
 })
 
+test('a workspace without a disk that gets one by two requests at once has one disk', async () => {
+  await open({ WORKSPACE_DISK_GB: '0' })
+  const { id } = await h.createWorkspace()
+  const answers = await Promise.all(
+    [1, 2, 3].map((disk_gb) => h.request(`/workspaces/${id}`, { method: 'PATCH', json: { disk_gb } })),
+  )
+  const shown = answers.flatMap(
+    ({ body }) => (body['workspace'] as { disk: Disk | null } | undefined)?.disk ?? [],
+  )
+  expect(await disks()).toHaveLength(1)
+  expect(shown.map((disk) => disk.id)).toContain((await diskOf(id)).id)
+  await post(`/workspaces/${id}/restart`)
+  await sweepUntil(async () => (await read(id))['status'] === 'ready')
+  expect(await mountOf(id)).toHaveLength(1)
+})
+
 test('a workspace has no disk where WORKSPACE_DISK_GB is 0 unless it asks for one, and gets one at a restart', async () => {
   await open({ WORKSPACE_DISK_GB: '0' })
   const { id } = await h.createWorkspace()

@@ -158,7 +158,7 @@ describe('orphaned disks', () => {
     const { body: all } = await h.request<{ id: string; made_for: string }[]>('/disks')
     const disk = all.find(({ made_for }) => made_for === lost.id)?.id ?? ''
     await h.request(`/workspaces/${lost.id}`, { method: 'DELETE' })
-    for (let minutes = 0; minutes < 4; minutes++) {
+    for (let minutes = 0; minutes < 8; minutes++) {
       h.advance(60_000)
       await h.sweep()
     }

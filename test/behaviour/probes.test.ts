@@ -110,13 +110,14 @@ test('a workspace whose agent never registered and answers 401 fails, and the re
 })
 
 describe('liveness', () => {
-  /** Registers, reports tasks once, and answers while `state.answers` is true. */
+  /** Registers, reports tasks once and by `state.report`, and answers while `state.answers` is true. */
   function working(tasks: number) {
-    const state = { answers: true }
+    const state: { answers: boolean; report?: () => Promise<unknown> } = { answers: true }
     const program: Program = async (machine) => {
       const id = machine.env['WORKSPACE_ID']
       await post(machine, '/registry/register', { id, agent_card: CARD })
-      await post(machine, '/registry/heartbeat', { workspace_id: id, active_tasks: tasks })
+      state.report = () => post(machine, '/registry/heartbeat', { workspace_id: id, active_tasks: tasks })
+      await state.report()
       await machine.listen(8000, () =>
         state.answers ? Response.json(CARD) : new Response('', { status: 503 }),
       )
@@ -154,6 +155,20 @@ describe('liveness', () => {
     state.answers = true
     await pass(1)
     expect(await read(id)).toMatchObject({ status: 'ready' })
+  })
+
+  test('a busy agent that never answers is given up AGENT_BUSY_SECONDS after the deadline', async () => {
+    const { program, state } = working(2)
+    state.answers = false
+    await open(program, { AGENT_BUSY_SECONDS: '600', PROVISION_TIMEOUT_SECONDS: '600' })
+    const id = await create({ image: IMAGE })
+    for (let minutes = 0; minutes < 18; minutes++) {
+      await pass(1)
+      await state.report?.()
+    }
+    expect(await read(id)).toMatchObject({ status: 'provisioning', active_tasks: 2 })
+    await pass(4)
+    expect(await read(id)).toMatchObject({ status: 'failed', reason: { code: 'never_listened' } })
   })
 
   test('the machine of a busy agent is recorded after the deadline when the reply to its create was lost', async () => {

@@ -167,24 +167,6 @@ describe('one step of decide', () => {
       'accept_stop',
     ],
     [
-      'a ready workspace waits for a host that has not answered for a moment',
-      { ...launched, status: 'ready', unreachableSince: later(-1_000) },
-      present('unknown'),
-      'wait',
-    ],
-    [
-      'a ready workspace goes offline when its host has not answered for long',
-      { ...launched, status: 'ready', unreachableSince: later(-LIVENESS.hostUnreachableMs) },
-      present('unknown'),
-      'go_offline',
-    ],
-    [
-      'an offline workspace waits for its unreachable host without a deadline',
-      { ...launched, status: 'offline', deadlineAt: null, unreachableSince: later(-10 * 86_400_000) },
-      present('unknown'),
-      'wait',
-    ],
-    [
       'a ready workspace with a cordoned machine goes offline',
       { ...launched, status: 'ready' },
       present('started', { cordoned: true }),
@@ -284,8 +266,8 @@ describe('one step of decide', () => {
     ['that is stopped', present('stopped'), {}, 'never_started'],
     ['that Fly refused to start', present('suspended'), { reason: REFUSED }, 'rate_limited'],
     ['that failed', present('failed'), { reason: REFUSED }, 'machine_failed'],
-    ['that was destroyed', present('gone'), { reason: REFUSED }, 'machine_gone'],
     ['whose host does not answer', present('unknown'), { reason: REFUSED }, 'host_unreachable'],
+    ['that was destroyed', present('gone'), { reason: REFUSED }, 'machine_gone'],
   ])(
     'a missed deadline for a machine %s gives the matching reason and a next step',
     (_, observed, over, code) => {

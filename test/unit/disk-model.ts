@@ -1,6 +1,7 @@
 // A small model of disks for the tests of `decide`: the volumes of a provider, and the writes of the steps about disks.
 import fc from 'fast-check'
 import { type DiskSource, diskState } from '../../drizzle/schema/index.ts'
+import { isCreateOver, LOOK_AGAIN_MS } from '../../lib/disks/settled.ts'
 import { copyOf } from '../../lib/disks/replace-disk.ts'
 import type { Disk, Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { Step } from '../../lib/reconcile/step.ts'
@@ -17,6 +18,7 @@ export const disk = (over: Partial<Disk> = {}): Disk => ({
   region: 'ord',
   volumeId: 'v-d0',
   requestedAt: NOW,
+  looks: 0,
   createdAt: NOW,
   mountedAt: NOW,
   providerState: 'created',
@@ -139,6 +141,7 @@ export function applyToDisk(holder: Holder, step: DiskStep): boolean {
         state: 'creating',
         region: own.region ?? row.regions[0],
         requestedAt: later(holder.at),
+        looks: 0,
       })
       if (outcome !== 'lost') disks.volumes.set(own.id, { data: own.source.kind !== 'empty' })
       if (outcome === 'ok') Object.assign(own, { state: 'ready', volumeId: `v-${own.id}` })
@@ -146,7 +149,7 @@ export function applyToDisk(holder: Holder, step: DiskStep): boolean {
     }
     case 'find_disk':
       if (disks.volumes.has(own.id)) Object.assign(own, { state: 'ready', volumeId: `v-${own.id}` })
-      else if (holder.at - (own.requestedAt?.getTime() ?? 0) + NOW.getTime() < 60_000) holder.at += 5_000
+      else if (!isCreateOver({ ...own, looks: ++own.looks }, later(holder.at))) holder.at += LOOK_AGAIN_MS
       else Object.assign(own, { state: 'wanted', volumeId: null, region: null })
       return true
     case 'take_snapshot':

@@ -15,6 +15,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     removed: 'removed',
     agent_answered: 'ready',
     machine_lost: 'provisioning',
+    host_full: 'provisioning',
     gave_up: 'failed',
   }),
   ready: row({
@@ -53,6 +54,7 @@ const EXPECTED: Record<WorkspaceStatus, Record<WorkspaceEvent, WorkspaceStatus |
     agent_answered: 'ready',
     agent_lost: 'provisioning',
     machine_lost: 'provisioning',
+    host_full: 'provisioning',
     gave_up: 'failed',
   }),
   failed: row({ restart_requested: 'provisioning', removed: 'removed' }),

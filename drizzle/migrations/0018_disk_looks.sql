@@ -1,0 +1,1 @@
+ALTER TABLE "disks" ADD COLUMN "looks" integer DEFAULT 0 NOT NULL;
