@@ -77,7 +77,7 @@ export function createRoute(
       const app = param('app') === '' ? undefined : param('app')
       const token = tokens.authenticate(context.req.header('authorization'), scopeOf(action, app), cloud)
       const id = param('id') === '' ? undefined : param('id')
-      const named = id === undefined ? undefined : cloud.allMachines().find(({ record }) => record.id === id)
+      const named = id === undefined ? undefined : cloud.findMachine(id)
       const subject: CallSubject = { action, app, machine: id, machineName: named?.record.name }
 
       const latency = runtime.faults.latency(subject)

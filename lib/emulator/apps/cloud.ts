@@ -37,6 +37,8 @@ export type Cloud = {
   addMachine: (record: MachineRecord) => MachineRunner
   /** @throws FlyError 404 */
   getMachine: (app: AppRecord, id: string) => MachineRunner
+  /** A machine of any app, also one that faults hide. */
+  findMachine: (id: string) => MachineRunner | undefined
   /** All machines of one app, oldest first, with destroyed ones. */
   machinesOf: (app: AppRecord) => MachineRunner[]
   /** All machines, oldest first, with destroyed ones. */
@@ -80,8 +82,8 @@ export function createCloud(
       volumes: all,
     }),
   )
-  const allMachines = (): MachineRunner[] =>
-    [...machines.values()].toSorted((a, b) => byAge(a.record, b.record))
+  // A map keeps the order in which machines were added.
+  const allMachines = (): MachineRunner[] => [...machines.values()]
   const machinesOf = (app: AppRecord): MachineRunner[] =>
     allMachines().filter(({ record }) => record.appId === app.id)
 
@@ -155,6 +157,7 @@ export function createCloud(
       }
       return runner
     },
+    findMachine: (id) => machines.get(id),
     machinesOf,
     allMachines,
     async recover() {

@@ -30,8 +30,7 @@ export function createFlyProxy(
     const requestId = `${runtime.ulid()}-${runtime.regions[0] ?? 'iad'}`
     const forced = request.headers.get('fly-force-instance-id')
     // On a loopback address the forced machine decides which app is meant.
-    const appOnLoopback =
-      cloud.allMachines().find(({ record }) => record.id === forced)?.record.app ?? defaultApp
+    const appOnLoopback = (forced === null ? undefined : cloud.findMachine(forced))?.record.app ?? defaultApp
     const name = appNameOf(host, appOnLoopback)
     const app = name === undefined ? undefined : cloud.findApp(name)
     if (app === undefined || !hasAddress(app, host)) {

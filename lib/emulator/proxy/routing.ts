@@ -54,17 +54,21 @@ export function serviceOn(runner: MachineRunner, number: number): Candidate | un
   return undefined
 }
 
+/** A forced request never goes to another machine. */
+function machinesFor(cloud: Cloud, app: AppRecord, forced: string | null): MachineRunner[] {
+  if (forced === null) return cloud.machinesOf(app)
+  const runner = cloud.findMachine(forced)
+  return runner?.record.appId === app.id ? [runner] : []
+}
+
 /** Chooses a machine, and starts a stopped or suspended one with autostart if no other can take the request. */
 export function chooseMachine(cloud: Cloud, app: AppRecord, number: number, headers: Headers): Choice {
   const forced = headers.get('fly-force-instance-id')
   const preferred = headers.get('fly-prefer-instance-id')
-  const registered = cloud
-    .machinesOf(app)
+  const registered = machinesFor(cloud, app, forced)
     .filter(({ record, isGone }) => !isGone && !record.cordoned && !record.skipServiceRegistration)
     .map((runner) => serviceOn(runner, number))
     .filter((candidate) => candidate !== undefined)
-    // A forced request never goes to another machine.
-    .filter(({ runner }) => forced === null || runner.record.id === forced)
   if (registered.length === 0) return { kind: 'none', why: 'no machine is registered for this request' }
 
   const started = registered.filter(({ runner }) => runner.state === 'started')

@@ -79,6 +79,8 @@ export async function openWorld(database: OpenDatabase) {
     CREATE_RATE_PER_HOUR: '0',
     API_RATE_PER_MINUTE: '0',
     A2A_RATE_PER_MINUTE: '0',
+    // Agents report the begin and the end of their work only: one that is silent is well.
+    AGENT_SILENCE_SECONDS: '604800',
   })
   const created = createServices({ ...config, backend: 'emulator' }, database, {
     fetch: network,

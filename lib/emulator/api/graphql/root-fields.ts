@@ -31,7 +31,7 @@ export function queryFields(call: Call): Node {
     }),
     appNameAvailable: ({ name }: Args) => cloud.isNameFree(textOf(name) ?? ''),
     machine: ({ machineId }: Args) => {
-      const found = cloud.allMachines().find(({ record }) => record.id === machineId)
+      const found = cloud.findMachine(textOf(machineId) ?? '')
       if (found === undefined) throw new QueryError('Could not find Machine', 'NOT_FOUND')
       findApp(call, found.record.app)
       return machineNode(cloud, found.record)
