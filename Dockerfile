@@ -7,11 +7,13 @@ COPY packages ./packages
 # The server's packages, without those of the command line. None of them needs a script; those that do are for development.
 RUN npm ci --omit=dev --workspace=@molecule-fly/server --ignore-scripts --no-audit --no-fund
 
-# The API reference comes from a development dependency.
+# The API reference and the console are made with development dependencies.
 FROM packages AS assets
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY assets ./assets
-COPY commands/build.ts ./commands/
+COPY client ./client
+COPY console ./console
+COPY commands/build.ts commands/build-console.ts ./commands/
 RUN node commands/build.ts
 
 FROM node:24-alpine

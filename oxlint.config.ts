@@ -56,7 +56,7 @@ const folders = order.map((folder, index) => ({
 }))
 
 export default defineConfig({
-  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise'],
+  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'jsx-a11y'],
   categories: { correctness: 'error', suspicious: 'error' },
   ignorePatterns: ['client/api.d.ts', 'lib/fly/machines-openapi.d.ts', 'drizzle/migrations'],
   rules: {
@@ -77,6 +77,8 @@ export default defineConfig({
     'typescript/no-unsafe-type-assertion': 'off',
     'typescript/consistent-return': 'off',
     'import/no-unassigned-import': 'off',
+    // Rows of a list that shows only a part of itself cannot be table rows, and axe checks the roles (test/behaviour/console-views.test.ts).
+    'jsx-a11y/prefer-tag-over-role': 'off',
   },
   overrides: [
     {
@@ -106,6 +108,13 @@ export default defineConfig({
       rules: restrict(node, {
         group: ['**/{cli,functions,lib,drizzle,test,scripts}/**'],
         message: 'The client speaks HTTP: it imports nothing of the server.',
+      }),
+    },
+    {
+      files: ['console/**'],
+      rules: restrict(tests, node, {
+        group: ['**/{cli,mcp,functions,lib,drizzle,commands}/**'],
+        message: 'The console speaks HTTP, through the client.',
       }),
     },
     {

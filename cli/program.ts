@@ -9,6 +9,7 @@ import { addHookCommands } from './commands/hooks.ts'
 import { addInsideCommands } from './commands/inside.ts'
 import { addLoginCommands } from './commands/login.ts'
 import { addMcpCommand } from './commands/mcp.ts'
+import { addOpenCommand } from './commands/open.ts'
 import { addOperationCommands } from './commands/operations.ts'
 import { addSecretCommands } from './commands/secrets.ts'
 import { addTokenCommands } from './commands/tokens.ts'
@@ -45,6 +46,7 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addLoginCommands(program)
   addWorkspaceCommands(program)
   addChatCommand(program)
+  addOpenCommand(program)
   addVerbCommands(program)
   addInsideCommands(program)
   addDiskCommands(program)

@@ -48,7 +48,10 @@ export async function* followServerSentEvents(options: FollowOptions): AsyncGene
 
 async function* eventsOf(response: Response) {
   if (response.body === null) return
-  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
+  const events = response.body
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(withPositions())
+    .pipeThrough(new EventSourceParserStream())
   const reader = events.getReader()
   try {
     while (true) {
@@ -59,4 +62,22 @@ async function* eventsOf(response: Response) {
   } finally {
     await reader.cancel().catch(() => {})
   }
+}
+
+/**
+ * Gives empty data to messages that have an id and no data, with which a server tells its position while nothing happens. The
+ * parser drops messages without data, and a reconnect would then begin behind events that were never seen.
+ */
+function withPositions(): TransformStream<string, string> {
+  let rest = ''
+  return new TransformStream({
+    transform(chunk, controller) {
+      const messages = `${rest}${chunk}`.split('\n\n')
+      rest = messages.pop() ?? ''
+      for (const message of messages) {
+        const isPosition = /^id:/m.test(message) && !/^data:/m.test(message)
+        controller.enqueue(`${message}${isPosition ? '\ndata:' : ''}\n\n`)
+      }
+    },
+  })
 }

@@ -17,6 +17,12 @@ cpSync(join(root, 'assets'), join(dist, 'assets'), { recursive: true })
 if (existsSync(scalar)) cpSync(scalar, join(dist, 'assets/docs/scalar.js'))
 else console.warn('dist/ has no API reference: it needs the development dependencies (npm ci).')
 
+const bundler = join(root, 'node_modules/esbuild')
+if (existsSync(bundler) && existsSync(join(root, 'console'))) {
+  const { buildConsole } = await import('./build-console.ts')
+  await buildConsole(join(dist, 'assets'))
+} else console.warn('dist/ has no console: it needs the development dependencies (npm ci).')
+
 if (existsSync(compiler) && existsSync(join(root, 'cli'))) {
   execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
   cpSync(join(root, 'client/api.d.ts'), join(dist, 'npm/client/api.d.ts'))

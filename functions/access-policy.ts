@@ -32,6 +32,8 @@ export const AUDIT_POLICY = all('admin')
 
 export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /': 'public',
+  'GET /console': 'public',
+  'GET /console/:file': 'public',
   'GET /docs': 'public',
   'GET /docs/:file': 'public',
   'GET /openapi.json': 'public',
@@ -39,6 +41,9 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /healthz': 'public',
   'GET /livez': 'public',
   'GET /readyz': 'public',
+
+  // It says nothing but what the caller's own token is.
+  'GET /me': { scope: 'read', about: 'list', agent: 'record' },
 
   'POST /registry/register': 'agent',
   'POST /registry/heartbeat': 'agent',

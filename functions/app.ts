@@ -21,6 +21,7 @@ import { activityRoutes } from './routes/activity.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { delegationRoutes } from './routes/delegations.ts'
 import { createDescription } from './description/describe-api.ts'
+import { consoleRoutes } from './routes/console.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { diskRoutes } from './routes/disks/routes.ts'
 import { snapshotRoutes } from './routes/disks/snapshots.ts'
@@ -33,6 +34,7 @@ import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
 import { hookRoutes } from './routes/hooks.ts'
 import { logRoutes } from './routes/logs.ts'
 import { mcpRoutes } from './routes/mcp.ts'
+import { meRoutes } from './routes/me.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
 import { createNeedsNoToken } from './routes/molecule-compat/elevate.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
@@ -94,7 +96,9 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.route('/', healthRoutes(services))
   const describeApi = createDescription(app, services.config.publicUrl)
   app.get('/openapi.json', (c) => c.json(describeApi()))
+  app.route('/', consoleRoutes(serveAssets))
   app.route('/', docsRoutes(serveAssets))
+  app.route('/', meRoutes())
   app.route('/', registryRoutes(services))
   app.route('/', workspaceListRoutes(services))
   app.route('/', workspaceRoutes(services))

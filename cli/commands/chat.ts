@@ -1,16 +1,14 @@
 // chat: talk to the agent of a workspace. Interactive on a terminal; with a message as argument, or piped text, it
 // sends one message and prints the answer.
 import { createInterface } from 'node:readline/promises'
-import { type Part, SendMessageRequest, type StreamResponse } from '@a2a-js/sdk'
+import type { StreamResponse } from '@a2a-js/sdk'
 import type { Client as A2aClient } from '@a2a-js/sdk/client'
 import type { Command } from 'commander'
 import { connectToAgent } from '../../client/agent.ts'
+import { type Conversation, messageRequest, textOfParts } from '../../client/conversation.ts'
 import { contextOf } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { print, report, styled } from '../output.ts'
-
-/** What one exchange leaves behind for the next one. */
-type Conversation = { contextId: string; taskId: string }
 
 export function addChatCommand(program: Command): void {
   program
@@ -37,7 +35,7 @@ Examples:
 }
 
 async function sendOne(agent: A2aClient, text: string, json: boolean): Promise<void> {
-  for await (const piece of agent.sendMessageStream(requestOf(text, { contextId: '', taskId: '' }))) {
+  for await (const piece of agent.sendMessageStream(messageRequest(text, { contextId: '', taskId: '' }))) {
     if (json) print(JSON.stringify(piece))
     else process.stdout.write(textOf(piece))
   }
@@ -53,7 +51,7 @@ async function converse(agent: A2aClient, name: string): Promise<void> {
   for await (const line of terminal) {
     if (line.trim() !== '') {
       try {
-        for await (const piece of agent.sendMessageStream(requestOf(line, conversation))) {
+        for await (const piece of agent.sendMessageStream(messageRequest(line, conversation))) {
           process.stdout.write(textOf(piece))
           conversation = { ...conversation, ...idsOf(piece) }
         }
@@ -67,36 +65,21 @@ async function converse(agent: A2aClient, name: string): Promise<void> {
   print('')
 }
 
-const requestOf = (text: string, { contextId, taskId }: Conversation): SendMessageRequest =>
-  SendMessageRequest.fromJSON({
-    message: { messageId: crypto.randomUUID(), role: 'ROLE_USER', contextId, taskId, parts: [{ text }] },
-  })
-
-/** The text of one piece of an answer. Control characters of an agent do not reach the terminal. */
+/** The text of one piece of an answer. */
 function textOf({ payload }: StreamResponse): string {
   switch (payload?.$case) {
     case 'message':
-      return partsText(payload.value.parts)
+      return textOfParts(payload.value.parts)
     case 'artifactUpdate':
-      return partsText(payload.value.artifact?.parts ?? [])
+      return textOfParts(payload.value.artifact?.parts ?? [])
     case 'statusUpdate':
-      return partsText(payload.value.status?.message?.parts ?? [])
+      return textOfParts(payload.value.status?.message?.parts ?? [])
     case 'task':
-      return payload.value.artifacts.map(({ parts }) => partsText(parts)).join('\n')
+      return payload.value.artifacts.map(({ parts }) => textOfParts(parts)).join('\n')
     case undefined:
       return ''
   }
 }
-
-const partsText = (parts: readonly Part[]): string =>
-  parts
-    .map(({ content, filename }) => {
-      if (content?.$case === 'text') return content.value
-      if (content?.$case === 'data') return JSON.stringify(content.value)
-      return content === undefined ? '' : `[file ${filename}]`
-    })
-    .join('')
-    .replaceAll(/[^\P{Cc}\n\t]/gu, '')
 
 function idsOf({ payload }: StreamResponse): Partial<Conversation> {
   switch (payload?.$case) {

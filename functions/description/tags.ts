@@ -49,7 +49,7 @@ export const TAGS: readonly Tag[] = [
   {
     name: 'Tokens',
     description: 'API tokens of people and programs, and tokens of workspaces.',
-    paths: [/^\/tokens/, /^\/workspaces\/\{id\}\/tokens/],
+    paths: [/^\/me$/, /^\/tokens/, /^\/workspaces\/\{id\}\/tokens/],
   },
   {
     name: 'Events',

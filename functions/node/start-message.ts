@@ -24,6 +24,7 @@ export function startMessage(config: Config, url: string, driver: string, failur
     `Workspaces on ${config.backend === 'docker' ? 'Docker' : 'Fly Machines'} ${VERSION}`,
     '',
     `  API        ${shown}   (docs at ${shown}/docs)`,
+    `  Console    ${shown}/console`,
     `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
     ...backendLines(config),
     ...((config.platformUrl ?? config.publicUrl) === undefined

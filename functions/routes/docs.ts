@@ -27,7 +27,6 @@ const PAGE = html`<!doctype html>
 
 export function docsRoutes(serveAssets: MiddlewareHandler | undefined) {
   const app = new Hono<AppEnv>()
-  app.get('/', (c) => c.redirect('/docs'))
   app.get('/docs', (c) => {
     c.header('content-security-policy', CONTENT_SECURITY_POLICY)
     return c.html(PAGE)

@@ -9,7 +9,7 @@ const MAX_LINES = 300
 
 const sources = new Map(
   committedFiles()
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path))
     .map((path) => [path, readFileSync(path, 'utf8')]),
 )
 const problems = [...checkFolders(sources, readFolderOrder()), ...checkLengths(sources, MAX_LINES)]

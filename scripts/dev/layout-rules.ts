@@ -44,7 +44,7 @@ export function checkFolders(sources: Sources, order: readonly string[]): string
 export function checkLengths(sources: Sources, maxLines: number): string[] {
   return [...sources]
     .filter(
-      ([path]) => path.endsWith('.ts') && !path.endsWith('.d.ts') && !path.startsWith('drizzle/migrations/'),
+      ([path]) => /\.tsx?$/.test(path) && !path.endsWith('.d.ts') && !path.startsWith('drizzle/migrations/'),
     )
     .map(([path, text]) => ({ path, lines: text.split('\n').length - (text.endsWith('\n') ? 1 : 0) }))
     .filter(({ lines }) => lines > maxLines)

@@ -164,6 +164,14 @@ test('names with control characters do not reach the terminal', async () => {
   expect((await cli('ls')).stdout).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/)
 })
 
+test('open names the address of the console, and of a workspace in it', async () => {
+  const { id } = await createWorkspace('shown')
+  const fleet = await cli('open', '--print')
+  expect(fleet.stdout).toMatch(/^http:\S+\/console#\/\n$/)
+  const one = await cli('open', 'shown', '--print', '--json')
+  expect(JSON.parse(one.stdout)).toEqual({ url: `${fleet.stdout.trim()}workspaces/${id}` })
+})
+
 test('every command explains itself with --help', async () => {
   const program = createProgram('1.2.3')
   for (const command of program.commands.filter((one) => one.name() !== 'complete')) {

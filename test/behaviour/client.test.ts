@@ -101,6 +101,31 @@ test('a stream of events that breaks continues without a gap and without a repet
   expect(seen.length).toBeGreaterThan(2)
 })
 
+test('a stream that breaks before its first event continues where it began', async () => {
+  let isBroken = false
+  const client = clientWith({
+    fetch: async (input, init) => {
+      const response = await send(input, init)
+      if (isBroken || response.headers.get('content-type')?.startsWith('text/event-stream') !== true)
+        return response
+      // The position is read, then the connection is lost, and a workspace is created before the next one.
+      isBroken = true
+      const reader = response.body?.getReader()
+      const first = await reader?.read()
+      await reader?.cancel()
+      await h.createWorkspace({ name: 'meanwhile' })
+      return new Response(first?.value, response)
+    },
+  })
+  for await (const { payload, type } of client.followEvents()) {
+    expect({ type, name: 'name' in payload && payload.name }).toEqual({
+      type: 'workspace_created',
+      name: 'meanwhile',
+    })
+    break
+  }
+})
+
 test('the A2A client of the SDK is bound to a workspace', async () => {
   const { id } = await h.createWorkspace()
   const agent = await connectToAgent(clientWith(), id)

@@ -44,6 +44,7 @@ test('the API description contains every route', () => {
     'get /fleet',
     'get /healthz',
     'get /livez',
+    'get /me',
     'get /metrics',
     'get /readyz',
     'get /regions',

@@ -3,9 +3,11 @@
 
 import { DISK_OPERATIONS } from './disk-operations.ts'
 import type { OperationText } from './operation-text.ts'
+import { TOKEN_OPERATIONS } from './token-operations.ts'
 
 export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   ...DISK_OPERATIONS,
+  ...TOKEN_OPERATIONS,
   // Workspaces.
   listWorkspaces: {
     summary: 'List workspaces',
@@ -136,29 +138,6 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   rotateHookSecret: { summary: "Rotate a hook's secret" },
   checkWebhookAddress: { summary: "Answer Slack's check of a hook's address" },
   receiveWebhook: { summary: 'Deliver to a hook' },
-
-  // Tokens.
-  createToken: { summary: 'Create an API token' },
-  listTokens: {
-    summary: 'List API tokens',
-    description: 'Tokens that are not revoked. Their values are not stored.',
-  },
-  revokeToken: {
-    summary: 'Revoke an API token',
-    description: 'The token is refused at once on this replica.',
-  },
-  createWorkspaceToken: {
-    summary: "Create a workspace's token",
-    description: 'A token with the rights of the workspace itself.',
-  },
-  listWorkspaceTokens: {
-    summary: "List a workspace's tokens",
-    description: 'The values of tokens are not stored.',
-  },
-  revokeWorkspaceToken: {
-    summary: "Revoke a workspace's token",
-    description: "An agent whose own token is revoked gets another one at its machine's next restart.",
-  },
 
   // Events and webhook endpoints.
   listEvents: { summary: 'Read or follow events' },

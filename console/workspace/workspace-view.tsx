@@ -1,0 +1,119 @@
+// One workspace: its header with the verbs, and tabs for everything that the API knows of it.
+import { useEffect } from 'preact/hooks'
+import type { Workspace } from '../../client/client.ts'
+import { fleet } from '../fleet/cost.ts'
+import { isLoaded, workspaces } from '../fleet/store.ts'
+import { linkToWorkspace, WORKSPACE_TABS, type WorkspaceTab } from '../route.ts'
+import { currentClient, may } from '../session/session.ts'
+import { Problem } from '../ui/problem.tsx'
+import { useResource } from '../ui/use-resource.ts'
+import { Activity } from './activity.tsx'
+import { Chat } from './chat.tsx'
+import { CommandTab } from './command-tab.tsx'
+import { DiskTab } from './disk-tab.tsx'
+import { Files } from './files.tsx'
+import { WorkspaceHeader } from './header.tsx'
+import { Hooks } from './hooks.tsx'
+import { Logs } from './logs.tsx'
+import { Overview } from './overview.tsx'
+import { Schedules } from './schedules.tsx'
+import { Secrets } from './secrets.tsx'
+import { WorkspaceEvents } from './workspace-events.tsx'
+
+export function WorkspaceView({ id, tab }: { id: string; tab: WorkspaceTab }) {
+  const listed = workspaces.value.get(id)
+  const read = useResource(
+    () => currentClient().getWorkspace(id),
+    [id, listed === undefined && isLoaded.value],
+  )
+  const workspace = listed ?? read.value
+  const name = workspace?.name
+
+  useEffect(() => {
+    document.title = `${name ?? 'Workspace'} · Workspaces`
+  }, [name])
+
+  if (workspace === undefined) {
+    return (
+      <main class="page">
+        <h1 tabIndex={-1}>Workspace</h1>
+        {read.problem === undefined ? (
+          <p class="muted" role="status">
+            Reading the workspace…
+          </p>
+        ) : (
+          <Problem problem={read.problem} onRetry={read.reload} />
+        )}
+      </main>
+    )
+  }
+  return (
+    <main class="page page-workspace">
+      <WorkspaceHeader workspace={workspace} fleet={fleet.value} />
+      <Tabs id={id} tab={tab} />
+      <section class={`tab tab-${tab}`} aria-label={TITLES[tab]}>
+        <Tab workspace={workspace} tab={tab} />
+      </section>
+    </main>
+  )
+}
+
+const TITLES: Record<WorkspaceTab, string> = {
+  overview: 'Overview',
+  chat: 'Chat',
+  events: 'Events',
+  activity: 'Activity',
+  logs: 'Logs',
+  command: 'Command',
+  files: 'Files',
+  disk: 'Disk',
+  secrets: 'Secrets',
+  hooks: 'Hooks',
+  schedules: 'Schedules',
+}
+
+/** What the token may not do is not shown as if it could. */
+const isOffered = (tab: WorkspaceTab): boolean => {
+  if (tab === 'command' || tab === 'files') return may('exec')
+  return tab === 'chat' ? may('operate') : true
+}
+
+function Tabs({ id, tab }: { id: string; tab: WorkspaceTab }) {
+  return (
+    <nav class="tabs" aria-label="Parts of the workspace">
+      {WORKSPACE_TABS.filter(isOffered).map((name) => (
+        <a key={name} href={linkToWorkspace(id, name)} aria-current={name === tab ? 'page' : undefined}>
+          {TITLES[name]}
+        </a>
+      ))}
+    </nav>
+  )
+}
+
+function Tab({ tab, workspace }: { tab: WorkspaceTab; workspace: Workspace }) {
+  if (!isOffered(tab)) return <p class="muted">The token that you signed in with may not use this.</p>
+  switch (tab) {
+    case 'overview':
+      return <Overview workspace={workspace} />
+    case 'chat':
+      return <Chat workspace={workspace} />
+    case 'events':
+      return <WorkspaceEvents id={workspace.id} />
+    case 'activity':
+      return <Activity id={workspace.id} />
+    case 'logs':
+      return <Logs id={workspace.id} />
+    case 'command':
+      return <CommandTab id={workspace.id} />
+    case 'files':
+      return <Files workspace={workspace} />
+    case 'disk':
+      return <DiskTab workspace={workspace} />
+    case 'secrets':
+      return <Secrets workspace={workspace} />
+    case 'hooks':
+      return <Hooks id={workspace.id} />
+    case 'schedules':
+      return <Schedules id={workspace.id} />
+  }
+}

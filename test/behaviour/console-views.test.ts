@@ -1,0 +1,185 @@
+// Every view of the console: what it shows and does, that axe finds nothing wrong in it in either theme, that it fits a small
+// screen, and that nothing that an agent or another person wrote becomes markup.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { accessibilityProblems, type ConsoleFixture, openConsole, SETUP_MS } from '../support/console-page.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
+
+const ATTACK = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`
+
+/** Names have no `>`. */
+const NAME = `<img src=x onerror="window.attacked=1"`
+
+let fixture: ConsoleFixture
+let id: string
+beforeAll(async () => {
+  fixture = await openConsole({
+    env: { SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 1).toString('base64') },
+    programs: {
+      'ghcr.io/molecule-ai/workspace-hermes*': (machine) => {
+        machine.log(ATTACK)
+        return sampleAgent(machine)
+      },
+    },
+  })
+  const { h } = fixture
+  const workspace = await h.createWorkspace({
+    name: NAME,
+    role: NAME,
+    labels: { team: 'red' },
+    env: { NOTE: ATTACK },
+  })
+  id = workspace.id
+  const post = async (path: string, json: unknown, method = 'POST') => {
+    const { body, status } = await h.request(`/workspaces/${id}${path}`, { method, json })
+    if (status >= 400) throw new Error(`${path} answered ${status}: ${JSON.stringify(body)}`)
+  }
+  await post('/secrets', { key: 'API_KEY', value: 'secret-value' }, 'PUT')
+  await post('/hooks', { name: 'builds', scheme: 'bearer', template: ATTACK })
+  await post('/schedules', { name: 'morning', cron: '0 9 * * *', time_zone: 'UTC', message: ATTACK })
+  await post('/activity', {
+    activity_type: 'agent_log',
+    summary: ATTACK,
+    error_detail: ATTACK,
+    status: 'error',
+  })
+  await post('/snapshots', {})
+  await h.fetchRaw(`/workspaces/${id}/files/content?path=${encodeURIComponent('/workspace/<b>x')}`, {
+    method: 'PUT',
+    body: ATTACK,
+  })
+  await h.createWorkspace({ name: 'broken', image: 'ghcr.io/molecule-ai/no-such-image', parent_id: id })
+}, SETUP_MS)
+afterAll(() => fixture.close())
+
+/** Each view with a text that is there when it has loaded. */
+const VIEWS: [string, (id: string) => string, string | RegExp][] = [
+  ['the fleet', () => '#/', 'broken'],
+  ['the fleet as a tree', () => '#/?group=tree', 'broken'],
+  ['the overview', (id) => `#/workspaces/${id}`, 'workspace created'],
+  ['chat', (id) => `#/workspaces/${id}/chat`, /^Talk to/],
+  ['events', (id) => `#/workspaces/${id}/events`, 'workspace created'],
+  ['activity', (id) => `#/workspaces/${id}/activity`, 'error'],
+  ['logs', (id) => `#/workspaces/${id}/logs`, ATTACK],
+  ['commands', (id) => `#/workspaces/${id}/command`, 'Run a command in the machine.'],
+  ['files', (id) => `#/workspaces/${id}/files`, 'Changed'],
+  ['the disk', (id) => `#/workspaces/${id}/disk`, 'Mounted at'],
+  ['secrets', (id) => `#/workspaces/${id}/secrets`, 'API_KEY'],
+  ['hooks', (id) => `#/workspaces/${id}/hooks`, 'bearer'],
+  ['schedules', (id) => `#/workspaces/${id}/schedules`, 'morning'],
+  ['creating', () => '#/new', 'What it is'],
+  ['all events', () => '#/events', 'Since this page was opened, the newest 500.'],
+  ['machines', () => '#/operations', /machines and/],
+  ['regions', () => '#/operations?tab=regions', 'iad'],
+  ['an unknown view', () => '#/no/such/view', 'There is no such view.'],
+]
+
+test('every view is accessible in both themes, fits 360 pixels, and runs nothing that others wrote', async () => {
+  const page = await fixture.open('#/', { reducedMotion: 'reduce' })
+  await page.getByText('Live', { exact: true }).waitFor()
+  const problems: string[] = []
+  for (const [name, hash, text] of VIEWS) {
+    await page.evaluate((to) => (location.hash = to), hash(id))
+    await page
+      .locator('main')
+      .getByText(text, { exact: typeof text === 'string' })
+      .first()
+      .waitFor({ state: 'attached' })
+    const inLight = await accessibilityProblems(page)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    // The themes differ in their colours only.
+    const inDark = await accessibilityProblems(page, ['color-contrast'])
+    await page.emulateMedia({ colorScheme: 'light' })
+    problems.push(...[...inLight, ...inDark].map((problem) => `${name}: ${problem}`))
+    await page.setViewportSize({ width: 360, height: 740 })
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    )
+    if (overflow > 0) problems.push(`${name}: ${overflow} pixels too wide at 360`)
+    await page.setViewportSize({ width: 1280, height: 800 })
+  }
+  expect(problems).toEqual([])
+  expect(await page.evaluate(() => 'attacked' in window)).toBe(false)
+  expect(await page.locator('img[src="x"]').count()).toBe(0)
+  expect(fixture.failures).toEqual([])
+})
+
+test('what an agent answers, prints and writes into files is text', async () => {
+  const page = await fixture.open(`#/workspaces/${id}/chat`)
+  const message = page.getByRole('textbox', { name: /^Message to/ })
+  await message.fill(ATTACK)
+  await message.press('Enter')
+  await page.locator('.turn-agent .turn-text').getByText(`Echo: ${ATTACK}`).waitFor()
+
+  await page.getByRole('link', { name: 'Command', exact: true }).click()
+  await page.getByRole('textbox', { name: 'Command line' }).fill(`echo '${ATTACK}'`)
+  await page.getByRole('button', { name: 'Run' }).click()
+  await page.locator('.run pre').getByText(ATTACK).waitFor()
+
+  await page.getByRole('link', { name: 'Files', exact: true }).click()
+  await page.getByRole('button', { name: '<b>x', exact: true }).click()
+  await page.locator('pre').getByText(ATTACK).waitFor()
+
+  await page.getByRole('link', { name: 'Logs', exact: true }).click()
+  await page.locator('.log-message').getByText(ATTACK).first().waitFor()
+  expect(await page.evaluate(() => 'attacked' in window)).toBe(false)
+  expect(fixture.failures).toEqual([])
+})
+
+test('secrets, hooks, schedules and snapshots are made and deleted', async () => {
+  const { h } = fixture
+  const page = await fixture.open(`#/workspaces/${id}/secrets`)
+  const confirm = (name: string) =>
+    page.getByRole('dialog', { name }).getByRole('button', { name: 'Delete', exact: true }).click()
+  const names = async (path: string, key: string) =>
+    (await h.request<Record<string, unknown>[]>(`/workspaces/${id}/${path}`)).body.map((row) => row[key])
+
+  await page.getByLabel('Name').fill('OTHER_KEY')
+  await page.getByLabel('Value').fill('never-shown-again')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('OTHER_KEY', { exact: true }).waitFor()
+  expect(await page.content()).not.toContain('never-shown-again')
+  await page.getByRole('button', { name: 'Delete OTHER_KEY' }).click()
+  await confirm('Delete OTHER_KEY?')
+  await expect.poll(() => names('secrets', 'key')).toEqual(['API_KEY'])
+
+  await page.getByRole('link', { name: 'Hooks', exact: true }).click()
+  await page.getByLabel('Name').fill('alerts')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await page.getByText('Secret, shown only now').waitFor()
+  await page.getByRole('button', { name: 'Delete alerts' }).click()
+  await confirm('Delete the hook alerts?')
+  await expect.poll(() => names('hooks', 'name')).toEqual(['builds'])
+
+  await page.getByRole('link', { name: 'Schedules', exact: true }).click()
+  await page.getByRole('button', { name: 'Disable morning' }).click()
+  await page.getByRole('button', { name: 'Enable morning' }).waitFor()
+  await page.getByLabel('Name').fill('evening')
+  await page.getByLabel('Cron expression').fill('not a cron')
+  await page.getByLabel('Message').fill('Good night')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await page.getByRole('alert').waitFor()
+  await page.getByLabel('Cron expression').fill('0 20 * * *')
+  await page.getByRole('button', { name: 'Create', exact: true }).click()
+  await expect.poll(() => names('schedules', 'name')).toEqual(expect.arrayContaining(['evening']))
+  expect(fixture.failures).toEqual([])
+})
+
+test('2,000 workspaces are in the list, and only the visible rows in the document', async () => {
+  const { body } = await fixture.h.request<Record<string, unknown>>(`/workspaces/${id}`)
+  const many = Array.from({ length: 2_000 }, (_, index) => ({
+    ...body,
+    id: crypto.randomUUID(),
+    name: `agent-${String(index).padStart(4, '0')}`,
+    parent_id: null,
+  }))
+  const page = await fixture.open('#/no/such/view')
+  await page.route('**/workspaces?*', (route) => route.fulfill({ json: many }))
+  await page.goto(`${fixture.url}/console#/?sort=name`)
+  await page.reload()
+  await page.getByRole('link', { name: 'agent-0000' }).waitFor()
+  expect(await page.getByRole('table').getAttribute('aria-rowcount')).toBe('2001')
+  expect(await page.locator('.row-link').count()).toBeLessThan(80)
+  await page.locator('.list-body').evaluate((element) => element.scrollTo(0, element.scrollHeight))
+  await page.getByRole('link', { name: 'agent-1999' }).waitFor()
+  expect(await page.locator('.row-link').count()).toBeLessThan(80)
+})

@@ -1,0 +1,108 @@
+// The console in a real Chromium, against a control plane of the harness: its page comes from the app, and its static files from a
+// build of this source, as Node or Cloudflare would serve them.
+import { mkdtempSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serveStatic } from '@hono/node-server/serve-static'
+import axe from 'axe-core'
+import { Hono } from 'hono'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { buildConsole } from '../../commands/build-console.ts'
+import { listen } from '../../functions/node/http-server.ts'
+import { launchBrowser } from './browser.ts'
+import { guardDirectory } from './child-guard.ts'
+import { createHarness, type HarnessOptions } from './harness.ts'
+
+/** A browser may have to be installed first. */
+export const SETUP_MS = 600_000
+
+/** Waits of pages: a busy computer is slow. */
+const PATIENCE_MS = 45_000
+
+let built: Promise<string> | undefined
+
+/** The directory of the static files. They are built once for all test files of this process. */
+async function build(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'console-assets-'))
+  guardDirectory(directory)
+  await buildConsole(directory)
+  return directory
+}
+
+let browser: Promise<Browser> | undefined
+
+export type ConsoleFixture = Awaited<ReturnType<typeof openConsole>>
+
+export async function openConsole(options: HarnessOptions = {}) {
+  const h = await createHarness(options)
+  const root = await (built ??= build())
+  const chromium = await (browser ??= launchBrowser())
+  const app = new Hono()
+  app.get('/console/:file', serveStatic({ root }))
+  app.all('*', ({ req }) => {
+    const { pathname, search } = new URL(req.url)
+    const { body, headers, method, signal } = req.raw
+    return h.fetchRaw(`${pathname}${search}`, { body, headers, method, signal })
+  })
+  let isUp = true
+  const sockets = new Set<Socket>()
+  const listener = await listen((request) => app.fetch(request), {
+    host: '127.0.0.1',
+    port: 0,
+    setting: 'a test',
+    beforeApp({ socket }) {
+      sockets.add(socket)
+      if (!isUp) socket.destroy()
+      return !isUp
+    },
+  })
+  const url = `http://127.0.0.1:${listener.port}`
+  const pages: Page[] = []
+  const failures: string[] = []
+
+  return {
+    h,
+    url,
+    /** Errors of scripts, and violations of the page's policy, in all pages. */
+    failures,
+    /** While it is down, every connection is closed. */
+    setUp(up: boolean) {
+      isUp = up
+      if (!up) for (const socket of sockets) socket.destroy()
+    },
+    /** Opens the console in a context of its own, as another person would. */
+    async open(hash = '#/', context: BrowserContextOptions = {}): Promise<Page> {
+      const page = await chromium.newPage({ viewport: { width: 1280, height: 800 }, ...context })
+      pages.push(page)
+      page.setDefaultTimeout(PATIENCE_MS)
+      page.on('pageerror', (error) => failures.push(String(error.stack ?? error)))
+      page.on('console', (message) => {
+        if (/Content Security Policy|TrustedHTML|TrustedScript/i.test(message.text()))
+          failures.push(message.text())
+      })
+      await page.goto(`${url}/console${hash}`)
+      return page
+    },
+    async close() {
+      await Promise.all(pages.map((page) => page.context().close()))
+      await listener.close(0)
+      await h.close()
+    },
+  }
+}
+
+/**
+ * What axe finds wrong in the page, as one line for each element.
+ * @param rules all by default
+ */
+export async function accessibilityProblems(page: Page, rules: string[] = []): Promise<string[]> {
+  await page.evaluate(`globalThis.axe === undefined && (() => { ${axe.source} })()`)
+  return page.evaluate(async (only) => {
+    const options = only.length === 0 ? {} : { runOnly: only }
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(options)
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ failureSummary, html }) => `${id}: ${html} ${failureSummary}`),
+    )
+  }, rules)
+}
