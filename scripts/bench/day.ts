@@ -50,5 +50,6 @@ async function run(url: string): Promise<void> {
   console.log(
     `day workspaces=${figures.workspaces} hours=${figures.hours} seed=${values.seed} messages=${figures.messages} sleeps=${figures.sleeps} awake_hours=${figures.awakeHours} | suspended_at_work=${suspendedAtWork} suspended_early=${suspendedEarly} awake_in_excess=${excessPercent}% messages_lost=${lost} messages_doubled=${doubled} seconds=${Math.round((performance.now() - began) / 1000)}`,
   )
+  for (const loss of figures.losses) console.error(`lost: ${loss}`)
   if (suspendedAtWork + suspendedEarly + lost + doubled > 0 || excessPercent > 2) process.exitCode = 1
 }

@@ -1,5 +1,6 @@
 // What happens to workspaces whose host has no room or does not answer: they wait, are told what will be lost, and keep their work.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Survival } from '../../lib/workspaces/survival.ts'
 import { diskClient } from '../support/disk-client.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -14,6 +15,10 @@ const { disks, events, post, read, remembering, say, sweepWhile, untilStatus, vo
 
 const volumeOf = async (id: string) =>
   String((await h.request(`/disks/${(await read(id)).disk.id}`)).body['volume_id'])
+const hostLostRow = async (id: string) =>
+  (await h.request<{ survives: Survival[] }>(`/workspaces/${id}/explain`)).body.survives.find(
+    ({ event }) => event === 'host_lost',
+  )
 const isReady = async (id: string) => (await read(id))['status'] === 'ready'
 
 /** How long each state of a slow volume lasts, in real time. */
@@ -196,7 +201,9 @@ describe('a host that does not answer', () => {
     async (on_host_loss) => {
       const id = await remembering({ on_host_loss })
       await post(`/workspaces/${id}/snapshots`)
+      await say(id, 'remember red')
       const { disk, machine_id } = await read(id)
+      const promised = await hostLostRow(id)
       await post(`/workspaces/${id}/pause`)
       const lost = h.emulator.faults.add({ kind: 'host-unreachable', machine: String(machine_id) })
       await h.request(`/workspaces/${id}/resume`, { method: 'POST' })
@@ -219,7 +226,9 @@ describe('a host that does not answer', () => {
         // By then the snapshot was older than HOST_LOSS_SECONDS.
         expect(replaced?.payload['data_age_seconds']).toBeGreaterThanOrEqual(900)
       }
-      expect(await say(id, 'what do you remember?')).toContain('blue')
+      const remembered = await say(id, 'what do you remember?')
+      expect(remembered).toContain('blue')
+      expect(promised?.disk).toBe(remembered.includes('red') ? 'kept' : 'snapshot')
     },
   )
 

@@ -20,7 +20,12 @@ export type DayFigures = {
   excessPercent: number
   lost: number
   doubled: number
+  /** Of each lost message: its id, and how it was answered. */
+  losses: string[]
 }
+
+/** How a message was answered. */
+type Answers = Map<string, { status: number; body: unknown }>
 
 /** The clock moves in steps of this; the sweep runs at each. */
 const STEP_MS = 30_000
@@ -51,7 +56,7 @@ export async function simulateDay({ database, hours, seed, workspaces }: DayOpti
       suspendedEarly: 0,
       countedAt: world.now(),
     }
-    const direct = new Map<string, number>()
+    const direct: Answers = new Map()
     const began = world.now()
     const actions = [...day.actions]
     while (world.now() - began < hours * 60 * MINUTE) {
@@ -119,7 +124,7 @@ async function act(
   world: World,
   residents: Map<number, Resident>,
   action: Action,
-  direct: Map<string, number>,
+  direct: Answers,
 ): Promise<void> {
   const resident = residents.get(action.workspace)
   if (resident === undefined) return
@@ -140,7 +145,7 @@ async function act(
     await world.suspend(machine.id)
     return
   }
-  const { status } = await world.request(
+  const answer = await world.request(
     'POST',
     `/workspaces/${resident.id}/a2a`,
     {
@@ -158,7 +163,7 @@ async function act(
     },
     action.isStored ? { prefer: 'respond-async' } : {},
   )
-  direct.set(action.id, status)
+  direct.set(action.id, answer)
 }
 
 /** Agents report their tasks when they begin, every minute while they last, and when they end. */
@@ -221,17 +226,18 @@ function summarise(
   world: World,
   { hours, workspaces }: Pick<DayFigures, 'hours' | 'workspaces'>,
   actions: Action[],
-  direct: Map<string, number>,
+  direct: Answers,
   figures: Counts,
 ): DayFigures {
   const sent = actions.filter((action) => action.kind === 'message' && direct.has(action.id))
-  let lost = 0
+  const losses: string[] = []
   let doubled = 0
   for (const action of sent) {
     if (action.kind !== 'message') continue
     const times = world.arrivals.get(action.id) ?? 0
-    const status = direct.get(action.id) ?? 0
-    if (times === 0 || status >= 300) lost++
+    const { body, status = 0 } = direct.get(action.id) ?? {}
+    if (times === 0 || status >= 300)
+      losses.push(`${action.id} arrived ${times} times: ${status} ${JSON.stringify(body)}`)
   }
   for (const times of world.arrivals.values()) if (times > 1) doubled++
   return {
@@ -243,7 +249,8 @@ function summarise(
     suspendedAtWork: figures.suspendedAtWork,
     suspendedEarly: figures.suspendedEarly,
     excessPercent: Math.round((10_000 * figures.excess) / Math.max(1, figures.awake)) / 100,
-    lost,
+    lost: losses.length,
     doubled,
+    losses,
   }
 }
