@@ -28,8 +28,14 @@ export function findContradictions(settings: Settings): string[] {
   ]
 }
 
-/** Where secrets are delivered in a way that only the other backend has. */
-function wrongBackend({ backend, secretsDelivery }: Settings): string[] {
+/** What only another backend has: a delivery of secrets, or programs in place of images. */
+function wrongBackend({ backend, emulator, secretsDelivery }: Settings): string[] {
+  const hasPrograms = 'file' in emulator.images || Object.keys(emulator.images.commands).length > 0
+  if (backend !== undefined && hasPrograms) {
+    return [
+      `EMULATOR_IMAGES is set, but CONTAINER_BACKEND=${backend} runs images only: unset it, and name an image in RUNTIME_IMAGES`,
+    ]
+  }
   if (backend === 'docker' && secretsDelivery === 'fly')
     return ['SECRETS_DELIVERY=fly needs Fly: with CONTAINER_BACKEND=docker it is file or env']
   if (backend !== 'docker' && secretsDelivery === 'file')
@@ -102,13 +108,7 @@ export function findMissingFlySettings(given: Record<string, unknown>): string[]
   if (given['CONTAINER_BACKEND'] === 'docker') return []
   const present = FLY_SETTINGS.filter((name) => given[name] !== undefined)
   const missing = FLY_SETTINGS.filter((name) => given[name] === undefined)
-  if (missing.length === 0) {
-    return given['EMULATOR_IMAGES'] === undefined
-      ? []
-      : [
-          'EMULATOR_IMAGES is set but Fly is real, which runs images only: unset it, and name an image in RUNTIME_IMAGES',
-        ]
-  }
+  if (missing.length === 0) return []
   if (present.length > 0) {
     const names = present.join(' and ')
     return missing.map(

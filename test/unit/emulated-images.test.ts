@@ -40,9 +40,12 @@ describe('the variable', () => {
     expect(problemOf({ EMULATOR_IMAGES: text })).toContain(sentence)
   })
 
-  test('EMULATOR_IMAGES beside the settings of real Fly is refused, because Fly runs images only', () => {
-    const fly = { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'app' }
-    expect(problemOf({ ...fly, EMULATOR_IMAGES: 'hermes=node agent.ts' })).toContain('RUNTIME_IMAGES')
+  test.each([
+    { CONTAINER_BACKEND: 'flyio', FLY_API_TOKEN: 'token', FLY_WORKSPACE_APP: 'app' },
+    { CONTAINER_BACKEND: 'docker' },
+  ])('EMULATOR_IMAGES beside $CONTAINER_BACKEND is refused, because that runs images only', (backend) => {
+    const problem = problemOf({ ...backend, EMULATOR_IMAGES: 'hermes=node agent.ts' })
+    expect(problem).toMatch(/^EMULATOR_IMAGES is set, but .* RUNTIME_IMAGES$/)
   })
 })
 
