@@ -56,7 +56,7 @@ test('a wrong token is refused in words, and a right one is kept for the tab and
   expect(await page.getByRole('dialog').innerText()).toContain('Bearer $MOLECULE_FLY_TOKEN')
   expect(await page.content()).not.toContain('the-token-of-an-administrator')
   await page.keyboard.press('Escape')
-  await page.getByText('Signed in as').click()
+  await page.locator('summary.account').click()
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.reload()
   await page.getByRole('button', { name: 'Sign in' }).waitFor()

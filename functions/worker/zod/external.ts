@@ -6,6 +6,7 @@ export {
   discriminatedUnion,
   enum,
   int,
+  lazy,
   literal,
   looseObject,
   null,
