@@ -31,6 +31,8 @@ type Answers = Map<string, { status: number; body: unknown }>
 const STEP_MS = 30_000
 const IDLE_MINUTES = 15
 const CONCURRENCY = 16
+/** Steps after the day, at most, for messages that are still to be delivered. */
+const MOST_PASSES = 120
 
 type Resident = {
   id: string
@@ -73,7 +75,9 @@ export async function simulateDay({ database, hours, seed, workspaces }: DayOpti
       count(world, residents, figures)
       world.advance(STEP_MS)
     }
-    for (let passes = 0; passes < 5; passes++) {
+    // What was accepted at the end of the day arrives after it.
+    const isMissing = () => [...direct.keys()].some((id) => !world.arrivals.has(id))
+    for (let passes = 0; passes < 5 || (isMissing() && passes < MOST_PASSES); passes++) {
       await world.deliver()
       await world.sweep()
       await world.untilIdle()
