@@ -8,6 +8,7 @@ import type { Services } from '../lib/control-plane/services.ts'
 import { DomainError } from '../lib/platform/errors.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
+import type { AcceptSocket } from './http/live-socket.ts'
 import { rejectUnknownParameters } from './http/known-parameters.ts'
 import { auditRequests } from './middleware/audit.ts'
 import { authorizeRequests } from './middleware/authorize.ts'
@@ -38,6 +39,7 @@ import { meRoutes } from './routes/me.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
 import { createNeedsNoToken } from './routes/molecule-compat/elevate.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
+import { tokenFromQuery } from './routes/molecule-compat/live.ts'
 import { moleculeRoutes } from './routes/molecule-compat/mount.ts'
 import { moleculeCompatRoutes } from './routes/molecule-compat/routes.ts'
 import { translateForMolecule } from './routes/molecule-compat/translate.ts'
@@ -56,9 +58,14 @@ import { workspaceListRoutes } from './routes/workspaces/list.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
 /**
- * @param serveAssets serves the files of `dist/assets/`; undefined where the platform does before the app runs
+ * @param runtime `serveAssets` serves the files of `dist/assets/`; absent where the platform does before the app runs.
+ *   `acceptSocket` accepts WebSockets; absent where there are none
  */
-export function createApp(services: Services, exposure: Exposure, serveAssets?: MiddlewareHandler) {
+export function createApp(
+  services: Services,
+  exposure: Exposure,
+  { acceptSocket, serveAssets }: { serveAssets?: MiddlewareHandler; acceptSocket?: AcceptSocket } = {},
+) {
   const app = new OpenAPIHono<AppEnv>()
   const authenticate = createAuthenticator(services, exposure)
   const maxSize = services.config.apiMaxBodyBytes
@@ -69,6 +76,7 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
   app.use(allowOrigins(services.config.corsOrigins))
   app.use(auditRequests(services))
   const needsNoToken = createNeedsNoToken(services.config, exposure)
+  if (services.config.moleculeCompat) app.use('/ws', tokenFromQuery)
   app.use(authorizeRequests(services, authenticate, needsNoToken))
   app.route('/', agentCardRoutes(services))
   // A2A has its own body limit and its own error format, so it is mounted before the middleware of the other routes.
@@ -82,7 +90,8 @@ export function createApp(services: Services, exposure: Exposure, serveAssets?: 
     },
   })
   const send = (request: Request, c: Context<AppEnv>) => app.fetch(request, c.env, c.executionCtx)
-  if (services.config.moleculeCompat) app.route('/', moleculeRoutes(services, limitBody, send))
+  if (services.config.moleculeCompat)
+    app.route('/', moleculeRoutes(services, { limitBody, send, authenticate, acceptSocket }))
   // Senders of webhooks cannot make their bodies smaller, so these routes have limits of their own.
   app.route('/', hookDeliveryRoutes(services))
   app.route('/', registryWebhookRoutes(services))

@@ -1,6 +1,7 @@
 // An HTTP listener on Node for any fetch handler. It reports a port that is in use as an error of its own.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import { acceptUpgrades } from './web-sockets.ts'
 
 /** Work that continues after a response: the counterpart of a Worker's execution context. */
 export type Background = {
@@ -67,13 +68,17 @@ export function listen(handler: Handler, options: ListenOptions): Promise<Listen
         void handle(incoming, outgoing)
       },
     )
+    const closeSockets = acceptUpgrades(server, handler)
     server.listen(port, host, () => {
       const address = server.address()
       resolve({
         port: typeof address === 'object' && address !== null ? address.port : port,
         close: (graceMs) =>
           new Promise((closed) => {
-            const deadline = setTimeout(() => server.closeAllConnections(), graceMs)
+            const deadline = setTimeout(() => {
+              server.closeAllConnections()
+              closeSockets()
+            }, graceMs)
             // Connections become idle when their responses end.
             const interval = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
             server.close(() => {

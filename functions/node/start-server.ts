@@ -24,6 +24,7 @@ import { startMessage } from './start-message.ts'
 import { startSweepLoop } from './sweep-loop.ts'
 import { createNodeTracer, withTraceparent } from './tracing/tracer.ts'
 import { createUndiciTransport } from './undici-transport.ts'
+import { acceptSocket } from './web-sockets.ts'
 
 /** Where this computer reaches a listener on all of its addresses. */
 const ADDRESS_OF_ALL: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }
@@ -106,7 +107,7 @@ export async function startServer(config: Config, print: (line: string) => void)
   })
   const exposure = { loopback: isLoopback(host) }
   a2a = createNodeA2aHandler(services, exposure, background)
-  opened.resolve(createApp(services, exposure, serveAssets))
+  opened.resolve(createApp(services, exposure, { serveAssets, acceptSocket }))
   const sweepNow = startSweepLoop(services, background)
   if (docker !== undefined) background.waitUntil(watchMachines(services, sweepNow))
 

@@ -8,6 +8,7 @@ import { createLog } from '../../lib/platform/log.ts'
 import { runCron } from '../../lib/control-plane/run-cron.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { createApp } from '../app.ts'
+import { acceptSocket } from './accept-socket.ts'
 import { readWorkerConfig } from './config.ts'
 
 type Env = Record<string, unknown>
@@ -58,7 +59,7 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
       log,
       canRunInBackground: false,
     })
-    return { services, app: createApp(services, { loopback: false }) }
+    return { services, app: createApp(services, { loopback: false }, { acceptSocket }) }
   }
 
   return {

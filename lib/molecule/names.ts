@@ -22,3 +22,9 @@ export const childrenOf = ({ db }: Store, parentId: string): Promise<Workspace[]
     .from(workspaces)
     .where(and(eq(workspaces.parentId, parentId), ne(workspaces.status, 'removed')))
     .orderBy(asc(workspaces.createdAt), workspaces.id)
+
+/** The card of a workspace; null if it has none. */
+export async function findCard({ db }: Store, id: string): Promise<Record<string, unknown> | null> {
+  const [row] = await db.select({ card: workspaces.agentCard }).from(workspaces).where(eq(workspaces.id, id))
+  return row?.card ?? null
+}

@@ -1,4 +1,4 @@
-// MOLECULE_COMPAT: files, bundles and agents, as Molecule's canvas and command line ask for them
+// MOLECULE_COMPAT: files, bundles, agents and their messages, as Molecule's canvas and command line ask for them
 // (docs/facts/molecule.md §8.1, §8.2).
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
@@ -74,4 +74,37 @@ test('agents are listed as molecule-cli reads them: one for each workspace, with
   expect(await get(at('agents'))).toMatchObject([agent])
   expect((await get<Json[]>('/agents')).filter((one) => one['id'] === id)).toMatchObject([agent])
   expect((await h.request(`/agents/${crypto.randomUUID()}`)).status).toBe(404)
+})
+
+test('a message of molecule-cli is answered with the text of the agent, and is no A2A request without MOLECULE_COMPAT', async () => {
+  const said = await post(at('a2a'), { agent_id: id, message: 'hello there' })
+  expect([said.status, said.body]).toEqual([200, { result: 'Echo: hello there' }])
+  const refused = await post(`/workspaces/${crypto.randomUUID()}/a2a`, { agent_id: id, message: 'hello' })
+  expect([refused.status, refused.body]).toEqual([404, { error: expect.any(String) as string }])
+  // Molecule's canvas sends A2A without an envelope.
+  const message = { role: 'user', parts: [{ kind: 'text', text: 'hi' }] }
+  const sent = await post(at('a2a'), { method: 'message/send', params: { message } })
+  expect(sent.body).toMatchObject({ result: { parts: [{ text: 'Echo: hi' }] } })
+  const plain = await createHarness()
+  try {
+    const workspace = await plain.createWorkspace()
+    const json = { agent_id: workspace.id, message: 'hello there' }
+    const { body } = await plain.request(`/workspaces/${workspace.id}/a2a`, { method: 'POST', json })
+    expect(body).not.toHaveProperty('result')
+  } finally {
+    await plain.close()
+  }
+})
+
+test('the state of a workspace tells an agent whether it was removed', async () => {
+  const { id: own } = await h.createWorkspace({ name: 'short-lived' })
+  const state = `/workspaces/${own}/state`
+  const living = { workspace_id: own, status: 'online', paused: false, deleted: false }
+  expect(await get(state)).toEqual(living)
+  await h.request(`/workspaces/${own}`, { method: 'DELETE' })
+  const removed = await h.request(state)
+  expect([removed.status, removed.body]).toEqual([
+    404,
+    { workspace_id: own, deleted: true, status: 'removed' },
+  ])
 })

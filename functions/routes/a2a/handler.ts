@@ -6,8 +6,7 @@ import { isOversized, type OversizedBody } from '../../../lib/a2a/oversized-body
 import { mayCommunicate } from '../../../lib/a2a/peer-access.ts'
 import { proxyRequest } from '../../../lib/a2a/proxy.ts'
 import { type A2aRequest, errorEncoderOf } from '../../../lib/a2a/request.ts'
-import { type ResponseWriter, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
-import type { HeaderPairs } from '../../../lib/a2a/wire/headers.ts'
+import { sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import { type Envelope, isSend, NO_ENVELOPE, parseEnvelope } from '../../../lib/a2a/wire/json-rpc.ts'
 import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
@@ -23,11 +22,10 @@ import { createAuthenticator, type Exposure } from '../../http/authenticate.ts'
 import { parsePrefer, type Preferences } from '../../http/prefer.ts'
 import { toDomainError } from '../../http/problem.ts'
 import { baseUrlFor } from '../../http/public-url.ts'
-import type { RequestInfo } from '../../http/request-info.ts'
 import { verifyCallerHeader } from '../../http/verify-caller-header.ts'
 import { toMessageView } from '../messages/view.ts'
-
-export type A2aPath = { workspaceId: string; tail: string }
+import type { A2aExchange, A2aPath } from './exchange.ts'
+import { withCliMessages } from '../molecule-compat/cli-message.ts'
 
 /**
  * Parses a path below `/workspaces/:id/a2a`. An empty tail is JSON-RPC, with or without a trailing slash
@@ -41,23 +39,6 @@ export function matchA2a(pathname: string): A2aPath | undefined {
   return { workspaceId, tail: tail === '/' ? '' : tail }
 }
 
-export type A2aExchange = RequestInfo & {
-  path: A2aPath
-  method: string
-  /** `?…`, or empty. */
-  query: string
-  headers: HeaderPairs
-  requestId: string
-  /** Scheme and host of the request's URL. */
-  origin: () => string
-  /** The body. Of one that is longer than `maxBytes` nothing is kept but what its refusal needs. */
-  readBody: (maxBytes: number) => Promise<Uint8Array | OversizedBody>
-  writer: ResponseWriter
-  /** Headers that the writer adds to every response. The handler fills them. */
-  extraHeaders: Record<string, string>
-  waitUntil: (work: Promise<unknown>) => void
-}
-
 const METHODS_WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 const REST_METHODS = new Set(['GET', 'HEAD', 'DELETE', ...METHODS_WITH_BODY])
 
@@ -68,8 +49,9 @@ export function createA2aHandler(
 ): (incoming: A2aExchange) => Promise<void> {
   const authenticate = createAuthenticator(services, exposure)
   const { config } = services
+  return config.moleculeCompat ? withCliMessages(handle, config.a2a.maxBodyBytes) : handle
 
-  return async (incoming) => {
+  async function handle(incoming: A2aExchange): Promise<void> {
     const { extraHeaders, path, writer } = incoming
     extraHeaders['x-request-id'] = incoming.requestId
     let envelope = NO_ENVELOPE

@@ -1,7 +1,9 @@
 // MOLECULE_COMPAT: agents, as molecule-cli lists them (docs/facts/molecule.md §8.1). Each workspace has one, with the same id.
 import { type Context, Hono } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
+import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../../http/app-env.ts'
+import { statusView } from './routes.ts'
 import { ask, idParam, jsonFrom, type SendInner } from './request.ts'
 
 type Workspace = Record<'id' | 'name' | 'status' | 'runtime' | 'created_at', string> & {
@@ -20,6 +22,13 @@ export function agentRoutes(services: Services, send: SendInner) {
   app.get('/agents/:id', async (c) => {
     const answer = await workspaceOf(c)
     return answer.ok ? c.json(toAgent(await jsonFrom<Workspace>(answer))) : answer
+  })
+  // `deleted` tells an agent outside of a machine to end (docs/facts/molecule.md §2.4).
+  app.get('/workspaces/:id/state', async (c) => {
+    const { id, status } = await getWorkspace(services.db, c.req.param('id').toLowerCase())
+    if (status === 'removed') return c.json({ workspace_id: id, deleted: true, status }, 404)
+    const shown = statusView(services.config, status)
+    return c.json({ workspace_id: id, status: shown, paused: status === 'paused', deleted: false })
   })
   app.get('/workspaces/:id/agents', async (c) => {
     const answer = await workspaceOf(c)

@@ -3,17 +3,31 @@
 import { Hono } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
+import type { Authenticate } from '../../http/authenticate.ts'
+import type { AcceptSocket } from '../../http/live-socket.ts'
 import { agentRoutes } from './agents.ts'
 import { approvalRoutes } from './approvals.ts'
 import { bundleRoutes } from './bundles.ts'
 import { canvasRoutes } from './canvas.ts'
 import { fileCompatRoutes } from './files.ts'
 import { memoryRoutes } from './memories.ts'
+import { liveRoutes } from './live.ts'
 import type { LimitBody, SendInner } from './request.ts'
 import { scheduleCompatRoutes } from './schedules.ts'
 
-/** @param send sends a request to the whole app, from the same address */
-export function moleculeRoutes(services: Services, limitBody: LimitBody, send: SendInner) {
+export type MoleculeOptions = {
+  limitBody: LimitBody
+  /** Sends a request to the whole app, from the same address. */
+  send: SendInner
+  authenticate: Authenticate
+  /** Undefined where the app is called as a function. */
+  acceptSocket: AcceptSocket | undefined
+}
+
+export function moleculeRoutes(
+  services: Services,
+  { acceptSocket, authenticate, limitBody, send }: MoleculeOptions,
+) {
   const app = new Hono<AppEnv>()
   app.route('/', canvasRoutes(services, limitBody, send))
   app.route('/', approvalRoutes(services, limitBody))
@@ -22,5 +36,6 @@ export function moleculeRoutes(services: Services, limitBody: LimitBody, send: S
   app.route('/', fileCompatRoutes(services, limitBody, send))
   app.route('/', bundleRoutes(services, limitBody, send))
   app.route('/', agentRoutes(services, send))
+  app.route('/', liveRoutes(services, authenticate, acceptSocket))
   return app
 }

@@ -73,6 +73,10 @@ export const MOLECULE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   [`DELETE ${at('files/:path{.+}')}`]: files,
   'GET /bundles/export/:id': workspace('read', 'none'),
   'POST /bundles/import': all('operate'),
+  // An agent receives its own events.
+  'GET /ws': { scope: 'read', about: 'list', agent: 'record' },
+  [`GET ${at('terminal')}`]: files,
+  [`GET ${at('state')}`]: reads,
   'GET /agents': all('read'),
   'GET /agents/:id': reads,
   [`GET ${at('agents')}`]: reads,

@@ -1,0 +1,83 @@
+// MOLECULE_COMPAT: messages of molecule-cli (docs/facts/molecule.md §8.1): `{agent_id, message}` in place of an A2A request,
+// answered `{result: "<text>"}`. The agent gets an A2A message, and its answer comes back as its text.
+import type { A2aExchange } from '../a2a/exchange.ts'
+import { isOversized } from '../../../lib/a2a/oversized-body.ts'
+import { sendResponse } from '../../../lib/a2a/response/response-writer.ts'
+import { isObject } from '../../../lib/platform/json-object.ts'
+import { createWebResponseWriter } from '../../http/web-response-writer.ts'
+import { textFrom } from './request.ts'
+
+type Handle = (incoming: A2aExchange) => Promise<void>
+
+/** The longest body that may be such a message, in bytes. */
+const MAX_BYTES = 65_536
+
+/**
+ * @param handle the A2A handler, which gets every other request as it is
+ * @param maxBodyBytes its own limit
+ */
+export const withCliMessages =
+  (handle: Handle, maxBodyBytes: number): Handle =>
+  async (incoming) => {
+    if (incoming.method !== 'POST' || incoming.path.tail !== '') return handle(incoming)
+    let body: Awaited<ReturnType<A2aExchange['readBody']>>
+    try {
+      body = await incoming.readBody(maxBodyBytes)
+    } catch (error) {
+      return handle({ ...incoming, readBody: () => Promise.reject(error) })
+    }
+    const text = isOversized(body) ? undefined : messageIn(body)
+    if (text === undefined) return handle({ ...incoming, readBody: () => Promise.resolve(body) })
+    return answerCli(handle, incoming, text)
+  }
+
+async function answerCli(handle: Handle, incoming: A2aExchange, text: string): Promise<void> {
+  const disconnected = new AbortController()
+  incoming.writer.onDisconnect = () => disconnected.abort()
+  const { response, writer } = createWebResponseWriter({}, disconnected.signal, false)
+  const sent = new TextEncoder().encode(JSON.stringify(toA2a(text)))
+  const handled = handle({ ...incoming, writer, readBody: () => Promise.resolve(sent) })
+  const answer = await response
+  const { error, result } = JSON.parse(await textFrom(answer)) as { error?: unknown; result?: unknown }
+  await handled
+  const shown = error === undefined ? { result: textsIn(result).join('\n') } : { error: messageOf(error) }
+  sendResponse(incoming.writer, answer.status, { 'content-type': 'application/json' }, JSON.stringify(shown))
+}
+
+function messageIn(body: Uint8Array): string | undefined {
+  if (body.length > MAX_BYTES) return undefined
+  try {
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(body))
+    if (!isObject(parsed) || 'method' in parsed || typeof parsed['agent_id'] !== 'string') return undefined
+    return typeof parsed['message'] === 'string' ? parsed['message'] : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const toA2a = (text: string) => ({
+  jsonrpc: '2.0',
+  id: crypto.randomUUID(),
+  method: 'message/send',
+  params: {
+    message: {
+      role: 'user',
+      messageId: crypto.randomUUID(),
+      kind: 'message',
+      parts: [{ kind: 'text', text }],
+    },
+  },
+})
+
+/** The texts of a message, or of what a task has produced or says. */
+function textsIn(result: unknown): string[] {
+  if (!isObject(result)) return []
+  const { artifacts, message, parts, status, text } = result
+  if (typeof text === 'string') return [text]
+  const inside = [parts, artifacts].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []))
+  const found = inside.flatMap(textsIn)
+  return found.length > 0 ? found : [status, message].flatMap(textsIn)
+}
+
+const messageOf = (error: unknown): string =>
+  isObject(error) && typeof error['message'] === 'string' ? error['message'] : JSON.stringify(error)
