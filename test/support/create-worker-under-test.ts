@@ -30,7 +30,7 @@ let controlPlane: { services: Services; app: ReturnType<typeof createApp> } | un
 
 function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, network }: Settings) {
   const parsed = parseConfig(env)
-  const config = { ...parsed, fly: { ...parsed.fly, emulator: true } }
+  const config = { ...parsed, backend: 'emulator' as const }
   const database = { ...config.database, url: config.database.url ?? '' }
   const created = createServices(config, connect(database), {
     counted: (budget) => connect(database, budget).db,
