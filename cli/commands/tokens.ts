@@ -4,7 +4,7 @@ import { contextOf } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { age, clean, print, printJson, printTable, report } from '../output.ts'
 
-type CreateFlags = { scope: 'read' | 'operate' | 'admin'; workspace?: string[]; days?: string }
+type CreateFlags = { scope: 'read' | 'operate' | 'exec' | 'admin'; workspace?: string[]; days?: string }
 
 export function addTokenCommands(program: Command): void {
   const tokens = program.command('tokens').description('list, create and revoke API tokens')
@@ -34,7 +34,9 @@ export function addTokenCommands(program: Command): void {
     .description('create a token, and print it once')
     .argument('<name>', 'what the token is for')
     .addOption(
-      new Option('--scope <scope>', 'what it may do').choices(['read', 'operate', 'admin']).default('read'),
+      new Option('--scope <scope>', 'what it may do; exec is for commands and files in machines')
+        .choices(['read', 'operate', 'exec', 'admin'])
+        .default('read'),
     )
     .option('-w, --workspace <workspaces...>', 'limit it to these workspaces')
     .option('--days <days>', 'days until it ends')

@@ -9,9 +9,11 @@ import { show } from './workspaces.ts'
 const VERBS = {
   restart: 'boot the machine with the newest settings',
   pause: 'stop the machine until it is resumed',
-  resume: 'start a paused workspace',
+  resume: 'start a paused workspace, or wake a hibernated one',
   hibernate: 'put the machine to sleep until a message comes',
 } as const
+
+type RemoveFlags = { children?: boolean; keepDisk?: boolean }
 
 export function addVerbCommands(program: Command): void {
   for (const verb of Object.keys(VERBS) as (keyof typeof VERBS)[]) {
@@ -34,10 +36,11 @@ export function addVerbCommands(program: Command): void {
 
   program
     .command('rm')
-    .description('remove workspaces with their machines')
+    .description('remove workspaces with their machines and disks')
     .argument('<workspaces...>', 'names, ids or beginnings of ids')
     .option('--children', 'also remove their descendants')
-    .action(async (references: string[], { children }: { children?: boolean }, command: Command) => {
+    .option('--keep-disk', 'keep the disks, which `disks` lists until they are deleted')
+    .action(async (references: string[], { children, keepDisk }: RemoveFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const ids = await Promise.all(references.map((reference) => findWorkspaceId(client, reference)))
       for (const id of ids) {
@@ -45,7 +48,10 @@ export function addVerbCommands(program: Command): void {
           params: {
             path: { id },
             header: { Prefer: 'wait=60' },
-            query: children === true ? { confirm: 'true' } : {},
+            query: {
+              ...(children === true ? { confirm: 'true' } : {}),
+              ...(keepDisk === true ? { keep_disk: 'true' } : {}),
+            },
           },
         })
         report(`${id}: removed`)

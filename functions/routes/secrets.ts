@@ -131,6 +131,19 @@ export function secretRoutes(services: Services) {
     await reconcileAfterResponse(budgeted, c, restarted)
     return { key, scope: scopeOf({ workspaceId }), restarting: restarted, more_to_restart: more }
   }
+  const save = async (
+    c: Context<AppEnv>,
+    place: SecretLocation,
+    value: string,
+    restart: string | undefined,
+  ) => {
+    await saveSecret(withCaller(services, c), place, value)
+    return { status: 'saved' as const, ...(await restartIfRequested(c, place, restart)) }
+  }
+  const remove = async (c: Context<AppEnv>, place: SecretLocation, restart: string | undefined) => {
+    await deleteSecret(withCaller(services, c), place)
+    return { status: 'deleted' as const, ...(await restartIfRequested(c, place, restart)) }
+  }
 
   const workspace = routesOf(
     'Workspace',
@@ -147,21 +160,12 @@ export function secretRoutes(services: Services) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: c.req.valid('param').id, key }
-      await saveSecret(withCaller(services, c), place, value)
-      return c.json(
-        { status: 'saved' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
-        200,
-      )
+      return c.json(await save(c, place, value, c.req.valid('query').restart), 200)
     })
   }
   app.openapi(workspace.delete, async (c) => {
     const { id, key } = c.req.valid('param')
-    const place = { workspaceId: id, key }
-    await deleteSecret(withCaller(services, c), place)
-    return c.json(
-      { status: 'deleted' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
-      200,
-    )
+    return c.json(await remove(c, { workspaceId: id, key }, c.req.valid('query').restart), 200)
   })
 
   app.openapi(valuesRoute, async (c) => {
@@ -177,20 +181,12 @@ export function secretRoutes(services: Services) {
     app.openapi(route, async (c) => {
       const { key, value } = c.req.valid('json')
       const place = { workspaceId: null, key }
-      await saveSecret(withCaller(services, c), place, value)
-      return c.json(
-        { status: 'saved' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
-        200,
-      )
+      return c.json(await save(c, place, value, c.req.valid('query').restart), 200)
     })
   }
   app.openapi(global.delete, async (c) => {
     const place = { workspaceId: null, key: c.req.valid('param').key }
-    await deleteSecret(withCaller(services, c), place)
-    return c.json(
-      { status: 'deleted' as const, ...(await restartIfRequested(c, place, c.req.valid('query').restart)) },
-      200,
-    )
+    return c.json(await remove(c, place, c.req.valid('query').restart), 200)
   })
 
   return app

@@ -132,12 +132,19 @@ test('wrong use ends with 2 and names the way out', async () => {
 
 test('secrets, tokens and hooks are made, listed and deleted', async () => {
   await createWorkspace('keeper')
-  expect((await cli('secrets', 'set', 'API_KEY=s3cret', '-w', 'keeper')).stderr).toBe('API_KEY: saved\n')
+  await cli('wait', 'keeper')
+  expect((await cli('secrets', 'set', 'API_KEY=s3cret', '-w', 'keeper')).stderr).toBe(
+    'API_KEY: saved\nMachines receive the change at their next restart.\n',
+  )
+  const restarted = await cli('secrets', 'set', 'API_KEY=other', '-w', 'keeper', '--restart')
+  expect(restarted.stderr).toBe('API_KEY: saved\nMachines that restart now: 1.\n')
   const secrets = await cli('secrets', 'ls', '-w', 'keeper')
   expect(secrets.stdout).toMatch(/API_KEY {2}workspace/)
   expect(secrets.stdout).not.toContain('s3cret')
   expect((await cli('secrets', 'rm', 'API_KEY', '-w', 'keeper')).stdout).toBe('API_KEY: deleted\n')
 
+  const operator = (await cli('tokens', 'create', 'shell', '--scope', 'exec')).stdout.trim()
+  expect((await cli('exec', 'keeper', '--token', operator, '--', 'echo', 'hello')).stdout).toBe('hello\n')
   const token = (await cli('tokens', 'create', 'ci', '--scope', 'read')).stdout.trim()
   expect((await cli('ls', '--token', token)).code).toBe(0)
   const refused = await cli('pause', 'keeper', '--token', token)
