@@ -41,6 +41,10 @@ export type EventFilter = {
   types?: readonly EventType[] | undefined
   /** All workspaces by default. */
   workspaceId?: string | undefined
+  /** The newest events, at most 1,000, in place of those after `after`. */
+  tail?: number | undefined
+  /** A time, or an age such as `15m`. */
+  since?: string | undefined
 }
 
 /** The largest page of events. */
@@ -128,12 +132,12 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
         if (!response.ok) throw await problemOf(response)
         const { events, next } = (await response.json()) as { events: Event[]; next: number }
         yield* events
-        if (events.length < EVENTS_PER_PAGE) return
+        if (filter.tail !== undefined || events.length < EVENTS_PER_PAGE) return
         after = next
       }
     },
 
-    /** Events as they happen, or those after `after` first. A lost connection is continued without a gap. */
+    /** Events as they happen, or the newest ones or those after `after` first. A lost connection is continued without a gap. */
     async *followEvents({
       signal,
       ...filter
@@ -207,10 +211,12 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
 const eventPath = ({ workspaceId }: EventFilter) =>
   workspaceId === undefined ? '/events' : `/workspaces/${workspaceId}/events`
 
-function eventQuery({ after, types = [] }: EventFilter): URLSearchParams {
+function eventQuery({ after, since, tail, types = [] }: EventFilter): URLSearchParams {
   const query = new URLSearchParams({ limit: String(EVENTS_PER_PAGE) })
   if (types.length > 0) query.set('types', types.join(','))
   if (after !== undefined) query.set('after', String(after))
+  if (since !== undefined) query.set('since', since)
+  if (tail !== undefined) query.set('tail', String(tail))
   return query
 }
 

@@ -164,7 +164,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
 
   'GET /audit': { ...AUDIT_POLICY, others: { query: ['workspace_id'] } },
   'GET /metrics': all('read'),
-  'GET /fleet': all('read'),
+  'GET /fleet': all('read', { query: ['workspace_id'] }),
   'GET /regions': all('read'),
 
   // A disk may outlive its workspace, so a token for some workspaces cannot reach it.

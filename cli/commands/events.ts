@@ -1,11 +1,18 @@
 // events: the log of changes, read or followed.
 import type { Command } from 'commander'
 import type { Event, EventType } from '../../client/client.ts'
-import { contextOf } from '../context.ts'
+import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { clean, print } from '../output.ts'
 
-type EventFlags = { workspace?: string; type?: string[]; follow?: boolean; after?: string; tail: string }
+type EventFlags = {
+  workspace?: string
+  type?: string[]
+  since?: string
+  follow?: boolean
+  after?: string
+  tail: string
+}
 
 export function addEventCommand(program: Command): void {
   program
@@ -13,30 +20,43 @@ export function addEventCommand(program: Command): void {
     .description('show events, oldest first')
     .option('-w, --workspace <workspace>', 'only events of this workspace')
     .option('--type <types...>', 'only events of these types')
+    .option('--since <time>', 'all events since a time, or an age such as 15m')
     .option('--after <number>', 'all events after this number')
-    .option('-n, --tail <count>', 'the newest events', '20')
+    .option('-n, --tail <count>', 'the newest events, at most 1000', '20')
     .option('-f, --follow', 'stay, and print events as they happen')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  molecule-fly events -f --type gave_up machine_lost
+  molecule-fly events -w fly-worker --since 1h --json | jq -r .type`,
+    )
     .action(async (flags: EventFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const show = (event: Event) => print(json ? JSON.stringify(event) : lineOf(event))
+      const after = flags.after === undefined ? undefined : countOf('--after', flags.after)
+      const tail = countOf('--tail', flags.tail)
+      const isTail = after === undefined && flags.since === undefined
       const filter = {
         // The server knows the types, and refuses an unknown one by name.
         types: flags.type as EventType[] | undefined,
         workspaceId:
           flags.workspace === undefined ? undefined : await findWorkspaceId(client, flags.workspace),
+        since: flags.since,
+        after,
+        tail: isTail && tail > 0 ? tail : undefined,
       }
-      let after = flags.after === undefined ? undefined : Number(flags.after)
-      const most = flags.after === undefined ? Number(flags.tail) : Infinity
-      const newest: Event[] = []
-      for await (const event of client.listEvents({ ...filter, after })) {
-        newest.push(event)
-        if (newest.length > most) newest.shift()
+      if (flags.follow === true) {
+        for await (const event of client.followEvents(filter)) show(event)
+      } else if (!isTail || tail > 0) {
+        for await (const event of client.listEvents(filter)) show(event)
       }
-      newest.forEach(show)
-      if (flags.follow !== true) return
-      after = newest.at(-1)?.seq ?? after
-      for await (const event of client.followEvents({ ...filter, after })) show(event)
     })
+}
+
+function countOf(flag: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new UsageError(`${flag}: '${text}' is not a number`)
 }
 
 function lineOf({ at, payload, type, workspace_id }: Event): string {

@@ -56,7 +56,7 @@ export function addHookCommands(program: Command): void {
       }
       const { data } = await client.api.POST('/workspaces/{id}/hooks', {
         params: { path },
-        body: body as never,
+        body,
       })
       if (json) return printJson(data)
       print(`url     ${data?.url ?? ''}`)

@@ -66,7 +66,7 @@ export function addOperationCommands(program: Command): void {
     .argument('<image>', 'image with a tag or digest')
     .action(async (runtime: string, image: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
-      const { data } = await client.api.POST('/rollouts', { body: { runtime, image } as never })
+      const { data } = await client.api.POST('/rollouts', { body: { runtime, image } })
       if (json) return printJson(data)
       print(`${data?.id ?? ''}  ${data?.state ?? ''}`)
     })

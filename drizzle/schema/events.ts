@@ -1,4 +1,5 @@
 // The event log, which is also the audit log.
+import { sql } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
@@ -19,5 +20,13 @@ export const events = pgTable(
   (table) => [
     index('events_workspace').on(table.workspaceId, table.seq),
     index('events_type').on(table.type, table.seq),
+    // Times grow with the numbers, so ranges of blocks are enough, and cost next to nothing to write.
+    index('events_at').using('brin', table.at),
+    // One for each filter of the audit.
+    ...(['caller', 'route', 'outcome'] as const).map((member) =>
+      index(`events_audit_${member}`)
+        .on(sql`(${table.payload} ->> ${sql.raw(`'${member}'`)})`, table.seq)
+        .where(sql`${table.type} = 'audit'`),
+    ),
   ],
 )

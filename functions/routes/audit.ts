@@ -2,9 +2,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { listAudit } from '../../lib/audit/audit.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
+import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
+import { Since, timeOf } from '../http/since.ts'
 import { uuidInput } from '../../lib/platform/uuid.ts'
+
+const Outcome = z.enum(['ok', 'refused', 'failed'])
 
 const AuditView = z
   .object({
@@ -15,7 +19,7 @@ const AuditView = z
     route: z.string(),
     workspace_id: z.uuid().nullable(),
     status: z.int(),
-    outcome: z.enum(['ok', 'refused', 'failed']),
+    outcome: Outcome,
     address: z.string(),
     other_workspaces: z.array(z.uuid()).optional(),
     command: z.string().optional(),
@@ -31,15 +35,20 @@ const auditRoute = createRoute({
   request: {
     query: z.object({
       after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+      before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       workspace_id: uuidInput().optional(),
       caller: boundedText().max(200).toLowerCase().optional(),
+      route: boundedText().max(200).optional(),
+      outcome: Outcome.optional(),
+      since: Since.optional(),
+      until: z.iso.datetime({ offset: true }).optional(),
     }),
   },
   responses: {
     200: json(
       z.object({ audit: z.array(AuditView), next: z.int().nullable() }),
-      'Entries, newest first; with `after` those after that `seq`, oldest first. `next` is the value of `after` for the next page.',
+      'Entries, newest first; with `before` those before that `seq`. With `after` those after that `seq`, oldest first; `next` is the value of `after` for the next page.',
     ),
     400: problem('A query parameter is invalid.'),
   },
@@ -48,8 +57,16 @@ const auditRoute = createRoute({
 export function auditRoutes(services: Services) {
   const app = createRouter()
   app.openapi(auditRoute, async (c) => {
-    const { after, caller, limit, workspace_id } = c.req.valid('query')
-    const audit = await listAudit(services, { after, caller, limit, workspaceId: workspace_id })
+    const { since, until, workspace_id: workspaceId, ...query } = c.req.valid('query')
+    const { after, before } = query
+    if (after !== undefined && before !== undefined)
+      throw invalidField('before', 'give after or before, not both')
+    const audit = await listAudit(services, {
+      ...query,
+      workspaceId,
+      since: timeOf(since, services.now()),
+      until: until === undefined ? undefined : new Date(until),
+    })
     const next = after === undefined ? audit[0]?.seq : audit.at(-1)?.seq
     return c.json({ audit, next: next ?? after ?? null }, 200)
   })

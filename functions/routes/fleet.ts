@@ -2,14 +2,20 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { DISK_KINDS } from '../../lib/fleet/fleet-disks.ts'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
+import { selectFleet } from '../../lib/fleet/select-fleet.ts'
+import { findIdsWithLabels } from '../../lib/lifecycle/list-workspaces.ts'
+import { uuidInput } from '../../lib/platform/uuid.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { listRegionHealth } from '../../lib/reconcile/region-health.ts'
-import { createRouter, json } from '../http/openapi.ts'
+import { LabelPairs, labelsOf } from '../http/labels.ts'
+import { createRouter, json, problem } from '../http/openapi.ts'
 import { DriftView, Reason } from './workspaces/view.ts'
 
 const FleetKind = z.enum(['owned', 'drifted', 'orphan', 'foreign', 'missing'])
 
 const FleetDiskKind = z.enum(DISK_KINDS)
+
+const AnyKind = z.enum([...new Set([...FleetKind.options, ...DISK_KINDS])])
 
 const FleetView = z
   .object({
@@ -61,11 +67,27 @@ const fleetRoute = createRoute({
   method: 'get',
   path: '/fleet',
   operationId: 'getFleet',
+  request: {
+    query: z.object({
+      kind: z
+        .union([AnyKind, z.array(AnyKind)])
+        .transform((kind) => [kind].flat())
+        .optional()
+        .openapi({ type: 'array', items: { type: 'string', enum: AnyKind.options } }),
+      app: z.string().max(100).optional(),
+      region: z.string().max(100).optional(),
+      workspace_id: uuidInput().optional(),
+      label: LabelPairs.optional(),
+      limit: z.coerce.number().int().min(1).max(1000).optional(),
+      offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+    }),
+  },
   responses: {
     200: json(
       FleetView,
-      'Every machine in the configured apps (owned, drifted, orphan, foreign or missing), and every disk (owned, retained, attached elsewhere, orphan, foreign or missing). Prices are estimates for 30 days; a stopped machine is counted with a root file system of 1 GB.',
+      'Every machine in the configured apps (owned, drifted, orphan, foreign or missing), and every disk (owned, retained, attached elsewhere, orphan, foreign or missing). Prices are estimates for 30 days; a stopped machine is counted with a root file system of 1 GB. The totals count everything that matches, in all pages.',
     ),
+    400: problem('A query parameter is invalid or unknown.'),
   },
 })
 
@@ -95,7 +117,12 @@ const regionsRoute = createRoute({
 
 export function fleetRoutes(services: Services) {
   const app = createRouter()
-  app.openapi(fleetRoute, async (c) => c.json(await describeFleet(services), 200))
+  app.openapi(fleetRoute, async (c) => {
+    const { label, workspace_id: workspaceId, ...filter } = c.req.valid('query')
+    const among =
+      label === undefined ? undefined : await findIdsWithLabels(services.db, labelsOf(label), undefined)
+    return c.json(selectFleet(await describeFleet(services), { ...filter, workspaceId, among }), 200)
+  })
   app.openapi(regionsRoute, async (c) => {
     const known = new Map((await listRegionHealth(services.db)).map((health) => [health.region, health]))
     const now = services.now()

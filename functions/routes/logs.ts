@@ -17,24 +17,9 @@ import type { Authenticate } from '../http/authenticate.ts'
 import { eventStreamOf, RETRY_FIELD } from '../http/event-stream.ts'
 import { createRouter, IdParam, problem } from '../http/openapi.ts'
 import { requestInfo } from '../http/request-info.ts'
+import { Since, timeOf } from '../http/since.ts'
 
 const MAX_TAIL = 1_000
-
-const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** A time, or milliseconds before now. */
-const Since = z
-  .union([
-    z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
-    z
-      .string()
-      .regex(/^\d{1,6}[smhd]$/, 'must be a time such as 2026-01-31T12:00:00Z, or an age such as 15m')
-      .transform((text) => Number(text.slice(0, -1)) * (UNITS[text.slice(-1)] ?? 0)),
-  ])
-  .openapi({ type: 'string' })
-
-const timeOf = (since: z.infer<typeof Since> | undefined, now: Date): Date | undefined =>
-  typeof since === 'number' ? new Date(now.getTime() - since) : since
 
 const Levels = z
   .union([z.string(), z.array(z.string())])

@@ -1,7 +1,8 @@
 // Which caller made which request, from where, and with what outcome: rows of the type `audit` in the event log.
 // Never a body, and no header except `User-Agent`.
 import type { Store } from '../platform/context.ts'
-import { and, asc, desc, eq, gt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
 import { events } from '../../drizzle/schema/index.ts'
 import { insertEvent } from '../events/append-event.ts'
 
@@ -44,29 +45,47 @@ export async function recordAudit(
 export type AuditQuery = {
   /** Entries after this sequence number, in order; without it the newest first. */
   after?: number | undefined
+  /** Only entries before this sequence number: the next page of the newest. */
+  before?: number | undefined
   workspaceId?: string | undefined
   caller?: string | undefined
+  /** Method and pattern, as in the access policy. */
+  route?: string | undefined
+  outcome?: AuditOutcome | undefined
+  since?: Date | undefined
+  until?: Date | undefined
   limit: number
 }
 
 export async function listAudit({ db }: Store, query: AuditQuery): Promise<Audited[]> {
-  const { after, caller, limit, workspaceId } = query
-  const conditions: (SQL | undefined)[] = [
-    eq(events.type, AUDIT),
-    after === undefined ? undefined : gt(events.seq, after),
-    workspaceId === undefined ? undefined : eq(events.workspaceId, workspaceId),
-    caller === undefined ? undefined : sql`${events.payload} ->> 'caller' = ${caller}`,
-  ]
-  const rows = await db
-    .select()
-    .from(events)
-    .where(and(...conditions))
-    .orderBy(after === undefined ? desc(events.seq) : asc(events.seq))
-    .limit(limit)
+  const rows = await auditStatement(db, query)
   return rows.map(({ at, payload, seq, workspaceId: id }) => ({
     seq,
     at: at.toISOString(),
     workspace_id: id,
     ...(payload as AuditEntry),
   }))
+}
+
+/** The statement of {@link listAudit}. Each filter has an index (drizzle/schema/events.ts). */
+export function auditStatement(db: Database, query: AuditQuery) {
+  const { after, before, caller, limit, outcome, route, since, until, workspaceId } = query
+  // The type is written out, because an index of audit entries only is not used for a parameter.
+  const conditions: (SQL | undefined)[] = [
+    sql`${events.type} = 'audit'`,
+    after === undefined ? undefined : gt(events.seq, after),
+    before === undefined ? undefined : lt(events.seq, before),
+    workspaceId === undefined ? undefined : eq(events.workspaceId, workspaceId),
+    caller === undefined ? undefined : sql`${events.payload} ->> 'caller' = ${caller}`,
+    route === undefined ? undefined : sql`${events.payload} ->> 'route' = ${route}`,
+    outcome === undefined ? undefined : sql`${events.payload} ->> 'outcome' = ${outcome}`,
+    since === undefined ? undefined : gte(events.at, since),
+    until === undefined ? undefined : lt(events.at, until),
+  ]
+  return db
+    .select()
+    .from(events)
+    .where(and(...conditions))
+    .orderBy(after === undefined ? desc(events.seq) : asc(events.seq))
+    .limit(limit)
 }

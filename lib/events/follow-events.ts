@@ -81,12 +81,13 @@ const adminsOnly: ReadonlySet<string> = new Set(ADMINS_ONLY)
 
 /** Whether readEvents would have returned it. */
 function matches(
-  { types, workspaceId }: Pick<EventsQuery, 'types' | 'workspaceId'>,
+  { since, types, workspaceId }: Pick<EventsQuery, 'since' | 'types' | 'workspaceId'>,
   only: ReadonlySet<string> | undefined,
   event: StoredEvent,
 ): boolean {
   if (types === undefined ? adminsOnly.has(event.type) : !types.some((type) => type === event.type))
     return false
   if (workspaceId !== undefined && event.workspaceId !== workspaceId) return false
+  if (since !== undefined && event.at < since) return false
   return only === undefined || only.has(event.workspaceId ?? '')
 }

@@ -78,7 +78,7 @@ export async function describeDisks(
   const snapshotGb = rows.reduce((sum, { snapshotBytes }) => sum + (snapshotBytes ?? 0), 0) / GB
   return {
     disks: entries,
-    disk_totals: totalsOf(entries),
+    disk_totals: diskTotalsOf(entries),
     snapshot_totals: {
       snapshots: rows.reduce((sum, { snapshots }) => sum + (snapshots ?? 0), 0),
       size_gb: round(snapshotGb),
@@ -145,7 +145,7 @@ const missing = (row: Disk): FleetDisk => ({
   usd_per_month: 0,
 })
 
-function totalsOf(entries: FleetDisk[]): FleetDisks['disk_totals'] {
+export function diskTotalsOf(entries: FleetDisk[]): FleetDisks['disk_totals'] {
   const totals = Object.fromEntries(
     DISK_KINDS.map((kind) => [kind, { disks: 0, size_gb: 0, usd_per_month: 0 }]),
   ) as FleetDisks['disk_totals']

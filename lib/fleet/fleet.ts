@@ -174,7 +174,7 @@ const missing = ({ now }: Store, row: Workspace): FleetMachine => ({
   usd_per_month: 0,
 })
 
-function totalsOf(machines: FleetMachine[]): Fleet['totals'] {
+export function totalsOf(machines: readonly FleetMachine[]): Fleet['totals'] {
   const totals: Fleet['totals'] = {
     owned: { machines: 0, usd_per_month: 0 },
     drifted: { machines: 0, usd_per_month: 0 },

@@ -57,6 +57,19 @@ export function listStatement(db: Database, filter: WorkspaceFilter, { after, li
     .limit(limit + 1)
 }
 
+/** The ids of the workspaces with these labels, removed ones included. @param only among these; undefined: all */
+export async function findIdsWithLabels(
+  db: Database,
+  labels: Readonly<Record<string, string>>,
+  only: readonly string[] | undefined,
+): Promise<string[]> {
+  const rows = await db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(hasLabels(labels), only === undefined ? undefined : inArray(workspaces.id, [...only])))
+  return rows.map(({ id }) => id)
+}
+
 /** How many workspaces match. */
 export async function countWorkspaces(db: Database, filter: WorkspaceFilter): Promise<number> {
   const [row] = await db
@@ -87,13 +100,14 @@ function conditions(filter: WorkspaceFilter): (SQL | undefined)[] {
     parentId === undefined ? undefined : eq(workspaces.parentId, parentId),
     name === undefined ? undefined : eq(workspaces.name, name),
     namePrefix === undefined ? undefined : like(workspaces.name, `${escapeLike(namePrefix)}%`),
-    Object.keys(labels).length === 0
-      ? undefined
-      : sql`${workspaces.labels} @> ${JSON.stringify(labels)}::jsonb`,
+    Object.keys(labels).length === 0 ? undefined : hasLabels(labels),
     createdAfter === undefined ? undefined : gt(workspaces.createdAt, createdAfter),
     only == null ? undefined : inArray(workspaces.id, [...only]),
   ]
 }
+
+const hasLabels = (labels: Readonly<Record<string, string>>) =>
+  sql`${workspaces.labels} @> ${JSON.stringify(labels)}::jsonb`
 
 // A comparison of rows is one range of the index, where `a > x or (a = x and b > y)` reads all before it.
 function isBehind(order: WorkspaceOrder, { id, value }: ListPosition): SQL {

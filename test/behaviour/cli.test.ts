@@ -161,6 +161,13 @@ test('events shows the newest events of a workspace, and refuses an unknown type
   const { id } = await createWorkspace('eventful')
   const { stdout } = await cli('events', '-w', 'eventful', '-n', '1', '--type', 'workspace_created')
   expect(stdout).toMatch(new RegExp(`workspace_created +${id} {2}\\{`))
+  const recent = await cli('events', '-w', 'eventful', '--since', '1h', '--json')
+  const types = recent.stdout
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { type: string }).type)
+  expect(types[0]).toBe('workspace_created')
+  expect((await cli('events', '-n', 'few')).stderr).toContain("--tail: 'few' is not a number")
   const refused = await cli('events', '--type', 'nonsense')
   expect(refused.stderr).toContain("'nonsense' is not a type of event")
 })

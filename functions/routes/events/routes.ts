@@ -13,10 +13,16 @@ import {
 } from '../../../lib/events/event-types.ts'
 import { rejectExpiredCursor } from '../../../lib/events/retention.ts'
 import { readPage } from '../../../lib/events/follow-events.ts'
-import type { EventsQuery } from '../../../lib/events/read-events.ts'
+import {
+  type EventsFilter,
+  type EventsQuery,
+  logIsBusy,
+  readNewestEvents,
+} from '../../../lib/events/read-events.ts'
 import { visibleSeq } from '../../../lib/events/visible-seq.ts'
 import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
+import { findIdsWithLabels } from '../../../lib/lifecycle/list-workspaces.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import type { Authenticate } from '../../http/authenticate.ts'
@@ -24,7 +30,9 @@ import { createRouter, IdParam, problem } from '../../http/openapi.ts'
 import { AUDIT_POLICY } from '../../access-policy.ts'
 import { eventStream } from './stream.ts'
 import { EventView } from './view.ts'
+import { LabelPairs, labelsOf } from '../../http/labels.ts'
 import { requestInfo } from '../../http/request-info.ts'
+import { Since, timeOf } from '../../http/since.ts'
 import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
 import { uuidInput } from '../../../lib/platform/uuid.ts'
 
@@ -38,9 +46,14 @@ const Types = z
   })
   .openapi({ type: 'array', items: { type: 'string', enum: EVENT_TYPE_NAMES } })
 
+const MAX_TAIL = 1000
+
 const Query = z.object({
   after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+  tail: z.coerce.number().int().min(1).max(MAX_TAIL).optional(),
   types: Types.optional(),
+  since: Since.optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
 
@@ -50,7 +63,7 @@ const Headers = z.object({
   }),
 })
 
-const DESCRIPTION = `Events in order, after the number \`after\`; without it, from the oldest one that is kept. \`types\` is a list with commas, or repeated. Events of the types ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} are returned only when they are named, and only to callers who may read the audit. With \`Accept: text/event-stream\` the response is a stream of server-sent events with their numbers as \`id\`; a client that reconnects with \`Last-Event-ID\` continues there. Without it and without \`after\`, the stream begins with the next event.`
+const DESCRIPTION = `Events in order, after the number \`after\`; without it, from the oldest one that is kept. \`tail=20\` returns the newest 20 instead, and a stream begins with them. \`types\` is a list with commas, or repeated. Events of the types ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} are returned only when they are named, and only to callers who may read the audit. With \`Accept: text/event-stream\` the response is a stream of server-sent events with their numbers as \`id\`; a client that reconnects with \`Last-Event-ID\` continues there. Without it and without \`after\`, the stream begins with the next event.`
 
 const EventsView = z.object({ events: z.array(EventView), next: z.int() })
 
@@ -75,7 +88,7 @@ const eventsRoute = createRoute({
   operationId: 'listEvents',
   description: DESCRIPTION,
   request: {
-    query: Query.extend({ workspace_id: uuidInput().optional() }),
+    query: Query.extend({ workspace_id: uuidInput().optional(), label: LabelPairs.optional() }),
     headers: Headers,
   },
   responses: {
@@ -100,40 +113,72 @@ const workspaceEventsRoute = createRoute({
   responses: { ...responses, 404: problem('No such workspace.') },
 })
 
-type EventsRequest = z.infer<typeof Query> & { workspaceId: string | undefined }
+type EventsRequest = z.infer<typeof Query> & {
+  workspaceId: string | undefined
+  labels?: Record<string, string> | undefined
+}
 
 export function eventRoutes(services: Services, authenticate: Authenticate) {
   const app = createRouter()
 
-  async function answer(c: Context<AppEnv>, { after, limit, types, workspaceId }: EventsRequest) {
+  async function answer(c: Context<AppEnv>, request: EventsRequest) {
+    const { after, limit, tail } = request
     const caller = c.get('caller')
-    rejectAdminsOnly(caller, types)
-    const among = limitedTo(caller)
-    if (workspaceId !== undefined) {
-      await getWorkspace(services.db, workspaceId)
-    }
-    const query = { types, workspaceId, among }
-    if (!wantsStream(c)) {
-      const page = await readPage(services, { ...query, after: after ?? 0, limit })
+    const isStream = wantsStream(c)
+    rejectContradictions(request, isStream)
+    rejectAdminsOnly(caller, request.types)
+    const filter = await filterOf(services, caller, request)
+    const newest = tail === undefined ? undefined : await readNewestEvents(services, filter, tail)
+    if (!isStream) {
+      const page = newest ?? (await readPage(services, { ...filter, after: after ?? 0, limit }))
       const events = page.events.map(toEventView) as z.infer<typeof EventView>[]
       return c.json({ events, next: page.next }, 200)
     }
-    const from = parseLastEventId(c.req.header('last-event-id')) ?? after
-    const request = requestInfo(services.config, c)
-    return eventStream(services, await startOf(services, query, from), () => authenticate(request))
+    const [oldest] = newest?.events ?? []
+    const begin = oldest === undefined ? newest?.next : oldest.seq - 1
+    const from =
+      parseLastEventId(c.req.header('last-event-id')) ??
+      begin ??
+      after ??
+      (request.since === undefined ? undefined : 0)
+    const info = requestInfo(services.config, c)
+    return eventStream(services, await startOf(services, filter, from), () => authenticate(info))
   }
 
   app.openapi(eventsRoute, async (c) => {
-    const { workspace_id: workspaceId, ...query } = c.req.valid('query')
+    const { label, workspace_id: workspaceId, ...query } = c.req.valid('query')
     if (services.config.moleculeCompat && new URL(c.req.url).search === '' && !wantsStream(c)) {
       return c.json(await moleculeEvents(services, { among: limitedTo(c.get('caller')) }), 200)
     }
-    return answer(c, { ...query, workspaceId })
+    return answer(c, { ...query, workspaceId, labels: label && labelsOf(label) })
   })
   app.openapi(workspaceEventsRoute, async (c) =>
     answer(c, { ...c.req.valid('query'), workspaceId: c.req.valid('param').id }),
   )
   return app
+}
+
+/** @throws DomainError `invalid_input` */
+function rejectContradictions({ after, tail, until }: EventsRequest, isStream: boolean): void {
+  if (tail !== undefined && after !== undefined) throw invalidField('tail', 'give tail or after, not both')
+  if (until !== undefined && isStream) throw invalidField('until', 'a stream has no end: remove it')
+}
+
+/** @throws DomainError `not_found` */
+async function filterOf(
+  { db, now }: Services,
+  caller: Caller,
+  { labels, since, types, until, workspaceId }: EventsRequest,
+): Promise<EventsFilter> {
+  if (workspaceId !== undefined) await getWorkspace(db, workspaceId)
+  const only = limitedTo(caller)
+  return {
+    types,
+    workspaceId,
+    among: labels === undefined ? only : await findIdsWithLabels(db, labels, only),
+    since: timeOf(since, now()),
+    until: until === undefined ? undefined : new Date(until),
+  }
 }
 
 const wantsStream = (c: Context<AppEnv>) => /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
@@ -155,15 +200,13 @@ function parseLastEventId(header: string | undefined): number | undefined {
 /** @throws DomainError `gone`; `unavailable` when the end of the log cannot be determined */
 async function startOf(
   services: Services,
-  query: Omit<EventsQuery, 'after' | 'limit'>,
+  query: EventsFilter,
   after: number | undefined,
 ): Promise<Omit<EventsQuery, 'limit'>> {
   if (after === undefined) {
     const settled = await visibleSeq(services)
     if (settled !== undefined) return { ...query, after: settled }
-    throw new DomainError('unavailable', 'a transaction that writes events does not end; try again shortly', {
-      retryAfterSeconds: 5,
-    })
+    throw logIsBusy()
   }
   // A status tells more than the end of a stream.
   await rejectExpiredCursor(services, after, query.types)

@@ -2,13 +2,16 @@
 // those of one workspace; `GET /events` without a query parameter lists those of all.
 import { createRoute, z } from '@hono/zod-openapi'
 import { DomainError } from '../../../lib/platform/errors.ts'
-import { isEventType, moleculeNameOf } from '../../../lib/events/event-types.ts'
-import { newestEvents } from '../../../lib/events/newest-events.ts'
-import type { EventsQuery } from '../../../lib/events/read-events.ts'
+import { EVENT_TYPE_NAMES, isEventType, moleculeNameOf } from '../../../lib/events/event-types.ts'
+import { type EventsFilter, readNewestEvents } from '../../../lib/events/read-events.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 import { statusView } from './routes.ts'
+
+/** The number that Molecule lists, and the types that Molecule has a name for. */
+const LISTED = 100
+const NAMED = EVENT_TYPE_NAMES.filter((type) => moleculeNameOf(type) !== undefined)
 
 export const MoleculeEvents = z.array(
   z.object({
@@ -22,10 +25,10 @@ export const MoleculeEvents = z.array(
 
 export async function moleculeEvents(
   services: Services,
-  query: Pick<EventsQuery, 'among' | 'workspaceId'>,
+  filter: Pick<EventsFilter, 'among' | 'workspaceId'>,
 ): Promise<z.infer<typeof MoleculeEvents>> {
-  const rows = await newestEvents(services, query)
-  return rows.map(({ at, payload, seq, type, workspaceId }) => ({
+  const { events } = await readNewestEvents(services, { ...filter, types: NAMED }, LISTED)
+  return events.toReversed().map(({ at, payload, seq, type, workspaceId }) => ({
     id: String(seq),
     event_type: (isEventType(type) ? moleculeNameOf(type) : undefined) ?? type,
     workspace_id: workspaceId,

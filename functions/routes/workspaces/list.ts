@@ -10,9 +10,9 @@ import {
   WORKSPACE_ORDERS,
   type WorkspaceFilter,
 } from '../../../lib/lifecycle/list-workspaces.ts'
-import { invalidField } from '../../../lib/platform/errors.ts'
 import { uuidInput } from '../../../lib/platform/uuid.ts'
 import { LABEL_PREFIX } from '../../http/known-parameters.ts'
+import { LabelPairs, labelsOf } from '../../http/labels.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -35,11 +35,7 @@ const Query = z.object({
   parent_id: uuidInput().optional(),
   name: Text.optional(),
   name_prefix: Text.optional(),
-  label: z
-    .union([z.string(), z.array(z.string())])
-    .transform((label) => [label].flat())
-    .optional()
-    .openapi({ type: 'array', items: { type: 'string' }, example: ['team=research'] }),
+  label: LabelPairs.optional(),
   created_after: z.iso.datetime({ offset: true }).optional(),
   sort: z.enum(WORKSPACE_ORDERS).default('created_at'),
   total: z.enum(['true', 'false']).default('false'),
@@ -77,7 +73,7 @@ export function workspaceListRoutes(services: Services) {
       parentId: query.parent_id,
       name: query.name,
       namePrefix: query.name_prefix,
-      labels: labelsOf(c, query.label ?? []),
+      labels: allLabels(c, query.label ?? []),
       createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
       only: limitedTo(c.get('caller')) ?? null,
     }
@@ -100,14 +96,9 @@ export function workspaceListRoutes(services: Services) {
 }
 
 /** `label=team=research` and `label.team=research` mean the same. @throws DomainError `invalid_input` */
-function labelsOf(c: Context, pairs: readonly string[]): Record<string, string> {
-  const labels = pairs.map((pair) => {
-    const at = pair.indexOf('=')
-    if (at < 1) throw invalidField('label', "must be key=value, such as 'team=research'")
-    return [pair.slice(0, at), pair.slice(at + 1)] as const
-  })
+function allLabels(c: Context, pairs: readonly string[]): Record<string, string> {
   const prefixed = Object.entries(c.req.query())
     .filter(([name]) => name.startsWith(LABEL_PREFIX))
     .map(([name, value]) => [name.slice(LABEL_PREFIX.length), value] as const)
-  return Object.fromEntries([...labels, ...prefixed])
+  return { ...labelsOf(pairs), ...Object.fromEntries(prefixed) }
 }
