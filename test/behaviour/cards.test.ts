@@ -188,11 +188,12 @@ describe('the card route', () => {
     expect((await h.request(`/workspaces/${id}`)).body['status']).toBe('hibernated')
   })
 
-  test('the card of an unknown or removed workspace is 404, and an invalid id is 400', async () => {
+  test('the card of an unknown or removed workspace is 404, and what is neither an id nor a slug is 400', async () => {
     const status = async (other: string) =>
       (await h.fetchRaw(`/workspaces/${other}/a2a/.well-known/agent-card.json`)).status
     expect(await status(crypto.randomUUID())).toBe(404)
-    expect(await status('nonsense')).toBe(400)
+    expect(await status('nonsense')).toBe(404)
+    expect(await status('not_a_slug')).toBe(400)
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
     expect(await status(id)).toBe(404)
   })

@@ -77,7 +77,7 @@ describe('discover', () => {
   test('discovery shows an admin every workspace', async () => {
     expect((await discover(ids.intern, ADMIN)).body).toMatchObject({ name: 'intern', url: a2aOf('intern') })
     expect((await discover(crypto.randomUUID(), ADMIN)).status).toBe(404)
-    expect(await discover('nonsense', ADMIN)).toMatchObject({
+    expect(await discover('not_a_slug', ADMIN)).toMatchObject({
       status: 400,
       body: { errors: [{ field: 'id' }] },
     })

@@ -72,7 +72,7 @@ describe('API tokens', () => {
       'workspaces',
     ],
     ['no workspace at all', { name: 'a', scopes: ['read'], workspaces: [] }, 'workspaces'],
-    ['a misspelt member', { name: 'a', scopes: ['read'], expires: 3 }, 'body'],
+    ['a misspelt member', { name: 'a', scopes: ['read'], expires: 3 }, 'expires'],
   ])('an API token is refused with %s', async (_, json, field) => {
     expect(await call('POST', '/tokens', json)).toMatchObject({ status: 400, body: { errors: [{ field }] } })
   })
