@@ -1,6 +1,7 @@
 // The setting that puts programs of this computer in place of images: pairs in the variable itself, or a file that the Node
 // entry reads. Commands are lists of words, as in a Dockerfile's ENTRYPOINT, so that no shell changes them.
 import { z } from 'zod'
+import { validationText } from '../platform/validation-text.ts'
 import { parseImage } from '../machines/image-reference.ts'
 import { isRuntime, RUNTIMES } from '../machines/runtimes.ts'
 
@@ -17,12 +18,13 @@ export const emulatedImages = z.string().transform((text, context): EmulatedImag
   if (text.endsWith('.json') && !text.includes('=')) return { file: text }
   const commands: Record<string, string[]> = {}
   const refuse = (message: string) => context.addIssue({ code: 'custom', message })
-  for (const pair of text.split(',').map((part) => part.trim())) {
+  const pairs = text.split(',').map((part) => part.trim())
+  for (const [at, pair] of pairs.entries()) {
     const [name = '', command = ''] = pair.split(/=(.*)/s)
     const words = command.split(/\s+/).filter(Boolean)
     if (words.length === 0) {
       refuse(
-        `must be runtime=command pairs separated by commas, such as "hermes=python agent.py", or the path of a .json file, where "${pair}" is neither; a command with commas needs the file`,
+        `must be runtime=command pairs separated by commas, such as "hermes=python agent.py", or the path of a .json file, where pair ${at + 1} is neither; a command with commas needs the file`,
       )
     } else if (!isImageName(name)) refuse(`names "${name}", but names are ${NAMES}`)
     else if (/["'`\\$|&;<>()]/.test(command)) {
@@ -55,12 +57,16 @@ export function parseEmulatedImages(text: string): Record<string, EmulatedImageE
   } catch (error) {
     return [`is no JSON: ${(error as Error).message}`]
   }
-  const parsed = Entries.safeParse(value)
+  const parsed = Entries.safeParse(value, { error: validationText })
   if (!parsed.success) {
-    return parsed.error.issues.map(
-      ({ message, path }) =>
-        `must be an object such as {"hermes": {"command": ["python", "agent.py"], "directory": ".", "env": {}}}, and ${path.length === 0 ? 'it' : path.join('.')} is not: ${message}`,
-    )
+    return parsed.error.issues.flatMap((issue) => {
+      const members = issue.code === 'unrecognized_keys' ? issue.keys : []
+      const paths = members.length === 0 ? [issue.path] : members.map((name) => [...issue.path, name])
+      return paths.map(
+        (path) =>
+          `must be an object such as {"hermes": {"command": ["python", "agent.py"], "directory": ".", "env": {}}}; ${path.length === 0 ? 'it' : path.join('.')} ${issue.message}`,
+      )
+    })
   }
   const unknown = Object.keys(parsed.data).filter((name) => !isImageName(name))
   return unknown.length === 0 ? parsed.data : unknown.map((name) => `names "${name}", but names are ${NAMES}`)

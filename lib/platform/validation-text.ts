@@ -19,6 +19,7 @@ const TYPES: Record<string, string> = {
 }
 
 const FORMATS: Record<string, string> = {
+  base64: 'base64',
   date: 'a date such as 2026-01-31',
   datetime: 'a time with its zone, such as 2026-01-31T12:00:00Z',
   url: 'a URL such as https://example.com',

@@ -66,7 +66,7 @@ describe('managing hooks', () => {
     ['no name', { scheme: 'github' }, 'name'],
     ['a name that cannot be part of a path', { name: 'A b', scheme: 'github' }, 'name'],
     ['an unknown scheme', { name: 'a', scheme: 'basic' }, 'scheme'],
-    ['a misspelt member', { name: 'a', scheme: 'github', event: ['x'] }, 'body'],
+    ['a misspelt member', { name: 'a', scheme: 'github', event: ['x'] }, 'event'],
     ['a short secret', { name: 'a', scheme: 'github', secret: 'short' }, 'secret'],
     ['a secret with a line break', { name: 'a', scheme: 'github', secret: `${SECRET}\n` }, 'secret'],
     ['a secret that is not base64', { name: 'a', scheme: 'standard', secret: SECRET }, 'secret'],

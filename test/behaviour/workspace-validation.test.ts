@@ -106,10 +106,13 @@ describe('refused creates', () => {
     })
   })
 
-  test('an id that is not a UUID is a 400, and an unknown id a 404', async () => {
-    const bad = await h.request('/workspaces/nonsense')
+  test('what is neither an id nor a slug is a 400, and an unknown one a 404', async () => {
+    expect((await h.request('/workspaces/nonsense')).status).toBe(404)
+    const bad = await h.request('/workspaces/not_a_slug')
     expect(bad.status).toBe(400)
-    expect(bad.body).toMatchObject({ errors: [{ field: 'id', message: 'must be a UUID' }] })
+    expect(bad.body).toMatchObject({
+      errors: [{ field: 'id', message: 'must be the id or the slug of a workspace' }],
+    })
     for (const [method, path] of [
       ['GET', ''],
       ['DELETE', ''],

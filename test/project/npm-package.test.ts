@@ -116,7 +116,8 @@ function importsOf(...folders: string[]): string[] {
       .map((path) => join(name, path))
       .filter(
         (path) =>
-          path.endsWith('.ts') && !/^(lib\/emulator|drizzle\/config|lib\/fly\/machines-openapi)/.test(path),
+          path.endsWith('.ts') &&
+          !/^(lib\/emulator|drizzle\/config|lib\/fly\/machines-openapi|commands\/build)/.test(path),
       ),
   )
   const names = sources.flatMap((path) =>

@@ -1,8 +1,8 @@
 // A real Chromium for tests and scripts: the computer's own, or Debian's, which is installed where it is missing and this process
 // may install it, as on a clean machine of a CI.
-import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
+import { canInstallPackages, installPackages } from './debian-packages.ts'
 
 const PATHS = [
   '/usr/bin/chromium',
@@ -10,9 +10,6 @@ const PATHS = [
   '/usr/bin/google-chrome',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
-
-/** Long enough for another process that installs it at the same time. */
-const APT = ['-o', 'DPkg::Lock::Timeout=300', '-qq']
 
 /** @throws Error that says what to install where there is none and it cannot be installed */
 export function launchBrowser(): Promise<Browser> {
@@ -29,12 +26,7 @@ const findChromium = (): string | undefined =>
 const isRoot = () => process.getuid?.() === 0
 
 function installChromium(): string {
-  if (isRoot() && existsSync('/usr/bin/apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    const options = { env, stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'] }
-    execFileSync('apt-get', [...APT, 'update'], options)
-    execFileSync('apt-get', [...APT, 'install', '-y', '--no-install-recommends', 'chromium'], options)
-  }
+  if (canInstallPackages()) installPackages(['chromium'])
   const installed = findChromium()
   if (installed === undefined)
     throw new Error("there is no Chromium: install it ('apt-get install chromium'), or set CHROMIUM_PATH")

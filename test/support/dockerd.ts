@@ -7,6 +7,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { canInstallPackages, installPackages } from './debian-packages.ts'
 import { buildSampleRoot } from './sample-image.ts'
 
 /** Whether the tests that need a daemon run. */
@@ -77,17 +78,12 @@ export async function startDockerd() {
 
 const pathWithSbin = () => `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 
-/** Several test files may begin at the same time, and apt-get does not wait for another one. */
 function installDocker(): void {
-  const sh = (script: string) =>
-    execFileSync('sh', ['-c', script], { encoding: 'utf8', env: { ...process.env, PATH: pathWithSbin() } })
-  if (sh('command -v dockerd || true').trim() !== '') return
-  if (process.getuid?.() !== 0 || sh('command -v apt-get || true').trim() === '')
+  const env = { ...process.env, PATH: pathWithSbin() }
+  if (execFileSync('sh', ['-c', 'command -v dockerd || true'], { env }).length > 0) return
+  if (!canInstallPackages())
     throw new Error(
       'dockerd is not installed, and only root can install it (DOCKER_TESTS=off leaves these tests out)',
     )
-  sh(`exec >&2; flock ${join(tmpdir(), 'install-docker.lock')} sh -c '${INSTALL}'`)
+  installPackages(['docker.io'])
 }
-
-const INSTALL =
-  'export DEBIAN_FRONTEND=noninteractive; command -v dockerd || { apt-get update -q && apt-get install -q -y --no-install-recommends docker.io; }'

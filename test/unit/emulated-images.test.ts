@@ -31,8 +31,8 @@ describe('the variable', () => {
 
   test.each([
     ['node agent.ts', 'EMULATOR_IMAGES must be runtime=command pairs'],
-    ['hermes=', 'where "hermes=" is neither'],
-    ['hermes=node agent.ts,', 'where "" is neither'],
+    ['hermes=', 'where pair 1 is neither'],
+    ['hermes=node agent.ts,', 'where pair 2 is neither'],
     ['herms=node agent.ts', 'EMULATOR_IMAGES names "herms", but names are runtimes (langgraph, '],
     ['hermes=sh -c "node agent.ts"', 'EMULATOR_IMAGES runs commands without a shell'],
     ['hermes=node agent.ts > log', 'runs commands without a shell'],
@@ -62,10 +62,10 @@ describe('the file', () => {
   test.each([
     ['{', 'is no JSON: '],
     ['[]', 'must be an object such as'],
-    ['{"hermes": "python agent.py"}', 'and hermes is not'],
-    ['{"hermes": {"command": []}}', 'and hermes.command is not'],
-    ['{"hermes": {"command": ["x"], "cwd": "."}}', 'cwd'],
-    ['{"hermes": {"command": ["x"], "env": {"A": 1}}}', 'and hermes.env.A is not'],
+    ['{"hermes": "python agent.py"}', '; hermes '],
+    ['{"hermes": {"command": []}}', '; hermes.command '],
+    ['{"hermes": {"command": ["x"], "cwd": "."}}', '; hermes.cwd is not known here'],
+    ['{"hermes": {"command": ["x"], "env": {"A": 1}}}', '; hermes.env.A '],
     ['{"herms": {"command": ["x"]}}', 'names "herms"'],
   ])('a file with %s is refused', (text, sentence) => {
     const problems = parseEmulatedImages(text)

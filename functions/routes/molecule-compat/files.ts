@@ -94,5 +94,5 @@ function rejectGenerated(file: string): void {
 /** @throws DomainError `invalid_input` */
 function pathOf(root = DEFAULT_ROOT, below: string): string {
   if (!root.startsWith('/')) throw invalidField('root', 'must be an absolute path, such as /workspace')
-  return `${root.replace(/\/+$/, '')}/${below.replace(/^\/+/, '')}`.replace(/\/+$/, '') || '/'
+  return `${root.replace(/(?<!\/)\/+$/, '')}/${below.replace(/^\/+/, '')}`.replace(/(?<!\/)\/+$/, '') || '/'
 }

@@ -50,7 +50,7 @@ function decode(base64: string): string | undefined {
 }
 
 const hostOf = (registry: string) =>
-  registry === DOCKER_HUB ? 'docker.io' : registry.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
+  registry === DOCKER_HUB ? 'docker.io' : (registry.replace(/^https?:\/\//, '').split('/')[0] ?? '')
 
 /** Base64 with the alphabet for URLs, with padding: the daemon ignores a header that it cannot decode. */
 const toHeader = (login: object) =>
