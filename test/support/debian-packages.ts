@@ -4,11 +4,14 @@ import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The one that is asked whether a package is there, and may install it, at a time: apt-get does not wait for another one. */
+/** Held by the process that looks and installs: apt-get does not wait for another one. */
 const LOCK = join(tmpdir(), 'install-debian-packages.lock')
 
 const INSTALL = `export DEBIAN_FRONTEND=noninteractive
-dpkg --status "$@" > /dev/null 2>&1 || { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2`
+for name; do
+  [ "$(dpkg-query --show --showformat='\${db:Status-Status}' "$name" 2> /dev/null)" = installed ] || missing="$missing $name"
+done
+[ -z "$missing" ] || { apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >&2`
 
 /** Whether this process may install packages: as root, on a system with apt-get. */
 export const canInstallPackages = (): boolean =>
