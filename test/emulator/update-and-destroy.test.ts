@@ -29,7 +29,8 @@ describe('update', () => {
   })
 
   test('update answers 409 for another current_version and while an update runs', async () => {
-    const { call, machines, started } = await startFly()
+    // The update must still run when the calls after it arrive.
+    const { call, machines, started } = await startFly({ timings: { pullMs: 1_000 } })
     const { id, version } = await started()
     const path = `${machines}/${id}`
     const config = { image: 'web' }
