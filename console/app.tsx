@@ -1,4 +1,4 @@
-// Chooses between signing in and the views, and follows the fleet while somebody is signed in.
+// Chooses between signing in and the views, and follows the fleet while the user is signed in.
 import { useEffect } from 'preact/hooks'
 import type { Client } from '../client/client.ts'
 import { CreateView } from './create/create-view.tsx'

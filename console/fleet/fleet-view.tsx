@@ -39,7 +39,7 @@ export function FleetView() {
         {mayAll('operate') ? (
           <FirstRun />
         ) : (
-          <Empty title="There are no workspaces yet.">They appear here when somebody creates one.</Empty>
+          <Empty title="There are no workspaces yet.">A new workspace appears here at once.</Empty>
         )}
       </main>
     )

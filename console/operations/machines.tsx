@@ -6,6 +6,7 @@ import { linkToWorkspace } from '../route.ts'
 import { Empty } from '../ui/empty.tsx'
 import { duration, usd } from '../ui/format.ts'
 import { ShowCommands } from '../ui/show-commands.tsx'
+import { Table } from '../ui/table.tsx'
 
 type MachineKind = Fleet['machines'][number]['kind']
 type DiskKind = Fleet['disks'][number]['kind']
@@ -54,74 +55,54 @@ export function Machines() {
         <p class="note-warn">The provider did not answer for: {current.unknown_apps.join(', ')}</p>
       )}
       {machines.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Machine</th>
-                <th scope="col">Kind</th>
-                <th scope="col">Workspace</th>
-                <th scope="col">State</th>
-                <th scope="col">Region</th>
-                <th scope="col">Age</th>
-                <th scope="col">Cost/mo</th>
-                <th scope="col">What happens to it</th>
-              </tr>
-            </thead>
-            <tbody>
-              {machines.map((machine) => (
-                <tr key={machine.machine_id}>
-                  <td>
-                    <code>{machine.machine_id}</code>
-                  </td>
-                  <td>{machine.kind}</td>
-                  <td>
-                    <WorkspaceName id={machine.workspace_id} />
-                  </td>
-                  <td>{machine.machine_state}</td>
-                  <td>{machine.region}</td>
-                  <td>{machine.age_seconds === undefined ? '–' : duration(machine.age_seconds * 1000)}</td>
-                  <td class="number">{usd(machine.usd_per_month)}</td>
-                  <td class="cell-wide">{MACHINE_FATES[machine.kind]}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          columns={[
+            'Machine',
+            'Kind',
+            'Workspace',
+            'State',
+            'Region',
+            'Age',
+            'Cost/mo',
+            'What happens to it',
+          ]}
+        >
+          {machines.map((machine) => (
+            <tr key={machine.machine_id}>
+              <td>
+                <code>{machine.machine_id}</code>
+              </td>
+              <td>{machine.kind}</td>
+              <td>
+                <WorkspaceName id={machine.workspace_id} />
+              </td>
+              <td>{machine.machine_state}</td>
+              <td>{machine.region}</td>
+              <td>{machine.age_seconds === undefined ? '–' : duration(machine.age_seconds * 1000)}</td>
+              <td class="number">{usd(machine.usd_per_month)}</td>
+              <td class="cell-wide">{MACHINE_FATES[machine.kind]}</td>
+            </tr>
+          ))}
+        </Table>
       )}
       {disks.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Disk</th>
-                <th scope="col">Kind</th>
-                <th scope="col">Workspace</th>
-                <th scope="col">Size</th>
-                <th scope="col">Region</th>
-                <th scope="col">Cost/mo</th>
-                <th scope="col">What happens to it</th>
-              </tr>
-            </thead>
-            <tbody>
-              {disks.map((disk) => (
-                <tr key={disk.volume_id}>
-                  <td>
-                    <code>{disk.disk_id ?? disk.volume_id}</code>
-                  </td>
-                  <td>{disk.kind}</td>
-                  <td>
-                    <WorkspaceName id={disk.workspace_id} />
-                  </td>
-                  <td class="number">{disk.size_gb} GB</td>
-                  <td>{disk.region}</td>
-                  <td class="number">{usd(disk.usd_per_month)}</td>
-                  <td class="cell-wide">{DISK_FATES[disk.kind]}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Disk', 'Kind', 'Workspace', 'Size', 'Region', 'Cost/mo', 'What happens to it']}>
+          {disks.map((disk) => (
+            <tr key={disk.volume_id}>
+              <td>
+                <code>{disk.disk_id ?? disk.volume_id}</code>
+              </td>
+              <td>{disk.kind}</td>
+              <td>
+                <WorkspaceName id={disk.workspace_id} />
+              </td>
+              <td class="number">{disk.size_gb} GB</td>
+              <td>{disk.region}</td>
+              <td class="number">{usd(disk.usd_per_month)}</td>
+              <td class="cell-wide">{DISK_FATES[disk.kind]}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   )

@@ -4,6 +4,7 @@ import { Problem } from '../ui/problem.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 
 const TEXTS = {
   untried: 'nothing was launched there yet',
@@ -24,34 +25,22 @@ export function Regions() {
         <p class="muted">As the launches of this server found them.</p>
         <ShowCommands request={{ method: 'GET', path: '/regions' }} />
       </div>
-      <div class="table-scroll">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">Region</th>
-              <th scope="col">State</th>
-              <th scope="col">Last success</th>
-              <th scope="col">Last failure</th>
-            </tr>
-          </thead>
-          <tbody>
-            {regions.value?.map((region) => (
-              <tr key={region.region}>
-                <th scope="row">{region.region}</th>
-                <td>
-                  {region.state}, <span class="muted">{TEXTS[region.state]}</span>
-                </td>
-                <td>
-                  <Time at={region.last_success_at} />
-                </td>
-                <td>
-                  <Time at={region.last_failure_at} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table columns={['Region', 'State', 'Last success', 'Last failure']}>
+        {regions.value?.map((region) => (
+          <tr key={region.region}>
+            <th scope="row">{region.region}</th>
+            <td>
+              {region.state}, <span class="muted">{TEXTS[region.state]}</span>
+            </td>
+            <td>
+              <Time at={region.last_success_at} />
+            </td>
+            <td>
+              <Time at={region.last_failure_at} />
+            </td>
+          </tr>
+        ))}
+      </Table>
     </>
   )
 }

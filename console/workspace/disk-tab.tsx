@@ -9,6 +9,7 @@ import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 import { useNewestEvent } from './use-live.ts'
 
 export function DiskTab({ workspace }: { workspace: Workspace }) {
@@ -99,54 +100,38 @@ export function DiskTab({ workspace }: { workspace: Workspace }) {
         </Empty>
       )}
       {snapshots.value !== undefined && snapshots.value.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Snapshot</th>
-                <th scope="col">State</th>
-                <th scope="col">Taken</th>
-                <th scope="col">Size</th>
-                <th scope="col">Kept</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {snapshots.value.map((snapshot) => (
-                <tr key={snapshot.id ?? snapshot.created_at}>
-                  <td>
-                    <code>{snapshot.id ?? 'being taken'}</code>
-                  </td>
-                  <td>{snapshot.state}</td>
-                  <td>
-                    <Time at={snapshot.created_at} />
-                  </td>
-                  <td class="number">{snapshot.size_gb === null ? '–' : `${snapshot.size_gb} GB`}</td>
-                  <td class="number">
-                    {snapshot.retention_days === null ? '–' : `${snapshot.retention_days} days`}
-                  </td>
-                  <td class="actions">
-                    {may('operate') && snapshot.usable && snapshot.id !== null && (
-                      <Confirm
-                        label="Restore"
-                        name={`Restore ${snapshot.id}`}
-                        question={`Restore ${name} from this snapshot?`}
-                        perform={() => restore(id, snapshot.id ?? '')}
-                      >
-                        <p>
-                          The workspace restarts with a disk from <code>{snapshot.id}</code>. The disk that it
-                          has now is kept for a while, because its data is newer.
-                        </p>
-                      </Confirm>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Snapshot', 'State', 'Taken', 'Size', 'Kept', '']}>
+          {snapshots.value.map((snapshot) => (
+            <tr key={snapshot.id ?? snapshot.created_at}>
+              <td>
+                <code>{snapshot.id ?? 'being taken'}</code>
+              </td>
+              <td>{snapshot.state}</td>
+              <td>
+                <Time at={snapshot.created_at} />
+              </td>
+              <td class="number">{snapshot.size_gb === null ? '–' : `${snapshot.size_gb} GB`}</td>
+              <td class="number">
+                {snapshot.retention_days === null ? '–' : `${snapshot.retention_days} days`}
+              </td>
+              <td class="actions">
+                {may('operate') && snapshot.usable && snapshot.id !== null && (
+                  <Confirm
+                    label="Restore"
+                    name={`Restore ${snapshot.id}`}
+                    question={`Restore ${name} from this snapshot?`}
+                    perform={() => restore(id, snapshot.id ?? '')}
+                  >
+                    <p>
+                      The workspace restarts with a disk from <code>{snapshot.id}</code>. The disk that it has
+                      now is kept for a while, because its data is newer.
+                    </p>
+                  </Confirm>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   )

@@ -11,6 +11,7 @@ import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 
 type Entry = components['schemas']['FileEntry']
 
@@ -91,73 +92,58 @@ export function Files({ workspace: { disk, id } }: { workspace: Workspace }) {
       )}
       {list.value?.length === 0 && <Empty title="This directory is empty." />}
       {list.value !== undefined && list.value.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Size</th>
-                <th scope="col">Changed</th>
-                <th scope="col">Mode</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.value.map((entry) => (
-                <tr key={entry.path}>
-                  <td>
-                    <button type="button" class="button-link file-name" onClick={() => open.run(entry)}>
-                      <Icon name={entry.type === 'directory' ? 'folder' : 'file'} /> {entry.name}
-                    </button>
-                  </td>
-                  <td class="number">{entry.type === 'directory' ? '' : bytes(entry.size)}</td>
-                  <td>
-                    <Time at={entry.modified} />
-                  </td>
-                  <td>
-                    <code>{entry.mode}</code>
-                  </td>
-                  <td class="actions">
-                    {entry.type === 'file' && (
-                      <button
-                        type="button"
-                        class="button button-small"
-                        aria-label={`Download ${entry.name}`}
-                        onClick={() => download.run(entry)}
-                      >
-                        Download
-                      </button>
-                    )}
-                    <Confirm
-                      label="Delete"
-                      name={`Delete ${entry.name}`}
-                      question={`Delete ${entry.name}?`}
-                      perform={async () => {
-                        await currentClient().api.DELETE('/workspaces/{id}/files/content', {
-                          params: {
-                            path: { id },
-                            query: {
-                              path: entry.path,
-                              ...(entry.type === 'directory' ? { recursive: 'true' as const } : {}),
-                            },
-                          },
-                        })
-                        list.reload()
-                      }}
-                    >
-                      <p>
-                        <code>{entry.path}</code> is deleted from the machine
-                        {entry.type === 'directory' ? ', with everything in it' : ''}. This cannot be undone.
-                      </p>
-                    </Confirm>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Name', 'Size', 'Changed', 'Mode', '']}>
+          {list.value.map((entry) => (
+            <tr key={entry.path}>
+              <td>
+                <button type="button" class="button-link file-name" onClick={() => open.run(entry)}>
+                  <Icon name={entry.type === 'directory' ? 'folder' : 'file'} /> {entry.name}
+                </button>
+              </td>
+              <td class="number">{entry.type === 'directory' ? '' : bytes(entry.size)}</td>
+              <td>
+                <Time at={entry.modified} />
+              </td>
+              <td>
+                <code>{entry.mode}</code>
+              </td>
+              <td class="actions">
+                {entry.type === 'file' && (
+                  <button
+                    type="button"
+                    class="button button-small"
+                    aria-label={`Download ${entry.name}`}
+                    onClick={() => download.run(entry)}
+                  >
+                    Download
+                  </button>
+                )}
+                <Confirm
+                  label="Delete"
+                  name={`Delete ${entry.name}`}
+                  question={`Delete ${entry.name}?`}
+                  perform={async () => {
+                    await currentClient().api.DELETE('/workspaces/{id}/files/content', {
+                      params: {
+                        path: { id },
+                        query: {
+                          path: entry.path,
+                          ...(entry.type === 'directory' ? { recursive: 'true' as const } : {}),
+                        },
+                      },
+                    })
+                    list.reload()
+                  }}
+                >
+                  <p>
+                    <code>{entry.path}</code> is deleted from the machine
+                    {entry.type === 'directory' ? ', with everything in it' : ''}. This cannot be undone.
+                  </p>
+                </Confirm>
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       {shown !== undefined && (
         <section class="panel" aria-label={shown.path}>

@@ -11,6 +11,7 @@ import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 
 type Scheme = components['schemas']['Hook']['scheme']
 
@@ -58,65 +59,50 @@ export function Hooks({ id }: { id: string }) {
       {hooks.problem !== undefined && <Problem problem={hooks.problem} onRetry={hooks.reload} />}
       {hooks.value?.length === 0 && <Empty title="There are no hooks." />}
       {hooks.value !== undefined && hooks.value.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Scheme</th>
-                <th scope="col">Address</th>
-                <th scope="col">Created</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {hooks.value.map(({ created_at, enabled, name, scheme, url }) => (
-                <tr key={name}>
-                  <td>
-                    <strong>{name}</strong> {!enabled && <span class="tag">disabled</span>}
-                  </td>
-                  <td>{scheme}</td>
-                  <td class="cell-wide">
-                    <code>{url}</code> <Copy text={url} label={`Copy the address of ${name}`} />
-                  </td>
-                  <td>
-                    <Time at={created_at} />
-                  </td>
-                  <td class="actions">
-                    {may('operate') && (
-                      <>
-                        <button
-                          type="button"
-                          class="button button-small"
-                          aria-label={`Rotate the secret of ${name}`}
-                          disabled={rotate.isBusy}
-                          onClick={() => rotate.run(name, url)}
-                        >
-                          Rotate the secret
-                        </button>
-                        <Confirm
-                          label="Delete"
-                          name={`Delete ${name}`}
-                          question={`Delete the hook ${name}?`}
-                          perform={async () => {
-                            await currentClient().api.DELETE('/workspaces/{id}/hooks/{hook}', {
-                              params: { path: { id, hook: name } },
-                            })
-                            hooks.reload()
-                          }}
-                        >
-                          <p>Deliveries to its address are refused from then on.</p>
-                        </Confirm>
-                      </>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Name', 'Scheme', 'Address', 'Created', '']}>
+          {hooks.value.map(({ created_at, enabled, name, scheme, url }) => (
+            <tr key={name}>
+              <td>
+                <strong>{name}</strong> {!enabled && <span class="tag">disabled</span>}
+              </td>
+              <td>{scheme}</td>
+              <td class="cell-wide">
+                <code>{url}</code> <Copy text={url} label={`Copy the address of ${name}`} />
+              </td>
+              <td>
+                <Time at={created_at} />
+              </td>
+              <td class="actions">
+                {may('operate') && (
+                  <>
+                    <button
+                      type="button"
+                      class="button button-small"
+                      aria-label={`Rotate the secret of ${name}`}
+                      disabled={rotate.isBusy}
+                      onClick={() => rotate.run(name, url)}
+                    >
+                      Rotate the secret
+                    </button>
+                    <Confirm
+                      label="Delete"
+                      name={`Delete ${name}`}
+                      question={`Delete the hook ${name}?`}
+                      perform={async () => {
+                        await currentClient().api.DELETE('/workspaces/{id}/hooks/{hook}', {
+                          params: { path: { id, hook: name } },
+                        })
+                        hooks.reload()
+                      }}
+                    >
+                      <p>Deliveries to its address are refused from then on.</p>
+                    </Confirm>
+                  </>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   )

@@ -7,6 +7,7 @@ import { shortDigest, words } from '../ui/format.ts'
 import { Problem } from '../ui/problem.tsx'
 import { Time } from '../ui/time.tsx'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 import { type Explanation, type Fate, readExplanation, type Survival } from './explanation.ts'
 import { Timeline } from './timeline.tsx'
 import { useNewestEvent } from './use-live.ts'
@@ -208,28 +209,16 @@ function Details({ workspace }: { workspace: Workspace }) {
 
 function Survivals({ survives }: { survives: readonly Survival[] }) {
   return (
-    <div class="table-scroll">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Event</th>
-            <th scope="col">Disk</th>
-            <th scope="col">Memory</th>
-            <th scope="col">Other files</th>
-          </tr>
-        </thead>
-        <tbody>
-          {survives.map(({ disk, event, memory, note, root_filesystem }) => (
-            <tr key={event} title={note ?? undefined}>
-              <th scope="row">{words(event)}</th>
-              <FateCell fate={disk} />
-              <FateCell fate={memory} />
-              <FateCell fate={root_filesystem} />
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={['Event', 'Disk', 'Memory', 'Other files']}>
+      {survives.map(({ disk, event, memory, note, root_filesystem }) => (
+        <tr key={event} title={note ?? undefined}>
+          <th scope="row">{words(event)}</th>
+          <FateCell fate={disk} />
+          <FateCell fate={memory} />
+          <FateCell fate={root_filesystem} />
+        </tr>
+      ))}
+    </Table>
   )
 }
 

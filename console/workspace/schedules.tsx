@@ -8,6 +8,7 @@ import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 
 export function Schedules({ id }: { id: string }) {
   const schedules = useResource(async () => {
@@ -33,72 +34,54 @@ export function Schedules({ id }: { id: string }) {
       {schedules.problem !== undefined && <Problem problem={schedules.problem} onRetry={schedules.reload} />}
       {schedules.value?.length === 0 && <Empty title="There are no schedules." />}
       {schedules.value !== undefined && schedules.value.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Times</th>
-                <th scope="col">Message</th>
-                <th scope="col">Next</th>
-                <th scope="col">Last</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {schedules.value.map((schedule) => (
-                <tr key={schedule.name}>
-                  <td>
-                    <strong>{schedule.name}</strong> {!schedule.enabled && <span class="tag">disabled</span>}
-                  </td>
-                  <td>
-                    <code>{schedule.cron}</code> {schedule.time_zone}
-                  </td>
-                  <td class="cell-wide">{schedule.message}</td>
-                  <td>
-                    <Time at={schedule.next_run_at} />
-                  </td>
-                  <td>
-                    <Time at={schedule.last_run_at} />
-                    {schedule.last_failure !== null && (
-                      <p class="note-bad">{schedule.last_failure.message}</p>
-                    )}
-                  </td>
-                  <td class="actions">
-                    {may('operate') && (
-                      <>
-                        <button
-                          type="button"
-                          class="button button-small"
-                          aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
-                          disabled={enable.isBusy}
-                          onClick={() => enable.run(schedule.name, !schedule.enabled)}
-                        >
-                          {schedule.enabled ? 'Disable' : 'Enable'}
-                        </button>
-                        <Confirm
-                          label="Delete"
-                          name={`Delete ${schedule.name}`}
-                          question={`Delete the schedule ${schedule.name}?`}
-                          perform={async () => {
-                            await currentClient().api.DELETE('/workspaces/{id}/schedules/{schedule}', {
-                              params: { path: { id, schedule: schedule.name } },
-                            })
-                            schedules.reload()
-                          }}
-                        >
-                          <p>It sends no more messages.</p>
-                        </Confirm>
-                      </>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Name', 'Times', 'Message', 'Next', 'Last', '']}>
+          {schedules.value.map((schedule) => (
+            <tr key={schedule.name}>
+              <td>
+                <strong>{schedule.name}</strong> {!schedule.enabled && <span class="tag">disabled</span>}
+              </td>
+              <td>
+                <code>{schedule.cron}</code> {schedule.time_zone}
+              </td>
+              <td class="cell-wide">{schedule.message}</td>
+              <td>
+                <Time at={schedule.next_run_at} />
+              </td>
+              <td>
+                <Time at={schedule.last_run_at} />
+                {schedule.last_failure !== null && <p class="note-bad">{schedule.last_failure.message}</p>}
+              </td>
+              <td class="actions">
+                {may('operate') && (
+                  <>
+                    <button
+                      type="button"
+                      class="button button-small"
+                      aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
+                      disabled={enable.isBusy}
+                      onClick={() => enable.run(schedule.name, !schedule.enabled)}
+                    >
+                      {schedule.enabled ? 'Disable' : 'Enable'}
+                    </button>
+                    <Confirm
+                      label="Delete"
+                      name={`Delete ${schedule.name}`}
+                      question={`Delete the schedule ${schedule.name}?`}
+                      perform={async () => {
+                        await currentClient().api.DELETE('/workspaces/{id}/schedules/{schedule}', {
+                          params: { path: { id, schedule: schedule.name } },
+                        })
+                        schedules.reload()
+                      }}
+                    >
+                      <p>It sends no more messages.</p>
+                    </Confirm>
+                  </>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   )

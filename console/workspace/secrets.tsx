@@ -10,6 +10,7 @@ import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
+import { Table } from '../ui/table.tsx'
 import { useNewestEvent } from './use-live.ts'
 
 export function Secrets({ workspace: { id, name } }: { workspace: Workspace }) {
@@ -32,50 +33,36 @@ export function Secrets({ workspace: { id, name } }: { workspace: Workspace }) {
       {secrets.problem !== undefined && <Problem problem={secrets.problem} onRetry={secrets.reload} />}
       {secrets.value?.length === 0 && <Empty title="There are no secrets." />}
       {secrets.value !== undefined && secrets.value.length > 0 && (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Belongs to</th>
-                <th scope="col">Changed</th>
-                <th scope="col">
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {secrets.value.map(({ key, scope, updated_at }) => (
-                <tr key={key}>
-                  <td>
-                    <code>{key}</code>
-                  </td>
-                  <td>{scope === 'global' ? 'all workspaces' : name}</td>
-                  <td>
-                    <Time at={updated_at} />
-                  </td>
-                  <td class="actions">
-                    {may('operate') && scope === 'workspace' && (
-                      <Confirm
-                        label="Delete"
-                        name={`Delete ${key}`}
-                        question={`Delete ${key}?`}
-                        perform={async () => {
-                          await currentClient().api.DELETE('/workspaces/{id}/secrets/{key}', {
-                            params: { path: { id, key } },
-                          })
-                          secrets.reload()
-                        }}
-                      >
-                        <p>The machine loses it at its next restart.</p>
-                      </Confirm>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={['Name', 'Belongs to', 'Changed', '']}>
+          {secrets.value.map(({ key, scope, updated_at }) => (
+            <tr key={key}>
+              <td>
+                <code>{key}</code>
+              </td>
+              <td>{scope === 'global' ? 'all workspaces' : name}</td>
+              <td>
+                <Time at={updated_at} />
+              </td>
+              <td class="actions">
+                {may('operate') && scope === 'workspace' && (
+                  <Confirm
+                    label="Delete"
+                    name={`Delete ${key}`}
+                    question={`Delete ${key}?`}
+                    perform={async () => {
+                      await currentClient().api.DELETE('/workspaces/{id}/secrets/{key}', {
+                        params: { path: { id, key } },
+                      })
+                      secrets.reload()
+                    }}
+                  >
+                    <p>The machine loses it at its next restart.</p>
+                  </Confirm>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   )
