@@ -6,12 +6,17 @@ import type { Limits } from './limits.ts'
 import type { Route } from './route.ts'
 import type { Transport } from './transport/transport.ts'
 
+/** When a look at a machine began, and since when the machine had been at rest; both in steady milliseconds. */
+export type MachineRest = { beganAt: number; since: number | undefined }
+
 export type ProxyContext = ReconcileContext & {
   /** Sends A2A requests to agents. */
   transport: Transport
   limits: Limits
   /** Routes to workspaces that are awake, by workspace id. */
   routes: TtlCache<Route>
+  /** What was seen of machines that did not answer, by workspace id. */
+  machineRests: TtlCache<MachineRest>
   /** Whether two workspaces may communicate, by `<caller> <target>`. */
   peerAccess: TtlCache<boolean>
   /** Records agents' activity after an answer. */

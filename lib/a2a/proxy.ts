@@ -8,6 +8,7 @@ import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { ExchangeOutcome } from './exchange.ts'
 import type { RequestSlot } from './limits.ts'
+import { errorIfAtRest } from './machine-at-rest.ts'
 import { logFailure, recordActivity, traceAttempt } from './record-exchange.ts'
 import { isAddressRefused, mayHaveMoved, refreshRoute } from './refresh-route.ts'
 import { type A2aRequest, bindingOf, errorEncoderOf, isReadOnly, wantsStream } from './request.ts'
@@ -107,6 +108,7 @@ class ProxiedCall {
       // Completed once, so that every attempt has the same message id.
       body ??= route.completesMessages ? await completeBody(request) : request.body
       const attempt = { request, body, route, reply: this.#reply, slot: this.#slot }
+      const sentAt = services.steady()
       const outcome = await traceAttempt(services, request, () =>
         sendToAgent(this.#budgeted ?? services, attempt),
       )
@@ -121,11 +123,14 @@ class ProxiedCall {
       }
       const now = services.now().getTime()
       retryUntil ??= now + RETRY_MS
-      if (now >= retryUntil || !this.#mayRepeat(outcome.error)) {
-        if (mayBeMachineFault(outcome.error))
-          this.#waitUntil(scheduleRecheck(this.#withBudget(), request.workspaceId, route.generation))
-        return this.#sendError(outcome.error)
+      const atRest = await this.#errorIfAtRest(route, outcome.error, sentAt)
+      const error = atRest ?? outcome.error
+      if (now >= retryUntil || !this.#mayRepeat(error)) {
+        if (mayBeMachineFault(error)) this.#waitUntil(this.#recheck(route))
+        return this.#sendError(error)
       }
+      // Its route would lead to the same machine until the workspace is known to sleep.
+      if (atRest !== undefined) await this.#recheck(route)
       this.#watchCaller()
       await services.sleep(pauseMs, this.#disconnected.signal)
       if (this.#isGone) return { kind: 'gone' }
@@ -179,6 +184,15 @@ class ProxiedCall {
     if (this.#isGone || !this.#isWaiting || this.#reply !== this.#caller) return
     this.#reply = beginKeepaliveStream(this.#caller)
     this.#reply.onDisconnect = () => this.#disconnected.abort()
+  }
+
+  async #errorIfAtRest(route: Route, error: ProxyError, sentAt: number): Promise<ProxyError | undefined> {
+    if (this.#withBudget().budget.left() < RESERVED_SUBREQUESTS) return undefined
+    return errorIfAtRest(this.#withBudget(), route, error, sentAt)
+  }
+
+  #recheck({ generation, workspaceId }: Route): Promise<void> {
+    return scheduleRecheck(this.#withBudget(), workspaceId, generation)
   }
 
   // What may have been delivered is sent again only if it changes nothing (docs/facts/a2a.md §3.7).

@@ -3,6 +3,7 @@
 import type { Database, OpenDatabase } from '../../drizzle/database.ts'
 import { createFetchTransport } from '../a2a/transport/fetch-transport.ts'
 import { createLimits } from '../a2a/limits.ts'
+import type { MachineRest } from '../a2a/context.ts'
 import { type Route, ROUTE_TTL_MS } from '../a2a/route.ts'
 import type { Transport } from '../a2a/transport/transport.ts'
 import { createActivityLog } from '../activity/activity-log.ts'
@@ -162,6 +163,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       UNVERIFIED_BODIES * Math.max(...Object.values(config.hookMaxBodyBytes)),
     ),
     recentProbes: cache<true>(CACHE_MS),
+    machineRests: cache<MachineRest>(CACHE_MS),
     invalidate(workspaceId) {
       routes.delete(workspaceId)
       // Changes are rare beside messages, so the caches that may depend on one are cleared as a whole.

@@ -2,7 +2,7 @@
 // whose result is unknown, belong to the caller.
 
 import { FlyError, isAnswer } from './errors.ts'
-import type { CallOptions, Requester } from './request.ts'
+import type { CallOptions, FlyAnswer, Requester } from './request.ts'
 import * as shapes from './shapes.ts'
 import type { CreateMachineInput, Machine, MachineEvent, UpdateMachineInput } from './shapes.ts'
 
@@ -59,6 +59,16 @@ export function machineCalls(request: Requester) {
     } while (cursor !== undefined)
   }
 
+  const getDatedMachine = (app: string, id: string, options: CallOptions = {}): Promise<FlyAnswer<Machine>> =>
+    request({
+      action: 'get_machine',
+      method: 'GET',
+      path: pathOf(app, id),
+      app,
+      read: shapes.machine,
+      options,
+    })
+
   return {
     listMachinePages,
 
@@ -93,16 +103,11 @@ export function machineCalls(request: Requester) {
 
     /** Also returns recently destroyed machines. A 404 right after create is lag (docs/facts/fly.md §2.2, §11.1). */
     async getMachine(app: string, id: string, options: CallOptions = {}): Promise<Machine> {
-      const { body } = await request({
-        action: 'get_machine',
-        method: 'GET',
-        path: pathOf(app, id),
-        app,
-        read: shapes.machine,
-        options,
-      })
-      return body
+      return (await getDatedMachine(app, id, options)).body
     },
+
+    /** As `getMachine`, and when Fly answered by its own clock. */
+    getDatedMachine,
 
     /**
      * Replaces the whole config; name and region stay. With `currentVersion`, throws `version_mismatch` when the

@@ -74,8 +74,11 @@ export type FlyRequest<T> = {
   options: CallOptions
 }
 
-/** `cursor` is present while more pages follow (docs/facts/fly.md §2.2). */
-export type FlyAnswer<T> = { body: T; cursor: string | undefined }
+/**
+ * `cursor` is present while more pages follow (docs/facts/fly.md §2.2). `answeredAt` is the answer's `Date` by Fly's clock,
+ * in Unix milliseconds, cut off to whole seconds; undefined if there is none.
+ */
+export type FlyAnswer<T> = { body: T; cursor: string | undefined; answeredAt: number | undefined }
 
 /** @throws {FlyError} for every failed call; {RangeError} for an argument that cannot be part of a request */
 export type Requester = <T = void>(request: FlyRequest<T>) => Promise<FlyAnswer<T>>
@@ -173,11 +176,13 @@ export function createRequester(options: FlyClientOptions): Requester {
         throw refused(request, attempt, response.headers.get('retry-after'), body)
       }
       const cursor = response.headers.get('fly-next-cursor') ?? undefined
+      const answeredAt = timeOf(response.headers.get('date'))
       if (request.read === undefined) {
         await readSecondaryBody(response, signal)
-        return { body: undefined as T, cursor }
+        return { body: undefined as T, cursor, answeredAt }
       }
-      return { body: readAs(request, attempt, request.read, await readBody(response, signal)), cursor }
+      const body = readAs(request, attempt, request.read, await readBody(response, signal))
+      return { body, cursor, answeredAt }
     } catch (cause) {
       if (cause instanceof FlyError) throw cause
       const [code, text] = noAnswer(cause, call.signal, timeout)
@@ -265,6 +270,11 @@ function urlOf(baseUrl: string, { path, query = [] }: FlyRequest<unknown>): stri
 function segment(part: string): string {
   if (part === '' || part === '.' || part === '..') throw new RangeError(`not a path segment: "${part}"`)
   return encodeURIComponent(part)
+}
+
+function timeOf(date: string | null): number | undefined {
+  const time = Date.parse(date ?? '')
+  return Number.isNaN(time) ? undefined : time
 }
 
 /** Undefined for text that is not JSON; the schema decides whether that is acceptable. */

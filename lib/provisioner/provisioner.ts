@@ -60,9 +60,12 @@ export type Machine = {
   startError: { code: 'image_unpullable' | 'machine_failed'; text: string } | undefined
 }
 
-/** `unknown`: the provider did not answer. It never means absent. */
+/**
+ * `unknown`: the provider did not answer. It never means absent. `restedMs` is how long the machine has been at rest by the
+ * provider's own clock, at least; undefined while it runs, or if the provider does not say.
+ */
 export type Observed =
-  | { presence: 'present'; machine: Machine }
+  | { presence: 'present'; machine: Machine; restedMs?: number | undefined }
   | { presence: 'absent' }
   | { presence: 'unknown'; problem: ProvisionProblem }
 

@@ -151,6 +151,21 @@ describe('a machine changed outside of the control plane', () => {
 
 describe('a stop that others request is a wish', () => {
   test.each(['stop', 'suspend'])(
+    'a message that comes before a %s from outside was seen wakes the machine and is answered',
+    async (verb) => {
+      const { id, machine_id } = await h.createWorkspace()
+      const send = async () => h.request(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion() })
+      expect((await send()).status).toBe(200)
+      await stopOutside(machine_id, verb)
+      // Longer than the tolerance between the clocks of Fly's servers.
+      h.advance(5_000)
+      const answers = await Promise.all([send(), send(), send()])
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+      expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null })
+    },
+  )
+
+  test.each(['stop', 'suspend'])(
     'a %s from outside hibernates the workspace with its source, and a message wakes the same machine',
     async (verb) => {
       const { id, machine_id } = await h.createWorkspace()

@@ -1,7 +1,7 @@
 // What Fly's machines and events mean: exits that are crashes, and exits that are not.
 import { describe, expect, test } from 'vitest'
 import { waitAnswer } from '../../lib/fly/shapes.ts'
-import { toMachine } from '../../lib/provisioner/fly/read-machine.ts'
+import { restedMsOf, toMachine } from '../../lib/provisioner/fly/read-machine.ts'
 import { outsideStopReason } from '../../lib/reconcile/machine-reasons.ts'
 
 const START = { type: 'start', status: 'started', timestamp: 1_000_000 }
@@ -91,6 +91,19 @@ test.each([
   const machine = read([exit(1_000_000 + seconds * 1_000, 0, true), START])
   expect(machine.stopRequest).toBeDefined()
   expect(machine.stopRequest && outsideStopReason(machine, machine.stopRequest)).toMatchObject({ code })
+})
+
+test.each<[string, string, object[], number | undefined]>([
+  ['stopped', 'its newest event', [exit(1_090_000, 0, true), START], 10_000],
+  ['suspended', 'its newest event', [{ type: 'suspend', timestamp: 1_095_000 }, START], 5_000],
+  ['started', 'nothing', [START], undefined],
+  ['stopping', 'nothing', [{ type: 'stop', timestamp: 1_090_000 }, START], undefined],
+  ['stopped', 'nothing where an event has no time', [{ type: 'stop' }, START], undefined],
+  ['stopped', 'nothing without events', [], undefined],
+])('a machine that is %s is known to have been at rest since %s', (state, _, events, restedMs) => {
+  const answeredAt = 1_100_000
+  expect(restedMsOf({ id: 'm1', state, events }, answeredAt)).toBe(restedMs)
+  expect(restedMsOf({ id: 'm1', state, events }, undefined)).toBeUndefined()
 })
 
 test('a machine without our labels, version or size is read as it is', () => {

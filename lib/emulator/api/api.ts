@@ -44,6 +44,7 @@ export function createApi(cloud: Cloud, faults: Faults, tokens: string[] | undef
   api.use('*', async (context, next) => {
     await next()
     context.res.headers.set('fly-request-id', `${runtime.ulid()}-${runtime.regions[0] ?? 'iad'}`)
+    context.res.headers.set('date', new Date(runtime.now()).toUTCString())
     context.res.headers.set('server', 'Fly/emulator')
     context.res.headers.set('via', '1.1 fly.io')
   })

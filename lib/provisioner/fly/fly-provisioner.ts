@@ -17,7 +17,7 @@ import { flyInside } from './inside.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './labels.ts'
 import { flyConfig, type SecretsDelivery } from './machine-config.ts'
 import { attempt, toProvisionError } from './problems.ts'
-import { phaseOf, toMachine, versionOf } from './read-machine.ts'
+import { phaseOf, restedMsOf, toMachine, versionOf } from './read-machine.ts'
 import { FLY_REGIONS } from './regions.ts'
 import { appSecrets, ownerOf } from './secrets.ts'
 
@@ -152,10 +152,15 @@ export function createFlyProvisioner({
 
     async observe(workspaceId, app, machineId, name = machineName(workspaceId)): Promise<Observed> {
       try {
-        const machine =
-          machineId === null
-            ? await findByLabels(app, workspaceId, name)
-            : await fly.getMachine(app, machineId)
+        if (machineId !== null) {
+          const { answeredAt, body } = await fly.getDatedMachine(app, machineId)
+          return {
+            presence: 'present',
+            machine: toMachine(app, body),
+            restedMs: restedMsOf(body, answeredAt),
+          }
+        }
+        const machine = await findByLabels(app, workspaceId, name)
         return machine === undefined
           ? { presence: 'absent' }
           : { presence: 'present', machine: toMachine(app, machine) }

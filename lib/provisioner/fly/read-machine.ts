@@ -112,6 +112,17 @@ function stopRequestOf(machine: FlyMachine): StopRequest | undefined {
   }
 }
 
+/**
+ * How long a machine has been at rest, both times by Fly's clock: nothing has happened to it since its newest event.
+ * @returns undefined while it runs, and where Fly shows no event or no time
+ */
+export function restedMsOf(machine: FlyMachine, answeredAt: number | undefined): number | undefined {
+  const phase = phaseOf(machine)
+  const newest = Math.max(...(machine.events ?? []).map(({ timestamp }) => timestamp ?? Number.NaN))
+  if ((phase !== 'stopped' && phase !== 'suspended') || answeredAt === undefined) return undefined
+  return Number.isFinite(newest) ? answeredAt - newest : undefined
+}
+
 // The text of an event says why a machine did not start (docs/facts/fly.md §8.4).
 function startErrorOf(machine: FlyMachine): Machine['startError'] {
   if (phaseOf(machine) !== 'failed') return undefined

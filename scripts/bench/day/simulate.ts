@@ -67,10 +67,16 @@ export async function simulateDay({ database, hours, seed, workspaces }: DayOpti
         const [first] = actions.splice(0, 1)
         if (first !== undefined) due.push(first)
       }
-      await forEachConcurrently(due, CONCURRENCY, (action) => act(world, residents, action, direct))
+      const isSuspend = ({ kind }: Action) => kind === 'suspend'
+      const perform = (actions: Action[]) =>
+        forEachConcurrently(actions, CONCURRENCY, (action) => act(world, residents, action, direct))
+      await perform(due.filter((action) => !isSuspend(action)))
       await world.deliver()
       await world.sweep()
       await world.untilIdle()
+      // A step is one instant of the clock. Nothing is on its way to a machine in the instant in which it suspends itself,
+      // and the next messages come before a sweep has seen it.
+      await perform(due.filter(isSuspend))
       await beat(world, residents)
       count(world, residents, figures)
       world.advance(STEP_MS)
@@ -143,7 +149,9 @@ async function act(
   }
   if (action.kind === 'suspend') {
     const machine = world.machines().find(({ name }) => name === `ws-${resident.id}`)
-    const isFree = (world.agents.get(resident.id)?.workUntil ?? 0) <= world.now()
+    // An agent knows the requests that it has not answered.
+    const isFree =
+      (world.agents.get(resident.id)?.workUntil ?? 0) <= world.now() && !world.isBusy(resident.id)
     if (machine?.state !== 'started' || !isFree) return
     resident.isExcused = true
     await world.suspend(machine.id)

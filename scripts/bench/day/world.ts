@@ -111,6 +111,8 @@ export async function openWorld(database: OpenDatabase) {
     now: clock,
     advance: (ms: number) => void (offset += ms),
     machines: () => emulator.machines(),
+    /** Whether a request to the workspace's agent is in flight. */
+    isBusy: (id: string) => services.limits.busyWorkspaces().includes(id),
     sweep: () => sweep(services, { patienceMs: 0, limit: 500 }),
     deliver: () => runDeliveries(services),
     /** Waits for work that answers left running, but not for work that waits for a later time. */
