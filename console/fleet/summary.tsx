@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { linkToOperations } from '../operations/links.ts'
 import { setQuery } from '../route.ts'
 import { plural, usd, words } from '../ui/format.ts'
+import { ShareBar } from '../ui/share-bar.tsx'
 import { costTotals, fleet } from './cost.ts'
 import { STATUSES } from './selection.ts'
 import { workspaces } from './store.ts'
@@ -13,7 +14,13 @@ export function Summary() {
   return (
     <section class="summary" aria-label="Totals">
       <Card title="Workspaces" value={all.length.toLocaleString('en-US')}>
-        <StatusBar statuses={all.map(({ status }) => status)} />
+        <ShareBar
+          shares={STATUSES.map((status) => ({
+            name: status,
+            status,
+            count: all.filter((workspace) => workspace.status === status).length,
+          }))}
+        />
       </Card>
       <Trouble />
       <Cost />
@@ -30,22 +37,6 @@ function Card({ children, isBad = false, title, value }: CardProps) {
       <h2 class="card-title">{title}</h2>
       <p class={isBad ? 'card-value card-value-bad' : 'card-value'}>{value}</p>
       <div class="card-foot">{children}</div>
-    </div>
-  )
-}
-
-/** The share of each status, as a bar. */
-function StatusBar({ statuses }: { statuses: readonly string[] }) {
-  const parts = STATUSES.map((status) => ({
-    status,
-    count: statuses.filter((other) => other === status).length,
-  })).filter(({ count }) => count > 0)
-  const text = parts.map(({ count, status }) => `${count} ${status}`).join(', ')
-  return (
-    <div class="share" role="img" aria-label={text} title={text}>
-      {parts.map(({ count, status }) => (
-        <span key={status} class={`share-part status-${status}`} style={{ flexGrow: String(count) }} />
-      ))}
     </div>
   )
 }

@@ -1,6 +1,8 @@
 // The parts of the operations view, and links to them.
 
-export const OPERATION_TABS = ['machines', 'regions'] as const
+export const OPERATION_TABS = ['machines', 'rollouts', 'regions'] as const
 export type OperationTab = (typeof OPERATION_TABS)[number]
 
-export const linkToOperations = (tab: OperationTab) => `#/operations?tab=${tab}`
+/** @param id of one rollout or endpoint in the part */
+export const linkToOperations = (tab: OperationTab, id?: string) =>
+  `#/operations?tab=${tab}${id === undefined ? '' : `&id=${encodeURIComponent(id)}`}`

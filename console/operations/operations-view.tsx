@@ -7,9 +7,12 @@ import { Empty } from '../ui/empty.tsx'
 import { linkToOperations, OPERATION_TABS, type OperationTab } from './links.ts'
 import { Machines } from './machines.tsx'
 import { Regions } from './regions.tsx'
+import { RolloutView } from './rollout.tsx'
+import { Rollouts } from './rollouts.tsx'
 
 const TITLES: Record<OperationTab, string> = {
   machines: 'Machines and disks',
+  rollouts: 'Rollouts',
   regions: 'Regions',
 }
 
@@ -33,7 +36,7 @@ export function OperationsView() {
             ))}
           </nav>
           <section class="tab" aria-label={TITLES[chosen]}>
-            <Part tab={chosen} />
+            <Part tab={chosen} id={route.value.query.get('id') ?? undefined} />
           </section>
         </>
       ) : (
@@ -43,10 +46,13 @@ export function OperationsView() {
   )
 }
 
-function Part({ tab }: { tab: OperationTab }) {
+/** @param id of one of the part's things, such as a rollout */
+function Part({ id, tab }: { tab: OperationTab; id: string | undefined }) {
   switch (tab) {
     case 'machines':
       return <Machines />
+    case 'rollouts':
+      return id === undefined ? <Rollouts /> : <RolloutView key={id} id={id} />
     case 'regions':
       return <Regions />
   }

@@ -1,4 +1,4 @@
-// A button for what cannot be undone: it asks first, in words of its own.
+// A button that asks first: a dialog says what will happen.
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { Dialog } from './dialog.tsx'
@@ -11,11 +11,13 @@ type ConfirmProps = {
   /** For screen readers, where several such buttons are on the page. */
   name: string
   question: string
+  /** Whether it cannot be undone; true by default. */
+  isDanger?: boolean
   children: ComponentChildren
   perform: () => Promise<void>
 }
 
-export function Confirm({ children, label, name, perform, question }: ConfirmProps) {
+export function Confirm({ children, isDanger = true, label, name, perform, question }: ConfirmProps) {
   const [isOpen, setOpen] = useState(false)
   const action = useAction(async () => {
     await perform()
@@ -38,7 +40,7 @@ export function Confirm({ children, label, name, perform, question }: ConfirmPro
             </button>
             <button
               type="button"
-              class="button button-danger"
+              class={isDanger ? 'button button-danger' : 'button button-primary'}
               disabled={action.isBusy}
               onClick={() => action.run()}
             >

@@ -1,14 +1,13 @@
 // The schedules of a workspace: messages at the times of a cron expression.
 import { currentClient, may } from '../session/session.ts'
 import { Confirm } from '../ui/confirm.tsx'
-import { Empty } from '../ui/empty.tsx'
-import { formText } from '../ui/form-text.ts'
 import { Problem } from '../ui/problem.tsx'
+import { ResourceTable } from '../ui/resource-table.tsx'
+import { Field, RowForm } from '../ui/row-form.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
-import { Table } from '../ui/table.tsx'
 
 export function Schedules({ id }: { id: string }) {
   const schedules = useResource(async () => {
@@ -31,96 +30,85 @@ export function Schedules({ id }: { id: string }) {
       </div>
       {may('operate') && <ScheduleForm id={id} onCreated={schedules.reload} />}
       {enable.problem !== undefined && <Problem problem={enable.problem} />}
-      {schedules.problem !== undefined && <Problem problem={schedules.problem} onRetry={schedules.reload} />}
-      {schedules.value?.length === 0 && <Empty title="There are no schedules." />}
-      {schedules.value !== undefined && schedules.value.length > 0 && (
-        <Table columns={['Name', 'Times', 'Message', 'Next', 'Last', '']}>
-          {schedules.value.map((schedule) => (
-            <tr key={schedule.name}>
-              <td>
-                <strong>{schedule.name}</strong> {!schedule.enabled && <span class="tag">disabled</span>}
-              </td>
-              <td>
-                <code>{schedule.cron}</code> {schedule.time_zone}
-              </td>
-              <td class="cell-wide">{schedule.message}</td>
-              <td>
-                <Time at={schedule.next_run_at} />
-              </td>
-              <td>
-                <Time at={schedule.last_run_at} />
-                {schedule.last_failure !== null && <p class="note-bad">{schedule.last_failure.message}</p>}
-              </td>
-              <td class="actions">
-                {may('operate') && (
-                  <>
-                    <button
-                      type="button"
-                      class="button button-small"
-                      aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
-                      disabled={enable.isBusy}
-                      onClick={() => enable.run(schedule.name, !schedule.enabled)}
-                    >
-                      {schedule.enabled ? 'Disable' : 'Enable'}
-                    </button>
-                    <Confirm
-                      label="Delete"
-                      name={`Delete ${schedule.name}`}
-                      question={`Delete the schedule ${schedule.name}?`}
-                      perform={async () => {
-                        await currentClient().api.DELETE('/workspaces/{id}/schedules/{schedule}', {
-                          params: { path: { id, schedule: schedule.name } },
-                        })
-                        schedules.reload()
-                      }}
-                    >
-                      <p>It sends no more messages.</p>
-                    </Confirm>
-                  </>
-                )}
-              </td>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <ResourceTable
+        resource={schedules}
+        empty="There are no schedules."
+        columns={['Name', 'Times', 'Message', 'Next', 'Last', '']}
+        renderRow={(schedule) => (
+          <tr key={schedule.name}>
+            <td>
+              <strong>{schedule.name}</strong> {!schedule.enabled && <span class="tag">disabled</span>}
+            </td>
+            <td>
+              <code>{schedule.cron}</code> {schedule.time_zone}
+            </td>
+            <td class="cell-wide">{schedule.message}</td>
+            <td>
+              <Time at={schedule.next_run_at} />
+            </td>
+            <td>
+              <Time at={schedule.last_run_at} />
+              {schedule.last_failure !== null && <p class="note-bad">{schedule.last_failure.message}</p>}
+            </td>
+            <td class="actions">
+              {may('operate') && (
+                <>
+                  <button
+                    type="button"
+                    class="button button-small"
+                    aria-label={`${schedule.enabled ? 'Disable' : 'Enable'} ${schedule.name}`}
+                    disabled={enable.isBusy}
+                    onClick={() => enable.run(schedule.name, !schedule.enabled)}
+                  >
+                    {schedule.enabled ? 'Disable' : 'Enable'}
+                  </button>
+                  <Confirm
+                    label="Delete"
+                    name={`Delete ${schedule.name}`}
+                    question={`Delete the schedule ${schedule.name}?`}
+                    perform={async () => {
+                      await currentClient().api.DELETE('/workspaces/{id}/schedules/{schedule}', {
+                        params: { path: { id, schedule: schedule.name } },
+                      })
+                      schedules.reload()
+                    }}
+                  >
+                    <p>It sends no more messages.</p>
+                  </Confirm>
+                </>
+              )}
+            </td>
+          </tr>
+        )}
+      />
     </>
   )
 }
 
 function ScheduleForm({ id, onCreated }: { id: string; onCreated: () => void }) {
-  const create = useAction(async (form: HTMLFormElement) => {
-    const entered = new FormData(form)
-    const text = (name: string) => formText(entered, name)
-    await currentClient().api.POST('/workspaces/{id}/schedules', {
-      params: { path: { id } },
-      body: {
-        name: text('name'),
-        cron: text('cron'),
-        time_zone: text('time_zone'),
-        message: text('message'),
-      },
-    })
-    form.reset()
-    onCreated()
-  })
   return (
-    <form
-      class="row-form"
-      onSubmit={(event) => {
-        event.preventDefault()
-        create.run(event.currentTarget)
+    <RowForm
+      label="Create"
+      submit={async (text) => {
+        await currentClient().api.POST('/workspaces/{id}/schedules', {
+          params: { path: { id } },
+          body: {
+            name: text('name'),
+            cron: text('cron'),
+            time_zone: text('time_zone'),
+            message: text('message'),
+          },
+        })
+        onCreated()
       }}
     >
-      <label class="field">
-        <span class="field-label">Name</span>
+      <Field label="Name">
         <input name="name" required placeholder="morning" autocomplete="off" spellcheck={false} />
-      </label>
-      <label class="field">
-        <span class="field-label">Cron expression</span>
+      </Field>
+      <Field label="Cron expression">
         <input name="cron" required placeholder="0 9 * * 1-5" autocomplete="off" spellcheck={false} />
-      </label>
-      <label class="field">
-        <span class="field-label">Time zone</span>
+      </Field>
+      <Field label="Time zone">
         <input
           name="time_zone"
           required
@@ -128,15 +116,10 @@ function ScheduleForm({ id, onCreated }: { id: string; onCreated: () => void }) 
           autocomplete="off"
           spellcheck={false}
         />
-      </label>
-      <label class="field field-wide">
-        <span class="field-label">Message</span>
+      </Field>
+      <Field label="Message" isWide>
         <input name="message" required placeholder="Summarise the news." autocomplete="off" />
-      </label>
-      <button type="submit" class="button" disabled={create.isBusy}>
-        Create
-      </button>
-      {create.problem !== undefined && <Problem problem={create.problem} />}
-    </form>
+      </Field>
+    </RowForm>
   )
 }

@@ -1,13 +1,17 @@
 // Every view of the console: what it shows and does, that axe finds nothing wrong in it in either theme, that it fits a small
 // screen, and that nothing that an agent or another person wrote becomes markup.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { accessibilityProblems, type ConsoleFixture, openConsole, SETUP_MS } from '../support/console-page.ts'
+import {
+  ATTACK,
+  ATTACK_NAME,
+  type ConsoleFixture,
+  openConsole,
+  problemsOfViews,
+  SETUP_MS,
+  type View,
+  wasAttacked,
+} from '../support/console-page.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
-
-const ATTACK = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`
-
-/** Names have no `>`. */
-const NAME = `<img src=x onerror="window.attacked=1"`
 
 let fixture: ConsoleFixture
 let id: string
@@ -23,8 +27,8 @@ beforeAll(async () => {
   })
   const { h } = fixture
   const workspace = await h.createWorkspace({
-    name: NAME,
-    role: NAME,
+    name: ATTACK_NAME,
+    role: ATTACK_NAME,
     labels: { team: 'red' },
     env: { NOTE: ATTACK },
   })
@@ -51,55 +55,32 @@ beforeAll(async () => {
 }, SETUP_MS)
 afterAll(() => fixture.close())
 
-/** Each view with a text that is there when it has loaded. */
-const VIEWS: [string, (id: string) => string, string | RegExp][] = [
-  ['the fleet', () => '#/', 'broken'],
-  ['the fleet as a tree', () => '#/?group=tree', 'broken'],
-  ['the overview', (id) => `#/workspaces/${id}`, 'workspace created'],
-  ['chat', (id) => `#/workspaces/${id}/chat`, /^Talk to/],
-  ['events', (id) => `#/workspaces/${id}/events`, 'workspace created'],
-  ['activity', (id) => `#/workspaces/${id}/activity`, 'error'],
-  ['logs', (id) => `#/workspaces/${id}/logs`, ATTACK],
-  ['commands', (id) => `#/workspaces/${id}/command`, 'Run a command in the machine.'],
-  ['files', (id) => `#/workspaces/${id}/files`, 'Changed'],
-  ['the disk', (id) => `#/workspaces/${id}/disk`, 'Mounted at'],
-  ['secrets', (id) => `#/workspaces/${id}/secrets`, 'API_KEY'],
-  ['hooks', (id) => `#/workspaces/${id}/hooks`, 'bearer'],
-  ['schedules', (id) => `#/workspaces/${id}/schedules`, 'morning'],
-  ['creating', () => '#/new', 'What it is'],
-  ['all events', () => '#/events', 'Since this page was opened, the newest 500.'],
-  ['machines', () => '#/operations', /machines and/],
-  ['regions', () => '#/operations?tab=regions', 'iad'],
-  ['an unknown view', () => '#/no/such/view', 'There is no such view.'],
+const views = (): View[] => [
+  ['the fleet', '#/', 'broken'],
+  ['the fleet as a tree', '#/?group=tree', 'broken'],
+  ['the overview', `#/workspaces/${id}`, 'workspace created'],
+  ['chat', `#/workspaces/${id}/chat`, /^Talk to/],
+  ['events', `#/workspaces/${id}/events`, 'workspace created'],
+  ['activity', `#/workspaces/${id}/activity`, 'error'],
+  ['logs', `#/workspaces/${id}/logs`, ATTACK],
+  ['commands', `#/workspaces/${id}/command`, 'Run a command in the machine.'],
+  ['files', `#/workspaces/${id}/files`, 'Changed'],
+  ['the disk', `#/workspaces/${id}/disk`, 'Mounted at'],
+  ['secrets', `#/workspaces/${id}/secrets`, 'API_KEY'],
+  ['hooks', `#/workspaces/${id}/hooks`, 'bearer'],
+  ['schedules', `#/workspaces/${id}/schedules`, 'morning'],
+  ['creating', '#/new', 'What it is'],
+  ['all events', '#/events', 'Since this page was opened, the newest 500.'],
+  ['machines', '#/operations', /machines and/],
+  ['regions', '#/operations?tab=regions', 'iad'],
+  ['an unknown view', '#/no/such/view', 'There is no such view.'],
 ]
 
 test('every view is accessible in both themes, fits 360 pixels, and runs nothing that others wrote', async () => {
   const page = await fixture.open('#/', { reducedMotion: 'reduce' })
   await page.getByText('Live', { exact: true }).waitFor()
-  const problems: string[] = []
-  for (const [name, hash, text] of VIEWS) {
-    await page.evaluate((to) => (location.hash = to), hash(id))
-    await page
-      .locator('main')
-      .getByText(text, { exact: typeof text === 'string' })
-      .first()
-      .waitFor({ state: 'attached' })
-    const inLight = await accessibilityProblems(page)
-    await page.emulateMedia({ colorScheme: 'dark' })
-    // The themes differ in their colours only.
-    const inDark = await accessibilityProblems(page, ['color-contrast'])
-    await page.emulateMedia({ colorScheme: 'light' })
-    problems.push(...[...inLight, ...inDark].map((problem) => `${name}: ${problem}`))
-    await page.setViewportSize({ width: 360, height: 740 })
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    )
-    if (overflow > 0) problems.push(`${name}: ${overflow} pixels too wide at 360`)
-    await page.setViewportSize({ width: 1280, height: 800 })
-  }
-  expect(problems).toEqual([])
-  expect(await page.evaluate(() => 'attacked' in window)).toBe(false)
-  expect(await page.locator('img[src="x"]').count()).toBe(0)
+  expect(await problemsOfViews(page, views())).toEqual([])
+  expect(await wasAttacked(page)).toBe(false)
   expect(fixture.failures).toEqual([])
 })
 
@@ -121,7 +102,7 @@ test('what an agent answers, prints and writes into files is text', async () => 
 
   await page.getByRole('link', { name: 'Logs', exact: true }).click()
   await page.locator('.log-message').getByText(ATTACK).first().waitFor()
-  expect(await page.evaluate(() => 'attacked' in window)).toBe(false)
+  expect(await wasAttacked(page)).toBe(false)
   expect(fixture.failures).toEqual([])
 })
 

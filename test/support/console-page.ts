@@ -106,3 +106,47 @@ export async function accessibilityProblems(page: Page, rules: string[] = []): P
     )
   }, rules)
 }
+
+/** A view: its name in failures, its address, and a text that is there when it has loaded. */
+export type View = [name: string, hash: string, text: string | RegExp]
+
+/**
+ * Looks at each view: what axe finds in it in either theme, and whether it fits 360 pixels.
+ * @returns what is wrong, as one line each
+ */
+export async function problemsOfViews(page: Page, views: readonly View[]): Promise<string[]> {
+  const problems: string[] = []
+  for (const [name, hash, text] of views) {
+    await page.evaluate((to) => (location.hash = to), hash)
+    await page
+      .locator('main')
+      .getByText(text, { exact: typeof text === 'string' })
+      .first()
+      .waitFor({ state: 'attached' })
+    const inLight = await accessibilityProblems(page)
+    await page.emulateMedia({ colorScheme: 'dark' })
+    // The themes differ in their colours only.
+    const inDark = await accessibilityProblems(page, ['color-contrast'])
+    await page.emulateMedia({ colorScheme: 'light' })
+    problems.push(...[...inLight, ...inDark].map((problem) => `${name}: ${problem}`))
+    await page.setViewportSize({ width: 360, height: 740 })
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    )
+    if (overflow > 0) problems.push(`${name}: ${overflow} pixels too wide at 360`)
+    await page.setViewportSize({ width: 1280, height: 800 })
+  }
+  return problems
+}
+
+/** Markup that would run a script, for texts that others wrote. */
+export const ATTACK = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`
+
+/** The same without `>`, which names may not have. */
+export const ATTACK_NAME = `<img src=x onerror="window.attacked=1"`
+
+/** Whether the page made markup of a text that others wrote. */
+export async function wasAttacked(page: Page): Promise<boolean> {
+  const ran = await page.evaluate(() => 'attacked' in window)
+  return ran || (await page.locator('img[src="x"]').count()) > 0
+}
