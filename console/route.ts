@@ -7,6 +7,8 @@ export const WORKSPACE_TABS = [
   'chat',
   'events',
   'activity',
+  'messages',
+  'delegations',
   'logs',
   'command',
   'files',
@@ -14,6 +16,7 @@ export const WORKSPACE_TABS = [
   'secrets',
   'hooks',
   'schedules',
+  'tokens',
 ] as const
 export type WorkspaceTab = (typeof WORKSPACE_TABS)[number]
 

@@ -1,12 +1,11 @@
 // What the provider has that is not as wanted: orphans, machines that differ, and disks without a workspace, with what will happen
 // to them.
 import { fleet, type Fleet } from '../fleet/cost.ts'
-import { workspaces } from '../fleet/store.ts'
-import { linkToWorkspace } from '../route.ts'
 import { Empty } from '../ui/empty.tsx'
 import { duration, usd } from '../ui/format.ts'
 import { ShowCommands } from '../ui/show-commands.tsx'
 import { Table } from '../ui/table.tsx'
+import { WorkspaceName } from '../ui/workspace-name.tsx'
 
 type MachineKind = Fleet['machines'][number]['kind']
 type DiskKind = Fleet['disks'][number]['kind']
@@ -106,9 +105,4 @@ export function Machines() {
       )}
     </>
   )
-}
-
-function WorkspaceName({ id }: { id: string | null }) {
-  if (id === null) return <span class="muted">none</span>
-  return <a href={linkToWorkspace(id)}>{workspaces.value.get(id)?.name ?? id}</a>
 }

@@ -4,16 +4,23 @@ import { useEffect } from 'preact/hooks'
 import { route } from '../route.ts'
 import { mayAll } from '../session/session.ts'
 import { Empty } from '../ui/empty.tsx'
-import { linkToOperations, OPERATION_TABS, type OperationTab } from './links.ts'
+import { Audit } from './audit.tsx'
+import { isOffered, linkToOperations, OPERATION_TABS, type OperationTab } from './links.ts'
 import { Machines } from './machines.tsx'
 import { Regions } from './regions.tsx'
 import { RolloutView } from './rollout.tsx'
 import { Rollouts } from './rollouts.tsx'
+import { Tokens } from './tokens.tsx'
+import { WebhookView } from './webhook.tsx'
+import { Webhooks } from './webhooks.tsx'
 
 const TITLES: Record<OperationTab, string> = {
   machines: 'Machines and disks',
   rollouts: 'Rollouts',
+  webhooks: 'Webhooks',
   regions: 'Regions',
+  tokens: 'Tokens',
+  audit: 'Audit',
 }
 
 export function OperationsView() {
@@ -29,7 +36,7 @@ export function OperationsView() {
       {mayAll('read') ? (
         <>
           <nav class="tabs" aria-label="Parts of operations">
-            {OPERATION_TABS.map((name) => (
+            {OPERATION_TABS.filter(isOffered).map((name) => (
               <a key={name} href={linkToOperations(name)} aria-current={name === chosen ? 'page' : undefined}>
                 {TITLES[name]}
               </a>
@@ -48,12 +55,19 @@ export function OperationsView() {
 
 /** @param id of one of the part's things, such as a rollout */
 function Part({ id, tab }: { tab: OperationTab; id: string | undefined }) {
+  if (!isOffered(tab)) return <p class="muted">The token that you signed in with may not read this.</p>
   switch (tab) {
     case 'machines':
       return <Machines />
     case 'rollouts':
       return id === undefined ? <Rollouts /> : <RolloutView key={id} id={id} />
+    case 'webhooks':
+      return id === undefined ? <Webhooks /> : <WebhookView key={id} id={id} />
     case 'regions':
       return <Regions />
+    case 'tokens':
+      return <Tokens />
+    case 'audit':
+      return <Audit />
   }
 }

@@ -1,12 +1,12 @@
 // One rollout as it goes on: its tranches, what became of each workspace, and the commands that it accepts.
 import { useComputed } from '@preact/signals'
-import type { ComponentChildren } from 'preact'
 import { useRef } from 'preact/hooks'
 import type { Event } from '../../client/client.ts'
 import { recentEvents } from '../fleet/store.ts'
 import { linkToWorkspace } from '../route.ts'
 import { currentClient, mayAll } from '../session/session.ts'
 import { Confirm } from '../ui/confirm.tsx'
+import { Facts } from '../ui/facts.tsx'
 import { plural, shortDigest } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { Problem } from '../ui/problem.tsx'
@@ -58,7 +58,7 @@ export function RolloutView({ id }: { id: string }) {
               <p>{rollout.reason.hint}</p>
             </div>
           )}
-          <Facts rollout={rollout} />
+          <RolloutFacts rollout={rollout} />
           <Tranches rollout={rollout} />
           <Members members={rollout.workspaces} />
         </>
@@ -108,27 +108,21 @@ function Commands({ reload, rollout }: { rollout: RolloutProgress; reload: () =>
   )
 }
 
-function Facts({ rollout }: { rollout: RolloutProgress }) {
+function RolloutFacts({ rollout }: { rollout: RolloutProgress }) {
   const { counts } = rollout
-  const facts: [string, ComponentChildren][] = [
-    ['Image', <code title={rollout.image}>{shortDigest(rollout.image)}</code>],
-    ['Before it', <code title={rollout.previous_image}>{shortDigest(rollout.previous_image)}</code>],
-    ['Failed', `${counts.failed}, ${rollout.max_failures} may`],
-    ['Died', `${counts.deaths}, usual ${counts.expected_deaths.toFixed(1)}`],
-    ['Busy, waited for', counts.waiting_busy],
-    ['Asleep, updated when they wake', counts.waiting_idle],
-    ['Started', <Time at={rollout.created_at} />],
-    ['By', rollout.started_by],
-  ]
   return (
-    <dl class="facts-line">
-      {facts.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <Facts
+      facts={[
+        ['Image', <code title={rollout.image}>{shortDigest(rollout.image)}</code>],
+        ['Before it', <code title={rollout.previous_image}>{shortDigest(rollout.previous_image)}</code>],
+        ['Failed', `${counts.failed}, ${rollout.max_failures} may`],
+        ['Died', `${counts.deaths}, usual ${counts.expected_deaths.toFixed(1)}`],
+        ['Busy, waited for', counts.waiting_busy],
+        ['Asleep, updated when they wake', counts.waiting_idle],
+        ['Started', <Time at={rollout.created_at} />],
+        ['By', rollout.started_by],
+      ]}
+    />
   )
 }
 

@@ -6,12 +6,19 @@ export type Resource<Value> = {
   value: Value | undefined
   problem: unknown
   isLoading: boolean
+  /** When the value was read, as an ISO time. */
+  readAt: string | undefined
   reload: () => void
 }
 
 /** @param inputs of primitive values; a change of one reads again */
 export function useResource<Value>(read: () => Promise<Value>, inputs: readonly unknown[]): Resource<Value> {
-  const [state, setState] = useState<{ value?: Value; problem?: unknown; isLoading: boolean }>({
+  const [state, setState] = useState<{
+    value?: Value
+    problem?: unknown
+    isLoading: boolean
+    readAt?: string
+  }>({
     isLoading: true,
   })
   const [attempt, setAttempt] = useState(0)
@@ -20,7 +27,7 @@ export function useResource<Value>(read: () => Promise<Value>, inputs: readonly 
     let isCurrent = true
     setState((before) => ({ ...before, isLoading: true }))
     read().then(
-      (value) => isCurrent && setState({ value, isLoading: false }),
+      (value) => isCurrent && setState({ value, isLoading: false, readAt: new Date().toISOString() }),
       (problem: unknown) => isCurrent && setState((before) => ({ ...before, problem, isLoading: false })),
     )
     return () => {
@@ -32,6 +39,7 @@ export function useResource<Value>(read: () => Promise<Value>, inputs: readonly 
     value: state.value,
     problem: state.problem,
     isLoading: state.isLoading,
+    readAt: state.readAt,
     reload: () => setAttempt((count) => count + 1),
   }
 }

@@ -3,6 +3,7 @@ import type { Workspace } from '../../client/client.ts'
 import { currentClient, may, mayAll } from '../session/session.ts'
 import { Confirm } from '../ui/confirm.tsx'
 import { Empty } from '../ui/empty.tsx'
+import { Facts } from '../ui/facts.tsx'
 import { usd } from '../ui/format.ts'
 import { Problem } from '../ui/problem.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
@@ -33,47 +34,30 @@ export function DiskTab({ workspace }: { workspace: Workspace }) {
     )
   return (
     <>
-      <dl class="facts-line">
-        <div>
-          <dt>Disk</dt>
-          <dd>
-            <code>{disk.id}</code>
-          </dd>
-        </div>
-        <div>
-          <dt>Mounted at</dt>
-          <dd>
-            <code>{disk.path}</code>
-          </dd>
-        </div>
-        <div>
-          <dt>Used</dt>
-          <dd>
-            {disk.used_gb === null ? 'unknown' : `${disk.used_gb} GB`} of {disk.size_gb} GB
-            {disk.used_gb !== null && (
-              <meter
-                min={0}
-                max={disk.size_gb}
-                high={disk.size_gb * 0.9}
-                value={disk.used_gb}
-                aria-label="Used"
-              />
-            )}
-          </dd>
-        </div>
-        <div>
-          <dt>State</dt>
-          <dd>{disk.state}</dd>
-        </div>
-        <div>
-          <dt>Region</dt>
-          <dd>{disk.region ?? 'not yet'}</dd>
-        </div>
-        <div>
-          <dt>Cost</dt>
-          <dd>{usd(disk.usd_per_month)} a month</dd>
-        </div>
-      </dl>
+      <Facts
+        facts={[
+          ['Disk', <code>{disk.id}</code>],
+          ['Mounted at', <code>{disk.path}</code>],
+          [
+            'Used',
+            <>
+              {disk.used_gb === null ? 'unknown' : `${disk.used_gb} GB`} of {disk.size_gb} GB
+              {disk.used_gb !== null && (
+                <meter
+                  min={0}
+                  max={disk.size_gb}
+                  high={disk.size_gb * 0.9}
+                  value={disk.used_gb}
+                  aria-label="Used"
+                />
+              )}
+            </>,
+          ],
+          ['State', disk.state],
+          ['Region', disk.region ?? 'not yet'],
+          ['Cost', `${usd(disk.usd_per_month)} a month`],
+        ]}
+      />
       <div class="tab-bar">
         <h2>Snapshots</h2>
         <span class="bar-space" />

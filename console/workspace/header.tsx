@@ -1,10 +1,10 @@
 // The head of a workspace: name, status, what it is made of, and the verbs.
-import type { ComponentChildren } from 'preact'
 import type { Workspace } from '../../client/client.ts'
 import { costs, type Fleet } from '../fleet/cost.ts'
 import { workspaces } from '../fleet/store.ts'
 import { linkToWorkspace } from '../route.ts'
 import { Copy } from '../ui/copy.tsx'
+import { Facts } from '../ui/facts.tsx'
 import { usd } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
@@ -40,33 +40,23 @@ export function WorkspaceHeader({ fleet, workspace }: { workspace: Workspace; fl
         <ShowCommands request={{ method: 'GET', path: `/workspaces/${id}` }} cli={['get', id]} />
       </div>
       {role !== null && <p class="workspace-role">{role}</p>}
-      <dl class="facts-line">
-        <Fact term="Id">
-          <code>{id}</code> <Copy text={id} label="Copy the id" />
-        </Fact>
-        <Fact term="Runtime">
-          {runtime}, tier {tier}
-        </Fact>
-        <Fact term="Region">{machine_region ?? region}</Fact>
-        {fleet !== undefined && (
-          <Fact term="Cost">{cost === undefined ? 'nothing now' : `${usd(cost)} a month`}</Fact>
-        )}
-        <Fact term="Created">
-          <Time at={created_at} />
-        </Fact>
-        <Fact term="Active">
-          <Time at={workspace.last_active_at} />
-        </Fact>
-      </dl>
+      <Facts
+        facts={[
+          [
+            'Id',
+            <>
+              <code>{id}</code> <Copy text={id} label="Copy the id" />
+            </>,
+          ],
+          ['Runtime', `${runtime}, tier ${tier}`],
+          ['Region', machine_region ?? region],
+          ...(fleet === undefined
+            ? []
+            : [['Cost', cost === undefined ? 'nothing now' : `${usd(cost)} a month`] as const]),
+          ['Created', <Time at={created_at} />],
+          ['Active', <Time at={workspace.last_active_at} />],
+        ]}
+      />
     </header>
-  )
-}
-
-function Fact({ children, term }: { term: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{children}</dd>
-    </div>
   )
 }

@@ -10,15 +10,18 @@ import { useResource } from '../ui/use-resource.ts'
 import { Activity } from './activity.tsx'
 import { Chat } from './chat.tsx'
 import { CommandTab } from './command-tab.tsx'
+import { Delegations } from './delegations.tsx'
 import { DiskTab } from './disk-tab.tsx'
 import { Files } from './files.tsx'
 import { WorkspaceHeader } from './header.tsx'
 import { Hooks } from './hooks.tsx'
 import { Logs } from './logs.tsx'
+import { Messages } from './messages.tsx'
 import { Overview } from './overview.tsx'
 import { Schedules } from './schedules.tsx'
 import { Secrets } from './secrets.tsx'
 import { WorkspaceEvents } from './workspace-events.tsx'
+import { WorkspaceTokens } from './workspace-tokens.tsx'
 
 export function WorkspaceView({ id, tab }: { id: string; tab: WorkspaceTab }) {
   const listed = workspaces.value.get(id)
@@ -63,6 +66,8 @@ const TITLES: Record<WorkspaceTab, string> = {
   chat: 'Chat',
   events: 'Events',
   activity: 'Activity',
+  messages: 'Messages',
+  delegations: 'Delegations',
   logs: 'Logs',
   command: 'Command',
   files: 'Files',
@@ -70,12 +75,13 @@ const TITLES: Record<WorkspaceTab, string> = {
   secrets: 'Secrets',
   hooks: 'Hooks',
   schedules: 'Schedules',
+  tokens: 'Tokens',
 }
 
 /** What the token may not do is not shown as if it could. */
 const isOffered = (tab: WorkspaceTab): boolean => {
   if (tab === 'command' || tab === 'files') return may('exec')
-  return tab === 'chat' ? may('operate') : true
+  return tab === 'chat' || tab === 'tokens' ? may('operate') : true
 }
 
 function Tabs({ id, tab }: { id: string; tab: WorkspaceTab }) {
@@ -101,6 +107,10 @@ function Tab({ tab, workspace }: { tab: WorkspaceTab; workspace: Workspace }) {
       return <WorkspaceEvents id={workspace.id} />
     case 'activity':
       return <Activity id={workspace.id} />
+    case 'messages':
+      return <Messages id={workspace.id} />
+    case 'delegations':
+      return <Delegations id={workspace.id} />
     case 'logs':
       return <Logs id={workspace.id} />
     case 'command':
@@ -115,5 +125,7 @@ function Tab({ tab, workspace }: { tab: WorkspaceTab; workspace: Workspace }) {
       return <Hooks id={workspace.id} />
     case 'schedules':
       return <Schedules id={workspace.id} />
+    case 'tokens':
+      return <WorkspaceTokens id={workspace.id} />
   }
 }

@@ -71,13 +71,21 @@ test('a token with the scope read sees no verb, no chat and no way to create', a
   const buttons = await page.getByRole('button').allInnerTexts()
   expect(buttons.filter((text) => /Restart|Pause|Hibernate|Delete|Resume/.test(text))).toEqual([])
   const parts = await page.getByRole('navigation', { name: 'Parts of the workspace' }).innerText()
-  expect(parts).not.toMatch(/Chat|Command|Files/)
+  expect(parts).not.toMatch(/Chat|Command|Files|Tokens/)
   expect(await page.getByRole('link', { name: 'New workspace' }).count()).toBe(0)
   for (const part of ['Secrets', 'Hooks', 'Schedules']) {
     await page.getByRole('link', { name: part, exact: true }).click()
     await page.getByText(/^There are no/).waitFor()
     expect(await page.locator('form').count()).toBe(0)
   }
+  await page.getByRole('link', { name: 'Operations' }).click()
+  const operations = page.getByRole('navigation', { name: 'Parts of operations' })
+  await operations.getByRole('link', { name: 'Rollouts' }).click()
+  await page.getByText('There are no rollouts.').waitFor()
+  expect(await page.locator('form').count()).toBe(0)
+  expect(await operations.innerText()).not.toMatch(/Webhooks|Tokens|Audit/)
+  await page.evaluate(() => (location.hash = '#/operations?tab=audit'))
+  await page.getByText('The token that you signed in with may not read this.').waitFor()
 })
 
 test('a token for some workspaces sees those, and no totals of others', async () => {

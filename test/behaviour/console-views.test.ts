@@ -51,6 +51,19 @@ beforeAll(async () => {
     method: 'PUT',
     body: ATTACK,
   })
+  const peer = await h.createWorkspace({ name: 'peer', parent_id: id })
+  await post('/delegate', { target_id: peer.id, task: ATTACK })
+  await h.request(`/workspaces/${id}/a2a`, {
+    method: 'POST',
+    headers: { prefer: 'respond-async' },
+    json: {
+      jsonrpc: '2.0',
+      id: ATTACK,
+      method: 'message/send',
+      params: { message: { role: 'user', messageId: ATTACK, parts: [{ kind: 'text', text: ATTACK }] } },
+    },
+  })
+  await h.untilIdle()
   await h.createWorkspace({ name: 'broken', image: 'ghcr.io/molecule-ai/no-such-image', parent_id: id })
 }, SETUP_MS)
 afterAll(() => fixture.close())
@@ -69,6 +82,9 @@ const views = (): View[] => [
   ['secrets', `#/workspaces/${id}/secrets`, 'API_KEY'],
   ['hooks', `#/workspaces/${id}/hooks`, 'bearer'],
   ['schedules', `#/workspaces/${id}/schedules`, 'morning'],
+  ['messages', `#/workspaces/${id}/messages`, 'answered'],
+  ['delegations', `#/workspaces/${id}/delegations`, 'completed'],
+  ["a workspace's tokens", `#/workspaces/${id}/tokens`, 'Begins with'],
   ['creating', '#/new', 'What it is'],
   ['all events', '#/events', 'Since this page was opened, the newest 500.'],
   ['machines', '#/operations', /machines and/],
@@ -142,6 +158,38 @@ test('secrets, hooks, schedules and snapshots are made and deleted', async () =>
   await page.getByLabel('Cron expression').fill('0 20 * * *')
   await page.getByRole('button', { name: 'Create', exact: true }).click()
   await expect.poll(() => names('schedules', 'name')).toEqual(expect.arrayContaining(['evening']))
+  expect(fixture.failures).toEqual([])
+})
+
+test('stored messages and delegations are shown with their answers, and tokens are created and revoked', async () => {
+  const { h } = fixture
+  const page = await fixture.open(`#/workspaces/${id}/messages`)
+  await page.getByRole('button', { name: /^Answer to/ }).click()
+  await page.getByRole('dialog').getByText('Echo: <img').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByLabel('State').selectOption('queued')
+  await page.getByText('There are no stored messages.').waitFor()
+  await page.getByRole('link', { name: 'Delegations', exact: true }).click()
+  const row = page.getByRole('row').filter({ hasText: ATTACK })
+  await row.getByRole('link', { name: 'peer' }).waitFor()
+
+  await page.getByRole('link', { name: 'Tokens', exact: true }).click()
+  await page.getByRole('button', { name: 'Create a token' }).click()
+  const token = await page.getByText('Token, shown only now').locator('code').innerText()
+  const secrets = () =>
+    h.request(`/workspaces/${id}/secrets/values`, { headers: { authorization: `Bearer ${token}` } })
+  expect((await secrets()).status).toBe(200)
+  let prefix = ''
+  await expect
+    .poll(async () => {
+      prefix = await page.locator('tbody code').first().innerText()
+      return token.startsWith(prefix)
+    })
+    .toBe(true)
+  await page.getByRole('button', { name: `Revoke ${prefix}` }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+  await expect.poll(async () => (await secrets()).status).toBe(401)
+  expect(await wasAttacked(page)).toBe(false)
   expect(fixture.failures).toEqual([])
 })
 
