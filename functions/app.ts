@@ -30,7 +30,7 @@ import { eventRoutes } from './routes/events/routes.ts'
 import { execRoutes } from './routes/exec.ts'
 import { fileRoutes } from './routes/files/routes.ts'
 import { fleetRoutes } from './routes/fleet.ts'
-import { healthRoutes } from './routes/health.ts'
+import { healthRoutes, type ReadMetrics } from './routes/health.ts'
 import { hookDeliveryRoutes } from './routes/hook-deliveries.ts'
 import { hookRoutes } from './routes/hooks.ts'
 import { logRoutes } from './routes/logs.ts'
@@ -57,14 +57,21 @@ import { workspaceCommandRoutes } from './routes/workspaces/commands.ts'
 import { workspaceListRoutes } from './routes/workspaces/list.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
+type Runtime = {
+  serveAssets?: MiddlewareHandler
+  acceptSocket?: AcceptSocket
+  otherMetrics?: ReadMetrics | undefined
+}
+
 /**
  * @param runtime `serveAssets` serves the files of `dist/assets/`; absent where the platform does before the app runs.
- *   `acceptSocket` accepts WebSockets; absent where there are none
+ *   `acceptSocket` accepts WebSockets; absent where there are none. `otherMetrics` reads the metrics of the other processes
+ *   behind the same port
  */
 export function createApp(
   services: Services,
   exposure: Exposure,
-  { acceptSocket, serveAssets }: { serveAssets?: MiddlewareHandler; acceptSocket?: AcceptSocket } = {},
+  { acceptSocket, otherMetrics, serveAssets }: Runtime = {},
 ) {
   const app = new OpenAPIHono<AppEnv>()
   const authenticate = createAuthenticator(services, exposure)
@@ -102,7 +109,7 @@ export function createApp(
   // It reads the body, so it comes after the limit of the body.
   app.use(authorizeOtherWorkspaces(services))
   app.use(rejectUnknownParameters(app))
-  app.route('/', healthRoutes(services))
+  app.route('/', healthRoutes(services, otherMetrics))
   const describeApi = createDescription(app, services.config.publicUrl)
   app.get('/openapi.json', (c) => c.json(describeApi()))
   app.route('/', consoleRoutes(serveAssets))

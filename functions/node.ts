@@ -1,6 +1,8 @@
 // The Node entry: starts the server with the settings of the environment, and explains a start that fails.
 import { DirectoryInUse } from '../drizzle/drivers/directory-lock.ts'
 import { ConfigError, parseConfig } from '../lib/config/config.ts'
+import { startWorkers, workerCount, WorkerFailed } from './node/cluster/primary.ts'
+import { reportStarted, workerNumber } from './node/cluster/worker.ts'
 import { PortInUse } from './node/http-server.ts'
 import { firstStartMessage } from './node/start-message.ts'
 import { startServer } from './node/start-server.ts'
@@ -9,9 +11,13 @@ try {
   const config = parseConfig(process.env)
   const first = firstStartMessage(config)
   if (first !== undefined) console.log(first)
-  const message = await startServer(config, (line) => console.error(line))
-  console.log(message)
+  const print = (line: string) => console.error(line)
+  if (workerNumber() !== undefined) reportStarted(await startServer(config, print))
+  else if (workerCount(config) === 1) console.log(await startServer(config, print))
+  else console.log(await startWorkers(config, print))
 } catch (error) {
+  // The worker has printed why.
+  if (error instanceof WorkerFailed) process.exit(error.exitCode)
   // A mistake in the settings needs one sentence; any other error needs its stack.
   const isExpected =
     error instanceof ConfigError || error instanceof PortInUse || error instanceof DirectoryInUse

@@ -15,6 +15,7 @@ import { createApp } from '../app.ts'
 import { serveAssets } from './assets.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
+import { onStop, shareMetrics, workerNumber } from './cluster/worker.ts'
 import { createCheckedFetch } from './checked-fetch.ts'
 import { openDocker, urlForContainers, watchMachines } from './docker-backend.ts'
 import type { listenForEmbeddedFly } from './embedded-fly.ts'
@@ -42,8 +43,10 @@ const LAST_SPANS_MS = 2_000
  * @throws ConfigError, PortInUse, DirectoryInUse
  */
 export async function startServer(config: Config, print: (line: string) => void): Promise<string> {
-  const plainLog = createLog(config.logLevel, print)
-  for (const warning of warnAboutSettings(process.env)) plainLog('warn', warning)
+  const worker = workerNumber()
+  const plainLog = createLog(config.logLevel, print, worker === undefined ? {} : { worker })
+  if (worker === undefined || worker === 1)
+    for (const warning of warnAboutSettings(process.env)) plainLog('warn', warning)
   const tracer = createNodeTracer(process.env, plainLog)
   const log: Log = tracer === undefined ? plainLog : withTraceparent(plainLog, tracer)
   const { host } = config.listen
@@ -107,13 +110,12 @@ export async function startServer(config: Config, print: (line: string) => void)
   })
   const exposure = { loopback: isLoopback(host) }
   a2a = createNodeA2aHandler(services, exposure, background)
-  opened.resolve(createApp(services, exposure, { serveAssets, acceptSocket }))
+  const otherMetrics = shareMetrics(services.metrics)
+  opened.resolve(createApp(services, exposure, { serveAssets, acceptSocket, otherMetrics }))
   const sweepNow = startSweepLoop(services, background)
   if (docker !== undefined) background.waitUntil(watchMachines(services, sweepNow))
 
   async function shutDown(): Promise<void> {
-    // A second signal ends the process at once.
-    if (stop.signal.aborted) process.exit(1)
     stop.abort()
     const graceEnds = Date.now() + config.shutdownGraceMs
     const overdue = setTimeout(() => process.exit(1), config.shutdownGraceMs + 2 * LAST_WRITES_MS)
@@ -130,7 +132,17 @@ export async function startServer(config: Config, print: (line: string) => void)
     clearTimeout(overdue)
     process.exit(0)
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void shutDown())
+  const beginShutDown = () => {
+    if (!stop.signal.aborted) void shutDown()
+  }
+  let signals = 0
+  const onSignal = () => {
+    // A second signal ends the process at once.
+    if (++signals > 1) process.exit(1)
+    beginShutDown()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+  onStop(beginShutDown)
   return startMessage(effective, localUrl, database.driver, failure)
 }
 

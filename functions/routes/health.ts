@@ -1,6 +1,7 @@
 // Health and metrics: /livez checks the process only, /readyz checks everything it depends on, /healthz describes the
 // server (the tutorial calls it), /health is the same for Molecule's clients.
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { MetricsSnapshot } from '../../lib/platform/metrics.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
 import { countStock, createReadiness, sweepAge } from '../../lib/control-plane/readiness.ts'
@@ -121,7 +122,10 @@ async function setGauges(services: Services): Promise<void> {
   if (age !== undefined) metrics.set('molecule_sweep_age_seconds', age.seconds)
 }
 
-export function healthRoutes(services: Services) {
+/** Reads the metrics of the other processes behind the same port. */
+export type ReadMetrics = () => Promise<MetricsSnapshot[]>
+
+export function healthRoutes(services: Services, otherMetrics?: ReadMetrics) {
   const app = new OpenAPIHono<AppEnv>()
   const { config, provisioner } = services
   let bornAt: number | undefined
@@ -153,7 +157,7 @@ export function healthRoutes(services: Services) {
   app.openapi(metricsRoute, async (c) => {
     await setGauges(services)
     c.header('cache-control', 'no-store')
-    return c.text(services.metrics.text(), 200)
+    return c.text(services.metrics.text(await otherMetrics?.()), 200)
   })
   app.openapi(liveRoute, (c) => c.json({ status: 'ok' as const }, 200))
   return app

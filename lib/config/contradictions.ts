@@ -21,6 +21,7 @@ export function findContradictions(settings: Settings): string[] {
     ...incompatibleNetworks(settings),
     ...tooManyApps(settings),
     ...wrongBackend(settings),
+    ...tooManyProcesses(settings),
     ...(settings.backend === 'docker' ? findDockerMistakes(settings.docker) : []),
     ...(settings.encryption.current === undefined && settings.encryption.previous.length > 0
       ? ['SECRETS_PREVIOUS_KEYS is set but SECRETS_ENCRYPTION_KEY is not: previous keys only decrypt']
@@ -41,6 +42,17 @@ function wrongBackend({ backend, emulator, secretsDelivery }: Settings): string[
   if (backend !== 'docker' && secretsDelivery === 'file')
     return ['SECRETS_DELIVERY=file needs CONTAINER_BACKEND=docker: on Fly it is fly or env']
   return []
+}
+
+/** What is embedded belongs to one process. */
+function tooManyProcesses({ backend, database, workers }: Settings): string[] {
+  if (workers === 1) return []
+  return [
+    database.url === undefined &&
+      `WORKERS=${workers} needs DATABASE_URL: the embedded database belongs to one process`,
+    backend === undefined &&
+      `WORKERS=${workers} needs CONTAINER_BACKEND: the embedded emulator belongs to one process`,
+  ].filter((problem) => problem !== false)
 }
 
 function weakAccess({ adminTokens, anonymousLoopback, backend, listen, moleculeCompat }: Settings): string[] {

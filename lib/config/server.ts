@@ -46,6 +46,10 @@ const databaseUrl = z.string().superRefine((value, context) => {
   if (message !== undefined) context.addIssue({ code: 'custom', message })
 })
 
+const workers = z.union([z.literal('auto'), integer(1, 64)], {
+  error: 'must be auto, or a whole number from 1 to 64',
+})
+
 export const SERVER = {
   listen: {
     host: setting('HOST', text.default('127.0.0.1')),
@@ -89,6 +93,8 @@ export const SERVER = {
   logLevel: setting('LOG_LEVEL', oneOf(['debug', 'info', 'warn', 'error', 'silent']).default('warn')),
   /** Seconds between two sweeps of this process. */
   sweepIntervalSeconds: setting('SWEEP_INTERVAL_SECONDS', number(1, 3600).default(5)),
+  /** Processes that share the port; `auto` is one for each processor. Node only. */
+  workers: setting('WORKERS', workers.default(1)),
   /** How long running work may continue after the process is asked to stop. Node only. */
   shutdownGraceMs: setting('SHUTDOWN_GRACE_SECONDS', number(0, 300).default(5).transform(toMilliseconds)),
   /** Requests that one invocation of a Worker may send, statements included. */

@@ -9,11 +9,14 @@ export type LogFields = Record<string, unknown>
 
 export type Log = (level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields) => void
 
-/** @param write receives each line */
-export function createLog(threshold: LogLevel, write: (line: string) => void): Log {
+/**
+ * @param write receives each line
+ * @param always fields of every line
+ */
+export function createLog(threshold: LogLevel, write: (line: string) => void, always: LogFields = {}): Log {
   return (level, message, fields = {}) => {
     if (LEVELS[level] < LEVELS[threshold]) return
-    write(JSON.stringify({ at: new Date().toISOString(), level, message, ...flatten(fields) }))
+    write(JSON.stringify({ at: new Date().toISOString(), level, message, ...always, ...flatten(fields) }))
   }
 }
 

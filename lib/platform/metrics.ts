@@ -1,5 +1,8 @@
-// Metrics of this process in Prometheus' text format; a scraper adds up replicas. The usual library (prom-client)
+// Metrics of this server in Prometheus' text format; a scraper adds up replicas. The usual library (prom-client)
 // needs Node APIs that Workers lack.
+
+/** `process`: a gauge of what one process has, such as its open streams. The others are read from the database. */
+type Declared = readonly [kind: 'counter' | 'gauge' | 'histogram', help: string, scope?: 'process']
 
 /** Every metric with its type and help. Label values never contain data of callers. */
 const METRICS = {
@@ -7,8 +10,8 @@ const METRICS = {
   molecule_request_seconds: ['histogram', 'Time until a response began, by route.'],
   molecule_fly_calls_total: ['counter', 'Calls to Fly, by action and outcome.'],
   molecule_fly_call_seconds: ['histogram', 'Duration of calls to Fly, by action.'],
-  molecule_sweeps_total: ['counter', 'Sweeps of this process, by outcome.'],
-  molecule_sweep_seconds: ['gauge', 'Duration of the last sweep of this process.'],
+  molecule_sweeps_total: ['counter', 'Sweeps of this server, by outcome.'],
+  molecule_sweep_seconds: ['gauge', 'Duration of the last sweep of the process that answers.'],
   molecule_sweep_age_seconds: [
     'gauge',
     'Time since a sweep began in any process; before the first sweep, since the first workspace was created.',
@@ -32,8 +35,8 @@ const METRICS = {
     'counter',
     'Deliveries that an existing inbound hook refused, by its name, scheme and reason.',
   ],
-  molecule_event_listeners: ['gauge', 'Open event streams of this process.'],
-  molecule_log_tails: ['gauge', 'Logs that this process follows, one for each workspace.'],
+  molecule_event_listeners: ['gauge', 'Open event streams of this server.', 'process'],
+  molecule_log_tails: ['gauge', 'Logs that this server follows, one for each workspace.', 'process'],
   molecule_webhook_deliveries_total: ['counter', 'Attempts to deliver an event to an endpoint, by outcome.'],
   molecule_webhook_delivery_seconds: ['histogram', 'Duration of delivery attempts.'],
   molecule_webhook_endpoints: ['gauge', 'Webhook endpoints, by state.'],
@@ -48,15 +51,15 @@ const METRICS = {
     'Age of the oldest event that was not delivered to an enabled endpoint.',
   ],
   molecule_rollouts: ['gauge', 'Active rollouts, by state.'],
-  molecule_rollout_events_total: ['counter', 'Rollout events of this process, by type.'],
-  molecule_a2a_in_flight: ['gauge', 'Open A2A requests of this process, streams included.'],
-  molecule_a2a_streams: ['gauge', 'Open A2A requests whose answer is a stream.'],
+  molecule_rollout_events_total: ['counter', 'Rollout events of this server, by type.'],
+  molecule_a2a_in_flight: ['gauge', 'Open A2A requests of this server, streams included.', 'process'],
+  molecule_a2a_streams: ['gauge', 'Open A2A requests whose answer is a stream.', 'process'],
   molecule_database_up: [
     'gauge',
     '1 when the database answered this scrape; 0 when the values from the database are older.',
   ],
   molecule_info: ['gauge', 'Always 1; the labels identify the version.'],
-} as const satisfies Record<string, readonly ['counter' | 'gauge' | 'histogram', string]>
+} as const satisfies Record<string, Declared>
 
 export type MetricName = keyof typeof METRICS
 export type Labels = Record<string, string | number>
@@ -68,12 +71,20 @@ export type Metrics = {
   count(name: MetricName, labels?: Labels): void
   observe(name: MetricName, seconds: number, labels?: Labels): void
   set(name: MetricName, value: number, labels?: Labels): void
-  text(): string
+  /** Everything that was counted, as data that another process can add up. */
+  snapshot(): MetricsSnapshot
+  /** @param others the metrics of the other processes of this server: they are added */
+  text(others?: MetricsSnapshot[]): string
 }
+
+type Histogram = { labels: Labels; counts: number[]; sum: number; count: number }
+
+export type MetricsSnapshot = { values: [string, number][]; histograms: [string, Histogram][] }
 
 export function createMetrics(): Metrics {
   const values = new Map<string, number>()
-  const histograms = new Map<string, { labels: Labels; counts: number[]; sum: number; count: number }>()
+  const histograms = new Map<string, Histogram>()
+  const snapshot = (): MetricsSnapshot => ({ values: [...values], histograms: [...histograms] })
 
   return {
     count(name, labels = {}) {
@@ -91,14 +102,16 @@ export function createMetrics(): Metrics {
         if (seconds <= bound) histogram.counts[at] = (histogram.counts[at] ?? 0) + 1
       }
     },
-    text() {
+    snapshot,
+    text(others = []) {
+      const all = others.reduce(addSnapshot, snapshot())
       return Object.entries(METRICS)
         .map(([name, [kind, help]]) => {
           const head = `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`
           const samples =
             kind === 'histogram'
-              ? [...histograms].flatMap(([key, one]) => (isOf(key, name) ? histogramLines(name, one) : []))
-              : [...values].filter(([key]) => isOf(key, name)).map(([key, value]) => `${key} ${value}\n`)
+              ? all.histograms.flatMap(([key, one]) => (isOf(key, name) ? histogramLines(name, one) : []))
+              : all.values.filter(([key]) => isOf(key, name)).map(([key, value]) => `${key} ${value}\n`)
           return head + samples.join('')
         })
         .join('')
@@ -108,10 +121,31 @@ export function createMetrics(): Metrics {
 
 const isOf = (key: string, name: string) => key === name || key.startsWith(`${name}{`)
 
-function histogramLines(
-  name: string,
-  { count, counts, labels, sum }: { labels: Labels; counts: number[]; sum: number; count: number },
-): string[] {
+const nameOf = (key: string): string => key.split('{', 1)[0] ?? key
+
+/** Values of the database are those of the process that answers; what each process counts is added. */
+function addSnapshot(sum: MetricsSnapshot, other: MetricsSnapshot): MetricsSnapshot {
+  const values = new Map(sum.values)
+  for (const [key, value] of other.values) {
+    const [kind, , scope] = METRICS[nameOf(key) as MetricName]
+    if (kind === 'counter' || scope === 'process') values.set(key, (values.get(key) ?? 0) + value)
+  }
+  const histograms = new Map(sum.histograms)
+  for (const [key, one] of other.histograms) {
+    const own = histograms.get(key)
+    histograms.set(key, own === undefined ? one : addHistogram(own, one))
+  }
+  return { values: [...values], histograms: [...histograms] }
+}
+
+const addHistogram = (a: Histogram, b: Histogram): Histogram => ({
+  labels: a.labels,
+  counts: a.counts.map((count, at) => count + (b.counts[at] ?? 0)),
+  sum: a.sum + b.sum,
+  count: a.count + b.count,
+})
+
+function histogramLines(name: string, { count, counts, labels, sum }: Histogram): string[] {
   const bounds = [
     ...BUCKETS.map((bound, at) => [String(bound), counts[at] ?? 0] as const),
     ['+Inf', count] as const,
