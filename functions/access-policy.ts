@@ -102,6 +102,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   // Decided for each message: its sender may read it too.
   'GET /workspaces/:id/messages/:message': workspace('read', 'record'),
   'GET /workspaces/:id/messages/:message/response': workspace('read', 'record'),
+  'POST /workspaces/:id/messages/:message/response': workspace('none', 'self'),
 
   'GET /workspaces/:id/events': workspace('read', 'self'),
   'GET /workspaces/:id/activity': workspace('read', 'self'),

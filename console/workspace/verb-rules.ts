@@ -58,8 +58,13 @@ export const VERBS: readonly VerbRule[] = [
   },
 ]
 
-export const verbsOf = ({ status }: Workspace): VerbRule[] =>
-  VERBS.filter(({ from }) => from.includes(status))
+/** What needs a machine: an agent that runs elsewhere has none. */
+const OF_MACHINES: readonly Verb[] = ['restart', 'hibernate']
+
+export const verbsOf = ({ runtime, status }: Workspace): VerbRule[] =>
+  VERBS.filter(
+    ({ from, verb }) => from.includes(status) && (runtime !== 'external' || !OF_MACHINES.includes(verb)),
+  )
 
 export type VerbOptions = { isForced: boolean; keepsDisk: boolean; children: number }
 

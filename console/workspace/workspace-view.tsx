@@ -53,7 +53,7 @@ export function WorkspaceView({ id, tab }: { id: string; tab: WorkspaceTab }) {
   return (
     <main class="page page-workspace">
       <WorkspaceHeader workspace={workspace} fleet={fleet.value} />
-      <Tabs id={id} tab={tab} />
+      <Tabs workspace={workspace} tab={tab} />
       <section class={`tab tab-${tab}`} aria-label={TITLES[tab]}>
         <Tab workspace={workspace} tab={tab} />
       </section>
@@ -84,10 +84,14 @@ const isOffered = (tab: WorkspaceTab): boolean => {
   return tab === 'chat' || tab === 'tokens' ? may('operate') : true
 }
 
-function Tabs({ id, tab }: { id: string; tab: WorkspaceTab }) {
+/** What shows the machine: an agent that runs elsewhere has none. */
+const OF_MACHINES: readonly WorkspaceTab[] = ['logs', 'command', 'files', 'disk']
+
+function Tabs({ tab, workspace: { id, runtime } }: { workspace: Workspace; tab: WorkspaceTab }) {
+  const shown = WORKSPACE_TABS.filter((name) => runtime !== 'external' || !OF_MACHINES.includes(name))
   return (
     <nav class="tabs" aria-label="Parts of the workspace">
-      {WORKSPACE_TABS.filter(isOffered).map((name) => (
+      {shown.filter(isOffered).map((name) => (
         <a key={name} href={linkToWorkspace(id, name)} aria-current={name === tab ? 'page' : undefined}>
           {TITLES[name]}
         </a>

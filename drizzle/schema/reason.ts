@@ -41,6 +41,7 @@ export type WorkspaceReasonCode =
   | 'never_registered'
   | 'never_listened'
   | 'agent_silent'
+  | 'external_silent'
   | 'not_reachable_by_http'
   | 'wedged'
   | 'high_error_rate'

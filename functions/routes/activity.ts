@@ -9,6 +9,10 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { uuidInput } from '../../lib/platform/uuid.ts'
+import { INBOX_TYPE, readInbox } from '../../lib/messages/inbox.ts'
+import { isExternal } from '../../lib/machines/runtimes.ts'
+import { getWorkspace } from '../../lib/lifecycle/queries.ts'
+import type { Caller } from '../../lib/auth/caller.ts'
 
 /** The largest number of rows in a response. */
 const MAX_ROWS = 500
@@ -103,13 +107,22 @@ const notifyRoute = createRoute({
 export function activityRoutes(services: Services) {
   const app = createRouter()
 
+  /** Whether an agent that runs elsewhere asks for its messages. */
+  const isInboxOf = async (caller: Caller, id: string, type: string | undefined) =>
+    type === INBOX_TYPE &&
+    caller.kind === 'workspace' &&
+    caller.workspaceId === id &&
+    isExternal(await getWorkspace(services.db, id))
+
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')
     const { type, source, limit, since_id: sinceId, since_secs: seconds } = c.req.valid('query')
     const since = seconds === undefined ? undefined : new Date(services.now().getTime() - seconds * 1_000)
     // Some clients send an empty type for all types.
     const query = { type: type || undefined, source, limit, sinceId, since }
-    const rows = await listActivity(services.db, id, query)
+    const rows = (await isInboxOf(c.get('caller'), id, query.type))
+      ? await readInbox(services, id, query)
+      : await listActivity(services.db, id, query)
     return c.json(rows.map(toView), 200)
   })
 

@@ -9,6 +9,7 @@ import {
 } from '../../lib/registry/heartbeat.ts'
 import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../../lib/registry/register.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
+import { isExternal } from '../../lib/machines/runtimes.ts'
 import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
 import { bearerOf } from '../http/authenticate.ts'
 import { createRouter, jsonBody, problem } from '../http/openapi.ts'
@@ -44,10 +45,12 @@ const withSecret = <Status extends string>(status: Status) =>
 export function registryRoutes(services: Services) {
   const app = createRouter()
 
-  app.openapi(agentRoute('register', 'registerAgent', RegisterInput, withSecret('registered')), async (c) => {
+  const registered = withSecret('registered').extend({ delivery_mode: z.literal('poll').optional() })
+  app.openapi(agentRoute('register', 'registerAgent', RegisterInput, registered), async (c) => {
     const { row, inboundSecret } = await registerAgent(services, c.req.valid('json'), bearerOf(c))
     if (row !== undefined) c.executionCtx.waitUntil(reconcileNow(services, row.id))
-    return c.json({ status: 'registered' as const, platform_inbound_secret: inboundSecret }, 200)
+    const mode = row !== undefined && isExternal(row) ? { delivery_mode: 'poll' as const } : {}
+    return c.json({ status: 'registered' as const, platform_inbound_secret: inboundSecret, ...mode }, 200)
   })
 
   app.openapi(agentRoute('heartbeat', 'recordHeartbeat', HeartbeatInput, withSecret('ok')), async (c) => {

@@ -38,11 +38,13 @@ export type ExchangeInput = {
  * - `broken`: the answer broke off, and the caller has been informed
  * - `failed`: there is no answer, and nothing has been written to the caller
  * - `gone`: the caller disconnected
+ * - `stored`: the agent fetches its messages itself, and the caller has an answer
  */
 export type ExchangeOutcome =
   | { kind: 'answered'; status: number }
   | { kind: 'broken' | 'failed'; error: ProxyError }
   | { kind: 'gone' }
+  | { kind: 'stored' }
 
 const KEEPALIVE = toBytes(': keep-alive\n\n')
 

@@ -23,6 +23,8 @@ export type ProxyOptions = {
   reply: ResponseWriter
   /** Registers work that continues after the answer. */
   waitUntil: (work: Promise<unknown>) => void
+  /** Stores a message for an agent that fetches its messages itself, and writes the answer. Absent: it is refused. */
+  store?: (() => Promise<ExchangeOutcome>) | undefined
 }
 
 /** How long a caller waits for a workspace that is starting: intermediaries close idle connections at about 100 s. */
@@ -71,6 +73,7 @@ class ProxiedCall {
   readonly #services: ProxyContext
   readonly #request: A2aRequest
   readonly #waitUntil: ProxyOptions['waitUntil']
+  readonly #store: ProxyOptions['store']
   readonly #slot: RequestSlot
   readonly #disconnected = new AbortController()
   /** Where the runtime writes to. */
@@ -83,12 +86,13 @@ class ProxiedCall {
   constructor(
     services: ProxyContext,
     request: A2aRequest,
-    { reply, waitUntil }: ProxyOptions,
+    { reply, store, waitUntil }: ProxyOptions,
     slot: RequestSlot,
   ) {
     this.#services = services
     this.#request = request
     this.#waitUntil = waitUntil
+    this.#store = store
     this.#slot = slot
     this.#caller = reply
     this.#reply = reply
@@ -103,7 +107,10 @@ class ProxiedCall {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       this.#watchCaller()
       const route = await this.#findRoute()
-      if (route instanceof ProxyError) return this.#sendError(route)
+      if (route instanceof ProxyError)
+        return route.reason === 'AGENT_POLLS' && this.#store !== undefined
+          ? this.#store()
+          : this.#sendError(route)
       if (this.#isGone) return { kind: 'gone' }
       // Completed once, so that every attempt has the same message id.
       body ??= route.completesMessages ? await completeBody(request) : request.body

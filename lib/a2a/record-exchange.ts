@@ -22,7 +22,8 @@ export function traceAttempt(
   return tracer.span('A2A exchange', { kind: 'client', attributes }, async (span) => {
     const outcome = await send()
     if (outcome.kind === 'answered') span.set({ 'http.response.status_code': outcome.status })
-    else if (outcome.kind === 'gone') span.set({ 'molecule.outcome': 'gone' })
+    else if (outcome.kind === 'gone' || outcome.kind === 'stored')
+      span.set({ 'molecule.outcome': outcome.kind })
     else {
       span.set({ 'molecule.outcome': outcome.kind, 'molecule.delivered': outcome.error.delivered })
       span.fail(outcome.error.reason)
@@ -56,6 +57,8 @@ export function recordActivity(
   outcome: ExchangeOutcome,
   durationMs: number,
 ): Promise<void> | undefined {
+  // It was recorded with the message.
+  if (outcome.kind === 'stored') return undefined
   const { caller, envelope, tail, workspaceId } = request
   const error = 'error' in outcome ? outcome.error : undefined
   const method = bindingOf(request) === 'json-rpc' ? (envelope.method ?? null) : `${request.method} ${tail}`

@@ -2,11 +2,13 @@
 // workspace as at work while an answer takes long.
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import { type Core, isStopping } from '../platform/context.ts'
 import { reconcileNow } from '../reconcile/reconcile-now.ts'
 import { wakeWorkspace } from '../lifecycle/wake.ts'
 import { touchWorkspace } from '../workspaces/hibernate.ts'
 import type { ProxyContext } from './context.ts'
+import { ProxyError } from './errors/proxy-error.ts'
 import { LEADS_TO_READY, noRouteError, readRoute, type Route } from './route.ts'
 
 /**
@@ -18,6 +20,9 @@ const FIRST_TOUCH_MS = 5_000
 
 /** Subrequests that are kept for what follows the wait. */
 const RESERVED_SUBREQUESTS = 8
+
+const POLLS =
+  'the agent of this workspace runs elsewhere and fetches its messages: only message/send in JSON-RPC reaches it'
 
 export type WaitOptions = {
   /** Longest wait for the workspace, in milliseconds. */
@@ -40,6 +45,7 @@ export async function resolveRoute(services: ProxyContext, id: string, wait: Wai
     const found = await readCached(services, id)
     if ('origin' in found) return found
     if (!LEADS_TO_READY.includes(found.status)) throw noRouteError(found)
+    if (isExternal(found)) throw new ProxyError('AGENT_POLLS', POLLS)
     if (found.status === 'hibernated') {
       await wakeWorkspace(services, found)
       wait.waitUntil(reconcileNow(services, id))

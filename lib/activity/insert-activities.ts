@@ -7,7 +7,7 @@ import { ACTIVITY_COLUMNS } from './activity-row.ts'
 // Sequence numbers are assigned in order but become visible in the order of commits. A reader that continues after
 // the last number seen would miss a lower one that is committed later, so writers hold a lock until the statement
 // ends.
-const LOCK = sql.raw('(select pg_advisory_xact_lock(4241861)) as locked')
+export const WRITERS_LOCK = sql.raw('(select pg_advisory_xact_lock(4241861)) as locked')
 
 const columns = Object.keys(ACTIVITY_COLUMNS).join(', ')
 const typed = Object.entries(ACTIVITY_COLUMNS)
@@ -23,7 +23,7 @@ export async function insertActivities(db: Database, rows: string[], only?: 'liv
   const living = sql`exists (select from ${workspaces} where ${workspaces.id} = row.workspace_id and ${workspaces.status} <> 'removed')`
   const written = db.$with('written', { id: activities.id }).as(sql`
     insert into ${activities} (${sql.raw(columns)})
-    select ${sql.raw(columns)} from ${LOCK}, jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row(${sql.raw(typed)})
+    select ${sql.raw(columns)} from ${WRITERS_LOCK}, jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row(${sql.raw(typed)})
     where ${only === 'living' ? living : sql`true`}
     returning id`)
   const [count] = await db

@@ -2,7 +2,7 @@
 // (docs/facts/molecule.md §2.8, §8.1).
 import { and, asc, desc, eq, gt, gte, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { activities } from '../../drizzle/schema/index.ts'
+import { activities, messages } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 
@@ -17,6 +17,8 @@ export type ActivityQuery = {
   sinceId?: string | undefined
   /** Only rows that were created at this time or later. */
   since?: Date | undefined
+  /** Only messages that their agent has not answered, the oldest first (lib/messages/inbox.ts). */
+  isInbox?: boolean
 }
 
 /** A page ends once its rows reach this size: molecule-cli reads at most one MiB of an answer. */
@@ -29,7 +31,7 @@ export async function listActivity(
   query: ActivityQuery,
 ): Promise<Activity[]> {
   const after = query.sinceId === undefined ? undefined : await seqOf(db, workspaceId, query.sinceId)
-  const direction = after === undefined ? desc : asc
+  const direction = after === undefined && query.isInbox !== true ? desc : asc
   const page = db
     .select()
     .from(activities)
@@ -40,6 +42,7 @@ export async function listActivity(
         query.source === undefined ? undefined : SOURCES[query.source],
         after === undefined ? undefined : gt(activities.seq, after),
         query.since === undefined ? undefined : gte(activities.createdAt, query.since),
+        query.isInbox === true ? IS_UNANSWERED : undefined,
       ),
     )
     .orderBy(direction(activities.seq))
@@ -71,6 +74,10 @@ export async function listActivity(
 // Drivers parse JSON, and drizzle parses a resulting text once more: the text "42" would become a number.
 const asStored = (body: SQLWrapper) =>
   sql<unknown>`${body}::text`.mapWith((text: string) => JSON.parse(text) as unknown)
+
+/** The message has the id of its activity. */
+const IS_UNANSWERED = sql`exists (select from ${messages}
+  where ${messages.id} = ${activities.id} and ${messages.state} in ('queued', 'sending'))`
 
 const SOURCES = { canvas: isNull(activities.sourceId), agent: isNotNull(activities.sourceId) }
 

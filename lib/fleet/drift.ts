@@ -5,6 +5,7 @@ import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { statusesWanting } from '../lifecycle/lifecycle.ts'
+import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import type { Store } from '../platform/context.ts'
 import { type FleetEntry, ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
@@ -93,6 +94,7 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
     gt(workspaces.wakeAt, workspaces.statusChangedAt),
     lte(workspaces.wakeAt, at),
   )
+  const isSilent = sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`
   const drifted = db
     .select({ id: workspaces.id })
     .from(workspaces)
@@ -102,6 +104,11 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
         isNull(workspaces.nextCheckAt),
         or(
           isWakeDue,
+          and(
+            eq(workspaces.runtime, EXTERNAL_RUNTIME),
+            inArray(workspaces.status, ['ready', 'degraded']),
+            isSilent,
+          ),
           and(
             isNotNull(workspaces.machineId),
             or(
@@ -125,7 +132,7 @@ export async function markDrifted({ config, db, now }: Context, fleet: AppFleet[
                 inArray(workspaces.status, ['ready', 'degraded']),
                 sql`${workspaces.machineSeenAt} < ${moment} - make_interval(secs => ${CHECK_AGAIN_SECONDS})`,
                 or(
-                  sql`${workspaces.lastHeartbeatAt} < ${moment} - make_interval(secs => ${config.liveness.silenceMs / 1000})`,
+                  isSilent,
                   // Differences that were only reported, while work was under way or before the policy changed.
                   config.driftPolicy === 'undo' ? isNotNull(workspaces.drift) : undefined,
                 ),

@@ -9,6 +9,7 @@ import { DomainError } from '../platform/errors.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { reconcileNow } from '../reconcile/reconcile-now.ts'
+import { refuseWithoutMachine } from '../workspaces/external.ts'
 import { touchWorkspace } from '../workspaces/hibernate.ts'
 
 /** How long a request waits for a sleeping workspace that says nothing of it, in seconds. */
@@ -33,6 +34,7 @@ export async function awakeMachine(
   { signal, waitSeconds, waitUntil }: WakeOptions,
 ): Promise<MachineRef> {
   let row = await getWorkspace(services.db, id)
+  refuseWithoutMachine(row, 'reached')
   if (row.status === 'hibernated') {
     await wakeWorkspace(services, row)
     waitUntil(reconcileNow(services, id))

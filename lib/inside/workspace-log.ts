@@ -10,6 +10,7 @@ import { ProvisionError } from '../provisioner/provisioner.ts'
 import { SecretsUnreadable } from '../secrets/read-secrets.ts'
 import { loadRedactor, type Redact } from '../secrets/redact.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
+import { refuseWithoutMachine } from '../workspaces/external.ts'
 import { encodeCursor, type LogCursor } from './log-cursor.ts'
 
 export type LogEntry = LogLine & {
@@ -32,10 +33,11 @@ export type WorkspaceLog = { row: Workspace; redact: Redact; boots: Boot[] }
 /** Boots that are looked at: far more than the provider's log reaches back. */
 const BOOTS = 50
 
-/** @throws DomainError `not_found`; `misconfigured` when the secrets cannot be read, so that they cannot be removed */
+/** @throws DomainError `not_found`; `conflict` for a workspace without a machine; `misconfigured` when the secrets cannot be read, so that they cannot be removed */
 export async function openLog(services: ReconcileContext, workspaceId: string): Promise<WorkspaceLog> {
   const { db } = services
   const row = await getWorkspace(db, workspaceId)
+  refuseWithoutMachine(row, 'read')
   const booted = await db
     .select({ payload: events.payload, generation: events.generation, at: events.at })
     .from(events)

@@ -18,6 +18,16 @@ export type Runtime = (typeof RUNTIMES)[number]
 
 export const DEFAULT_RUNTIME: Runtime = 'langgraph'
 
+/** The runtime of a workspace whose agent runs elsewhere and connects by itself: it has no machine. */
+export const EXTERNAL_RUNTIME = 'external'
+
+export const isExternal = ({ runtime }: { runtime: string }) => runtime === EXTERNAL_RUNTIME
+
+/** The runtimes that a workspace can have. */
+export const WORKSPACE_RUNTIMES = [...RUNTIMES, EXTERNAL_RUNTIME] as const
+
+export type WorkspaceRuntime = (typeof WORKSPACE_RUNTIMES)[number]
+
 /**
  * Seconds from creation to ready. Hermes waits for its gateway and needs longer (docs/facts/molecule.md §2.7, §7.8).
  */

@@ -17,7 +17,14 @@ import { encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
-import { encodeBase64InSlices, encodeUtf8InSlices } from '../platform/slices.ts'
+import { isExternal } from '../machines/runtimes.ts'
+import {
+  decodeBase64InSlices,
+  decodeUtf8InSlices,
+  encodeBase64InSlices,
+  encodeUtf8InSlices,
+} from '../platform/slices.ts'
+import { inboxEntry } from './inbox.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
 /** Request headers that are stored with a message. None of them is a credential (docs/facts/a2a.md §3.4). */
@@ -60,7 +67,7 @@ const MAX_WAITING_BYTES = 100_000_000
  * @param also a further insert in the same statement, as a CTE that reads the CTE `stored`: both are stored or
  *   neither
  * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it can never be
- *   delivered; TOO_MANY_MESSAGES_WAITING
+ *   delivered; TOO_MANY_MESSAGES_WAITING; BODY_TOO_LARGE and INVALID_MESSAGE for an agent that runs elsewhere
  */
 export async function acceptMessage(
   services: Context,
@@ -85,8 +92,9 @@ export async function acceptMessage(
       workspaceId: sql`workspace_id`,
       payload: MESSAGE_FACTS,
     })
+    const inbox = isExternal(workspace) ? [inboxEntry(db, await requestText(row), row.caller)] : []
     const [message] = await db
-      .with(stored, logged, ...(also === undefined ? [] : [also]))
+      .with(stored, logged, ...inbox, ...(also === undefined ? [] : [also]))
       .select()
       .from(stored)
     if (message !== undefined) return { message, depth: waiting.count + 1, isRepeat: false }
@@ -113,6 +121,9 @@ export async function acceptMessage(
   }
   return { message: earlier, depth: waiting.count, isRepeat: true }
 }
+
+const requestText = async ({ request }: Pick<Message, 'request'>) =>
+  (await decodeUtf8InSlices(await decodeBase64InSlices(request))) ?? ''
 
 async function newMessage(
   { config, now, tracer }: Context,
@@ -208,6 +219,12 @@ async function waitingFor(db: Database, workspaceId: string): Promise<{ count: n
       bytes: sql<string>`coalesce(sum(octet_length(${messages.request})), 0)`,
     })
     .from(messages)
-    .where(and(eq(messages.workspaceId, workspaceId), sql`${messages.state} in ('queued', 'sending')`))
+    // Without a lease, a message that is being sent was fetched by its agent, and does not wait any more.
+    .where(
+      and(
+        eq(messages.workspaceId, workspaceId),
+        sql`${messages.state} in ('queued', 'sending') and (${messages.state} = 'queued' or ${messages.leasedUntil} is not null)`,
+      ),
+    )
   return { count: waiting?.count ?? 0, bytes: Number(waiting?.bytes ?? 0) }
 }

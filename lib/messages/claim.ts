@@ -6,12 +6,14 @@ import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
 import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import { LEADS_TO_READY } from '../a2a/route.ts'
+import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { isFree, LEASE_MS, leaseEnd } from '../platform/lease.ts'
 import type { Message } from './message.ts'
 
 /**
- * Claims due messages in order. A message waits while an earlier one of its context is unfinished.
+ * Claims due messages in order. A message waits while an earlier one of its context is unfinished. Agents that run
+ * elsewhere fetch theirs (inbox.ts).
  * @param workspaceId limits the claim to one workspace
  */
 export async function claimMessages(
@@ -31,7 +33,7 @@ export async function claimMessages(
     where message.state = 'queued' and message.next_attempt_at <= ${at}::timestamptz
       and message.expires_at > ${at}::timestamptz
       and ${isFree(message, now())}
-      and ${workspaces.status} in (${leadsToReady})
+      and ${workspaces.status} in (${leadsToReady}) and ${workspaces.runtime} <> ${EXTERNAL_RUNTIME}
       ${workspaceId === undefined ? sql`` : sql`and message.workspace_id = ${workspaceId}::uuid`}
       and not exists (
         select from ${messages} earlier

@@ -170,13 +170,20 @@ async function send(
       state: 'failed',
       failure: { reason: 'INVALID_AGENT_RESPONSE', message: tooLarge, delivered: 'yes' },
     })
-  } else if (outcome.error.delivered === 'no' && outcome.error.reason !== 'AGENT_HTTP_ERROR') {
-    await requeueMessage(services, message, failureOf(outcome.error))
-  } else {
-    // An HTTP error of the agent itself would repeat.
-    const state = outcome.error.delivered === 'unknown' ? 'unknown' : 'failed'
-    await finishMessage(services, message, { state, failure: failureOf(outcome.error) })
+  } else if ('error' in outcome) {
+    await afterFailure(services, message, outcome.error)
   }
+}
+
+async function afterFailure(services: ProxyContext, message: Message, error: ProxyError): Promise<void> {
+  const failure = failureOf(error)
+  // An HTTP error of the agent itself would repeat.
+  if (error.delivered === 'no' && error.reason !== 'AGENT_HTTP_ERROR')
+    return requeueMessage(services, message, failure)
+  await finishMessage(services, message, {
+    state: error.delivered === 'unknown' ? 'unknown' : 'failed',
+    failure,
+  })
 }
 
 const inVersion1 = async (stored: Uint8Array) =>

@@ -1,6 +1,6 @@
 // Finishes a stored message: its answer, or why there is none. The same statement updates the delegation that the
 // message carried.
-import { and, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, lte, sql, type WithSubquery } from 'drizzle-orm'
 import { delegations, messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import type { CollectedAnswer } from '../a2a/response/collect-response.ts'
 import { type AnswerText, PREVIEW_LENGTH, readAnswer } from '../a2a/wire/read-answer.ts'
@@ -20,16 +20,20 @@ export type MessageResult =
 const ATTEMPTS = 5
 const PAUSE_MS = 5_000
 
-/** @returns false when the message was not being sent any more; nothing was changed then */
+/**
+ * @param also a further part of the statement, which reads the CTE `finished`
+ * @returns false when the message was not being sent any more; nothing was changed then
+ */
 export async function finishMessage(
   services: Context,
   message: Message,
   result: MessageResult,
+  also?: WithSubquery,
 ): Promise<boolean> {
   const outcome = await columnsOf(result)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await storeResult(services, message, outcome)
+      return await storeResult(services, message, outcome, also)
     } catch (error) {
       if (attempt === ATTEMPTS || !isDatabaseUnavailable(error)) throw error
       await services.sleep(PAUSE_MS)
@@ -53,7 +57,12 @@ async function columnsOf(result: MessageResult): Promise<ResultColumns> {
   return { message: { state, failure: null, ...answered }, delegation }
 }
 
-async function storeResult(services: Context, message: Message, result: ResultColumns): Promise<boolean> {
+async function storeResult(
+  services: Context,
+  message: Message,
+  result: ResultColumns,
+  also: WithSubquery | undefined,
+): Promise<boolean> {
   const { config, db } = services
   const now = services.now()
   const finished = db.$with('finished').as(
@@ -82,7 +91,10 @@ async function storeResult(services: Context, message: Message, result: ResultCo
       .returning({ id: delegations.id }),
   )
   const logged = appendResults(db, 'finished', now)
-  const rows = await db.with(finished, delegated, logged).select({ id: finished.id }).from(finished)
+  const rows = await db
+    .with(finished, delegated, logged, ...(also === undefined ? [] : [also]))
+    .select({ id: finished.id })
+    .from(finished)
   return rows.length > 0
 }
 
@@ -106,12 +118,13 @@ async function textOrError({ body, status }: CollectedAnswer): Promise<AnswerTex
 
 /**
  * Finishes messages that will never be delivered: they have expired, their workspace was removed, or the process that
- * was sending them is gone.
+ * was sending them is gone. What an agent has fetched itself has no lease, and expires.
  */
 export async function finishUndeliverable({ db, ...services }: Context): Promise<void> {
   const now = services.now()
   const at = now.toISOString()
   const failure = sql`case
+      when ${messages.state} = 'sending' and ${messages.leasedUntil} is null then ${json('AGENT_TIMEOUT', 'the agent, which runs elsewhere, fetched it and did not answer in time', 'yes')}
       when ${messages.state} = 'sending' then ${json('AGENT_CONNECTION_LOST', 'the control plane stopped while it was being sent', 'unknown')}
       when ${messages.expiresAt} <= ${at}::timestamptz then ${json('MESSAGE_EXPIRED', 'it could not be delivered in time', 'no')}
       else ${json('WORKSPACE_REMOVED', 'the workspace was removed', 'no')} end`
@@ -126,7 +139,7 @@ export async function finishUndeliverable({ db, ...services }: Context): Promise
         expiresAt: new Date(now.getTime() + retentionMs(services.config.a2a.messageRetentionHours)),
       })
       .where(
-        sql`${messages.state} = 'sending' and ${messages.leasedUntil} <= ${at}::timestamptz
+        sql`${messages.state} = 'sending' and coalesce(${messages.leasedUntil}, ${messages.expiresAt}) <= ${at}::timestamptz
          or ${messages.state} = 'queued' and (${messages.leasedUntil} is null or ${messages.leasedUntil} <= ${at}::timestamptz)
             and (${messages.expiresAt} <= ${at}::timestamptz
               or exists (select from ${workspaces} where ${workspaces.id} = ${messages.workspaceId} and ${workspaces.status} = 'removed'))`,

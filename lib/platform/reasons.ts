@@ -197,6 +197,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'The machine runs, but its agent sends no heartbeat and does not answer (<detail>).',
     hint: 'The machine is rebooted if this lasts. Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>',
   },
+  external_silent: {
+    about: 'agent',
+    message: 'The agent, which runs elsewhere, has sent no heartbeat since <detail>.',
+    hint: 'Start it, or check that it reaches this server. Its next heartbeat makes the workspace ready. Messages wait for it until then.',
+  },
   not_reachable_by_http: {
     about: 'agent',
     message: 'The agent cannot be reached over HTTP: its card offers only gRPC.',

@@ -11,6 +11,7 @@ import { wakeWorkspace } from '../lifecycle/wake.ts'
 import type { Core } from '../platform/context.ts'
 import type { MachineRef } from '../provisioner/provisioner.ts'
 import { createDisk, deleteDisk, findDisk, forgetDisk } from './act-disk.ts'
+import { missAgent, welcomeAgent } from './act-external.ts'
 import { newGeneration } from './new-generation.ts'
 import { NO_MACHINE } from './no-machine.ts'
 import { moveDisk, restoreLostDisk, takeSnapshot } from './copy-disk.ts'
@@ -102,6 +103,10 @@ export async function act(
       return probe(services, row, machine, step.deferred?.ms ?? Math.min(2_000, 150 + 75 * steps))
     case 'check_agent':
       return checkAgent(services, row, machine)
+    case 'welcome_agent':
+      return welcomeAgent(services, row)
+    case 'miss_agent':
+      return missAgent(services, row, step)
     case 'suspect_absent':
       await recordAbsence(services, row)
       return { next: 'wait', ms: step.ms }

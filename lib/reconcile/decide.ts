@@ -2,8 +2,10 @@
 // towards what is wanted. Pure: no clock, no I/O. reconcile.ts carries the step out; explain shows it.
 import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import type { Machine, Observed } from '../provisioner/provisioner.ts'
 import { afterRemoval, settleDisk } from './decide-disk.ts'
+import { decideExternal } from './decide-external.ts'
 import { decideStarted, onDeadline, waitForProvider } from './decide-started.ts'
 import { isAbsent, isUnrecorded, LAUNCH_SETTLES_MS, type Liveness } from './observation.ts'
 import type { Step } from './step.ts'
@@ -19,6 +21,7 @@ export function decide(workspace: Workspace, observed: Observed, now: Date, live
       if (isWakeDue(workspace, now)) return { do: 'wake' }
       return decideAtRest(workspace, observed, now, 'suspend')
     case 'started':
+      if (isExternal(workspace)) return decideExternal(workspace, now, liveness)
       if (isOverdue(workspace, now) && !waitsForHost(workspace, observed))
         return onDeadline(workspace, observed, now)
       return decideStarted(workspace, observed, now, liveness)

@@ -36,6 +36,10 @@ export type Step =
   | { do: 'probe'; deferred?: { ms: number; note: string } }
   /** The agent sends no heartbeat: request its card before anything is concluded. */
   | { do: 'check_agent' }
+  /** The agent of an external workspace sent a heartbeat: the workspace is ready. */
+  | { do: 'welcome_agent' }
+  /** The agent of an external workspace has sent no heartbeat since `seenAt`: the workspace is offline. */
+  | { do: 'miss_agent'; seenAt: Date; reason: StoredReason }
   /** The provider does not show the machine: store since when, and look again in `ms` milliseconds. */
   | { do: 'suspect_absent'; ms: number }
   /** The machine is certainly gone: clear its columns. */

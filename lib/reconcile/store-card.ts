@@ -4,6 +4,7 @@ import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { changeWorkspace, type Fence, transition } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import type { Core } from '../platform/context.ts'
 import { reasonFor } from '../platform/reasons.ts'
 import { isReachableByHttp } from './agent-interfaces.ts'
@@ -44,7 +45,10 @@ export async function followCard(services: Core, row: Workspace): Promise<Worksp
   return moved ?? row
 }
 
-function eventOf({ agentCard, reason, status }: Workspace): 'http_not_offered' | 'http_offered' | undefined {
+function eventOf(row: Workspace): 'http_not_offered' | 'http_offered' | undefined {
+  // It is not called.
+  if (isExternal(row)) return undefined
+  const { agentCard, reason, status } = row
   const isReachable = isReachableByHttp(agentCard)
   if (status === 'ready' && !isReachable) return 'http_not_offered'
   const isRefused = status === 'degraded' && reason?.code === 'not_reachable_by_http'

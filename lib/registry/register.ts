@@ -6,10 +6,12 @@ import { z } from 'zod'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { authenticateAgent } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
-import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import { getLivingWorkspace, getWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import type { Core } from '../platform/context.ts'
+import { invalidField } from '../platform/errors.ts'
 import { agentText, toPostgresJson } from '../platform/postgres-text.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
 import { followCard, storeCard } from '../reconcile/store-card.ts'
@@ -23,6 +25,7 @@ export const RegisterInput = z.object({
   id: uuidInput(),
   url: agentText(2048).optional(),
   agent_card: RepairedCard,
+  delivery_mode: agentText(20).optional(),
 })
 
 /** The body of POST /registry/update-card. */
@@ -31,9 +34,10 @@ export const UpdateCardInput = z.object({ workspace_id: uuidInput(), agent_card:
 /**
  * Stores the card. The reconcile that follows makes the workspace ready: agents register before they listen
  * (docs/facts/molecule.md §1.3), and `ready` means that a message will be answered.
+ * An agent that runs elsewhere is ready at once, and fetches its messages (lib/messages/inbox.ts).
  * @returns the row, undefined when the agent belongs to an earlier generation and nothing was changed; and the secret
  *   by which the agent authenticates the proxy
- * @throws DomainError `unauthenticated`
+ * @throws DomainError `unauthenticated`; `invalid_input` for an agent that runs elsewhere and wants to be called
  */
 export async function registerAgent(
   services: Core,
@@ -42,6 +46,7 @@ export async function registerAgent(
 ): Promise<{ row: Workspace | undefined; inboundSecret: string }> {
   const now = services.now()
   const { agentKey, generation } = await authenticateAgent(services.db, input.id, token, now)
+  if (input.delivery_mode === 'push') await refuseToCall(services, input.id)
   const stored = await changeWorkspace(services, {
     id: input.id,
     event: 'agent_registered',
@@ -58,6 +63,11 @@ export async function registerAgent(
   })
   const row = stored && (await followCard(services, stored))
   return { row, inboundSecret: await inboundSecret(agentKey, input.id, generation) }
+}
+
+async function refuseToCall({ db }: Core, id: string): Promise<void> {
+  if (!isExternal(await getWorkspace(db, id))) return
+  throw invalidField('delivery_mode', 'must be poll: this server calls no address that an agent names')
 }
 
 /** @throws DomainError `unauthenticated`, `not_found` */

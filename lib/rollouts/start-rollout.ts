@@ -7,7 +7,7 @@ import { events, rollouts, runtimeDefaults, workspaces } from '../../drizzle/sch
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { repositoryOf } from '../machines/image-reference.ts'
 import { isAllowedImage, type Runtime, runtimeImage } from '../machines/runtimes.ts'
-import { runtimeOf } from '../workspaces/workspace-input.ts'
+import { machineRuntimeOf } from '../workspaces/workspace-input.ts'
 import { appendRolloutEvent, countEvent } from './change-rollout.ts'
 import { countFailures, mayBeFailure } from './count-failures.ts'
 import { runsAnother } from './selectors.ts'
@@ -31,7 +31,7 @@ export async function startRollout(
 ): Promise<Rollout> {
   const { by = 'system', config, db } = services
   const now = services.now()
-  const runtime = runtimeOf(input.runtime)
+  const runtime = machineRuntimeOf(input.runtime)
   const image = imageOf(services, runtime, input)
   if (input.workspaces !== undefined) await checkNamed(services, runtime, input.workspaces)
   const before = await readBefore(services, runtime, image)

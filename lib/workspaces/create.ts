@@ -10,12 +10,14 @@ import { newDisk } from '../disks/new-disk.ts'
 import { encodeHex } from '../platform/encoding.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
 import { consumeQuota } from '../platform/distributed-rate-limit.ts'
 import { NO_MACHINE } from '../reconcile/no-machine.ts'
 import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
+import { refuseMachineMembers } from './external.ts'
 import { insertWorkspace } from './insert-workspace.ts'
 import { listedFiles } from './store-files.ts'
 import { findOrigin, type Origin } from './create-from.ts'
@@ -105,8 +107,10 @@ function newWorkspace(
   const now = services.now()
   const runtime = runtimeOf(input.runtime, input.template)
   const id = crypto.randomUUID()
-  const regions = regionsOf(services, input)
-  const disk = wantedDisk(services, id, regions, input, origin)
+  const hasMachine = !isExternal({ runtime })
+  if (!hasMachine) refuseMachineMembers(input)
+  const regions = hasMachine ? regionsOf(services, input) : []
+  const disk = hasMachine ? wantedDisk(services, id, regions, input, origin) : null
   return {
     id,
     name: input.name,
@@ -135,7 +139,7 @@ function newWorkspace(
     statusChangedAt: now,
     reason: null,
     generation: 1,
-    deadlineAt: provisionDeadline(config, runtime, now),
+    deadlineAt: hasMachine ? provisionDeadline(config, runtime, now) : null,
     wakeAt: null,
     drainUntil: null,
     busyUntil: null,

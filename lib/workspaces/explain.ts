@@ -2,8 +2,9 @@
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
 import { type Drift, events, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
-import { wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
+import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { machineName } from '../machines/machine-spec.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
@@ -92,6 +93,8 @@ const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   destroy: 'Destroy the machine.',
   probe: 'Request the agent card; its answer makes the workspace ready.',
   check_agent: 'Request the agent card, because the agent sent no heartbeat for a while.',
+  welcome_agent: 'Record that the agent, which runs elsewhere, sends heartbeats.',
+  miss_agent: 'Record that the agent, which runs elsewhere, sends no heartbeat any more.',
   suspect_absent: 'Look for the machine again: the provider does not show it, and its lists lag.',
   forget_machine: 'Record that the machine is gone.',
   replace: 'Create a new machine for the one that is gone.',
@@ -115,6 +118,9 @@ const AT_REST: Record<Workspace['status'], string> = {
   hibernated: 'Nothing, until a message or a wake starts it.',
   removed: 'Nothing: it is removed.',
 }
+
+/** An external workspace has no machine: only a heartbeat of its agent makes it ready. */
+const UNTIL_HEARTBEAT = 'Nothing, until its agent registers or sends a heartbeat.'
 
 /** @throws DomainError `not_found` */
 export async function explainWorkspace(services: ReconcileContext, id: string): Promise<Explanation> {
@@ -148,7 +154,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     summary: summaryOf(row, drift),
     reason: row.reason,
     wanted: {
-      machine: wantedMachine(row, services.now()),
+      machine: isExternal(row) ? 'none' : wantedMachine(row, services.now()),
       generation: row.generation,
       regions: row.regions,
       needs_restart: row.machineSpecVersion !== null && row.machineSpecVersion < row.specVersion,
@@ -182,10 +188,13 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },
     sleep: await sleepEvidence(services, row),
-    survives: survivalOf(row, {
-      keepsMemory: (memoryMb) => provisioner.keepsMemory(memoryMb),
-      retentionDays: services.config.disks.retentionDays,
-    }),
+    // What the agent of an external workspace keeps is its own affair.
+    survives: isExternal(row)
+      ? []
+      : survivalOf(row, {
+          keepsMemory: (memoryMb) => provisioner.keepsMemory(memoryMb),
+          retentionDays: services.config.disks.retentionDays,
+        }),
     last_failure: row.lastFailure,
     last_lines:
       kept === undefined
@@ -209,6 +218,7 @@ const problemOf = ({ code, message, provider }: ProvisionProblem) => ({
 
 function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
   if (step.do === 'rest') {
+    if (isExternal(row) && isTransient(row.status)) return UNTIL_HEARTBEAT
     return drift.length > 0
       ? 'Nothing: the differences are only reported. A restart of the workspace undoes them.'
       : keptUntil(row) === null
@@ -229,10 +239,22 @@ function nextAt(row: Workspace, step: Step): Date | null {
 const keptUntil = ({ launchId, machineKeptUntil, status }: Workspace) =>
   status === 'failed' && launchId !== null ? machineKeptUntil : null
 
+const EXTERNAL_SUMMARIES: Record<Workspace['status'], string> = {
+  provisioning: 'Its agent runs elsewhere and has not registered yet.',
+  ready: 'Its agent runs elsewhere and sends heartbeats.',
+  degraded: 'Its agent runs elsewhere and reports trouble.',
+  offline: 'Its agent runs elsewhere and sends no heartbeat.',
+  failed: 'It was given up.',
+  paused: 'It was paused: it accepts no messages until it is resumed.',
+  hibernated: 'It sleeps.',
+  removed: 'It was removed.',
+}
+
 function summaryOf(row: Workspace, drift: Drift[]): string {
   const differences = drift.map(({ actual, field, wanted }) => `${field} ${actual} instead of ${wanted}`)
   const suffix = differences.length === 0 ? '' : ` Fly runs something else: ${differences.join('; ')}.`
   if (row.reason !== null) return `${row.reason.message} ${row.reason.hint}${suffix}`
+  if (isExternal(row)) return EXTERNAL_SUMMARIES[row.status]
   const sentences: Record<Workspace['status'], string> = {
     provisioning:
       row.launchSlotAt === null

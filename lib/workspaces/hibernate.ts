@@ -11,6 +11,7 @@ import { isHeld } from '../lifecycle/held.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
+import { refuseWithoutMachine } from './external.ts'
 import { readHolds } from './holds.ts'
 import { statusConflict } from './status-conflict.ts'
 import { WakeAt, wakeAtOf } from './workspace-input.ts'
@@ -21,7 +22,7 @@ export const HibernateInput = z.object({ wake_at: WakeAt.nullish() })
 
 /**
  * @throws DomainError `not_found`; `invalid_input` for a `wake_at` that has passed; `conflict` when the workspace is
- *   not running, or is at work or held and `force` is false
+ *   not running, has no machine, or is at work or held and `force` is false
  */
 export async function hibernateWorkspace(
   services: Context,
@@ -32,6 +33,7 @@ export async function hibernateWorkspace(
   const { db } = services
   const now = services.now()
   const wakeAt = wakeAtOf(input.wake_at, now)
+  refuseWithoutMachine(await getWorkspace(db, id), 'hibernated')
   const moved = await transition(services, {
     id,
     event: 'hibernate_requested',

@@ -5,9 +5,11 @@ import { holds, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
+import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import type { Store } from '../platform/context.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
+import { refuseWithoutMachine } from './external.ts'
 
 /** Most holds of one workspace at the same time. */
 export const MAX_HOLDS = 20
@@ -29,7 +31,7 @@ export const CreateHoldInput = z
 /**
  * @param createdBy a caller's key
  * @throws DomainError `not_found`; `invalid_input` when the time is over already or further away than HOLD_MAX_HOURS;
- *   `conflict` when there are too many holds
+ *   `conflict` when there are too many holds, or no machine
  */
 export async function createHold(
   services: Context,
@@ -51,7 +53,7 @@ export async function createHold(
   const stored = db.$with('stored', { id: holds.id }).as(sql`
     insert into ${holds} (id, workspace_id, until, reason, created_by, created_at)
     select ${hold.id}::uuid, id, ${hold.until.toISOString()}::timestamptz, ${hold.reason}, ${createdBy}, ${at}::timestamptz
-    from ${workspaces} where id = ${workspaceId}::uuid and status <> 'removed'
+    from ${workspaces} where id = ${workspaceId}::uuid and status <> 'removed' and runtime <> ${EXTERNAL_RUNTIME}
       and (select count(*) from ${holds} where workspace_id = ${workspaceId}::uuid and until > ${at}::timestamptz) < ${MAX_HOLDS}
     returning id, workspace_id`)
   const logged = appendEvent(db, 'stored', {
@@ -63,7 +65,7 @@ export async function createHold(
   })
   const rows = await db.with(stored, logged).select().from(stored)
   if (rows.length > 0) return hold
-  await getLivingWorkspace(db, workspaceId)
+  refuseWithoutMachine(await getLivingWorkspace(db, workspaceId), 'held')
   throw new DomainError('conflict', `the workspace already has ${MAX_HOLDS} holds: delete one first`)
 }
 

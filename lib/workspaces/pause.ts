@@ -1,10 +1,13 @@
 // Pausing stops the machines of a workspace and its descendants; resuming starts them again. Both only store the
 // desired state.
+import { sql } from 'drizzle-orm'
+import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import type { Core } from '../platform/context.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { checkParentAwake } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
+import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
 import { wakeWorkspace } from '../lifecycle/wake.ts'
 import { statusConflict } from './status-conflict.ts'
@@ -38,6 +41,7 @@ export async function resumeWorkspace(services: Context, id: string): Promise<st
   const row = await getWorkspace(services.db, id)
   await checkParentAwake(services, row.parentId)
   if ((await wakeWorkspace(services, row)) !== undefined) return [id]
+  const deadline = provisionDeadline(services.config, row.runtime, now).toISOString()
   const moved = await transitionFamily(services, {
     id,
     event: 'resume_requested',
@@ -45,7 +49,8 @@ export async function resumeWorkspace(services: Context, id: string): Promise<st
     changes: {
       nextCheckAt: now,
       generation: generationAtStart,
-      deadlineAt: provisionDeadline(services.config, row.runtime, now),
+      // An external workspace waits for its agent, however long that takes.
+      deadlineAt: sql`case when ${workspaces.runtime} <> ${EXTERNAL_RUNTIME} then ${deadline}::timestamptz end`,
       registeredAt: null,
       lastHeartbeatAt: null,
       recoveries: 0,

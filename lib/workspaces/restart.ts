@@ -10,6 +10,7 @@ import { checkParentAwake } from '../lifecycle/family.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
+import { refuseWithoutMachine } from './external.ts'
 import { statusConflict } from './status-conflict.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { imageOf } from './workspace-input.ts'
@@ -41,7 +42,8 @@ export function restartChanges(config: Config, runtime: string, now: Date, force
 }
 
 /**
- * @throws DomainError `not_found`; `conflict` when the workspace is removed or its parent is paused; `invalid_input`
+ * @throws DomainError `not_found`; `conflict` when the workspace is removed or has no machine, or its parent is paused;
+ *   `invalid_input`
  */
 export async function restartWorkspace(
   services: Context,
@@ -52,6 +54,7 @@ export async function restartWorkspace(
   const { config, db } = services
   const now = services.now()
   const row = await getWorkspace(db, id)
+  refuseWithoutMachine(row, 'restarted')
   await checkParentAwake(services, row.parentId)
   const rebuilt =
     input.image === undefined

@@ -11,6 +11,7 @@ import { transition } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
+import { refuseWithoutMachine } from './external.ts'
 import { restartChanges } from './restart.ts'
 import { statusConflict } from './status-conflict.ts'
 
@@ -29,6 +30,7 @@ export async function restoreWorkspace(
 ): Promise<Workspace> {
   const { config } = services
   const row = await getWorkspace(services.db, id)
+  refuseWithoutMachine(row, 'restored')
   await checkParentAwake(services, row.parentId)
   if (row.disk === null)
     throw new DomainError(

@@ -8,11 +8,13 @@ import { growDisk } from '../disks/grow-disk.ts'
 import { insertDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
+import { isExternal } from '../machines/runtimes.ts'
 import { slugTaken } from '../lifecycle/slugs.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
+import { refuseMachineMembers } from './external.ts'
 import { prepareFiles } from './files-input.ts'
 import { deleteOtherFiles, insertFiles, listedFiles } from './store-files.ts'
 import {
@@ -33,10 +35,16 @@ export async function updateWorkspace(
   const { config, db } = services
   const row = await getWorkspace(db, id)
   if (input.parent_id && input.parent_id !== row.parentId) await checkParent(services, id, input.parent_id)
+  if (isExternal(row)) refuseMachineMembers(input)
   const files = input.files === undefined ? undefined : await prepareFiles(input.files ?? {})
   if (input.disk_path != null && input.disk_path !== row.diskPath) {
     throw invalidField('disk_path', `the disk is at ${row.diskPath}: its path cannot be changed`)
   }
+  if (input.runtime != null && isExternal(row) !== isExternal({ runtime: input.runtime }))
+    throw invalidField(
+      'runtime',
+      `is ${row.runtime}: a workspace never gets or loses its machine; create another one`,
+    )
   const wanted = {
     ...(input.name === undefined ? {} : { name: input.name }),
     ...(input.role === undefined ? {} : { role: input.role || null }),

@@ -13,11 +13,14 @@ import { EnvName } from '../machines/env-name.ts'
 import { DEFAULT_TIER, isReservedEnv, isTier, TIERS, type Tier } from '../machines/machine-spec.ts'
 import {
   DEFAULT_RUNTIME,
+  EXTERNAL_RUNTIME,
   isAllowedImage,
   isRuntime,
   type Runtime,
   RUNTIMES,
   templateRuntime,
+  WORKSPACE_RUNTIMES,
+  type WorkspaceRuntime,
 } from '../machines/runtimes.ts'
 import { uuidInput } from '../platform/uuid.ts'
 import { Labels } from './labels-input.ts'
@@ -75,7 +78,7 @@ export const CreateWorkspaceInput = z.object({
   runtime: z
     .string()
     .nullish()
-    .meta({ examples: [...RUNTIMES] }),
+    .meta({ examples: [...WORKSPACE_RUNTIMES] }),
   template: z
     .string()
     .max(100)
@@ -125,17 +128,25 @@ export const CreateWorkspaceInput = z.object({
 export type CreateWorkspaceInput = z.infer<typeof CreateWorkspaceInput>
 
 /** The runtime, or the one that the template names. @throws DomainError `invalid_input` */
-export function runtimeOf(runtime: string | null | undefined, template?: string | null): Runtime {
+export function runtimeOf(runtime: string | null | undefined, template?: string | null): WorkspaceRuntime {
   const named = template ? templateRuntime(template) : undefined
   if (template && named === undefined) {
     throw invalidField('template', `must name a runtime: ${RUNTIMES.join(', ')}, or one with -default`)
   }
   if (!runtime) return named ?? DEFAULT_RUNTIME
-  if (!isRuntime(runtime)) throw invalidField('runtime', `must be one of ${RUNTIMES.join(', ')}`)
+  if (!isRuntime(runtime) && runtime !== EXTERNAL_RUNTIME)
+    throw invalidField('runtime', `must be one of ${WORKSPACE_RUNTIMES.join(', ')}`)
   if (named !== undefined && named !== runtime) {
     throw invalidField('template', `names the runtime ${named}, and runtime is ${runtime}: send one of them`)
   }
   return runtime
+}
+
+/** A runtime that has an image. @throws DomainError `invalid_input` */
+export function machineRuntimeOf(runtime: string | null | undefined): Runtime {
+  const named = runtimeOf(runtime)
+  if (named === EXTERNAL_RUNTIME) throw invalidField('runtime', `must be one of ${RUNTIMES.join(', ')}`)
+  return named
 }
 
 /** Molecule's clients send 0 for "no choice" (docs/facts/molecule.md §2.3). @throws DomainError `invalid_input` */

@@ -44,15 +44,22 @@ const call = (path: string, init: { method?: string; json?: unknown; wait?: numb
 /** Starts a receiver on a free port, and waits until it listens. */
 async function startReceiver(command: string, script: string, env: Record<string, string> = {}) {
   const [port = 0] = await freePorts(1)
+  const all = { PORT: String(port), WEBHOOK_SECRET: SECRET, ...env }
+  const { output } = await startExample('webhooks', command, script, all, 'listening on')
+  return { url: `http://127.0.0.1:${port}/`, output }
+}
+
+/** Starts a program of an example until the end of the test, and waits until it prints a text. */
+async function startExample(
+  folder: string,
+  command: string,
+  script: string,
+  env: Record<string, string>,
+  printed: string,
+) {
   const child = spawn(command, [script], {
-    cwd: `${EXAMPLES}/webhooks`,
-    env: {
-      PATH: process.env['PATH'],
-      PORT: String(port),
-      WEBHOOK_SECRET: SECRET,
-      PYTHONDONTWRITEBYTECODE: '1',
-      ...env,
-    },
+    cwd: `${EXAMPLES}/${folder}`,
+    env: { PATH: process.env['PATH'], PYTHONDONTWRITEBYTECODE: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const release = guardChild(child.pid)
@@ -65,8 +72,8 @@ async function startReceiver(command: string, script: string, env: Record<string
     await ended
     release()
   })
-  await expect.poll(() => output).toContain('listening on')
-  return { url: `http://127.0.0.1:${port}/`, output: () => output }
+  await expect.poll(() => output, { timeout: 30_000 }).toContain(printed)
+  return { output: () => output }
 }
 
 const EVENT = {
@@ -170,6 +177,42 @@ test('examples/webhooks/slack.ts tells Slack what happened and why, and asks for
     text: '<https://agents.example.com/workspaces/w-1/explain|w-1> :x: failed\n>It &lt;crashed&gt; &amp; burned. Read its log.',
   })
 })
+
+test.runIf(isInstalled('python3'))(
+  'examples/external-agent/agent.py answers messages without a machine, also those that came before it',
+  async () => {
+    const { body: made } = await call('/workspaces', {
+      method: 'POST',
+      json: { name: 'counter', runtime: 'external' },
+    })
+    const id = made['id'] as string
+    onTestFinished(async () => void (await call(`/workspaces/${id}`, { method: 'DELETE' })))
+    const { body: token } = await call(`/workspaces/${id}/tokens`, { method: 'POST' })
+    const ask = (text: string) =>
+      call(`/workspaces/${id}/a2a`, {
+        method: 'POST',
+        json: {
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'message/send',
+          params: { message: { role: 'user', parts: [{ kind: 'text', text }] } },
+        },
+      })
+    const early = ask('before it was there')
+    const env = {
+      SERVER_URL: server.url,
+      WORKSPACE_ID: id,
+      WORKSPACE_TOKEN: token['auth_token'] as string,
+    }
+    await startExample('external-agent', 'python3', 'agent.py', env, 'connected')
+    expect((await early).body).toMatchObject({ result: { parts: [{ text: '4 words' }] } })
+    expect((await ask('how many words are these')).body).toMatchObject({
+      result: { parts: [{ text: '5 words' }] },
+    })
+    expect((await call(`/workspaces/${id}`)).body).toMatchObject({ status: 'ready', machine_id: null })
+  },
+  SLOW,
+)
 
 describe('examples/pull-request/workspace.yml', () => {
   type Step = { run: string; env?: Record<string, string> }

@@ -183,6 +183,9 @@ function apply(model: Model, step: Step): boolean {
     case 'destroy':
       if (model.machine !== undefined) model.machine.phase = 'gone'
       return true
+    case 'welcome_agent':
+    case 'miss_agent':
+      throw new Error('a step of workspaces without a machine')
     case 'check_agent':
       if (model.alive) return false
       move('agent_silent', { deadlineAt: later(model.at + 120_000) })

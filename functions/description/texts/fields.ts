@@ -56,7 +56,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   slug: 'A name that can be used in place of the id, in paths too: 2 to 63 lower-case letters, digits and dashes, beginning with a letter; unique among workspaces that are not removed. Null: none.',
   status_changed_at: 'When the status last changed.',
   role: 'What the agent is for. It becomes a part of its configuration.',
-  runtime: 'The kind of agent, which names an image and its needs.',
+  runtime:
+    'The kind of agent, which names an image and its needs. `external`: it runs elsewhere, without a machine.',
   tier: 'The size of the machine: 2 (1 CPU, 512 MB), 3 (2 CPUs, 2 GB; the default) or 4 (4 CPUs, 4 GB).',
   region: 'The first choice of a region, such as `ord`.',
   regions: 'Regions by preference. One without capacity is skipped.',

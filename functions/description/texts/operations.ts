@@ -91,6 +91,11 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
     description: 'The answer as the agent sent it, with its status and media type.',
   },
 
+  answerMessage: {
+    summary: 'Answer a message as an agent that runs elsewhere',
+    description: 'The agent of a workspace without a machine answers a message that it fetched.',
+  },
+
   // Secrets.
   listWorkspaceSecrets: {
     summary: "List a workspace's secrets",

@@ -23,8 +23,8 @@ import { parsePrefer, type Preferences } from '../../http/prefer.ts'
 import { toDomainError } from '../../http/problem.ts'
 import { baseUrlFor } from '../../http/public-url.ts'
 import { verifyCallerHeader } from '../../http/verify-caller-header.ts'
-import { toMessageView } from '../messages/view.ts'
 import type { A2aExchange, A2aPath } from './exchange.ts'
+import { sendQueued, sendToPolledAgent } from './polled-agent.ts'
 import { withCliMessages } from '../molecule-compat/cli-message.ts'
 
 /**
@@ -86,12 +86,14 @@ export function createA2aHandler(
         publicUrl: baseUrlFor(config, caller, incoming.origin),
         waitMs: preferences.wait === undefined ? undefined : preferences.wait * 1000,
       }
-      if (preferences.respondAsync && request.text !== undefined && isSend(envelope.method)) {
+      const canBeStored = request.text !== undefined && isSend(envelope.method)
+      if (preferences.respondAsync && canBeStored) {
         await storeForDelivery(services, incoming, request)
         return
       }
       confirmWait(incoming, preferences)
-      await proxyRequest(services, request, { reply: writer, waitUntil: incoming.waitUntil })
+      const store = canBeStored ? () => sendToPolledAgent(services, incoming, request) : undefined
+      await proxyRequest(services, request, { reply: writer, waitUntil: incoming.waitUntil, store })
     } catch (error) {
       // Nobody reads this response; it ends the request for the runtime and for the metrics.
       if (error instanceof RequestCutOff) sendResponse(writer, 400, {}, '')
@@ -173,14 +175,10 @@ async function storeForDelivery(
   { extraHeaders, waitUntil, writer }: A2aExchange,
   request: A2aRequest,
 ): Promise<void> {
-  const { message, depth } = await acceptMessage(services, request)
-  waitUntil(deliverSoon(services, message.workspaceId))
-  const view = toMessageView(message, request.publicUrl)
+  const accepted = await acceptMessage(services, request)
+  waitUntil(deliverSoon(services, request.workspaceId))
   extraHeaders['preference-applied'] = 'respond-async'
-  const headers = { 'content-type': 'application/json', location: view.url, 'cache-control': 'no-store' }
-  // Molecule's clients read these three members of a queued message (docs/facts/molecule.md §3.4).
-  const queued = { queued: true, queue_id: message.id, queue_depth: depth }
-  sendResponse(writer, 202, headers, JSON.stringify({ ...queued, ...view }))
+  sendQueued(writer, request, accepted)
 }
 
 function sendError(

@@ -6,11 +6,12 @@ import { safeContentType } from '../../../lib/a2a/wire/headers.ts'
 import { callerKey } from '../../../lib/auth/caller.ts'
 import { decodeBase64 } from '../../../lib/platform/encoding.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
+import { answerMessage, AnswerInput } from '../../../lib/messages/answer.ts'
 import { findMessage, listMessages, waitUntilFinished } from '../../../lib/messages/queries.ts'
 import type { Message } from '../../../lib/messages/message.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
-import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
+import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { MessageView, toMessageView } from './view.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -65,6 +66,22 @@ const responseRoute = createRoute({
       content: { 'application/json': { schema: z.looseObject({}) } },
     },
     404: problem('No such message, or it has no response.'),
+  },
+})
+
+const answerRoute = createRoute({
+  method: 'post',
+  path: '/workspaces/{id}/messages/{message}/response',
+  operationId: 'answerMessage',
+  request: { params: MessageParam, body: jsonBody(AnswerInput) },
+  responses: {
+    200: json(
+      MessageView.omit({ response: true }),
+      'Answered: whoever waits for the response gets it as a JSON-RPC response, in the version of its message.',
+    ),
+    400: problem('The body has none or several of `text`, `result` and `error`.'),
+    404: problem('No such message, or it is no longer kept.'),
+    409: problem('The message was not fetched by its agent, or is finished.'),
   },
 })
 
@@ -124,6 +141,13 @@ export function messageRoutes(services: Services) {
     }
     const body = BODILESS.has(status) ? null : decodeBase64(response)
     return new Response(body as BodyInit | null, { status, headers }) as never
+  })
+
+  app.openapi(answerRoute, async (c) => {
+    const { id, message } = c.req.valid('param')
+    const answered = await answerMessage(services, id, message, c.req.valid('json'))
+    const { response: _, ...view } = toMessageView(answered, publicUrlOf(services.config, c))
+    return c.json(view, 200)
   })
 
   return app

@@ -15,6 +15,8 @@ export type ProxyReason =
   | 'TOO_MANY_MESSAGES_WAITING'
   | 'BINDING_NOT_OFFERED'
   | 'MESSAGE_ID_REUSED'
+  | 'INVALID_MESSAGE'
+  | 'AGENT_POLLS'
   | 'WORKSPACE_NOT_FOUND'
   | 'WORKSPACE_REMOVED'
   | 'WORKSPACE_PAUSED'
@@ -48,6 +50,8 @@ export const PROXY_ANSWERS: Record<ProxyReason, ProxyAnswer> = {
   TOO_MANY_MESSAGES_WAITING: { status: 429, code: -32000, retryAfterSeconds: 60 },
   BINDING_NOT_OFFERED: { status: 404, code: -32601 },
   MESSAGE_ID_REUSED: { status: 409, code: -32600 },
+  INVALID_MESSAGE: { status: 400, code: -32700 },
+  AGENT_POLLS: { status: 409, code: -32601 },
   WORKSPACE_NOT_FOUND: { status: 404, code: -32000 },
   WORKSPACE_REMOVED: { status: 410, code: -32000 },
   WORKSPACE_PAUSED: { status: 409, code: -32603 },
