@@ -115,6 +115,7 @@ test('the API description contains every route', () => {
     'post /workspaces/{id}/holds',
     'post /workspaces/{id}/hooks',
     'post /workspaces/{id}/hooks/{hook}/rotate',
+    'post /workspaces/{id}/messages/{message}/response',
     'post /workspaces/{id}/notify',
     'post /workspaces/{id}/pause',
     'post /workspaces/{id}/restart',

@@ -133,4 +133,8 @@ export const MORE_FIELDS: Readonly<Record<string, string>> = {
   kind: 'The kind.',
   state: 'The state.',
   text: 'The text.',
+  'answerMessage.text': 'The answer as text: it becomes a message of the agent.',
+  'answerMessage.result': 'The answer as a message or task of A2A, which the sender gets as it is.',
+  'answerMessage.error': 'The answer as a JSON-RPC error.',
+  delivery_mode: 'How messages reach an agent that runs elsewhere: `poll`, because it is never called.',
 }
