@@ -58,7 +58,12 @@ const folders = order.map((folder, index) => ({
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'jsx-a11y'],
   categories: { correctness: 'error', suspicious: 'error' },
-  ignorePatterns: ['client/api.d.ts', 'lib/fly/machines-openapi.d.ts', 'drizzle/migrations'],
+  ignorePatterns: [
+    'client/api.d.ts',
+    'lib/fly/machines-openapi.d.ts',
+    'drizzle/migrations',
+    'scripts/generators/programs',
+  ],
   rules: {
     'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': 'error',

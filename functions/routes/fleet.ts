@@ -99,7 +99,7 @@ const RegionView = z
     retry_at: z.iso.datetime().nullable(),
     last_success_at: z.iso.datetime().nullable(),
     last_failure_at: z.iso.datetime().nullable(),
-    last_failure: Reason.nullable(),
+    last_failure: z.union([Reason, z.null()]),
   })
   .openapi('Region')
 

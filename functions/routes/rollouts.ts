@@ -31,7 +31,7 @@ const RolloutView = z
     image: z.string(),
     previous_image: z.string(),
     state: z.enum(['running', 'halted', 'rolling_back', 'rolled_back', 'completed']),
-    reason: RolloutReason.nullable(),
+    reason: z.union([RolloutReason, z.null()]),
     tranche: z.int().describe('The current tranche, counted from 1.'),
     tranches: z
       .array(z.union([z.int(), z.literal('all')]))
@@ -68,7 +68,7 @@ const ProgressView = RolloutView.extend({
       status: z.string(),
       tranche: z.int(),
       state: z.enum(['updating', 'ready', 'failed', 'left', 'restoring', 'restored']),
-      reason: RolloutReason.nullable(),
+      reason: z.union([RolloutReason, z.null()]),
       started_at: z.iso.datetime(),
       ready_at: z.iso.datetime().nullable(),
     }),

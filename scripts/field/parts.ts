@@ -1,4 +1,4 @@
-// The foreign parts of the field tests: what each is made of, and how it is installed into the cache from its own registry.
+// Programs of others that proofs need: what each is made of, and how it is installed into a cache from its own registry.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,14 +30,18 @@ export type Part = {
   install: (directory: string, recipe: string[]) => string
 }
 
-const python = (...packages: string[]): Part => ({ recipe: packages, install: installPython })
+/** Packages of PyPI in a virtual environment. The path of the part is its Python. */
+export const python = (...packages: string[]): Part => ({ recipe: packages, install: installPython })
+
+/** Packages of npm in a folder of their own. The path of the part is that folder. */
+export const npm = (...packages: string[]): Part => ({ recipe: packages, install: installNpm })
 
 const debian = (program: string, ...packages: string[]): Part => ({
   recipe: packages,
   install: (directory) => installDebian(directory, packages, program),
 })
 
-/** Every part by the name that tests know it by. */
+/** Every part of the field tests, by the name that they know it by. */
 export const PARTS: Record<string, Part> = {
   'python-0.2': python('a2a-sdk==0.2.16', ...WEB),
   'python-0.3': python('a2a-sdk[http-server]==0.3.26', ...WEB),
@@ -80,6 +84,12 @@ function installPython(directory: string, packages: string[]): string {
   run('python3', ['-m', 'venv', directory])
   run(join(directory, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', ...packages])
   return join(directory, 'bin', 'python')
+}
+
+function installNpm(directory: string, packages: string[]): string {
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages], directory)
+  return directory
 }
 
 function installGo(directory: string): string {

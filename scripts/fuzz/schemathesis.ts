@@ -33,9 +33,6 @@ const CONFIG = `[checks]
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
 `
 
-/** How often the periodic work of the server runs. */
-const PASS_MS = 1_000
-
 const { values } = parseArgs({
   options: {
     examples: { type: 'string', default: '50' },
@@ -72,12 +69,7 @@ const program = await installed()
 const config = join(DIRECTORY, 'schemathesis.toml')
 writeFileSync(config, CONFIG)
 const server = await startFuzzServer()
-let isPassing = false
-const passes = setInterval(() => {
-  if (isPassing) return
-  isPassing = true
-  void server.runPasses().finally(() => (isPassing = false))
-}, PASS_MS)
+const stopPasses = server.keepPassing()
 
 const AUTHORIZED = ['--header', `Authorization: Bearer ${ADMIN_TOKEN}`]
 let failures = 0
@@ -110,7 +102,7 @@ for (const credential of [AUTHORIZED, []]) {
   ])
   if (code !== 0) failures++
 }
-clearInterval(passes)
+stopPasses()
 for (const error of server.loggedErrors) {
   failures++
   process.stderr.write(`the server logged: ${error}\n`)

@@ -20,7 +20,8 @@ const APP = 'fuzz'
 
 export type FuzzServer = Awaited<ReturnType<typeof startFuzzServer>>
 
-export async function startFuzzServer() {
+/** @param env settings in place of those of the fuzzer */
+export async function startFuzzServer(env: Record<string, string> = {}) {
   const database = await connectPglite()
   let platformUrl = ''
   const host = createInProcessHost({
@@ -80,6 +81,7 @@ export async function startFuzzServer() {
     CREATE_RATE_PER_HOUR: '0',
     CORS_ORIGINS: 'https://console.example.com',
     MOLECULE_COMPAT: 'true',
+    ...env,
   })
   const agents = createUndiciTransport()
   let a2a: ReturnType<typeof createNodeA2aHandler> | undefined
@@ -105,15 +107,27 @@ export async function startFuzzServer() {
   app = createApp(services, { loopback: true })
   a2a = createNodeA2aHandler(services, { loopback: true }, background)
 
+  const runPasses = async () => {
+    await deliverMessages(services)
+    await sweep(services, { patienceMs: 0 })
+  }
+
   return {
     url: platformUrl,
     app,
     loggedErrors,
     machines: () => emulator.machines().filter(({ destroyed }) => !destroyed),
     /** The periodic work of the Node server. */
-    async runPasses(): Promise<void> {
-      await deliverMessages(services)
-      await sweep(services, { patienceMs: 0 })
+    runPasses,
+    /** The periodic work once a second, until the returned function is called. */
+    keepPassing(): () => void {
+      let isPassing = false
+      const passes = setInterval(() => {
+        if (isPassing) return
+        isPassing = true
+        void runPasses().finally(() => (isPassing = false))
+      }, 1_000)
+      return () => clearInterval(passes)
     },
     async close(): Promise<void> {
       await Promise.race([Promise.all(running), delay(5_000)])

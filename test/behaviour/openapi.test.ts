@@ -179,6 +179,15 @@ test('every operation, parameter and member has a description', () => {
   expect(missing).toEqual([])
 })
 
+// Generators make one class of a named schema, so `null` belongs to the members that may be null.
+test('no named schema of the API description is null itself', () => {
+  const nullable = Object.entries(document.components.schemas).filter(
+    ([, { type, anyOf = [], oneOf = [] }]) =>
+      [type, ...[...anyOf, ...oneOf].map((part) => part.type)].flat().includes('null'),
+  )
+  expect(nullable.map(([name]) => name)).toEqual([])
+})
+
 test('every operation that needs a credential says which one', () => {
   const open = operationsOf(document).filter(({ security = [] }) => security.length === 0)
   expect(open.map(({ operationId }) => operationId).toSorted()).toEqual([

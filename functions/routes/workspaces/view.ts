@@ -43,7 +43,7 @@ export const WorkspaceView = z
     role: z.string().nullable(),
     status: StatusView,
     status_changed_at: z.iso.datetime(),
-    reason: Reason.nullable(),
+    reason: z.union([Reason, z.null()]),
     runtime: z.string(),
     tier: z.int(),
     region: z.string(),
@@ -58,7 +58,7 @@ export const WorkspaceView = z
     complete_messages: z.boolean(),
     image: z.string().nullable(),
     idle_minutes: z.int().nullable(),
-    disk: WorkspaceDisk.nullable().describe('Its persistent disk; null: none.'),
+    disk: z.union([WorkspaceDisk, z.null()]).describe('Its persistent disk; null: none.'),
     on_host_loss: z.enum(['wait', 'restore']),
     on_outside_stop: z
       .enum(OUTSIDE_STOP_POLICIES)
