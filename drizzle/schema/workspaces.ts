@@ -188,6 +188,10 @@ export const workspaces = pgTable(
     index('workspaces_name').on(table.name, table.id),
     index('workspaces_name_prefix').on(table.name.op('text_pattern_ops')),
     index('workspaces_labels').using('gin', table.labels.op('jsonb_path_ops')),
+    // What the sweep looks at for workspaces to hibernate: those that are awake and have an idle policy.
+    index('workspaces_idle')
+      .on(table.idleMinutes)
+      .where(sql`${table.idleMinutes} is not null and ${table.status} in ('ready', 'degraded')`),
     uniqueIndex('workspaces_slug')
       .on(table.slug)
       .where(sql`${table.status} <> 'removed'`),

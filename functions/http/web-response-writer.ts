@@ -1,75 +1,87 @@
 // Writes a response as a web `Response`: on Workers, and where the app is called as a function.
-import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
+import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
 
 /** What the runtime may buffer for a client that reads slowly, in bytes. */
 const HIGH_WATER_MARK = 64 * 1024
 
-/**
- * @param extraHeaders added to every response
- * @param isHead the response has no body, whatever its headers say
- * @param disconnected aborts when the client closes its connection before the response has ended
- */
-export function createWebResponseWriter(
-  extraHeaders: Record<string, string>,
-  disconnected: AbortSignal,
-  isHead: boolean,
-): { writer: ResponseWriter; response: Promise<Response> } {
-  const { promise: response, resolve } = Promise.withResolvers<Response>()
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  let ended = false
-  let onDisconnect: (() => void) | undefined
+export class WebResponseWriter implements ResponseWriter {
+  /** The response, once its head has been written. */
+  readonly response: Promise<Response>
+  readonly #resolve: (response: Response) => void
+  readonly #extraHeaders: Record<string, string>
+  readonly #disconnected: AbortSignal
+  readonly #isHead: boolean
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #listener: ResponseListener | undefined
+  #hasBegun = false
+  #hasEnded = false
 
-  function disconnect(): void {
-    if (ended) return
-    ended = true
-    onDisconnect?.()
+  /**
+   * @param extraHeaders added to every response
+   * @param disconnected aborts when the client closes its connection before the response has ended
+   * @param isHead the response has no body, whatever its headers say
+   */
+  constructor(extraHeaders: Record<string, string>, disconnected: AbortSignal, isHead: boolean) {
+    const { promise, resolve } = Promise.withResolvers<Response>()
+    this.response = promise
+    this.#resolve = resolve
+    this.#extraHeaders = extraHeaders
+    this.#disconnected = disconnected
+    this.#isHead = isHead
+    disconnected.addEventListener('abort', () => this.#disconnect(), { once: true })
   }
-  disconnected.addEventListener('abort', disconnect, { once: true })
 
-  const writer: ResponseWriter = {
-    begun: false,
-    onDrain: undefined,
-    get onDisconnect() {
-      return onDisconnect
-    },
-    set onDisconnect(listener) {
-      onDisconnect = listener
-      if (disconnected.aborted) listener?.()
-    },
-    head(status, headers) {
-      const body = new ReadableStream<Uint8Array>(
-        {
-          start: (started) => void (controller = started),
-          pull: () => writer.onDrain?.(),
-          cancel: disconnect,
-        },
-        { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk?.byteLength ?? 0 },
-      )
-      const isEmpty = isHead || status === 204 || status === 304
-      if (isEmpty) ended = true
-      const sent = isEmpty ? null : withLength(body, Number(headers['content-length'] ?? Number.NaN))
-      resolve(new Response(sent, { status, headers: toHeaders({ ...headers, ...extraHeaders }) }))
-      Object.assign(writer, { begun: true })
-    },
-    write(chunk) {
-      if (ended || controller === undefined) return true
-      controller.enqueue(chunk)
-      return (controller.desiredSize ?? 1) > 0
-    },
-    end(last) {
-      if (ended) return
-      if (last !== undefined) controller?.enqueue(last)
-      ended = true
-      controller?.close()
-    },
-    destroy() {
-      if (ended) return
-      ended = true
-      controller?.error(new TypeError('the agent ended its response early'))
-    },
+  get begun(): boolean {
+    return this.#hasBegun
   }
-  return { writer, response }
+
+  listen(listener: ResponseListener | undefined): void {
+    this.#listener = listener
+    if (this.#disconnected.aborted) listener?.onDisconnect()
+  }
+
+  head(status: number, headers: HeaderRecord): void {
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (started) => void (this.#controller = started),
+        pull: () => this.#listener?.onDrain(),
+        cancel: () => this.#disconnect(),
+      },
+      { highWaterMark: HIGH_WATER_MARK, size: (chunk) => chunk?.byteLength ?? 0 },
+    )
+    const isEmpty = this.#isHead || status === 204 || status === 304
+    if (isEmpty) this.#hasEnded = true
+    const sent = isEmpty ? null : withLength(body, Number(headers['content-length'] ?? Number.NaN))
+    this.#hasBegun = true
+    const sentHeaders = toHeaders({ ...headers, ...this.#extraHeaders })
+    this.#resolve(new Response(sent, { status, headers: sentHeaders }))
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#hasEnded || this.#controller === undefined) return true
+    this.#controller.enqueue(chunk)
+    return (this.#controller.desiredSize ?? 1) > 0
+  }
+
+  end(last?: Uint8Array): void {
+    if (this.#hasEnded) return
+    if (last !== undefined) this.#controller?.enqueue(last)
+    this.#hasEnded = true
+    this.#controller?.close()
+  }
+
+  destroy(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#controller?.error(new TypeError('the agent ended its response early'))
+  }
+
+  #disconnect(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#listener?.onDisconnect()
+  }
 }
 
 type LengthStream = new (length: number) => TransformStream<Uint8Array, Uint8Array>

@@ -10,7 +10,7 @@ import { A2A, observeRequest } from '../http/observe-request.ts'
 import { corsHeaders } from '../middleware/cors.ts'
 import { createA2aHandler, matchA2a } from '../routes/a2a/handler.ts'
 import type { Background } from './http-server.ts'
-import { createNodeResponseWriter } from './response-writer.ts'
+import { NodeResponseWriter } from './response-writer.ts'
 
 /** @returns false, and leaves the request untouched, when it is not for A2A */
 export type NodeA2aHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean
@@ -51,7 +51,7 @@ export function createNodeA2aHandler(
         hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
         origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
         readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),
-        writer: createNodeResponseWriter(outgoing, extraHeaders),
+        writer: new NodeResponseWriter(outgoing, extraHeaders),
         extraHeaders,
         waitUntil: (work) => background.waitUntil(work),
       })

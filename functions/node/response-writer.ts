@@ -1,74 +1,82 @@
 // Writes a response to Node's ServerResponse as the agent sends it. One read of the agent's socket often holds many
 // events; they are written as one chunk, because Node allocates four buffers for each.
 import type { ServerResponse } from 'node:http'
-import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
+import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
+import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
 
-/** @param extraHeaders added to every response */
-export function createNodeResponseWriter(
-  outgoing: ServerResponse,
-  extraHeaders: Record<string, string>,
-): ResponseWriter {
-  let onDisconnect: (() => void) | undefined
-  outgoing.on('close', () => {
-    if (!outgoing.writableFinished) onDisconnect?.()
-  })
+export class NodeResponseWriter implements ResponseWriter {
+  readonly #outgoing: ServerResponse
+  readonly #extraHeaders: Record<string, string>
+  #listener: ResponseListener | undefined
   /** Chunks of this turn of the event loop. */
-  let gathered: Uint8Array[] = []
-  let gatheredBytes = 0
-  let isPaused = false
+  #gathered: Uint8Array[] = []
+  #gatheredBytes = 0
+  #isPaused = false
 
-  function flush(): void {
-    if (gatheredBytes === 0) return
-    const bytes = gathered.length === 1 ? gathered[0] : Buffer.concat(gathered, gatheredBytes)
-    gathered = []
-    gatheredBytes = 0
-    if (!outgoing.destroyed) outgoing.write(bytes)
+  /** @param extraHeaders added to every response */
+  constructor(outgoing: ServerResponse, extraHeaders: Record<string, string>) {
+    this.#outgoing = outgoing
+    this.#extraHeaders = extraHeaders
+    outgoing.on('close', () => {
+      if (!outgoing.writableFinished) this.#listener?.onDisconnect()
+    })
+    outgoing.on('drain', () => this.#resume())
   }
 
-  function flushGathered(): void {
-    flush()
-    if (isPaused && !outgoing.writableNeedDrain) resume()
+  get begun(): boolean {
+    return this.#outgoing.headersSent
   }
 
-  function resume(): void {
-    isPaused = false
-    writer.onDrain?.()
+  listen(listener: ResponseListener | undefined): void {
+    this.#listener = listener
+    if (this.#outgoing.destroyed) listener?.onDisconnect()
   }
-  outgoing.on('drain', resume)
 
-  const writer: ResponseWriter = {
-    get begun() {
-      return outgoing.headersSent
-    },
-    onDrain: undefined,
-    get onDisconnect() {
-      return onDisconnect
-    },
-    set onDisconnect(listener) {
-      onDisconnect = listener
-      if (listener !== undefined && outgoing.destroyed) listener()
-    },
-    head(status, headers, flush) {
-      outgoing.writeHead(status, Object.assign(headers, extraHeaders))
-      if (flush) outgoing.flushHeaders()
-    },
-    write(chunk) {
-      if (outgoing.destroyed) return true
-      if (gathered.length === 0) process.nextTick(flushGathered)
-      gathered.push(chunk)
-      gatheredBytes += chunk.length
-      isPaused ||= gatheredBytes + outgoing.writableLength >= outgoing.writableHighWaterMark
-      return !isPaused
-    },
-    end(last) {
-      flush()
-      if (last === undefined) outgoing.end()
-      else outgoing.end(last)
-    },
-    destroy() {
-      flush()
-      outgoing.destroy()
-    },
+  head(status: number, headers: HeaderRecord, flush: boolean): void {
+    this.#outgoing.writeHead(status, Object.assign(headers, this.#extraHeaders))
+    if (flush) this.#outgoing.flushHeaders()
   }
-  return writer
+
+  write(chunk: Uint8Array): boolean {
+    const outgoing = this.#outgoing
+    if (outgoing.destroyed) return true
+    if (this.#gathered.length === 0) process.nextTick(flushGathered, this)
+    this.#gathered.push(chunk)
+    this.#gatheredBytes += chunk.length
+    this.#isPaused ||= this.#gatheredBytes + outgoing.writableLength >= outgoing.writableHighWaterMark
+    return !this.#isPaused
+  }
+
+  end(last?: Uint8Array): void {
+    this.#flush()
+    if (last === undefined) this.#outgoing.end()
+    else this.#outgoing.end(last)
+  }
+
+  destroy(): void {
+    this.#flush()
+    this.#outgoing.destroy()
+  }
+
+  /** Writes what this turn of the event loop has gathered. */
+  flushGathered(): void {
+    this.#flush()
+    if (this.#isPaused && !this.#outgoing.writableNeedDrain) this.#resume()
+  }
+
+  #flush(): void {
+    if (this.#gatheredBytes === 0) return
+    const [first] = this.#gathered
+    const bytes = this.#gathered.length === 1 ? first : Buffer.concat(this.#gathered, this.#gatheredBytes)
+    this.#gathered = []
+    this.#gatheredBytes = 0
+    if (!this.#outgoing.destroyed) this.#outgoing.write(bytes)
+  }
+
+  #resume(): void {
+    this.#isPaused = false
+    this.#listener?.onDrain()
+  }
 }
+
+const flushGathered = (writer: NodeResponseWriter) => writer.flushGathered()

@@ -6,7 +6,7 @@ import { errorOfAnswer, errorOfFailure, isAgentAnswer } from './errors/classify-
 import type { ErrorEncoder } from './errors/error-encoder.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import { decodeAnswer } from './response/collect-response.ts'
-import { type ResponseWriter, toBytes } from './response/response-writer.ts'
+import { type ResponseListener, type ResponseWriter, toBytes } from './response/response-writer.ts'
 import type { AgentRequest, RequestControl, Transport, TransportFailure } from './transport/transport.ts'
 import { EventBoundary } from './wire/event-boundary.ts'
 import {
@@ -68,7 +68,7 @@ export function exchange(input: ExchangeInput): Promise<ExchangeOutcome> {
 }
 
 /** Passes the events of a transport to a response writer. */
-class AnswerRelay {
+class AnswerRelay implements ResponseListener {
   readonly #input: ExchangeInput
   readonly #resolve: (outcome: ExchangeOutcome) => void
   #control: RequestControl | undefined
@@ -94,15 +94,19 @@ class AnswerRelay {
 
   start(): void {
     const { reply, request } = this.#input
-    reply.onDisconnect = () => {
-      if (this.#isOver) return
-      // Only the upstream request ends; the task that it started continues (docs/facts/a2a.md §3.6).
-      this.#control?.abort()
-      this.#finish({ kind: 'gone' })
-    }
+    reply.listen(this)
+    if (!this.#isOver) this.#send(request)
+  }
+
+  onDrain(): void {
+    this.#control?.resume()
+  }
+
+  onDisconnect(): void {
     if (this.#isOver) return
-    reply.onDrain = () => this.#control?.resume()
-    this.#send(request)
+    // Only the upstream request ends; the task that it started continues (docs/facts/a2a.md §3.6).
+    this.#control?.abort()
+    this.#finish({ kind: 'gone' })
   }
 
   #send(request: AgentRequest): void {
@@ -118,8 +122,7 @@ class AnswerRelay {
   #finish(outcome: ExchangeOutcome): void {
     clearTimeout(this.#keepalive)
     this.#isOver = true
-    this.#input.reply.onDisconnect = undefined
-    this.#input.reply.onDrain = undefined
+    this.#input.reply.listen(undefined)
     this.#resolve(outcome)
   }
 

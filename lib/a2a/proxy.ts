@@ -13,8 +13,13 @@ import { logFailure, recordActivity, traceAttempt } from './record-exchange.ts'
 import { isAddressRefused, mayHaveMoved, refreshRoute } from './refresh-route.ts'
 import { type A2aRequest, bindingOf, errorEncoderOf, isReadOnly, wantsStream } from './request.ts'
 import { resolveRoute } from './resolve-route.ts'
-import { beginKeepaliveStream } from './response/keepalive-stream.ts'
-import { type ResponseWriter, sendResponse, toBytes } from './response/response-writer.ts'
+import { KeepaliveStream } from './response/keepalive-stream.ts'
+import {
+  type ResponseListener,
+  type ResponseWriter,
+  sendResponse,
+  toBytes,
+} from './response/response-writer.ts'
 import type { Route } from './route.ts'
 import { sendToAgent } from './send-to-agent.ts'
 import { normalizeMessage } from './wire/normalize-message.ts'
@@ -69,7 +74,7 @@ export async function proxyRequest(
 }
 
 /** The attempts of one request. */
-class ProxiedCall {
+class ProxiedCall implements ResponseListener {
   readonly #services: ProxyContext
   readonly #request: A2aRequest
   readonly #waitUntil: ProxyOptions['waitUntil']
@@ -151,7 +156,13 @@ class ProxiedCall {
 
   /** While no exchange watches for it, a disconnect ends waiting. */
   #watchCaller(): void {
-    this.#caller.onDisconnect = () => this.#disconnected.abort()
+    this.#reply.listen(this)
+  }
+
+  onDrain(): void {}
+
+  onDisconnect(): void {
+    this.#disconnected.abort()
   }
 
   get #isGone(): boolean {
@@ -189,8 +200,8 @@ class ProxiedCall {
   async #beginKeepalive(): Promise<void> {
     await this.#services.sleep(KEEPALIVE_AFTER_MS, this.#disconnected.signal)
     if (this.#isGone || !this.#isWaiting || this.#reply !== this.#caller) return
-    this.#reply = beginKeepaliveStream(this.#caller)
-    this.#reply.onDisconnect = () => this.#disconnected.abort()
+    this.#reply = new KeepaliveStream(this.#caller)
+    this.#watchCaller()
   }
 
   async #errorIfAtRest(route: Route, error: ProxyError, sentAt: number): Promise<ProxyError | undefined> {

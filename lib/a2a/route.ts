@@ -1,6 +1,7 @@
 // Where a workspace's messages are sent: the address of its machine, or the reason why there is none. Routes are
 // cached for seconds, and reading one marks a workspace with an idle policy as active.
-import { and, eq, getTableColumns, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, isNotNull, sql } from 'drizzle-orm'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
@@ -30,6 +31,38 @@ const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
 
 const isAwake = (row: WorkspaceRow) => AWAKE.includes(row.status)
 
+type RouteValues = {
+  id: string
+  now: Date
+  /** The statuses in which reading the route marks the workspace as active, as an array of Postgres. */
+  touched: string
+}
+
+const routeStatement = prepared((db, valueOf: ValueOf<RouteValues>) => {
+  const touched = db.$with('touched').as(
+    db
+      .update(workspaces)
+      .set({ lastActiveAt: sql`${valueOf('now')}::timestamptz` })
+      .where(
+        and(
+          eq(workspaces.id, valueOf('id')),
+          isNotNull(workspaces.idleMinutes),
+          sql`${workspaces.status} = any(${valueOf('touched')}::workspace_status[])`,
+        ),
+      )
+      .returning({ id: workspaces.id }),
+  )
+  return db
+    .with(touched)
+    .select({
+      ...getTableColumns(workspaces),
+      agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
+      touched: sql<boolean>`exists (select from touched)`,
+    })
+    .from(workspaces)
+    .where(eq(workspaces.id, valueOf('id')))
+})
+
 /**
  * Reads a workspace for a message. For the purpose `use` the same statement marks a workspace with an idle policy as
  * active. The policy compares that column in the statement that hibernates, so a message and a hibernation cannot
@@ -42,30 +75,12 @@ export async function readRoute(
   id: string,
   purpose: 'use' | 'look',
 ): Promise<{ row: WorkspaceRow; route: Route | undefined }> {
-  const { db } = services
-  const now = services.now()
-  const touched = db.$with('touched').as(
-    db
-      .update(workspaces)
-      .set({ lastActiveAt: now })
-      .where(
-        and(
-          eq(workspaces.id, id),
-          isNotNull(workspaces.idleMinutes),
-          inArray(workspaces.status, purpose === 'use' ? [...AWAKE] : []),
-        ),
-      )
-      .returning({ id: workspaces.id }),
-  )
-  const [found] = await db
-    .with(touched)
-    .select({
-      ...getTableColumns(workspaces),
-      agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
-      touched: sql<boolean>`exists (select from touched)`,
-    })
-    .from(workspaces)
-    .where(eq(workspaces.id, id))
+  const touched = purpose === 'use' ? AWAKE : []
+  const [found] = await routeStatement(services.db, {
+    id,
+    now: services.now(),
+    touched: `{${touched.join(',')}}`,
+  })
   if (found === undefined) throw workspaceNotFound()
   const { agentKey, touched: isTouched, ...row } = found
   // It was hibernated between the two halves of the statement.

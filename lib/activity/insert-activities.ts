@@ -1,6 +1,7 @@
 // The statement that writes activity, one row or many.
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { activities, workspaces } from '../../drizzle/schema/index.ts'
 import { ACTIVITY_COLUMNS } from './activity-row.ts'
 
@@ -14,21 +15,31 @@ const typed = Object.entries(ACTIVITY_COLUMNS)
   .map(([name, type]) => `${name} ${type}`)
   .join(', ')
 
+const statementFor = (condition: SQL) =>
+  prepared((db, valueOf: ValueOf<{ rows: string }>) => {
+    const written = db.$with('written', { id: activities.id }).as(sql`
+      insert into ${activities} (${sql.raw(columns)})
+      select ${sql.raw(columns)} from ${WRITERS_LOCK}, jsonb_to_recordset(${valueOf('rows')}::jsonb) as row(${sql.raw(typed)})
+      where ${condition}
+      returning id`)
+    return db
+      .with(written)
+      .select({ rows: sql<number>`count(*)::int` })
+      .from(written)
+  })
+
+const insertAll = statementFor(sql`true`)
+const insertLiving = statementFor(
+  sql`exists (select from ${workspaces} where ${workspaces.id} = row.workspace_id and ${workspaces.status} <> 'removed')`,
+)
+
 /**
  * @param rows from `toActivityRow`
  * @param only `living` leaves out rows of workspaces that are unknown or removed
  * @returns the number of rows written
  */
 export async function insertActivities(db: Database, rows: string[], only?: 'living'): Promise<number> {
-  const living = sql`exists (select from ${workspaces} where ${workspaces.id} = row.workspace_id and ${workspaces.status} <> 'removed')`
-  const written = db.$with('written', { id: activities.id }).as(sql`
-    insert into ${activities} (${sql.raw(columns)})
-    select ${sql.raw(columns)} from ${WRITERS_LOCK}, jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row(${sql.raw(typed)})
-    where ${only === 'living' ? living : sql`true`}
-    returning id`)
-  const [count] = await db
-    .with(written)
-    .select({ rows: sql<number>`count(*)::int` })
-    .from(written)
+  const insert = only === 'living' ? insertLiving : insertAll
+  const [count] = await insert(db, { rows: `[${rows.join(',')}]` })
   return count?.rows ?? 0
 }

@@ -1,8 +1,9 @@
 // Authenticates agents by their workspace tokens. One statement checks a token, records its use, and revokes the
 // tokens of older generations: after a restart both tokens are valid until the new one is first used
 // (docs/facts/molecule.md §7.4).
-import { and, eq, isNull, lt, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { controlPlane, workspaces, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { hashToken } from './token.ts'
@@ -18,9 +19,10 @@ export type AgentIdentity = {
 /**
  * The two parts of a statement that use a token: `used` has the token's row if it is valid, and `older` revokes the
  * tokens of older generations. They come before the part that the token authorizes.
+ * @param hash the place of the token's hash
+ * @param now the place of the time
  */
-export async function tokenUse(db: Database, token: string, now: Date) {
-  const hash = await hashToken(token)
+export function tokenUse(db: Database, hash: Placeholder, now: SQL) {
   const used = db.$with('used').as(
     db
       .update(workspaceTokens)
@@ -49,14 +51,18 @@ export async function tokenUse(db: Database, token: string, now: Date) {
   return { used, older }
 }
 
+const identifyStatement = prepared((db, valueOf: ValueOf<{ hash: string; now: Date }>) => {
+  const { used, older } = tokenUse(db, valueOf('hash'), sql`${valueOf('now')}::timestamptz`)
+  return db.with(used, older).select().from(used)
+})
+
 /** @returns the token's agent; undefined for an unknown or revoked token */
 export async function identifyAgent(
   db: Database,
   token: string,
   now: Date,
 ): Promise<AgentIdentity | undefined> {
-  const { used, older } = await tokenUse(db, token, now)
-  const [found] = await db.with(used, older).select().from(used)
+  const [found] = await identifyStatement(db, { hash: await hashToken(token), now })
   return found === undefined ? undefined : identityOf(found)
 }
 

@@ -1,8 +1,10 @@
 // Which tokens exist. Anyone can send tokens, so the cost of looking them up is bounded without refusing any: one
 // statement at a time looks up a batch of tokens, and client addresses take turns in it. A guesser delays others by a
 // statement or two.
-import { and, inArray, isNull } from 'drizzle-orm'
+import { and, isNull, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { apiTokens, workspaceTokens } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 
@@ -79,16 +81,22 @@ function takeBatch(waiting: Map<string, Waiting[]>): Waiting[] {
   return batch
 }
 
-async function existingHashes(db: Database, hashes: string[]): Promise<Set<string>> {
-  const found = await db
+const lookupStatement = prepared((db, valueOf: ValueOf<{ hashes: string }>) => {
+  const isOneOf = (hash: PgColumn) => sql`${hash} = any(${valueOf('hashes')}::text[])`
+  return db
     .select({ hash: apiTokens.hash })
     .from(apiTokens)
-    .where(inArray(apiTokens.hash, hashes))
+    .where(isOneOf(apiTokens.hash))
     .unionAll(
       db
         .select({ hash: workspaceTokens.hash })
         .from(workspaceTokens)
-        .where(and(inArray(workspaceTokens.hash, hashes), isNull(workspaceTokens.revokedAt))),
+        .where(and(isOneOf(workspaceTokens.hash), isNull(workspaceTokens.revokedAt))),
     )
+})
+
+/** @param hashes in hexadecimal */
+async function existingHashes(db: Database, hashes: string[]): Promise<Set<string>> {
+  const found = await lookupStatement(db, { hashes: `{${hashes.join(',')}}` })
   return new Set(found.map(({ hash }) => hash))
 }

@@ -1,6 +1,7 @@
 // Whether this server can do its work: the database answers and is migrated, Fly accepts the token, and sweeps run.
 // The answer is public, so it names no cause; the log does.
 import { sql } from 'drizzle-orm'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { controlPlane, disks, messages, rollouts, workspaces } from '../../drizzle/schema/index.ts'
 import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
 import type { Database } from '../../drizzle/database.ts'
@@ -135,18 +136,10 @@ export async function sweepAge({
   return { seconds, never: row.at === null }
 }
 
-/** Counts for metrics, read when metrics are requested, in one statement. */
-export async function countStock({ db, now }: Services): Promise<{
-  workspaces: Record<string, number>
-  messages: Record<string, number>
-  rollouts: Record<string, number>
-  disks: Record<string, number>
-  due: number
-  /** Seconds since the workspace that is longest overdue became due. */
-  lag: number
-}> {
-  const at = sql`${now().toISOString()}::timestamptz`
-  const [row] = await db
+/** The statement of {@link countStock}. */
+export const stockStatement = (db: Database, valueOf: ValueOf<{ now: Date }>) => {
+  const at = sql`${valueOf('now')}::timestamptz`
+  return db
     .select({
       workspaces: sql<Record<string, number>>`(select coalesce(jsonb_object_agg(status, count), '{}') from
         (select ${workspaces.status} as status, count(*) from ${workspaces} group by 1) as stock)`,
@@ -162,6 +155,21 @@ export async function countStock({ db, now }: Services): Promise<{
       >`(select extract(epoch from ${at} - min(${workspaces.nextCheckAt})) from ${workspaces})`,
     })
     .from(controlPlane)
+}
+
+const readStock = prepared(stockStatement)
+
+/** Counts for metrics, read when metrics are requested, in one statement. */
+export async function countStock({ db, now }: Services): Promise<{
+  workspaces: Record<string, number>
+  messages: Record<string, number>
+  rollouts: Record<string, number>
+  disks: Record<string, number>
+  due: number
+  /** Seconds since the workspace that is longest overdue became due. */
+  lag: number
+}> {
+  const [row] = await readStock(db, { now: now() })
   return {
     workspaces: row?.workspaces ?? {},
     messages: row?.messages ?? {},

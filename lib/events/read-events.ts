@@ -1,7 +1,8 @@
 // Reads the log: after a sequence number, in order, so that no event is skipped or returned twice; or its newest events.
 import type { Core } from '../platform/context.ts'
-import { and, asc, desc, eq, gt, gte, inArray, lt, lte, notInArray, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, lt, lte, notInArray, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { events } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { ADMINS_ONLY, type EventType } from './event-types.ts'
@@ -35,6 +36,65 @@ export type EventsPage = {
   next: number
 }
 
+type FilterValues = {
+  /** Null: without those for administrators only. This and `among` are arrays as Postgres writes them. */
+  types: string | null
+  workspaceId: string | null
+  among: string | null
+  since: Date | null
+  until: Date | null
+}
+
+export type PageValues = FilterValues & { after: number; visible: number; limit: number }
+export type NewestValues = FilterValues & { visible: number; limit: number }
+
+/** The values of a filter in the statements below. */
+export const filterValues = ({ among, since, types, until, workspaceId }: EventsFilter): FilterValues => ({
+  types: types === undefined ? null : `{${types.join(',')}}`,
+  workspaceId: workspaceId ?? null,
+  among: among === undefined ? null : `{${among.join(',')}}`,
+  since: since ?? null,
+  until: until ?? null,
+})
+
+/**
+ * What a filter allows. Postgres plans a statement without a name for its values, so it drops the parts whose values are null, and
+ * uses indexes for the others.
+ */
+const matches = (valueOf: ValueOf<FilterValues>): SQL => {
+  const types = sql`${valueOf('types')}::text[]`
+  const onlyIf = (value: SQL, condition: SQL) => sql`(${value} is null or ${condition})`
+  const workspaceId = sql`${valueOf('workspaceId')}::uuid`
+  const among = sql`${valueOf('among')}::uuid[]`
+  const since = sql`${valueOf('since')}::timestamptz`
+  const until = sql`${valueOf('until')}::timestamptz`
+  return sql`case when ${types} is null then ${notInArray(events.type, [...ADMINS_ONLY])} else ${events.type} = any(${types}) end
+    and ${onlyIf(workspaceId, eq(events.workspaceId, workspaceId))}
+    and ${onlyIf(among, sql`${events.workspaceId} = any(${among})`)}
+    and ${onlyIf(since, gte(events.at, since))} and ${onlyIf(until, lt(events.at, until))}`
+}
+
+/** The statement of {@link readEvents}. `visible` is the highest number below which no event can appear any more. */
+export const pageStatement = (db: Database, valueOf: ValueOf<PageValues>) =>
+  db
+    .select()
+    .from(events)
+    .where(and(gt(events.seq, valueOf('after')), lte(events.seq, valueOf('visible')), matches(valueOf)))
+    .orderBy(asc(events.seq))
+    .limit(valueOf('limit'))
+
+/** The statement of {@link readNewestEvents}. */
+export const newestStatement = (db: Database, valueOf: ValueOf<NewestValues>) =>
+  db
+    .select()
+    .from(events)
+    .where(and(lte(events.seq, valueOf('visible')), matches(valueOf)))
+    .orderBy(desc(events.seq))
+    .limit(valueOf('limit'))
+
+const readPage = prepared(pageStatement)
+const readNewest = prepared(newestStatement)
+
 export async function readEvents(
   services: Pick<Core, 'db' | 'sleep'>,
   query: EventsQuery,
@@ -42,7 +102,7 @@ export async function readEvents(
   const { after, limit } = query
   const visible = await visibleSeq(services)
   if (visible === undefined || visible <= after) return { events: [], next: after }
-  const rows = await pageStatement(services.db, query, visible)
+  const rows = await readPage(services.db, { ...filterValues(query), after, visible, limit })
   return { events: rows, next: rows.length < limit ? visible : (rows.at(-1)?.seq ?? after) }
 }
 
@@ -50,11 +110,11 @@ export async function readEvents(
 export async function readNewestEvents(
   services: Pick<Core, 'db' | 'sleep'>,
   filter: EventsFilter,
-  count: number,
+  limit: number,
 ): Promise<EventsPage> {
   const visible = await visibleSeq(services)
   if (visible === undefined) throw logIsBusy()
-  const rows = await newestStatement(services.db, filter, visible, count)
+  const rows = await readNewest(services.db, { ...filterValues(filter), visible, limit })
   return { events: rows.toReversed(), next: visible }
 }
 
@@ -62,29 +122,3 @@ export const logIsBusy = () =>
   new DomainError('unavailable', 'a transaction that writes events does not end; try again shortly', {
     retryAfterSeconds: 5,
   })
-
-/** The statement of {@link readEvents}. @param visible the highest number below which no event can appear any more */
-export const pageStatement = (db: Database, query: EventsQuery, visible: number) =>
-  db
-    .select()
-    .from(events)
-    .where(and(gt(events.seq, query.after), lte(events.seq, visible), ...conditions(query)))
-    .orderBy(asc(events.seq))
-    .limit(query.limit)
-
-/** The statement of {@link readNewestEvents}. */
-export const newestStatement = (db: Database, filter: EventsFilter, visible: number, count: number) =>
-  db
-    .select()
-    .from(events)
-    .where(and(lte(events.seq, visible), ...conditions(filter)))
-    .orderBy(desc(events.seq))
-    .limit(count)
-
-const conditions = ({ among, since, types, until, workspaceId }: EventsFilter): (SQL | undefined)[] => [
-  types === undefined ? notInArray(events.type, [...ADMINS_ONLY]) : inArray(events.type, [...types]),
-  workspaceId === undefined ? undefined : eq(events.workspaceId, workspaceId),
-  among === undefined ? undefined : sql`${events.workspaceId} = any(${`{${among.join(',')}}`}::uuid[])`,
-  since === undefined ? undefined : gte(events.at, since),
-  until === undefined ? undefined : lt(events.at, until),
-]

@@ -5,6 +5,7 @@
 import type { Core } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared } from '../../drizzle/prepared.ts'
 
 /** The first pause; each further one is twice as long, because each look is one of a Worker's few requests. */
 const FIRST_PAUSE_MS = 20
@@ -29,12 +30,11 @@ export async function visibleSeq(services: Pick<Core, 'db' | 'sleep'>): Promise<
   return last
 }
 
-/** The last assigned number and, read after it, the transactions that are writing. */
-async function look(db: Database): Promise<{ last: number; writers: string[] }> {
-  // The subquery names a column of the sequence, so that it cannot run before the number is read.
-  const [row] = await db
+const lookStatement = prepared((db) =>
+  db
     .select({
       last: sql<string | number>`case when numbers.is_called then numbers.last_value else 0 end`,
+      // It names a column of the sequence, so that it cannot run before the number is read.
       writers: sql<string>`(
         select coalesce(string_agg(virtualtransaction, ' '), '') from pg_locks
         where numbers.last_value is not null and locktype = 'relation' and granted
@@ -43,6 +43,11 @@ async function look(db: Database): Promise<{ last: number; writers: string[] }> 
           and pid <> pg_backend_pid()
       )`,
     })
-    .from(sql`events_seq_seq as numbers`)
+    .from(sql`events_seq_seq as numbers`),
+)
+
+/** The last assigned number and, read after it, the transactions that are writing. */
+async function look(db: Database): Promise<{ last: number; writers: string[] }> {
+  const [row] = await lookStatement(db, {})
   return { last: Number(row?.last ?? 0), writers: (row?.writers ?? '').split(' ').filter(Boolean) }
 }

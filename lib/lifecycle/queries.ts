@@ -1,6 +1,7 @@
 // Reads of workspaces, and their leases, for all commands.
 import { and, asc, eq, inArray, isNotNull, lte, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
 import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
@@ -12,9 +13,16 @@ import { type Workspace, workspaceColumns } from './workspace.ts'
  */
 export type ClaimedWorkspace = Workspace & { leaseId: string; controlPlane: string; agentKey: string }
 
+const readStatement = prepared((db, valueOf: ValueOf<{ id: string }>) =>
+  db
+    .select(workspaceColumns)
+    .from(workspaces)
+    .where(eq(workspaces.id, valueOf('id'))),
+)
+
 /** @throws DomainError `not_found` */
 export async function getWorkspace(db: Database, id: string): Promise<Workspace> {
-  const [row] = await db.select(workspaceColumns).from(workspaces).where(eq(workspaces.id, id))
+  const [row] = await readStatement(db, { id })
   if (row === undefined) throw workspaceNotFound()
   return row
 }
@@ -32,19 +40,52 @@ const claimColumns = {
   agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }
 
+type LeaseValues = { leaseId: string; leasedUntil: Date }
+
+/** The columns of a new lease in a prepared statement. */
+const leaseOf = (valueOf: ValueOf<LeaseValues>) => ({
+  leaseId: sql`${valueOf('leaseId')}::uuid`,
+  leasedUntil: sql`${valueOf('leasedUntil')}::timestamptz`,
+})
+
+const claimStatement = prepared((db, valueOf: ValueOf<LeaseValues & { id: string; now: Date }>) =>
+  db
+    .update(workspaces)
+    .set(leaseOf(valueOf))
+    .where(and(eq(workspaces.id, valueOf('id')), isFree(workspaces, sql`${valueOf('now')}`)))
+    .returning(claimColumns),
+)
+
 /** Takes the lease of one workspace; undefined when another process holds it or there is no such row. */
 export async function claimWorkspace(
   db: Database,
   id: string,
   now: Date,
 ): Promise<ClaimedWorkspace | undefined> {
-  const [row] = await db
-    .update(workspaces)
-    .set(newLease(now))
-    .where(and(eq(workspaces.id, id), isFree(workspaces, now)))
-    .returning(claimColumns)
+  const [row] = await claimStatement(db, { ...newLease(now), id, now })
   return row as ClaimedWorkspace | undefined
 }
+
+type DueValues = LeaseValues & { now: Date; dueAt: Date; limit: number }
+
+const claimDueStatement = prepared((db, valueOf: ValueOf<DueValues>) => {
+  const due = db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(lte(workspaces.nextCheckAt, valueOf('dueAt')), isFree(workspaces, sql`${valueOf('now')}`)))
+    .orderBy(asc(workspaces.nextCheckAt))
+    .limit(valueOf('limit'))
+    // Weaker than for update: statements that only refer to a workspace do not wait for it.
+    .for('no key update', { skipLocked: true })
+  return (
+    db
+      .update(workspaces)
+      .set(leaseOf(valueOf))
+      // As an array the subquery runs once (transition-many.ts).
+      .where(sql`${workspaces.id} = any(array${due})`)
+      .returning(claimColumns)
+  )
+})
 
 /**
  * Takes the leases of up to `limit` workspaces that were due at `dueAt`, longest overdue first. Two sweeps at once
@@ -55,36 +96,42 @@ export async function claimDue(
   now: Date,
   { dueAt, limit }: { dueAt: Date; limit: number },
 ): Promise<ClaimedWorkspace[]> {
-  const due = db
-    .select({ id: workspaces.id })
-    .from(workspaces)
-    .where(and(lte(workspaces.nextCheckAt, dueAt), isFree(workspaces, now)))
-    .orderBy(asc(workspaces.nextCheckAt))
-    .limit(limit)
-    // Weaker than for update: statements that only refer to a workspace do not wait for it.
-    .for('no key update', { skipLocked: true })
-  const rows = await db
-    .update(workspaces)
-    .set(newLease(now))
-    // As an array the subquery runs once (transition-many.ts).
-    .where(sql`${workspaces.id} = any(array${due})`)
-    .returning(claimColumns)
+  const rows = await claimDueStatement(db, { ...newLease(now), now, dueAt, limit })
   return rows as ClaimedWorkspace[]
 }
+
+const renewStatement = prepared((db, valueOf: ValueOf<LeaseValues & { id: string }>) =>
+  db
+    .update(workspaces)
+    .set({ leasedUntil: leaseOf(valueOf).leasedUntil })
+    .where(holdsLease(workspaces, { id: valueOf('id'), leaseId: valueOf('leaseId') }))
+    .returning(claimColumns),
+)
 
 /** The row as it is now, with its lease extended; undefined when another process has the lease. */
 export async function renewLease(
   db: Database,
-  row: ClaimedWorkspace,
+  { id, leaseId }: ClaimedWorkspace,
   now: Date,
 ): Promise<ClaimedWorkspace | undefined> {
-  const [renewed] = await db
-    .update(workspaces)
-    .set({ leasedUntil: leaseEnd(now) })
-    .where(holdsLease(workspaces, row))
-    .returning(claimColumns)
+  const [renewed] = await renewStatement(db, { id, leaseId, leasedUntil: leaseEnd(now) })
   return renewed as ClaimedWorkspace | undefined
 }
+
+type ReleaseValues = { id: string; leaseId: string; attempts: number; seen: Date | null; wanted: Date | null }
+
+const releaseStatement = prepared((db, valueOf: ValueOf<ReleaseValues>) => {
+  const wanted = sql`${valueOf('wanted')}::timestamptz`
+  return db
+    .update(workspaces)
+    .set({
+      ...NO_LEASE,
+      attempts: sql`${valueOf('attempts')}::integer`,
+      nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${valueOf('seen')}::timestamptz then ${wanted} else ${workspaces.nextCheckAt} end`,
+    })
+    .where(holdsLease(workspaces, { id: valueOf('id'), leaseId: valueOf('leaseId') }))
+    .returning({ asked: sql<boolean>`${workspaces.nextCheckAt} is distinct from ${wanted}` })
+})
 
 /**
  * Releases a lease and sets the next check (null: when something changes). A check that was requested while the lease
@@ -93,21 +140,16 @@ export async function renewLease(
  */
 export async function releaseWorkspace(
   db: Database,
-  row: ClaimedWorkspace,
+  { id, leaseId, nextCheckAt: seen }: ClaimedWorkspace,
   next: { at: Date | null; attempts: number },
 ): Promise<boolean> {
-  const seen =
-    row.nextCheckAt === null ? sql`null::timestamptz` : sql`${row.nextCheckAt.toISOString()}::timestamptz`
-  const wanted = next.at === null ? sql`null::timestamptz` : sql`${next.at.toISOString()}::timestamptz`
-  const [released] = await db
-    .update(workspaces)
-    .set({
-      ...NO_LEASE,
-      attempts: next.attempts,
-      nextCheckAt: sql`case when ${workspaces.nextCheckAt} is not distinct from ${seen} then ${wanted} else ${workspaces.nextCheckAt} end`,
-    })
-    .where(holdsLease(workspaces, row))
-    .returning({ asked: sql<boolean>`${workspaces.nextCheckAt} is distinct from ${wanted}` })
+  const [released] = await releaseStatement(db, {
+    id,
+    leaseId,
+    attempts: next.attempts,
+    seen,
+    wanted: next.at,
+  })
   return released?.asked === true
 }
 

@@ -1,8 +1,9 @@
 // Slugs: names that people give to workspaces to use in place of ids. A slug is unique among workspaces that are not
 // removed, and never has the form of an id.
-import { and, inArray, ne } from 'drizzle-orm'
+import { and, eq, inArray, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { isUuid } from '../platform/uuid.ts'
@@ -29,9 +30,16 @@ export async function findIdsOfSlugs(
   return new Map(rows.map(({ id, slug }) => [slug ?? '', id]))
 }
 
+const slugStatement = prepared((db, valueOf: ValueOf<{ slug: string }>) =>
+  db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(and(eq(workspaces.slug, valueOf('slug')), ne(workspaces.status, 'removed'))),
+)
+
 /** @returns the id; undefined for a text that is the slug of no workspace */
 export const findIdOfSlug = async (db: Database, text: string): Promise<string | undefined> =>
-  isSlug(text) ? (await findIdsOfSlugs(db, [text])).get(text) : undefined
+  isSlug(text) ? (await slugStatement(db, { slug: text }))[0]?.id : undefined
 
 export const slugTaken = (slug: string | null) =>
   new DomainError('conflict', `slug: '${slug}' is taken by another workspace`, {

@@ -4,6 +4,7 @@
 import { and, eq, isNotNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
 import { LEADS_TO_READY } from '../a2a/route.ts'
 import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
@@ -11,40 +12,51 @@ import type { Core, Store } from '../platform/context.ts'
 import { isFree, LEASE_MS, leaseEnd } from '../platform/lease.ts'
 import type { Message } from './message.ts'
 
-/**
- * Claims due messages in order. A message waits while an earlier one of its context is unfinished. Agents that run
- * elsewhere fetch theirs (inbox.ts).
- * @param workspaceId limits the claim to one workspace
- */
-export async function claimMessages(
-  { db, now }: Store,
-  limit: number,
-  workspaceId: string | undefined,
-): Promise<Message[]> {
-  const at = now().toISOString()
+type ClaimValues = { workspaceId: string | null; limit: number; now: Date; leasedUntil: Date }
+
+const claimStatement = prepared((db, valueOf: ValueOf<ClaimValues>) => {
+  const now = sql`${valueOf('now')}::timestamptz`
   const leadsToReady = sql.join(
     LEADS_TO_READY.map((status) => sql`${status}`),
     sql`, `,
   )
   const message = alias(messages, 'message')
+  const only = sql`${valueOf('workspaceId')}::uuid`
   // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
   const due = sql`array(
     select message.id from ${messages} message join ${workspaces} on ${workspaces.id} = message.workspace_id
-    where message.state = 'queued' and message.next_attempt_at <= ${at}::timestamptz
-      and message.expires_at > ${at}::timestamptz
-      and ${isFree(message, now())}
+    where message.state = 'queued' and message.next_attempt_at <= ${now} and message.expires_at > ${now}
+      and ${isFree(message, sql`${valueOf('now')}`)}
       and ${workspaces.status} in (${leadsToReady}) and ${workspaces.runtime} <> ${EXTERNAL_RUNTIME}
-      ${workspaceId === undefined ? sql`` : sql`and message.workspace_id = ${workspaceId}::uuid`}
+      and (${only} is null or message.workspace_id = ${only})
       and not exists (
         select from ${messages} earlier
         where earlier.workspace_id = message.workspace_id and earlier.context_id = message.context_id
           and earlier.state in ('queued', 'sending') and earlier.seq < message.seq)
-    order by message.seq limit ${limit} for no key update of message skip locked)`
+    order by message.seq limit ${valueOf('limit')} for no key update of message skip locked)`
   return db
     .update(messages)
-    .set({ leasedUntil: leaseEnd(now()), attempts: sql`${messages.attempts} + 1` })
+    .set({
+      leasedUntil: sql`${valueOf('leasedUntil')}::timestamptz`,
+      attempts: sql`${messages.attempts} + 1`,
+    })
     .where(sql`${messages.id} = any(${due})`)
     .returning()
+})
+
+/**
+ * Claims due messages in order. A message waits while an earlier one of its context is unfinished. Agents that run
+ * elsewhere fetch theirs (inbox.ts).
+ * @param workspaceId limits the claim to one workspace
+ */
+export function claimMessages(
+  services: Store,
+  limit: number,
+  workspaceId: string | undefined,
+): Promise<Message[]> {
+  const now = services.now()
+  const values = { workspaceId: workspaceId ?? null, limit, now, leasedUntil: leaseEnd(now) }
+  return claimStatement(services.db, values)
 }
 
 /** A later claim counts one more attempt, so the number identifies a claim. */

@@ -1,7 +1,7 @@
 // Leases: a claim on a row that ends by itself. A process that dies while it holds one delays its row and never
 // blocks it. The four tables with leases (workspaces, messages, webhook endpoints, rollouts) take, extend and release
 // them with these.
-import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { and, eq, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 
 /**
@@ -20,11 +20,11 @@ export const leaseEnd = (now: Date): Date => new Date(now.getTime() + LEASE_MS)
 export const NO_LEASE = { leaseId: null, leasedUntil: null } as const
 
 /** Whether nobody holds the row's lease: a condition of the statement that takes it. */
-export const isFree = ({ leasedUntil }: { leasedUntil: PgColumn }, now: Date): SQL =>
-  sql`(${leasedUntil} is null or ${leasedUntil} <= ${now.toISOString()}::timestamptz)`
+export const isFree = ({ leasedUntil }: { leasedUntil: PgColumn }, now: Date | SQL): SQL =>
+  sql`(${leasedUntil} is null or ${leasedUntil} <= ${now instanceof Date ? now.toISOString() : now}::timestamptz)`
 
 /** Whether the row's lease is still this one: a condition of every write by its holder. */
 export const holdsLease = (
   table: { id: PgColumn; leaseId: PgColumn },
-  { id, leaseId }: { id: string; leaseId: string | null },
+  { id, leaseId }: { id: string | Placeholder; leaseId: string | Placeholder | null },
 ): SQL => and(eq(table.id, id), sql`${table.leaseId} = ${leaseId}::uuid`) as SQL

@@ -2,9 +2,11 @@
 // registered (docs/facts/molecule.md §7.7); absent members mean "no change" (docs/facts/molecule.md §1.5).
 import { and, eq, gt, ne, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
+import { hashToken } from '../auth/token.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { transition } from '../lifecycle/transition.ts'
 import type { WorkspaceRow } from '../lifecycle/workspace.ts'
@@ -41,6 +43,9 @@ export const HeartbeatInput = z.object({
 
 type HeartbeatInput = z.infer<typeof HeartbeatInput>
 
+/** What a heartbeat reads of its workspace. */
+type BeatRow = Pick<WorkspaceRow, 'id' | 'status' | 'generation' | 'reason' | 'errorRate'>
+
 const REPAIRED = [
   'error_rate',
   'sample_error',
@@ -72,7 +77,7 @@ export async function recordHeartbeat(
   services: Core,
   input: HeartbeatInput,
   token: string | undefined,
-): Promise<{ row: WorkspaceRow | undefined; inboundSecret: string }> {
+): Promise<{ row: BeatRow | undefined; inboundSecret: string }> {
   if (token === undefined) throw noToken()
   const now = services.now()
   const { identity, row } = await storeHeartbeat(services, input, token, now)
@@ -83,40 +88,39 @@ export async function recordHeartbeat(
   }
 }
 
-/**
- * Heartbeats are frequent, so one statement checks the token and stores the heartbeat.
- * @throws DomainError `unauthenticated`
- */
-async function storeHeartbeat(
-  { db }: Store,
-  input: HeartbeatInput,
-  token: string,
-  now: Date,
-): Promise<{ identity: AgentIdentity; row: WorkspaceRow | undefined }> {
-  const { used, older } = await tokenUse(db, token, now)
+type BeatValues = {
+  id: string
+  hash: string
+  now: Date
+  errorRate: number | null
+  sampleError: string | null
+  activeTasks: number | null
+  currentTask: string | null
+  uptimeSeconds: number | null
+}
+
+/** Heartbeats are frequent, so one statement checks the token and stores the heartbeat. A null changes nothing. */
+const beatStatement = prepared((db, valueOf: ValueOf<BeatValues>) => {
+  const now = sql`${valueOf('now')}::timestamptz`
+  const activeTasks = sql`${valueOf('activeTasks')}::integer`
+  const { used, older } = tokenUse(db, valueOf('hash'), now)
   const beat = db
     .update(workspaces)
     .set({
       lastHeartbeatAt: now,
       // A workspace with active tasks is not idle, and its idle time begins when they end.
-      ...(input.active_tasks == null
-        ? {}
-        : {
-            lastActiveAt: sql`case when ${input.active_tasks} > 0 or ${workspaces.activeTasks} > 0 then ${now.toISOString()}::timestamptz else ${workspaces.lastActiveAt} end`,
-          }),
-      ...(input.error_rate == null ? {} : { errorRate: input.error_rate }),
-      ...(input.sample_error == null ? {} : { sampleError: input.sample_error }),
-      ...(input.active_tasks == null ? {} : { activeTasks: input.active_tasks }),
-      ...(input.current_task == null ? {} : { currentTask: input.current_task }),
+      lastActiveAt: sql`case when ${activeTasks} > 0 or (${activeTasks} = 0 and ${workspaces.activeTasks} > 0) then ${now} else ${workspaces.lastActiveAt} end`,
+      errorRate: sql`coalesce(${valueOf('errorRate')}::real, ${workspaces.errorRate})`,
+      sampleError: sql`coalesce(${valueOf('sampleError')}::text, ${workspaces.sampleError})`,
+      activeTasks: sql`coalesce(${activeTasks}, ${workspaces.activeTasks})`,
+      currentTask: sql`coalesce(${valueOf('currentTask')}::text, ${workspaces.currentTask})`,
       // Partial heartbeats report 0 (docs/facts/molecule.md §1.5): the uptime never falls within one generation.
-      ...(input.uptime_seconds == null
-        ? {}
-        : { uptimeSeconds: sql`greatest(${workspaces.uptimeSeconds}, ${input.uptime_seconds}::bigint)` }),
-      nextCheckAt: sql`case when ${workspaces.status} in ('provisioning', 'offline') then ${now.toISOString()}::timestamptz else ${workspaces.nextCheckAt} end`,
+      uptimeSeconds: sql`greatest(${workspaces.uptimeSeconds}, ${valueOf('uptimeSeconds')}::bigint)`,
+      nextCheckAt: sql`case when ${workspaces.status} in ('provisioning', 'offline') then ${now} else ${workspaces.nextCheckAt} end`,
     })
     .where(
       and(
-        eq(workspaces.id, input.workspace_id),
+        eq(workspaces.id, valueOf('id')),
         sql`${workspaces.id} = (select workspace_id from used)`,
         or(
           sql`${workspaces.generation} = coalesce((select generation from used), ${workspaces.generation})`,
@@ -130,13 +134,38 @@ async function storeHeartbeat(
         ne(workspaces.status, 'removed'),
       ),
     )
-    .returning()
+    .returning({
+      id: workspaces.id,
+      status: workspaces.status,
+      generation: workspaces.generation,
+      reason: workspaces.reason,
+      errorRate: workspaces.errorRate,
+    })
   const stored = db.$with('beat').as(beat)
-  const [found] = await db
+  return db
     .with(used, older, stored)
     .select()
     .from(used)
     .leftJoin(stored, sql`true`)
+})
+
+/** @throws DomainError `unauthenticated` */
+async function storeHeartbeat(
+  { db }: Store,
+  input: HeartbeatInput,
+  token: string,
+  now: Date,
+): Promise<{ identity: AgentIdentity; row: BeatRow | undefined }> {
+  const [found] = await beatStatement(db, {
+    id: input.workspace_id,
+    hash: await hashToken(token),
+    now,
+    errorRate: input.error_rate ?? null,
+    sampleError: input.sample_error ?? null,
+    activeTasks: input.active_tasks ?? null,
+    currentTask: input.current_task ?? null,
+    uptimeSeconds: input.uptime_seconds ?? null,
+  })
   if (found?.used.workspaceId !== input.workspace_id) throw wrongToken()
   return { identity: identityOf(found.used), row: found.beat ?? undefined }
 }
@@ -144,9 +173,9 @@ async function storeHeartbeat(
 async function updateHealth(
   services: Core,
   input: HeartbeatInput,
-  row: WorkspaceRow,
+  row: BeatRow,
   now: Date,
-): Promise<WorkspaceRow> {
+): Promise<BeatRow> {
   const event = healthEvent(row, input)
   if (event === undefined) return row
   const reason = event === 'trouble_reported' ? reasonOf(input) : null
@@ -168,14 +197,11 @@ async function updateHealth(
 /**
  * Whether the workspace's status waits for its agent, so that it can be reconciled now instead of at the next sweep.
  */
-export const isWaitingForAgent = (row: WorkspaceRow) => isTransient(row.status)
+export const isWaitingForAgent = (row: BeatRow) => isTransient(row.status)
 
 // The thresholds are Molecule's (docs/facts/molecule.md §2.7). Its CLI sends `ok` when nothing is wrong
 // (docs/facts/molecule.md §8.1).
-function healthEvent(
-  row: WorkspaceRow,
-  input: HeartbeatInput,
-): 'trouble_reported' | 'trouble_ended' | undefined {
+function healthEvent(row: BeatRow, input: HeartbeatInput): 'trouble_reported' | 'trouble_ended' | undefined {
   const wedged = input.runtime_state === 'wedged'
   const rate = input.error_rate ?? row.errorRate
   if (row.status === 'ready' && (wedged || rate >= 0.5)) return 'trouble_reported'

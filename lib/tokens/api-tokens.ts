@@ -1,6 +1,7 @@
 // API tokens of people and programs: shown once, and limited by scope, workspaces and time.
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { apiTokens, workspaces } from '../../drizzle/schema/index.ts'
 import type { Caller } from '../auth/caller.ts'
 import { SCOPES, type Scope } from '../auth/scopes.ts'
@@ -123,6 +124,27 @@ export async function revokeApiToken(
   callers.clear()
 }
 
+type UseValues = { hash: string; now: Date; minuteAgo: Date }
+
+const useStatement = prepared((db, valueOf: ValueOf<UseValues>) => {
+  const isIt = eq(apiTokens.hash, valueOf('hash'))
+  const found = db.$with('found').as(db.select().from(apiTokens).where(isIt))
+  const used = db.$with('used').as(
+    db
+      .update(apiTokens)
+      .set({ lastUsedAt: sql`${valueOf('now')}::timestamptz` })
+      .where(
+        and(
+          isIt,
+          isNull(apiTokens.revokedAt),
+          sql`coalesce(${apiTokens.lastUsedAt} < ${valueOf('minuteAgo')}::timestamptz, true)`,
+        ),
+      )
+      .returning({ id: apiTokens.id }),
+  )
+  return db.with(found, used).select().from(found)
+})
+
 /**
  * Identifies the caller by its token. The same statement records the use, at most once a minute.
  * @returns undefined for an unknown token
@@ -130,22 +152,8 @@ export async function revokeApiToken(
  */
 export async function identifyApiToken({ db, now }: Store, token: string): Promise<Caller | undefined> {
   const at = now()
-  const hash = await hashToken(token)
-  const found = db.$with('found').as(db.select().from(apiTokens).where(eq(apiTokens.hash, hash)))
-  const used = db.$with('used').as(
-    db
-      .update(apiTokens)
-      .set({ lastUsedAt: at })
-      .where(
-        and(
-          eq(apiTokens.hash, hash),
-          isNull(apiTokens.revokedAt),
-          sql`coalesce(${apiTokens.lastUsedAt} < ${new Date(at.getTime() - 60_000).toISOString()}::timestamptz, true)`,
-        ),
-      )
-      .returning({ id: apiTokens.id }),
-  )
-  const [row] = await db.with(found, used).select().from(found)
+  const minuteAgo = new Date(at.getTime() - 60_000)
+  const [row] = await useStatement(db, { hash: await hashToken(token), now: at, minuteAgo })
   if (row === undefined) return undefined
   if (row.revokedAt !== null) throw new DomainError('unauthenticated', 'this token has been revoked')
   if (row.expiresAt !== null && row.expiresAt <= at) {

@@ -4,6 +4,8 @@ import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, eq, gt, inArray, isNotNull, lte, not, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { drainEnd } from '../lifecycle/deadline.ts'
@@ -61,38 +63,39 @@ export async function hibernateWorkspace(
 /** Longer than callers wait between two marks. */
 const MARK_LASTS_MS = 30_000
 
+const touchStatement = prepared((db, valueOf: ValueOf<{ id: string; now: Date; until: Date }>) =>
+  db
+    .update(workspaces)
+    .set({
+      lastActiveAt: sql`${valueOf('now')}::timestamptz`,
+      busyUntil: sql`${valueOf('until')}::timestamptz`,
+    })
+    .where(
+      and(
+        eq(workspaces.id, valueOf('id')),
+        or(
+          inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]),
+          gt(workspaces.drainUntil, valueOf('now')),
+        ),
+      ),
+    ),
+)
+
 /**
  * Marks a workspace as at work, while a request to it lasts. The idle policy compares `last_active_at` in the statement
  * that hibernates; a restart that another process carries out waits until `busy_until`.
  */
-export async function touchWorkspace({ db, now }: Store, id: string): Promise<void> {
-  const at = now()
-  await db
-    .update(workspaces)
-    .set({ lastActiveAt: at, busyUntil: new Date(at.getTime() + MARK_LASTS_MS) })
-    .where(
-      and(
-        eq(workspaces.id, id),
-        or(
-          inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]),
-          gt(workspaces.drainUntil, at),
-        ),
-      ),
-    )
+export async function touchWorkspace(services: Store, id: string): Promise<void> {
+  const now = services.now()
+  await touchStatement(services.db, { id, now, until: new Date(now.getTime() + MARK_LASTS_MS) })
 }
 
 /** Requests of a pass that are left for other work. */
 const LEFT_FOR_OTHERS = 20
 
-/**
- * Hibernates workspaces that were idle for longer than their `idle_minutes`: no message through the proxy, no
- * reported task, no hold.
- * @returns how many
- */
-export async function hibernateIdle(services: Context, limit: number): Promise<number> {
-  const { db } = services
-  const now = services.now()
-  const idle = and(
+/** Whether a workspace was idle for longer than its `idle_minutes`. */
+const isIdle = (now: Date) =>
+  and(
     isNotNull(workspaces.idleMinutes),
     eq(workspaces.activeTasks, 0),
     lte(
@@ -101,11 +104,23 @@ export async function hibernateIdle(services: Context, limit: number): Promise<n
     ),
     not(isHeld(now)),
   )
-  const candidates = await db
+
+/** The statement that finds workspaces to hibernate. */
+export const idleStatement = (db: Database, now: Date, limit: number) =>
+  db
     .select({ id: workspaces.id })
     .from(workspaces)
-    .where(and(inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]), idle))
+    .where(and(inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]), isIdle(now)))
     .limit(limit)
+
+/**
+ * Hibernates workspaces that were idle for longer than their `idle_minutes`: no message through the proxy, no
+ * reported task, no hold.
+ * @returns how many
+ */
+export async function hibernateIdle(services: Context, limit: number): Promise<number> {
+  const now = services.now()
+  const candidates = await idleStatement(services.db, now, limit)
   let asleep = 0
   for (const { id } of candidates) {
     if (services.budget.left() < LEFT_FOR_OTHERS) break
@@ -114,7 +129,7 @@ export async function hibernateIdle(services: Context, limit: number): Promise<n
       event: 'hibernate_requested',
       now,
       changes: { nextCheckAt: now, drainUntil: drainEnd(services.config, now) },
-      where: idle,
+      where: isIdle(now),
       payload: { cause: 'idle' },
     })
     if (moved !== undefined) asleep++

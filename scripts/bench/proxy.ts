@@ -9,7 +9,8 @@ import { runBench } from './proxy/run.ts'
 const HELP = `npm run bench:proxy -- [options]
 
 Compares ways to reach one agent: direct; ours, the real server with access control, limits and activity; nginx,
-if it is installed; and two minimal proxies written with Hono, one with fetch and one with undici. Agent, clients and each
+if it is installed; node, the floor: node:http and undici alone; and two minimal proxies written with Hono, one with fetch
+and one with undici. Agent, clients and each
 proxy are separate processes. Each figure is measured in turns, and the median of the rounds is printed.
 
   --seconds N        for each figure of each target        default 3

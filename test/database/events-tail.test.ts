@@ -110,15 +110,9 @@ test('a slow listener falls behind the memory of the tail and still misses nothi
 })
 
 test('the log is not read while there are no listeners', async () => {
-  const database = connectPostgres(url)
   let statements = 0
-  const counted = new Proxy(database.db, {
-    get(target, name, receiver) {
-      if (name === 'select') statements++
-      return Reflect.get(target, name, receiver) as unknown
-    },
-  })
-  const services = replicaOf({ ...database, db: counted })
+  const database = connectPostgres(url, { watch: () => void statements++ })
+  const services = replicaOf(database)
   await delay(500)
   expect(statements).toBe(0)
   const after = (await all(replica(0), 0)).at(-1) ?? 0

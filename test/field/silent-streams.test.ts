@@ -21,12 +21,11 @@ function start(keepaliveMs: number, headers: [string, string][] = [['content-typ
   }
   const reply: ResponseWriter = {
     begun: false,
-    onDrain: undefined,
-    onDisconnect: undefined,
     head() {},
     write: append,
     end: append,
     destroy() {},
+    listen() {},
   }
   const done = exchange({
     transport(_request, receiver) {

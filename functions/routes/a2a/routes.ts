@@ -7,7 +7,7 @@ import type { AppEnv } from '../../http/app-env.ts'
 import type { Exposure } from '../../http/authenticate.ts'
 import { readA2aBody } from '../../http/read-a2a-body.ts'
 import { requestInfo } from '../../http/request-info.ts'
-import { createWebResponseWriter } from '../../http/web-response-writer.ts'
+import { WebResponseWriter } from '../../http/web-response-writer.ts'
 import { createA2aHandler, matchA2a } from './handler.ts'
 
 const FAILURE = {
@@ -47,11 +47,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     const path = matchA2a(pathname)
     if (path === undefined) throw new Error(`not an A2A path: ${pathname}`)
     const extraHeaders: Record<string, string> = {}
-    const { writer, response } = createWebResponseWriter(
-      extraHeaders,
-      c.req.raw.signal,
-      c.req.method === 'HEAD',
-    )
+    const writer = new WebResponseWriter(extraHeaders, c.req.raw.signal, c.req.method === 'HEAD')
     const done = handle({
       ...requestInfo(services.config, c),
       path,
@@ -67,7 +63,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     })
     // A Worker may stop work that no request waits for. An open stream counts as a waiting request.
     c.executionCtx.waitUntil(done)
-    return response
+    return writer.response
   }
 
   app.openAPIRegistry.registerPath({

@@ -4,7 +4,7 @@ import type { A2aExchange } from '../a2a/exchange.ts'
 import { isOversized } from '../../../lib/a2a/oversized-body.ts'
 import { sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import { isObject } from '../../../lib/platform/json-object.ts'
-import { createWebResponseWriter } from '../../http/web-response-writer.ts'
+import { WebResponseWriter } from '../../http/web-response-writer.ts'
 import { textFrom } from './request.ts'
 
 type Handle = (incoming: A2aExchange) => Promise<void>
@@ -33,11 +33,11 @@ export const withCliMessages =
 
 async function answerCli(handle: Handle, incoming: A2aExchange, text: string): Promise<void> {
   const disconnected = new AbortController()
-  incoming.writer.onDisconnect = () => disconnected.abort()
-  const { response, writer } = createWebResponseWriter({}, disconnected.signal, false)
+  incoming.writer.listen({ onDrain() {}, onDisconnect: () => disconnected.abort() })
+  const writer = new WebResponseWriter({}, disconnected.signal, false)
   const sent = new TextEncoder().encode(JSON.stringify(toA2a(text)))
   const handled = handle({ ...incoming, writer, readBody: () => Promise.resolve(sent) })
-  const answer = await response
+  const answer = await writer.response
   const { error, result } = JSON.parse(await textFrom(answer)) as { error?: unknown; result?: unknown }
   await handled
   const shown = error === undefined ? { result: textsIn(result).join('\n') } : { error: messageOf(error) }

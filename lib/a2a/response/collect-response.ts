@@ -2,7 +2,7 @@
 import { BodyTooLarge, decodeBounded } from '../../platform/bounded-reader.ts'
 import { concatBytes } from '../../platform/encoding.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
-import type { ResponseWriter } from './response-writer.ts'
+import type { ResponseListener, ResponseWriter } from './response-writer.ts'
 
 /** `body` is decoded, whatever the `Content-Encoding` was. */
 export type CollectedAnswer = { status: number; type: string | null; body: Uint8Array }
@@ -21,16 +21,15 @@ export function collectResponse(maxBytes: number): {
   let encoding: string | undefined
   const chunks: Uint8Array[] = []
   let length = 0
+  let watching: ResponseListener | undefined
   const take = (chunk: Uint8Array) => {
     length += chunk.length
     if (length <= maxBytes) chunks.push(chunk)
-    else reply.onDisconnect?.()
+    else watching?.onDisconnect()
   }
   const reply: ResponseWriter = {
     // Nothing has been written to a caller, so another attempt may begin a new answer.
     begun: false,
-    onDrain: undefined,
-    onDisconnect: undefined,
     head(answered, headers) {
       status = answered
       type = headers['content-type']?.toString() ?? null
@@ -44,6 +43,7 @@ export function collectResponse(maxBytes: number): {
       if (last !== undefined) take(last)
     },
     destroy() {},
+    listen: (listener) => void (watching = listener),
   }
   return {
     reply,

@@ -2,21 +2,30 @@
 // (functions/http/web-response-writer.ts, functions/node/response-writer.ts).
 import type { HeaderRecord } from '../wire/headers.ts'
 
+/** Learns what happens to the caller while an answer is written. */
+export type ResponseListener = {
+  /** The caller has caught up, after a `write` that returned false. */
+  onDrain(): void
+  /** The caller disconnected before the end. */
+  onDisconnect(): void
+}
+
+/**
+ * Writers of each runtime are classes: V8 makes a hidden class of its own for each object literal with accessors, and with it
+ * every request would outlive the collection of young garbage.
+ */
 export type ResponseWriter = {
   /** Whether the head has been written. The status cannot change after that. */
   readonly begun: boolean
   /** @param flush send the head now, although no body follows yet */
   head(status: number, headers: HeaderRecord, flush: boolean): void
-  /**
-   * @returns false when the caller reads more slowly than this is written; `onDrain` is called when it has caught up
-   */
+  /** @returns false when the caller reads more slowly than this is written */
   write(chunk: Uint8Array): boolean
   end(last?: Uint8Array): void
   /** Cuts the connection, so that a caller does not take a part of an answer for the whole. */
   destroy(): void
-  onDrain: (() => void) | undefined
-  /** Called once when the caller disconnects before the end; at once when it already has. */
-  onDisconnect: (() => void) | undefined
+  /** Replaces the listener. If the caller has disconnected already, the new one is told at once. */
+  listen(listener: ResponseListener | undefined): void
 }
 
 const encoder = new TextEncoder()

@@ -35,6 +35,7 @@ export function goalsOf(measured: Measured): Goal[] {
   })
   const ours = of('ours', 'perSecond16')
   return [
+    atLeast('ours ÷ node, requests/s at 16', ours / of('node', 'perSecond16'), 0.8),
     atLeast('ours ÷ hono-fetch, requests/s at 16', ours / of('hono-fetch', 'perSecond16'), 4),
     atLeast('ours ÷ nginx, requests/s at 16', ours / of('nginx', 'perSecond16'), 0.35),
     atMost('ours − direct, unary p50, ms', of('ours', 'p50') - of('direct', 'p50'), 1),

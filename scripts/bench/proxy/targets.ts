@@ -7,7 +7,7 @@ import { createGarbageCollector } from '../support/force-gc.ts'
 import type { Target } from './load.ts'
 import { isNginxInstalled, startNginx } from './nginx.ts'
 
-export const TARGET_NAMES = ['direct', 'ours', 'nginx', 'hono-fetch', 'hono-undici'] as const
+export const TARGET_NAMES = ['direct', 'ours', 'node', 'nginx', 'hono-fetch', 'hono-undici'] as const
 export type TargetName = (typeof TARGET_NAMES)[number]
 
 export type DatabaseKind = 'pglite' | 'postgres'
@@ -79,6 +79,8 @@ function startNodeProxy(
       return database === 'postgres'
         ? startOursOnPostgres(agentUrl, nodeOption)
         : startProxiedWorkspace(agentUrl, { nodeOption })
+    case 'node':
+      return startListening('bare-node.ts', [agentUrl], [nodeOption])
     case 'hono-fetch':
       return startListening('bare-fetch.ts', [agentUrl], [nodeOption])
     case 'hono-undici':

@@ -1,0 +1,1 @@
+CREATE INDEX "workspaces_idle" ON "workspaces" USING btree ("idle_minutes") WHERE "workspaces"."idle_minutes" is not null and "workspaces"."status" in ('ready', 'degraded');

@@ -1,0 +1,37 @@
+// Statements that run with each request. To build one takes Drizzle longer than Postgres needs to run it, so each is built
+// once for a database, with placeholders for its values. They have no names on the wire: a named statement belongs to a
+// session, and PgBouncer in transaction mode and Neon's pooler may run the next transaction in another one.
+import { type Placeholder, sql } from 'drizzle-orm'
+import type { Database } from './database.ts'
+
+type Value = string | number | boolean | Date | null
+
+/** The place of a value in a statement. A value gets no column's encoding, so its text must be what Postgres reads. */
+export type ValueOf<Values> = <Name extends keyof Values & string>(name: Name) => Placeholder<Name>
+
+type Prepared<Rows> = { execute(values?: Record<string, unknown>): Promise<Rows> }
+
+const UNNAMED = ''
+
+/**
+ * A statement with values. Call this once, where a module is loaded.
+ * @param build makes the statement, at the first call for each database
+ * @returns a function that runs the statement; dates are sent as ISO 8601
+ */
+export function prepared<Values extends Record<string, Value>, Rows>(
+  build: (db: Database, valueOf: ValueOf<Values>) => { prepare(name: string): Prepared<Rows> },
+): (db: Database, values: Values) => Promise<Rows> {
+  const statements = new WeakMap<Database, Prepared<Rows>>()
+  return (db, values) => {
+    let statement = statements.get(db)
+    if (statement === undefined) {
+      statement = build(db, sql.placeholder).prepare(UNNAMED)
+      statements.set(db, statement)
+    }
+    const sent: Record<string, unknown> = {}
+    for (const [name, value] of Object.entries(values)) {
+      sent[name] = value instanceof Date ? value.toISOString() : value
+    }
+    return statement.execute(sent)
+  }
+}
