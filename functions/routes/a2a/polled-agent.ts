@@ -3,7 +3,7 @@
 import { ProxyError } from '../../../lib/a2a/errors/proxy-error.ts'
 import type { ExchangeOutcome } from '../../../lib/a2a/exchange.ts'
 import type { A2aRequest } from '../../../lib/a2a/request.ts'
-import { sendResponse } from '../../../lib/a2a/response/response-writer.ts'
+import { disconnectSignal, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import { safeContentType } from '../../../lib/a2a/wire/headers.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { type Accepted, acceptMessage } from '../../../lib/messages/accept.ts'
@@ -22,17 +22,16 @@ export async function sendToPolledAgent(
   { writer }: Pick<A2aExchange, 'writer'>,
   request: A2aRequest,
 ): Promise<ExchangeOutcome> {
-  const disconnected = new AbortController()
-  writer.onDisconnect = () => disconnected.abort()
+  const disconnected = disconnectSignal(writer)
   const accepted = await acceptMessage(services, request)
   const message = await waitUntilFinished(
     services,
     accepted.message,
     waitSeconds(services, request),
-    disconnected.signal,
+    disconnected,
   )
-  writer.onDisconnect = undefined
-  if (disconnected.signal.aborted) return { kind: 'gone' }
+  writer.listen(undefined)
+  if (disconnected.aborted) return { kind: 'gone' }
   if (message.failure !== null) throw failureOf(message)
   const { response, responseStatus, responseType } = message
   if (response === null) {

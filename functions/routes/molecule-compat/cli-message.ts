@@ -2,7 +2,7 @@
 // answered `{result: "<text>"}`. The agent gets an A2A message, and its answer comes back as its text.
 import type { A2aExchange } from '../a2a/exchange.ts'
 import { isOversized } from '../../../lib/a2a/oversized-body.ts'
-import { sendResponse } from '../../../lib/a2a/response/response-writer.ts'
+import { disconnectSignal, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import { isObject } from '../../../lib/platform/json-object.ts'
 import { WebResponseWriter } from '../../http/web-response-writer.ts'
 import { textFrom } from './request.ts'
@@ -32,9 +32,7 @@ export const withCliMessages =
   }
 
 async function answerCli(handle: Handle, incoming: A2aExchange, text: string): Promise<void> {
-  const disconnected = new AbortController()
-  incoming.writer.listen({ onDrain() {}, onDisconnect: () => disconnected.abort() })
-  const writer = new WebResponseWriter({}, disconnected.signal, false)
+  const writer = new WebResponseWriter({}, disconnectSignal(incoming.writer), false)
   const sent = new TextEncoder().encode(JSON.stringify(toA2a(text)))
   const handled = handle({ ...incoming, writer, readBody: () => Promise.resolve(sent) })
   const answer = await writer.response

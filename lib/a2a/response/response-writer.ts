@@ -28,6 +28,13 @@ export type ResponseWriter = {
   listen(listener: ResponseListener | undefined): void
 }
 
+/** @returns a signal that aborts when the caller disconnects, as long as nobody else listens */
+export function disconnectSignal(writer: ResponseWriter): AbortSignal {
+  const disconnected = new AbortController()
+  writer.listen({ onDrain() {}, onDisconnect: () => disconnected.abort() })
+  return disconnected.signal
+}
+
 const encoder = new TextEncoder()
 
 export const toBytes = (text: string): Uint8Array => encoder.encode(text)
