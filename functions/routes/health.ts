@@ -61,7 +61,7 @@ const CheckView = z.object({ ok: z.boolean(), detail: z.string() })
 const ReadinessView = z
   .object({
     status: z.enum(['ok', 'failing']),
-    checks: z.object({ database: CheckView, migrations: CheckView, fly: CheckView, sweep: CheckView }),
+    checks: z.object({ database: CheckView, migrations: CheckView, provider: CheckView, sweep: CheckView }),
   })
   .openapi('Readiness')
 
@@ -76,7 +76,7 @@ const readyRoute = createRoute({
     },
     503: {
       content: { 'application/json': { schema: ReadinessView } },
-      description: 'A dependency is not available. Fly is checked at most every 30 s.',
+      description: 'A dependency is not available. The provider is checked at most every 30 s.',
     },
   },
 })

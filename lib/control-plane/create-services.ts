@@ -101,8 +101,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       sleep,
       onCall: ({ action, app, status, ms, attempt, requestId }) => {
         const outcome = outcomeOfCall(status)
-        metrics.count('molecule_fly_calls_total', { action, outcome })
-        metrics.observe('molecule_fly_call_seconds', ms / 1000, { action })
+        metrics.count('molecule_provider_calls_total', { action, outcome })
+        metrics.observe('molecule_provider_call_seconds', ms / 1000, { action })
         tracer.record(`fly ${action}`, ms, {
           kind: 'client',
           attributes: {
@@ -114,7 +114,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
           },
           failed: outcome === 'ok' ? undefined : outcome,
         })
-        log('debug', 'fly', { action, app, status, ms, attempt, fly_request_id: requestId })
+        log('debug', 'fly', { action, app, status, ms, attempt, provider_request_id: requestId })
       },
     })
     return createFlyProvisioner({

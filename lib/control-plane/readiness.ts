@@ -1,4 +1,5 @@
-// Whether this server can do its work: the database answers and is migrated, Fly accepts the token, and sweeps run.
+// Whether this server can do its work: the database answers and is migrated, the provider accepts this
+// server, and sweeps run.
 // The answer is public, so it names no cause; the log does.
 import { sql } from 'drizzle-orm'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
@@ -14,32 +15,32 @@ import {
 import type { Services } from './services.ts'
 
 export type Check = { ok: boolean; detail: string }
-export type Readiness = { ok: boolean; checks: Record<'database' | 'migrations' | 'fly' | 'sweep', Check> }
+export type Readiness = {
+  ok: boolean
+  checks: Record<'database' | 'migrations' | 'provider' | 'sweep', Check>
+}
 
 /** Missed sweeps before the server counts as not ready. */
 const MISSED = 3
 
-/** Milliseconds between two requests to Fly, however often readiness is requested. */
-const FLY_MS = 30_000
+/** Milliseconds between two requests to the provider, however often readiness is requested. */
+const PROVIDER_MS = 30_000
 
 const NEWEST = Math.max(...journal.entries.map(({ when }) => when))
 
 const ok = (detail: string): Check => ({ ok: true, detail })
 const failing = (detail: string): Check => ({ ok: false, detail })
 
-/** @returns the checks of one process, which cache Fly's last answer */
+/** @returns the checks of one process, which cache the provider's last answer */
 export function createReadiness(services: Services): () => Promise<Readiness> {
   const { config, db, log, provisioner, steady } = services
-  let fly: { at: number; check: Check } | undefined
+  let cached: { at: number; check: Check } | undefined
 
-  async function checkFly(): Promise<Check> {
+  async function checkProvider(): Promise<Check> {
     const at = steady()
-    if (fly !== undefined && at - fly.at < FLY_MS) return fly.check
-    const check = await runCheck('fly', async () => {
-      await provisioner.check()
-      return ok('the token may use every app')
-    })
-    fly = { at, check }
+    if (cached !== undefined && at - cached.at < PROVIDER_MS) return cached.check
+    const check = await runCheck('provider', async () => ok(await provisioner.check()))
+    cached = { at, check }
     return check
   }
 
@@ -67,9 +68,9 @@ export function createReadiness(services: Services): () => Promise<Readiness> {
     const [migrations, sweep, provider] = await Promise.all([
       runCheck('migrations', checkMigrations),
       runCheck('sweep', checkSweep),
-      checkFly(),
+      checkProvider(),
     ])
-    const checks = { database, migrations, fly: provider, sweep }
+    const checks = { database, migrations, provider, sweep }
     return { ok: Object.values(checks).every((check) => check.ok), checks }
   }
 

@@ -56,8 +56,8 @@ export async function listFleet(
           app,
           code,
           detail: message,
-          fly_status: provider?.status,
-          fly_request_id: provider?.request_id,
+          provider_status: provider?.status,
+          provider_request_id: provider?.request_id,
         })
         return undefined
       }

@@ -8,8 +8,8 @@ type Declared = readonly [kind: 'counter' | 'gauge' | 'histogram', help: string,
 const METRICS = {
   molecule_requests_total: ['counter', 'Requests, by route and status.'],
   molecule_request_seconds: ['histogram', 'Time until a response began, by route.'],
-  molecule_fly_calls_total: ['counter', 'Calls to Fly, by action and outcome.'],
-  molecule_fly_call_seconds: ['histogram', 'Duration of calls to Fly, by action.'],
+  molecule_provider_calls_total: ['counter', 'Calls to the provider of machines, by action and outcome.'],
+  molecule_provider_call_seconds: ['histogram', 'Duration of calls to the provider, by action.'],
   molecule_sweeps_total: ['counter', 'Sweeps of this server, by outcome.'],
   molecule_sweep_seconds: ['gauge', 'Duration of the last sweep of the process that answers.'],
   molecule_sweep_age_seconds: [

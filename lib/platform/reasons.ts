@@ -6,73 +6,76 @@ import type { RolloutReasonCode, StoredReason, WorkspaceReasonCode } from '../..
 export type ReasonCode = WorkspaceReasonCode
 
 /**
- * What a reason blames. `image`: the image or its configuration. `agent`: the program in the machine. `platform`: Fly
- * or its account. `outside`: a change made at Fly by others. `operator`: settings of this control plane.
+ * What a reason blames. `image`: the image or its configuration. `agent`: the program in the machine. `platform`: the
+ * provider. `outside`: a change made there by others. `operator`: settings of this control plane.
  */
 export type About = 'image' | 'agent' | 'platform' | 'outside' | 'operator'
 
 /**
- * `message` and `hint` are templates: `<app>`, `<machine>`, `<image>` and others are filled in by {@link reasonFor}.
+ * Templates: `<app>`, `<machine>`, `<image>` and others are filled in by {@link reasonFor}. What is in brackets is left out
+ * where one of its placeholders is not known.
  */
-type Entry = { about: About; message: string; hint: string }
+export type ReasonText = { message: string; hint: string }
 
-const READ_LOG = 'Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>'
+type Entry = ReasonText & { about: About }
+
+const READ_LOG = 'Read its log: GET /workspaces/{id}/logs[, or <log>]'
 const RESTART = 'Restart the workspace to try again.'
 
 export const REASONS: Record<ReasonCode, Entry> = {
   provider_unreachable: {
     about: 'platform',
-    message: 'Fly did not answer.',
-    hint: 'The request is repeated automatically. Check https://status.flyio.net.',
+    message: 'The provider of machines did not answer.',
+    hint: 'The request is repeated automatically.',
   },
   rate_limited: {
     about: 'platform',
-    message: 'Fly limits how fast machines are created.',
+    message: 'The provider limits how fast machines are created.',
     hint: 'The request is repeated automatically.',
   },
   unauthorized: {
     about: 'operator',
-    message: 'Fly refused FLY_API_TOKEN.',
-    hint: 'Create a token with `fly tokens create deploy -a <app>`, set FLY_API_TOKEN and restart the workspace.',
+    message: 'The provider refused the credentials of this control plane.',
+    hint: 'Renew them, and restart the workspace.',
   },
   forbidden: {
     about: 'operator',
-    message: 'Fly does not allow this request with FLY_API_TOKEN.',
-    hint: "Fly's own answer says why. If the token is the cause, create another one with `fly tokens create deploy -a <app>`; then restart the workspace.",
+    message: 'The provider does not allow this request.',
+    hint: "The provider's own answer says why.",
   },
   app_not_found: {
     about: 'operator',
-    message: 'The app <app> (FLY_WORKSPACE_APP) does not exist.',
-    hint: 'Create it with `fly apps create <app>`, allocate addresses with `fly ips allocate-v6 -a <app>` and `fly ips allocate-v4 --shared -a <app>`, and restart the workspace.',
+    message: 'The app <app> does not exist.',
+    hint: 'Create it, and restart the workspace.',
   },
   no_capacity: {
     about: 'platform',
-    message: 'Fly has no capacity for this machine in its region.',
+    message: 'The provider has no capacity for this machine in its region.',
     hint: 'The request is repeated until the deadline. Another region or a lower tier may be available sooner.',
   },
   quota: {
     about: 'platform',
-    message: "The Fly organization's quota is used up.",
-    hint: 'Remove workspaces, use another region, or ask Fly to raise the quota; then restart the workspace.',
+    message: 'The quota at the provider is used up.',
+    hint: 'Remove workspaces, use another region, or have the quota raised; then restart the workspace.',
   },
   image_unpullable: {
     about: 'image',
-    message: 'Fly cannot pull the image <image>.',
-    hint: 'Check that <image> exists and is public, or mirror it to registry.fly.io: Fly cannot log in to other registries.',
+    message: 'The image <image> cannot be pulled.',
+    hint: 'Check that <image> exists, and that the provider may pull it.',
   },
   invalid_machine: {
     about: 'image',
-    message: 'Fly refused the machine.',
-    hint: 'Check image, region and tier. Fly support can look up the request id.',
+    message: 'The provider refused the machine.',
+    hint: 'Check image, region and tier.',
   },
   name_taken: {
     about: 'outside',
-    message: 'Another machine in the app <app> has the name of this workspace and belongs to something else.',
-    hint: 'Find it with `fly machine list -a <app>`, destroy it, and restart the workspace.',
+    message: 'Another machine has the name of this workspace and belongs to something else.',
+    hint: 'Find it, remove it, and restart the workspace.',
   },
   machine_not_found: {
     about: 'platform',
-    message: 'Fly does not find machine <machine>.',
+    message: 'The provider does not find machine <machine>.',
     hint: 'It is checked again automatically.',
   },
   machine_gone: {
@@ -87,8 +90,8 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   secrets_refused: {
     about: 'operator',
-    message: 'Fly did not let FLY_API_TOKEN set or list secrets of the app <app>.',
-    hint: 'Create a token with `fly tokens create deploy -a <app>`, or set SECRETS_DELIVERY=env after reading in SECURITY.md what that exposes.',
+    message: 'The provider did not let this control plane set or list secrets.',
+    hint: 'Renew its credentials, or set SECRETS_DELIVERY=env after reading in SECURITY.md what that exposes.',
   },
   secrets_pending: {
     about: 'platform',
@@ -97,8 +100,8 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   busy: {
     about: 'platform',
-    message: 'Fly refused because the machine is locked or changing state.',
-    hint: 'The request is repeated automatically. A forgotten lease is cleared with `fly machine leases clear <machine> -a <app>`.',
+    message: 'The provider refused because the machine is locked or changing state.',
+    hint: 'The request is repeated automatically.',
   },
   disk_host_full: {
     about: 'platform',
@@ -108,16 +111,17 @@ export const REASONS: Record<ReasonCode, Entry> = {
   disk_in_use: {
     about: 'outside',
     message: 'The disk is attached to another machine, or is being detached.',
-    hint: 'It is tried again automatically. If this lasts, find the machine with `fly volumes list -a <app>`.',
+    hint: 'It is tried again automatically.',
   },
   disk_not_found: {
     about: 'outside',
-    message: 'Fly does not find the disk of this workspace.',
+    message: 'The provider does not find the disk of this workspace.',
     hint: 'It is looked for again before anything is concluded.',
   },
   disk_lost: {
     about: 'outside',
-    message: 'The disk of this workspace no longer exists at Fly (<detail>). No empty disk takes its place.',
+    message:
+      'The disk of this workspace no longer exists at the provider (<detail>). No empty disk takes its place.',
     hint: 'Restore it from a snapshot with POST /workspaces/{id}/restore, or remove the workspace.',
   },
   out_of_memory: {
@@ -133,7 +137,7 @@ export const REASONS: Record<ReasonCode, Entry> = {
   machine_failed: {
     about: 'image',
     message: 'The machine failed to start.',
-    hint: 'Look at its events: fly machine status <machine> -a <app>',
+    hint: '[Look at it with `<look>`. ]Restart the workspace to try again.',
   },
   stopped_outside: {
     about: 'outside',
@@ -142,24 +146,25 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   stopped_unexplained: {
     about: 'platform',
-    message: 'Machine <machine> is <state>, and Fly shows neither a request nor an exit of its program.',
-    hint: 'It is started again automatically. Look at its events: fly machine status <machine> -a <app>',
+    message:
+      'Machine <machine> is <state>, and the provider shows neither a request nor an exit of its program.',
+    hint: 'It is started again automatically.[ Look at it with `<look>`.]',
   },
   stopped_after_minutes: {
     about: 'outside',
     message:
       'Machine <machine> was stopped by request after <detail> minutes, and not by this control plane.',
-    hint: 'Fly stops the machines of trial accounts after 5 minutes: if this is one, add a payment method at https://fly.io/dashboard. The workspace sleeps; a message starts its machine again.',
+    hint: '[<limit> ]The workspace sleeps; a message starts its machine again.',
   },
   changed_outside: {
     about: 'outside',
-    message: 'Machine <machine> was changed at Fly, and not by this control plane (<detail>).',
+    message: 'Machine <machine> was changed, and not by this control plane (<detail>).',
     hint: 'It gets the requested configuration again, because DRIFT_POLICY is undo; after five times within an hour the change is only reported.',
   },
   cordoned: {
     about: 'outside',
-    message: 'Machine <machine> is cordoned: the Fly Proxy sends it no requests.',
-    hint: 'Undo it with `fly machine uncordon <machine> -a <app>`, or restart the workspace.',
+    message: "Machine <machine> is cordoned: the provider's proxy sends it no requests.",
+    hint: 'Restart the workspace[, or undo it with `<uncordon>`].',
   },
   never_launched: {
     about: 'platform',
@@ -190,12 +195,12 @@ export const REASONS: Record<ReasonCode, Entry> = {
   never_listened: {
     about: 'agent',
     message: 'The agent registered, but did not answer on port 8000 in time (<detail>).',
-    hint: 'Check that it binds 0.0.0.0:8000. Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>',
+    hint: 'Check that it binds 0.0.0.0:8000. Read its log: GET /workspaces/{id}/logs[, or <log>]',
   },
   agent_silent: {
     about: 'agent',
     message: 'The machine runs, but its agent sends no heartbeat and does not answer (<detail>).',
-    hint: 'The machine is rebooted if this lasts. Read its log: GET /workspaces/{id}/logs, or fly logs -a <app> --machine <machine>',
+    hint: 'The machine is rebooted if this lasts. Read its log: GET /workspaces/{id}/logs[, or <log>]',
   },
   external_silent: {
     about: 'agent',
@@ -242,17 +247,32 @@ export const NOT_ABOUT_THE_IMAGE = REASON_CODES.filter(
 )
 
 export type ReasonDetails = Partial<
-  Record<'app' | 'machine' | 'image' | 'state' | 'exit' | 'detail', string | null>
+  Record<
+    'app' | 'machine' | 'image' | 'state' | 'exit' | 'detail' | 'log' | 'look' | 'uncordon' | 'limit',
+    string | null
+  >
 >
 
-/** The reason of a code, with its placeholders filled in. A detail that is unknown leaves its placeholder. */
-export function reasonFor(code: ReasonCode, details: ReasonDetails = {}): StoredReason {
-  const { hint, message } = REASONS[code]
-  return { code, message: fill(message, details), hint: fill(hint, details) }
+/**
+ * The reason of a code, with its placeholders filled in. A detail that is unknown leaves its placeholder.
+ * @param text the provider's own words, in place of those of the code
+ */
+export function reasonFor(
+  code: ReasonCode,
+  details: ReasonDetails = {},
+  text: ReasonText = REASONS[code],
+): StoredReason {
+  return { code, message: fill(text.message, details), hint: fill(text.hint, details) }
 }
 
-const fill = (template: string, details: ReasonDetails): string =>
-  template.replaceAll(/<(\w+)>/g, (placeholder, name: string) => {
-    const value = Object.hasOwn(details, name) ? details[name as keyof ReasonDetails] : undefined
-    return value == null || value === '' ? placeholder : value
-  })
+function fill(template: string, details: ReasonDetails): string {
+  const valueOf = (name: string) =>
+    (Object.hasOwn(details, name) ? details[name as keyof ReasonDetails] : undefined) || undefined
+  return template
+    .replaceAll(/\[([^[\]]*)\]/g, (_, part: string) =>
+      [...part.matchAll(PLACEHOLDER)].every(([, name = '']) => valueOf(name) !== undefined) ? part : '',
+    )
+    .replaceAll(PLACEHOLDER, (placeholder, name: string) => valueOf(name) ?? placeholder)
+}
+
+const PLACEHOLDER = /<(\w+)>/g

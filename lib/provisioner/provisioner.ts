@@ -31,6 +31,20 @@ export type StopRequest = {
   /** The provider's own word for who requested it; null if it does not say. */
   source: string | null
   at: Date | null
+  /** After so many minutes the provider itself ends machines, and this one ran as long; absent otherwise. */
+  limitMinutes?: number
+}
+
+/** The provider's own commands for one machine, as people type them, and what it says of its limits. */
+export type MachineHelp = {
+  /** Prints its log. */
+  log: string
+  /** Shows its state and its events. */
+  look: string
+  /** Ends a cordon; absent where there is none. */
+  uncordon?: string
+  /** Why it may end machines after some minutes, and what helps; absent where it does not. */
+  limit?: string
 }
 
 export type Machine = {
@@ -40,6 +54,7 @@ export type Machine = {
   /** The provider's own word, for display only. */
   state: string
   region: string
+  help: MachineHelp
   /** The running image, with its digest if the provider resolved one. */
   image: string
   /** The provider's version of the machine's configuration; undefined if it does not say. */
@@ -107,8 +122,12 @@ export type Provisioner = DiskProvisioner &
      * generation.
      */
     readonly storesSecrets: boolean
-    /** Checks that the provider answers and lets this control plane make machines. @throws ProvisionError */
-    check(): Promise<void>
+    /**
+     * Checks that the provider answers and lets this control plane make machines.
+     * @returns what was found, in a few words. @throws ProvisionError
+     */
+    check(): Promise<string>
+    help(machine: MachineRef): MachineHelp
     /** The port on which the agent of the next launch or update must listen. @throws ProvisionError */
     agentPort(): Promise<number>
     /** Creates the machine of a spec, or adopts the machine of that name if its labels name the same workspace. */

@@ -287,7 +287,8 @@ async function checkAgent(
   }
   await recordProbe(services, row, answer)
   if ((await findWork(services, row)) !== undefined) return { next: 'wait', ms: DEFERRED_MS }
-  const details = { app: machine.app, machine: machine.machineId, detail: answer.detail }
+  const help = services.provisioner.help(machine)
+  const details = { app: machine.app, machine: machine.machineId, detail: answer.detail, ...help }
   return move(services, row, 'agent_silent', reasonFor('agent_silent', details), {
     recoveries: recoveriesOf(row, now),
     deadlineAt: new Date(now.getTime() + services.config.liveness.comebackMs),

@@ -22,31 +22,26 @@ export const afterRecoveries = (last: StoredReason): StoredReason => ({
   message: `Given up after ${MAX_RECOVERIES} recoveries. ${last.message}`,
 })
 
-const detailsOf = ({ app, id, image, state }: Machine) => ({ app, machine: id, image, state })
+const detailsOf = ({ app, help, id, image, state }: Machine) => ({
+  app,
+  machine: id,
+  image,
+  state,
+  ...help,
+})
 
 export const machineReason = (code: ReasonCode, machine: Machine): StoredReason =>
   reasonFor(code, detailsOf(machine))
 
-/**
- * The lifetime of machines of trial accounts, in seconds, with what starting and stopping may take (docs/facts/fly.md
- * §12).
- */
-const TRIAL_SECONDS = { from: 285, to: 345 }
-
 /** Why a machine does not run that others have stopped or suspended. */
 export function outsideStopReason(machine: Machine, stop: StopRequest): StoredReason {
-  const { exit } = machine
-  const ranSeconds = exit?.requested === true ? (exit.ranSeconds ?? 0) : 0
-  return ranSeconds >= TRIAL_SECONDS.from && ranSeconds <= TRIAL_SECONDS.to
-    ? reasonFor('stopped_after_minutes', {
-        ...detailsOf(machine),
-        detail: String(Math.round(ranSeconds / 60)),
-      })
-    : reasonFor('stopped_outside', { ...detailsOf(machine), detail: describeStop(stop) })
+  return stop.limitMinutes === undefined
+    ? reasonFor('stopped_outside', { ...detailsOf(machine), detail: describeStop(stop) })
+    : reasonFor('stopped_after_minutes', { ...detailsOf(machine), detail: String(stop.limitMinutes) })
 }
 
 const describeStop = ({ source, verb }: StopRequest) =>
-  `${verb === 'suspend' ? 'suspended' : 'stopped'} by request${source === null ? '' : ` (Fly's source: ${source})`}`
+  `${verb === 'suspend' ? 'suspended' : 'stopped'} by request${source === null ? '' : ` (source: ${source})`}`
 
 /** Why a machine that should run does not, as far as the provider's events show. */
 export function stopReason(machine: Machine): StoredReason {

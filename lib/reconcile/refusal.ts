@@ -25,9 +25,9 @@ export async function onRefusal(
     step: step.do,
     code,
     detail: message,
-    fly_status: provider?.status,
-    fly_text: provider?.text,
-    fly_request_id: provider?.request_id,
+    provider_status: provider?.status,
+    provider_text: provider?.text,
+    provider_request_id: provider?.request_id,
   })
   const phase = observed.presence === 'present' ? observed.machine.phase : undefined
   const isOnFullHost = FULL.includes(code) && (step.do === 'start' || step.do === 'update')

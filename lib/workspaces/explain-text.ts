@@ -58,4 +58,4 @@ function machineLine({ app, host, id, region, seen, state }: Explanation['machin
 }
 
 const requestOf = ({ provider }: StoredReason) =>
-  provider?.request_id == null ? '' : ` (Fly request ${provider.request_id})`
+  provider?.request_id == null ? '' : ` (request ${provider.request_id} of the provider)`

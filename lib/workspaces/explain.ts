@@ -252,14 +252,15 @@ const EXTERNAL_SUMMARIES: Record<Workspace['status'], string> = {
 
 function summaryOf(row: Workspace, drift: Drift[]): string {
   const differences = drift.map(({ actual, field, wanted }) => `${field} ${actual} instead of ${wanted}`)
-  const suffix = differences.length === 0 ? '' : ` Fly runs something else: ${differences.join('; ')}.`
+  const suffix =
+    differences.length === 0 ? '' : ` The provider runs something else: ${differences.join('; ')}.`
   if (row.reason !== null) return `${row.reason.message} ${row.reason.hint}${suffix}`
   if (isExternal(row)) return EXTERNAL_SUMMARIES[row.status]
   const sentences: Record<Workspace['status'], string> = {
     provisioning:
       row.launchSlotAt === null
         ? 'Its machine is being created or booted, and its agent has not answered yet.'
-        : 'It waits for its turn: Fly creates about one machine a second per app.',
+        : 'It waits for its turn: the provider limits how fast machines are created.',
     ready: 'Its agent answered, and its machine runs.',
     degraded: 'Its agent answers, and reports trouble.',
     offline: 'Its machine stopped, and is being brought back.',

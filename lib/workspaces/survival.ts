@@ -37,8 +37,8 @@ export const SURVIVAL_EVENTS = [
 export type SurvivalEvent = (typeof SURVIVAL_EVENTS)[number]
 
 const NOTES: Partial<Record<SurvivalEvent, string>> = {
-  hibernate: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
-  own_suspend: 'Fly may drop the memory of a suspended machine; then the wake is a cold boot.',
+  hibernate: 'The provider may drop the memory of a suspended machine; then the wake is a cold boot.',
+  own_suspend: 'The provider may drop the memory of a suspended machine; then the wake is a cold boot.',
   region_change: 'The disk is copied by a snapshot, which is taken after the machine has stopped.',
   host_full:
     'The host is waited for: 60 s if the machine is suspended, else 10 s. Then the disk is copied to another host of its region.',

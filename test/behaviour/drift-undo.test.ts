@@ -82,7 +82,7 @@ test('a change by others is undone by a new generation, with its reason in an ev
         machine_id,
         reason: {
           code: 'changed_outside',
-          message: `Machine ${String(machine_id)} was changed at Fly, and not by this control plane (configuration).`,
+          message: `Machine ${String(machine_id)} was changed, and not by this control plane (configuration).`,
         },
       },
     },

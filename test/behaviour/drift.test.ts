@@ -106,7 +106,7 @@ describe('a machine changed outside of the control plane', () => {
       status: 'offline',
       reason: {
         code: 'cordoned',
-        hint: `Undo it with \`fly machine uncordon ${String(machine_id)} -a test-app\`, or restart the workspace.`,
+        hint: `Restart the workspace, or undo it with \`fly machine uncordon ${String(machine_id)} -a test-app\`.`,
       },
       drift: [{ field: 'cordon' }],
     })
@@ -178,7 +178,7 @@ describe('a stop that others request is a wish', () => {
         machine_state: done,
         reason: {
           code: 'stopped_outside',
-          message: `Machine ${String(machine_id)} was ${done} by request (Fly's source: user), and not by this control plane.`,
+          message: `Machine ${String(machine_id)} was ${done} by request (source: user), and not by this control plane.`,
         },
       })
       const { body } = await h.request<{ events: { payload: Json }[] }>(

@@ -206,7 +206,7 @@ describe('explain', () => {
     await h.fly('GET', `/${String(machine_id)}/wait?state=stopped&timeout=5`)
     await sweepLater(1_000)
     const text = await h.request<string>(`/workspaces/${id}/explain`, { headers: { accept: 'text/plain' } })
-    expect(text.body).toMatch(/sleep {4}It sleeps since .* was stopped by request \(Fly's source: user\)/)
+    expect(text.body).toMatch(/sleep {4}It sleeps since .* was stopped by request \(source: user\)/)
   })
 })
 

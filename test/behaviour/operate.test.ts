@@ -29,7 +29,7 @@ describe('/readyz', () => {
     expect(Object.entries(body.checks).map(([name, { ok }]) => [name, ok])).toEqual([
       ['database', true],
       ['migrations', true],
-      ['fly', true],
+      ['provider', true],
       ['sweep', true],
     ])
   })
@@ -39,14 +39,14 @@ describe('/readyz', () => {
     for (let times = 0; times < 5; times++) {
       expect(await ready()).toMatchObject({
         status: 503,
-        body: { status: 'failing', checks: { fly: { ok: false } } },
+        body: { status: 'failing', checks: { provider: { ok: false } } },
       })
     }
     expect(h.outgoing.filter(({ url }) => url.endsWith('/apps/test-app'))).toHaveLength(1)
     expect((await h.logs()).some(({ message }) => message === 'not ready')).toBe(true)
     h.emulator.faults.clear()
     h.advance(31_000)
-    expect((await ready()).body.checks['fly']).toMatchObject({ ok: true })
+    expect((await ready()).body.checks['provider']).toMatchObject({ ok: true })
   })
 
   test('/readyz fails after three intervals without a sweep', async () => {
@@ -102,7 +102,7 @@ describe('/metrics', () => {
     expect(text).toContain('molecule_requests_total{route="A2A",status="200"} 1\n')
     expect(text).toContain('molecule_requests_total{route="none",status="404"} 1\n')
     expect(text).toContain('molecule_request_seconds_count{route="A2A"} 1\n')
-    expect(text).toContain('molecule_fly_calls_total{action="create_machine",outcome="ok"} 1\n')
+    expect(text).toContain('molecule_provider_calls_total{action="create_machine",outcome="ok"} 1\n')
     expect(text).toContain('molecule_workspaces{status="ready"} 1\n')
     expect(text).toContain('molecule_disks{state="ready"} 1\n')
     expect(text).toContain('molecule_sweeps_total{outcome="ok"} 1\n')
@@ -185,7 +185,9 @@ describe('/metrics', () => {
   test('the metrics count refused calls to Fly', async () => {
     h.emulator.faults.add({ kind: 'answer', status: 503, action: 'machine.list' })
     await h.sweep()
-    expect(await metrics()).toMatch(/molecule_fly_calls_total\{action="list_machines",outcome="503"\} [1-9]/)
+    expect(await metrics()).toMatch(
+      /molecule_provider_calls_total\{action="list_machines",outcome="503"\} [1-9]/,
+    )
   })
 
   test('the metrics follow the text format: one HELP and TYPE each, and cumulative buckets', async () => {
@@ -248,15 +250,15 @@ describe('the log', () => {
     })
     const lines = await h.logs()
     const refused = lines.find(({ message }) => message === 'the provider refused a step')
-    const id = refused?.fields['fly_request_id']
-    expect(refused?.fields).toMatchObject({ workspace_id: body.id, fly_request_id: expect.any(String) })
+    const id = refused?.fields['provider_request_id']
+    expect(refused?.fields).toMatchObject({ workspace_id: body.id, provider_request_id: expect.any(String) })
     expect(lines).toContainEqual(
       expect.objectContaining({
         message: 'fly',
         fields: expect.objectContaining({
           action: 'create_machine',
           app: 'test-app',
-          fly_request_id: id,
+          provider_request_id: id,
         }) as unknown,
       }),
     )

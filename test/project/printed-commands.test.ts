@@ -66,7 +66,7 @@ describe('printed commands', () => {
   test('the search finds the commands of reasons, doctor and the documents', () => {
     const paths = new Set(PRINTED.map(([path]) => path))
     for (const path of [
-      'lib/platform/reasons.ts',
+      'lib/provisioner/fly/reason-texts.ts',
       'commands/doctor/addresses.ts',
       'README.md',
       'docs/deploy.md',

@@ -99,6 +99,7 @@ export function present(
       phase,
       state: phase === 'gone' ? 'destroyed' : phase,
       region: 'ord',
+      help: { log: 'show-log m1', look: 'show m1' },
       image: 'image',
       version: undefined,
       isCordoned: over.cordoned === true,

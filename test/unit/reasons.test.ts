@@ -7,6 +7,8 @@ import {
   reasonFor,
   ROLLOUT_REASON_CODES,
 } from '../../lib/platform/reasons.ts'
+import { flyHelp } from '../../lib/provisioner/fly/read-machine.ts'
+import { FLY_REASONS } from '../../lib/provisioner/fly/reason-texts.ts'
 
 const document = readFileSync(new URL('../../docs/reasons.md', import.meta.url), 'utf8')
 
@@ -28,9 +30,17 @@ test('docs/reasons.md lists every reason code with its sentence and its next ste
   expect(rowsOf('Rollouts').map(([code]) => code)).toEqual(ROLLOUT_REASON_CODES.map((code) => `\`${code}\``))
 })
 
+test('docs/reasons.md lists the sentences of Fly', () => {
+  expect(rowsOf('On Fly')).toEqual(
+    Object.entries(FLY_REASONS).map(([code, { hint, message }]) => [`\`${code}\``, message, hint]),
+  )
+})
+
 test('every fly command in a next step names its app, and its machine where it needs one', () => {
+  const help = flyHelp({ app: 'agents', machineId: 'm1' })
+  const details = { app: 'agents', machine: 'm1', image: 'i', ...help }
   const commands = REASON_CODES.flatMap((code) => {
-    const { hint } = reasonFor(code, { app: 'agents', machine: 'm1', image: 'i' })
+    const { hint } = reasonFor(code, details, FLY_REASONS[code as keyof typeof FLY_REASONS])
     return hint.match(/\bfly (?:logs|machine|tokens|ips|apps)[^`,;)]*/g) ?? []
   })
   expect(commands.length).toBeGreaterThan(8)
@@ -40,14 +50,20 @@ test('every fly command in a next step names its app, and its machine where it n
   }
 })
 
+test('the words of the core name no provider', () => {
+  expect(JSON.stringify(REASONS)).not.toMatch(/fly|docker/i)
+})
+
 describe('a reason', () => {
   test('a reason has its placeholders filled in where the details are known', () => {
-    expect(reasonFor('crashed', { app: 'agents', machine: 'm1', exit: '3' })).toEqual({
+    const { log } = flyHelp({ app: 'agents', machineId: 'm1' })
+    expect(reasonFor('crashed', { app: 'agents', machine: 'm1', exit: '3', log })).toEqual({
       code: 'crashed',
       message: "The agent's process ended by itself (exit 3).",
       hint: 'Read its log: GET /workspaces/{id}/logs, or fly logs -a agents --machine m1',
     })
-    expect(reasonFor('crashed', { machine: 'm1' }).hint).toContain('fly logs -a <app> --machine m1')
+    expect(reasonFor('crashed', { machine: 'm1' }).hint).toBe('Read its log: GET /workspaces/{id}/logs')
+    expect(reasonFor('machine_gone').message).toBe('Machine <machine> no longer exists.')
   })
 
   test('a reason of the platform, the operator or an outside change does not blame the image of a rollout', () => {

@@ -41,11 +41,11 @@ test('the Worker is ready and serves metrics', async () => {
   const ready = await worker.call('/readyz')
   expect(await ready.json()).toMatchObject({
     status: 'ok',
-    checks: { migrations: { ok: true }, fly: { ok: true } },
+    checks: { migrations: { ok: true }, provider: { ok: true } },
   })
   const metrics = await (await worker.call('/metrics')).text()
   expect(metrics).toContain('molecule_info{version="0.1.0",database="neon"} 1')
-  expect(metrics).toMatch(/^molecule_fly_calls_total\{action="get_app",outcome="ok"\} 1$/m)
+  expect(metrics).toMatch(/^molecule_provider_calls_total\{action="get_app",outcome="ok"\} 1$/m)
 })
 
 test('the Worker encrypts secrets and delivers them to the machine', async () => {

@@ -9,7 +9,8 @@ export const DISK_OPERATIONS: Readonly<Record<string, OperationText>> = {
   getDisk: { summary: 'Read a disk', description: 'A disk can still be read after its deletion.' },
   listSnapshots: {
     summary: 'List the snapshots of a workspace',
-    description: 'Those of its present disk. Fly takes one each day, and keeps each for some days.',
+    description:
+      'Those of its present disk. The provider may take one each day, and keep each for some days.',
   },
   listSnapshotsOfDisk: {
     summary: 'List the snapshots of a disk',

@@ -86,7 +86,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   machine_id: "The provider's id of the machine; null: none.",
   machine_state: "The provider's word for the state of the machine.",
   machine_region: 'The region in which the machine is.',
-  app: 'The Fly app of the machine.',
+  app: 'The app of the machine at its provider.',
   drift: 'How the machine differs from what was requested.',
   endpoint: 'Where to send A2A messages.',
   agent_url: 'The address that the agent registered. It is shown, and never dialled.',

@@ -78,7 +78,7 @@ export const MORE_FIELDS: Readonly<Record<string, string>> = {
   'Readiness.status': '`ok` if no check fails.',
   checks: 'One result for each check.',
   migrations: 'Whether the tables are those of this version.',
-  fly: 'Whether Fly accepts the token.',
+  provider: 'Whether the provider of machines answers, and lets this server make machines.',
   sweep: 'Whether sweeps run.',
   ok: 'Whether it is as it should be.',
   detail: 'What was found.',

@@ -268,7 +268,7 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   getLiveness: { summary: 'Check the process', description: 'Answers while the process runs.' },
   getReadiness: {
     summary: 'Check what the server depends on',
-    description: 'Database, migrations, Fly and the sweep. A failed check is answered with 503.',
+    description: 'Database, migrations, the provider and the sweep. A failed check is answered with 503.',
   },
   getMetrics: { summary: 'Read metrics', description: 'Metrics in the text format of Prometheus.' },
   getTestToken: {

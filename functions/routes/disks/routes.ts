@@ -48,7 +48,7 @@ const deleteRoute = createRoute({
   operationId: 'deleteDisk',
   request: { params: DiskParam },
   responses: {
-    200: json(DiskView, 'The disk is deleted with its data, until Fly confirms it.'),
+    200: json(DiskView, 'The disk is deleted with its data, until the provider confirms it.'),
     404: problem('No such disk.'),
     409: problem('A workspace owns the disk, or a copy of it is being made.'),
   },

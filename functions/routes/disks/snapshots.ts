@@ -42,7 +42,7 @@ const listRoute = createRoute({
     200: json(listOf, 'The snapshots of its disk, newest first.'),
     404: problem('No such workspace.'),
     409: problem('The workspace has no disk, or the disk is not made yet.'),
-    503: problem('Fly did not list them.'),
+    503: problem('The provider did not list them.'),
   },
 })
 
@@ -55,7 +55,7 @@ const listOfDiskRoute = createRoute({
     200: json(listOf, 'The snapshots of the disk, newest first.'),
     404: problem('No such disk.'),
     409: problem('The disk is not made yet.'),
-    503: problem('Fly did not list them.'),
+    503: problem('The provider did not list them.'),
   },
 })
 
@@ -71,7 +71,7 @@ const takeRoute = createRoute({
     ),
     404: problem('No such workspace.'),
     409: problem('The workspace has no disk, or the disk is not ready.'),
-    503: problem('Fly did not take it.'),
+    503: problem('The provider did not take it.'),
   },
 })
 
@@ -88,7 +88,7 @@ const restoreRoute = createRoute({
     400: problem('The snapshot does not exist, or is of another workspace.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed or has no disk, or the snapshot is not usable yet.'),
-    503: problem('Fly did not list the snapshots.'),
+    503: problem('The provider did not list the snapshots.'),
   },
 })
 

@@ -76,7 +76,7 @@ const changeRoute = createRoute({
     400: problem('A field is invalid; nothing was changed.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed, or its disk is not ready and cannot grow.'),
-    503: problem('Fly did not grow the disk.'),
+    503: problem('The provider did not grow the disk.'),
   },
 })
 
@@ -98,7 +98,7 @@ const removeRoute = createRoute({
         cascade_deleted: z.int(),
         kept_disks: z.array(z.string()).optional(),
       }),
-      'Removed. The machine is destroyed, until Fly confirms it; then its disk is deleted, unless `?keep_disk=true` or DISK_RETENTION_DAYS keeps it. `cascade_deleted` counts removed descendants.',
+      'Removed. The machine is destroyed, until the provider confirms it; then its disk is deleted, unless `?keep_disk=true` or DISK_RETENTION_DAYS keeps it. `cascade_deleted` counts removed descendants.',
     ),
     404: problem('No such workspace.'),
     409: problem('The workspace has children, and `?confirm=true` is missing.'),

@@ -21,7 +21,7 @@ import { type DockerNetwork, freePort, isHost, urlOf } from './network.ts'
 import { createPreparation } from './prepare-container.ts'
 import { attempt, toProvisionError } from './problems.ts'
 import { DOCKER_APP, LOCAL_REGION } from './place.ts'
-import { phaseOf, toEntry, toMachine } from './read-container.ts'
+import { dockerHelp, phaseOf, toEntry, toMachine } from './read-container.ts'
 import type { RegistryCredentials } from './registry-credentials.ts'
 import { withStopRequest } from './stop-request.ts'
 
@@ -121,7 +121,10 @@ export function createDockerProvisioner({
       attempt(async () => {
         await docker.version()
         await docker.inspectNetwork(network.name)
+        return 'the daemon answers, and has the network'
       }),
+
+    help: ({ machineId }) => dockerHelp(parseMachineId(machineId)?.name ?? machineId),
 
     agentPort: () => attempt(async () => (isHost(network) ? hostPort() : AGENT_PORT)),
 
@@ -223,6 +226,7 @@ export function createDockerProvisioner({
             phase,
             state,
             region: LOCAL_REGION,
+            help: dockerHelp(name),
             image: labels?.image ?? '',
             version,
             isCordoned: false,

@@ -1,6 +1,6 @@
 // Reads Docker's containers into the provisioner's terms. Pure.
 import type { Container, ContainerSummary } from '../../docker/client.ts'
-import type { Machine, MachineExit, MachinePhase } from '../provisioner.ts'
+import type { Machine, MachineExit, MachineHelp, MachinePhase } from '../provisioner.ts'
 import { fromLabels, machineIdOf } from './labels.ts'
 import { DOCKER_APP, LOCAL_REGION } from './place.ts'
 
@@ -34,6 +34,7 @@ export function toMachine(container: Container): Machine {
     phase: phaseOf(State),
     state: State.Status,
     region: LOCAL_REGION,
+    help: dockerHelp(nameOf(Name)),
     image: labels?.image ?? Config.Image,
     version: Id,
     isCordoned: false,
@@ -48,6 +49,11 @@ export function toMachine(container: Container): Machine {
         : undefined,
   }
 }
+
+export const dockerHelp = (name: string): MachineHelp => ({
+  log: `docker logs ${name}`,
+  look: `docker inspect ${name}`,
+})
 
 /** The daemon does not store whether an exit was requested; its events may say so (stop-request.ts). */
 function exitOf({

@@ -17,7 +17,7 @@ import { flyInside } from './inside.ts'
 import { CONTROL_PLANE_KEY, fromMetadata, WORKSPACE_KEY } from './labels.ts'
 import { flyConfig, type SecretsDelivery } from './machine-config.ts'
 import { attempt, toProvisionError } from './problems.ts'
-import { phaseOf, restedMsOf, toMachine, versionOf } from './read-machine.ts'
+import { flyHelp, phaseOf, restedMsOf, toMachine, versionOf } from './read-machine.ts'
 import { FLY_REGIONS } from './regions.ts'
 import { appSecrets, ownerOf } from './secrets.ts'
 
@@ -81,7 +81,10 @@ export function createFlyProvisioner({
     check: () =>
       attempt(async () => {
         await Promise.all(apps.map((app) => fly.getApp(app)))
+        return 'the token may use every app'
       }),
+
+    help: flyHelp,
 
     agentPort: () => Promise.resolve(AGENT_PORT),
 

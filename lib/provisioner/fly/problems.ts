@@ -1,4 +1,4 @@
-// What a Fly error means for a workspace: a reason of lib/platform/reasons.ts, and whether the same call can succeed
+// What a Fly error means for a workspace: a reason code, a sentence with Fly's own words, and whether the same call can succeed
 // later.
 import { FlyError, type FlyErrorCode } from '../../fly/errors.ts'
 import type { MachineSpec } from '../../machines/machine-spec.ts'
@@ -6,6 +6,7 @@ import { toPostgresText } from '../../platform/postgres-text.ts'
 import { reasonFor } from '../../platform/reasons.ts'
 import { ProvisionError, type ProvisionProblem, type ProvisionProblemCode } from '../provisioner.ts'
 import { withoutSecrets } from '../without-secrets.ts'
+import { FLY_REASONS } from './reason-texts.ts'
 
 const CODES: Record<FlyErrorCode, ProvisionProblemCode> = {
   unauthorized: 'unauthorized',
@@ -71,7 +72,7 @@ export function toProvisionError(error: unknown, spec?: MachineSpec): ProvisionE
   if (!(error instanceof FlyError)) throw error
   const code = codeOf(error)
   const details = { app: error.app ?? null, machine: error.machineId ?? null, image: spec?.image ?? null }
-  const { hint, message } = reasonFor(code, details)
+  const { hint, message } = reasonFor(code, details, FLY_REASONS[code])
   const sentence = error.code === 'malformed_answer' ? "Fly's answer could not be parsed." : message
   const words = withoutSecrets(toPostgresText(error.flyText ?? ''), spec)
   const problem: ProvisionProblem = {

@@ -1,6 +1,13 @@
 // Reads Fly's machines into the provisioner's terms. Pure.
 import type { Machine as FlyMachine, MachineEvent } from '../../fly/client.ts'
-import type { Machine, MachineExit, MachinePhase, StopRequest } from '../provisioner.ts'
+import type {
+  Machine,
+  MachineExit,
+  MachineHelp,
+  MachinePhase,
+  MachineRef,
+  StopRequest,
+} from '../provisioner.ts'
 import { fromMetadata } from './labels.ts'
 
 // All other states end by themselves, or are new, and count as busy: an unknown word is not an end (docs/facts/fly.md
@@ -36,6 +43,7 @@ export function toMachine(app: string, machine: FlyMachine): Machine {
     phase: phaseOf(machine),
     state: machine.state,
     region: machine.region ?? '',
+    help: flyHelp({ app, machineId: machine.id }),
     // The digest of an image that could not be pulled has no use.
     image:
       machine.state !== 'failed' && repository && reference?.digest
@@ -54,6 +62,15 @@ export function toMachine(app: string, machine: FlyMachine): Machine {
     startError: startErrorOf(machine),
   }
 }
+
+/** Commands of flyctl. */
+export const flyHelp = ({ app, machineId }: MachineRef): MachineHelp => ({
+  log: `fly logs -a ${app} --machine ${machineId}`,
+  look: `fly machine status ${machineId} -a ${app}`,
+  uncordon: `fly machine uncordon ${machineId} -a ${app}`,
+  limit:
+    'Fly stops the machines of trial accounts after 5 minutes: if this is one, add a payment method at https://fly.io/dashboard.',
+})
 
 const exitEventOf = (event: MachineEvent) =>
   event.type === 'exit'
@@ -109,6 +126,7 @@ function stopRequestOf(machine: FlyMachine): StopRequest | undefined {
     verb: phase === 'suspended' ? 'suspend' : 'stop',
     source: request?.source ?? null,
     at: at === undefined ? null : new Date(at),
+    ...limitOf(exit),
   }
 }
 
@@ -121,6 +139,19 @@ export function restedMsOf(machine: FlyMachine, answeredAt: number | undefined):
   const newest = Math.max(...(machine.events ?? []).map(({ timestamp }) => timestamp ?? Number.NaN))
   if ((phase !== 'stopped' && phase !== 'suspended') || answeredAt === undefined) return undefined
   return Number.isFinite(newest) ? answeredAt - newest : undefined
+}
+
+/**
+ * The lifetime of machines of trial accounts, in seconds, with what starting and stopping may take (docs/facts/fly.md
+ * §12).
+ */
+const TRIAL_SECONDS = { from: 285, to: 345 }
+
+function limitOf(exit: MachineExit | undefined): Pick<StopRequest, 'limitMinutes'> {
+  const ranSeconds = exit?.requested === true ? (exit.ranSeconds ?? 0) : 0
+  return ranSeconds >= TRIAL_SECONDS.from && ranSeconds <= TRIAL_SECONDS.to
+    ? { limitMinutes: Math.round(ranSeconds / 60) }
+    : {}
 }
 
 // The text of an event says why a machine did not start (docs/facts/fly.md §8.4).
