@@ -45,6 +45,8 @@ export type EventFilter = {
   tail?: number | undefined
   /** A time, or an age such as `15m`. */
   since?: string | undefined
+  /** A time: only events before it. */
+  until?: string | undefined
 }
 
 /** The largest page of events. */
@@ -211,12 +213,13 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
 const eventPath = ({ workspaceId }: EventFilter) =>
   workspaceId === undefined ? '/events' : `/workspaces/${workspaceId}/events`
 
-function eventQuery({ after, since, tail, types = [] }: EventFilter): URLSearchParams {
+function eventQuery({ after, since, tail, types = [], until }: EventFilter): URLSearchParams {
   const query = new URLSearchParams({ limit: String(EVENTS_PER_PAGE) })
   if (types.length > 0) query.set('types', types.join(','))
   if (after !== undefined) query.set('after', String(after))
   if (since !== undefined) query.set('since', since)
   if (tail !== undefined) query.set('tail', String(tail))
+  if (until !== undefined) query.set('until', until)
   return query
 }
 

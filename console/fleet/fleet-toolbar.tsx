@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { setQuery } from '../route.ts'
 import { Icon } from '../ui/icons.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
+import { chosenSpan, SPANS } from './charts/spans.ts'
 import { type Selection, STATUSES } from './selection.ts'
 import { workspaces } from './store.ts'
 
@@ -55,6 +56,20 @@ export function FleetToolbar({ selection }: { selection: Selection }) {
           {labels.map((label) => (
             <option key={label} value={`label:${label}`}>
               label {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="inline-field">
+        <span>Charts</span>
+        <select
+          value={chosenSpan()?.name ?? 'off'}
+          onChange={(event) => setQuery({ charts: event.currentTarget.value })}
+        >
+          <option value="off">off</option>
+          {SPANS.map(({ name }) => (
+            <option key={name} value={name}>
+              last {name}
             </option>
           ))}
         </select>

@@ -5,6 +5,8 @@ import { route, setQuery } from '../route.ts'
 import { mayAll } from '../session/session.ts'
 import { Empty } from '../ui/empty.tsx'
 import { plural } from '../ui/format.ts'
+import { Charts } from './charts/charts.tsx'
+import { chosenSpan } from './charts/spans.ts'
 import { costs } from './cost.ts'
 import { FirstRun } from './first-run.tsx'
 import { FleetTable } from './fleet-table.tsx'
@@ -17,6 +19,8 @@ export function FleetView() {
   const selection = useComputed(() => readSelection(route.value.query))
   const rows = useComputed(() => selectRows(workspaces.value.values(), selection.value, costs.value))
   const shown = useComputed(() => rows.value.filter(({ kind }) => kind === 'workspace').length)
+
+  const span = chosenSpan()
 
   useEffect(() => {
     document.title = 'Fleet · Workspaces'
@@ -50,6 +54,7 @@ export function FleetView() {
         Fleet
       </h1>
       <Summary />
+      {span !== undefined && <Charts key={span.name} span={span} />}
       <FleetToolbar selection={selection.value} />
       <p class="visually-hidden" role="status">
         {plural(shown.value, 'workspace')} shown

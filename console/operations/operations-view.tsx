@@ -4,6 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { route } from '../route.ts'
 import { mayAll } from '../session/session.ts'
 import { Empty } from '../ui/empty.tsx'
+import { Tabs } from '../ui/tabs.tsx'
 import { Audit } from './audit.tsx'
 import { isOffered, linkToOperations, OPERATION_TABS, type OperationTab } from './links.ts'
 import { Machines } from './machines.tsx'
@@ -35,13 +36,13 @@ export function OperationsView() {
       <h1 tabIndex={-1}>Operations</h1>
       {mayAll('read') ? (
         <>
-          <nav class="tabs" aria-label="Parts of operations">
-            {OPERATION_TABS.filter(isOffered).map((name) => (
-              <a key={name} href={linkToOperations(name)} aria-current={name === chosen ? 'page' : undefined}>
-                {TITLES[name]}
-              </a>
-            ))}
-          </nav>
+          <Tabs
+            label="Parts of operations"
+            names={OPERATION_TABS.filter(isOffered)}
+            titles={TITLES}
+            current={chosen}
+            linkTo={linkToOperations}
+          />
           <section class="tab" aria-label={TITLES[chosen]}>
             <Part tab={chosen} id={route.value.query.get('id') ?? undefined} />
           </section>

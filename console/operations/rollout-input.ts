@@ -23,7 +23,7 @@ export function readRolloutForm(text: (name: string) => string): StartRollout {
 }
 
 export const WHEN_BUSY = [
-  { value: 'skip', text: 'are left after an hour' },
-  { value: 'wait', text: 'are waited for' },
-  { value: 'restart', text: 'are restarted after an hour' },
+  { value: 'skip', text: 'left after an hour' },
+  { value: 'wait', text: 'waited for' },
+  { value: 'restart', text: 'restarted after an hour' },
 ] as const

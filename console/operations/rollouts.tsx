@@ -112,10 +112,10 @@ function RolloutForm({ runtimes }: { runtimes: readonly string[] }) {
       <Field label="Tranches">
         <input name="tranches" placeholder="1, 10%, 50%" autocomplete="off" spellcheck={false} />
       </Field>
-      <Field label="Failures that it may have">
+      <Field label="Failures allowed">
         <input name="max_failures" type="number" min={0} placeholder="0" />
       </Field>
-      <Field label="Seconds to watch a tranche">
+      <Field label="Watched for, seconds">
         <input name="watch_seconds" type="number" min={0} placeholder="60" />
       </Field>
       <Field label="Busy workspaces">

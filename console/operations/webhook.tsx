@@ -58,7 +58,7 @@ export function WebhookView({ id }: { id: string }) {
       {replay.problem !== undefined && <Problem problem={replay.problem} />}
       <ResourceTable
         resource={{ ...read, value: read.value?.deliveries }}
-        empty="Every event was accepted."
+        empty="Nothing waits, and nothing was given up."
         columns={['Event', 'Workspace', 'State', 'Attempts', 'Next attempt', 'Why', '']}
         renderRow={({ attempts, last_failure, next_attempt_at, seq, state, type, workspace_id }) => (
           <tr key={seq}>
@@ -69,7 +69,7 @@ export function WebhookView({ id }: { id: string }) {
               <WorkspaceName id={workspace_id} />
             </td>
             <td class={state === 'dead' ? 'note-bad' : undefined}>{state}</td>
-            <td class="number">{attempts}</td>
+            <td>{attempts}</td>
             <td>
               <Time at={next_attempt_at} />
             </td>

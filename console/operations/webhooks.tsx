@@ -58,9 +58,9 @@ export function Webhooks() {
               <EndpointState endpoint={endpoint} />
             </td>
             <td class="cell-wide">{endpoint.types.join(', ')}</td>
-            <td class="number">{endpoint.behind}</td>
-            <td class="number">{endpoint.pending}</td>
-            <td class={endpoint.dead > 0 ? 'number note-bad' : 'number'}>{endpoint.dead}</td>
+            <td>{endpoint.behind}</td>
+            <td>{endpoint.pending}</td>
+            <td class={endpoint.dead > 0 ? 'note-bad' : undefined}>{endpoint.dead}</td>
             <td>
               <Time at={endpoint.last_success_at} />
             </td>
@@ -81,7 +81,7 @@ export function EndpointState({ endpoint }: { endpoint: WebhookEndpoint }) {
   const { disabled_reason, enabled, failing_since } = endpoint
   if (!enabled) return <Status status="paused" word={DISABLED[disabled_reason ?? 'asked']} />
   if (failing_since !== null) return <Status status="failed" word="failing" />
-  return <Status status="ready" word="accepts" />
+  return <Status status="ready" word="enabled" />
 }
 
 type EndpointFormProps = { onCreated: (created: { url: string; secret: string }) => void }

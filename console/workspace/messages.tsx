@@ -81,7 +81,7 @@ export function Messages({ id }: { id: string }) {
             <td title={STATES[message.state].text}>
               <Status status={STATES[message.state].colour} word={message.state} />
             </td>
-            <td class="number">{message.attempts}</td>
+            <td>{message.attempts}</td>
             <td>
               <Time at={message.sent_at} />
             </td>

@@ -6,6 +6,7 @@ import { isLoaded, workspaces } from '../fleet/store.ts'
 import { linkToWorkspace, WORKSPACE_TABS, type WorkspaceTab } from '../route.ts'
 import { currentClient, may } from '../session/session.ts'
 import { Problem } from '../ui/problem.tsx'
+import { Tabs } from '../ui/tabs.tsx'
 import { useResource } from '../ui/use-resource.ts'
 import { Activity } from './activity.tsx'
 import { Chat } from './chat.tsx'
@@ -50,10 +51,19 @@ export function WorkspaceView({ id, tab }: { id: string; tab: WorkspaceTab }) {
       </main>
     )
   }
+  const tabs = WORKSPACE_TABS.filter(
+    (name) => isOffered(name) && !(workspace.runtime === 'external' && OF_MACHINES.includes(name)),
+  )
   return (
     <main class="page page-workspace">
       <WorkspaceHeader workspace={workspace} fleet={fleet.value} />
-      <Tabs workspace={workspace} tab={tab} />
+      <Tabs
+        label="Parts of the workspace"
+        names={tabs}
+        titles={TITLES}
+        current={tab}
+        linkTo={(name) => linkToWorkspace(id, name)}
+      />
       <section class={`tab tab-${tab}`} aria-label={TITLES[tab]}>
         <Tab workspace={workspace} tab={tab} />
       </section>
@@ -86,19 +96,6 @@ const isOffered = (tab: WorkspaceTab): boolean => {
 
 /** What shows the machine: an agent that runs elsewhere has none. */
 const OF_MACHINES: readonly WorkspaceTab[] = ['logs', 'command', 'files', 'disk']
-
-function Tabs({ tab, workspace: { id, runtime } }: { workspace: Workspace; tab: WorkspaceTab }) {
-  const shown = WORKSPACE_TABS.filter((name) => runtime !== 'external' || !OF_MACHINES.includes(name))
-  return (
-    <nav class="tabs" aria-label="Parts of the workspace">
-      {shown.filter(isOffered).map((name) => (
-        <a key={name} href={linkToWorkspace(id, name)} aria-current={name === tab ? 'page' : undefined}>
-          {TITLES[name]}
-        </a>
-      ))}
-    </nav>
-  )
-}
 
 function Tab({ tab, workspace }: { tab: WorkspaceTab; workspace: Workspace }) {
   if (!isOffered(tab)) return <p class="muted">The token that you signed in with may not use this.</p>

@@ -1,7 +1,8 @@
-// A small fleet for pictures: a workspace in each status, a tree, labels, secrets, hooks, schedules.
+// A small fleet for pictures: a workspace in each status, a tree, labels, secrets, hooks, schedules, messages, a delegation, a
+// rollout, a webhook endpoint, tokens.
 import type { Server } from '../../test/support/server.ts'
 
-export type Fleet = { ready: string; failed: string; parent: string }
+export type Fleet = { ready: string; failed: string; parent: string; rollout: string; endpoint: string }
 
 const MEMBERS = [
   { name: 'support-triage', runtime: 'langgraph', tier: 3, region: 'iad', role: 'Sorts incoming tickets' },
@@ -96,5 +97,32 @@ export async function createFleet({ call }: Pick<Server, 'call'>): Promise<Fleet
       params: { message: { role: 'user', parts: [{ kind: 'text', text: 'remember: the invoice is paid' }] } },
     },
   })
-  return { ready, failed, parent }
+  await post(`/workspaces/${parent}/delegate`, { target_id: ready, task: 'Summarise the new papers.' })
+  await call(`/workspaces/${ready}/a2a`, {
+    method: 'POST',
+    headers: { prefer: 'respond-async' },
+    json: {
+      jsonrpc: '2.0',
+      id: '1',
+      method: 'message/send',
+      params: { message: { role: 'user', parts: [{ kind: 'text', text: 'What is new?' }] } },
+    },
+  })
+  const made = async (path: string, json: unknown) =>
+    (await call<{ id: string }>(path, { method: 'POST', json })).body.id
+  await post('/tokens', { name: 'ci', scopes: ['operate'], expires_in_days: 90 })
+  await post('/tokens', { name: 'dashboard', scopes: ['read'], workspaces: [parent] })
+  const rollout = await made('/rollouts', {
+    runtime: 'langgraph',
+    digest: `sha256:${'1'.repeat(64)}`,
+    tranches: [1],
+    watch_seconds: 600,
+  })
+  const endpoint = await made('/webhook-endpoints', {
+    url: 'https://events.example.com/molecule',
+    description: 'Tells the team when an agent has failed',
+    types: ['gave_up', 'machine_lost', 'agent_silent'],
+  })
+  await post(`/webhook-endpoints/${endpoint}/test`)
+  return { ready, failed, parent, rollout, endpoint }
 }

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
+import { buildConsole } from '../../commands/build-console.ts'
 import { launchBrowser } from '../../test/support/browser.ts'
 import { createServerFixture, startServer } from '../../test/support/server.ts'
 import { createFleet, type Fleet } from './fleet.ts'
@@ -15,7 +16,8 @@ const THEMES = ['light', 'dark'] as const
 const VIEWS: Record<string, { path: (fleet: Fleet) => string; prepare?: (page: Page) => Promise<unknown> }> =
   {
     fleet: { path: () => '#/' },
-    'fleet-tree': { path: () => '#/?group=tree' },
+    'fleet-tree': { path: () => '#/?group=tree&charts=off' },
+    charts: { path: () => '#/?charts=hour' },
     overview: { path: ({ ready }) => `#/workspaces/${ready}` },
     failed: { path: ({ failed }) => `#/workspaces/${failed}` },
     chat: { path: ({ ready }) => `#/workspaces/${ready}/chat`, prepare: talk },
@@ -28,6 +30,9 @@ const VIEWS: Record<string, { path: (fleet: Fleet) => string; prepare?: (page: P
     secrets: { path: ({ ready }) => `#/workspaces/${ready}/secrets` },
     hooks: { path: ({ ready }) => `#/workspaces/${ready}/hooks` },
     schedules: { path: ({ ready }) => `#/workspaces/${ready}/schedules` },
+    messages: { path: ({ ready }) => `#/workspaces/${ready}/messages` },
+    delegations: { path: ({ parent }) => `#/workspaces/${parent}/delegations` },
+    'workspace-tokens': { path: ({ ready }) => `#/workspaces/${ready}/tokens` },
     delete: {
       path: ({ parent }) => `#/workspaces/${parent}`,
       prepare: (page) => page.getByRole('button', { name: 'Delete', exact: true }).click(),
@@ -35,6 +40,12 @@ const VIEWS: Record<string, { path: (fleet: Fleet) => string; prepare?: (page: P
     create: { path: () => '#/new' },
     'all-events': { path: () => '#/events' },
     machines: { path: () => '#/operations' },
+    rollouts: { path: () => '#/operations?tab=rollouts' },
+    rollout: { path: ({ rollout }) => `#/operations?tab=rollouts&id=${rollout}` },
+    webhooks: { path: () => '#/operations?tab=webhooks' },
+    webhook: { path: ({ endpoint }) => `#/operations?tab=webhooks&id=${endpoint}` },
+    tokens: { path: () => '#/operations?tab=tokens' },
+    audit: { path: () => '#/operations?tab=audit' },
     regions: { path: () => '#/operations?tab=regions' },
   }
 
@@ -55,6 +66,8 @@ async function runCommand(page: Page): Promise<void> {
 
 const [directory = '.console-screenshots', ...chosen] = process.argv.slice(2)
 mkdirSync(directory, { recursive: true })
+// The server delivers what was built: that is to be this source.
+await buildConsole(join(import.meta.dirname, '../../dist/assets'))
 const fixture = await createServerFixture()
 const browser = await launchBrowser()
 const server = await startServer({

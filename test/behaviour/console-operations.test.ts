@@ -114,7 +114,7 @@ test('a webhook endpoint is created, and its dead letters are replayed', async (
   await page.getByText('pending', { exact: true }).waitFor()
   await h.deliver()
   await page.getByRole('button', { name: 'Read again' }).click()
-  await page.getByText('Every event was accepted.').waitFor()
+  await page.getByText('Nothing waits, and nothing was given up.').waitFor()
   expect(await read()).toMatchObject({ dead: 0, pending: 0, failing_since: null })
 
   await page.getByRole('button', { name: 'Rotate the secret' }).click()

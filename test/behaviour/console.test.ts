@@ -1,4 +1,5 @@
 // The console in a real Chromium: what a person sees and does there, and what the server then has.
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
 import { type ConsoleFixture, openConsole, SETUP_MS } from '../support/console-page.ts'
@@ -121,6 +122,17 @@ test('the verbs say what they keep, are carried out, and are shown as commands',
   await untilVisible(page, 'hibernated')
   expect(await statusOf(id)).toBe('hibernated')
   expect(fixture.failures).toEqual([])
+})
+
+test('the script and the style sheet are smaller than 200 kB, compressed', async () => {
+  const sizes = await Promise.all(
+    ['console.js', 'console.css'].map(async (file) => {
+      const response = await fetch(`${fixture.url}/console/${file}`)
+      expect(response.status).toBe(200)
+      return gzipSync(await response.bytes()).byteLength
+    }),
+  )
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(200_000)
 })
 
 test('the page says that it is disconnected, and becomes current by itself', async () => {
