@@ -9,6 +9,7 @@ import { CONTROL_PLANE_KEY } from '../../lib/provisioner/fly/labels.ts'
 import { createAgent, crashingGuest, idleGuest, type Operate } from './agents/agents.ts'
 import type { Violation } from './parts.ts'
 import type { Chance } from './random.ts'
+import type { Tenant } from './world.ts'
 
 /** Image of machines that belong to others. */
 export const FOREIGN_IMAGE = 'docker.io/example/foreign:1'
@@ -18,16 +19,11 @@ export const CRASHING_DIGEST = `sha256:${'c'.repeat(64)}`
 
 const HOST = { host: '127.0.0.1', port: 0, setting: 'PORT' }
 
-/** What the cloud must know of a control plane. */
-export type Tenant = {
-  /** Its id in the labels of its machines. */
-  id: string
-  flyToken: string
-  /** The URL that its agents call. */
-  home: string
-  /** The URL of a replica that runs; undefined while none does. */
-  pickReplica(): string | undefined
-}
+/** The token by which a control plane calls the Machines API. */
+export const flyTokenOf = ({ name }: Tenant) => `${name}-token`
+
+/** The URL that the agents of a control plane call. */
+export const homeOf = ({ name }: Tenant) => `http://${name}.chaos`
 
 export type Cloud = {
   emulator: Emulator
@@ -54,6 +50,7 @@ export async function startCloud(options: {
   agents: Chance
 }): Promise<Cloud> {
   const arrivals = new Map<string, number>()
+  const record = (id: string) => arrivals.set(id, (arrivals.get(id) ?? 0) + 1)
   const tenants: Tenant[] = []
   const touched: Violation[] = []
   const operate: Operate = (method, path, body) => callAsOperator(emulator, method, path, body)
@@ -63,7 +60,7 @@ export async function startCloud(options: {
       disks,
       programs: {
         [`ghcr.io/molecule-ai/workspace-*@${CRASHING_DIGEST}`]: crashingGuest,
-        'ghcr.io/molecule-ai/workspace-*': createAgent(arrivals, options.agents, operate),
+        'ghcr.io/molecule-ai/workspace-*': createAgent(record, options.agents, operate),
         [FOREIGN_IMAGE]: idleGuest,
       },
       fetch: homeward(tenants),
@@ -139,11 +136,11 @@ function touchedBy({ headers, method, url }: Request, tenants: Tenant[], emulato
   const { pathname } = new URL(url)
   const id = MACHINE.exec(pathname)?.[1]
   if (method === 'GET' || id === undefined) return undefined
-  const tenant = tenants.find(({ flyToken }) => headers.get('authorization') === `Bearer ${flyToken}`)
+  const tenant = tenants.find((one) => headers.get('authorization') === `Bearer ${flyTokenOf(one)}`)
   const machine = emulator.machines().find((one) => one.id === id)
   if (tenant === undefined || machine === undefined) return undefined
   if (machine.metadata[CONTROL_PLANE_KEY] === tenant.id) return undefined
-  const what = `${tenant.home} sent ${method} ${pathname}, and the machine is not its own`
+  const what = `${tenant.name} sent ${method} ${pathname}, and the machine is not its own`
   return { kind: 'touched', what } as const
 }
 
@@ -153,7 +150,7 @@ const homeward =
   (input, init) => {
     const request = new Request(input, init)
     const { origin } = new URL(request.url)
-    const base = tenants.find(({ home }) => home === origin)?.pickReplica()
+    const base = tenants.find((tenant) => homeOf(tenant) === origin)?.pickReplica()
     if (base === undefined) return Promise.reject(new TypeError('fetch failed: no replica runs'))
     return fetch(request.url.replace(origin, base), request)
   }

@@ -1,4 +1,4 @@
-// One control plane of a run: its database, its replicas, and what its users got. Several share the apps of one Fly.
+// One control plane of a run: its database, its replicas, and what its users got. Several share one provider.
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
@@ -7,20 +7,19 @@ import type { Database } from '../../drizzle/database.ts'
 import { freePorts } from '../../test/support/ports.ts'
 import { type Remains, remainsOf } from './checks/remains.ts'
 import type { Pace } from './clock.ts'
-import type { Cloud, Tenant } from './cloud.ts'
 import { createReplica, type Replica } from './replica.ts'
+import type { Tenant, World } from './world.ts'
 
 /** The admin token that all users share. */
 export const USERS_TOKEN = 'the-users-of-chaos'
 
 export type ControlPlane = Tenant & {
-  name: string
   /** How many workspaces its users create. */
   workspaces: number
   isEmbedded: boolean
   replicas: Replica[]
   record: UserRecord
-  /** Reads what is in its database and at Fly. */
+  /** Reads what is in its database and at the provider. */
   look: () => Promise<Remains>
   close: () => Promise<void>
 }
@@ -35,10 +34,8 @@ export type UserRecord = {
 type Options = {
   name: string
   workspaces: number
-  cloud: Cloud
+  world: World
   pace: Pace
-  apps: readonly string[]
-  regions: readonly string[]
 }
 
 /** How long Postgres may take to answer at the start, in milliseconds of the run's clock. */
@@ -62,7 +59,7 @@ export async function startOnPostgres(
     isEmbedded: false,
     replicas: 2,
     settings: { DATABASE_URL: urls.replicas },
-    look: () => remainsOf(database.db, options.cloud.emulator.machines(), id),
+    look: async () => remainsOf(database.db, await options.world.look(), id),
     close: () => database.close(),
   })
 }
@@ -87,7 +84,7 @@ export async function startEmbedded(options: Options, directory: string): Promis
     async look() {
       const { replicas } = controlPlane
       await Promise.all(replicas.map((replica) => replica.kill('SIGTERM')))
-      const remains = await read((db) => remainsOf(db, options.cloud.emulator.machines(), id))
+      const remains = await read(async (db) => remainsOf(db, await options.world.look(), id))
       await Promise.all(replicas.map((replica) => replica.start()))
       return remains
     },
@@ -102,23 +99,19 @@ type Kind = Pick<ControlPlane, 'id' | 'isEmbedded' | 'look' | 'close'> & {
 }
 
 async function start(
-  { apps, cloud, name, pace, regions, workspaces }: Options,
+  { name, pace, workspaces, world }: Options,
   { close, id, isEmbedded, look, replicas: count, settings }: Kind,
 ): Promise<ControlPlane> {
-  const home = `http://${name}.chaos`
-  const flyToken = `${name}-token`
   const ports = await freePorts(count)
+  const replicas: Replica[] = []
+  let turn = 0
+  const pickReplica = () => {
+    const living = replicas.filter((replica) => replica.isUp())
+    return living[turn++ % Math.max(1, living.length)]?.url
+  }
   const common = {
     SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 1).toString('base64'),
-    CONTAINER_BACKEND: 'flyio',
-    FLY_API_TOKEN: flyToken,
-    FLY_WORKSPACE_APP: apps[0] ?? '',
-    FLY_WORKSPACE_APPS: apps.join(','),
-    FLY_REGION: regions[0] ?? '',
-    FLY_FLAPS_BASE_URL: cloud.apiUrl,
-    FLY_API_BASE_URL: cloud.apiUrl,
-    FLY_PROXY_BASE_URL: cloud.proxyUrl,
-    PUBLIC_URL: home,
+    ...(await world.admit({ name, id, pickReplica })),
     SWEEP_INTERVAL_SECONDS: '1',
     PROVISION_TIMEOUT_SECONDS: '60',
     ORPHAN_GRACE_SECONDS: '10',
@@ -128,28 +121,21 @@ async function start(
     // Many people share the one token.
     API_RATE_PER_MINUTE: '0',
   }
-  const replicas = ports.map((port) => createReplica(port, { ...common, ...settings }, pace))
-  let turn = 0
+  replicas.push(...ports.map((port) => createReplica(port, { ...common, ...settings }, pace)))
   const controlPlane: ControlPlane = {
     name,
     id,
-    flyToken,
-    home,
     workspaces,
     isEmbedded,
     replicas,
     record: { requests: 0, bad: [] },
-    pickReplica() {
-      const living = replicas.filter((replica) => replica.isUp())
-      return living[turn++ % Math.max(1, living.length)]?.url
-    },
+    pickReplica,
     look,
     async close() {
       await Promise.all(replicas.map((replica) => replica.kill()))
       await close()
     },
   }
-  cloud.tenants.push(controlPlane)
   await Promise.all(replicas.map((replica) => replica.start()))
   return controlPlane
 }

@@ -48,8 +48,7 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
     const violations = [
       ...tooLittleProven(options.leastProven, figures),
       ...outcomes.flatMap((one) => one.violations),
-      ...stage.cloud.touched,
-      ...destroyedForeigners(stage),
+      ...(await stage.world.touched()),
     ]
     const logged = stage.controlPlanes.flatMap(({ controlPlane }) =>
       controlPlane.replicas.flatMap(({ errors }) => errors.map(shortenLogLine)),
@@ -143,17 +142,4 @@ function tooLittleProven(
   if (lifecycles >= workspaces * least && answered >= messages * least) return []
   const what = `${lifecycles} lifecycles of ${workspaces} workspaces, ${answered} of ${messages} messages answered`
   return [{ kind: 'too little', what }]
-}
-
-/** Machines of others that are gone, although the operator of the run destroys none. */
-function destroyedForeigners({ cloud, foreign }: Stage): Violation[] {
-  const living = new Set(
-    cloud.emulator
-      .machines()
-      .filter(({ destroyed }) => !destroyed)
-      .map(({ id }) => id),
-  )
-  return foreign
-    .filter((id) => !living.has(id))
-    .map((id) => ({ kind: 'touched', what: `foreign machine ${id} was destroyed` }))
 }

@@ -1,20 +1,18 @@
-// Everything that a run needs: databases, the emulated Fly, control planes, and the kinds of load and of faults.
+// Everything that a run needs: databases, the provider, control planes, and the kinds of load and of faults.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Pace } from './clock.ts'
-import { type Cloud, startCloud } from './cloud.ts'
 import { type ControlPlane, startEmbedded, startOnPostgres } from './control-plane.ts'
 import { type Disk, mountDisk } from './disk.ts'
+import { startDockerWorld } from './docker/docker-world.ts'
 import { clocks } from './faults/clocks.ts'
 import { startDatabaseRelay } from './faults/connections.ts'
 import { diskFull } from './faults/disk-full.ts'
-import { flyFaults } from './faults/fly.ts'
 import { kills } from './faults/kills.ts'
 import { migrateToVersionBefore, migrations } from './faults/migrations.ts'
-import { operator } from './faults/operator.ts'
 import { postgresKill } from './faults/postgres-kill.ts'
-import { volumeFaults } from './faults/volumes.ts'
+import { startFlyWorld } from './fly-world.ts'
 import { delegations } from './load/delegations.ts'
 import { hooks } from './load/hooks.ts'
 import { rollouts } from './load/rollouts.ts'
@@ -24,31 +22,32 @@ import { webhooks } from './load/webhooks.ts'
 import type { Fault, Load } from './parts.ts'
 import { createDatabase, startChaosPostgres, withDatabase } from './postgres.ts'
 import { type Chance, chanceOf } from './random.ts'
+import type { World } from './world.ts'
 
-export const FAULTS = [
-  'fly',
-  'volumes',
-  'operator',
-  'kills',
-  'clocks',
-  'connections',
-  'migrations',
-  'postgres-kill',
-  'disk-full',
-] as const
+/** Faults of replicas and databases, whichever the provider is. */
+const COMMON = ['kills', 'clocks', 'connections', 'migrations', 'postgres-kill', 'disk-full'] as const
 
-/** The control planes of a run, and the share of workspaces that each has. All use the same apps. */
+/** The faults of a run, by its provider. */
+export const FAULTS = {
+  fly: ['fly', 'volumes', 'operator', ...COMMON],
+  docker: ['containers', 'daemon', ...COMMON],
+} as const
+
+export type Backend = keyof typeof FAULTS
+
+/** The control planes of a run, and the share of workspaces that each has. All use the same provider. */
 export const CONTROL_PLANES = { first: 0.6, second: 0.25, embedded: 0.15 } as const
 
 export type ControlPlaneName = keyof typeof CONTROL_PLANES
 
 export type StageOptions = {
+  backend: Backend
   workspaces: number
   seed: number
   /** How long the chaos lasts, in seconds of the clock of the run. */
   seconds: number
   pace: Pace
-  faults: readonly (typeof FAULTS)[number][]
+  faults: readonly string[]
   controlPlanes: readonly ControlPlaneName[]
   /** An empty Postgres database to use; without one a server is started. */
   database?: string | undefined
@@ -56,25 +55,16 @@ export type StageOptions = {
 }
 
 export type Stage = {
-  cloud: Cloud
+  world: World
   controlPlanes: { controlPlane: ControlPlane; loads: Load[] }[]
   faults: Fault[]
-  /** Machines of others. */
-  foreign: string[]
   close(): Promise<void>
 }
 
-const REGIONS = ['ord', 'iad', 'fra', 'nrt']
-const RUNTIMES = ['langgraph', 'hermes', 'codex']
-
-/** Enough apps for Fly's limit of one create a second per app. */
-const appsFor = (workspaces: number) =>
-  Array.from({ length: Math.max(2, Math.ceil(workspaces / 50)) }, (_, at) => `chaos-${at + 1}`)
-
 export async function setStage(options: StageOptions): Promise<Stage> {
-  const { pace, report, seed, workspaces } = options
+  const { backend, pace, report, seed, workspaces } = options
   const chance = (stream: string) => chanceOf(seed, stream)
-  const wants = (fault: (typeof FAULTS)[number]) => options.faults.includes(fault)
+  const wants = (fault: (typeof COMMON)[number]) => options.faults.includes(fault)
   const closers: (() => unknown)[] = []
   const close = async () => {
     for (const one of closers.toReversed()) await one()
@@ -88,13 +78,14 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const server = options.database ?? postgres?.url ?? ''
     const relay = await startDatabaseRelay(server)
     closers.push(() => relay.close())
-    const apps = appsFor(workspaces)
-    const cloud = await startCloud({ apps, seed, speed: pace.speed, agents: chance('agents') })
-    closers.push(() => cloud.close())
+    const world = await (backend === 'docker'
+      ? startDockerWorld(chance)
+      : startFlyWorld({ workspaces, seed, speed: pace.speed, chance }))
+    closers.push(() => world.close())
 
     const start = async (name: ControlPlaneName): Promise<ControlPlane> => {
       const share = Math.ceil(workspaces * CONTROL_PLANES[name])
-      const settings = { name, workspaces: share, cloud, pace, apps, regions: REGIONS }
+      const settings = { name, workspaces: share, world, pace }
       if (name === 'embedded') {
         const directory = mkdtempSync(join(disks?.embedded.directory ?? tmpdir(), 'chaos-data-'))
         closers.push(() => rmSync(directory, { recursive: true, force: true }))
@@ -109,17 +100,11 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const controlPlanes = await Promise.all(options.controlPlanes.map(start))
     closers.push(() => Promise.all(controlPlanes.map((controlPlane) => controlPlane.close())))
 
-    const foreign: string[] = []
     const replicas = controlPlanes.flatMap((controlPlane) => controlPlane.replicas)
     const first = controlPlanes.find(({ name }) => name === 'first')
     const firstUrl = withDatabase(relay.url, `${new URL(server).pathname.slice(1)}_first`)
     const ids = controlPlanes.map(({ id }) => id)
-    const faults: Record<(typeof FAULTS)[number], () => Fault[]> = {
-      fly: () => [flyFaults(cloud, chance('fly'), REGIONS)],
-      volumes: () => [volumeFaults(cloud, chance('volumes'), REGIONS)],
-      operator: () => [
-        operator(cloud, chance('operator'), { apps, regions: REGIONS, controlPlanes: ids }, foreign),
-      ],
+    const common: Record<(typeof COMMON)[number], () => Fault[]> = {
       kills: () =>
         controlPlanes.map(({ isEmbedded, name, replicas: own }) =>
           kills(own, isEmbedded ? 'embedded' : 'postgres', chance(`kills ${name}`)),
@@ -130,15 +115,15 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       'postgres-kill': () => (postgres === undefined ? [] : [postgresKill(postgres, chance('postgres'))]),
       'disk-full': () => (disks === undefined ? [] : [diskFull(Object.values(disks), chance('disks'))]),
     }
+    const all: World['faults'] = { ...common, ...world.faults }
     return {
-      cloud,
+      world,
       controlPlanes: controlPlanes.map((controlPlane) => {
-        const { close: closeLoads, loads } = loadsOf(controlPlane, cloud, chance, options)
+        const { close: closeLoads, loads } = loadsOf(controlPlane, world, chance, options)
         closers.push(closeLoads)
         return { controlPlane, loads }
       }),
-      faults: options.faults.flatMap((name) => faults[name]()),
-      foreign,
+      faults: options.faults.flatMap((name) => all[name]?.(ids) ?? []),
       close,
     }
   } catch (error) {
@@ -149,7 +134,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 
 function loadsOf(
   controlPlane: ControlPlane,
-  cloud: Cloud,
+  world: World,
   chance: (stream: string) => Chance,
   { seconds }: StageOptions,
 ): { loads: Load[]; close: () => void } {
@@ -158,14 +143,11 @@ function loadsOf(
   const receivers = webhooks(controlPlane, chance(`webhooks ${name}`))
   return {
     loads: [
-      users(
-        { cloud, controlPlane, chance, regions: REGIONS, runtimes: RUNTIMES, createMs: seconds * 700 },
-        known,
-      ),
-      counters(controlPlane, cloud, chance, known),
+      users({ world, controlPlane, chance, createMs: seconds * 700 }, known),
+      counters(controlPlane, world, chance, known),
       hooks(controlPlane, chance, known),
-      delegations(controlPlane, cloud, chance(`delegations ${name}`), known),
-      rollouts(controlPlane, chance(`rollouts ${name}`), RUNTIMES),
+      delegations(controlPlane, world, chance(`delegations ${name}`), known),
+      rollouts(controlPlane, world, chance(`rollouts ${name}`)),
       receivers,
     ],
     close: () => receivers.close(),

@@ -1,4 +1,4 @@
-// A Docker daemon for one test file, with an image of the sample agent. It is installed from Debian's packages where it is
+// A Docker daemon for a test file, with an image of the sample agent where one is wanted. It is installed from Debian's packages where it is
 // missing. DOCKER_TESTS=off says that this computer cannot run one; without it, a daemon that does not start is a failure.
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { canInstallPackages, installPackages } from './debian-packages.ts'
-import { buildSampleRoot } from './sample-image.ts'
+import { AGENT_COMMAND, buildSampleRoot } from './sample-image.ts'
 
 /** Whether the tests that need a daemon run. */
 export const HAS_DOCKER = process.env['DOCKER_TESTS'] !== 'off'
@@ -17,19 +17,45 @@ export const SAMPLE_IMAGE = 'molecule/sample-agent:1'
 
 const PROCESS = fileURLToPath(new URL('dockerd-process.ts', import.meta.url))
 
-export type Dockerd = Awaited<ReturnType<typeof startDockerd>>
+export type Dockerd = Awaited<ReturnType<typeof startBareDockerd>>
 
-export async function startDockerd() {
+/** A daemon with the image {@link SAMPLE_IMAGE}. */
+export async function startDockerd(): Promise<Dockerd> {
   const image = buildSampleRoot()
+  const dockerd = await startBareDockerd()
+  const { archive, directory } = await image
+  const [repository, tag] = SAMPLE_IMAGE.split(':')
+  const change = encodeURIComponent(`CMD ${JSON.stringify(AGENT_COMMAND)}`)
+  await dockerd.api(
+    'POST',
+    `/images/create?fromSrc=-&repo=${repository}&tag=${tag}&changes=${change}`,
+    undefined,
+    archive,
+  )
+  rmSync(directory, { recursive: true })
+  return dockerd
+}
+
+/**
+ * A daemon without images.
+ * @param more arguments of dockerd
+ */
+export async function startBareDockerd(more: readonly string[] = []) {
   installDocker()
   const directory = mkdtempSync(join(tmpdir(), 'dockerd-'))
-  const child = fork(PROCESS, { env: { PATH: pathWithSbin(), DOCKERD_PARENT: directory }, execArgv: [] })
+  const env = { PATH: pathWithSbin(), DOCKERD_PARENT: directory, DOCKERD_ARGUMENTS: JSON.stringify(more) }
+  const child = fork(PROCESS, { env, execArgv: [] })
   const ended = once(child, 'exit')
   const untilReady = async () => {
     const [message] = (await Promise.race([once(child, 'message'), ended])) as unknown[]
     if (message !== 'ready') throw new Error(`${String(message)}\n(DOCKER_TESTS=off leaves these tests out)`)
   }
-  await untilReady()
+  try {
+    await untilReady()
+  } catch (error) {
+    child.disconnect()
+    throw error
+  }
   const socket = join(directory, 'docker.sock')
 
   /** Sends a request to the daemon, past the code under test. @returns the body, parsed if it is JSON */
@@ -50,23 +76,14 @@ export async function startDockerd() {
     return /^[[{]/.test(text) && !text.includes('\n{') ? JSON.parse(text) : text
   }
 
-  const { archive, directory: imageDirectory } = await image
-  const [repository, tag] = SAMPLE_IMAGE.split(':')
-  const change = encodeURIComponent('CMD ["/bin/node","/app/agent.mjs"]')
-  await api(
-    'POST',
-    `/images/create?fromSrc=-&repo=${repository}&tag=${tag}&changes=${change}`,
-    undefined,
-    archive,
-  )
-  rmSync(imageDirectory, { recursive: true })
-
   return {
     host: `unix://${socket}`,
     api,
-    /** Ends the daemon with all containers, and starts it again. */
-    async restart(): Promise<void> {
-      child.send('restart')
+    /** The data of a volume, on this computer. */
+    volumePath: (name: string) => join(directory, 'data', 'volumes', name, '_data'),
+    /** Ends the daemon, which stops its containers, and starts it again. `kill`: SIGKILL, which stops nothing. */
+    async restart(how: 'restart' | 'kill' = 'restart'): Promise<void> {
+      child.send(how)
       await untilReady()
     },
     async close(): Promise<void> {

@@ -1,5 +1,5 @@
-// A root file system with Node, a shell and the sample agent, imported as an image into a Docker daemon: containers need a
-// real image, and there may be no registry. Programs and their libraries are those of this computer (Linux).
+// A root file system with Node, a shell and the sample agent, for images of a Docker daemon: containers need a real image,
+// and there may be no registry. Programs and their libraries are those of this computer (Linux).
 import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -17,8 +17,14 @@ const TOOLS =
 
 const run = promisify(execFile)
 
-/** The archive of the root file system, in a folder that the caller removes. */
-export async function buildSampleRoot(): Promise<{ directory: string; archive: string }> {
+/** The command of the image. */
+export const AGENT_COMMAND = ['/bin/node', '/app/agent.mjs']
+
+/**
+ * The archive of the root file system, in a folder that the caller removes.
+ * @param entry the program that becomes the agent
+ */
+export async function buildSampleRoot(entry = ENTRY): Promise<{ directory: string; archive: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'workspaces-image-'))
   const root = join(directory, 'root')
   for (const folder of ['app', 'tmp', 'etc', 'proc', 'sys', 'dev'])
@@ -30,7 +36,7 @@ export async function buildSampleRoot(): Promise<{ directory: string; archive: s
   const esbuild = createRequire(import.meta.url).resolve('esbuild/bin/esbuild')
   await run(process.execPath, [
     esbuild,
-    ENTRY,
+    entry,
     '--bundle',
     '--platform=node',
     '--format=esm',

@@ -183,7 +183,7 @@ export function createDockerProvisioner({
         const labels = container && fromLabels(container.Config.Labels)
         if (container === undefined || labels === undefined) return { presence: 'absent' }
         if (machineId === null && labels.machine.workspaceId !== workspaceId) return { presence: 'absent' }
-        return { presence: 'present', machine: await withStopRequest(docker, toMachine(container), now()) }
+        return { presence: 'present', machine: await withStopRequest(docker, toMachine(container)) }
       } catch (error) {
         return { presence: 'unknown', problem: toProvisionError(error).problem }
       }

@@ -22,18 +22,18 @@ export const crashingGuest: Program = async () => 3
 const IDLE_MS = 1_000
 
 /**
- * @param arrivals how often an agent received each message, by message id
+ * @param record called with the id of each message, before it is answered
  * @param operate suspends its machine, as an agent can with a token of its app
  */
 export const createAgent =
-  (arrivals: Map<string, number>, chance: Chance, operate: Operate): Program =>
+  (record: (messageId: string) => unknown, chance: Chance, operate: Operate): Program =>
   (machine) => {
     const manner = chance.weighed(MANNERS)
     const handle = async (request: Request, handler: (request: Request) => Response | Promise<Response>) => {
       const isMessage = request.method === 'POST'
       const text = isMessage ? await request.text() : undefined
       const id = text === undefined ? undefined : messageIdOf(text)
-      if (id !== undefined) arrivals.set(id, (arrivals.get(id) ?? 0) + 1)
+      if (id !== undefined) await record(id)
       const again =
         text === undefined
           ? request

@@ -1,14 +1,9 @@
 // Whether every disk is where it should be: each workspace's disk exists once, with one machine, and has what its agent wrote.
-import type { VolumeView } from '../../../lib/emulator/volumes/volume-view.ts'
 import type { Violation } from '../parts.ts'
+import type { SeenVolume } from '../holdings.ts'
 import type { Remains } from './remains.ts'
 
-/** States of a volume that was deleted. */
-const GONE = ['waiting_for_detach', 'scheduling_destroy', 'pending_destroy', 'destroyed']
-
 export type DiskEvidence = {
-  /** All volumes at Fly. */
-  volumes: VolumeView[]
   /** How the names of the volumes of this control plane begin. */
   prefix: string
   /** The counter on a volume, as it is there; 0 when there is none. */
@@ -17,14 +12,12 @@ export type DiskEvidence = {
   acknowledged: ReadonlyMap<string, number>
 }
 
-const livingOf = ({ prefix, volumes }: Pick<DiskEvidence, 'prefix' | 'volumes'>) =>
-  volumes.filter(({ name, state }) => name.startsWith(prefix) && !GONE.includes(state))
+const livingOf = ({ volumes }: Remains, prefix: string) =>
+  volumes.filter(({ isDeleted, name }) => name.startsWith(prefix) && !isDeleted)
 
 /** Disks that are being made or deleted, and volumes that will be deleted. */
-export function unsettledDisks(
-  { disks, rows }: Remains,
-  evidence: Pick<DiskEvidence, 'prefix' | 'volumes'>,
-): Violation[] {
+export function unsettledDisks(remains: Remains, prefix: string): Violation[] {
+  const { disks, rows } = remains
   const byVolume = new Map(disks.map((disk) => [disk.volumeId, disk]))
   const failed = new Set(rows.filter(({ status }) => status === 'failed').map(({ id }) => id))
   const violations: Violation[] = []
@@ -34,7 +27,7 @@ export function unsettledDisks(
     if (state === 'deleting' || (workspaceId === null && state === 'creating'))
       violations.push({ kind: 'stuck', workspace: madeFor, what: `disk ${id} is still ${state}` })
   }
-  for (const { id } of livingOf(evidence)) {
+  for (const { id } of livingOf(remains, prefix)) {
     const disk = byVolume.get(id)
     if (disk?.state === 'gone')
       violations.push({
@@ -47,7 +40,7 @@ export function unsettledDisks(
 }
 
 export function wrongDisks(remains: Remains, evidence: DiskEvidence): Violation[] {
-  const living = livingOf(evidence)
+  const living = livingOf(remains, evidence.prefix)
   return [
     ...wrongVolumes(remains, living),
     ...sharedVolumes(remains),
@@ -56,7 +49,7 @@ export function wrongDisks(remains: Remains, evidence: DiskEvidence): Violation[
 }
 
 /** Volumes that nobody accounts for, and disks with two volumes. */
-function wrongVolumes({ disks, rows }: Remains, living: VolumeView[]): Violation[] {
+function wrongVolumes({ disks, rows }: Remains, living: SeenVolume[]): Violation[] {
   const failed = new Set(rows.filter(({ status }) => status === 'failed').map(({ id }) => id))
   const violations: Violation[] = []
   for (const volume of living) {
@@ -87,7 +80,7 @@ function sharedVolumes({ machines }: Remains): Violation[] {
 function wrongDiskOf(
   row: Remains['rows'][number],
   { disks, machines }: Remains,
-  living: VolumeView[],
+  living: SeenVolume[],
   { acknowledged, counterOf }: DiskEvidence,
 ): Violation[] {
   const least = acknowledged.get(row.id) ?? 0

@@ -16,7 +16,7 @@ export type SentMessage = {
 }
 
 /** How often an agent received each message, by message id. */
-type Arrivals = Map<string, number>
+type Arrivals = ReadonlyMap<string, number>
 
 /** Messages wait without an end while their workspace is paused or failed. */
 export const isWaiting = ({ state }: StoredMessage, status: string | undefined): boolean =>

@@ -1,9 +1,9 @@
-// What a chaos run leaves: reads the rows, events and machines of one control plane.
+// What a chaos run leaves: reads the rows and events of one control plane.
 import type { InferSelectModel } from 'drizzle-orm'
 import type { Database } from '../../../drizzle/database.ts'
 import * as schema from '../../../drizzle/schema/index.ts'
-import type { MachineSnapshot } from '../../../lib/emulator/machines/snapshot.ts'
 import type { WorkspaceRow } from '../../../lib/lifecycle/workspace.ts'
+import type { Holdings } from '../holdings.ts'
 import type { StoredEvent } from './history.ts'
 
 export type StoredMessage = {
@@ -16,7 +16,8 @@ export type StoredMessage = {
   senderOrHook: boolean
 }
 
-export type Remains = {
+/** `machines` and `volumes` are all at the provider, of all control planes and of others. */
+export type Remains = Holdings & {
   /** The id of the control plane. */
   controlPlane: string
   rows: WorkspaceRow[]
@@ -24,8 +25,6 @@ export type Remains = {
   events: Map<string, StoredEvent[]>
   /** Every event, as the log has it. */
   log: Pick<InferSelectModel<typeof schema.events>, 'seq' | 'type' | 'workspaceId'>[]
-  /** All machines at Fly, of all control planes and of others. */
-  machines: MachineSnapshot[]
   /** The ledger of disks, with deleted ones. */
   disks: InferSelectModel<typeof schema.disks>[]
   messages: StoredMessage[]
@@ -37,12 +36,7 @@ export type Remains = {
   now: Date
 }
 
-/** @param machines all machines at Fly */
-export async function remainsOf(
-  db: Database,
-  machines: MachineSnapshot[],
-  controlPlane: string,
-): Promise<Remains> {
+export async function remainsOf(db: Database, holdings: Holdings, controlPlane: string): Promise<Remains> {
   const rows = await db.select().from(schema.workspaces)
   const { caller, failure, id, messageId, state, workspaceId } = schema.messages
   const messages = await db
@@ -62,7 +56,7 @@ export async function remainsOf(
     rows,
     events,
     log,
-    machines,
+    ...holdings,
     disks: await db.select().from(schema.disks),
     messages: messages.map((message) => ({
       ...message,

@@ -1,5 +1,4 @@
 // Whether every workspace is at rest, in the state that is wanted, with its one machine and a reason for each failure.
-import { CONTROL_PLANE_KEY, WORKSPACE_KEY } from '../../../lib/provisioner/fly/labels.ts'
 import { isTransient, wantedMachine } from '../../../lib/lifecycle/lifecycle.ts'
 import type { Violation } from '../parts.ts'
 import { historyProblems } from './history.ts'
@@ -39,9 +38,8 @@ export function unsettled({ rows, machines, controlPlane, now }: Remains): Viola
       stuck(`${row.status}, and its machine ${machine.id} is ${machine.state}`)
     }
   }
-  for (const { id, metadata } of living) {
-    if (metadata[CONTROL_PLANE_KEY] !== controlPlane || owned.has(id)) continue
-    const workspace = metadata[WORKSPACE_KEY] ?? ''
+  for (const { id, controlPlane: owner, workspace = '' } of living) {
+    if (owner !== controlPlane || owned.has(id)) continue
     const row = rows.find((one) => one.id === workspace)
     violations.push({
       kind: row !== undefined && row.machineId !== null ? 'duplicate' : 'leak',

@@ -1,11 +1,11 @@
 // Work that must not be lost: agents count on their disks when they are asked to, and each answer is an acknowledgement. Meanwhile
 // disks are copied, restored and enlarged (copies.ts).
 import { unsettledDisks, wrongDisks } from '../checks/disks.ts'
-import type { Cloud } from '../cloud.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { volumePrefix } from '../../../lib/disks/disk-names.ts'
 import type { Load } from '../parts.ts'
 import type { Chance } from '../random.ts'
+import type { World } from '../world.ts'
 import { createAcknowledged } from './acknowledged.ts'
 import { type Client, createClient } from './client.ts'
 import { useCopies } from './copies.ts'
@@ -16,7 +16,7 @@ const COUNTERS = 4
 /** @param known the workspaces of the users of this control plane, to which copies are added */
 export function counters(
   controlPlane: ControlPlane,
-  cloud: Cloud,
+  world: World,
   chance: (stream: string) => Chance,
   known: string[],
 ): Load {
@@ -24,12 +24,6 @@ export function counters(
   const snapshots: Parameters<typeof useCopies>[0]['snapshots'] = []
   const did = { counted: 0, snapshots: 0, restores: 0, forks: 0 }
   let prefix = ''
-  const evidence = () => ({
-    prefix,
-    acknowledged: acknowledged.least,
-    volumes: cloud.emulator.volumes(),
-    counterOf: (volume: string) => Number(cloud.disks.filesOf(volume).get('counter') ?? 0),
-  })
   return {
     name: 'counters',
     async run(over) {
@@ -59,8 +53,9 @@ export function counters(
       }
       await Promise.all(Array.from({ length: COUNTERS }, (_, turn) => work(turn)))
     },
-    open: (remains) => unsettledDisks(remains, evidence()),
-    wrong: (remains) => wrongDisks(remains, evidence()),
+    open: (remains) => unsettledDisks(remains, prefix),
+    wrong: (remains) =>
+      wrongDisks(remains, { prefix, acknowledged: acknowledged.least, counterOf: world.counterOf }),
     figures: ({ disks }) => ({ ...did, disks: disks.length }),
   }
 }

@@ -1,10 +1,10 @@
 // Agents that hand tasks to each other: each accepted delegation must end, and its task arrive at most once.
 import { isWaiting } from '../checks/messages.ts'
 import type { Remains } from '../checks/remains.ts'
-import type { Cloud } from '../cloud.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import type { Load, Violation } from '../parts.ts'
 import type { Chance } from '../random.ts'
+import type { World } from '../world.ts'
 import { createClient } from './client.ts'
 
 /** How often a request is repeated, with its key, until an answer comes. */
@@ -13,7 +13,7 @@ const MOST_TRIES = 8
 /** @param known workspaces of the control plane */
 export function delegations(
   controlPlane: ControlPlane,
-  cloud: Cloud,
+  world: World,
   chance: Chance,
   known: readonly string[],
 ): Load {
@@ -30,7 +30,7 @@ export function delegations(
     },
     open: (remains) => remains.delegations.flatMap(stillOpen(remains)),
     wrong: (remains) => [
-      ...remains.delegations.flatMap(wrongEnd(remains, cloud)),
+      ...remains.delegations.flatMap(wrongEnd(remains, world)),
       ...[...accepted]
         .filter((id) => !remains.delegations.some((row) => row.id === id))
         .map((id): Violation => ({ kind: 'lost', what: `delegation ${id} was accepted, and is not stored` })),
@@ -70,7 +70,7 @@ const stillOpen =
 
 /** A delegation that ended otherwise than its message. */
 const wrongEnd =
-  (remains: Remains, { arrivals }: Cloud) =>
+  (remains: Remains, { arrivals }: World) =>
   (row: Row): Violation[] => {
     const message = messageOf(remains, row)
     const wrong = (what: string): Violation[] => [

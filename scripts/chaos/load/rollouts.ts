@@ -1,15 +1,15 @@
 // An operator who rolls out new images, good and crashing ones, and halts, resumes and rolls back rollouts. Each must end, and
 // no workspace may be ready on an image that crashes.
-import { CRASHING_DIGEST } from '../cloud.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import type { Load, Violation } from '../parts.ts'
 import type { Chance } from '../random.ts'
+import type { World } from '../world.ts'
 import { createClient, type Json } from './client.ts'
 
 /** How often the last commands are repeated until they are answered. */
 const MOST_TRIES = 20
 
-export function rollouts(controlPlane: ControlPlane, chance: Chance, runtimes: readonly string[]): Load {
+export function rollouts(controlPlane: ControlPlane, { digests, runtimes }: World, chance: Chance): Load {
   const { call } = createClient(controlPlane, chance)
   return {
     name: 'rollouts',
@@ -34,7 +34,7 @@ export function rollouts(controlPlane: ControlPlane, chance: Chance, runtimes: r
     ],
     wrong: ({ machines, rollouts: rows, rows: workspaces }) => {
       const crashing = new Set(
-        machines.filter(({ image }) => image.endsWith(CRASHING_DIGEST)).map(({ id }) => id),
+        machines.filter(({ image }) => image.endsWith(digests.crashing)).map(({ id }) => id),
       )
       return [
         ...rows
@@ -56,8 +56,7 @@ export function rollouts(controlPlane: ControlPlane, chance: Chance, runtimes: r
   }
 
   async function start(): Promise<void> {
-    const isBad = chance.hit(0.25)
-    const digest = isBad ? CRASHING_DIGEST : `sha256:${String(chance.between(1, 9)).repeat(64)}`
+    const digest = chance.hit(0.25) ? digests.crashing : chance.pick(digests.good)
     await call('POST', '/rollouts', {
       body: {
         runtime: chance.pick(runtimes),

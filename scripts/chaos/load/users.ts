@@ -8,18 +8,16 @@ import {
   wrongMessages,
 } from '../checks/messages.ts'
 import { unsettled, wrongWorkspaces } from '../checks/workspaces.ts'
-import type { Cloud } from '../cloud.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import type { Load } from '../parts.ts'
 import { type Chance, sleep } from '../random.ts'
+import type { World } from '../world.ts'
 import { createClient, type Json } from './client.ts'
 
 type Options = {
-  cloud: Cloud
+  world: World
   controlPlane: ControlPlane
   chance: (stream: string) => Chance
-  regions: readonly string[]
-  runtimes: readonly string[]
   /** Creates end early enough for the last ones to live for a while. */
   createMs: number
 }
@@ -49,7 +47,7 @@ const VERBS = {
 
 /** @param known gets the workspaces that other kinds of load may use too */
 export function users(options: Options, known: string[]): Load {
-  const { cloud, controlPlane } = options
+  const { controlPlane, world } = options
   const shared: Shared = { ...options, created: new Set(), messages: [], known }
   return {
     name: 'users',
@@ -62,7 +60,7 @@ export function users(options: Options, known: string[]): Load {
     open: (remains) => [...unsettled(remains), ...openMessages(remains)],
     wrong: (remains) => [
       ...wrongWorkspaces(remains, shared.created, controlPlane.record.bad),
-      ...wrongMessages(remains, shared.messages, cloud.arrivals),
+      ...wrongMessages(remains, shared.messages, world.arrivals),
     ],
     outcomes: () => outcomesOf(shared.messages),
     figures: (remains) => messageFigures(remains, shared.messages),
@@ -70,7 +68,8 @@ export function users(options: Options, known: string[]): Load {
 }
 
 async function runUser(shared: Shared, over: AbortSignal, share: number, user: number): Promise<void> {
-  const { controlPlane, created, known, messages, regions, runtimes } = shared
+  const { controlPlane, created, known, messages } = shared
+  const { regions, runtimes } = shared.world
   const chance = shared.chance(`user ${controlPlane.name} ${user}`)
   const { call } = createClient(controlPlane, chance)
   const creator = async () => {
