@@ -11,6 +11,7 @@ import { addLoginCommands } from './commands/login.ts'
 import { addMcpCommand } from './commands/mcp.ts'
 import { addOpenCommand } from './commands/open.ts'
 import { addOperationCommands } from './commands/operations.ts'
+import { addRolloutCommands } from './commands/rollouts.ts'
 import { addSecretCommands } from './commands/secrets.ts'
 import { addTokenCommands } from './commands/tokens.ts'
 import { addVerbCommands } from './commands/verbs.ts'
@@ -55,6 +56,7 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addTokenCommands(program)
   addHookCommands(program)
   addOperationCommands(program)
+  addRolloutCommands(program)
   addMcpCommand(program)
   complete(program)
   return program

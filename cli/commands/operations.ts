@@ -1,7 +1,7 @@
-// fleet, doctor, rollout: the machines at the provider, the health of the server, and new images.
+// fleet, doctor: the machines at the provider, and the health of the server.
 import type { Command } from 'commander'
 import { contextOf } from '../context.ts'
-import { age, clean, print, printJson, printTable, statusText, styled } from '../output.ts'
+import { clean, print, printJson, printTable, styled } from '../output.ts'
 
 export function addOperationCommands(program: Command): void {
   program
@@ -56,58 +56,4 @@ export function addOperationCommands(program: Command): void {
       }
       if (!response.ok) process.exitCode = 1
     })
-
-  const rollout = program.command('rollout').description('bring a new image to the workspaces of a runtime')
-
-  rollout
-    .command('start')
-    .description('start a rollout')
-    .argument('<runtime>', 'runtime, such as hermes')
-    .argument('<image>', 'image with a tag or digest')
-    .action(async (runtime: string, image: string, _flags, command: Command) => {
-      const { client, json } = contextOf(command)
-      const { data } = await client.api.POST('/rollouts', { body: { runtime, image } })
-      if (json) return printJson(data)
-      print(`${data?.id ?? ''}  ${data?.state ?? ''}`)
-    })
-
-  rollout
-    .command('ls')
-    .description('list rollouts')
-    .action(async (_flags, command: Command) => {
-      const { client, json } = contextOf(command)
-      const { data } = await client.api.GET('/rollouts')
-      if (json) return printJson(data)
-      printTable(
-        ['ID', 'RUNTIME', 'STATE', 'IMAGE', 'AGE'],
-        (data?.rollouts ?? []).map(({ created_at, id, image, runtime, state }) => [
-          id,
-          runtime,
-          statusText(state),
-          image,
-          age(created_at),
-        ]),
-      )
-    })
-
-  rollout
-    .command('get')
-    .description('show the progress of a rollout')
-    .argument('<id>', 'id of the rollout')
-    .action(async (id: string, _flags, command: Command) => {
-      const { data } = await contextOf(command).client.api.GET('/rollouts/{id}', { params: { path: { id } } })
-      printJson(data)
-    })
-
-  for (const verb of ['halt', 'resume', 'rollback'] as const) {
-    rollout
-      .command(verb)
-      .description(`${verb} a rollout`)
-      .argument('<id>', 'id of the rollout')
-      .action(async (id: string, _flags, command: Command) => {
-        const { client } = contextOf(command)
-        const { data } = await client.api.POST(`/rollouts/{id}/${verb}`, { params: { path: { id } } })
-        printJson(data)
-      })
-  }
 }

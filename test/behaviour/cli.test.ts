@@ -172,6 +172,25 @@ test('events shows the newest events of a workspace, and refuses an unknown type
   expect(refused.stderr).toContain("'nonsense' is not a type of event")
 })
 
+test('a rollout is started, shown, halted and rolled back as tables, and found by the beginning of its id', async () => {
+  await createWorkspace('rolled')
+  await cli('wait', 'rolled')
+  const image = `ghcr.io/molecule-ai/workspace-hermes@sha256:${'a'.repeat(64)}`
+  const started = await cli('rollout', 'start', 'hermes', image, '--json')
+  const { id } = JSON.parse(started.stdout) as { id: string }
+  const shown = await cli('rollout', 'get', id.slice(0, 6))
+  expect(shown.stdout).toMatch(/^ID +RUNTIME +STATE +TRANCHE +IMAGE +AGE\n[0-9a-f-]{36} {2}hermes {3}running/)
+  await expect
+    .poll(async () => (await cli('rollout', 'get', id)).stdout, { timeout: 30_000 })
+    .toMatch(/WORKSPACE +NAME +TRANCHE +STATE +STATUS +REASON\n[0-9a-f-]{36} {2}/)
+  expect((await cli('rollout', 'halt', id.slice(0, 6))).stdout).toMatch(/hermes {3}halted/)
+  expect(JSON.parse((await cli('rollout', 'get', id, '--json')).stdout)).toMatchObject({ state: 'halted' })
+  expect((await cli('rollout', 'rollback', id)).stdout).toMatch(/hermes {3}roll/)
+  const missing = await cli('rollout', 'get', 'zzz')
+  expect(missing.code).toBe(2)
+  expect(missing.stderr).toContain("no rollout has an id that begins with 'zzz'")
+})
+
 test('names with control characters do not reach the terminal', async () => {
   await createWorkspace('evil\u001B]0;title\u0007')
   // oxlint-disable-next-line eslint/no-control-regex -- the test is about them
