@@ -1,6 +1,7 @@
 // The Node entry: starts the server with the settings of the environment, and explains a start that fails.
 import { DirectoryInUse } from '../drizzle/drivers/directory-lock.ts'
 import { ConfigError, parseConfig } from '../lib/config/config.ts'
+import { EmulatorInUse } from '../lib/control-plane/emulator-claim.ts'
 import { startWorkers, workerCount, WorkerFailed } from './node/cluster/primary.ts'
 import { reportStarted, workerNumber } from './node/cluster/worker.ts'
 import { PortInUse } from './node/http-server.ts'
@@ -20,7 +21,10 @@ try {
   if (error instanceof WorkerFailed) process.exit(error.exitCode)
   // A mistake in the settings needs one sentence; any other error needs its stack.
   const isExpected =
-    error instanceof ConfigError || error instanceof PortInUse || error instanceof DirectoryInUse
+    error instanceof ConfigError ||
+    error instanceof PortInUse ||
+    error instanceof DirectoryInUse ||
+    error instanceof EmulatorInUse
   console.error(isExpected ? error.message : error)
   process.exit(isExpected ? 2 : 1)
 }

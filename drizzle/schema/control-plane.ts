@@ -20,6 +20,10 @@ export const controlPlane = pgTable(
     lastSweptAt: timestamp('last_swept_at'),
     /** When the provider's inventory was last read with the state of hosts, in any process. */
     inventoriedAt: timestamp('inventoried_at'),
+    /** The embedded emulator whose machines this database describes, and when its server last said that it runs. */
+    emulatorId: text('emulator_id'),
+    emulatorUrl: text('emulator_url'),
+    emulatorSeenAt: timestamp('emulator_seen_at'),
     /** The highest deleted `seq` of events, and of audit rows, which have a retention time of their own. */
     eventsForgottenSeq: bigint('events_forgotten_seq', { mode: 'number' }).notNull().default(0),
     auditForgottenSeq: bigint('audit_forgotten_seq', { mode: 'number' }).notNull().default(0),

@@ -2,10 +2,12 @@
 // this computer. The control plane reaches it over HTTP only, as it would reach Fly.
 import { lockDirectory } from '../../drizzle/drivers/directory-lock.ts'
 import type { Config } from '../../lib/config/config.ts'
+import type { EmulatorIdentity } from '../../lib/control-plane/emulator-claim.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator, type Emulator } from '../../lib/emulator/emulator.ts'
 import { createFileStore } from '../../lib/emulator/node/file-store.ts'
 import { createProcessHost } from '../../lib/emulator/node/process-host.ts'
+import { readEmulatorId } from './emulator-claim.ts'
 import { type ImageTable, resolveImages } from './emulated-images.ts'
 import { listen } from './http-server.ts'
 
@@ -17,6 +19,8 @@ const directoryOf = ({ dataDirectory }: Config) => `${dataDirectory}/fly`
 
 /** The ports of the emulator, before it has been started. Requests wait until then. */
 export type EmbeddedFlyPorts = {
+  /** Which emulator it is: the same one at the next start with the same files. */
+  identity: EmulatorIdentity
   /** @throws DirectoryInUse while another process uses its files */
   start(log: (line: string) => void): Promise<EmbeddedFly>
   close(): Promise<void>
@@ -39,6 +43,7 @@ export async function listenForEmbeddedFly(config: Config): Promise<EmbeddedFlyP
   const proxy = await listenAt(1, (emulator, request) => emulator.proxy(request))
   const close = async () => void (await Promise.all([api.close(0), proxy.close(0)]))
   return {
+    identity: { id: readEmulatorId(directoryOf(config)), url: `http://${HOST}:${api.port}` },
     close,
     async start(log) {
       // Two emulators that write the same files would destroy each other's machines.

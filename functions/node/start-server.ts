@@ -13,6 +13,7 @@ import { UNREADABLE_HINT } from '../../lib/secrets/read-secrets.ts'
 import { unknownKeyIds } from '../../lib/secrets/rotate.ts'
 import { createApp } from '../app.ts'
 import { serveAssets } from './assets.ts'
+import { keepEmulatorClaim } from './emulator-claim.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
 import { onStop, shareMetrics, workerNumber } from './cluster/worker.ts'
@@ -40,7 +41,7 @@ const LAST_SPANS_MS = 2_000
  * Starts the server, and stops it at SIGINT or SIGTERM.
  * @param print receives the lines of the log
  * @returns the message to show when it has started
- * @throws ConfigError, PortInUse, DirectoryInUse
+ * @throws ConfigError, PortInUse, DirectoryInUse, EmulatorInUse
  */
 export async function startServer(config: Config, print: (line: string) => void): Promise<string> {
   const worker = workerNumber()
@@ -78,6 +79,11 @@ export async function startServer(config: Config, print: (line: string) => void)
     await releaseAllLeases(database.db, new Date())
     await releaseDeliveries(database.db, new Date())
   }
+  // Only this process uses PGlite's directory, so no other emulator can belong to it.
+  const claim =
+    flyPorts === undefined || database.driver === 'pglite'
+      ? undefined
+      : await keepEmulatorClaim(database.db, flyPorts.identity, { isReachable: failure === undefined, log })
   const fly = await flyPorts?.start((line) => log('info', line))
   const effective: Config = {
     ...config,
@@ -128,9 +134,10 @@ export async function startServer(config: Config, print: (line: string) => void)
     await targets.close()
     await fly?.close()
     await docker?.close()
+    await claim?.end()
     await database.close()
     clearTimeout(overdue)
-    process.exit(0)
+    process.exit()
   }
   const beginShutDown = () => {
     if (!stop.signal.aborted) void shutDown()
