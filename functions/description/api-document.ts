@@ -3,6 +3,7 @@
 export type Schema = {
   $ref?: string
   type?: string | string[]
+  format?: string
   description?: string
   properties?: Record<string, Schema>
   items?: Schema

@@ -2,7 +2,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppEnv } from './app-env.ts'
 import { Problem, toInvalidInput } from './problem.ts'
-import { isUuid } from '../../lib/platform/uuid.ts'
+import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 import { validationText } from '../../lib/platform/validation-text.ts'
 
 z.config({ customError: validationText })
@@ -40,9 +40,5 @@ export const problem = (description: string) => ({
  * (functions/middleware/authorize.ts).
  */
 export const IdParam = z.object({
-  id: z
-    .string()
-    .refine(isUuid, 'must be the id or the slug of a workspace')
-    .toLowerCase()
-    .openapi({ param: { name: 'id', in: 'path' } }),
+  id: workspaceIdInput().openapi({ param: { name: 'id', in: 'path' } }),
 })

@@ -6,7 +6,7 @@ import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
 import { Since, timeOf } from '../http/since.ts'
-import { uuidInput } from '../../lib/platform/uuid.ts'
+import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 
 const Outcome = z.enum(['ok', 'refused', 'failed'])
 
@@ -37,7 +37,7 @@ const auditRoute = createRoute({
       after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
       before: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
-      workspace_id: uuidInput().optional(),
+      workspace_id: workspaceIdInput().optional(),
       caller: boundedText().max(200).toLowerCase().optional(),
       route: boundedText().max(200).optional(),
       outcome: Outcome.optional(),

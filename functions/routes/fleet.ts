@@ -4,7 +4,7 @@ import { DISK_KINDS } from '../../lib/fleet/fleet-disks.ts'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
 import { selectFleet } from '../../lib/fleet/select-fleet.ts'
 import { findIdsWithLabels } from '../../lib/lifecycle/list-workspaces.ts'
-import { uuidInput } from '../../lib/platform/uuid.ts'
+import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { listRegionHealth } from '../../lib/reconcile/region-health.ts'
 import { LabelPairs, labelsOf } from '../http/labels.ts'
@@ -76,7 +76,7 @@ const fleetRoute = createRoute({
         .openapi({ type: 'array', items: { type: 'string', enum: AnyKind.options } }),
       app: z.string().max(100).optional(),
       region: z.string().max(100).optional(),
-      workspace_id: uuidInput().optional(),
+      workspace_id: workspaceIdInput().optional(),
       label: LabelPairs.optional(),
       limit: z.coerce.number().int().min(1).max(1000).optional(),
       offset: z.coerce.number().int().min(0).max(1_000_000).default(0),

@@ -10,7 +10,7 @@ import { ANSWERS, isSlackCheck } from '../../lib/hooks/answers.ts'
 import { type HookAddress, refuseUnread } from '../../lib/hooks/prove-hook.ts'
 import { type Reception, receiveWebhook } from '../../lib/hooks/receive.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { json, jsonBody, problem } from '../http/openapi.ts'
+import { IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { toDomainError } from '../http/problem.ts'
 import { announcedBytes, readBody } from '../http/read-body.ts'
 import { requestInfo } from '../http/request-info.ts'
@@ -68,7 +68,7 @@ export function hookDeliveryRoutes(services: Services) {
     description:
       'A delivery of another system, signed with the scheme of the hook. It is stored as a message to the workspace, once per delivery. The body is JSON, a form or text, up to 25 MiB (HOOK_MAX_BODY_BYTES, or `max_body_bytes` of the hook). A refused delivery of a hook is the event `hook_delivery_refused`.',
     request: {
-      params: z.object({ id: z.uuid(), hook: z.string() }),
+      params: IdParam.extend({ hook: z.string() }),
       body: jsonBody(z.looseObject({})),
     },
     responses: {

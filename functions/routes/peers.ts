@@ -15,7 +15,7 @@ import { rejectForgedCaller } from '../http/verify-caller-header.ts'
 import { createRouter, IdParam, json, problem } from '../http/openapi.ts'
 import { StatusView, statusView } from './molecule-compat/routes.ts'
 import { publicUrlOf } from '../http/public-url.ts'
-import { uuidInput } from '../../lib/platform/uuid.ts'
+import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 
 const discoverRoute = createRoute({
   method: 'get',
@@ -72,7 +72,9 @@ const accessRoute = createRoute({
     body: {
       required: true,
       content: {
-        'application/json': { schema: z.object({ caller_id: uuidInput(), target_id: uuidInput() }) },
+        'application/json': {
+          schema: z.object({ caller_id: workspaceIdInput(), target_id: workspaceIdInput() }),
+        },
       },
     },
   },

@@ -16,9 +16,8 @@ const type = z
 // Agents send "" for none (docs/facts/molecule.md §2.8).
 const idOrEmpty = z
   .string()
-  .max(36, 'must be a UUID')
+  .refine((id) => id === '' || isUuid(id), 'must be the id or the slug of a workspace')
   .toLowerCase()
-  .refine((id) => id === '' || isUuid(id), 'must be a UUID')
   .nullish()
 
 const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ProxyContext } from '../a2a/context.ts'
 import { boundedText } from '../platform/postgres-text.ts'
-import { uuidInput } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 
 /** Longest task, in UTF-16 units. */
 const MAX_TASK_LENGTH = 1_000_000
@@ -15,7 +15,7 @@ export const Name = boundedText().max(200).nullish()
 
 /** The members that POST …/delegate and …/delegations/record share. */
 export const Assignment = z.object({
-  target_id: uuidInput(),
+  target_id: workspaceIdInput(),
   task: boundedText()
     .max(MAX_TASK_LENGTH)
     .refine((task) => task.trim() !== '', 'must not be empty'),

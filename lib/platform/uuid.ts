@@ -14,3 +14,10 @@ export const normalizeUuid = (text: string | null | undefined): string | undefin
 
 /** The id of something in a request's body, query or path: in either case, and in lower case afterwards. */
 export const uuidInput = () => z.uuid('must be a UUID').toLowerCase()
+
+/**
+ * The id of a workspace in a request, in lower case afterwards. Callers may give its slug, which is replaced by the id before the
+ * request is read (functions/middleware), so the API description names no format.
+ */
+export const workspaceIdInput = () =>
+  z.string().refine(isUuid, 'must be the id or the slug of a workspace').toLowerCase()

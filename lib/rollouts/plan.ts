@@ -1,7 +1,7 @@
 // The input of a rollout, and how the sizes of its tranches become numbers of workspaces. Pure.
 import { z } from 'zod'
 import type { RolloutPlan } from '../../drizzle/schema/index.ts'
-import { uuidInput } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 
 const Tranche = z.union([
   z.int().min(1).max(1_000_000),
@@ -22,7 +22,7 @@ export const RolloutInput = z.strictObject({
     .regex(/^[\w./:@-]+$/, 'must be the name of an image')
     .optional(),
   digest: z.string().regex(DIGEST, 'must be sha256: and 64 hexadecimal digits').optional(),
-  workspaces: z.array(uuidInput()).min(1).max(1_000).optional(),
+  workspaces: z.array(workspaceIdInput()).min(1).max(1_000).optional(),
   tranches: z
     .array(Tranche)
     .min(1)

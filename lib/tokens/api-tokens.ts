@@ -12,7 +12,7 @@ import type { Store } from '../platform/context.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
-import { uuidInput } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
@@ -30,7 +30,7 @@ export const CreateTokenInput = z.strictObject({
     .min(1, `must name at least one of ${SCOPES.join(', ')}`)
     .max(SCOPES.length),
   workspaces: z
-    .array(uuidInput())
+    .array(workspaceIdInput())
     .min(1, 'must contain at least one id; omit it for all workspaces')
     .max(1_000)
     .nullish(),

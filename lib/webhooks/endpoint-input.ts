@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { EVENT_TYPE_NAMES, unknownTypeText } from '../events/event-types.ts'
 import { boundedText } from '../platform/postgres-text.ts'
-import { uuidInput } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 
 /** All types except `audit`, which must be named. */
 export const EVERY_TYPE = '*'
@@ -24,10 +24,10 @@ const fields = {
     .max(2_000)
     .refine((text) => URL.canParse(text), 'must be a URL'),
   types,
-  workspace_id: uuidInput()
+  workspace_id: workspaceIdInput()
     .nullable()
     .describe(
-      'Only events of this workspace. Null: events of all workspaces, and events without a workspace.',
+      'Only events of this workspace, by its id or its slug. Null: events of all workspaces, and events without a workspace.',
     ),
   description: boundedText().max(500),
   ordered: z

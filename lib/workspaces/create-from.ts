@@ -10,13 +10,13 @@ import { findSnapshot, sourceOf } from '../disks/snapshots.ts'
 import { getLivingWorkspace, getWorkspace } from '../lifecycle/queries.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
-import { uuidInput } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 import type { PreparedFile } from './files-input.ts'
 
 export const FromInput = z
   .union(
     [
-      z.strictObject({ workspace: uuidInput() }),
+      z.strictObject({ workspace: workspaceIdInput() }),
       z.strictObject({ snapshot: z.string().max(255) }),
       z.strictObject({ disk: z.string().max(64) }),
     ],

@@ -22,7 +22,7 @@ import {
   WORKSPACE_RUNTIMES,
   type WorkspaceRuntime,
 } from '../machines/runtimes.ts'
-import { uuidInput } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 import { Labels } from './labels-input.ts'
 import { WorkspaceFiles } from './files-input.ts'
 
@@ -100,7 +100,7 @@ export const CreateWorkspaceInput = z.object({
     .nullish()
     .meta({ examples: [['ord', 'iad']] }),
   model: plain(100).nullish(),
-  parent_id: uuidInput().nullish(),
+  parent_id: workspaceIdInput().nullish(),
   image: plain(512).nullish(),
   env: WorkspaceEnv.nullish(),
   config: WorkspaceConfig.nullish(),

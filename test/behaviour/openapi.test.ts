@@ -1,6 +1,7 @@
 // The API description is complete, its references resolve, and it matches the responses.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ApiDocument } from '../../functions/description/api-document.ts'
+import { ROUTE_POLICIES } from '../../functions/access-policy.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 type Schema = ApiDocument['components']['schemas'][string] & { required?: string[] }
@@ -186,6 +187,37 @@ test('no named schema of the API description is null itself', () => {
       [type, ...[...anyOf, ...oneOf].map((part) => part.type)].flat().includes('null'),
   )
   expect(nullable.map(([name]) => name)).toEqual([])
+})
+
+test('where a request may name a workspace by its slug, the API description asks for no UUID', () => {
+  const refused: string[] = []
+  const check = (schema: Schema | undefined, owner: string): void => {
+    expect(schema, owner).toBeDefined()
+    const parts = [schema, schema?.items, ...(schema?.anyOf ?? [])].flatMap((part) => part ?? [])
+    const isTooNarrow = parts.some(({ format, maxLength = Infinity }) => format === 'uuid' || maxLength < 63)
+    if (isTooNarrow) refused.push(owner)
+  }
+  for (const [name, policy] of Object.entries(ROUTE_POLICIES)) {
+    if (typeof policy !== 'object') continue
+    const [method = '', route = ''] = name.split(' ')
+    const path = route.replaceAll(/:(\w+)/g, '{$1}')
+    const operation = document.paths[path]?.[method.toLowerCase()]
+    for (const parameter of operation?.parameters ?? [])
+      if (parameter.in === 'path' && /\b(?:its|or) slug/.test(parameter.description ?? ''))
+        check(parameter.schema, `${name} ${parameter.name ?? ''}`)
+    const query = (operation?.parameters ?? []).filter((parameter) => parameter.in === 'query')
+    for (const member of policy.others?.query ?? [])
+      check(query.find((parameter) => parameter.name === member)?.schema, `${name} ${member}`)
+    for (const member of policy.others?.body ?? []) {
+      const [first = '', second] = member.split('.')
+      const found = operation?.requestBody?.content['application/json']?.schema?.properties?.[first]
+      const inner = (found?.anyOf ?? []).find(
+        ({ properties }) => second !== undefined && properties?.[second],
+      )
+      check(second === undefined ? found : inner?.properties?.[second], `${name} ${member}`)
+    }
+  }
+  expect(refused).toEqual([])
 })
 
 test('every operation that needs a credential says which one', () => {

@@ -5,6 +5,7 @@ import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import type { Exposure } from '../../http/authenticate.ts'
+import { IdParam } from '../../http/openapi.ts'
 import { readA2aBody } from '../../http/read-a2a-body.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { WebResponseWriter } from '../../http/web-response-writer.ts'
@@ -73,7 +74,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     description:
       'A2A over JSON-RPC, versions 0.3 and 1.0. The request waits for a workspace that is asleep or starting: up to 60 s, or as long as `Prefer: wait=N` says. The caller of a stream receives comments meanwhile.',
     request: {
-      params: z.object({ id: z.uuid() }),
+      params: IdParam,
       body: {
         required: true,
         content: { 'application/json': { schema: z.looseObject({ method: z.string() }) } },
@@ -88,7 +89,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     operationId: 'sendToAgentOverRest',
     description:
       'A2A over HTTP+JSON, where the agent offers it: `message:send`, `tasks/{id}`, `v1/message:stream` … Also GET, HEAD and DELETE.',
-    request: { params: z.object({ id: z.uuid(), path: z.string() }) },
+    request: { params: IdParam.extend({ path: z.string() }) },
     responses: direct,
   })
   return app

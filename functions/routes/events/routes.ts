@@ -34,7 +34,7 @@ import { LabelPairs, labelsOf } from '../../http/labels.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { Since, timeOf } from '../../http/since.ts'
 import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
-import { uuidInput } from '../../../lib/platform/uuid.ts'
+import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 
 const Types = z
   .union([z.string(), z.array(z.string())])
@@ -88,7 +88,7 @@ const eventsRoute = createRoute({
   operationId: 'listEvents',
   description: DESCRIPTION,
   request: {
-    query: Query.extend({ workspace_id: uuidInput().optional(), label: LabelPairs.optional() }),
+    query: Query.extend({ workspace_id: workspaceIdInput().optional(), label: LabelPairs.optional() }),
     headers: Headers,
   },
   responses: {

@@ -10,7 +10,7 @@ import {
   WORKSPACE_ORDERS,
   type WorkspaceFilter,
 } from '../../../lib/lifecycle/list-workspaces.ts'
-import { uuidInput } from '../../../lib/platform/uuid.ts'
+import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 import { LABEL_PREFIX } from '../../http/known-parameters.ts'
 import { LabelPairs, labelsOf } from '../../http/labels.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
@@ -32,7 +32,7 @@ const Query = z.object({
   runtime: Text.optional(),
   tier: z.coerce.number().int().min(1).max(1000).optional(),
   region: Text.optional(),
-  parent_id: uuidInput().optional(),
+  parent_id: workspaceIdInput().optional(),
   name: Text.optional(),
   name_prefix: Text.optional(),
   label: LabelPairs.optional(),
