@@ -138,6 +138,7 @@ test('secrets, tokens and hooks are made, listed and deleted', async () => {
   )
   const restarted = await cli('secrets', 'set', 'API_KEY=other', '-w', 'keeper', '--restart')
   expect(restarted.stderr).toBe('API_KEY: saved\nMachines that restart now: 1.\n')
+  await cli('wait', 'keeper')
   const secrets = await cli('secrets', 'ls', '-w', 'keeper')
   expect(secrets.stdout).toMatch(/API_KEY {2}workspace/)
   expect(secrets.stdout).not.toContain('s3cret')
