@@ -119,6 +119,17 @@ export async function startFuzzServer(env: Record<string, string> = {}) {
     machines: () => emulator.machines().filter(({ destroyed }) => !destroyed),
     /** The periodic work of the Node server. */
     runPasses,
+    /** An API token of one scope. */
+    async createToken(scope: 'read' | 'operate' | 'exec'): Promise<string> {
+      const response = await fetch(`${platformUrl}/tokens`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'a proof', scopes: [scope] }),
+      })
+      const { token } = (await response.json()) as { token?: string }
+      if (token === undefined) throw new Error(`POST /tokens answered ${response.status} without a token`)
+      return token
+    },
     /** The periodic work once a second, until the returned function is called. */
     keepPassing(): () => void {
       let isPassing = false

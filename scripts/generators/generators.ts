@@ -4,22 +4,10 @@
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { NotInstalled, preparePart, Unavailable } from '../field/parts.ts'
-import { ADMIN_TOKEN, type FuzzServer, startFuzzServer } from '../fuzz/server.ts'
+import { type FuzzServer, startFuzzServer } from '../fuzz/server.ts'
 import { GENERATORS } from './steps.ts'
 
 const CACHE = fileURLToPath(new URL('../../.cache/generators', import.meta.url))
-
-/** An API token that may create and remove workspaces. */
-async function createToken({ url }: FuzzServer): Promise<string> {
-  const response = await fetch(`${url}/tokens`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'generated clients', scopes: ['operate'] }),
-  })
-  const { token } = (await response.json()) as { token?: string }
-  if (token === undefined) throw new Error(`POST /tokens answered ${response.status} without a token`)
-  return token
-}
 
 /** @returns the sentence that is printed for the generator, and whether it is good news */
 async function prove(
@@ -47,7 +35,7 @@ async function prove(
 mkdirSync(CACHE, { recursive: true })
 const server = await startFuzzServer({ MOLECULE_COMPAT: 'false' })
 const stopPasses = server.keepPassing()
-const token = await createToken(server)
+const token = await server.createToken('operate')
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(GENERATORS)
 let failures = 0
 for (const name of names) {

@@ -1,11 +1,10 @@
 // The generators, at exact versions: what each is installed from, how it makes a client, and how the program that uses the
 // client is compiled and run.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { npm, type Part, python } from '../field/parts.ts'
+import { runStep } from '../field/run-step.ts'
 
 export type Target = { url: string; token: string }
 
@@ -14,12 +13,6 @@ type Generator = {
   /** @param path of the installed part; @throws Error with the output of the step that failed */
   prove: (path: string, target: Target) => Promise<void>
 }
-
-/** The longest that one step may take, in milliseconds. */
-const STEP_TIMEOUT_MS = 300_000
-
-/** How much of the output of a failed step is shown, in characters. */
-const SHOWN = 4_000
 
 const PROGRAMS = join(import.meta.dirname, 'programs')
 
@@ -89,8 +82,8 @@ function typescript(name: string, packages: string[], generate: (input: string) 
       writeFileSync(join(path, 'tsconfig.json'), JSON.stringify(compiler))
       if (name === 'orval') writeFileSync(join(path, 'orval.config.mjs'), orvalConfig(input, target.url))
       const [command = '', ...args] = generate(input)
-      await step(bin(command), args, path)
-      await step(bin('tsc'), [], path)
+      await runStep(bin(command), args, path)
+      await runStep(bin('tsc'), [], path)
       await build({
         entryPoints: [program],
         outfile: bundle,
@@ -99,7 +92,7 @@ function typescript(name: string, packages: string[], generate: (input: string) 
         format: 'esm',
         logLevel: 'silent',
       })
-      await step(process.execPath, [bundle], path, target)
+      await runStep(process.execPath, [bundle], path, settingsOf(target))
     },
   }
 }
@@ -117,22 +110,10 @@ async function provePython(python: string, target: Target): Promise<void> {
   copyFileSync(join(PROGRAMS, 'openapi_python_client.py'), join(directory, 'program.py'))
   const input = ['--url', `${target.url}/openapi.json`, '--config', 'config.json']
   const output = ['--meta', 'none', '--output-path', 'generated', '--fail-on-warning']
-  await step(join(bin, 'openapi-python-client'), ['generate', ...input, ...output], directory)
-  await step(join(bin, 'mypy'), ['--strict', '--module', 'program', '--package', 'generated'], directory)
-  await step(python, ['program.py'], directory, target)
+  await runStep(join(bin, 'openapi-python-client'), ['generate', ...input, ...output], directory)
+  await runStep(join(bin, 'mypy'), ['--strict', '--module', 'program', '--package', 'generated'], directory)
+  await runStep(python, ['program.py'], directory, settingsOf(target))
 }
 
-/** @throws Error with the end of its output if it does not end with 0 in time */
-async function step(command: string, args: string[], cwd: string, target?: Target): Promise<void> {
-  const child = spawn(command, args, {
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: STEP_TIMEOUT_MS,
-    env: { ...process.env, ...(target && { API_URL: target.url, API_TOKEN: target.token }) },
-  })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (printed = (printed + text).slice(-SHOWN)))
-  const [code] = (await once(child, 'close')) as [number | null]
-  if (code !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${code}\n${printed}`)
-}
+/** What the programs read. */
+const settingsOf = ({ token, url }: Target) => ({ API_URL: url, API_TOKEN: token })
