@@ -12,9 +12,12 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+/** Whether a text is the address of a server. `localhost:8080` is a URL with a strange scheme. */
+export const isAddress = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
+
 export function contextOf(command: Command): CommandContext {
   const flags = command.optsWithGlobals<GlobalFlags>()
   const { token, url } = readSettings(flags)
-  if (!URL.canParse(url)) throw new UsageError(`--url: '${url}' is not an address; try http://localhost:8080`)
+  if (!isAddress(url)) throw new UsageError(`--url: '${url}' is not an address; try http://localhost:8080`)
   return { client: createClient({ url, token }), json: flags.json === true, url }
 }

@@ -12,8 +12,9 @@ export async function findWorkspace(client: Client, reference: string): Promise<
   const addressed = SLUG.test(reference) ? await findBySlug(client, reference) : undefined
   if (addressed !== undefined) return addressed
   const named = await all(client, { name: reference })
+  // Only what may begin an id is worth a look at all workspaces.
   const found =
-    named.length > 0
+    named.length > 0 || !/^[0-9a-f-]+$/i.test(reference)
       ? named
       : (await all(client, {})).filter(({ id }) => id.startsWith(reference.toLowerCase()))
   const [only] = found

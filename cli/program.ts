@@ -29,7 +29,6 @@ export function createProgram(version: string): Command {
     )
     .option('--token <token>', 'token (MOLECULE_FLY_TOKEN; default: the stored one)')
     .option('--json', 'print JSON for programs')
-    .showHelpAfterError("Run 'molecule-fly --help', or a command with --help.")
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText(
@@ -59,7 +58,20 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addRolloutCommands(program)
   addMcpCommand(program)
   complete(program)
+  nameHelp(program)
   return program
+}
+
+/** The most common mistake of a command. */
+const HINTS: Readonly<Record<string, string>> = {
+  exec: "Options of the command come after --: 'molecule-fly exec coder -- ls -la'. ",
+}
+
+/** An error in how a command was called names the help of that command. */
+function nameHelp(command: Command, words = ''): void {
+  const path = `${words}${command.name()} `
+  command.showHelpAfterError(`${HINTS[command.name()] ?? ''}See '${path}--help'.`)
+  for (const inner of command.commands) nameHelp(inner, path)
 }
 
 /** Runs the program. @returns the exit code */

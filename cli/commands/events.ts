@@ -4,6 +4,7 @@ import type { Event, EventType } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { clean, print } from '../output.ts'
+import { repeated } from '../repeated.ts'
 
 type EventFlags = {
   workspace?: string
@@ -19,7 +20,7 @@ export function addEventCommand(program: Command): void {
     .command('events')
     .description('show events, oldest first')
     .option('-w, --workspace <workspace>', 'only events of this workspace')
-    .option('--type <types...>', 'only events of these types')
+    .option('--type <type>', 'only events of this type; repeat it for several', repeated)
     .option('--since <time>', 'all events since a time, or an age such as 15m')
     .option('--after <number>', 'all events after this number')
     .option('-n, --tail <count>', 'the newest events, at most 1000', '20')
@@ -28,7 +29,7 @@ export function addEventCommand(program: Command): void {
       'after',
       `
 Examples:
-  molecule-fly events -f --type gave_up machine_lost
+  molecule-fly events -f --type gave_up --type machine_lost
   molecule-fly events -w fly-worker --since 1h --json | jq -r .type`,
     )
     .action(async (flags: EventFlags, command: Command) => {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { age, print, printJson, printTable, report } from '../output.ts'
+import { repeated } from '../repeated.ts'
 
 const SCHEMES = ['standard', 'github', 'gitea', 'slack', 'stripe', 'bearer'] as const
 
@@ -42,7 +43,7 @@ export function addHookCommands(program: Command): void {
     .addOption(new Option('--scheme <scheme>', 'how the sender signs').choices(SCHEMES).default('standard'))
     .option('--secret <secret>', "the sender's secret; without it one is made")
     .option('--template <text>', 'text of the message, with placeholders such as {{pull_request.title}}')
-    .option('--event <events...>', 'accepted events')
+    .option('--event <event>', 'an accepted event; repeat it for several', repeated)
     .action(async (reference: string, name: string, flags: CreateFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }

@@ -1,5 +1,5 @@
 // logs, exec, cp: what happens in the machine of a workspace.
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync, type Stats } from 'node:fs'
 import { stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
@@ -8,6 +8,7 @@ import type { Client, LogPage } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { clean, print, printJson, report } from '../output.ts'
+import { repeated } from '../repeated.ts'
 
 type LogFlags = { follow?: boolean; tail: string; since?: string; level?: string[]; grep?: string }
 type ExecFlags = { cwd?: string; timeout: string; stdin?: boolean }
@@ -20,7 +21,7 @@ export function addInsideCommands(program: Command): void {
     .option('-f, --follow', 'stay, and print lines as they come')
     .option('-n, --tail <count>', 'the newest lines', '100')
     .option('--since <time>', 'a time, or an age such as 15m')
-    .option('--level <levels...>', 'only lines of these levels')
+    .option('--level <level>', 'only lines of this level; repeat it for several', repeated)
     .option('--grep <text>', 'only lines that contain this text')
     .action(async (reference: string, flags: LogFlags, command: Command) => {
       const { client, json } = contextOf(command)
@@ -99,6 +100,7 @@ Examples:
     .action(async (from: string, to: string, _flags, command: Command) => {
       const { client } = contextOf(command)
       const [source, target] = [remotePath(from), remotePath(to)]
+      for (const text of [from, to]) rejectRelativePath(text)
       if ((source === undefined) === (target === undefined))
         throw new UsageError('cp: one of the two must be workspace:/path, and the other a file here')
       if (target !== undefined) await upload(client, from, target)
@@ -114,11 +116,29 @@ function remotePath(text: string): RemotePath | undefined {
   return at < 1 ? undefined : { workspace: text.slice(0, at), path: text.slice(at + 1) }
 }
 
+/** @throws UsageError for `workspace:path`, which is not a file here either */
+function rejectRelativePath(text: string): void {
+  const [, workspace, path] = /^([\w-]{2,}):(?![\\/])(.+)$/.exec(text) ?? []
+  if (path === undefined || existsSync(text)) return
+  throw new UsageError(`cp: a path in a machine begins with /, such as ${workspace}:/workspace/${path}`)
+}
+
 async function upload(client: Client, file: string, { path, workspace }: RemotePath): Promise<void> {
+  const { size } = await readableFile(file)
   const id = await findWorkspaceId(client, workspace)
-  const { size } = await stat(file)
   await client.writeFile(id, path, Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>)
   report(`${file}: ${size} bytes`)
+}
+
+/** @throws UsageError when there is no file of that name here */
+async function readableFile(file: string): Promise<Stats> {
+  const found = await stat(file).catch(() => undefined)
+  if (found === undefined) throw new UsageError(`cp: there is no file ${file} here`)
+  if (found.isDirectory())
+    throw new UsageError(
+      `cp: ${file} is a directory: tar -c ${file} | molecule-fly exec WORKSPACE -i -- tar -x -C /workspace`,
+    )
+  return found
 }
 
 async function download(client: Client, { path, workspace }: RemotePath, file: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { createClient } from '../../client/client.ts'
-import { type GlobalFlags, UsageError } from '../context.ts'
+import { type GlobalFlags, isAddress, UsageError } from '../context.ts'
 import { report } from '../output.ts'
 import { deleteSettings, readSettings, settingsFile, writeSettings } from '../settings.ts'
 
@@ -22,8 +22,7 @@ Examples:
     .action(async (address: string | undefined, _options, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>()
       const url = address ?? readSettings(flags).url
-      if (!URL.canParse(url))
-        throw new UsageError(`'${url}' is not an address; try https://agents.example.com`)
+      if (!isAddress(url)) throw new UsageError(`'${url}' is not an address; try ${likelyAddress(url)}`)
       const token = (flags.token ?? (await readToken())).trim() || undefined
       const { data } = await createClient({ url, token }).api.GET('/workspaces', {
         params: { query: { limit: 1 } },
@@ -41,6 +40,9 @@ Examples:
       report(`Deleted ${settingsFile()}.`)
     })
 }
+
+const likelyAddress = (text: string): string =>
+  `${/^(?:localhost|127\.|\[::1\])/.test(text) ? 'http' : 'https'}://${text.replace(/^\w*:\/+/, '')}`
 
 /** The token: typed on a terminal without being shown, or piped. */
 async function readToken(): Promise<string> {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { age, clean, print, printJson, printTable, report } from '../output.ts'
+import { repeated } from '../repeated.ts'
 
 type CreateFlags = { scope: 'read' | 'operate' | 'exec' | 'admin'; workspace?: string[]; days?: string }
 
@@ -38,7 +39,7 @@ export function addTokenCommands(program: Command): void {
         .choices(['read', 'operate', 'exec', 'admin'])
         .default('read'),
     )
-    .option('-w, --workspace <workspaces...>', 'limit it to these workspaces')
+    .option('-w, --workspace <workspace>', 'limit it to this workspace; repeat it for several', repeated)
     .option('--days <days>', 'days until it ends')
     .action(async (name: string, { days, scope, workspace }: CreateFlags, command: Command) => {
       const { client, json } = contextOf(command)

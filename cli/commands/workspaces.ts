@@ -4,6 +4,7 @@ import type { Client, CreateWorkspace, Workspace, WorkspaceQuery } from '../../c
 import { type CommandContext, contextOf, UsageError } from '../context.ts'
 import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
 import { age, clean, print, printJson, printTable, report, statusText } from '../output.ts'
+import { repeated } from '../repeated.ts'
 
 type CreateFlags = {
   slug?: string
@@ -14,9 +15,9 @@ type CreateFlags = {
   role?: string
   image?: string
   parent?: string
-  env: string[]
-  secret: string[]
-  label: string[]
+  env?: string[]
+  secret?: string[]
+  label?: string[]
   idle?: string
   wait?: boolean
 }
@@ -27,6 +28,7 @@ type ListFlags = {
   region?: string
   label?: string[]
   sort?: string
+  limit?: string
   quiet?: boolean
 }
 
@@ -35,18 +37,23 @@ export function addWorkspaceCommands(program: Command): void {
     .command('ls')
     .alias('list')
     .description('list workspaces')
-    .option('--status <statuses...>', 'only workspaces with one of these statuses')
+    .option('--status <status>', 'only workspaces with this status; repeat it for several', repeated)
     .option('--runtime <runtime>', 'only workspaces with this runtime')
     .option('--region <region>', 'only workspaces in this region')
-    .option('-l, --label <key=value...>', 'only workspaces with these labels')
+    .option('-l, --label <key=value>', 'only workspaces with this label; repeat it for several', repeated)
+    .option('--limit <count>', 'at most this many')
     .option('--sort <order>', 'created_at, -created_at, name or -name')
     .option('-q, --quiet', 'print ids only')
     .action(async (flags: ListFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const rows: Workspace[] = []
-      const { quiet, ...filter } = flags
-      for await (const workspace of client.listWorkspaces({ ...(filter as WorkspaceQuery), limit: 1000 }))
+      const { limit, quiet, ...filter } = flags
+      const most = limit === undefined ? Infinity : countOf(limit)
+      const query = { ...(filter as WorkspaceQuery), limit: Math.min(most, 1000) }
+      for await (const workspace of client.listWorkspaces(query)) {
         rows.push(workspace)
+        if (rows.length >= most) break
+      }
       if (json) return printJson(rows)
       if (quiet === true) return rows.forEach(({ id }) => print(id))
       printTable(
@@ -75,9 +82,13 @@ export function addWorkspaceCommands(program: Command): void {
     .option('--role <role>', 'what the agent is for')
     .option('--image <image>', "an image instead of the runtime's")
     .option('--parent <workspace>', 'parent in the tree of workspaces')
-    .option('-e, --env <NAME=value...>', 'environment variables', [])
-    .option('-s, --secret <NAME=value...>', 'secrets; NAME alone takes the value from the environment', [])
-    .option('-l, --label <key=value...>', 'labels', [])
+    .option('-e, --env <NAME=value>', 'an environment variable; repeat it for several', repeated)
+    .option(
+      '-s, --secret <NAME=value>',
+      'a secret; NAME alone takes the value from the environment; repeat it for several',
+      repeated,
+    )
+    .option('-l, --label <key=value>', 'a label; repeat it for several', repeated)
     .option('--idle <minutes>', 'hibernate after this many idle minutes')
     .option('--no-wait', 'return at once')
     .addHelpText(
@@ -85,7 +96,7 @@ export function addWorkspaceCommands(program: Command): void {
       `
 Examples:
   molecule-fly create fly-worker -r hermes -t 2
-  molecule-fly create coder -s OPENAI_API_KEY --region ams --json | jq -r .id`,
+  molecule-fly create coder -s OPENAI_API_KEY -l team=research -l stage=test --json | jq -r .id`,
     )
     .action(async (name: string, flags: CreateFlags, command: Command) => {
       const context = contextOf(command)
@@ -142,12 +153,25 @@ Examples:
 /** Prints one workspace: all of it as JSON, or the lines that people look for. */
 export function show({ json }: CommandContext, workspace: Workspace): void {
   if (json) return printJson(workspace)
-  const { endpoint, id, machine_id, machine_region, name, reason, region, runtime, slug, status, tier } =
-    workspace
+  const {
+    endpoint,
+    id,
+    labels,
+    machine_id,
+    machine_region,
+    name,
+    reason,
+    region,
+    runtime,
+    slug,
+    status,
+    tier,
+  } = workspace
   print(`${clean(name)}  ${statusText(status)}`)
   const lines: [string, string][] = [
     ['id', id],
     ...(slug === null ? [] : [['slug', slug] as [string, string]]),
+    ...(Object.keys(labels).length === 0 ? [] : [['labels', labelsText(labels)] as [string, string]]),
     ['runtime', `${runtime}, tier ${tier}, ${machine_region ?? region}`],
     ['machine', machine_id ?? 'none'],
     ['A2A', endpoint],
@@ -157,6 +181,13 @@ export function show({ json }: CommandContext, workspace: Workspace): void {
     print(`  ${'reason'.padEnd(8)} ${clean(reason.message)}\n  ${''.padEnd(8)} ${clean(reason.hint)}`)
 }
 
+const labelsText = (labels: Workspace['labels']): string =>
+  clean(
+    Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(' '),
+  )
+
 async function createInput(client: Client, name: string, flags: CreateFlags): Promise<CreateWorkspace> {
   const { idle, image, model, parent, region, role, runtime, slug, tier } = flags
   return {
@@ -165,9 +196,9 @@ async function createInput(client: Client, name: string, flags: CreateFlags): Pr
     ...(tier === undefined ? {} : { tier: Number(tier) }),
     ...(idle === undefined ? {} : { idle_minutes: minutesOf(idle) }),
     ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),
-    ...(flags.env.length === 0 ? {} : { env: assignments('--env', flags.env) }),
-    ...(flags.label.length === 0 ? {} : { labels: assignments('--label', flags.label) }),
-    ...(flags.secret.length === 0 ? {} : { secrets: assignments('--secret', flags.secret) }),
+    ...(flags.env === undefined ? {} : { env: assignments('--env', flags.env) }),
+    ...(flags.label === undefined ? {} : { labels: assignments('--label', flags.label) }),
+    ...(flags.secret === undefined ? {} : { secrets: assignments('--secret', flags.secret) }),
   }
 }
 
@@ -192,6 +223,12 @@ function secondsOf(text: string): number {
   const seconds = Number(text)
   if (!(seconds >= 0)) throw new UsageError(`--timeout: '${text}' is not a number of seconds`)
   return seconds
+}
+
+function countOf(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new UsageError(`--limit: '${text}' is not a number from 1`)
+  return count
 }
 
 function minutesOf(text: string): number {

@@ -58,6 +58,17 @@ test('create waits until the workspace is ready, chat answers, rm removes it', a
   expect(await cli('ls', '-q')).toEqual({ stdout: '', stderr: '', code: 0 })
 })
 
+test('an option that may be repeated leaves the name alone, and ls filters by label and ends at a limit', async () => {
+  const wanted = ['-r', 'hermes', '--no-wait', '-l', 'team=red', '-l', 'stage=test', '-e', 'A=1']
+  const created = await cli('create', ...wanted, 'labelled')
+  expect(created.stdout).toContain('labels   team=red stage=test')
+  await cli('create', ...wanted, 'labelled-too')
+  const both = await cli('ls', '-q', '-l', 'team=red', '-l', 'stage=test')
+  expect(both.stdout.trim().split('\n')).toHaveLength(2)
+  const one = await cli('ls', '-q', '-l', 'team=red', '--limit', '1')
+  expect(one.stdout.trim().split('\n')).toHaveLength(1)
+})
+
 test('--json prints what the API answers, and nothing else on stdout', async () => {
   const row = await createWorkspace('for-programs')
   const { stdout } = await cli('get', 'for-programs', '--json')
@@ -122,6 +133,12 @@ test('wrong use ends with 2 and names the way out', async () => {
     [['create'], "missing required argument 'name'"],
     [['create', 'x', '-t', '9'], 'Allowed choices are 2, 3, 4'],
     [['ls', '--url', 'nonsense'], 'is not an address'],
+    [['login', 'localhost:8080'], 'try http://localhost:8080'],
+    [['ls', '--limit', 'few'], "--limit: 'few' is not a number"],
+    [['exec', 'x', 'ls', '-la'], 'come after --'],
+    [['rollout', 'get'], "See 'molecule-fly rollout get --help'"],
+    [['cp', 'notes.txt', 'coder:notes.txt'], 'such as coder:/workspace/notes.txt'],
+    [['cp', '.', 'coder:/workspace'], '. is a directory'],
     [['secrets', 'set', 'NOT_IN_ENVIRONMENT'], 'give NAME=value'],
   ] as const) {
     const { code, stderr } = await cli(...args)
