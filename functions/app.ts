@@ -37,6 +37,7 @@ import { logRoutes } from './routes/logs.ts'
 import { mcpRoutes } from './routes/mcp.ts'
 import { meRoutes } from './routes/me.ts'
 import { messageRoutes } from './routes/messages/routes.ts'
+import { sayRemoved } from './routes/molecule-compat/agents.ts'
 import { createNeedsNoToken } from './routes/molecule-compat/elevate.ts'
 import { moleculeEventRoutes } from './routes/molecule-compat/events.ts'
 import { tokenFromQuery } from './routes/molecule-compat/live.ts'
@@ -83,7 +84,10 @@ export function createApp(
   app.use(allowOrigins(services.config.corsOrigins))
   app.use(auditRequests(services))
   const needsNoToken = createNeedsNoToken(services.config, exposure)
-  if (services.config.moleculeCompat) app.use('/ws', tokenFromQuery)
+  if (services.config.moleculeCompat) {
+    app.use('/ws', tokenFromQuery)
+    app.use('/workspaces/:id/state', sayRemoved(services))
+  }
   app.use(authorizeRequests(services, authenticate, needsNoToken))
   app.route('/', agentCardRoutes(services))
   // A2A has its own body limit and its own error format, so it is mounted before the middleware of the other routes.

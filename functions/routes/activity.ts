@@ -59,6 +59,8 @@ const listRoute = createRoute({
         .transform((limit) => Math.min(limit, MAX_ROWS))
         .default(100),
       since_id: uuidInput().optional(),
+      peer_id: uuidInput().optional(),
+      before_ts: z.iso.datetime({ offset: true }).optional(),
       since_secs: z.coerce.number().int().min(1).max(MAX_SECONDS).optional(),
     }),
   },
@@ -116,10 +118,11 @@ export function activityRoutes(services: Services) {
 
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const { type, source, limit, since_id: sinceId, since_secs: seconds } = c.req.valid('query')
+    const { type, source, limit, since_id: sinceId, since_secs: seconds, ...more } = c.req.valid('query')
+    const before = more.before_ts === undefined ? undefined : new Date(more.before_ts)
     const since = seconds === undefined ? undefined : new Date(services.now().getTime() - seconds * 1_000)
     // Some clients send an empty type for all types.
-    const query = { type: type || undefined, source, limit, sinceId, since }
+    const query = { type: type || undefined, source, limit, sinceId, since, before, peerId: more.peer_id }
     const rows = (await isInboxOf(c.get('caller'), id, query.type))
       ? await readInbox(services, id, query)
       : await listActivity(services.db, id, query)

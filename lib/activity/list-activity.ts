@@ -1,6 +1,6 @@
 // Reads the activity of a workspace: the newest first for people, or the rows after a given one for agents that poll
 // (docs/facts/molecule.md §2.8, §8.1).
-import { and, asc, desc, eq, gt, gte, isNotNull, isNull, sql, type SQLWrapper } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, isNotNull, isNull, lt, sql, type SQLWrapper } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { activities, messages } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
@@ -17,6 +17,10 @@ export type ActivityQuery = {
   sinceId?: string | undefined
   /** Only rows that were created at this time or later. */
   since?: Date | undefined
+  /** Only what this workspace started. */
+  peerId?: string | undefined
+  /** Only rows that were created before this time. */
+  before?: Date | undefined
   /** Only messages that their agent has not answered, the oldest first (lib/messages/inbox.ts). */
   isInbox?: boolean
 }
@@ -42,6 +46,8 @@ export async function listActivity(
         query.source === undefined ? undefined : SOURCES[query.source],
         after === undefined ? undefined : gt(activities.seq, after),
         query.since === undefined ? undefined : gte(activities.createdAt, query.since),
+        query.peerId === undefined ? undefined : eq(activities.sourceId, query.peerId),
+        query.before === undefined ? undefined : lt(activities.createdAt, query.before),
         query.isInbox === true ? IS_UNANSWERED : undefined,
       ),
     )

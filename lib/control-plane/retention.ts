@@ -4,6 +4,7 @@ import { withBudget } from '../platform/subrequest-budget.ts'
 import { deleteExpiredDelegations } from '../delegations/retention.ts'
 import { deleteExpiredDisks } from '../disks/delete-disks.ts'
 import { deleteExpiredMessages } from '../messages/finish.ts'
+import { deleteExpiredRecords } from '../molecule/retention.ts'
 import { deleteDeliveredSecrets } from '../secrets/delete-delivered.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { deleteExpiredAudit, deleteExpiredEvents } from '../events/retention.ts'
@@ -31,10 +32,11 @@ const TASKS = [
   deleteExpiredImages,
   deleteExpiredRollouts,
   deleteExpiredHolds,
+  deleteExpiredRecords,
 ]
 
 /** Requests that the tasks need when there is little to delete, and the part of a pass that they may take. */
-const COST = 13
+const COST = 14
 const PART = 1 / 3
 
 /**

@@ -58,7 +58,7 @@ function storableBody(request: string): unknown {
 export async function readInbox(
   { db, now }: Store,
   workspaceId: string,
-  query: Pick<ActivityQuery, 'limit' | 'source' | 'since' | 'sinceId'>,
+  query: Omit<ActivityQuery, 'type' | 'isInbox'>,
 ): Promise<Activity[]> {
   const rows = await listActivity(db, workspaceId, { ...query, type: INBOX_TYPE, isInbox: true })
   const fetched = rows.map(({ id }) => id)

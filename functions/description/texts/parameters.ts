@@ -69,6 +69,8 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
   source: '`canvas`: started by people. `agent`: by workspaces.',
   since_id: 'Only entries after this one, oldest first.',
   since_secs: 'Only entries of the last so many seconds.',
+  peer_id: 'Only what this workspace started.',
+  before_ts: 'Only entries before this time.',
   q: 'Only peers whose name or role contains this text.',
   'readLogs.after': 'The position after which the page begins: the `id` of a line, or `next` of a page.',
   tail: 'How many of the newest lines, without `after`.',

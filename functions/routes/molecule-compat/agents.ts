@@ -1,14 +1,32 @@
 // MOLECULE_COMPAT: agents, as molecule-cli lists them (docs/facts/molecule.md §8.1). Each workspace has one, with the same id.
 import { type Context, Hono } from 'hono'
+import { createMiddleware } from 'hono/factory'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
+import { isTokenOfRemoved } from '../../../lib/molecule/removed.ts'
+import { normalizeUuid } from '../../../lib/platform/uuid.ts'
 import type { AppEnv } from '../../http/app-env.ts'
+import { bearerOf } from '../../http/authenticate.ts'
 import { statusView } from './routes.ts'
 import { ask, idParam, jsonFrom, type SendInner } from './request.ts'
 
 type Workspace = Record<'id' | 'name' | 'status' | 'runtime' | 'created_at', string> & {
   model: string | null
 }
+
+/**
+ * A removed workspace's token is revoked, so its agent would be refused and would ask again forever: it is told that the
+ * workspace is gone. Runs before the authorization.
+ */
+export const sayRemoved = (services: Services) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const token = bearerOf(c)
+    const id = normalizeUuid(c.req.param('id'))
+    await next()
+    if (c.res.status !== 401 || token === undefined || id === undefined) return
+    if (await isTokenOfRemoved(services, id, token))
+      c.res = c.json({ workspace_id: id, deleted: true, status: 'removed' }, 404)
+  })
 
 export function agentRoutes(services: Services, send: SendInner) {
   const app = new Hono<AppEnv>()

@@ -121,6 +121,7 @@ export function canvasRoutes(services: Services, limitBody: LimitBody, send: Sen
   app.get(at('plugins/compatibility'), notOffered(NO_PLUGINS))
   app.post(at('plugins'), notOffered(NO_PLUGINS))
   app.delete(at('plugins/:plugin'), notOffered(NO_PLUGINS))
+  app.get(at('plugins/:plugin/download'), notOffered(NO_PLUGINS))
   app.get('/plugins', (c) => c.json([]))
   app.get('/plugins/sources', (c) => c.json({ schemes: [] }))
   app.get('/channels/adapters', (c) => c.json([]))

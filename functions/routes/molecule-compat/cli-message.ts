@@ -1,8 +1,10 @@
 // MOLECULE_COMPAT: messages of molecule-cli (docs/facts/molecule.md §8.1): `{agent_id, message}` in place of an A2A request,
-// answered `{result: "<text>"}`. The agent gets an A2A message, and its answer comes back as its text.
+// answered `{result: "<text>"}`. The agent gets an A2A message, and its answer comes back as its text. The answers of
+// `molecule connect` get a role that A2A knows.
 import type { A2aExchange } from '../a2a/exchange.ts'
 import { isOversized } from '../../../lib/a2a/oversized-body.ts'
 import { disconnectSignal, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
+import { changeJson } from '../../../lib/a2a/wire/lossless-json.ts'
 import { isObject } from '../../../lib/platform/json-object.ts'
 import { WebResponseWriter } from '../../http/web-response-writer.ts'
 import { textFrom } from './request.ts'
@@ -27,7 +29,10 @@ export const withCliMessages =
       return handle({ ...incoming, readBody: () => Promise.reject(error) })
     }
     const text = isOversized(body) ? undefined : messageIn(body)
-    if (text === undefined) return handle({ ...incoming, readBody: () => Promise.resolve(body) })
+    if (text === undefined) {
+      const known = isOversized(body) ? body : withKnownRole(body)
+      return handle({ ...incoming, readBody: () => Promise.resolve(known) })
+    }
     return answerCli(handle, incoming, text)
   }
 
@@ -53,6 +58,20 @@ function messageIn(body: Uint8Array): string | undefined {
   }
 }
 
+/** A2A knows the roles user and agent; `molecule connect` answers as an assistant (docs/facts/molecule.md §1.7, §8.1). */
+function withKnownRole(body: Uint8Array): Uint8Array {
+  if (body.length > MAX_BYTES) return body
+  const text = new TextDecoder().decode(body)
+  if (!text.includes('"assistant"')) return body
+  const known = changeJson(text, (value) => {
+    const message = isObject(value) && isObject(value['params']) ? value['params']['message'] : undefined
+    if (!isObject(message) || message['role'] !== 'assistant') return undefined
+    message['role'] = 'agent'
+    return value
+  })
+  return known === text ? body : new TextEncoder().encode(known)
+}
+
 const toA2a = (text: string) => ({
   jsonrpc: '2.0',
   id: crypto.randomUUID(),
@@ -68,7 +87,7 @@ const toA2a = (text: string) => ({
 })
 
 /** The texts of a message, or of what a task has produced or says. */
-function textsIn(result: unknown): string[] {
+export function textsIn(result: unknown): string[] {
   if (!isObject(result)) return []
   const { artifacts, message, parts, status, text } = result
   if (typeof text === 'string') return [text]

@@ -58,6 +58,7 @@ export const MOLECULE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   [`GET ${at('plugins/compatibility')}`]: reads,
   [`POST ${at('plugins')}`]: commands,
   [`DELETE ${at('plugins/:plugin')}`]: commands,
+  [`GET ${at('plugins/:plugin/download')}`]: reads,
   [`POST ${at('agent')}`]: commands,
   [`PATCH ${at('agent')}`]: commands,
   [`DELETE ${at('agent')}`]: commands,

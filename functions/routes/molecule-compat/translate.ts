@@ -9,6 +9,7 @@ import { saveRecord } from '../../../lib/molecule/records.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import type { NeedsNoToken } from './elevate.ts'
+import { textsIn } from './cli-message.ts'
 import { layoutsOf, type Layout, splitLayout } from './layout.ts'
 import { createMemory, memoriesOf } from './memories.ts'
 import { registryWithoutToken } from './register.ts'
@@ -82,6 +83,21 @@ function translationsOf(services: Services): Record<string, Translation> {
       if (c.res.status === 200) await saveLayout(c, id, layout)
     },
 
+    // Its clients ask for the activity of workspaces that do not exist, and expect none (docs/facts/molecule.md §9.3).
+    'GET /workspaces/:id/activity': async (c, next) => {
+      await next()
+      if (c.res.status === 404) c.res = c.json([])
+      else if (c.res.status === 200) await rewriteAnswer(c, (rows) => rows.map(withInboundMembers))
+    },
+
+    // The MCP server sends a category and no message (docs/facts/molecule.md §8.2).
+    'POST /workspaces/:id/notify': async (c, next) => {
+      const body = await bodyOf(c)
+      if (body !== undefined && body['message'] === undefined && typeof body['type'] === 'string')
+        replaceBody(c, { ...body, message: body['type'] })
+      return next()
+    },
+
     'GET /registry/discover/:id': async (c, next) => {
       // Its clients look for this text (docs/facts/molecule.md §2.6).
       if (c.req.header('x-workspace-id') === undefined)
@@ -138,6 +154,16 @@ function toKnownInput(body: Json): Json {
     throw invalidField('budget_limit', 'this server enforces no budgets: create the workspace without one')
   const input = Object.fromEntries(Object.entries(body).filter((member) => !isEmptyWish(member)))
   return input['tier'] === MOLECULE_SMALLEST_TIER ? { ...input, tier: SMALLEST_TIER } : input
+}
+
+/** What the Python SDK reads of a message (docs/facts/molecule.md §8.3): its text, and whom to answer. */
+function withInboundMembers(row: Json): Json {
+  const { activity_type: type, method, request_body: body, source_id: from } = row
+  if (type !== 'a2a_receive' || method === 'notify' || !isObject(body)) return row
+  const params = isObject(body['params']) ? body['params'] : {}
+  const source = from === null ? 'canvas_user' : 'peer_agent'
+  const text = textsIn(params['message']).join('\n')
+  return { ...row, source, data: { source, source_id: from ?? '', text } }
 }
 
 function toMoleculeView(view: Json, layout: Layout = {}): Json {
