@@ -2,10 +2,8 @@
 // and routes, in the order in which requests pass them.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import type { Services } from '../lib/control-plane/services.ts'
-import { DomainError } from '../lib/platform/errors.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
 import type { AcceptSocket } from './http/live-socket.ts'
@@ -15,6 +13,7 @@ import { authorizeRequests } from './middleware/authorize.ts'
 import { authorizeOtherWorkspaces } from './middleware/authorize-other-workspaces.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { answerErrors, answerNotFound } from './middleware/errors.ts'
+import { limitBodies } from './middleware/limit-body.ts'
 import { assignRequestId, traceRequests } from './middleware/tracing.ts'
 import { agentCardRoutes } from './routes/a2a/agent-card.ts'
 import { a2aRoutes } from './routes/a2a/routes.ts'
@@ -76,7 +75,6 @@ export function createApp(
 ) {
   const app = new OpenAPIHono<AppEnv>()
   const authenticate = createAuthenticator(services, exposure)
-  const maxSize = services.config.apiMaxBodyBytes
 
   app.use(assignRequestId, traceRequests(services))
   app.onError(answerErrors(services))
@@ -94,12 +92,7 @@ export function createApp(
   app.route('/', a2aRoutes(services, exposure))
 
   app.use(secureHeaders({ crossOriginResourcePolicy: false }))
-  const limitBody = bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new DomainError('too_large', `the body is larger than ${maxSize} bytes (API_MAX_BODY_BYTES)`)
-    },
-  })
+  const limitBody = limitBodies(services.config.apiMaxBodyBytes)
   const send = (request: Request, c: Context<AppEnv>) => app.fetch(request, c.env, c.executionCtx)
   if (services.config.moleculeCompat)
     app.route('/', moleculeRoutes(services, { limitBody, send, authenticate, acceptSocket }))

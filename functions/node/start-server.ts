@@ -7,6 +7,7 @@ import { releaseDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { findDatabaseFailure } from '../../lib/control-plane/readiness.ts'
 import { rejectAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
 import { releaseAllLeases } from '../../lib/lifecycle/queries.ts'
+import { provideDigests } from '../../lib/platform/digest.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
 import { createLog, type Log } from '../../lib/platform/log.ts'
 import { UNREADABLE_HINT } from '../../lib/secrets/read-secrets.ts'
@@ -18,6 +19,7 @@ import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
 import { onStop, shareMetrics, workerNumber } from './cluster/worker.ts'
 import { createCheckedFetch } from './checked-fetch.ts'
+import { nodeDigests } from './digests.ts'
 import { openDocker, urlForContainers, watchMachines } from './docker-backend.ts'
 import type { listenForEmbeddedFly } from './embedded-fly.ts'
 import { listen } from './http-server.ts'
@@ -44,6 +46,7 @@ const LAST_SPANS_MS = 2_000
  * @throws ConfigError, PortInUse, DirectoryInUse, EmulatorInUse
  */
 export async function startServer(config: Config, print: (line: string) => void): Promise<string> {
+  provideDigests(nodeDigests)
   const worker = workerNumber()
   const plainLog = createLog(config.logLevel, print, worker === undefined ? {} : { worker })
   if (worker === undefined || worker === 1)

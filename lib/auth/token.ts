@@ -1,5 +1,6 @@
 // Tokens of agents and API tokens. Only their hashes are stored.
-import { encodeBase64Url, encodeHex } from '../platform/encoding.ts'
+import { sha256 } from '../platform/digest.ts'
+import { encodeBase64Url } from '../platform/encoding.ts'
 
 export type MintedToken = { token: string; hash: string; prefix: string }
 
@@ -12,9 +13,7 @@ export async function mintToken(): Promise<MintedToken> {
 }
 
 /** SHA-256, hex. A token has 256 random bits, so a slow hash would add nothing. */
-export async function hashToken(token: string): Promise<string> {
-  return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))))
-}
+export const hashToken = (token: string): Promise<string> => sha256(token)
 
 /** Whether a digest equals one of the others. Takes constant time, so that timing does not reveal a prefix. */
 export function matchesAny(digest: string, others: readonly string[]): boolean {
