@@ -1,6 +1,6 @@
-// Statements that run with each request. To build one takes Drizzle longer than Postgres needs to run it, so each is built
-// once for a database, with placeholders for its values. They have no names on the wire: a named statement belongs to a
-// session, and PgBouncer in transaction mode and Neon's pooler may run the next transaction in another one.
+// Statements that run with each request. To build one takes Drizzle longer than Postgres needs to run it, and so does its plan. So
+// each is built once for a database, with placeholders for its values, and planned once for a connection where the driver can
+// (drivers/postgres.ts).
 import { type Placeholder, sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
 
@@ -11,21 +11,26 @@ export type ValueOf<Values> = <Name extends keyof Values & string>(name: Name) =
 
 type Prepared<Rows> = { execute(values?: Record<string, unknown>): Promise<Rows> }
 
+/** Stands for a name of the driver's own. */
+export const NAMED = 'named'
+
 const UNNAMED = ''
 
 /**
  * A statement with values. Call this once, where a module is loaded.
  * @param build makes the statement, at the first call for each database
+ * @param options `planEachTime`: its best plan depends on its values, for example on which of them are null
  * @returns a function that runs the statement; dates are sent as ISO 8601
  */
 export function prepared<Values extends Record<string, Value>, Rows>(
   build: (db: Database, valueOf: ValueOf<Values>) => { prepare(name: string): Prepared<Rows> },
+  { planEachTime = false } = {},
 ): (db: Database, values: Values) => Promise<Rows> {
   const statements = new WeakMap<Database, Prepared<Rows>>()
   return (db, values) => {
     let statement = statements.get(db)
     if (statement === undefined) {
-      statement = build(db, sql.placeholder).prepare(UNNAMED)
+      statement = build(db, sql.placeholder).prepare(planEachTime ? UNNAMED : NAMED)
       statements.set(db, statement)
     }
     const sent: Record<string, unknown> = {}

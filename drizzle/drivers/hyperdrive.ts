@@ -57,7 +57,8 @@ export function connectHyperdrive({
       if (!isFresh) {
         await (invocation.freshness ??= checkFreshness((text, parameters) => run(pool, { text }, parameters)))
       }
-      return run(pool, config, values)
+      // A connection lasts as long as its invocation, so a name would save nothing.
+      return run(pool, { ...config, name: '' }, values)
     },
   }
   const db = drizzle(client as unknown as Pool, { casing: 'snake_case' })

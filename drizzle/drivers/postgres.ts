@@ -4,6 +4,7 @@ import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
 import { withExplicitSslMode } from '../connection-string.ts'
 import { DATABASE_TIMEOUT_MS, type OpenDatabase, type Statement, watched } from '../database.ts'
 import { queryWithin } from './bounded-query.ts'
+import { withNames } from './named-statements.ts'
 
 /** The server cancels a statement before the client's limit, so that a late statement has a known result: not executed. */
 const SERVER_SHARE = 0.9
@@ -23,7 +24,7 @@ export function connectPostgres(url: string, options: PostgresOptions = {}): Ope
   let pool = open({ statement_timeout: Math.ceil(timeoutMs * SERVER_SHARE) })
   let isLimited = true
 
-  async function query(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
+  async function send(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
     try {
       return await queryWithin(pool, timeoutMs, config, values)
     } catch (error) {
@@ -36,6 +37,7 @@ export function connectPostgres(url: string, options: PostgresOptions = {}): Ope
     }
   }
 
+  const query = withNames(send)
   // drizzle calls nothing else of a pool outside of transactions.
   const client = { query: watch === undefined ? query : watched(query, watch) }
   const db = drizzle(client as unknown as Pool, { casing: 'snake_case' })

@@ -158,7 +158,7 @@ export const stockStatement = (db: Database, valueOf: ValueOf<{ now: Date }>) =>
     .from(controlPlane)
 }
 
-const readStock = prepared(stockStatement)
+const readStock = prepared(stockStatement, { planEachTime: true })
 
 /** Counts for metrics, read when metrics are requested, in one statement. */
 export async function countStock({ db, now }: Services): Promise<{

@@ -58,8 +58,8 @@ export const filterValues = ({ among, since, types, until, workspaceId }: Events
 })
 
 /**
- * What a filter allows. Postgres plans a statement without a name for its values, so it drops the parts whose values are null, and
- * uses indexes for the others.
+ * What a filter allows. Postgres plans the statement for its values, so it drops the parts whose values are null, and uses
+ * indexes for the others.
  */
 const matches = (valueOf: ValueOf<FilterValues>): SQL => {
   const types = sql`${valueOf('types')}::text[]`
@@ -92,8 +92,8 @@ export const newestStatement = (db: Database, valueOf: ValueOf<NewestValues>) =>
     .orderBy(desc(events.seq))
     .limit(valueOf('limit'))
 
-const readPage = prepared(pageStatement)
-const readNewest = prepared(newestStatement)
+const readPage = prepared(pageStatement, { planEachTime: true })
+const readNewest = prepared(newestStatement, { planEachTime: true })
 
 export async function readEvents(
   services: Pick<Core, 'db' | 'sleep'>,

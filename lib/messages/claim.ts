@@ -14,16 +14,17 @@ import type { Message } from './message.ts'
 
 type ClaimValues = { workspaceId: string | null; limit: number; now: Date; leasedUntil: Date }
 
-const claimStatement = prepared((db, valueOf: ValueOf<ClaimValues>) => {
-  const now = sql`${valueOf('now')}::timestamptz`
-  const leadsToReady = sql.join(
-    LEADS_TO_READY.map((status) => sql`${status}`),
-    sql`, `,
-  )
-  const message = alias(messages, 'message')
-  const only = sql`${valueOf('workspaceId')}::uuid`
-  // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
-  const due = sql`array(
+const claimStatement = prepared(
+  (db, valueOf: ValueOf<ClaimValues>) => {
+    const now = sql`${valueOf('now')}::timestamptz`
+    const leadsToReady = sql.join(
+      LEADS_TO_READY.map((status) => sql`${status}`),
+      sql`, `,
+    )
+    const message = alias(messages, 'message')
+    const only = sql`${valueOf('workspaceId')}::uuid`
+    // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
+    const due = sql`array(
     select message.id from ${messages} message join ${workspaces} on ${workspaces.id} = message.workspace_id
     where message.state = 'queued' and message.next_attempt_at <= ${now} and message.expires_at > ${now}
       and ${isFree(message, sql`${valueOf('now')}`)}
@@ -34,15 +35,17 @@ const claimStatement = prepared((db, valueOf: ValueOf<ClaimValues>) => {
         where earlier.workspace_id = message.workspace_id and earlier.context_id = message.context_id
           and earlier.state in ('queued', 'sending') and earlier.seq < message.seq)
     order by message.seq limit ${valueOf('limit')} for no key update of message skip locked)`
-  return db
-    .update(messages)
-    .set({
-      leasedUntil: sql`${valueOf('leasedUntil')}::timestamptz`,
-      attempts: sql`${messages.attempts} + 1`,
-    })
-    .where(sql`${messages.id} = any(${due})`)
-    .returning()
-})
+    return db
+      .update(messages)
+      .set({
+        leasedUntil: sql`${valueOf('leasedUntil')}::timestamptz`,
+        attempts: sql`${messages.attempts} + 1`,
+      })
+      .where(sql`${messages.id} = any(${due})`)
+      .returning()
+  },
+  { planEachTime: true },
+)
 
 /**
  * Claims due messages in order. A message waits while an earlier one of its context is unfinished. Agents that run

@@ -18,9 +18,7 @@ const webDigests: Digests = {
   },
   async hmacSha256(key, text) {
     const imported = await crypto.subtle.importKey('raw', encoder.encode(key), HMAC, false, ['sign'])
-    return encodeBase64Url(
-      new Uint8Array(await crypto.subtle.sign('HMAC', imported, encoder.encode(text))),
-    )
+    return encodeBase64Url(new Uint8Array(await crypto.subtle.sign('HMAC', imported, encoder.encode(text))))
   },
 }
 
