@@ -1,4 +1,4 @@
-// Clocks: leases, deadlines and expiring tokens compare this computer's time with times of the database and of Fly.
+// Clocks: leases, deadlines and expiring tokens compare this computer's time with times of the database and, where it is used, of Fly.
 import { type Finding, ok, skipped, warning, wrong } from './finding.ts'
 import type { ClockReading, DoctorContext } from './context.ts'
 

@@ -77,6 +77,7 @@ export function createContext(config: Config): DoctorContext {
     config,
     fly,
     isFlyReachable: once(async () => {
+      if (config.backend === 'docker') return false
       if (config.backend !== 'emulator') return true
       if (config.emulator.port === 0) return false
       try {

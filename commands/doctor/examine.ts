@@ -54,9 +54,9 @@ const checksOf = (backend: Config['backend']): Check[] =>
   ALL_CHECKS.filter((check) => (backend === 'docker' ? !FLY_CHECKS.includes(check) : check !== 'docker'))
 
 /** The results of all checks if the configuration is invalid. */
-export function resultsOfProblems(problems: readonly string[]): CheckResult[] {
+export function resultsOfProblems(problems: readonly string[], backend: string | undefined): CheckResult[] {
   const finding = wrong(problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`, ...problems)
-  return checksOf('flyio').map((check) => ({
+  return checksOf(backend === 'docker' ? backend : 'flyio').map((check) => ({
     check,
     ...(check === 'configuration' ? finding : skipped('the configuration is wrong')),
   }))

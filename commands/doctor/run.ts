@@ -72,7 +72,7 @@ function readConfig(env: Doctor['env'], report: (result: CheckResult) => void): 
     return parseConfig(env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    for (const result of resultsOfProblems(error.problems)) report(result)
+    for (const result of resultsOfProblems(error.problems, env['CONTAINER_BACKEND'])) report(result)
     return undefined
   }
 }

@@ -8,6 +8,8 @@ export const DOCKER = {
   host: setting('DOCKER_HOST', text.default('unix:///var/run/docker.sock')),
   /** The folder of ca.pem, cert.pem and key.pem; undefined: no TLS. */
   certificates: setting('DOCKER_CERT_PATH', text.optional()),
+  /** Set by those who want TLS. With certificates the daemon is always verified. */
+  verify: setting('DOCKER_TLS_VERIFY', text.optional()),
   /** The network of containers. */
   network: setting('DOCKER_NETWORK', text.default('bridge')),
   /** The address of the host at which agents' ports are published, or `none`. */
@@ -23,8 +25,17 @@ const HOST = /^(unix:\/\/\/.+|tcp:\/\/[^/]+:\d+)$/
 const NETWORK = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/
 
 /** @returns a sentence for each setting that this backend cannot use */
-export function findDockerMistakes({ authConfig, host, network, publishAddress }: DockerSettings): string[] {
+export function findDockerMistakes({
+  authConfig,
+  certificates,
+  host,
+  network,
+  publishAddress,
+  verify,
+}: DockerSettings): string[] {
   const mistakes: string[] = []
+  if (verify !== undefined && certificates === undefined && host.startsWith('tcp://'))
+    mistakes.push('DOCKER_TLS_VERIFY needs DOCKER_CERT_PATH, the folder of ca.pem, cert.pem and key.pem')
   if (!HOST.test(host)) mistakes.push('DOCKER_HOST must be unix:///path/to/docker.sock or tcp://host:port')
   if (!NETWORK.test(network) || network === 'none')
     mistakes.push('DOCKER_NETWORK must be bridge, host, or the name of a Docker network')

@@ -11,7 +11,7 @@ import type { DiskSnapshot } from '../provisioner/disks.ts'
 import { changeDisk } from './change-disk.ts'
 import type { DiskContext } from './context.ts'
 import { getDisk } from './list-disks.ts'
-import { unavailable } from './unavailable.ts'
+import { assertCopies, unavailable } from './unavailable.ts'
 
 /** A snapshot with the disk that it is of. */
 export type SnapshotOf = { disk: Disk; snapshot: DiskSnapshot }
@@ -44,13 +44,14 @@ export async function listSnapshots(services: DiskContext, disk: Disk): Promise<
  *
  * @param waitSeconds how long to wait until it can be used
  * @returns the new snapshot as far as it is known; undefined before the provider shows it
- * @throws DomainError `conflict` for a disk that is not ready; `unavailable`
+ * @throws DomainError `conflict` for a disk that is not ready; `not_implemented`; `unavailable`
  */
 export async function takeSnapshot(
   services: DiskContext & ChangeContext & Core,
   disk: Disk,
   waitSeconds: number,
 ): Promise<SnapshotOf | undefined> {
+  assertCopies(services.provisioner)
   if (disk.state !== 'ready') {
     throw new DomainError('conflict', `the disk is ${disk.state}: a snapshot needs a disk that is ready`)
   }
@@ -73,8 +74,12 @@ export async function takeSnapshot(
   return taken
 }
 
-/** @throws DomainError `invalid_input` naming the field, `conflict` for a snapshot that is not usable yet */
+/**
+ * @throws DomainError `invalid_input` naming the field, `conflict` for a snapshot that is not usable yet,
+ *   `not_implemented`
+ */
 export async function findSnapshot(services: DiskContext, id: string, field: string): Promise<SnapshotOf> {
+  assertCopies(services.provisioner)
   const [, diskId, snapshot] = /^(disk_[a-z2-7]{16})\.(\S{1,128})$/.exec(id) ?? []
   if (diskId === undefined) {
     throw invalidField(field, 'is no id of a snapshot; GET /workspaces/{id}/snapshots lists them')

@@ -1,6 +1,7 @@
 // A client of the Docker Engine API: one method for each call that the provisioner makes. Sources:
 // https://docs.docker.com/reference/api/engine. It needs a connection, and nothing of Node.
 import { z } from 'zod'
+import { sleep } from '../platform/sleep.ts'
 import type { DockerConnection } from './connection.ts'
 import { isStatus } from './errors.ts'
 import { createRequester } from './request.ts'
@@ -19,6 +20,10 @@ const GRACE_MS = 15_000
 
 /** Creating a container copies the image with some storage drivers, and starting it sets up its network. */
 const SLOW_MS = 60_000
+
+/** How often a removal is repeated, and the pause before, in milliseconds. */
+const MOST_REMOVALS = 20
+const REMOVAL_PAUSE_MS = 250
 
 /** Filters of a list, as the API takes them. */
 type Filters = Record<string, string[]>
@@ -97,18 +102,19 @@ export function createDockerClient(connection: DockerConnection) {
 
     unpauseContainer: (id: string) => call({ method: 'POST', path: ['containers', id, 'unpause'] }),
 
-    /** Kills and removes a container with its unnamed volumes. One that is gone, or going, is a success. */
+    /** Kills and removes a container with its unnamed volumes, and ends when it is gone. */
     async removeContainer(id: string): Promise<void> {
-      try {
-        await call({
-          method: 'DELETE',
-          path: ['containers', id],
-          query: { force: '1', v: '1' },
-          timeoutMs: SLOW_MS,
-        })
-      } catch (error) {
-        // 409: its removal is under way.
-        if (!isStatus(error, 404, 409)) throw error
+      for (let tries = 1; ; tries++) {
+        try {
+          const query = { force: '1', v: '1' }
+          await call({ method: 'DELETE', path: ['containers', id], query, timeoutMs: SLOW_MS })
+          return
+        } catch (error) {
+          if (isStatus(error, 404)) return
+          // 409: its removal is under way. 500: something was still written into its directory; the rest goes the next time.
+          if (!isStatus(error, 409, 500) || tries === MOST_REMOVALS) throw error
+          await sleep(REMOVAL_PAUSE_MS)
+        }
       }
     },
 

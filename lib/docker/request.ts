@@ -57,6 +57,7 @@ export function createRequester(connection: DockerConnection): Requester {
   async function askVersion(): Promise<string> {
     const signal = AbortSignal.timeout(DEFAULT_TIMEOUT_MS)
     const response = await answered({ method: 'GET', path: '/_ping', signal }, 'no')
+    if (!response.ok) throw await refusal(response, 'no')
     await response.body?.cancel()
     const newest = /^1\.(\d+)$/.exec(response.headers.get('api-version') ?? '')?.[1]
     if (newest === undefined || Number(newest) < OLDEST) {

@@ -58,6 +58,8 @@ export type DiskSnapshot = {
 }
 
 export type DiskProvisioner = {
+  /** Why disks can be neither copied nor kept as snapshots, with a way out; undefined where they can. */
+  readonly noCopies?: string
   /**
    * Creates a disk. Not idempotent, and names are not unique: after an error that was perhaps applied, call `findDisk`
    * before the next create.

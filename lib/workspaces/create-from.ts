@@ -7,6 +7,7 @@ import type { DiskContext } from '../disks/context.ts'
 import { getDisk } from '../disks/list-disks.ts'
 import { copyOf } from '../disks/replace-disk.ts'
 import { findSnapshot, sourceOf } from '../disks/snapshots.ts'
+import { assertCopies } from '../disks/unavailable.ts'
 import { getLivingWorkspace, getWorkspace } from '../lifecycle/queries.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
@@ -34,8 +35,12 @@ export type Origin = {
   sizeGb: number
 }
 
-/** @throws DomainError `invalid_input` naming the field; `conflict` for a disk or a snapshot that is not ready */
+/**
+ * @throws DomainError `invalid_input` naming the field; `conflict` for a disk or a snapshot that is not ready;
+ *   `not_implemented` where disks cannot be copied
+ */
 export async function findOrigin(services: DiskContext, from: z.infer<typeof FromInput>): Promise<Origin> {
+  assertCopies(services.provisioner)
   const { disk, snapshot } = await find(services, from)
   const template = await getWorkspace(services.db, disk.madeFor)
   return {

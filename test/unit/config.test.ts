@@ -178,6 +178,16 @@ describe('configuration', () => {
     ])
   })
 
+  test('DOCKER_TLS_VERIFY without certificates is refused, and the error names the folder that is missing', () => {
+    const settings = {
+      CONTAINER_BACKEND: 'docker',
+      DOCKER_HOST: 'tcp://10.0.0.1:2376',
+      DOCKER_TLS_VERIFY: '1',
+    }
+    expect(problemsOf(settings).join()).toContain('DOCKER_TLS_VERIFY needs DOCKER_CERT_PATH')
+    expect(problemsOf({ ...settings, DOCKER_CERT_PATH: '/certificates' })).toEqual([])
+  })
+
   test('CONTAINER_BACKEND=docker needs no other setting, and has one region', () => {
     expect(parseConfig({ CONTAINER_BACKEND: 'docker', FLY_REGION: 'fra' })).toMatchObject({
       backend: 'docker',

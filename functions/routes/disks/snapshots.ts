@@ -71,6 +71,7 @@ const takeRoute = createRoute({
     ),
     404: problem('No such workspace.'),
     409: problem('The workspace has no disk, or the disk is not ready.'),
+    501: problem('This provider keeps no snapshots.'),
     503: problem('The provider did not take it.'),
   },
 })
@@ -88,6 +89,7 @@ const restoreRoute = createRoute({
     400: problem('The snapshot does not exist, or is of another workspace.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed or has no disk, or the snapshot is not usable yet.'),
+    501: problem('This provider keeps no snapshots.'),
     503: problem('The provider did not list the snapshots.'),
   },
 })

@@ -38,6 +38,7 @@ const createRouteDefinition = createRoute({
     400: problem('A field is invalid; nothing was stored.'),
     422: problem('The Idempotency-Key was used with another body.'),
     429: problem('Too many workspaces were created in the last hour.'),
+    501: problem('`from`: this provider cannot copy disks.'),
   },
 })
 

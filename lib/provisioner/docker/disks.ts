@@ -24,14 +24,12 @@ function toDisk({ CreatedAt, Labels, Name }: Volume): ProviderDisk {
   }
 }
 
-const unsupported = (what: string) =>
+const NO_COPIES =
+  'Docker volumes cannot be copied or kept as snapshots. Copy what the agent wrote with POST /workspaces/{id}/files/archive.'
+
+const unsupported = () =>
   new ProvisionError(
-    {
-      code: 'invalid_machine',
-      message: `Docker volumes cannot be ${what}.`,
-      hint: 'Copy what the agent wrote with GET /workspaces/{id}/files.',
-      retryable: false,
-    },
+    { code: 'invalid_machine', message: NO_COPIES, hint: 'Remove the workspace.', retryable: false },
     { applied: 'no' },
   )
 
@@ -46,12 +44,13 @@ export function dockerDisks(docker: DockerClient): DiskProvisioner {
   }
 
   return {
+    noCopies: NO_COPIES,
     diskPrices: { perGb: 0, perSnapshotGb: 0, perRootGb: 0 },
 
     // A volume of this name is the same disk: names of volumes are unique, and creating one twice is one.
     createDisk: (_, { name, sizeGb, source }) =>
       attempt(async () => {
-        if (source !== undefined) throw unsupported('copied, and have no snapshots')
+        if (source !== undefined) throw unsupported()
         return toDisk(await docker.createVolume(name, { [DISK_GB]: String(sizeGb) }))
       }),
 
@@ -68,7 +67,7 @@ export function dockerDisks(docker: DockerClient): DiskProvisioner {
 
     listDisks: () => attempt(async () => (await docker.listVolumes([DISK_GB])).map(toDisk)),
 
-    takeSnapshot: () => Promise.reject(unsupported('kept as snapshots')),
+    takeSnapshot: () => Promise.reject(unsupported()),
     listSnapshots: () => Promise.resolve([]),
   }
 }

@@ -131,7 +131,8 @@ export function createDockerProvisioner({
     launch: (_, spec) =>
       attempt(async () => {
         const present = await findByName(spec.name)
-        if (present !== undefined) return adopt(present, spec)
+        if (present !== undefined && !isDead(present)) return adopt(present, spec)
+        if (present !== undefined) await docker.removeContainer(present.Id)
         const id = await prepare(spec, crypto.randomUUID().slice(0, 8))
         try {
           await docker.renameContainer(id, spec.name)
@@ -181,7 +182,8 @@ export function createDockerProvisioner({
       try {
         const container = machineId === null ? await findByName(name) : await find(machineId)
         const labels = container && fromLabels(container.Config.Labels)
-        if (container === undefined || labels === undefined) return { presence: 'absent' }
+        if (container === undefined || labels === undefined || isDead(container))
+          return { presence: 'absent' }
         if (machineId === null && labels.machine.workspaceId !== workspaceId) return { presence: 'absent' }
         return { presence: 'present', machine: await withStopRequest(docker, toMachine(container)) }
       } catch (error) {
@@ -259,6 +261,9 @@ export function createDockerProvisioner({
     },
   }
 }
+
+/** Whether the daemon has begun to remove a container and could not end it. Nothing but another removal is possible. */
+const isDead = ({ State }: Container): boolean => State.Status === 'dead'
 
 /** Events after which a machine may not be as it is wanted. */
 const CHANGES = ['start', 'die', 'oom', 'pause', 'unpause', 'destroy', 'rename', 'update']
