@@ -1,24 +1,44 @@
-// The contract of every provisioner, with real containers. Host networking works on every computer that runs a daemon.
-import { readFileSync } from 'node:fs'
-import { describe, expect, vi } from 'vitest'
+// The contract of every provisioner, with real containers. The daemon is at a TCP port with TLS. Host networking works on every
+// computer that runs a daemon.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
 import { createDockerConnection } from '../../functions/node/docker-connection.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createDockerClient } from '../../lib/docker/client.ts'
 import type { DockerConnection } from '../../lib/docker/connection.ts'
+import type { Provisioner } from '../../lib/provisioner/provisioner.ts'
 import { createDockerProvisioner } from '../../lib/provisioner/docker/docker-provisioner.ts'
-import { HAS_DOCKER, SAMPLE_IMAGE, startDockerd } from '../support/dockerd.ts'
+import { createDockerCertificates } from '../support/docker-certificates.ts'
+import { containerLabels, type Dockerd, HAS_DOCKER, SAMPLE_IMAGE, startDockerd } from '../support/dockerd.ts'
+import { freePorts } from '../support/ports.ts'
 import { describeProvisioner } from '../support/provisioner-contract.ts'
 
 type Inspected = { State: { Pid: number } }
 
-async function open() {
-  const dockerd = await startDockerd()
-  const { docker } = parseConfig({
+let tcpHost = ''
+let shared: {
+  dockerd: Dockerd
+  /** A provisioner of a server with another clock. */
+  provisionerAt: (now?: () => number) => Provisioner
+}
+
+const configOf = (settings: Record<string, string>) =>
+  parseConfig({
     CONTAINER_BACKEND: 'docker',
-    DOCKER_HOST: dockerd.host,
+    DOCKER_HOST: tcpHost,
     DOCKER_NETWORK: 'host',
     ADMIN_TOKEN: 'a-token-of-the-contract',
-  })
+    ...settings,
+  }).docker
+
+async function open() {
+  const certificates = createDockerCertificates()
+  const [port = 0] = await freePorts(1)
+  tcpHost = `tcp://127.0.0.1:${port}`
+  const dockerd = await startDockerd(certificates.argumentsFor(port))
+  const docker = configOf({ DOCKER_CERT_PATH: certificates.directory, DOCKER_TLS_VERIFY: '1' })
   const direct = createDockerConnection(docker)
   let losesStart = false
   let isBroken = false
@@ -36,13 +56,17 @@ async function open() {
   }
   const list = async () => (await dockerd.api('GET', '/containers/json?all=1')) as { Id: string }[]
   const inspect = (id: string) => dockerd.api('GET', `/containers/${id}/json`) as Promise<Inspected>
-  return {
-    provisioner: createDockerProvisioner({
+  const provisionerAt = (now = Date.now) =>
+    createDockerProvisioner({
       docker: createDockerClient(connection),
       network: docker.network,
       credentials: docker.credentials,
       secretsDelivery: 'file',
-    }),
+      now,
+    })
+  shared = { dockerd, provisionerAt }
+  return {
+    provisioner: provisionerAt(),
     image: SAMPLE_IMAGE,
     // Nothing listens there, so the pull fails at once and without a network.
     missingImage: 'localhost:1/example/missing:1',
@@ -72,8 +96,78 @@ async function open() {
     async close() {
       await direct.close()
       await dockerd.close()
+      certificates.remove()
     },
   }
 }
 
-describe.runIf(HAS_DOCKER)('Docker', () => describeProvisioner('Docker', open))
+/** A container of a workspace that is not started. */
+async function makeContainer() {
+  const workspace = crypto.randomUUID()
+  const name = `ws-${workspace}`
+  const { Id: id } = (await shared.dockerd.api('POST', `/containers/create?name=${name}`, {
+    Image: SAMPLE_IMAGE,
+    Cmd: ['/bin/sleep', '1000'],
+    Labels: containerLabels(crypto.randomUUID(), workspace),
+    HostConfig: { NetworkMode: 'none', Init: true },
+  })) as { Id: string }
+  return { id, name, workspace }
+}
+
+describe.runIf(HAS_DOCKER)('Docker', () => {
+  describeProvisioner(open, () => {
+    test.each([
+      ['an hour behind', -3_600_000],
+      ['an hour ahead', 3_600_000],
+    ])('a stop by others is recognized by a server whose clock is %s', async (_, offsetMs) => {
+      const {
+        dockerd: { api },
+        provisionerAt,
+      } = shared
+      const { name, workspace } = await makeContainer()
+      await api('POST', `/containers/${name}/start`)
+      await api('POST', `/containers/${name}/stop?t=5`)
+      const provisioner = provisionerAt(() => Date.now() + offsetMs)
+      expect(await provisioner.observe(workspace, 'docker', null)).toMatchObject({
+        presence: 'present',
+        machine: { phase: 'stopped', stopRequest: { verb: 'stop' }, exit: { requested: true } },
+      })
+    })
+
+    test('a container that the daemon could not remove is absent, and its name is free', async () => {
+      const { dockerd, provisionerAt } = shared
+      const { id, name, workspace } = await makeContainer()
+      const kept = join(dockerd.containerPath(id), 'kept')
+      writeFileSync(kept, '')
+      execFileSync('chattr', ['+i', kept])
+      try {
+        await expect(dockerd.api('DELETE', `/containers/${id}?force=1`)).rejects.toThrow('unable to remove')
+        const provisioner = provisionerAt()
+        expect(await provisioner.observe(workspace, 'docker', null)).toEqual({ presence: 'absent' })
+        // It is removed as soon as that is possible.
+        const removed = provisioner.destroy({ app: 'docker', machineId: `${name}.abcdefgh` })
+        execFileSync('chattr', ['-i', kept])
+        await removed
+        await expect(dockerd.api('GET', `/containers/${id}/json`)).rejects.toThrow('404')
+      } finally {
+        if (existsSync(kept)) execFileSync('chattr', ['-i', kept])
+      }
+    })
+
+    test.each([
+      ['without TLS', () => undefined, /HTTP request to an HTTPS server/],
+      ['with certificates of another authority', createDockerCertificates, /self.signed|certificate/],
+    ])('a connection %s is refused', async (_, create, words) => {
+      const others = create()
+      const settings: Record<string, string> =
+        others === undefined ? {} : { DOCKER_CERT_PATH: others.directory }
+      const connection = createDockerConnection(configOf(settings))
+      try {
+        await expect(createDockerClient(connection).version()).rejects.toThrow(words)
+      } finally {
+        await connection.close()
+        others?.remove()
+      }
+    })
+  })
+})

@@ -1,9 +1,10 @@
+import { describe } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness } from '../support/harness.ts'
-import { describeProvisioner } from '../support/provisioner-contract.ts'
+import { type ContractSubject, describeProvisioner } from '../support/provisioner-contract.ts'
 
-describeProvisioner('Fly', async () => {
+const open = async (): Promise<ContractSubject> => {
   const environments = new Map<string, Record<string, string>>()
   const recordingAgent: Program = (machine) => {
     environments.set(machine.env['WORKSPACE_ID'] ?? '', machine.env)
@@ -24,4 +25,6 @@ describeProvisioner('Fly', async () => {
     listing: async () => JSON.stringify(await h.fly('GET', '')),
     close: () => h.close(),
   }
-})
+}
+
+describe('Fly', () => describeProvisioner(open))

@@ -15,14 +15,33 @@ export const HAS_DOCKER = process.env['DOCKER_TESTS'] !== 'off'
 
 export const SAMPLE_IMAGE = 'molecule/sample-agent:1'
 
+/** The labels of a container of a control plane. */
+export const containerLabels = (
+  controlPlane: string,
+  workspace: string = crypto.randomUUID(),
+): Record<string, string> => ({
+  'molecule.control_plane': controlPlane,
+  'molecule.workspace_id': workspace,
+  'molecule.generation': '1',
+  'molecule.launch_id': crypto.randomUUID(),
+  'molecule.machine': 'abcdefgh',
+  'molecule.image': SAMPLE_IMAGE,
+  'molecule.port': '10000',
+  'molecule.cpus': '1',
+  'molecule.memory_mb': '512',
+})
+
 const PROCESS = fileURLToPath(new URL('dockerd-process.ts', import.meta.url))
 
 export type Dockerd = Awaited<ReturnType<typeof startBareDockerd>>
 
-/** A daemon with the image {@link SAMPLE_IMAGE}. */
-export async function startDockerd(): Promise<Dockerd> {
+/**
+ * A daemon with the image {@link SAMPLE_IMAGE}.
+ * @param more arguments of dockerd
+ */
+export async function startDockerd(more: readonly string[] = []): Promise<Dockerd & { archive: string }> {
   const image = buildSampleRoot()
-  const dockerd = await startBareDockerd()
+  const dockerd = await startBareDockerd(more)
   const { archive, directory } = await image
   const [repository, tag] = SAMPLE_IMAGE.split(':')
   const change = encodeURIComponent(`CMD ${JSON.stringify(AGENT_COMMAND)}`)
@@ -32,8 +51,15 @@ export async function startDockerd(): Promise<Dockerd> {
     undefined,
     archive,
   )
-  rmSync(directory, { recursive: true })
-  return dockerd
+  return {
+    ...dockerd,
+    /** The root file system of the image, until the daemon is closed. */
+    archive,
+    async close() {
+      await dockerd.close()
+      rmSync(directory, { recursive: true })
+    },
+  }
 }
 
 /**
@@ -79,6 +105,8 @@ export async function startBareDockerd(more: readonly string[] = []) {
   return {
     host: `unix://${socket}`,
     api,
+    /** Where the daemon keeps a container, on this computer. */
+    containerPath: (id: string) => join(directory, 'data', 'containers', id),
     /** The data of a volume, on this computer. */
     volumePath: (name: string) => join(directory, 'data', 'volumes', name, '_data'),
     /** Ends the daemon, which stops its containers, and starts it again. `kill`: SIGKILL, which stops nothing. */

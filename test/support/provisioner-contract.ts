@@ -1,5 +1,5 @@
 // The contract of every provisioner. The test of a provisioner passes a function that creates one; nothing here depends on
-// Fly.
+// Fly. `more` adds tests of one provider alone, while its subject is open.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type MachineRef,
@@ -26,8 +26,8 @@ export type ContractSubject = {
   close(): Promise<void>
 }
 
-export function describeProvisioner(name: string, open: () => Promise<ContractSubject>): void {
-  describe(`${name} as a provisioner`, () => {
+export function describeProvisioner(open: () => Promise<ContractSubject>, more = () => {}): void {
+  describe('as a provisioner', () => {
     let subject: ContractSubject
     let backend: Provisioner
     const controlPlane = crypto.randomUUID()
@@ -294,5 +294,7 @@ export function describeProvisioner(name: string, open: () => Promise<ContractSu
         repair()
       }
     })
+
+    more()
   })
 }

@@ -13,7 +13,7 @@ const ENTRY = join(ROOT, 'lib/emulator/node/container-main.ts')
 
 /** What the scripts of lib/inside need, beside the shell. */
 const TOOLS =
-  'base64 cat cp cut date dd find head kill ln ls mkdir mv readlink rm rmdir sed sha256sum sleep sort stat tail tar touch tr wc'
+  'base64 cat chmod cp cut date dd find head kill ln ls mkdir mv readlink rm rmdir sed sha256sum sleep sort stat tail tar touch tr wc'
 
 const run = promisify(execFile)
 
