@@ -34,6 +34,40 @@ test('files of the machine are listed, written, read and removed by a path below
   expect((await h.request(at('files?path=/workspace/notes'))).body).toEqual({ entries: [] })
 })
 
+test('files of a chat are uploaded into the machine, and downloaded from it byte for byte', async () => {
+  const bytes = Uint8Array.from({ length: 3_000 }, (_, index) => index % 256)
+  const upload = (...files: File[]) => {
+    const body = new FormData()
+    for (const file of files) body.append('files', file)
+    return h.request<{ files: { uri: string }[] }>(at('chat/uploads'), { method: 'POST', body })
+  }
+  const { body, status } = await upload(
+    new File([bytes], '../a picture.png', { type: 'image/png' }),
+    new File(['notes'], 'notes.txt', { type: 'text/plain' }),
+  )
+  expect([status, body]).toMatchObject([
+    200,
+    {
+      files: [
+        { name: 'a_picture.png', mimeType: 'image/png', size: 3_000 },
+        { name: 'notes.txt', mimeType: expect.stringContaining('text/plain') as string, size: 5 },
+      ],
+    },
+  ])
+  const path = (body.files[0]?.uri ?? '').replace('workspace:', '')
+  expect(path).toMatch(/^\/workspace\/\.molecule\/chat-uploads\/[\w-]+-a_picture\.png$/)
+  const download = (file: string) => h.fetchRaw(at(`chat/download?path=${encodeURIComponent(file)}`))
+  const downloaded = await download(path)
+  expect([downloaded.status, downloaded.headers.get('content-disposition')]).toEqual([
+    200,
+    expect.stringContaining('attachment'),
+  ])
+  expect(new Uint8Array(await downloaded.arrayBuffer())).toEqual(bytes)
+  expect((await upload()).status).toBe(400)
+  expect((await download('/etc/passwd')).status).toBe(400)
+  expect((await download('/workspace/../etc/passwd')).status).toBe(400)
+})
+
 test('a bundle has a workspace with its descendants and no secret, and others are created from it', async () => {
   const parent = await h.createWorkspace({
     name: 'PM',

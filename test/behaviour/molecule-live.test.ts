@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, vi } from 'vitest'
 import { createApp } from '../../functions/app.ts'
 import { listen } from '../../functions/node/http-server.ts'
 import { acceptSocket } from '../../functions/node/web-sockets.ts'
-import { createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
+import { askRegion, createHarness, type Harness, type HarnessOptions, type Json } from '../support/harness.ts'
 import { testInProcess } from '../support/control-plane.ts'
 
 const ADMIN = 'the-administrators-own-token-0001'
@@ -115,6 +115,63 @@ describe('the live channel', () => {
       await vi.waitFor(() => expect(namesOf(all, own)).toContain('WORKSPACE_PAUSED'), PATIENCE)
       expect(namesOf(all, other)).toContain('WORKSPACE_PAUSED')
       expect(namesOf(agent, other)).toEqual([])
+    },
+  )
+
+  testInProcess(
+    REASON,
+    'messages to people, tasks, activities and answers are seen live, and an agent sees its own only',
+    async () => {
+      const { h, url } = await startListener({ env: { MOLECULE_COMPAT: 'true' } })
+      const { id } = await h.createWorkspace({ name: 'talker' })
+      const other = await h.createWorkspace({ name: 'other' })
+      const channel = await connect(`${url}/ws`)
+      const closed = await connect(`${url}/ws?token=${await h.tokenOf(other.id)}`)
+      const payloads = (event: string) =>
+        channel.messages
+          .filter((one) => one['event'] === event && one['workspace_id'] === id)
+          .map((one) => one['payload'])
+      const headers = { authorization: `Bearer ${await h.tokenOf(id)}` }
+      const post = (path: string, json: unknown) => h.request(path, { method: 'POST', headers, json })
+      const file = { uri: 'workspace:/workspace/a.txt', name: 'a.txt' }
+      // The channel tells what happens from its first read on.
+      await vi.waitFor(async () => {
+        await post(`/workspaces/${id}/notify`, { message: 'done', attachments: [file] })
+        expect(payloads('AGENT_MESSAGE').length).toBeGreaterThan(0)
+      }, PATIENCE)
+      expect(payloads('AGENT_MESSAGE')[0]).toEqual({
+        workspace_id: id,
+        name: 'talker',
+        message: 'done',
+        attachments: [expect.objectContaining(file)],
+      })
+      await post(`/workspaces/${id}/activity`, { activity_type: 'agent_log', summary: 'thinking' })
+      await post('/registry/heartbeat', { workspace_id: id, active_tasks: 1, current_task: 'count' })
+      const log = { activity_type: 'agent_log', summary: 'thinking', status: 'ok' }
+      await vi.waitFor(
+        () => expect(payloads('ACTIVITY_LOGGED')).toContainEqual(expect.objectContaining(log)),
+        PATIENCE,
+      )
+      await vi.waitFor(
+        () => expect(payloads('TASK_UPDATED')).toContainEqual({ active_tasks: 1, current_task: 'count' }),
+        PATIENCE,
+      )
+      await h.request(`/workspaces/${id}/a2a`, {
+        method: 'POST',
+        headers: { prefer: 'respond-async' },
+        json: askRegion(),
+      })
+      await vi.waitFor(
+        () =>
+          expect(payloads('A2A_RESPONSE')).toContainEqual(
+            expect.objectContaining({
+              method: 'message/send',
+              response_body: expect.objectContaining({ result: expect.anything() as Json }) as Json,
+            }),
+          ),
+        PATIENCE,
+      )
+      expect(closed.messages.filter((one) => one['workspace_id'] === id)).toEqual([])
     },
   )
 

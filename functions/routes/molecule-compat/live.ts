@@ -14,7 +14,8 @@ import type { AppEnv } from '../../http/app-env.ts'
 import type { Authenticate } from '../../http/authenticate.ts'
 import type { AcceptSocket, LiveSocket } from '../../http/live-socket.ts'
 import { requestInfo } from '../../http/request-info.ts'
-import { toMoleculeMessage } from './messages.ts'
+import { createLiveChanges, type LiveChange } from '../../../lib/molecule/live-changes.ts'
+import { toLiveMessage, toMoleculeMessage } from './messages.ts'
 import { idParam } from './request.ts'
 
 /** Close codes: of RFC 6455, and our own for a credential that is no longer valid (like HTTP's 401) and for no terminal. */
@@ -36,6 +37,8 @@ export const tokenFromQuery = createMiddleware<AppEnv>(async (c, next) => {
 
 export function liveRoutes(services: Services, authenticate: Authenticate, accept: AcceptSocket | undefined) {
   const app = new Hono<AppEnv>()
+  // A Worker's requests share nothing, and have no statements to spare.
+  const changes = services.eventTail === undefined ? undefined : createLiveChanges(services)
 
   function acceptorOf(c: Context<AppEnv>): AcceptSocket {
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket')
@@ -51,9 +54,11 @@ export function liveRoutes(services: Services, authenticate: Authenticate, accep
     // Before the connection is made, so that what the client reads afterwards is not older than its first event.
     const after = await startOf(services, c.req.query('after'))
     const request = requestInfo(services.config, c)
-    return acceptSocket(c, (socket) =>
-      follow(services, { after, among }, socket, () => authenticate(request)),
-    )
+    return acceptSocket(c, async (socket) => {
+      const leave = changes?.join(senderOf(socket, among))
+      await follow(services, { after, among }, socket, () => authenticate(request))
+      leave?.()
+    })
   })
 
   app.get('/workspaces/:id/terminal', async (c) => {
@@ -81,6 +86,27 @@ async function startOf(services: Services, after: string | undefined): Promise<n
   throw new DomainError('unavailable', 'the log of events is busy; try again shortly', {
     retryAfterSeconds: 5,
   })
+}
+
+/** Changes that may wait for a client that reads slowly; further ones are left out, because the API has them all. */
+const MOST_WAITING = 500
+
+/** Sends changes of the visible workspaces, none of which waits for a slow client. */
+function senderOf(socket: LiveSocket, among: readonly string[] | undefined): (change: LiveChange) => void {
+  const only = among && new Set(among)
+  let waiting = 0
+  let sent = Promise.resolve()
+  const send = async (text: string) => {
+    if (!socket.closed.aborted) socket.send(text)
+    await socket.drained()
+    waiting--
+  }
+  return (change) => {
+    const message = toLiveMessage(change)
+    if (waiting >= MOST_WAITING || only?.has(message.workspace_id) === false) return
+    waiting++
+    sent = sent.then(() => send(JSON.stringify(message)))
+  }
 }
 
 /** Sends events until the connection, the process or the caller's credential ends. */

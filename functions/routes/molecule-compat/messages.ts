@@ -3,7 +3,11 @@
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { isEventType, moleculeNameOf } from '../../../lib/events/event-types.ts'
 import type { StoredEvent } from '../../../lib/events/read-events.ts'
+import { findMessage } from '../../../lib/messages/queries.ts'
+import type { LiveChange } from '../../../lib/molecule/live-changes.ts'
 import { findCard } from '../../../lib/molecule/names.ts'
+import { isObject } from '../../../lib/platform/json-object.ts'
+import { toMessageView } from '../messages/view.ts'
 import { statusView } from './routes.ts'
 
 export type MoleculeMessage = {
@@ -11,8 +15,8 @@ export type MoleculeMessage = {
   workspace_id: string
   timestamp: string
   payload: Record<string, unknown>
-  /** The number of the event. */
-  seq: number
+  /** The number of the event; null for what is not in the log of events. */
+  seq: number | null
 }
 
 /** @returns undefined for an event that Molecule has no name for, or that is about no workspace */
@@ -45,9 +49,64 @@ async function moreOf(
       return { error: reason?.message ?? '' }
     case 'WORKSPACE_DEGRADED':
       return { sample_error: reason?.message ?? '' }
+    case 'A2A_RESPONSE':
+      return responseMembers(services, workspaceId, payload)
     case 'AGENT_CARD_UPDATED':
       return { agent_card: await findCard(services, workspaceId) }
     default:
       return {}
   }
+}
+
+/** The answer to a message of a person, which the canvas shows in its chat. That to another agent is not for people. */
+async function responseMembers(
+  services: Services,
+  workspaceId: string,
+  payload: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  if (String(payload['sender']).startsWith('workspace:')) return {}
+  const message = await findMessage(services.db, workspaceId, String(payload['message']))
+  if (message === undefined || message.finishedAt === null) return {}
+  const { response } = toMessageView(message, '')
+  const durationMs = message.finishedAt.getTime() - message.createdAt.getTime()
+  return { method: message.method, response_body: response, duration_ms: durationMs }
+}
+
+/** What the log of events does not have, as a message of the live channel. */
+export function toLiveMessage(change: LiveChange): MoleculeMessage {
+  if (change.kind === 'tasks') {
+    const { activeTasks, at, currentTask, workspaceId } = change
+    const payload = { active_tasks: activeTasks, current_task: currentTask }
+    return messageOf('TASK_UPDATED', workspaceId, at, payload)
+  }
+  const { name, row } = change
+  if (row.method === 'notify') {
+    const payload = { workspace_id: row.workspaceId, name, ...toldMembers(row.responseBody) }
+    return messageOf('AGENT_MESSAGE', row.workspaceId, row.createdAt, payload)
+  }
+  return messageOf('ACTIVITY_LOGGED', row.workspaceId, row.createdAt, {
+    activity_type: row.type,
+    method: row.method,
+    summary: row.summary,
+    status: row.status,
+    source_id: row.sourceId,
+    target_id: row.targetId,
+    duration_ms: row.durationMs,
+    ...(row.toolTrace == null ? {} : { tool_trace: row.toolTrace }),
+  })
+}
+
+const messageOf = (event: string, workspaceId: string, at: Date, payload: Record<string, unknown>) => ({
+  event,
+  workspace_id: workspaceId,
+  timestamp: at.toISOString(),
+  payload,
+  seq: null,
+})
+
+/** The text and the files of a message to people, as `notify` stores them (lib/activity/notify.ts). */
+function toldMembers(body: unknown): Record<string, unknown> {
+  const { parts, result } = isObject(body) ? body : {}
+  const files = Array.isArray(parts) ? parts.flatMap((part) => (isObject(part) ? [part['file']] : [])) : []
+  return { message: result ?? '', ...(files.length === 0 ? {} : { attachments: files }) }
 }

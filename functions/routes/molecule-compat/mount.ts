@@ -9,6 +9,7 @@ import { agentRoutes } from './agents.ts'
 import { approvalRoutes } from './approvals.ts'
 import { bundleRoutes } from './bundles.ts'
 import { canvasRoutes } from './canvas.ts'
+import { chatFileRoutes } from './chat-files.ts'
 import { fileCompatRoutes } from './files.ts'
 import { memoryRoutes } from './memories.ts'
 import { liveRoutes } from './live.ts'
@@ -34,6 +35,7 @@ export function moleculeRoutes(
   app.route('/', memoryRoutes(services, limitBody))
   app.route('/', scheduleCompatRoutes(services))
   app.route('/', fileCompatRoutes(services, limitBody, send))
+  app.route('/', chatFileRoutes(services, limitBody, send))
   app.route('/', bundleRoutes(services, limitBody, send))
   app.route('/', agentRoutes(services, send))
   app.route('/', liveRoutes(services, authenticate, acceptSocket))
