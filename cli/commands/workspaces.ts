@@ -75,7 +75,10 @@ export function addWorkspaceCommands(program: Command): void {
     .description('create a workspace, and wait until it is ready')
     .argument('<name>', 'name of the workspace')
     .option('--slug <slug>', 'unique name that can be used in place of the id')
-    .option('-r, --runtime <runtime>', 'kind of agent, such as hermes or langgraph')
+    .option(
+      '-r, --runtime <runtime>',
+      'kind of agent, such as hermes or langgraph; external: it runs elsewhere',
+    )
     .addOption(new Option('-t, --tier <tier>', 'size of the machine').choices(['2', '3', '4']))
     .option('--region <region>', 'Fly region, such as ord')
     .option('--model <model>', 'language model')
@@ -101,7 +104,8 @@ Examples:
     .action(async (name: string, flags: CreateFlags, command: Command) => {
       const context = contextOf(command)
       const created = await context.client.createWorkspace(await createInput(context.client, name, flags))
-      if (flags.wait === false) return show(context, created)
+      // An agent that runs elsewhere is started by its owner, perhaps much later.
+      if (flags.wait === false || created.runtime === 'external') return show(context, created)
       report(`${created.id}: provisioning …`)
       const settled = await context.client.waitForWorkspace(created.id)
       show(context, settled)

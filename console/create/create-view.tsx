@@ -73,7 +73,9 @@ export function CreateView() {
             <select name="runtime">
               <option value="">{from === undefined ? 'langgraph (the default)' : from.runtime}</option>
               {runtimes.map((runtime) => (
-                <option key={runtime}>{runtime}</option>
+                <option key={runtime} value={runtime}>
+                  {runtime === 'external' ? 'external: it runs elsewhere, without a machine' : runtime}
+                </option>
               ))}
             </select>
           </label>
@@ -184,7 +186,7 @@ function PairsField({ label, name, placeholder }: { name: string; label: string;
   )
 }
 
-/** The runtimes that Molecule publishes (docs/facts/molecule.md §2.3). */
+/** The runtimes that Molecule publishes (docs/facts/molecule.md §2.3), and agents without a machine (docs/external-agents.md). */
 const RUNTIMES = [
   'langgraph',
   'claude-code',
@@ -195,4 +197,5 @@ const RUNTIMES = [
   'hermes',
   'codex',
   'gemini-cli',
+  'external',
 ]
