@@ -51,6 +51,25 @@ describe('a new workspace', () => {
     }
   })
 
+  test('an external one says once how its agent connects, to callers who may make tokens', async () => {
+    const wanted = { name: "a person's laptop", runtime: 'external', tier: 1, canvas: { x: 1, y: 2 } }
+    const { body } = await post(compat, '/workspaces', wanted)
+    const id = String(body['id'])
+    const connection = body['connection'] as Json
+    expect([body['external'], connection['workspace_id']]).toEqual([true, id])
+    const headers = { authorization: `Bearer ${String(connection['auth_token'])}` }
+    const json = { id, agent_card: { name: 'laptop' } }
+    expect((await post(compat, '/registry/register', json, headers)).status).toBe(200)
+    for (const [h, path] of [
+      [compat, `/workspaces/${id}`],
+      [plain, ''],
+    ] as const) {
+      const again =
+        path === '' ? await post(h, '/workspaces', { name: 'x', runtime: 'external' }) : await h.request(path)
+      expect(again.body).not.toHaveProperty('connection')
+    }
+  })
+
   test('what is ignored is named in the response, and nothing else is', async () => {
     const asked = { name: 'wishes', max_concurrent_tasks: 3, workspace_dir: '/data', role: null, unset: null }
     for (const h of [compat, plain]) {

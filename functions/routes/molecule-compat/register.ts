@@ -14,11 +14,12 @@ import { requestInfo } from '../../http/request-info.ts'
 import type { NeedsNoToken } from './elevate.ts'
 import { jsonOf, parse, rewriteAnswer, type Translation } from './request.ts'
 
-/** A token of the workspace, if none was handed out before; undefined leaves the refusal to the route. */
+/** A token of the workspace, if none that was handed out has been used; undefined leaves the refusal to the route. */
 async function firstToken(services: Services, id: string | undefined): Promise<string | undefined> {
   if (id === undefined) return undefined
   const tokens = await listWorkspaceTokens(services, id, { limit: 100, offset: 0 })
-  if (tokens.some(({ generation }) => generation === null)) return undefined
+  if (tokens.some(({ generation, lastUsedAt }) => generation === null && lastUsedAt !== null))
+    return undefined
   return createWorkspaceToken(services, id, { kind: 'admin' })
 }
 

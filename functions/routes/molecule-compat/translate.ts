@@ -10,6 +10,7 @@ import type { AppEnv } from '../../http/app-env.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import type { NeedsNoToken } from './elevate.ts'
 import { textsIn } from './cli-message.ts'
+import { connectionOf } from './connection.ts'
 import { layoutsOf, type Layout, splitLayout } from './layout.ts'
 import { createMemory, memoriesOf } from './memories.ts'
 import { registryWithoutToken } from './register.ts'
@@ -65,7 +66,7 @@ function translationsOf(services: Services): Record<string, Translation> {
         const id = String(created['id'])
         await saveLayout(c, id, layout)
         for (const memory of memories) await createMemory(withCaller(services, c), id, memory)
-        return [toMoleculeView(created, layout)]
+        return [{ ...toMoleculeView(created, layout), ...(await connectionOf(services, c, created)) }]
       })
     },
 
