@@ -2,7 +2,7 @@
 // again. The status is in the event itself, so a row is right before its other members have been read.
 import { ApiProblem, type Client, type Event, type Workspace } from '../../client/client.ts'
 import { connection, reportLost } from '../session/connection.ts'
-import { addEvent, findWorkspace, forgetAll, putWorkspace, setWorkspaces } from './store.ts'
+import { addEvent, findWorkspace, forgetAll, loaded, putWorkspace, setWorkspaces } from './store.ts'
 
 /** Workspaces that are read at the same time. A browser has six connections to a server, and others need some. */
 const MAX_READS = 3
@@ -17,6 +17,9 @@ const HIDDEN_MS = 60_000
 
 /** The largest page. */
 const LIMIT = 1_000
+
+/** More rows than a page shows at once. */
+const FIRST_LIMIT = 100
 
 /** Follows the fleet until the function that is returned is called. */
 export function followFleet(client: Client): () => void {
@@ -61,15 +64,28 @@ export function followFleet(client: Client): () => void {
     while (!over.signal.aborted) {
       try {
         const list: Workspace[] = []
+        if (loaded.value === 'nothing' && (await loadBeginning())) return
         for await (const workspace of client.listWorkspaces({ limit: LIMIT })) list.push(workspace)
-        if (over.signal.aborted) return
-        setWorkspaces(list)
+        if (!over.signal.aborted) setWorkspaces(list, 'all')
         return
       } catch (error) {
         if (error instanceof ApiProblem && error.status === 401) return
         await pause(RETRY_MS)
       }
     }
+  }
+
+  /**
+   * Reads a small page and shows it, so that a long list is there before all of it has been read.
+   * @returns whether that is the whole list
+   */
+  async function loadBeginning(): Promise<boolean> {
+    const { data = [], response } = await client.api.GET('/workspaces', {
+      params: { query: { limit: FIRST_LIMIT } },
+    })
+    const isAll = response.headers.get('link')?.includes('rel="next"') !== true
+    if (!over.signal.aborted) setWorkspaces(data, isAll ? 'all' : 'beginning')
+    return isAll
   }
 
   function apply(event: Event): void {

@@ -7,8 +7,9 @@ const BATCH_MS = 100
 
 export const workspaces = signal<ReadonlyMap<string, Workspace>>(new Map())
 
-/** Whether the whole list was read at least once. */
-export const isLoaded = signal(false)
+/** What of the list was read: nothing yet, its beginning, or all of it at least once. */
+export const loaded = signal<'nothing' | 'beginning' | 'all'>('nothing')
+export const isLoaded = computed(() => loaded.value !== 'nothing')
 
 /** The newest events that came over the stream, the newest first. */
 export const recentEvents = signal<readonly Event[]>([])
@@ -31,11 +32,11 @@ let changes = new Map<string, Workspace | undefined>()
 let events: Event[] = []
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Replaces the whole list. */
-export function setWorkspaces(list: readonly Workspace[]): void {
+/** Replaces the whole list, or shows its beginning until all of it has been read. */
+export function setWorkspaces(list: readonly Workspace[], part: 'beginning' | 'all'): void {
   changes = new Map()
   workspaces.value = new Map(list.map((workspace) => [workspace.id, workspace]))
-  isLoaded.value = true
+  loaded.value = part
 }
 
 /** @param workspace undefined removes it */
@@ -58,7 +59,7 @@ export function forgetAll(): void {
   events = []
   workspaces.value = new Map()
   recentEvents.value = []
-  isLoaded.value = false
+  loaded.value = 'nothing'
 }
 
 function schedule(): void {

@@ -6,10 +6,22 @@ import { plural, usd, words } from '../ui/format.ts'
 import { ShareBar } from '../ui/share-bar.tsx'
 import { costTotals, fleet } from './cost.ts'
 import { STATUSES } from './selection.ts'
-import { workspaces } from './store.ts'
+import { loaded, workspaces } from './store.ts'
 import { causesOf, isInTrouble, readySecondsOf, summaryOfSeconds } from './totals.ts'
 
 export function Summary() {
+  // Sums over the beginning of a list say nothing.
+  if (loaded.value !== 'all') {
+    return (
+      <section class="summary" aria-label="Totals">
+        {['Workspaces', 'Need attention', 'Cost per month, as it runs now', 'Creation to ready, median'].map(
+          (title) => (
+            <Card key={title} title={title} value="…" />
+          ),
+        )}
+      </section>
+    )
+  }
   const all = [...workspaces.value.values()]
   return (
     <section class="summary" aria-label="Totals">

@@ -27,7 +27,8 @@ export const answerNotFound =
     const allowed = METHODS.filter((other) =>
       app.router.match(other, path)[0].some(([[, route]]) => route.method === other),
     )
-    if (allowed.length === 0)
+    // A route of this method may have found nothing itself, such as a static file.
+    if (allowed.length === 0 || allowed.includes(method))
       return toProblem(c, new DomainError('not_found', `there is no ${method} ${path}; see /docs`))
     const methods = allowed.join(', ')
     c.header('allow', methods)

@@ -25,7 +25,6 @@ Its data is deleted at the end.
 
   --port N            the port of the Worker                 default PORT, or 8080
   --subrequests N     SUBREQUEST_LIMIT: 50 is the free plan    default 10000
-  --once              ends when the Worker is ready
 
 Ctrl-C ends it.
 `
@@ -33,7 +32,6 @@ Ctrl-C ends it.
 const { values: flags } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
-    once: { type: 'boolean' },
     port: { type: 'string', default: process.env['PORT'] || '8080' },
     subrequests: { type: 'string', default: '10000' },
   },
@@ -67,7 +65,7 @@ async function main(): Promise<number> {
     const worker = await start()
     await untilReady(worker)
     console.log(instructions())
-    if (flags.once !== true) await runUntilInterrupted(worker)
+    await runUntilInterrupted(worker)
     return 0
   } catch (error) {
     if (interrupted.signal.aborted) return 130

@@ -193,7 +193,7 @@ test('stored messages and delegations are shown with their answers, and tokens a
   expect(fixture.failures).toEqual([])
 })
 
-test('2,000 workspaces are in the list, and only the visible rows in the document', async () => {
+test('2,000 workspaces are in the list, its beginning at once, and only the visible rows in the document', async () => {
   const { body } = await fixture.h.request<Record<string, unknown>>(`/workspaces/${id}`)
   const many = Array.from({ length: 2_000 }, (_, index) => ({
     ...body,
@@ -202,10 +202,23 @@ test('2,000 workspaces are in the list, and only the visible rows in the documen
     parent_id: null,
   }))
   const page = await fixture.open('#/no/such/view')
-  await page.route('**/workspaces?*', (route) => route.fulfill({ json: many }))
+  const { promise: isAwaited, resolve: release } = Promise.withResolvers<void>()
+  await page.route('**/workspaces?*', async (route) => {
+    const isBeginning = new URL(route.request().url()).searchParams.get('limit') === '100'
+    if (!isBeginning) await isAwaited
+    await route.fulfill({
+      json: isBeginning ? many.slice(0, 100) : many,
+      headers: isBeginning ? { link: `<${fixture.url}/workspaces?cursor=next>; rel="next"` } : {},
+    })
+  })
   await page.goto(`${fixture.url}/console#/?sort=name`)
   await page.reload()
   await page.getByRole('link', { name: 'agent-0000' }).waitFor()
+  // Sums over the beginning would be wrong.
+  const totals = page.getByRole('region', { name: 'Totals' })
+  expect(await totals.innerText()).toMatch(/^Workspaces\s+…/)
+  release()
+  await totals.getByText('2,000', { exact: true }).waitFor()
   expect(await page.getByRole('table').getAttribute('aria-rowcount')).toBe('2001')
   expect(await page.locator('.row-link').count()).toBeLessThan(80)
   await page.locator('.list-body').evaluate((element) => element.scrollTo(0, element.scrollHeight))

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { expectConsole } from '../support/console-assets.ts'
 import { freePorts } from '../support/ports.ts'
 import type { Json } from '../support/harness.ts'
 import {
@@ -30,7 +31,7 @@ async function start(settings: Record<string, string> = {}): Promise<Server> {
 }
 
 describe('starting', () => {
-  test('the banner shows the address, the parts in use and a first command, as /healthz does', async () => {
+  test('the banner shows the address, the parts in use and a first command, as /healthz does, and leads to the console', async () => {
     const { url, printed, call } = await start()
     expect(url).toBe(`http://127.0.0.1:${files.settings.PORT}`)
     expect(printed.stdout).toContain(`${url}/docs`)
@@ -56,6 +57,7 @@ describe('starting', () => {
       uptime: expect.any(Number) as number,
       control_plane: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     })
+    await expectConsole(url)
   })
 
   test('the address of a client is what proxies in the trusted networks report', async () => {

@@ -3,23 +3,32 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { expectConsole } from '../support/console-assets.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
 
-test('npm run dev:worker becomes ready without an account, prints what to try, and ends', async () => {
+test('npm run dev:worker becomes ready without an account, prints what to try, serves the console, and ends', async () => {
   const home = mkdtempSync(join(tmpdir(), 'dev-worker-test-'))
   const [port] = await freePorts(1)
-  const { child, exited, printed } = spawnNode(
-    'scripts/dev/dev-worker.ts',
-    { HOME: home, PORT: String(port) },
-    ['--once'],
-  )
+  const url = `http://127.0.0.1:${port}`
+  const { child, exited, printed } = spawnNode('scripts/dev/dev-worker.ts', {
+    HOME: home,
+    PORT: String(port),
+  })
   onTestFinished(() => void child.kill('SIGTERM'))
+  const ready = expect
+    .poll(() => printed.stdout, { timeout: 150_000 })
+    .toContain(`export BASE_URL=${url} ADMIN_TOKEN=`)
+  await Promise.race([
+    ready,
+    exited.then(({ code }) => Promise.reject(new Error(`${code}: ${printed.stderr}`))),
+  ])
+  await expectConsole(url)
+  child.kill('SIGTERM')
   expect(await exited, printed.stderr).toEqual({ code: 0, signal: null })
-  expect(printed.stdout).toContain(`export BASE_URL=http://127.0.0.1:${port} ADMIN_TOKEN=`)
-  await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow()
+  await expect(fetch(`${url}/livez`)).rejects.toThrow()
   rmSync(home, { recursive: true, force: true })
-})
+}, 180_000)
 
 test('npm run dev:worker explains itself with --help', async () => {
   const { exited, printed } = spawnNode('scripts/dev/dev-worker.ts', {}, ['--help'])

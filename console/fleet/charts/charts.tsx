@@ -8,7 +8,7 @@ import { plural, relative, usd, words } from '../../ui/format.ts'
 import { Problem } from '../../ui/problem.tsx'
 import { costs, fleet } from '../cost.ts'
 import { STATUSES } from '../selection.ts'
-import { workspaces } from '../store.ts'
+import { loaded, workspaces } from '../store.ts'
 import { Bars } from './bars.tsx'
 import { readyTimes, statusHistory, troubleSince } from './history.ts'
 import { Plot } from './plot.tsx'
@@ -35,7 +35,7 @@ export function Charts({ span }: { span: Span }) {
   return (
     <section class="charts" aria-label="Charts">
       {problem !== undefined && <Problem problem={problem} />}
-      {history !== undefined && (
+      {history !== undefined && loaded.value === 'all' && (
         <>
           <Chart title="Workspaces by status">
             <StatusChart history={history} from={from} to={to} />
