@@ -37,6 +37,8 @@ export const container = z.looseObject({
   Config: z.looseObject({ Image: text, Labels: labels }),
   HostConfig: z.looseObject({
     NanoCpus: z.number().catch(0),
+    CpuQuota: z.number().catch(0),
+    CpuPeriod: z.number().catch(0),
     Memory: z.number().catch(0),
     NetworkMode: text,
   }),
@@ -102,7 +104,8 @@ export type ContainerInput = {
   StopTimeout: number
   HostConfig: {
     Init: boolean
-    NanoCpus: number
+    CpuQuota: number
+    CpuPeriod: number
     Memory: number
     MemorySwap: number
     NetworkMode: string

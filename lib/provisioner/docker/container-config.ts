@@ -10,6 +10,9 @@ import { type DockerNetwork, networkConfig } from './network.ts'
 /** `file`: secret values are in a file of the container; `env`: they are variables, which `docker inspect` shows. */
 export type SecretsDelivery = 'file' | 'env'
 
+/** Microseconds of which the quota is a part: the kernel's default. */
+const CPU_PERIOD = 100_000
+
 /** Docker restarts a crashed agent so many times before the container stays stopped. */
 const MAX_RESTARTS = 3
 
@@ -67,7 +70,9 @@ export function planContainer(spec: MachineSpec, image: PulledImage, options: Pl
       HostConfig: {
         // As process 1, a program that does not handle SIGTERM would ignore it, and children would stay as zombies.
         Init: true,
-        NanoCpus: spec.cpus * 1e9,
+        // A share of time, and not NanoCpus: the daemon refuses those where the host has fewer CPUs than the tier.
+        CpuQuota: spec.cpus * CPU_PERIOD,
+        CpuPeriod: CPU_PERIOD,
         Memory: spec.memoryMb * 2 ** 20,
         // No swap: an agent that needs more memory than its tier has is killed, as on every backend.
         MemorySwap: spec.memoryMb * 2 ** 20,

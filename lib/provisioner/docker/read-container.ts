@@ -38,7 +38,7 @@ export function toMachine(container: Container): Machine {
     image: labels?.image ?? Config.Image,
     version: Id,
     isCordoned: false,
-    size: { cpus: HostConfig.NanoCpus / 1e9, memoryMb: Math.round(HostConfig.Memory / 2 ** 20) },
+    size: { cpus: cpusOf(HostConfig), memoryMb: Math.round(HostConfig.Memory / 2 ** 20) },
     disk: Mounts.find(({ Name, Type }) => Type === 'volume' && !UNNAMED.test(Name))?.Name,
     labels: labels?.machine,
     exit: exitOf(State),
@@ -49,6 +49,10 @@ export function toMachine(container: Container): Machine {
         : undefined,
   }
 }
+
+/** `docker update --cpus` sets the first, this control plane the others. */
+const cpusOf = ({ CpuPeriod, CpuQuota, NanoCpus }: Container['HostConfig']): number =>
+  NanoCpus > 0 ? NanoCpus / 1e9 : CpuPeriod > 0 ? CpuQuota / CpuPeriod : 0
 
 export const dockerHelp = (name: string): MachineHelp => ({
   log: `docker logs ${name}`,

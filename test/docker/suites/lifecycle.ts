@@ -7,9 +7,14 @@ export function lifecycle(get: () => DockerServer): void {
   test(
     'a workspace is created, answers, pauses, resumes, sleeps, is woken by a message, and is deleted',
     async () => {
-      const { call, containersOf, create, remove, say, untilContainer, untilStatus } = get()
-      const id = await create()
+      const { call, containersOf, create, dockerd, remove, say, untilContainer, untilStatus } = get()
+      const id = await create({ tier: 4 })
       expect(await untilStatus(id, 'ready')).toMatchObject({ region: 'local' })
+      const [container] = await containersOf(id)
+      // Not NanoCpus: with those the daemon refuses a tier that has more CPUs than the host.
+      expect(await dockerd.api('GET', `/containers/${container?.Id}/json`)).toMatchObject({
+        HostConfig: { NanoCpus: 0, CpuQuota: 400_000, CpuPeriod: 100_000, Memory: 4096 * 2 ** 20 },
+      })
       expect(await say(id, 'hello')).toContain('hello')
 
       await call('POST', `/workspaces/${id}/pause`)
