@@ -11,7 +11,7 @@ export function toText(explanation: Explanation): string {
     `${explanation.name} (${explanation.id}) is ${explanation.status} since ${explanation.since}.`,
     explanation.summary,
     '',
-    `wanted   machine ${wanted.machine}, generation ${wanted.generation}, in ${wanted.regions.join(' or ')}${wanted.needs_restart ? '; changes wait for a restart' : ''}`,
+    `wanted   machine ${wanted.machine}, generation ${wanted.generation}${placesOf(wanted.regions)}${wanted.needs_restart ? '; changes wait for a restart' : ''}`,
     machineLine(machine),
     ...machine.drift.map(
       ({ actual, field, wanted: was }) => `drift    ${field}: ${actual}, requested: ${was}`,
@@ -59,3 +59,6 @@ function machineLine({ app, host, id, region, seen, state }: Explanation['machin
 
 const requestOf = ({ provider }: StoredReason) =>
   provider?.request_id == null ? '' : ` (request ${provider.request_id} of the provider)`
+
+/** An external workspace has no region. */
+const placesOf = (regions: string[]): string => (regions.length === 0 ? '' : `, in ${regions.join(' or ')}`)

@@ -36,6 +36,10 @@ describe('a workspace without a machine', () => {
       next: { step: 'rest', sentence: 'Nothing, until its agent registers or sends a heartbeat.' },
       survives: [],
     })
+    const { body: text } = await h.request<string>(`/workspaces/${body.id}/explain`, {
+      headers: { accept: 'text/plain' },
+    })
+    expect(text).toContain('\nwanted   machine none, generation 1\n')
   })
 
   test.each([
