@@ -1,4 +1,5 @@
 // Gives each request an id, a span, a log line and its metrics (functions/http/observe-request.ts).
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { requestId } from 'hono/request-id'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -16,7 +17,7 @@ export const traceRequests = (services: Services) =>
     const request = { method, path, requestId: id, traceparent: c.req.header('traceparent') }
     return observeRequest(services, request, async () => {
       await next()
-      c.header('x-request-id', id)
+      setFinishedHeader(c, 'x-request-id', id)
       const route = c.get('route')
       return {
         route: route?.name ?? (matchA2a(path) === undefined ? NO_ROUTE : A2A),
@@ -25,3 +26,13 @@ export const traceRequests = (services: Services) =>
       }
     })
   })
+
+/** Hono's `c.header` copies a finished response, and Node then reads a body that it has as text from a stream. */
+function setFinishedHeader(c: Context, name: string, value: string): void {
+  try {
+    c.res.headers.set(name, value)
+  } catch {
+    // The headers of a response that was fetched cannot be changed.
+    c.header(name, value)
+  }
+}

@@ -1,6 +1,8 @@
 // The helpers in lib/platform that every folder uses.
 import { describe, expect, test } from 'vitest'
+import { nodeDigests } from '../../functions/node/digests.ts'
 import { forEachConcurrently } from '../../lib/platform/concurrency.ts'
+import { hmacSha256, sha256 } from '../../lib/platform/digest.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
 import { createSteadyClock } from '../../lib/platform/steady-clock.ts'
 import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
@@ -94,4 +96,11 @@ test('a steady clock goes on from where it was when the clock is set back', () =
     return steady()
   })
   expect(times).toEqual([1_000, 1_050, 1_050, 1_070, 8_070])
+})
+
+test("Node's digests are those of WebCrypto", async () => {
+  for (const text of ['', 'a token', 'ä → 🦀']) {
+    expect(nodeDigests.sha256(text)).toBe(await sha256(text))
+    expect(nodeDigests.hmacSha256('a key', text)).toBe(await hmacSha256('a key', text))
+  }
 })
