@@ -27,7 +27,7 @@ export type Container = { Id: string; State: string; Names: string[]; Labels: Re
 
 /** Where Docker must be installed first, this takes minutes. */
 export async function startDockerServer() {
-  const dockerd = await startDockerd()
+  const [dockerd, data] = await Promise.all([startDockerd(), createUsedServerFixture()])
   const closers: (() => unknown)[] = [() => dockerd.close()]
   const close = async () => {
     for (const one of closers.toReversed()) await one()
@@ -45,7 +45,7 @@ export async function startDockerServer() {
       }),
     )
     const settings = settingsOf(dockerd, registry, locked)
-    const first = await startControlPlane(dockerd, settings, await createUsedServerFixture())
+    const first = await startControlPlane(dockerd, settings, data)
     closers.push(() => first.close())
     return {
       ...first,
