@@ -182,9 +182,13 @@ export function createDockerProvisioner({
       try {
         const container = machineId === null ? await findByName(name) : await find(machineId)
         const labels = container && fromLabels(container.Config.Labels)
-        if (container === undefined || labels === undefined || isDead(container))
-          return { presence: 'absent' }
+        if (container === undefined || labels === undefined) return { presence: 'absent' }
         if (machineId === null && labels.machine.workspaceId !== workspaceId) return { presence: 'absent' }
+        if (isDead(container)) {
+          // It would keep its name and its volume, and nobody would look for it any more.
+          await docker.removeContainer(container.Id)
+          return { presence: 'absent' }
+        }
         return { presence: 'present', machine: await withStopRequest(docker, toMachine(container)) }
       } catch (error) {
         return { presence: 'unknown', problem: toProvisionError(error).problem }
