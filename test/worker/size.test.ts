@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { bundleWorker } from '../support/worker-bundle.ts'
 
 /** Gzipped. Cloudflare allows 3 MiB on the free plan; a larger Worker starts later. */
-const MAX_KIB = 365
+const MAX_KIB = 380
 
 /** By how much the documented figures may be out of date. */
 const TOLERANCE_KIB = 5
@@ -18,7 +18,7 @@ test.each([
   ['staging', overNeon],
   ['hyperdrive', overHyperdrive],
 ])(
-  'wrangler deploy --env="%s" uploads at most 350 KiB gzipped, about the %s KiB that are documented',
+  'wrangler deploy --env="%s" uploads a Worker within the limit, of about the %s KiB that are documented',
   async (environment, documented) => {
     const { gzipKiB } = await bundleWorker({ environment })
     console.log(`--env="${environment}": ${gzipKiB} KiB gzipped`)
