@@ -97,11 +97,14 @@ function printRollouts(rollouts: readonly Rollout[]): void {
       runtime,
       statusText(state),
       `${tranche} of ${tranches.length}`,
-      image,
+      shortImage(image),
       age(created_at),
     ]),
   )
 }
+
+/** The first digits of a digest are enough to tell images apart. */
+const shortImage = (image: string): string => image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1')
 
 /** Prints one rollout: all of it as JSON, or its row and why it stands still. */
 function showRollout({ json }: CommandContext, rollout: Rollout): void {

@@ -201,6 +201,7 @@ test('a rollout is started, shown, halted and rolled back as tables, and found b
   await expect
     .poll(async () => (await cli('rollout', 'get', id)).stdout, { timeout: 30_000 })
     .toMatch(/WORKSPACE +NAME +TRANCHE +STATE +STATUS +REASON\n[0-9a-f-]{36} {2}/)
+  expect((await cli('rollout', 'ls')).stdout).toMatch(/workspace-hermes@sha256:a{12} /)
   expect((await cli('rollout', 'halt', id.slice(0, 6))).stdout).toMatch(/hermes {3}halted/)
   expect(JSON.parse((await cli('rollout', 'get', id, '--json')).stdout)).toMatchObject({ state: 'halted' })
   expect((await cli('rollout', 'rollback', id)).stdout).toMatch(/hermes {3}roll/)

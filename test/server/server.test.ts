@@ -86,7 +86,8 @@ describe('starting', () => {
     expect(await addressFor('not an address, 10.1.2.3')).toBe('10.1.2.3')
   })
 
-  test('the banner asks for ADMIN_TOKEN and never shows it', async () => {
+  // The data of a used server are made by a start before this one.
+  test('the banner asks for ADMIN_TOKEN and never shows it', { timeout: 120_000 }, async () => {
     const used = await createUsedServerFixture()
     onTestFinished(() => used.remove())
     const server = await start({ ...used.settings, ADMIN_TOKEN: 'a-token-of-the-operator' })
