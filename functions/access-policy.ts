@@ -105,7 +105,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'POST /workspaces/:id/messages/:message/response': workspace('none', 'self'),
 
   'GET /workspaces/:id/events': workspace('read', 'self'),
-  'GET /workspaces/:id/activity': workspace('read', 'self'),
+  'GET /workspaces/:id/activity': workspace('read', 'self', { query: ['peer_id'] }),
   'POST /workspaces/:id/activity': workspace('operate', 'self', { body: ['source_id', 'target_id'] }),
   'POST /workspaces/:id/notify': workspace('operate', 'self'),
   'POST /workspaces/:id/delegate': workspace('operate', 'self', { body: ['target_id'] }),

@@ -8,7 +8,7 @@ import { reportActivity, ReportActivityInput } from '../../lib/activity/report-a
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
-import { uuidInput } from '../../lib/platform/uuid.ts'
+import { uuidInput, workspaceIdInput } from '../../lib/platform/uuid.ts'
 import { INBOX_TYPE, readInbox } from '../../lib/messages/inbox.ts'
 import { isExternal } from '../../lib/machines/runtimes.ts'
 import { getWorkspace } from '../../lib/lifecycle/queries.ts'
@@ -59,7 +59,7 @@ const listRoute = createRoute({
         .transform((limit) => Math.min(limit, MAX_ROWS))
         .default(100),
       since_id: uuidInput().optional(),
-      peer_id: uuidInput().optional(),
+      peer_id: workspaceIdInput().optional(),
       before_ts: z.iso.datetime({ offset: true }).optional(),
       since_secs: z.coerce.number().int().min(1).max(MAX_SECONDS).optional(),
     }),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Store } from '../platform/context.ts'
 import { DomainError, workspaceNotFound } from '../platform/errors.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
-import { isUuid } from '../platform/uuid.ts'
+import { workspaceIdInput } from '../platform/uuid.ts'
 import { ACTIVITY_LIMITS, ACTIVITY_TYPES, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
@@ -14,11 +14,7 @@ const type = z
   .meta({ examples: [...ACTIVITY_TYPES] })
 
 // Agents send "" for none (docs/facts/molecule.md §2.8).
-const idOrEmpty = z
-  .string()
-  .refine((id) => id === '' || isUuid(id), 'must be the id or the slug of a workspace')
-  .toLowerCase()
-  .nullish()
+const idOrEmpty = workspaceIdInput((id) => id === '').nullish()
 
 const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
 

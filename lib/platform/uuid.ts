@@ -15,9 +15,16 @@ export const normalizeUuid = (text: string | null | undefined): string | undefin
 /** The id of something in a request's body, query or path: in either case, and in lower case afterwards. */
 export const uuidInput = () => z.uuid('must be a UUID').toLowerCase()
 
+const NO_ID = 'must be the id or the slug of a workspace'
+
 /**
  * The id of a workspace in a request, in lower case afterwards. Callers may give its slug, which is replaced by the id before the
- * request is read (functions/middleware), so the API description names no format.
+ * request is read (functions/middleware), so the API description names no format, and the length of the longest slug.
+ * @param isAllowed other texts that are allowed
  */
-export const workspaceIdInput = () =>
-  z.string().refine(isUuid, 'must be the id or the slug of a workspace').toLowerCase()
+export const workspaceIdInput = (isAllowed: (text: string) => boolean = () => false) =>
+  z
+    .string()
+    .max(63, { error: NO_ID, abort: true })
+    .refine((text) => isUuid(text) || isAllowed(text), NO_ID)
+    .toLowerCase()

@@ -97,7 +97,8 @@ describe('with PUBLIC_AGENT_CARDS', () => {
     expect((await card(closed)).status).toBe(401)
     expect((await card(closed, ADMIN)).status).toBe(200)
     const statuses: number[] = []
-    for (let i = 0; i < 25; i++) statuses.push((await card(id)).status)
-    expect(statuses.at(-1)).toBe(429)
+    // More than two minutes allow: the minute that is counted may end meanwhile.
+    for (let i = 0; i < 45; i++) statuses.push((await card(id)).status)
+    expect(statuses).toContain(429)
   })
 })
