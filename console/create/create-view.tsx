@@ -11,6 +11,7 @@ import { Commands } from '../ui/show-commands.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
 import { cliOfInput, readForm, TIERS } from './input.ts'
+import { PriceNote } from './price-note.tsx'
 
 export function CreateView() {
   const from = workspaces.value.get(route.value.query.get('from') ?? '')
@@ -149,6 +150,7 @@ export function CreateView() {
           </fieldset>
         </details>
         {create.problem !== undefined && <Problem problem={create.problem} />}
+        <PriceNote input={input} from={from} />
         <div class="form-foot">
           <button type="submit" class="button button-primary" disabled={create.isBusy}>
             {create.isBusy ? 'Creating…' : 'Create'}

@@ -1,4 +1,4 @@
-// The charts of the console: what they say of the fleet's history, drawn and in words.
+// The charts of the console: what they say of the fleet's history, drawn and in words. And what a new workspace would cost.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ConsoleFixture, openConsole, SETUP_MS } from '../support/console-page.ts'
 
@@ -58,5 +58,27 @@ test('the charts show statuses over time, times to ready, causes of trouble and 
   await page.getByRole('combobox', { name: 'Charts' }).selectOption('off')
   await charts.waitFor({ state: 'detached' })
   expect(page.url()).toContain('charts=off')
+  expect(fixture.failures).toEqual([])
+})
+
+test('the form of a new workspace says what it would cost, by tier and disk', async () => {
+  const { h } = fixture
+  await h.createWorkspace({ name: 'priced', tier: 2, disk_gb: 2 })
+  const { body } = await h.request<{
+    machines: { machine_state: string; usd_per_month: number; workspace_id: string }[]
+    disks: { size_gb: number; usd_per_month: number }[]
+  }>('/fleet')
+  const machine = Math.max(...body.machines.map(({ usd_per_month: usd }) => usd))
+  const perGb = (body.disks[0]?.usd_per_month ?? 0) / (body.disks[0]?.size_gb ?? 1)
+  expect(machine).toBeGreaterThan(0)
+  expect(perGb).toBeGreaterThan(0)
+  const page = await fixture.open('#/new')
+  const total = (gb: number) => `About $${(machine + gb * perGb).toFixed(2)} a month`
+  await page.getByText('Tier 2').click()
+  await page.getByText(total(1)).waitFor()
+  await page.getByLabel('Disk in GB').fill('10')
+  await page.getByText(total(10)).waitFor()
+  await page.getByText('Tier 4').click()
+  await page.getByText('The price of a machine of this tier is known when one runs.').waitFor()
   expect(fixture.failures).toEqual([])
 })
