@@ -6,8 +6,8 @@ import type { Limits } from './limits.ts'
 import type { Route } from './route.ts'
 import type { Transport } from './transport/transport.ts'
 
-/** When a look at a machine began, and since when the machine had been at rest; both in steady milliseconds. */
-export type MachineRest = { beganAt: number; since: number | undefined }
+/** When a look at a machine ended, and since when the machine had been at rest; both in steady milliseconds. */
+export type MachineRest = { endedAt: number; since: number | undefined }
 
 export type ProxyContext = ReconcileContext & {
   /** Sends A2A requests to agents. */

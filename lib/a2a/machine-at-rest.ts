@@ -9,6 +9,9 @@ import type { Route } from './route.ts'
 /** How long a caller waits for the proof, in milliseconds. Fly may be slow at the same time. */
 const PATIENCE_MS = 3_000
 
+/** No machine starts or resumes, receives a request and fails it in less time, in milliseconds (docs/facts/fly.md §4.5). */
+const SHORTEST_START_MS = 100
+
 /** Tolerance between the clocks of the provider's servers, in milliseconds. */
 const MARGIN_MS = 2_000
 
@@ -35,22 +38,19 @@ export async function errorIfAtRest(
   return new ProxyError('AGENT_UNREACHABLE', "the agent's machine was at rest", { cause, facts })
 }
 
-/** Reads the machine after the failure, once for all requests that failed before; a running one for seconds not again. */
+/** Reads the machine after the failure: one look serves all requests that fail meanwhile. */
 async function restingSince(services: ProxyContext, route: Route): Promise<number | undefined> {
   const { machineRests, steady } = services
-  const failedAt = steady()
-  const known = machineRests.peek(route.workspaceId)
-  if (known !== undefined && known.since === undefined) return undefined
-  const look = () => machineRests.load(route.workspaceId, () => readRest(services, route))
-  const seen = await look()
-  return (seen !== undefined && seen.beganAt >= failedAt ? seen : await look())?.since
+  const seen = machineRests.peek(route.workspaceId)
+  if (seen !== undefined && (seen.since === undefined || steady() <= seen.endedAt + SHORTEST_START_MS))
+    return seen.since
+  return (await machineRests.load(route.workspaceId, () => readRest(services, route)))?.since
 }
 
 async function readRest(
   { db, provisioner, steady }: ProxyContext,
   { generation, workspaceId }: Route,
 ): Promise<MachineRest | undefined> {
-  const beganAt = steady()
   const [row] = await db
     .select({ app: workspaces.app, machineId: workspaces.machineId })
     .from(workspaces)
@@ -59,5 +59,6 @@ async function readRest(
   const observed = await provisioner.observe(workspaceId, row.app, row.machineId)
   if (observed.presence === 'unknown') return undefined
   const restedMs = observed.presence === 'present' ? observed.restedMs : undefined
-  return { beganAt, since: restedMs === undefined ? undefined : steady() - restedMs }
+  const endedAt = steady()
+  return { endedAt, since: restedMs === undefined ? undefined : endedAt - restedMs }
 }

@@ -159,8 +159,7 @@ describe('a stop that others request is a wish', () => {
       await stopOutside(machine_id, verb)
       // Longer than the tolerance between the clocks of Fly's servers.
       h.advance(5_000)
-      const answers = await Promise.all([send(), send(), send()])
-      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+      expect((await send()).status).toBe(200)
       expect(await read(id)).toMatchObject({ status: 'ready', machine_id, reason: null })
     },
   )
