@@ -64,6 +64,8 @@ beforeAll(async () => {
     },
   })
   await h.untilIdle()
+  // On Workers stored messages wait for the cron trigger.
+  await h.deliver()
   await h.createWorkspace({ name: 'broken', image: 'ghcr.io/molecule-ai/no-such-image', parent_id: id })
 }, SETUP_MS)
 afterAll(() => fixture.close())
