@@ -39,8 +39,11 @@ export function inside(get: () => DockerServer): void {
       const id = await create()
       await untilStatus(id, 'ready')
       // What the program of the container would print.
-      const print = (line: string) =>
-        call('POST', `/workspaces/${id}/exec`, { command: ['sh', '-c', `echo ${line} >/proc/1/fd/1`] })
+      const print = async (line: string) => {
+        const command = ['sh', '-c', `echo ${line} >/proc/1/fd/1`]
+        const { body } = await call('POST', `/workspaces/${id}/exec`, { command })
+        expect(body).toMatchObject({ exit_code: 0 })
+      }
       const response = await fetch(`/workspaces/${id}/logs?tail=0`, {
         headers: { accept: 'text/event-stream' },
       })
