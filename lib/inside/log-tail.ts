@@ -111,7 +111,9 @@ export function startLogTail(services: ReconcileContext, workspaceId: string, is
         }
         problem = error.problem
         pause = Math.max(pause, problem.retryAfterMs ?? 0)
-        if (isLasting(problem)) break
+        // A machine that is being replaced is gone for a moment, and then the workspace names another one.
+        if (problem.code === 'machine_not_found') readAt = 0
+        else if (isLasting(problem)) break
       }
       notify()
       await sleep(pause, stopped.signal)
