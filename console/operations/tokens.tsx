@@ -87,7 +87,7 @@ export function Tokens() {
                     tokens.reload()
                   }}
                 >
-                  <p>Whoever uses it is refused within five seconds. It cannot be restored.</p>
+                  <p>Requests with it are refused within five seconds. It cannot be restored.</p>
                 </Confirm>
               )}
             </td>

@@ -29,8 +29,8 @@ export function WorkspaceTokens({ id }: { id: string }) {
     <>
       <div class="tab-bar">
         <p class="muted">
-          Whoever has one of these acts as this agent, and reads its secrets. A restart replaces the one of
-          its machine.
+          A program with one of these tokens acts as this agent, and reads its secrets. A restart replaces the
+          one of its machine.
         </p>
         <span class="bar-space" />
         {may('admin') && (
@@ -75,7 +75,7 @@ export function WorkspaceTokens({ id }: { id: string }) {
                   }}
                 >
                   <p>
-                    Whoever uses it is refused. If its machine uses it, the agent stays silent until the
+                    Requests with it are refused. If its machine uses it, the agent stays silent until the
                     workspace is restarted.
                   </p>
                 </Confirm>

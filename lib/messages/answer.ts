@@ -1,4 +1,4 @@
-// The answer of an agent that runs elsewhere to a message that it fetched (inbox.ts). Whoever sent the message gets it as
+// The answer of an agent that runs elsewhere to a message that it fetched (inbox.ts). The sender gets it as
 // if the agent had been called.
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'

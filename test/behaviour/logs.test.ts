@@ -234,6 +234,24 @@ describe('following the log', () => {
     expect(stream.received.at(-1)).toMatchObject({ type: 'problem', data: { reason: 'unauthorized' } })
   })
 
+  test('a stream continues after a moment in which the provider knows no machine', async () => {
+    const id = await make()
+    const stream = await follow(id, '?tail=0')
+    const fault = h.emulator.faults.add({
+      kind: 'answer',
+      status: 404,
+      body: JSON.stringify({ error: 'not_found: invalid machine ID' }),
+      action: 'logs',
+    })
+    await expect
+      .poll(() => stream.received.find(({ type }) => type === 'problem')?.data['reason'])
+      .toBe('machine_not_found')
+    print(id, 'after the gap')
+    h.emulator.faults.remove(fault)
+    await expect.poll(() => linesOf(stream)).toEqual(['after the gap'])
+    await stream.close()
+  })
+
   test.skipIf(IN_WORKERD)(
     '200 followers of one workspace cost Fly one poller, and none cost nothing',
     async () => {

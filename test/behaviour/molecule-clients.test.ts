@@ -77,7 +77,7 @@ describe('the Python SDK', () => {
     expect((await state({ id, headers: { authorization: 'Bearer another' } })).status).toBe(401)
   })
 
-  test('agents find and message each other, and each message says its text and whom to answer', async () => {
+  test('agents find and message each other, and each message has its text and its sender', async () => {
     const first = await registered('sdk-first')
     const second = await registered('sdk-second')
     const as = { ...first.headers, 'x-workspace-id': first.id }

@@ -1,4 +1,4 @@
-// Several processes behind one port (WORKERS): they are one server to callers, scrapers and whoever stops it.
+// Several processes behind one port (WORKERS): callers, scrapers and signals see one server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'

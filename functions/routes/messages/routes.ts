@@ -77,7 +77,7 @@ const answerRoute = createRoute({
   responses: {
     200: json(
       MessageView.omit({ response: true }),
-      'Answered: whoever waits for the response gets it as a JSON-RPC response, in the version of its message.',
+      'Answered. The sender gets it as a JSON-RPC response, in the A2A version of its message.',
     ),
     400: problem('The body has none or several of `text`, `result` and `error`.'),
     404: problem('No such message, or it is no longer kept.'),

@@ -157,7 +157,7 @@ function toKnownInput(body: Json): Json {
   return input['tier'] === MOLECULE_SMALLEST_TIER ? { ...input, tier: SMALLEST_TIER } : input
 }
 
-/** What the Python SDK reads of a message (docs/facts/molecule.md §8.3): its text, and whom to answer. */
+/** What the Python SDK reads of a message (docs/facts/molecule.md §8.3): its text, and the workspace that sent it. */
 function withInboundMembers(row: Json): Json {
   const { activity_type: type, method, request_body: body, source_id: from } = row
   if (type !== 'a2a_receive' || method === 'notify' || !isObject(body)) return row
