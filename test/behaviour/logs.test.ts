@@ -46,7 +46,9 @@ const follow = async (id: string, query = '', headers = {}) =>
       headers: { accept: 'text/event-stream', ...headers },
     }),
   )
-const linesOf = ({ received }: Awaited<ReturnType<typeof follow>>) =>
+type Stream = Awaited<ReturnType<typeof follow>>
+const problemOf = ({ received }: Stream) => received.find(({ type }) => type === 'problem')?.data['reason']
+const linesOf = ({ received }: Stream) =>
   received.filter(({ type }) => type === 'line').map(({ data }) => data['message'])
 const callsForLogs = () => h.outgoing.filter(({ url }) => url.includes('/logs?')).length
 
@@ -222,9 +224,7 @@ describe('following the log', () => {
     const id = await make()
     const stream = await follow(id, '?tail=0')
     const fault = h.emulator.faults.add({ kind: 'answer', status: 503, action: 'logs' })
-    await expect
-      .poll(() => stream.received.find(({ type }) => type === 'problem')?.data['reason'])
-      .toBe('provider_unreachable')
+    await expect.poll(() => problemOf(stream)).toBe('provider_unreachable')
     print(id, 'during the outage')
     h.emulator.faults.remove(fault)
     await expect.poll(() => linesOf(stream)).toEqual(['during the outage'])
@@ -237,15 +237,9 @@ describe('following the log', () => {
   test('a stream continues after a moment in which the provider knows no machine', async () => {
     const id = await make()
     const stream = await follow(id, '?tail=0')
-    const fault = h.emulator.faults.add({
-      kind: 'answer',
-      status: 404,
-      body: JSON.stringify({ error: 'not_found: invalid machine ID' }),
-      action: 'logs',
-    })
-    await expect
-      .poll(() => stream.received.find(({ type }) => type === 'problem')?.data['reason'])
-      .toBe('machine_not_found')
+    const body = '{"error": "invalid machine ID"}'
+    const fault = h.emulator.faults.add({ kind: 'answer', status: 404, body, action: 'logs' })
+    await expect.poll(() => problemOf(stream)).toBe('machine_not_found')
     print(id, 'after the gap')
     h.emulator.faults.remove(fault)
     await expect.poll(() => linesOf(stream)).toEqual(['after the gap'])
