@@ -73,7 +73,12 @@ export async function openConsole(options: HarnessOptions = {}) {
     },
     /** Opens the console in a context of its own, as another person would. */
     async open(hash = '#/', context: BrowserContextOptions = {}): Promise<Page> {
-      const page = await chromium.newPage({ viewport: { width: 1280, height: 800 }, ...context })
+      const page = await chromium.newPage({
+        viewport: { width: 1280, height: 800 },
+        // A colour in transition has the contrast of neither theme.
+        reducedMotion: 'reduce',
+        ...context,
+      })
       pages.push(page)
       page.setDefaultTimeout(PATIENCE_MS)
       page.on('pageerror', (error) => failures.push(String(error.stack ?? error)))
