@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
-import { Pool } from 'pg'
+import { Client } from 'pg'
 import { withExplicitSslMode } from '../connection-string.ts'
 import { DATABASE_TIMEOUT_MS } from '../database.ts'
 import { type DatabaseFailure, diagnoseDriver } from '../database-failure.ts'
@@ -55,37 +55,46 @@ export async function migratePostgres(
 }
 
 async function migrateOnce(url: string): Promise<Migrated> {
-  const pool = new Pool({
-    connectionString: withExplicitSslMode(url),
-    max: 2,
-    connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
-  })
-  // Without listeners, a server that closes its connections would end this process, and not only the attempt.
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
-  try {
+  return withClient(url, (turns) =>
     // A transaction's lock and not a session's, because poolers share sessions.
-    return await drizzle(pool).transaction(async (turn) => {
+    drizzle(turns).transaction(async (turn) => {
       await turn.execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`)
-      const before = await newestOf(pool)
-      await migrate(drizzle(pool), { migrationsFolder })
-      return {
-        applied: journal.entries.filter(({ when }) => when > before).map(({ tag }) => tag),
-        isNewer: journal.entries.every(({ when }) => when < before),
-      }
-    })
+      return withClient(url, async (client) => {
+        const before = await newestOf(client)
+        await migrate(drizzle(client), { migrationsFolder })
+        return {
+          applied: journal.entries.filter(({ when }) => when > before).map(({ tag }) => tag),
+          isNewer: journal.entries.every(({ when }) => when < before),
+        }
+      })
+    }),
+  )
+}
+
+/** Not a pool: drizzle keeps a pool's connection for ever if it breaks before its transaction has begun. */
+async function withClient<Result>(url: string, run: (client: Client) => Promise<Result>): Promise<Result> {
+  const client = new Client({
+    connectionString: withExplicitSslMode(url),
+    connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
+    keepAlive: true,
+  })
+  // Without a listener, a server that closes its connections would end this process, and not only the attempt.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return await run(client)
   } finally {
-    await pool.end()
+    await client.end()
   }
 }
 
 /** The creation time of the newest applied migration, in Unix milliseconds; 0 without any. */
-async function newestOf(pool: Pool): Promise<number> {
-  const { rows: tables } = await pool.query(
+async function newestOf(client: Client): Promise<number> {
+  const { rows: tables } = await client.query(
     "select from pg_tables where schemaname = 'drizzle' and tablename = '__drizzle_migrations'",
   )
   if (tables.length === 0) return 0
-  const { rows } = await pool.query<{ newest: string | null }>(
+  const { rows } = await client.query<{ newest: string | null }>(
     'select max(created_at) as newest from drizzle.__drizzle_migrations',
   )
   return Number(rows[0]?.newest ?? 0)

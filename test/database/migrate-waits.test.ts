@@ -49,6 +49,29 @@ describe('db:migrate', () => {
     }
   })
 
+  test('db:migrate continues when a connection breaks before its transaction begins', async () => {
+    const target = new URL(await createEmptyDatabase())
+    let broken = 0
+    const port = await serve((socket) => {
+      const server = connect(Number(target.port), target.hostname)
+      socket.on('close', () => server.destroy())
+      server.pipe(socket)
+      socket.on('data', (chunk) => {
+        if (broken > 0 || !chunk.includes('begin')) return void server.write(chunk)
+        broken++
+        socket.destroy()
+      })
+    })
+    const { exited, printed } = spawnNode('drizzle/migrate.ts', {
+      DATABASE_URL: changed(target.href, { port: String(port) }),
+    })
+    expect((await exited).code, printed.stderr).toBe(0)
+    expect(broken).toBe(1)
+    expect(printed.stdout).toMatch(
+      /^Waiting up to 120 s, because .*\n(applied .*\n)+The schema is up to date\.\n$/,
+    )
+  })
+
   test('db:migrate does not wait for a database that refuses the connection, and prints one line', async () => {
     const { exited, printed } = spawnNode('drizzle/migrate.ts', {
       DATABASE_URL: changed(url(), { search: '?sslmode=require&channel_binding=require' }),

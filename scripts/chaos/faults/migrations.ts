@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
-import { Pool } from 'pg'
+import { Client } from 'pg'
 import { migratePostgres } from '../../../drizzle/drivers/migrate-postgres.ts'
 import type { Fault } from '../parts.ts'
 import type { Chance } from '../random.ts'
@@ -68,18 +68,18 @@ async function migrateWith(
   change: (entries: Entry[], folder: string) => Entry[],
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'chaos-migrations-'))
-  const pool = new Pool({ connectionString: url, max: 1 })
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
   try {
+    await client.connect()
     cpSync(MIGRATIONS, folder, { recursive: true })
     const path = join(folder, 'meta/_journal.json')
     const journal = JSON.parse(readFileSync(path, 'utf8')) as { entries: Entry[] }
     const entries = change(journal.entries, folder)
     writeFileSync(path, JSON.stringify({ ...journal, entries }))
-    await migrate(drizzle(pool), { migrationsFolder: folder })
+    await migrate(drizzle(client), { migrationsFolder: folder })
   } finally {
-    await pool.end()
+    await client.end()
     rmSync(folder, { recursive: true, force: true })
   }
 }
