@@ -1,5 +1,6 @@
 // The Docker backend on Node: opens the connection to the daemon, and wakes the sweep whenever a container has changed.
 import type { Config } from '../../lib/config/config.ts'
+import type { OnCall } from '../../lib/control-plane/observe-calls.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { createDockerClient } from '../../lib/docker/client.ts'
 import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
@@ -7,19 +8,23 @@ import { createDockerProvisioner } from '../../lib/provisioner/docker/docker-pro
 import type { Provisioner } from '../../lib/provisioner/provisioner.ts'
 import { createDockerConnection } from './docker-connection.ts'
 
-export type DockerBackend = { provisioner: Provisioner; close(): Promise<void> }
+export type DockerBackend = {
+  openProvisioner: (onCall: OnCall) => Provisioner
+  close(): Promise<void>
+}
 
 /** @throws ConfigError */
 export function openDocker(config: Config): DockerBackend {
   const connection = createDockerConnection(config.docker)
   const { credentials, network } = config.docker
   return {
-    provisioner: createDockerProvisioner({
-      docker: createDockerClient(connection),
-      network,
-      credentials,
-      secretsDelivery: config.plainSecrets ? 'env' : 'file',
-    }),
+    openProvisioner: (onCall) =>
+      createDockerProvisioner({
+        docker: createDockerClient(connection, onCall),
+        network,
+        credentials,
+        secretsDelivery: config.plainSecrets ? 'env' : 'file',
+      }),
     close: () => connection.close(),
   }
 }

@@ -115,7 +115,7 @@ export async function startServer(config: Config, print: (line: string) => void)
     stopping: stop.signal,
     ...(tracer === undefined ? {} : { tracer }),
     transport: agents.transport,
-    provisioner: docker?.provisioner,
+    openProvisioner: docker?.openProvisioner,
   })
   const exposure = { loopback: isLoopback(host) }
   a2a = createNodeA2aHandler(services, exposure, background)

@@ -24,6 +24,7 @@ import {
 } from '../egress/egress-policy.ts'
 import { restrictTransport } from '../a2a/transport/restrict-transport.ts'
 import type { Provisioner } from '../provisioner/provisioner.ts'
+import { observeCalls, type OnCall } from './observe-calls.ts'
 import type { Services } from './services.ts'
 import { createByteBudget } from '../platform/byte-budget.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
@@ -42,8 +43,8 @@ export type RuntimeServices = {
   canRunInBackground: boolean
   /** Aborted when the process is shutting down. */
   stopping?: AbortSignal
-  /** Another backend than Fly. */
-  provisioner?: Provisioner | undefined
+  /** Opens another backend than Fly. */
+  openProvisioner?: ((onCall: OnCall) => Provisioner) | undefined
   /** For A2A requests; over `fetch` unless the runtime has something better. */
   transport?: Transport
   /** The database for work whose requests are counted: on Workers each statement is a request. */
@@ -79,6 +80,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const peerAccess = cache<boolean>(CACHE_MS)
   const callers = cache<Caller>(CACHE_MS)
   const targets = targetPolicy(config)
+  const otherBackend = outside.openProvisioner?.(observeCalls(config.backend, { log, metrics, tracer }))
   /** Everything that sends requests, counted against a budget. */
   function bind(budget: SubrequestBudget, db: Database) {
     const fetch = restrictFetch(isAllowed, counting(outside.fetch, budget))
@@ -87,7 +89,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       db,
       fetch,
       fetchTarget: restrictFetchToTargets(targets, counting(outside.fetchTarget ?? outside.fetch, budget)),
-      provisioner: outside.provisioner ?? flyOver(fetch),
+      provisioner: otherBackend ?? flyOver(fetch),
       transport: restrictTransport(isAllowed, outside.transport ?? createFetchTransport(fetch)),
     }
   }
@@ -99,23 +101,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       logsUrl: config.fly.logsUrl,
       fetch,
       sleep,
-      onCall: ({ action, app, status, ms, attempt, requestId }) => {
-        const outcome = outcomeOfCall(status)
-        metrics.count('molecule_provider_calls_total', { action, outcome })
-        metrics.observe('molecule_provider_call_seconds', ms / 1000, { action })
-        tracer.record(`fly ${action}`, ms, {
-          kind: 'client',
-          attributes: {
-            'fly.action': action,
-            'fly.app': app,
-            'fly.request_id': requestId,
-            'http.response.status_code': status === 0 ? undefined : status,
-            'http.request.resend_count': attempt === 1 ? undefined : attempt - 1,
-          },
-          failed: outcome === 'ok' ? undefined : outcome,
-        })
-        log('debug', 'fly', { action, app, status, ms, attempt, provider_request_id: requestId })
-      },
+      onCall: observeCalls('fly', { log, metrics, tracer }),
     })
     return createFlyProvisioner({
       fly,
@@ -182,9 +168,6 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     sleep,
   }
 }
-
-const outcomeOfCall = (status: number | undefined) =>
-  status === undefined || status === 0 ? 'no_answer' : status < 400 ? 'ok' : String(status)
 
 const counting =
   (fetch: typeof globalThis.fetch, budget: SubrequestBudget): typeof globalThis.fetch =>

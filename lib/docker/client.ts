@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { sleep } from '../platform/sleep.ts'
 import type { DockerConnection } from './connection.ts'
 import { isStatus } from './errors.ts'
-import { createRequester } from './request.ts'
+import { createRequester, type DockerCall } from './request.ts'
 import * as shapes from './shapes.ts'
 import { type Frame, readFrames, readJsonLines } from './streams.ts'
 
@@ -30,20 +30,35 @@ type Filters = Record<string, string[]>
 
 const filtersOf = (filters: Filters) => ({ filters: JSON.stringify(filters) })
 
-/** Every method throws DockerError. */
-export function createDockerClient(connection: DockerConnection) {
-  const { call, stream, upgrade } = createRequester(connection)
+/**
+ * Every method throws DockerError.
+ * @param onCall called after each call; must not throw
+ */
+export function createDockerClient(connection: DockerConnection, onCall?: (call: DockerCall) => void) {
+  const { call, stream, upgrade } = createRequester(connection, onCall)
 
   return {
     /** Whether the daemon answers, and speaks a version of the API that this client knows. */
-    version: () => call({ method: 'GET', path: ['version'], read: z.looseObject({ Version: z.string() }) }),
+    version: () =>
+      call({
+        action: 'version',
+        method: 'GET',
+        path: ['version'],
+        read: z.looseObject({ Version: z.string() }),
+      }),
 
     inspectNetwork: (name: string) =>
-      call({ method: 'GET', path: ['networks', name], read: z.looseObject({ Id: z.string() }) }),
+      call({
+        action: 'inspect_network',
+        method: 'GET',
+        path: ['networks', name],
+        read: z.looseObject({ Id: z.string() }),
+      }),
 
     /** All containers with these labels, in any state. */
     listContainers: (label: string[]) =>
       call({
+        action: 'list_containers',
         method: 'GET',
         path: ['containers', 'json'],
         query: { all: '1', ...filtersOf({ label }) },
@@ -51,10 +66,16 @@ export function createDockerClient(connection: DockerConnection) {
       }),
 
     inspectContainer: (name: string) =>
-      call({ method: 'GET', path: ['containers', name, 'json'], read: shapes.container }),
+      call({
+        action: 'inspect_container',
+        method: 'GET',
+        path: ['containers', name, 'json'],
+        read: shapes.container,
+      }),
 
     createContainer: (name: string, input: shapes.ContainerInput) =>
       call({
+        action: 'create_container',
         method: 'POST',
         path: ['containers', 'create'],
         query: { name },
@@ -64,11 +85,17 @@ export function createDockerClient(connection: DockerConnection) {
       }),
 
     renameContainer: (id: string, name: string) =>
-      call({ method: 'POST', path: ['containers', id, 'rename'], query: { name } }),
+      call({
+        action: 'rename_container',
+        method: 'POST',
+        path: ['containers', id, 'rename'],
+        query: { name },
+      }),
 
     /** Unpacks a tar archive at the root of a container's file system. */
     putArchive: (id: string, tar: Uint8Array) =>
       call({
+        action: 'put_archive',
         method: 'PUT',
         path: ['containers', id, 'archive'],
         query: { path: '/' },
@@ -79,7 +106,12 @@ export function createDockerClient(connection: DockerConnection) {
     /** Whether a path exists in a container. */
     async hasPath(id: string, path: string): Promise<boolean> {
       try {
-        await call({ method: 'HEAD', path: ['containers', id, 'archive'], query: { path } })
+        await call({
+          action: 'head_archive',
+          method: 'HEAD',
+          path: ['containers', id, 'archive'],
+          query: { path },
+        })
         return true
       } catch (error) {
         if (isStatus(error, 404)) return false
@@ -89,25 +121,38 @@ export function createDockerClient(connection: DockerConnection) {
 
     /** A container that runs already is a success. */
     startContainer: (id: string) =>
-      call({ method: 'POST', path: ['containers', id, 'start'], timeoutMs: SLOW_MS }),
+      call({
+        action: 'start_container',
+        method: 'POST',
+        path: ['containers', id, 'start'],
+        timeoutMs: SLOW_MS,
+      }),
 
     /** Ends when the container has stopped. A container that does not run is a success. */
     stopContainer: (id: string) =>
       call({
+        action: 'stop_container',
         method: 'POST',
         path: ['containers', id, 'stop'],
         query: { t: String(STOP_SECONDS) },
         timeoutMs: STOP_SECONDS * 1000 + GRACE_MS,
       }),
 
-    unpauseContainer: (id: string) => call({ method: 'POST', path: ['containers', id, 'unpause'] }),
+    unpauseContainer: (id: string) =>
+      call({ action: 'unpause_container', method: 'POST', path: ['containers', id, 'unpause'] }),
 
     /** Kills and removes a container with its unnamed volumes, and ends when it is gone. */
     async removeContainer(id: string): Promise<void> {
       for (let tries = 1; ; tries++) {
         try {
           const query = { force: '1', v: '1' }
-          await call({ method: 'DELETE', path: ['containers', id], query, timeoutMs: SLOW_MS })
+          await call({
+            action: 'remove_container',
+            method: 'DELETE',
+            path: ['containers', id],
+            query,
+            timeoutMs: SLOW_MS,
+          })
           return
         } catch (error) {
           if (isStatus(error, 404)) return
@@ -125,6 +170,7 @@ export function createDockerClient(connection: DockerConnection) {
     ): Promise<AsyncGenerator<Frame>> {
       const timeout = AbortSignal.timeout(options.timeoutMs)
       const body = await stream({
+        action: 'get_logs',
         method: 'GET',
         path: ['containers', id, 'logs'],
         query: {
@@ -141,6 +187,7 @@ export function createDockerClient(connection: DockerConnection) {
 
     createExec: (id: string, command: readonly string[]) =>
       call({
+        action: 'create_exec',
         method: 'POST',
         path: ['containers', id, 'exec'],
         body: { Cmd: command, AttachStdin: true, AttachStdout: true, AttachStderr: true },
@@ -150,14 +197,25 @@ export function createDockerClient(connection: DockerConnection) {
     /** Runs a command that was created, and ends with its output. */
     async startExec(id: string, input: Uint8Array, signal: AbortSignal): Promise<AsyncGenerator<Frame>> {
       const body = { Detach: false, Tty: false }
-      return readFrames(await upgrade({ method: 'POST', path: ['exec', id, 'start'], body, signal }, input))
+      return readFrames(
+        await upgrade(
+          { action: 'start_exec', method: 'POST', path: ['exec', id, 'start'], body, signal },
+          input,
+        ),
+      )
     },
 
-    inspectExec: (id: string) => call({ method: 'GET', path: ['exec', id, 'json'], read: shapes.execState }),
+    inspectExec: (id: string) =>
+      call({ action: 'inspect_exec', method: 'GET', path: ['exec', id, 'json'], read: shapes.execState }),
 
     /** `reference` is a name with a tag or a digest, or an id. */
     inspectImage: (reference: string) =>
-      call({ method: 'GET', path: ['images', reference, 'json'], read: shapes.image }),
+      call({
+        action: 'inspect_image',
+        method: 'GET',
+        path: ['images', reference, 'json'],
+        read: shapes.image,
+      }),
 
     /**
      * Pulls an image, and ends when it is there. An error of the pull is a line.
@@ -169,6 +227,7 @@ export function createDockerClient(connection: DockerConnection) {
       signal: AbortSignal,
     ): Promise<AsyncGenerator<shapes.PullLine>> {
       const body = await stream({
+        action: 'pull_image',
         method: 'POST',
         path: ['images', 'create'],
         query: { fromImage: reference.name, tag: reference.tag },
@@ -180,35 +239,49 @@ export function createDockerClient(connection: DockerConnection) {
 
     createVolume: (name: string, labels: Record<string, string>) =>
       call({
+        action: 'create_volume',
         method: 'POST',
         path: ['volumes', 'create'],
         body: { Name: name, Labels: labels },
         read: shapes.volume,
       }),
 
-    inspectVolume: (name: string) => call({ method: 'GET', path: ['volumes', name], read: shapes.volume }),
+    inspectVolume: (name: string) =>
+      call({ action: 'inspect_volume', method: 'GET', path: ['volumes', name], read: shapes.volume }),
 
     listVolumes: (label: string[]) =>
-      call({ method: 'GET', path: ['volumes'], query: filtersOf({ label }), read: shapes.volumes }),
+      call({
+        action: 'list_volumes',
+        method: 'GET',
+        path: ['volumes'],
+        query: filtersOf({ label }),
+        read: shapes.volumes,
+      }),
 
-    removeVolume: (name: string) => call({ method: 'DELETE', path: ['volumes', name] }),
+    removeVolume: (name: string) =>
+      call({ action: 'remove_volume', method: 'DELETE', path: ['volumes', name] }),
 
-    /** Events of the past: those that the daemon remembers, between two times in seconds. */
-    async pastEvents(filters: Filters, since: string, until: string): Promise<shapes.DockerEvent[]> {
+    /** Events of the past: those that the daemon remembers, oldest first, until a time in seconds. */
+    async pastEvents(filters: Filters, until: string): Promise<AsyncGenerator<shapes.DockerEvent>> {
       const body = await stream({
+        action: 'list_events',
         method: 'GET',
         path: ['events'],
-        query: { since, until, ...filtersOf(filters) },
+        query: { since: '0', until, ...filtersOf(filters) },
         signal: AbortSignal.timeout(GRACE_MS),
       })
-      const events: shapes.DockerEvent[] = []
-      for await (const event of parsed(readJsonLines(body), shapes.event)) events.push(event)
-      return events
+      return parsed(readJsonLines(body), shapes.event)
     },
 
     /** Events from now on, until the signal aborts or the daemon ends. */
     async followEvents(filters: Filters, signal: AbortSignal): Promise<AsyncGenerator<shapes.DockerEvent>> {
-      const body = await stream({ method: 'GET', path: ['events'], query: filtersOf(filters), signal })
+      const body = await stream({
+        action: 'follow_events',
+        method: 'GET',
+        path: ['events'],
+        query: filtersOf(filters),
+        signal,
+      })
       return parsed(readJsonLines(body), shapes.event)
     },
   }

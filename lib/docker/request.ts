@@ -18,7 +18,15 @@ const MAX_WORDS = 500
 /** Bytes of an answer. A list has about 2 KB for each container. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
+/**
+ * One call, for logs and counters. `status` is 200 for each success, and 0 when the daemon did not answer; `ms` is until a stream
+ * begins.
+ */
+export type DockerCall = { action: string; status: number; ms: number }
+
 export type Call<T> = {
+  /** Identifies the call in counters and logs. */
+  action: string
   method: DockerRequest['method']
   /** Segments after the version; each is encoded. */
   path: readonly string[]
@@ -42,16 +50,34 @@ export type Requester = {
   upgrade: (call: Call<never>, input: Uint8Array) => Promise<ReadableStream<Uint8Array>>
 }
 
-export function createRequester(connection: DockerConnection): Requester {
+/** @param onCall called after each call; must not throw */
+export function createRequester(
+  connection: DockerConnection,
+  onCall: (call: DockerCall) => void = () => {},
+): Requester {
   let version: Promise<string> | undefined
 
   /** Asked once; after a failure again. */
   function agreedVersion(): Promise<string> {
-    version ??= askVersion().catch((error: unknown) => {
+    version ??= reported('ping', askVersion).catch((error: unknown) => {
       version = undefined
       throw error
     })
     return version
+  }
+
+  /** Runs a call, and reports it with its duration. */
+  async function reported<T>(action: string, run: () => Promise<T>): Promise<T> {
+    const begun = performance.now()
+    const report = (status: number) => onCall({ action, status, ms: Math.round(performance.now() - begun) })
+    try {
+      const result = await run()
+      report(200)
+      return result
+    } catch (error) {
+      report(error instanceof DockerError ? error.status : 0)
+      throw error
+    }
   }
 
   async function askVersion(): Promise<string> {
@@ -106,33 +132,34 @@ export function createRequester(connection: DockerConnection): Requester {
     return response
   }
 
+  async function answerTo<T>(call: Call<T>): Promise<T> {
+    const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+    const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
+    const response = await open({ ...call, signal } as Call<never>)
+    try {
+      const body = await readBoundedText(response, MAX_BODY_BYTES)
+      return call.read === undefined ? (undefined as T) : call.read.parse(JSON.parse(body))
+    } catch (cause) {
+      throw unanswered(cause, appliedOf(call))
+    }
+  }
+
+  async function upgraded(call: Call<never>, input: Uint8Array): Promise<ReadableStream<Uint8Array>> {
+    const request = await requestOf(call)
+    let opened: Awaited<ReturnType<DockerConnection['upgrade']>>
+    try {
+      opened = await connection.upgrade(request, input)
+    } catch (cause) {
+      throw unanswered(cause, 'unknown')
+    }
+    if (opened instanceof Response) throw await refusal(opened, 'unknown')
+    return opened
+  }
+
   return {
-    async call<T>(call: Call<T>): Promise<T> {
-      const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS)
-      const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
-      const response = await open({ ...call, signal } as Call<never>)
-      try {
-        const body = await readBoundedText(response, MAX_BODY_BYTES)
-        return call.read === undefined ? (undefined as T) : call.read.parse(JSON.parse(body))
-      } catch (cause) {
-        throw unanswered(cause, appliedOf(call))
-      }
-    },
-
-    async stream(call) {
-      return (await open(call)).body ?? new ReadableStream()
-    },
-
-    async upgrade(call, input) {
-      let opened: Awaited<ReturnType<DockerConnection['upgrade']>>
-      try {
-        opened = await connection.upgrade(await requestOf(call), input)
-      } catch (cause) {
-        throw cause instanceof DockerError ? cause : unanswered(cause, 'unknown')
-      }
-      if (opened instanceof Response) throw await refusal(opened, 'unknown')
-      return opened
-    },
+    call: (call) => reported(call.action, () => answerTo(call)),
+    stream: (call) => reported(call.action, async () => (await open(call)).body ?? new ReadableStream()),
+    upgrade: (call, input) => reported(call.action, () => upgraded(call, input)),
   }
 }
 

@@ -1,7 +1,8 @@
 // The contract of every provisioner, with real containers. The daemon is at a TCP port with TLS. Host networking works on every
 // computer that runs a daemon.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { createDockerConnection } from '../../functions/node/docker-connection.ts'
@@ -101,15 +102,16 @@ async function open() {
   }
 }
 
-/** A container of a workspace that is not started. */
-async function makeContainer() {
+/** A container of a workspace that is not started. @param input replaces what it is created with */
+async function makeContainer(input: { Cmd?: string[]; HostConfig?: object } = {}) {
   const workspace = crypto.randomUUID()
   const name = `ws-${workspace}`
   const { Id: id } = (await shared.dockerd.api('POST', `/containers/create?name=${name}`, {
     Image: SAMPLE_IMAGE,
     Cmd: ['/bin/sleep', '1000'],
     Labels: containerLabels(crypto.randomUUID(), workspace),
-    HostConfig: { NetworkMode: 'none', Init: true },
+    ...input,
+    HostConfig: { NetworkMode: 'none', Init: true, ...input.HostConfig },
   })) as { Id: string }
   return { id, name, workspace }
 }
@@ -132,6 +134,65 @@ describe.runIf(HAS_DOCKER)('Docker', () => {
         presence: 'present',
         machine: { phase: 'stopped', stopRequest: { verb: 'stop' }, exit: { requested: true } },
       })
+    })
+
+    test.each(['restart', 'kill'] as const)(
+      'a container that ended with its daemon (%s) shows neither an exit nor a request, and a later stop is a request',
+      async (how) => {
+        const { dockerd, provisionerAt } = shared
+        const { name, workspace } = await makeContainer({
+          Cmd: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
+        })
+        const look = async () => provisionerAt().observe(workspace, 'docker', null)
+        await dockerd.api('POST', `/containers/${name}/start`)
+        await dockerd.restart(how)
+        expect(await look()).toMatchObject({
+          presence: 'present',
+          machine: { phase: 'stopped', exit: undefined, stopRequest: undefined },
+        })
+        await dockerd.api('POST', `/containers/${name}/start`)
+        await dockerd.api('POST', `/containers/${name}/stop`)
+        expect(await look()).toMatchObject({
+          machine: { phase: 'stopped', exit: { requested: true }, stopRequest: { verb: 'stop' } },
+        })
+      },
+      120_000,
+    )
+
+    test('a container whose command is missing has failed; one that the daemon could not start otherwise can be started', async () => {
+      const {
+        dockerd: { api },
+        provisionerAt,
+      } = shared
+      const provisioner = provisionerAt()
+      const unknown = await makeContainer({ Cmd: ['/bin/is-not-there'], HostConfig: { Init: false } })
+      await expect(api('POST', `/containers/${unknown.name}/start`)).rejects.toThrow('is-not-there')
+      expect(await provisioner.observe(unknown.workspace, 'docker', null)).toMatchObject({
+        machine: { phase: 'failed', startError: { text: expect.stringContaining('is-not-there') as string } },
+      })
+
+      const directory = mkdtempSync(join(tmpdir(), 'docker-device-'))
+      const device = join(directory, 'device')
+      try {
+        const { name, workspace } = await makeContainer({
+          HostConfig: {
+            Devices: [{ PathOnHost: device, PathInContainer: '/dev/some', CgroupPermissions: 'r' }],
+          },
+        })
+        await expect(api('POST', `/containers/${name}/start`)).rejects.toThrow('500')
+        const observed = await provisioner.observe(workspace, 'docker', null)
+        expect(observed).toMatchObject({
+          machine: { phase: 'stopped', exit: undefined, startError: undefined },
+        })
+        symlinkSync('/dev/null', device)
+        if (observed.presence === 'present')
+          await provisioner.start({ app: 'docker', machineId: observed.machine.id })
+        expect(await provisioner.observe(workspace, 'docker', null)).toMatchObject({
+          machine: { phase: 'started' },
+        })
+      } finally {
+        rmSync(directory, { recursive: true })
+      }
     })
 
     test('a container that the daemon could not remove is removed when it is seen again, and then absent', async () => {

@@ -132,12 +132,16 @@ async function close(): Promise<void> {
   await removeContainers()
   await end('SIGTERM')
   killWhatIsLeft()
-  // What the daemon leaves mounted, such as its network namespaces.
-  for (const [, path = ''] of readFileSync('/proc/mounts', 'utf8').matchAll(/^\S+ (\S+)/gm))
-    if (path.startsWith(`${directory}/`)) spawnSync('umount', ['-l', path])
+  // What the daemon leaves mounted, such as its network namespaces. One place may have several mounts.
+  for (let left = mounts(); left.length > 0; left = mounts()) spawnSync('umount', ['-l', ...left])
   rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   process.exit(0)
 }
+
+const mounts = (): string[] =>
+  [...readFileSync('/proc/mounts', 'utf8').matchAll(/^\S+ (\S+)/gm)]
+    .map(([, path = '']) => path)
+    .filter((path) => path.startsWith(`${directory}/`))
 
 /** Without its daemon a container goes on, below a process of containerd that names its directory. */
 function killWhatIsLeft(): void {

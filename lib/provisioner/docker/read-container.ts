@@ -15,9 +15,15 @@ const PHASES: Record<string, MachinePhase> = {
 
 const toPhase = (state: string): MachinePhase => PHASES[state] ?? 'busy'
 
-/** A container that never ran, and has an error, failed to start; one without was not started yet. */
-export const phaseOf = ({ Status, Error }: Container['State']): MachinePhase =>
-  Status === 'created' && Error !== '' ? 'failed' : toPhase(Status)
+/** What the daemon notes where the command cannot be executed, or is not there. For other failures to start it notes 128. */
+const COMMAND_CODES = [126, 127]
+
+/**
+ * A container that never ran because of its command failed: it would fail again. One that did not start for another reason,
+ * such as the end of its daemon, is to be started again.
+ */
+export const phaseOf = ({ Error, ExitCode, Status }: Container['State']): MachinePhase =>
+  Status === 'created' && Error !== '' && COMMAND_CODES.includes(ExitCode) ? 'failed' : toPhase(Status)
 
 /** Names have a slash before them. */
 export const nameOf = (name: string) => name.replace(/^\//, '')
