@@ -6,6 +6,7 @@ import { type DockerServer, startDockerServer } from './suites/fixture.ts'
 import { images } from './suites/images.ts'
 import { inside } from './suites/inside.ts'
 import { lifecycle } from './suites/lifecycle.ts'
+import { networks } from './suites/networks.ts'
 import { outside } from './suites/outside.ts'
 import { words } from './suites/words.ts'
 
@@ -21,6 +22,7 @@ describe.runIf(HAS_DOCKER).concurrent('a server with CONTAINER_BACKEND=docker', 
   lifecycle(get)
   images(get)
   inside(get)
+  networks(get)
   outside(get)
   words(get)
 })

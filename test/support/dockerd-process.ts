@@ -67,7 +67,6 @@ async function startWith(driver: string): Promise<boolean> {
       `--pidfile=${join(directory, 'dockerd.pid')}`,
       `--host=unix://${socketPath}`,
       `--config-file=${join(directory, 'daemon.json')}`,
-      '--host-gateway-ip=127.0.0.1',
       '--shutdown-timeout=5',
       ...extra,
     ],
@@ -130,6 +129,8 @@ async function end(signal: NodeJS.Signals): Promise<void> {
 
 async function close(): Promise<void> {
   await removeContainers()
+  // A daemon leaves the bridges of networks behind.
+  await ask('POST', '/networks/prune')
   await end('SIGTERM')
   killWhatIsLeft()
   // What the daemon leaves mounted, such as its network namespaces. One place may have several mounts.

@@ -40,15 +40,16 @@ export function networkConfig(
   HostConfig: Pick<ContainerInput['HostConfig'], 'NetworkMode' | 'PortBindings' | 'ExtraHosts'>
 } {
   const mode = { NetworkMode: network.name }
-  if (isHost(network) || network.publishAddress === undefined) return { HostConfig: mode }
+  if (isHost(network)) return { HostConfig: mode }
+  // Agents call home at this name, which Docker Desktop has by itself and Linux has not.
+  const reached = { ...mode, ExtraHosts: ['host.docker.internal:host-gateway'] }
+  if (network.publishAddress === undefined) return { HostConfig: reached }
   const exposed = `${port}/tcp`
   return {
     ExposedPorts: { [exposed]: {} },
     HostConfig: {
-      ...mode,
+      ...reached,
       PortBindings: { [exposed]: [{ HostIp: network.publishAddress, HostPort: String(hostPort) }] },
-      // Agents call home at this name, which Docker Desktop has by itself and Linux has not.
-      ExtraHosts: ['host.docker.internal:host-gateway'],
     },
   }
 }
