@@ -25,8 +25,20 @@ const STATUS_STYLES: Record<string, Style> = {
 
 export const statusText = (status: string): string => styled(STATUS_STYLES[status] ?? 'blue', status)
 
-/** Prints rows under headings, in columns as wide as their longest value. */
-export function printTable(headings: readonly string[], rows: readonly (readonly string[])[]): void {
+/**
+ * Prints rows under headings, in columns as wide as their longest value. A cell that is null shows a dash, and a column without
+ * any other cell is left out: it has no meaning for these rows.
+ */
+export function printTable(headings: readonly string[], rows: readonly (readonly (string | null)[])[]): void {
+  const isShown = (_: unknown, column: number) =>
+    rows.length === 0 || rows.some((row) => row[column] !== null)
+  printColumns(
+    headings.filter(isShown),
+    rows.map((row) => row.filter(isShown).map((cell) => cell ?? '-')),
+  )
+}
+
+function printColumns(headings: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => stripVTControlCharacters(row[column] ?? '').length)),
   )

@@ -21,7 +21,7 @@ import { report } from './output.ts'
 
 export function createProgram(version: string): Command {
   const program = new Command('molecule-fly')
-    .description('Run AI-agent workspaces on Fly Machines.')
+    .description('Run workspaces of AI agents, on Fly Machines or with Docker.')
     .version(version)
     .option(
       '--url <url>',

@@ -6,7 +6,7 @@ import type { Client } from '../client/client.ts'
 import { TOOLS } from './tools.ts'
 
 const INSTRUCTIONS =
-  'Workspaces are machines on Fly with one AI agent each. Create one, wait until it is ready, send it messages. A workspace costs money until it is removed.'
+  'Workspaces are machines with one AI agent each. Create one, wait until it is ready, send it messages. A workspace occupies its machine, which may cost money, until it is removed.'
 
 /** @param client acts with the token of the caller */
 export function createMcpServer(client: Client, version: string): McpServer {

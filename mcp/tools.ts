@@ -41,8 +41,8 @@ const brief = ({ id, name, reason, region, role, runtime, slug, status, tier }: 
   name,
   status,
   runtime,
-  tier,
-  region,
+  ...(tier === null ? {} : { tier }),
+  ...(region === null ? {} : { region }),
   ...(role === null ? {} : { role }),
   ...(reason === null ? {} : { reason: { code: reason.code, message: reason.message, hint: reason.hint } }),
 })
@@ -78,12 +78,15 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
   create_workspace: tool({
     title: 'Create a workspace',
     description:
-      'Creates a workspace: a machine with an agent in it, which costs money until it is removed. Waits until it is ready, as long as wait_seconds says.',
+      'Creates a workspace: a machine with an agent in it, which may cost money until it is removed. Waits until it is ready, as long as wait_seconds says.',
     input: z.object({
       name: z.string().min(1).describe('A name for people.'),
       runtime: z.string().optional().describe('The kind of agent, such as hermes or langgraph.'),
       tier: z.int().min(2).max(4).optional().describe('The size: 2 (512 MB), 3 (2 GB) or 4 (4 GB).'),
-      region: z.string().optional().describe('A Fly region, such as ord.'),
+      region: z
+        .string()
+        .optional()
+        .describe('A region of the server; without it the default. On Fly such as ord.'),
       role: z.string().optional().describe('What the agent is for.'),
       wait_seconds: waitSeconds,
     }),

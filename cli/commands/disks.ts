@@ -27,7 +27,7 @@ export function addDiskCommands(program: Command): void {
             region ?? '-',
             workspace_id ?? '-',
             retained_at === null ? '-' : (retained_until ?? 'deleted by hand'),
-            usd_per_month.toFixed(2),
+            usd_per_month?.toFixed(2) ?? null,
           ],
         ),
       )

@@ -22,14 +22,14 @@ export function addOperationCommands(program: Command): void {
             machine_state,
             workspace_id ?? '-',
             region,
-            usd_per_month.toFixed(2),
+            usd_per_month?.toFixed(2) ?? null,
           ]),
         )
         print('')
       }
       for (const [kind, { machines, usd_per_month }] of Object.entries(data.totals))
         print(
-          `${kind.padEnd(8)} ${String(machines).padStart(5)} machines  $${usd_per_month.toFixed(2)} a month`,
+          `${kind.padEnd(8)} ${String(machines).padStart(5)} machines${usd_per_month === null ? '' : `  $${usd_per_month.toFixed(2)} a month`}`,
         )
       if (data.unknown_apps.length > 0)
         print(styled('red', `no answer from: ${data.unknown_apps.join(', ')}`))

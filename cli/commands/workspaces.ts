@@ -63,7 +63,7 @@ export function addWorkspaceCommands(program: Command): void {
           clean(name),
           statusText(status),
           runtime,
-          String(tier),
+          tier === null ? null : String(tier),
           machine_region ?? region,
           age(created_at),
         ]),
@@ -80,7 +80,7 @@ export function addWorkspaceCommands(program: Command): void {
       'kind of agent, such as hermes or langgraph; external: it runs elsewhere',
     )
     .addOption(new Option('-t, --tier <tier>', 'size of the machine').choices(['2', '3', '4']))
-    .option('--region <region>', 'Fly region, such as ord')
+    .option('--region <region>', 'region of the machine; on Fly such as ord')
     .option('--model <model>', 'language model')
     .option('--role <role>', 'what the agent is for')
     .option('--image <image>', "an image instead of the runtime's")
@@ -176,8 +176,8 @@ export function show({ json }: CommandContext, workspace: Workspace): void {
     ['id', id],
     ...(slug === null ? [] : [['slug', slug] as [string, string]]),
     ...(Object.keys(labels).length === 0 ? [] : [['labels', labelsText(labels)] as [string, string]]),
-    ['runtime', `${runtime}, tier ${tier}, ${machine_region ?? region}`],
-    ['machine', machine_id ?? 'none'],
+    ['runtime', [runtime, ...(tier === null ? [] : [`tier ${tier}`, machine_region ?? region])].join(', ')],
+    ['machine', machine_id ?? (runtime === 'external' ? 'none: the agent runs elsewhere' : 'none')],
     ['A2A', endpoint],
   ]
   for (const [label, value] of lines) print(`  ${label.padEnd(8)} ${value}`)

@@ -103,18 +103,20 @@ export function CreateView() {
               </label>
             ))}
           </div>
-          <label class="field">
-            <span class="field-label">Region</span>
-            <select name="region">
-              <option value="">{from === undefined ? 'the default' : from.region}</option>
-              {regions.value?.map(({ region, state }) => (
-                <option key={region} value={region}>
-                  {region}
-                  {state === 'full' ? ' – was full lately' : state === 'open' ? ' – has capacity' : ''}
-                </option>
-              ))}
-            </select>
-          </label>
+          {regions.value !== undefined && regions.value.length > 1 && (
+            <label class="field">
+              <span class="field-label">Region</span>
+              <select name="region">
+                <option value="">{from === undefined ? 'the default' : from.region}</option>
+                {regions.value.map(({ region, state }) => (
+                  <option key={region} value={region}>
+                    {region}
+                    {state === 'full' ? ' – was full lately' : state === 'open' ? ' – has capacity' : ''}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
           <label class="field">
             <span class="field-label">Disk in GB, 0 for none</span>
             <input name="disk_gb" type="number" min={0} max={500} placeholder="1" />

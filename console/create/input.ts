@@ -4,9 +4,9 @@ import { formText } from '../ui/form-text.ts'
 
 /** The sizes of machines (docs/api.md). */
 export const TIERS = [
-  { tier: 2, text: '1 shared CPU, 512 MB' },
-  { tier: 3, text: '2 shared CPUs, 2 GB' },
-  { tier: 4, text: '4 shared CPUs, 4 GB' },
+  { tier: 2, text: '1 CPU, 512 MB' },
+  { tier: 3, text: '2 CPUs, 2 GB' },
+  { tier: 4, text: '4 CPUs, 4 GB' },
 ] as const
 
 /** @param from the workspace whose disk is copied */

@@ -1,6 +1,6 @@
 // The price of the workspace that the form describes, beside the button that creates it.
 import type { CreateWorkspace, Workspace } from '../../client/client.ts'
-import { fleet } from '../fleet/cost.ts'
+import { fleet, hasPrices } from '../fleet/cost.ts'
 import { workspaces } from '../fleet/store.ts'
 import { usd } from '../ui/format.ts'
 import { priceOf } from './price.ts'
@@ -9,7 +9,7 @@ type PriceNoteProps = { input: CreateWorkspace; from: Workspace | undefined }
 
 export function PriceNote({ from, input }: PriceNoteProps) {
   // An agent that runs elsewhere has no machine.
-  if (fleet.value === undefined || input.runtime === 'external') return null
+  if (fleet.value === undefined || !hasPrices.value || input.runtime === 'external') return null
   const { disk, isOfRegion, machine } = priceOf(input, from, fleet.value, workspaces.value)
   const parts = [
     ...(machine === undefined ? [] : [`machine ${usd(machine)} while it runs`]),

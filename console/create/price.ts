@@ -33,8 +33,8 @@ export function priceOf(
   const [like] = near.length > 0 ? near : running
   const [disk] = fleet.disks.filter(({ size_gb: size }) => size > 0)
   return {
-    machine: like?.usd_per_month,
+    machine: like?.usd_per_month ?? undefined,
     isOfRegion: near.length > 0,
-    disk: sizeGb === 0 ? 0 : disk && (sizeGb * disk.usd_per_month) / disk.size_gb,
+    disk: sizeGb === 0 ? 0 : disk && (sizeGb * (disk.usd_per_month ?? 0)) / disk.size_gb,
   }
 }

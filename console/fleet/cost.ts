@@ -11,6 +11,9 @@ const PAUSE_MS = 15_000
 
 export const fleet = signal<Fleet | undefined>(undefined)
 
+/** Whether machines and disks have prices here; of containers nothing has. Until the fleet is known, it is assumed. */
+export const hasPrices = computed(() => fleet.value?.snapshot_totals.usd_per_month !== null)
+
 /** Dollars for 30 days, by the id of the workspace: its machines and disks. */
 export const costs = computed<ReadonlyMap<string, number>>(() => {
   const sums = new Map<string, number>()
@@ -18,7 +21,7 @@ export const costs = computed<ReadonlyMap<string, number>>(() => {
     ...(fleet.value?.machines ?? []),
     ...(fleet.value?.disks ?? []),
   ]) {
-    if (id !== null) sums.set(id, (sums.get(id) ?? 0) + usd)
+    if (id !== null && usd !== null) sums.set(id, (sums.get(id) ?? 0) + usd)
   }
   return sums
 })
@@ -26,15 +29,15 @@ export const costs = computed<ReadonlyMap<string, number>>(() => {
 export type CostTotals = { machines: number; disks: number; snapshots: number; all: number }
 
 export const costTotals = computed<CostTotals | undefined>(() => {
-  if (fleet.value === undefined) return undefined
+  if (fleet.value === undefined || !hasPrices.value) return undefined
   const machines = sum(Object.values(fleet.value.totals))
   const disks = sum(Object.values(fleet.value.disk_totals))
-  const snapshots = fleet.value.snapshot_totals.usd_per_month
+  const snapshots = fleet.value.snapshot_totals.usd_per_month ?? 0
   return { machines, disks, snapshots, all: machines + disks + snapshots }
 })
 
-const sum = (totals: { usd_per_month: number }[]) =>
-  totals.reduce((total, { usd_per_month: usd }) => total + usd, 0)
+const sum = (totals: { usd_per_month: number | null }[]) =>
+  totals.reduce((total, { usd_per_month: usd }) => total + (usd ?? 0), 0)
 
 const CHANGES_COST = /^(machine_|disk_|snapshot_|orphan_|removed|gave_up|workspace_created)/
 

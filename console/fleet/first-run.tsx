@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { linkToWorkspace, navigate } from '../route.ts'
 import { currentClient } from '../session/session.ts'
 import { Problem } from '../ui/problem.tsx'
+import { hasPrices } from './cost.ts'
 import { putWorkspace } from './store.ts'
 
 const TUTORIAL = { name: 'fly-worker', runtime: 'hermes', tier: 2 }
@@ -30,7 +31,7 @@ export function FirstRun() {
       <p class="empty-title">There are no workspaces yet.</p>
       <p>
         A workspace is one AI agent with its machine, its disk and its secrets. Create one, and it appears
-        here with its status, what it costs and what it is doing.
+        here with its status{hasPrices.value && ', what it costs'} and what it is doing.
       </p>
       <ol class="steps">
         <li>A machine is created, and boots the image of the agent.</li>
@@ -47,7 +48,7 @@ export function FirstRun() {
         </a>
       </p>
       <p class="muted">
-        <small>hermes, tier 2 (1 shared CPU, 512 MB), 1 GB disk. It can be removed at any time.</small>
+        <small>hermes, tier 2 (1 CPU, 512 MB), 1 GB disk. It can be removed at any time.</small>
       </p>
     </div>
   )

@@ -6,11 +6,14 @@ import { isNarrow } from '../ui/media.ts'
 import { Status } from '../ui/status.tsx'
 import { Time } from '../ui/time.tsx'
 import { type RowAttributes, VirtualList } from '../ui/virtual-list.tsx'
-import { costs, fleet } from './cost.ts'
+import { costs, fleet, hasPrices } from './cost.ts'
 import type { Row, Selection, Sort } from './selection.ts'
 
 const WIDE_ROW = 36
 const NARROW_ROW = 60
+
+/** What nothing has here is not shown. */
+const shownColumns = () => COLUMNS.filter(({ sort }) => sort !== 'cost' || hasPrices.value)
 
 const COLUMNS: readonly { sort: Sort; title: string; className: string }[] = [
   { sort: 'status', title: 'Status', className: 'cell-status' },
@@ -29,12 +32,12 @@ export function FleetTable({ rows, selection }: { rows: readonly Row[]; selectio
       items={rows}
       keyOf={(row) => (row.kind === 'group' ? `group ${row.key}` : row.workspace.id)}
       rowHeight={isNarrow.value ? NARROW_ROW : WIDE_ROW}
-      columns={COLUMNS.length + 1}
+      columns={shownColumns().length + 1}
       header={<Header selection={selection} />}
       renderRow={(row, attributes) =>
         row.kind === 'group' ? (
           <div role="row" class="list-row list-group" {...attributes}>
-            <span role="rowheader" aria-colspan={COLUMNS.length + 1}>
+            <span role="rowheader" aria-colspan={shownColumns().length + 1}>
               {row.title} <span class="muted">{row.count}</span>
             </span>
           </div>
@@ -54,7 +57,7 @@ export function FleetTable({ rows, selection }: { rows: readonly Row[]; selectio
 function Header({ selection }: { selection: Selection }) {
   return (
     <div role="row" class="list-row list-header" aria-rowindex={1}>
-      {COLUMNS.map(({ className, sort, title }) => {
+      {shownColumns().map(({ className, sort, title }) => {
         const isSorted = selection.sort === sort
         return (
           <span
@@ -107,14 +110,16 @@ function WorkspaceRow({ attributes, depth, workspace }: WorkspaceRowProps) {
         ))}
       </span>
       <span role="cell" class="cell-runtime">
-        {runtime} <span class="muted">· tier {tier}</span>
+        {runtime} {tier !== null && <span class="muted">· tier {tier}</span>}
       </span>
       <span role="cell" class="cell-region">
-        {machine_region ?? region}
+        {machine_region ?? region ?? <span class="muted">–</span>}
       </span>
-      <span role="cell" class="cell-cost">
-        {cost === undefined ? <span class="muted">{fleet.value === undefined ? '' : '–'}</span> : usd(cost)}
-      </span>
+      {hasPrices.value && (
+        <span role="cell" class="cell-cost">
+          {cost === undefined ? <span class="muted">{fleet.value === undefined ? '' : '–'}</span> : usd(cost)}
+        </span>
+      )}
       <span role="cell" class="cell-age">
         <Time at={workspace.created_at} />
       </span>

@@ -86,8 +86,11 @@ export function selectRows(
     ])
 }
 
+/** An agent that runs elsewhere is in no region. */
+const placeOf = ({ machine_region, region }: Workspace): string => machine_region ?? region ?? ''
+
 function groupOf(workspace: Workspace, group: string): string {
-  if (group === 'region') return workspace.machine_region ?? workspace.region
+  if (group === 'region') return placeOf(workspace) || 'no region'
   if (group === 'runtime') return workspace.runtime
   if (group === 'status') return workspace.status
   return workspace.labels[group.replace(/^label:/, '')] ?? 'without this label'
@@ -122,8 +125,8 @@ const COMPARISONS: Record<Sort, (costs: ReadonlyMap<string, number>) => Comparis
   // What needs attention comes first.
   status: () => (a, b) => severity(a) - severity(b),
   name: () => (a, b) => compareTexts(a.name, b.name),
-  runtime: () => (a, b) => compareTexts(a.runtime, b.runtime) || a.tier - b.tier,
-  region: () => (a, b) => compareTexts(a.machine_region ?? a.region, b.machine_region ?? b.region),
+  runtime: () => (a, b) => compareTexts(a.runtime, b.runtime) || (a.tier ?? 0) - (b.tier ?? 0),
+  region: () => (a, b) => compareTexts(placeOf(a), placeOf(b)),
   cost: (costs) => (a, b) => (costs.get(b.id) ?? 0) - (costs.get(a.id) ?? 0),
   age: () => (a, b) => compareTexts(b.created_at, a.created_at),
   activity: () => (a, b) => compareTexts(b.last_active_at ?? '', a.last_active_at ?? ''),

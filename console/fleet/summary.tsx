@@ -79,15 +79,22 @@ function Trouble() {
 
 function Cost() {
   const totals = costTotals.value
-  if (totals === undefined || fleet.value === undefined) return null
+  if (fleet.value === undefined) return null
   const { disk_totals: disks, totals: machines } = fleet.value
   const orphans = (machines.orphan?.machines ?? 0) + (disks.orphan?.disks ?? 0)
   const drifted = machines.drifted?.machines ?? 0
   return (
-    <Card title="Cost per month, as it runs now" value={usd(totals.all)}>
-      <span class="muted">
-        machines {usd(totals.machines)} · disks {usd(totals.disks + totals.snapshots)}
-      </span>
+    <Card
+      title={totals === undefined ? 'Machines' : 'Cost per month, as it runs now'}
+      value={totals === undefined ? String(fleet.value.machines.length) : usd(totals.all)}
+    >
+      {totals === undefined ? (
+        <span class="muted">{plural(fleet.value.disks.length, 'disk')}</span>
+      ) : (
+        <span class="muted">
+          machines {usd(totals.machines)} · disks {usd(totals.disks + totals.snapshots)}
+        </span>
+      )}
       {orphans + drifted > 0 && (
         <a href={linkToOperations('machines')}>
           {[

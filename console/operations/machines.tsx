@@ -1,6 +1,6 @@
 // What the provider has that is not as wanted: orphans, machines that differ, and disks without a workspace, with what will happen
 // to them.
-import { fleet, type Fleet } from '../fleet/cost.ts'
+import { fleet, type Fleet, hasPrices } from '../fleet/cost.ts'
 import { Empty } from '../ui/empty.tsx'
 import { duration, usd } from '../ui/format.ts'
 import { ShowCommands } from '../ui/show-commands.tsx'
@@ -21,7 +21,7 @@ const MACHINE_FATES: Record<MachineKind, string> = {
 
 const DISK_FATES: Record<DiskKind, string> = {
   owned: 'It belongs to a workspace.',
-  retained: 'It was kept without a workspace, and costs money until it is deleted.',
+  retained: 'It was kept without a workspace, until it is deleted.',
   attached_elsewhere: 'It is attached to another machine than wanted.',
   orphan: 'It has no workspace. The inventory deletes it.',
   foreign: 'It was not made by this server, which leaves it alone.',
@@ -62,7 +62,7 @@ export function Machines() {
             'State',
             'Region',
             'Age',
-            'Cost/mo',
+            ...(hasPrices.value ? ['Cost/mo'] : []),
             'What happens to it',
           ]}
         >
@@ -78,14 +78,24 @@ export function Machines() {
               <td>{machine.machine_state}</td>
               <td>{machine.region}</td>
               <td>{machine.age_seconds === undefined ? '–' : duration(machine.age_seconds * 1000)}</td>
-              <td class="number">{usd(machine.usd_per_month)}</td>
+              {machine.usd_per_month !== null && <td class="number">{usd(machine.usd_per_month)}</td>}
               <td class="cell-wide">{MACHINE_FATES[machine.kind]}</td>
             </tr>
           ))}
         </Table>
       )}
       {disks.length > 0 && (
-        <Table columns={['Disk', 'Kind', 'Workspace', 'Size', 'Region', 'Cost/mo', 'What happens to it']}>
+        <Table
+          columns={[
+            'Disk',
+            'Kind',
+            'Workspace',
+            'Size',
+            'Region',
+            ...(hasPrices.value ? ['Cost/mo'] : []),
+            'What happens to it',
+          ]}
+        >
           {disks.map((disk) => (
             <tr key={disk.volume_id}>
               <td>
@@ -97,7 +107,7 @@ export function Machines() {
               </td>
               <td class="number">{disk.size_gb} GB</td>
               <td>{disk.region}</td>
-              <td class="number">{usd(disk.usd_per_month)}</td>
+              {disk.usd_per_month !== null && <td class="number">{usd(disk.usd_per_month)}</td>}
               <td class="cell-wide">{DISK_FATES[disk.kind]}</td>
             </tr>
           ))}

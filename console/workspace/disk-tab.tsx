@@ -11,21 +11,14 @@ import { Time } from '../ui/time.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
 import { Table } from '../ui/table.tsx'
+import { readExplanation } from './explanation.ts'
 import { useNewestEvent } from './use-live.ts'
 
 export function DiskTab({ workspace }: { workspace: Workspace }) {
-  const { disk, id, name } = workspace
-  const newest = useNewestEvent(id, /^(snapshot|disk)_/)
-  const snapshots = useResource(async () => {
-    if (disk === null) return []
-    const { data } = await currentClient().api.GET('/workspaces/{id}/snapshots', { params: { path: { id } } })
-    return data ?? []
-  }, [id, newest])
-  const take = useAction(async () => {
-    await currentClient().api.POST('/workspaces/{id}/snapshots', { params: { path: { id } } })
-    snapshots.reload()
-  })
-
+  const { disk, id } = workspace
+  const explanation = useResource(() => readExplanation(currentClient(), id), [id])
+  // Where disks can be neither copied nor kept, nothing survives as a snapshot.
+  const hasCopies = explanation.value?.survives.some(({ event }) => event === 'restore')
   if (disk === null)
     return (
       <Empty title="This workspace has no disk.">
@@ -55,9 +48,28 @@ export function DiskTab({ workspace }: { workspace: Workspace }) {
           ],
           ['State', disk.state],
           ['Region', disk.region ?? 'not yet'],
-          ['Cost', `${usd(disk.usd_per_month)} a month`],
+          ...(disk.usd_per_month === null ? [] : [['Cost', `${usd(disk.usd_per_month)} a month`] as const]),
         ]}
       />
+      {hasCopies === true && <Snapshots workspace={workspace} />}
+      {hasCopies === false && <p class="muted">Disks are neither copied nor kept as snapshots here.</p>}
+    </>
+  )
+}
+
+function Snapshots({ workspace }: { workspace: Workspace }) {
+  const { id, name } = workspace
+  const newest = useNewestEvent(id, /^(snapshot|disk)_/)
+  const snapshots = useResource(async () => {
+    const { data } = await currentClient().api.GET('/workspaces/{id}/snapshots', { params: { path: { id } } })
+    return data ?? []
+  }, [id, newest])
+  const take = useAction(async () => {
+    await currentClient().api.POST('/workspaces/{id}/snapshots', { params: { path: { id } } })
+    snapshots.reload()
+  })
+  return (
+    <>
       <div class="tab-bar">
         <h2>Snapshots</h2>
         <span class="bar-space" />

@@ -1,6 +1,6 @@
 // The head of a workspace: name, status, what it is made of, and the verbs.
 import type { Workspace } from '../../client/client.ts'
-import { costs, type Fleet } from '../fleet/cost.ts'
+import { costs, type Fleet, hasPrices } from '../fleet/cost.ts'
 import { workspaces } from '../fleet/store.ts'
 import { linkToWorkspace } from '../route.ts'
 import { Copy } from '../ui/copy.tsx'
@@ -48,9 +48,9 @@ export function WorkspaceHeader({ fleet, workspace }: { workspace: Workspace; fl
               <code>{id}</code> <Copy text={id} label="Copy the id" />
             </>,
           ],
-          ['Runtime', `${runtime}, tier ${tier}`],
-          ['Region', machine_region ?? region],
-          ...(fleet === undefined
+          ['Runtime', tier === null ? `${runtime}: without a machine` : `${runtime}, tier ${tier}`],
+          ...(region === null ? [] : [['Region', machine_region ?? region] as const]),
+          ...(fleet === undefined || tier === null || !hasPrices.value
             ? []
             : [['Cost', cost === undefined ? 'nothing now' : `${usd(cost)} a month`] as const]),
           ['Created', <Time at={created_at} />],

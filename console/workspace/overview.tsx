@@ -94,7 +94,7 @@ function Picture({ explanation }: { explanation: Explanation }) {
   return (
     <ol class="picture" aria-label="From what is wanted to what comes next">
       <Link title="Wanted" headline={`machine ${wanted.machine}`} mark="none">
-        <p>in {wanted.regions.join(', ')}</p>
+        {wanted.regions.length > 0 && <p>in {wanted.regions.join(', ')}</p>}
         <p class="muted">generation {wanted.generation}</p>
         {wanted.deadline_at !== null && (
           <p class="muted">

@@ -1,6 +1,7 @@
 // The verbs of a workspace. What a verb keeps and loses is said before it is done.
 import { useState } from 'preact/hooks'
 import type { Workspace } from '../../client/client.ts'
+import { hasPrices } from '../fleet/cost.ts'
 import { descendantsOf, putWorkspace } from '../fleet/store.ts'
 import { navigate } from '../route.ts'
 import { currentClient, may } from '../session/session.ts'
@@ -77,7 +78,7 @@ function VerbDialog({ onClose, rule, workspace }: VerbDialogProps) {
         {isDelete && workspace.disk !== null && (
           <label class="check">
             <input type="checkbox" checked={keepsDisk} onChange={() => setKeepsDisk(!keepsDisk)} /> Keep the
-            disk, which costs money until you delete it
+            disk until you delete it{hasPrices.value && ': it costs money until then'}
           </label>
         )}
         {(rule.verb === 'restart' || rule.verb === 'hibernate') && workspace.active_tasks > 0 && (

@@ -17,7 +17,7 @@ import { PARAMETERS } from './texts/parameters.ts'
 const INFO = {
   title: 'Molecule Fly',
   version: VERSION,
-  summary: 'Workspaces for AI agents on Fly Machines.',
+  summary: 'Workspaces for AI agents, on Fly Machines or with Docker.',
   description:
     'One request creates a workspace: a machine with an agent in it. A2A messages are proxied to the agent. Times are RFC 3339 in UTC. Failures are problem documents (RFC 9457) with a stable `code`; failures of `/a2a` are JSON-RPC errors. Invalid input is answered with 400 and the name of the field.',
   license: { name: 'MIT', url: 'https://opensource.org/license/mit' },

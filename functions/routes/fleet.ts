@@ -1,4 +1,4 @@
-// /fleet and /regions: the machines at Fly with their owners and prices, and the regions with their capacity.
+// /fleet and /regions: the machines at the provider with their owners and prices, and the regions with their capacity.
 import { createRoute, z } from '@hono/zod-openapi'
 import { DISK_KINDS } from '../../lib/fleet/fleet-disks.ts'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
@@ -29,7 +29,7 @@ const FleetView = z
         machine_state: z.string(),
         region: z.string(),
         age_seconds: z.int().optional(),
-        usd_per_month: z.number(),
+        usd_per_month: z.number().nullable(),
         kept_until: z.iso
           .datetime()
           .optional()
@@ -38,7 +38,7 @@ const FleetView = z
         needs_human: z.literal(true).optional(),
       }),
     ),
-    totals: z.record(FleetKind, z.object({ machines: z.int(), usd_per_month: z.number() })),
+    totals: z.record(FleetKind, z.object({ machines: z.int(), usd_per_month: z.number().nullable() })),
     disks: z.array(
       z.object({
         kind: FleetDiskKind,
@@ -51,14 +51,18 @@ const FleetView = z
         region: z.string(),
         size_gb: z.int(),
         used_gb: z.number().nullable(),
-        usd_per_month: z.number(),
+        usd_per_month: z.number().nullable(),
       }),
     ),
     disk_totals: z.record(
       FleetDiskKind,
-      z.object({ disks: z.int(), size_gb: z.int(), usd_per_month: z.number() }),
+      z.object({ disks: z.int(), size_gb: z.int(), usd_per_month: z.number().nullable() }),
     ),
-    snapshot_totals: z.object({ snapshots: z.int(), size_gb: z.number(), usd_per_month: z.number() }),
+    snapshot_totals: z.object({
+      snapshots: z.int(),
+      size_gb: z.number(),
+      usd_per_month: z.number().nullable(),
+    }),
     unknown_apps: z.array(z.string()),
   })
   .openapi('Fleet')
@@ -85,7 +89,7 @@ const fleetRoute = createRoute({
   responses: {
     200: json(
       FleetView,
-      'Every machine in the configured apps (owned, drifted, orphan, foreign or missing), and every disk (owned, retained, attached elsewhere, orphan, foreign or missing). Prices are estimates for 30 days; a stopped machine is counted with a root file system of 1 GB. The totals count everything that matches, in all pages.',
+      'Every machine in the configured apps (owned, drifted, orphan, foreign or missing), and every disk (owned, retained, attached elsewhere, orphan, foreign or missing). Prices are estimates for 30 days; a stopped machine on Fly is counted with a root file system of 1 GB. With Docker nothing has a price: they are null. The totals count everything that matches, in all pages.',
     ),
     400: problem('A query parameter is invalid or unknown.'),
   },

@@ -46,7 +46,7 @@ const LineView = z.object({
   source: z
     .enum(LOG_SOURCES)
     .describe(
-      "`agent`: the program. `platform`: the provider's own parts, such as Fly's init. `proxy`: its proxy.",
+      "`agent`: the program. `platform`: the provider's own parts, such as the init of a Fly Machine. `proxy`: its proxy.",
     ),
 })
 

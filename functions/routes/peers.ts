@@ -2,6 +2,7 @@
 // plane's, so an agent sends its token here and never to another agent (docs/facts/molecule.md §1.8).
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { machineTier } from '../../lib/machines/runtimes.ts'
 import { rewriteCard } from '../../lib/a2a/wire/agent-card.ts'
 import { limitedTo } from '../../lib/auth/authorize.ts'
 import { canCommunicate } from '../../lib/registry/can-communicate.ts'
@@ -38,7 +39,7 @@ const PeerView = z
     id: z.uuid(),
     name: z.string(),
     role: z.string().nullable(),
-    tier: z.int(),
+    tier: z.int().nullable(),
     status: StatusView,
     agent_card: z.record(z.string(), z.unknown()).nullable(),
     url: z.string(),
@@ -121,7 +122,7 @@ const toView = (config: Config, row: Peer, url: string): z.infer<typeof PeerView
   id: row.id,
   name: row.name,
   role: row.role,
-  tier: row.tier,
+  tier: machineTier(row),
   status: statusView(config, row.status),
   agent_card:
     row.agentCard === null

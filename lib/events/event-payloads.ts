@@ -87,7 +87,8 @@ export const rollout = z.strictObject({
 export const shape = {
   name: z.string(),
   runtime: z.string(),
-  tier: z.int(),
+  /** Null without a machine. */
+  tier: z.int().nullable(),
   regions: z.array(z.string()),
   image: z.string().nullable(),
   parent_id: z.uuid().nullable(),

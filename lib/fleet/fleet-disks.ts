@@ -5,6 +5,7 @@ import { disks } from '../../drizzle/schema/index.ts'
 import { volumePrefix } from '../disks/disk-names.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import type { ProviderDisk } from '../provisioner/disks.ts'
+import { addPrices, priceOf, type Prices } from '../provisioner/prices.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 
@@ -27,18 +28,20 @@ export type FleetDisk = {
   region: string
   size_gb: number
   used_gb: number | null
-  /** Estimate for 30 days, in US dollars. */
-  usd_per_month: number
+  /** Estimate for 30 days, in US dollars; null where disks have no price. */
+  usd_per_month: number | null
 }
 
 export type FleetDisks = {
   disks: FleetDisk[]
-  disk_totals: Record<DiskKind, { disks: number; size_gb: number; usd_per_month: number }>
-  /** As they were last listed. Fly stores the first 10 GB of an account for nothing. */
-  snapshot_totals: { snapshots: number; size_gb: number; usd_per_month: number }
+  disk_totals: Record<DiskKind, { disks: number; size_gb: number; usd_per_month: number | null }>
+  /** As they were last listed. */
+  snapshot_totals: { snapshots: number; size_gb: number; usd_per_month: number | null }
 }
 
 const GB = 1024 ** 3
+
+/** Of all snapshots of an account, at the one provider that sells them (docs/facts/fly.md §9). */
 const FREE_SNAPSHOT_GB = 10
 
 const round = (value: number) => Math.round(value * 100) / 100
@@ -66,23 +69,26 @@ export async function describeDisks(
     for (const volume of living) {
       const row = rowOf.get(volume.id) ?? rowNamed.get(volume.name)
       const kind = kindOf(volume, row, prefix, machineOf)
-      entries.push(entryOf(volume, row, kind, provisioner.diskPrices.perGb))
+      entries.push(entryOf(volume, row, kind, provisioner.prices))
     }
     const seen = new Set(living.map(({ id }) => id))
     const absent = rows.filter(
       (row) =>
         row.app === app && row.volumeId !== null && row.state !== 'deleting' && !seen.has(row.volumeId),
     )
-    entries.push(...absent.map(missing))
+    entries.push(...absent.map((row) => missing(row, provisioner.prices)))
   }
   const snapshotGb = rows.reduce((sum, { snapshotBytes }) => sum + (snapshotBytes ?? 0), 0) / GB
   return {
     disks: entries,
-    disk_totals: diskTotalsOf(entries),
+    disk_totals: diskTotalsOf(entries, provisioner.prices !== undefined),
     snapshot_totals: {
       snapshots: rows.reduce((sum, { snapshots }) => sum + (snapshots ?? 0), 0),
       size_gb: round(snapshotGb),
-      usd_per_month: round(Math.max(0, snapshotGb - FREE_SNAPSHOT_GB) * provisioner.diskPrices.perSnapshotGb),
+      usd_per_month: priceOf(
+        provisioner.prices,
+        ({ perSnapshotGb }) => Math.max(0, snapshotGb - FREE_SNAPSHOT_GB) * perSnapshotGb,
+      ),
     },
   }
 }
@@ -117,7 +123,12 @@ function kindOf(
     : 'owned'
 }
 
-const entryOf = (volume: ProviderDisk, row: Disk | undefined, kind: DiskKind, perGb: number): FleetDisk => ({
+const entryOf = (
+  volume: ProviderDisk,
+  row: Disk | undefined,
+  kind: DiskKind,
+  prices: Prices | undefined,
+): FleetDisk => ({
   kind,
   volume_id: volume.id,
   disk_id: row?.id ?? null,
@@ -128,10 +139,10 @@ const entryOf = (volume: ProviderDisk, row: Disk | undefined, kind: DiskKind, pe
   region: volume.region,
   size_gb: volume.sizeGb,
   used_gb: volume.usedBytes === undefined ? null : round(volume.usedBytes / GB),
-  usd_per_month: round(volume.sizeGb * perGb),
+  usd_per_month: priceOf(prices, ({ perGb }) => volume.sizeGb * perGb),
 })
 
-const missing = (row: Disk): FleetDisk => ({
+const missing = (row: Disk, prices: Prices | undefined): FleetDisk => ({
   kind: 'missing',
   volume_id: row.volumeId ?? '',
   disk_id: row.id,
@@ -142,18 +153,19 @@ const missing = (row: Disk): FleetDisk => ({
   region: row.region ?? '',
   size_gb: row.sizeGb,
   used_gb: null,
-  usd_per_month: 0,
+  usd_per_month: priceOf(prices, () => 0),
 })
 
-export function diskTotalsOf(entries: FleetDisk[]): FleetDisks['disk_totals'] {
+/** @param hasPrices whether the sum of nothing is 0, or not known either */
+export function diskTotalsOf(entries: FleetDisk[], hasPrices: boolean): FleetDisks['disk_totals'] {
   const totals = Object.fromEntries(
-    DISK_KINDS.map((kind) => [kind, { disks: 0, size_gb: 0, usd_per_month: 0 }]),
+    DISK_KINDS.map((kind) => [kind, { disks: 0, size_gb: 0, usd_per_month: hasPrices ? 0 : null }]),
   ) as FleetDisks['disk_totals']
   for (const { kind, size_gb, usd_per_month } of entries) {
     const total = totals[kind]
     total.disks++
     total.size_gb += size_gb
-    total.usd_per_month = round(total.usd_per_month + usd_per_month)
+    total.usd_per_month = addPrices(total.usd_per_month, usd_per_month)
   }
   return totals
 }

@@ -4,7 +4,7 @@ import { isNotNull, isNull } from 'drizzle-orm'
 import { controlPlane, type Drift, orphans, workspaces } from '../../drizzle/schema/index.ts'
 import { wantedMachine } from '../lifecycle/lifecycle.ts'
 import { type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
-import type { Store } from '../platform/context.ts'
+import { addPrices, priceOf, type Prices } from '../provisioner/prices.ts'
 import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { driftOf } from '../reconcile/drift.ts'
@@ -26,8 +26,8 @@ export type FleetMachine = {
   region: string
   /** Absent where the provider does not say when the machine was created. */
   age_seconds?: number
-  /** Estimate for 30 days in the present state, in US dollars. */
-  usd_per_month: number
+  /** Estimate for 30 days in the present state, in US dollars; null where machines have no price. */
+  usd_per_month: number | null
   /** When the machine of a failed workspace is removed. */
   kept_until?: string
   /** How a machine of ours differs from what was requested. */
@@ -38,7 +38,7 @@ export type FleetMachine = {
 
 export type Fleet = FleetDisks & {
   machines: FleetMachine[]
-  totals: Record<FleetKind, { machines: number; usd_per_month: number }>
+  totals: Record<FleetKind, { machines: number; usd_per_month: number | null }>
   /** Apps that did not answer: nothing is known of their machines, and none of them counts as missing. */
   unknown_apps: string[]
 }
@@ -72,7 +72,7 @@ export async function describeFleet(services: ReconcileContext): Promise<Fleet> 
   const machineOf = new Map(rows.map((row) => [row.id, row.machineId]))
   return {
     machines,
-    totals: totalsOf(machines),
+    totals: totalsOf(machines, provisioner.prices !== undefined),
     ...(await describeDisks(services, self?.id, knownApps, machineOf)),
     unknown_apps: unknownApps,
   }
@@ -106,8 +106,8 @@ function describe(
     machine_state: entry.state,
     region: entry.region,
     ...ageOf(entry.createdAt, now),
-    usd_per_month: cents(
-      isPaid ? services.provisioner.monthlyPrice(entry.size) : restingPrice(services, entry),
+    usd_per_month: priceOf(services.provisioner.prices, (prices) =>
+      isPaid ? prices.machine(entry.size) : restingPrice(prices, entry),
     ),
     ...(row?.status === 'failed' && row.machineKeptUntil !== null
       ? { kept_until: row.machineKeptUntil.toISOString() }
@@ -123,8 +123,8 @@ function describe(
  */
 const ASSUMED_ROOT_GB = 1
 
-const restingPrice = ({ provisioner }: ReconcileContext, { phase }: InventoryEntry): number =>
-  phase === 'stopped' || phase === 'suspended' ? ASSUMED_ROOT_GB * provisioner.diskPrices.perRootGb : 0
+const restingPrice = ({ perRootGb }: Prices, { phase }: InventoryEntry): number =>
+  phase === 'stopped' || phase === 'suspended' ? ASSUMED_ROOT_GB * perRootGb : 0
 
 const ageOf = (createdAt: Date | null | undefined, now: Date) =>
   createdAt == null ? {} : { age_seconds: Math.round((now.getTime() - createdAt.getTime()) / 1000) }
@@ -162,7 +162,7 @@ function stateDrift({ phase, state }: InventoryEntry, row: Workspace, now: Date)
   return isAsWanted ? [] : [{ field: 'state', wanted, actual: state }]
 }
 
-const missing = ({ now }: Store, row: Workspace): FleetMachine => ({
+const missing = ({ now, provisioner }: ReconcileContext, row: Workspace): FleetMachine => ({
   kind: 'missing',
   machine_id: row.machineId ?? '',
   app: row.app ?? '',
@@ -171,22 +171,22 @@ const missing = ({ now }: Store, row: Workspace): FleetMachine => ({
   machine_state: row.machineState ?? '',
   region: row.machineRegion ?? '',
   ...ageOf(row.launchedAt, now()),
-  usd_per_month: 0,
+  usd_per_month: priceOf(provisioner.prices, () => 0),
 })
 
-export function totalsOf(machines: readonly FleetMachine[]): Fleet['totals'] {
+/** @param hasPrices whether the sum of nothing is 0, or not known either */
+export function totalsOf(machines: readonly FleetMachine[], hasPrices: boolean): Fleet['totals'] {
+  const none = () => ({ machines: 0, usd_per_month: hasPrices ? 0 : null })
   const totals: Fleet['totals'] = {
-    owned: { machines: 0, usd_per_month: 0 },
-    drifted: { machines: 0, usd_per_month: 0 },
-    orphan: { machines: 0, usd_per_month: 0 },
-    foreign: { machines: 0, usd_per_month: 0 },
-    missing: { machines: 0, usd_per_month: 0 },
+    owned: none(),
+    drifted: none(),
+    orphan: none(),
+    foreign: none(),
+    missing: none(),
   }
   for (const { kind, usd_per_month } of machines) {
     totals[kind].machines++
-    totals[kind].usd_per_month = cents(totals[kind].usd_per_month + usd_per_month)
+    totals[kind].usd_per_month = addPrices(totals[kind].usd_per_month, usd_per_month)
   }
   return totals
 }
-
-const cents = (dollars: number) => Math.round(dollars * 100) / 100

@@ -29,12 +29,13 @@ export function selectFleet(fleet: Fleet, { limit, offset = 0, ...filter }: Flee
     (among === undefined || (id !== null && among.has(id)))
   const machines = fleet.machines.filter(matches)
   const disks = fleet.disks.filter(matches)
+  const hasPrices = fleet.snapshot_totals.usd_per_month !== null
   const end = limit === undefined ? undefined : offset + limit
   return {
     ...fleet,
     machines: machines.slice(offset, end),
-    totals: totalsOf(machines),
+    totals: totalsOf(machines, hasPrices),
     disks: disks.slice(offset, end),
-    disk_totals: diskTotalsOf(disks),
+    disk_totals: diskTotalsOf(disks, hasPrices),
   }
 }

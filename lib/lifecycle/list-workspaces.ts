@@ -3,6 +3,7 @@
 import { and, asc, count, desc, eq, gt, inArray, like, ne, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
+import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import type { WorkspaceStatus } from './lifecycle.ts'
 import { type Workspace, workspaceColumns } from './workspace.ts'
 
@@ -95,7 +96,8 @@ function conditions(filter: WorkspaceFilter): (SQL | undefined)[] {
   return [
     status === undefined ? ne(workspaces.status, 'removed') : inArray(workspaces.status, [...status]),
     runtime === undefined ? undefined : eq(workspaces.runtime, runtime),
-    tier === undefined ? undefined : eq(workspaces.tier, tier),
+    // Without a machine there is no tier.
+    tier === undefined ? undefined : and(eq(workspaces.tier, tier), ne(workspaces.runtime, EXTERNAL_RUNTIME)),
     region === undefined ? undefined : sql`(${workspaces.regions} ->> 0) = ${region}`,
     parentId === undefined ? undefined : eq(workspaces.parentId, parentId),
     name === undefined ? undefined : eq(workspaces.name, name),

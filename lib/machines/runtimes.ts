@@ -23,6 +23,10 @@ export const EXTERNAL_RUNTIME = 'external'
 
 export const isExternal = ({ runtime }: { runtime: string }) => runtime === EXTERNAL_RUNTIME
 
+/** The tier of a workspace's machine; null without a machine. */
+export const machineTier = (workspace: { runtime: string; tier: number }): number | null =>
+  isExternal(workspace) ? null : workspace.tier
+
 /** The runtimes that a workspace can have. */
 export const WORKSPACE_RUNTIMES = [...RUNTIMES, EXTERNAL_RUNTIME] as const
 

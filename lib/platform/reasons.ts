@@ -146,8 +146,7 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   stopped_unexplained: {
     about: 'platform',
-    message:
-      'Machine <machine> is <state>, and the provider shows neither a request nor an exit of its program.',
+    message: 'Machine <machine> is <state>, and the provider does not show why.',
     hint: 'It is started again automatically.[ Look at it with `<look>`.]',
   },
   stopped_after_minutes: {
@@ -189,13 +188,13 @@ export const REASONS: Record<ReasonCode, Entry> = {
   never_registered: {
     about: 'agent',
     message:
-      'The machine runs, but its agent neither registered nor answered on port 8000 in time (<detail>).',
+      'The machine runs, but its agent neither registered nor answered on its port in time (<detail>).',
     hint: READ_LOG,
   },
   never_listened: {
     about: 'agent',
-    message: 'The agent registered, but did not answer on port 8000 in time (<detail>).',
-    hint: 'Check that it binds 0.0.0.0:8000. Read its log: GET /workspaces/{id}/logs[, or <log>]',
+    message: 'The agent registered, but did not answer on its port in time (<detail>).',
+    hint: 'Check that it binds 0.0.0.0 and the port of its config.yaml (a2a.port). Read its log: GET /workspaces/{id}/logs[, or <log>]',
   },
   agent_silent: {
     about: 'agent',

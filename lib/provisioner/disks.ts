@@ -1,5 +1,6 @@
 // What a provider of machines must do with disks, in terms that any backend can honour: a disk has a name, a size, a
 // place, and at most one machine. Its verbs throw ProvisionError (problem.ts) unless they say otherwise.
+import type { Prices } from './prices.ts'
 import type { ProvisionProblem } from './problem.ts'
 
 /** A disk by the provider's id, within its app. */
@@ -58,6 +59,8 @@ export type DiskSnapshot = {
 }
 
 export type DiskProvisioner = {
+  /** Undefined where nothing has a price. */
+  readonly prices: Prices | undefined
   /** Why disks can be neither copied nor kept as snapshots, with a way out; undefined where they can. */
   readonly noCopies?: string
   /**
@@ -79,13 +82,4 @@ export type DiskProvisioner = {
   takeSnapshot(disk: DiskRef): Promise<void>
   /** Newest first. */
   listSnapshots(disk: DiskRef): Promise<DiskSnapshot[]>
-  /** Estimated prices in US dollars for 30 days. */
-  diskPrices: {
-    /** Of a disk, for each GB of its size. */
-    perGb: number
-    /** Of snapshots, for each GB that they occupy; some are free for the whole account. */
-    perSnapshotGb: number
-    /** Of the root file system of a stopped machine, for each GB. */
-    perRootGb: number
-  }
 }

@@ -142,6 +142,8 @@ export type Provisioner = DiskProvisioner &
     deliverSecrets(app: string, spec: MachineSpec): Promise<number | undefined>
     start(machine: MachineRef): Promise<void>
     stop(machine: MachineRef): Promise<void>
+    /** Whether what a machine wrote beside its disk outlives a stop; a new specification never keeps it. */
+    readonly keepsRootFiles: boolean
     /** Whether a machine with this memory is suspended, and not stopped, by {@link Provisioner.suspend}. */
     keepsMemory(memoryMb: number): boolean
     /** Suspends the machine with its memory, or stops it where the provider cannot. */
@@ -171,8 +173,6 @@ export type Provisioner = DiskProvisioner &
     deleteSecrets(app: string, names: string[]): Promise<void>
     /** The URL of a machine's HTTP port, and the headers that route to this machine. @throws ProvisionError */
     endpoint(machine: MachineRef): Promise<{ url: string; headers: Record<string, string> }>
-    /** The estimated price of a running machine of this size, in US dollars per 30 days. */
-    monthlyPrice(size: { cpus: number; memoryMb: number }): number
     /**
      * Calls back whenever a machine of a control plane has changed, until the signal aborts or the provider ends the
      * stream. Absent where the provider reports no changes. @throws an error where the provider cannot be reached

@@ -12,6 +12,7 @@ const columns = {
   id: workspaces.id,
   name: workspaces.name,
   role: workspaces.role,
+  runtime: workspaces.runtime,
   tier: workspaces.tier,
   status: workspaces.status,
   agentCard: workspaces.agentCard,

@@ -192,7 +192,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     survives: isExternal(row)
       ? []
       : survivalOf(row, {
-          keepsMemory: (memoryMb) => provisioner.keepsMemory(memoryMb),
+          provider: provisioner,
           retentionDays: services.config.disks.retentionDays,
         }),
     last_failure: row.lastFailure,

@@ -6,6 +6,7 @@ import { insertDisk } from '../disks/new-disk.ts'
 import { slugTaken } from '../lifecycle/slugs.ts'
 import { appendEvents } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
+import { machineTier } from '../machines/runtimes.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import type { sealAll } from '../secrets/sealing-key.ts'
 import type { PreparedFile } from './files-input.ts'
@@ -41,11 +42,11 @@ export async function insertWorkspace(
   const filed = db.$with('filed', {}).as(insertFiles('created', files))
   // Through a relation of the row's own columns: nothing is stored when the idempotency key is taken.
   const owned = db.$with('owned', {}).as(insertDisk('created', disk))
-  const { image, labels, name, parentId, regions, runtime, slug, tier } = row
+  const { image, labels, name, parentId, regions, runtime, slug } = row
   const logged = appendEvents(services, 'created', {
     event: 'workspace_created',
     now: row.createdAt,
-    payload: { name, slug, runtime, tier, regions, image, parent_id: parentId, labels },
+    payload: { name, slug, runtime, tier: machineTier(row), regions, image, parent_id: parentId, labels },
   })
   try {
     const rows = await db.with(created, kept, filed, owned, logged).select({ id: created.id }).from(created)

@@ -95,7 +95,7 @@ describe('agents that fail', () => {
     const row = await until(id, 'failed', 60_000)
     expect(row['reason']).toMatchObject({
       code: 'never_listened',
-      hint: expect.stringContaining('0.0.0.0:8000'),
+      hint: expect.stringContaining('binds 0.0.0.0 and the port of its config.yaml'),
     })
     await untilRetentionEnds(row, ['stopped'])
   })

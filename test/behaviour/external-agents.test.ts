@@ -13,7 +13,7 @@ afterAll(() => h.close())
 const { beat, connect, create, createAgent, read, register, send } = externalAgents(() => h)
 
 describe('a workspace without a machine', () => {
-  test('it asks the provider for nothing, and has no machine, disk, region or deadline', async () => {
+  test('it asks the provider for nothing, and has no machine, tier, disk, region or deadline', async () => {
     const before = h.outgoing.length
     const { body, status } = await create({ tier: 3, role: 'counts words' })
     expect(status).toBe(201)
@@ -23,7 +23,8 @@ describe('a workspace without a machine', () => {
       machine_id: null,
       disk: null,
       regions: [],
-      region: '',
+      region: null,
+      tier: null,
       deadline_at: null,
     })
     await h.sweep()
@@ -40,6 +41,14 @@ describe('a workspace without a machine', () => {
       headers: { accept: 'text/plain' },
     })
     expect(text).toContain('\nwanted   machine none, generation 1\n')
+    const listed = async (tier: number) =>
+      (await h.request<Json[]>(`/workspaces?tier=${tier}&name=${body.name}`)).body
+    expect(await listed(3)).toEqual([])
+    const { body: events } = await h.request<{ events: Json[] }>(`/workspaces/${body.id}/events`)
+    expect(events.events[0]).toMatchObject({
+      type: 'workspace_created',
+      payload: { tier: null, regions: [] },
+    })
   })
 
   test.each([

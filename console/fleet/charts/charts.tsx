@@ -6,7 +6,7 @@ import { currentClient, mayAll } from '../../session/session.ts'
 import { now } from '../../ui/clock.ts'
 import { plural, relative, usd, words } from '../../ui/format.ts'
 import { Problem } from '../../ui/problem.tsx'
-import { costs, fleet } from '../cost.ts'
+import { costs, fleet, hasPrices } from '../cost.ts'
 import { STATUSES } from '../selection.ts'
 import { loaded, workspaces } from '../store.ts'
 import { Bars } from './bars.tsx'
@@ -54,7 +54,7 @@ export function Charts({ span }: { span: Span }) {
           <Chart title="Came into trouble because of">
             <TroubleChart events={history.events} from={from} />
           </Chart>
-          {mayAll('read') && fleet.value !== undefined && (
+          {mayAll('read') && fleet.value !== undefined && hasPrices.value && (
             <Chart title="Cost per month by runtime">
               <CostChart />
             </Chart>

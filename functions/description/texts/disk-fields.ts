@@ -4,7 +4,7 @@ export const DISK_FIELDS: Readonly<Record<string, string>> = {
   disk: 'The persistent disk; null: none.',
   on_host_loss:
     'What happens when the host of the disk does not come back: `wait` for it, or `restore` the newest snapshot.',
-  size_gb: 'The size in GB. Every GB is paid, used or not.',
+  size_gb: 'The size in GB. On Fly every GB is paid, used or not; Docker limits no size.',
   'WorkspaceDisk.path': 'Where the agent finds the disk.',
   made_for: 'The workspace that the disk was made for.',
   volume_id: "The provider's id; null: not known yet.",
@@ -22,7 +22,7 @@ export const DISK_FIELDS: Readonly<Record<string, string>> = {
   disks: 'The disks.',
   disk_totals: 'How many disks of each kind there are, and what they cost.',
   snapshot_totals:
-    'The snapshots of all disks, as they were last listed. Fly stores the first 10 GB for nothing.',
+    'The snapshots of all disks, as they were last listed. On Fly the first 10 GB cost nothing.',
   snapshots: 'How many snapshots.',
   used_gb: 'How much of it is used, as the provider last reported it; null: not known.',
   name: 'The name.',

@@ -58,8 +58,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   role: 'What the agent is for. It becomes a part of its configuration.',
   runtime:
     'The kind of agent, which names an image and its needs. `external`: it runs elsewhere, without a machine.',
-  tier: 'The size of the machine: 2 (1 CPU, 512 MB), 3 (2 CPUs, 2 GB; the default) or 4 (4 CPUs, 4 GB).',
-  region: 'The first choice of a region, such as `ord`.',
+  tier: 'The size of the machine: 2 (1 CPU, 512 MB), 3 (2 CPUs, 2 GB; the default) or 4 (4 CPUs, 4 GB). Null without a machine.',
+  region: 'The first choice of a region: on Fly such as `ord`, with Docker `local`. Null without a machine.',
   regions: 'Regions by preference. One without capacity is skipped.',
   model: "The language model, in the runtime's notation, such as `anthropic:claude-sonnet-4`.",
   parent_id: 'The parent in the tree of workspaces, by its id or its slug; null: a root.',

@@ -54,7 +54,8 @@ export const MORE_FIELDS: Readonly<Record<string, string>> = {
     '`owned`: as wanted. `drifted`: differs from what its workspace wants. `orphan`: ours, without a workspace. `foreign`: not ours. `missing`: recorded here, and not in the list.',
   'Fleet.status': 'The status of its workspace; null: it has none.',
   age_seconds: 'Seconds since it was created.',
-  usd_per_month: 'Estimated price for 30 days in the present state, in US dollars.',
+  usd_per_month:
+    'Estimated price for 30 days in the present state, in US dollars; null where nothing has a price.',
   needs_human: 'Its destruction failed so often that an operator should look.',
   totals: 'Numbers and prices by kind.',
   owned: 'As wanted.',

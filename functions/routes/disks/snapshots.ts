@@ -7,6 +7,7 @@ import { getLivingWorkspace, getWorkspace } from '../../../lib/lifecycle/queries
 import type { Disk } from '../../../lib/lifecycle/workspace.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { RestoreInput, restoreWorkspace } from '../../../lib/workspaces/restore.ts'
+import { priceOf } from '../../../lib/provisioner/prices.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -27,7 +28,12 @@ const SnapshotView = z
     created_at: z.iso.datetime(),
     retention_days: z.int().nullable().describe('For how many days the provider keeps it.'),
     size_gb: z.number().nullable().describe('What it occupies; null: not known yet.'),
-    usd_per_month: z.number().describe('An estimate. Fly stores the first 10 GB of an account for nothing.'),
+    usd_per_month: z
+      .number()
+      .nullable()
+      .describe(
+        'An estimate; null where snapshots have no price. On Fly the first 10 GB of an account cost nothing.',
+      ),
   })
   .openapi('Snapshot')
 
@@ -99,7 +105,6 @@ export function snapshotRoutes(services: Services) {
   const view = (one: SnapshotOf): z.infer<typeof SnapshotView> => {
     const { bytes, createdAt, isUsable, retentionDays, state } = one.snapshot
     const size = bytes === undefined ? null : Math.round((bytes / GB) * 1000) / 1000
-    const dollars = (size ?? 0) * services.provisioner.diskPrices.perSnapshotGb
     return {
       id: snapshotId(one),
       disk_id: one.disk.id,
@@ -108,7 +113,7 @@ export function snapshotRoutes(services: Services) {
       created_at: createdAt.toISOString(),
       retention_days: retentionDays ?? null,
       size_gb: size,
-      usd_per_month: Math.round(dollars * 100) / 100,
+      usd_per_month: priceOf(services.provisioner.prices, ({ perSnapshotGb }) => (size ?? 0) * perSnapshotGb),
     }
   }
 

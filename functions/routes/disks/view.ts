@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { type Disk, DISK_STATES } from '../../../lib/lifecycle/workspace.ts'
 import type { DiskProvisioner } from '../../../lib/provisioner/disks.ts'
+import { priceOf } from '../../../lib/provisioner/prices.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
 export const DiskParam = z.object({
@@ -18,7 +19,10 @@ const shared = {
   region: z.string().nullable(),
   state: z.enum(DISK_STATES),
   snapshots: z.int().nullable().describe('How many there were when they were last listed.'),
-  usd_per_month: z.number().describe('An estimate for 30 days, without snapshots.'),
+  usd_per_month: z
+    .number()
+    .nullable()
+    .describe('An estimate for 30 days, without snapshots; null where disks have no price.'),
 }
 
 export const WorkspaceDisk = z.object({ ...shared, path: z.string() }).openapi('WorkspaceDisk')
@@ -45,8 +49,7 @@ export const GB = 1024 ** 3
 
 const PAID: readonly Disk['state'][] = ['creating', 'ready', 'deleting']
 
-function sharedOf({ diskPrices }: Pick<DiskProvisioner, 'diskPrices'>, disk: Disk) {
-  const dollars = PAID.includes(disk.state) ? disk.sizeGb * diskPrices.perGb : 0
+function sharedOf({ prices }: Pick<DiskProvisioner, 'prices'>, disk: Disk) {
   return {
     id: disk.id,
     size_gb: disk.sizeGb,
@@ -54,18 +57,18 @@ function sharedOf({ diskPrices }: Pick<DiskProvisioner, 'diskPrices'>, disk: Dis
     region: disk.region,
     state: disk.state,
     snapshots: disk.snapshots,
-    usd_per_month: Math.round(dollars * 100) / 100,
+    usd_per_month: priceOf(prices, ({ perGb }) => (PAID.includes(disk.state) ? disk.sizeGb * perGb : 0)),
   }
 }
 
 export const toWorkspaceDisk = (
-  provisioner: Pick<DiskProvisioner, 'diskPrices'>,
+  provisioner: Pick<DiskProvisioner, 'prices'>,
   disk: Disk,
   path: string,
 ): z.infer<typeof WorkspaceDisk> => ({ ...sharedOf(provisioner, disk), path })
 
 export function toDiskView(
-  provisioner: Pick<DiskProvisioner, 'diskPrices'>,
+  provisioner: Pick<DiskProvisioner, 'prices'>,
   disk: Disk,
 ): z.infer<typeof DiskView> {
   const at = (date: Date | null) => date?.toISOString() ?? null

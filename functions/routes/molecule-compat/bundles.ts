@@ -7,6 +7,7 @@ import { childrenOf } from '../../../lib/molecule/names.ts'
 import { getLivingWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
+import { machineTier } from '../../../lib/machines/runtimes.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { ask, idParam, jsonFrom, jsonOf, type LimitBody, parse, type SendInner } from './request.ts'
 
@@ -76,7 +77,7 @@ async function toBundle(services: Services, row: Workspace, budget: { left: numb
     id: row.id,
     name: row.name,
     description: row.role ?? '',
-    tier: row.tier,
+    tier: machineTier(row),
     runtime: row.runtime,
     model: row.model ?? '',
     config: row.config,

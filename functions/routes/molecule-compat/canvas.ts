@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getLivingWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { DEFAULT_TIER } from '../../../lib/machines/machine-spec.ts'
-import { RUNTIMES } from '../../../lib/machines/runtimes.ts'
+import { machineTier, RUNTIMES } from '../../../lib/machines/runtimes.ts'
 import { findRecord, saveRecord } from '../../../lib/molecule/records.ts'
 import { invalidField } from '../../../lib/platform/errors.ts'
 import { isObject } from '../../../lib/platform/json-object.ts'
@@ -149,12 +149,14 @@ export function canvasRoutes(services: Services, limitBody: LimitBody, send: Sen
   })
 
   app.get(at('config'), async (c) => {
-    const { config, model, name, role, runtime, tier } = await rowOf(c)
+    const row = await rowOf(c)
+    const { config, model, name, role, runtime } = row
+    const tier = machineTier(row)
     return c.json({
       ...config,
       name,
       description: role ?? '',
-      tier,
+      ...(tier === null ? {} : { tier }),
       runtime,
       ...(model === null ? {} : { model }),
     })

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'
 import { OUTSIDE_STOP_POLICIES, type Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { machineTier } from '../../../lib/machines/runtimes.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
 import { toWorkspaceDisk, WorkspaceDisk } from '../disks/view.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
@@ -45,8 +46,8 @@ export const WorkspaceView = z
     status_changed_at: z.iso.datetime(),
     reason: z.union([Reason, z.null()]),
     runtime: z.string(),
-    tier: z.int(),
-    region: z.string(),
+    tier: z.int().nullable(),
+    region: z.string().nullable(),
     regions: z.array(z.string()),
     model: z.string().nullable(),
     parent_id: z.uuid().nullable(),
@@ -113,8 +114,8 @@ export function toWorkspaceView(
     status_changed_at: row.statusChangedAt.toISOString(),
     reason: row.reason,
     runtime: row.runtime,
-    tier: row.tier,
-    region: row.machineRegion ?? row.regions[0] ?? '',
+    tier: machineTier(row),
+    region: row.machineRegion ?? row.regions[0] ?? null,
     regions: row.regions,
     model: row.model,
     parent_id: row.parentId,

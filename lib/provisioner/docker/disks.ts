@@ -45,7 +45,7 @@ export function dockerDisks(docker: DockerClient): DiskProvisioner {
 
   return {
     noCopies: NO_COPIES,
-    diskPrices: { perGb: 0, perSnapshotGb: 0, perRootGb: 0 },
+    prices: undefined,
 
     // A volume of this name is the same disk: names of volumes are unique, and creating one twice is one.
     createDisk: (_, { name, sizeGb, source }) =>

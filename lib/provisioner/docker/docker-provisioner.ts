@@ -113,7 +113,6 @@ export function createDockerProvisioner({
     regions: [LOCAL_REGION],
     launchRate: LAUNCH_RATE,
     storesSecrets: false,
-    monthlyPrice: () => 0,
     ...dockerDisks(docker),
     ...dockerInside(docker, idOf, secretsDelivery),
 
@@ -168,6 +167,8 @@ export function createDockerProvisioner({
 
     stop: ({ machineId }) => attempt(async () => docker.stopContainer(await idOf(machineId))),
 
+    // A container that is started again is the same one.
+    keepsRootFiles: true,
     // A paused container keeps all its memory on the host, and hibernation exists to free it.
     keepsMemory: () => false,
     suspend: ({ machineId }) => attempt(async () => docker.stopContainer(await idOf(machineId))),

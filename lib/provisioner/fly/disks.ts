@@ -2,13 +2,19 @@
 import type { FlyClient, Volume, VolumeSnapshot } from '../../fly/client.ts'
 import { FlyError, isAnswer } from '../../fly/errors.ts'
 import type { DiskPhase, DiskProvisioner, DiskSnapshot, ObservedDisk, ProviderDisk } from '../disks.ts'
+import type { Prices } from '../prices.ts'
 import { attempt, toProvisionError } from './problems.ts'
 
 /** Days for which Fly keeps each snapshot (docs/facts/fly.md §2.7: 1 to 60, default 5). */
 export const SNAPSHOT_RETENTION_DAYS = 5
 
-/** List prices of 2026 (docs/facts/fly.md §9). */
-const PRICES = { perGb: 0.15, perSnapshotGb: 0.08, perRootGb: 0.15 }
+/** List prices of 2026 (docs/facts/fly.md §9): of shared CPUs with 256 MB each, of memory beyond that, and of disks. */
+const PRICES: Prices = {
+  machine: ({ cpus, memoryMb }) => cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6,
+  perGb: 0.15,
+  perSnapshotGb: 0.08,
+  perRootGb: 0.15,
+}
 
 // Fly deletes a volume in steps; none of these returns to `created` (docs/facts/fly.md §2.7).
 const GONE = new Set(['scheduling_destroy', 'fork_cleanup', 'pending_destroy', 'destroying', 'destroyed'])
@@ -56,7 +62,7 @@ const unknown = (error: unknown): ObservedDisk => ({
 
 export function flyDisks(fly: FlyClient): DiskProvisioner {
   return {
-    diskPrices: PRICES,
+    prices: PRICES,
 
     createDisk: (app, { fits, name, region, sizeGb, source }) =>
       attempt(async () => {

@@ -74,7 +74,8 @@ export function createFlyProvisioner({
     regions: FLY_REGIONS,
     launchRate: LAUNCH_RATE,
     storesSecrets: secretsDelivery === 'fly',
-    monthlyPrice,
+    // Fly makes the root file system anew from the image at each cold boot (docs/facts/fly.md §4.2).
+    keepsRootFiles: false,
     ...flyDisks(fly),
     ...flyInside(fly),
 
@@ -246,9 +247,4 @@ const keepsMemory = (memoryMb: number): boolean => memoryMb <= MAX_SUSPEND_MB
 function toCreationTime(text: string | undefined): Date | undefined {
   const time = new Date(text ?? Number.NaN)
   return time.getFullYear() > 1970 ? time : undefined
-}
-
-/** Shared CPUs with 256 MB each, and memory beyond that; list prices of 2026 in US dollars (docs/facts/fly.md §9). */
-function monthlyPrice({ cpus, memoryMb }: { cpus: number; memoryMb: number }): number {
-  return cpus * 2.19 + (Math.max(0, memoryMb - cpus * 256) / 1024) * 6
 }

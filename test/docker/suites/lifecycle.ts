@@ -1,5 +1,6 @@
 // What users do with a workspace, as on any provider: it is made, answers, sleeps, wakes, remembers, and is deleted.
 import { expect, test, vi } from 'vitest'
+import type { Survival } from '../../../lib/workspaces/survival.ts'
 import { spawnNode } from '../../support/server.ts'
 import { type DockerServer, LONG_MS, PATIENCE } from './fixture.ts'
 
@@ -17,11 +18,23 @@ export function lifecycle(get: () => DockerServer): void {
       })
       expect(await say(id, 'hello')).toContain('hello')
 
+      const { body: explained } = await call<{ survives: Survival[] }>('GET', `/workspaces/${id}/explain`)
+      const rows = new Map(explained.survives.map((row) => [row.event, row]))
+      // A container is on this host alone, and its volume is not copied.
+      for (const event of ['region_change', 'host_full', 'host_lost', 'restore'] as const)
+        expect(rows.has(event), event).toBe(false)
+      expect(rows.get('pause')).toMatchObject({ root_filesystem: 'kept', memory: 'lost' })
+      expect(rows.get('restart')).toMatchObject({ root_filesystem: 'lost' })
+      const run = async (script: string) =>
+        (await call('POST', `/workspaces/${id}/exec`, { command: ['sh', '-c', script] })).body['exit_code']
+      expect(await run('touch /tmp/note')).toBe(0)
+
       await call('POST', `/workspaces/${id}/pause`)
       await untilStatus(id, 'paused')
       await untilContainer(id, 'exited')
       await call('POST', `/workspaces/${id}/resume`)
       await untilStatus(id, 'ready')
+      expect(await run('[ -f /tmp/note ]')).toBe(0)
 
       await call('POST', `/workspaces/${id}/hibernate`)
       await untilStatus(id, 'hibernated')
@@ -31,6 +44,7 @@ export function lifecycle(get: () => DockerServer): void {
 
       await call('POST', `/workspaces/${id}/restart`)
       await untilStatus(id, 'ready', { generation: 2 })
+      expect(await run('[ -f /tmp/note ]')).toBe(1)
       expect(await say(id, 'again')).toContain('again')
       await remove(id)
       expect(await containersOf(id)).toEqual([])

@@ -35,6 +35,17 @@ export function words(get: () => DockerServer): void {
           expect(text, `${path} as ${accept}`).not.toMatch(FLY)
         }
       }
+      // Nothing has a price here, in /fleet and elsewhere.
+      const fleet = (await call('GET', '/fleet')).body
+      expect(fleet).toMatchObject({ totals: { owned: { usd_per_month: null } } })
+      for (const path of ['/fleet', '/disks', `/workspaces/${id}`])
+        expect(await (await fetch(path)).text(), path).not.toMatch(/"usd_per_month":\d/)
+      const metrics = await (await fetch('/metrics')).text()
+      expect(metrics).toMatch(
+        /^molecule_provider_calls_total\{action="create_container",outcome="ok"\} [1-9]/m,
+      )
+      expect(metrics).toMatch(/^molecule_provider_calls_total\{action="inspect_container",outcome="404"\} [1-9]/m)
+      expect(metrics).toMatch(/^molecule_provider_call_seconds_count\{action="start_container"\} [1-9]/m)
       expect(printed()).not.toMatch(FLY)
       for (const more of [{}, { DOCKER_NETWORK: 'none' }]) {
         const doctor = spawnNode('commands/doctor.ts', { ...settings, ...more })

@@ -1,0 +1,21 @@
+// What machines and disks cost at a provider that has prices: estimates in US dollars for 30 days.
+
+export type Prices = {
+  /** Of a running machine. */
+  machine: (size: { cpus: number; memoryMb: number }) => number
+  /** Of a disk, for each GB of its size. */
+  perGb: number
+  /** Of snapshots, for each GB that they occupy; some are free for the whole account. */
+  perSnapshotGb: number
+  /** Of the root file system of a stopped machine, for each GB. */
+  perRootGb: number
+}
+
+export const toCents = (dollars: number): number => Math.round(dollars * 100) / 100
+
+/** @returns null where nothing has a price */
+export const priceOf = (prices: Prices | undefined, amount: (prices: Prices) => number): number | null =>
+  prices === undefined ? null : toCents(amount(prices))
+
+export const addPrices = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? null : toCents(a + b)
