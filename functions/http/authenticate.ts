@@ -20,7 +20,7 @@ export const tokenOf = (authorization: string | undefined) =>
 export const bearerOf = (c: Context): string | undefined => tokenOf(c.req.header('authorization'))
 
 const NOT_CONFIGURED =
-  'this server refuses all requests until ADMIN_TOKEN is set (openssl rand -base64 32), or, on loopback only, ANONYMOUS_LOOPBACK=true, which lets every program on this computer use the Fly token'
+  'this server refuses all requests until ADMIN_TOKEN is set (openssl rand -base64 32), or, on loopback only, ANONYMOUS_LOOPBACK=true, which lets every program on this computer create machines'
 
 export type Exposure = {
   /** The server listens on loopback only, so every direct client runs on this computer. */

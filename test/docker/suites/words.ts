@@ -44,7 +44,9 @@ export function words(get: () => DockerServer): void {
       expect(metrics).toMatch(
         /^molecule_provider_calls_total\{action="create_container",outcome="ok"\} [1-9]/m,
       )
-      expect(metrics).toMatch(/^molecule_provider_calls_total\{action="inspect_container",outcome="404"\} [1-9]/m)
+      expect(metrics).toMatch(
+        /^molecule_provider_calls_total\{action="inspect_container",outcome="404"\} [1-9]/m,
+      )
       expect(metrics).toMatch(/^molecule_provider_call_seconds_count\{action="start_container"\} [1-9]/m)
       expect(printed()).not.toMatch(FLY)
       for (const more of [{}, { DOCKER_NETWORK: 'none' }]) {
