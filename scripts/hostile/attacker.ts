@@ -3,24 +3,37 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ATTACKS } from './attacks/all.ts'
 import type { CallOptions, Reach } from './attacks/attack.ts'
 
-/** The workspace that attacks, and who calls it. Sent once; then the name of each attack, and `null` to end it. */
+/** The workspace that attacks, and who calls it. */
 export type Target = { url: string; workspaceId: string; agentToken: string; operatorToken: string }
-export type AttackerCommand = { target: Target } | { attack: string | null }
+
+/** An attack and where it goes, or `null` to end it. `everyMs`: a round begins so often, whether or not others have ended. */
+export type AttackerCommand = { attack: string; target: Target; everyMs?: number } | { attack: null }
+
+/** The answer to a command: rounds that began since the last one. */
+export type AttackerAnswer = { rounds: number }
 
 /** How long one request of an attack may take. */
 const REQUEST_MS = 60_000
 
-let target: Target | undefined
+/** Between two rounds. */
+const PAUSE_MS = 10
+
 let over = new AbortController()
 let running: Promise<void> = Promise.resolve()
+let rounds = 0
 
-async function repeat(attackName: string, signal: AbortSignal): Promise<void> {
+async function repeat(
+  { attack: attackName, everyMs, target }: Exclude<AttackerCommand, { attack: null }>,
+  signal: AbortSignal,
+): Promise<void> {
   const attack = ATTACKS.find(({ name }) => name === attackName)
-  if (attack === undefined || target === undefined) throw new Error(`no such attack: ${attackName}`)
+  if (attack === undefined) throw new Error(`no such attack: ${attackName}`)
   const reach = createReach(target, signal)
   while (!signal.aborted) {
-    await attack.round(reach).catch(() => {})
-    await sleep(10)
+    rounds++
+    const round = attack.round(reach).catch(() => {})
+    if (everyMs === undefined) await round
+    await sleep(everyMs ?? PAUSE_MS, undefined, { signal }).catch(() => {})
   }
 }
 
@@ -65,15 +78,13 @@ function createReach({ agentToken, operatorToken, url, workspaceId }: Target, si
 }
 
 async function follow(command: AttackerCommand): Promise<void> {
-  if ('target' in command) {
-    target = command.target
-  } else {
-    over.abort()
-    await running
-    over = new AbortController()
-    if (command.attack !== null) running = repeat(command.attack, over.signal)
-  }
-  process.send?.({})
+  over.abort()
+  await running
+  over = new AbortController()
+  const answer: AttackerAnswer = { rounds }
+  rounds = 0
+  if (command.attack !== null) running = repeat(command, over.signal)
+  process.send?.(answer)
 }
 
 process.on('message', (command: AttackerCommand) => void follow(command))

@@ -6,8 +6,8 @@ import { setPriority } from 'node:os'
 export type HelperProcess<Command extends object> = {
   /** What it sent when it was ready. */
   ready: unknown
-  /** Resolves when the process has answered. */
-  send(command: Command): Promise<void>
+  /** Resolves with what the process answers. */
+  send(command: Command): Promise<unknown>
   stop(): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export async function startHelper<Command extends object>(script: string): Promi
     async send(command) {
       const answered = answer()
       child.send(command)
-      await answered
+      return answered
     },
     async stop() {
       child.disconnect()

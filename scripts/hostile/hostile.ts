@@ -4,23 +4,8 @@ import fc from 'fast-check'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { ATTACKS } from './attacks/all.ts'
+import type { Measurement } from './neighbour.ts'
 import { type AttackResult, runAttacks } from './run.ts'
-
-const HELP = `npm run hostile -- [options]
-
-Runs the real server with a Postgres and two workspaces, with the default limits. One machine attacks; messages to the other one
-are measured. Fails if a message to the neighbour fails, if its 99th percentile is over twice its quiet value (and over 100 ms),
-if /livez takes longer than a second, if the server holds more than 400 MB more than before, or if it works for more than 50 ms
-of CPU time without a turn of its event loop.
-
-  --seconds N    how long each attack lasts; default 3
-  --attack TEXT  only attacks whose name contains this text; may be repeated
-  --sample N     only N attacks, chosen by the seed; default: all
-  --seed N       default 1
-  --runtime R    node (default) or workerd, with the bundle that would be deployed
-  --database U   a Postgres with the tables of this project; default: one that is started
-  --busy         the computer is busy with other work: latencies are shown and not judged, and CPU time may be four times as much
-`
 
 const MOST_MEMORY_MB = 400
 const FLOOR_MS = 100
@@ -28,6 +13,25 @@ const LIVEZ_MS = 1_000
 const CPU_MS = 50
 /** Processors that are shared take longer for the same work. */
 const BUSY_CPU_MS = 200
+
+const HELP = `npm run hostile -- [options]
+
+Runs the real server with a Postgres and two workspaces, with the default limits. One machine attacks; messages to the other one
+are measured. Senders, agents and Postgres use the same processors as the server, so each attack is repeated against a bare sink
+beside the server (the control), with as many rounds and bytes as the server took.
+
+Fails if a message to the neighbour fails, if its 99th percentile is over twice the larger of its quiet value and its value during
+the control (and over ${FLOOR_MS} ms), if /livez takes longer than a second, if the server holds more than ${MOST_MEMORY_MB} MB more than before,
+or if it works for more than ${CPU_MS} ms of CPU time without a turn of its event loop.
+
+  --seconds N    how long each attack and its control last; default 3
+  --attack TEXT  only attacks whose name contains this text; may be repeated
+  --sample N     only N attacks, chosen by the seed; default: all
+  --seed N       default 1
+  --runtime R    node (default) or workerd, with the bundle that would be deployed
+  --database U   a Postgres with the tables of this project; default: one that is started
+  --busy         the computer is busy with other work: latencies are shown and not judged, and CPU time may be four times as much
+`
 
 const { values } = parseArgs({
   options: {
@@ -64,34 +68,64 @@ if (!(seconds > 0) || attacks.length === 0 || (runtime !== 'node' && runtime !==
   process.exit(2)
 }
 
-let quiet: AttackResult | undefined
-let worst = 0
-let failures = 0
-const report = (result: AttackResult) => {
-  quiet ??= result
-  const ratio = result.p99Ms / quiet.p99Ms
-  worst = Math.max(worst, ratio)
-  const grown = (result.memoryMb ?? 0) - (quiet.memoryMb ?? 0)
-  const isSlow = !values.busy && ((ratio > 2 && result.p99Ms > FLOOR_MS) || result.slowestLivezMs > LIVEZ_MS)
-  const isBad =
-    result.failed > 0 ||
-    isSlow ||
-    grown > MOST_MEMORY_MB ||
-    (result.longestCpuMs ?? 0) > (values.busy ? BUSY_CPU_MS : CPU_MS)
-  if (isBad) failures++
-  process.stdout.write(
-    `${isBad ? 'BAD' : 'ok '} ${result.name}: p99 ${result.p99Ms.toFixed(1)} ms (${ratio.toFixed(1)} × quiet), ${result.messages} messages, ${result.failed} failed, slowest /livez ${Math.round(result.slowestLivezMs)} ms, longest CPU ${result.longestCpuMs?.toFixed(0) ?? '-'} ms, ${result.cores?.toFixed(1) ?? '-'} cores, ${result.memoryMb ?? '-'} MB\n`,
-  )
+const ms = (value: number | undefined) => `${value?.toFixed(1) ?? '-'} ms`
+const print = (line: string) => process.stdout.write(`${line}\n`)
+const describe = ({ cores, failed, longestCpuMs, memoryMb, messages, slowestLivezMs, workP99Ms }: Measurement) =>
+  `server worked p99 ${ms(workP99Ms)}, ${messages} messages, ${failed} failed, slowest /livez ${ms(slowestLivezMs)}, longest CPU ${ms(longestCpuMs)}, ${cores?.toFixed(1) ?? '-'} cores, ${memoryMb ?? '-'} MB`
+
+let quiet: Measurement | undefined
+const overQuiet: string[] = []
+const overBoth: string[] = []
+const bad: string[] = []
+let mostMemoryMb = 0
+let mostWorkMs = 0
+
+const onQuiet = (measured: Measurement) => {
+  quiet = measured
+  print(`ok  nothing (the quiet values): p99 ${ms(measured.p99Ms)}, ${describe(measured)}`)
 }
+
+const onResult = ({ attack, control, name }: AttackResult) => {
+  if (quiet === undefined) throw new Error('the quiet values come first')
+  const larger = Math.max(quiet.p99Ms, control.p99Ms)
+  const ratio = attack.p99Ms / larger
+  const figures = `p99 ${ms(quiet.p99Ms)} quiet / ${ms(control.p99Ms)} control / ${ms(attack.p99Ms)} attack (${ratio.toFixed(1)} ×)`
+  if (attack.p99Ms > 2 * quiet.p99Ms) overQuiet.push(name)
+  if (ratio > 2) overBoth.push(`${name}: ${figures}`)
+  mostMemoryMb = Math.max(mostMemoryMb, attack.memoryMb ?? 0)
+  mostWorkMs = Math.max(mostWorkMs, attack.workP99Ms ?? 0)
+  const isSlow = (ratio > 2 && attack.p99Ms > FLOOR_MS) || attack.slowestLivezMs > LIVEZ_MS
+  const isBad =
+    attack.failed > 0 ||
+    (isSlow && !values.busy) ||
+    (attack.memoryMb ?? 0) - (quiet.memoryMb ?? 0) > MOST_MEMORY_MB ||
+    (attack.longestCpuMs ?? 0) > (values.busy ? BUSY_CPU_MS : CPU_MS)
+  if (isBad) bad.push(name)
+  print(`${isBad ? 'BAD' : 'ok '} ${name}: ${figures}, ${describe(attack)}`)
+}
+
 const postgres = values.database === undefined ? await startPostgres() : undefined
 try {
   const databaseUrl = values.database ?? postgres?.url ?? ''
   await migratePostgres(databaseUrl)
-  await runAttacks(attacks, { runtime, seconds, databaseUrl, report })
+  const { memoryMb, quietAgain } = await runAttacks(attacks, {
+    runtime,
+    seconds,
+    databaseUrl,
+    onQuiet,
+    onResult,
+  })
+  print(`ok  nothing (again, at the end): p99 ${ms(quietAgain.p99Ms)}, ${describe(quietAgain)}`)
+  for (const line of overBoth) print(`over twice the larger of quiet and control: ${line}`)
+  print(`over twice the quiet value: ${overQuiet.length} of ${attacks.length}`)
+  print(`over twice the larger of quiet and control: ${overBoth.length} of ${attacks.length}`)
+  print(`p99 of the server's work during a message: ${ms(quiet?.workP99Ms)} quiet, at most ${ms(mostWorkMs)}`)
+  print(
+    `memory: ${quiet?.memoryMb ?? '-'} MB quiet, at most ${mostMemoryMb} MB, ${memoryMb ?? '-'} MB after a rest`,
+  )
 } finally {
   await postgres?.stop()
 }
-process.stdout.write(
-  `hostile runtime=${runtime} seed=${values.seed} attacks=${attacks.length} bad=${failures} worst_ratio=${worst.toFixed(1)}\n`,
-)
-process.exit(failures === 0 ? 0 : 1)
+for (const name of bad) print(`bad: ${name}`)
+print(`hostile runtime=${runtime} seed=${values.seed} attacks=${attacks.length} bad=${bad.length}`)
+process.exit(bad.length === 0 ? 0 : 1)

@@ -15,7 +15,7 @@ test.each([
     const { exited, printed } = spawnNode('scripts/hostile/hostile.ts', {}, run.split(' '))
     const { code } = await exited
     expect(printed.stdout, printed.stderr).toMatch(
-      new RegExp(`^hostile runtime=${runtime} seed=42 attacks=${sample} bad=0 `, 'm'),
+      new RegExp(`^hostile runtime=${runtime} seed=42 attacks=${sample} bad=0$`, 'm'),
     )
     expect(code).toBe(0)
   },

@@ -12,6 +12,12 @@ export function cpuSeconds(pid: number): number | undefined {
   return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** Processor time of the main thread, in milliseconds. */
+export function mainThreadMs(pid: number): number | undefined {
+  const nanoseconds = read(`/proc/${pid}/task/${pid}/schedstat`)?.split(' ')[0]
+  return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6
+}
+
 /** Resident memory. */
 export function residentKb(pid: number): number | undefined {
   const [, kb] = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? '') ?? []
