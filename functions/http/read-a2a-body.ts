@@ -1,19 +1,23 @@
-// Reads the body of an A2A request from a web `Request`. Of a body over the limit it keeps only what its refusal needs.
+// Reads the body of an A2A request from a web `Request`. Of a body over its limits it keeps only what its refusal needs.
+import { BodyCollector, type BodyLimits } from '../../lib/a2a/body-collector.ts'
 import { type OversizedBody, readOversized } from '../../lib/a2a/oversized-body.ts'
-import { concatBytes } from '../../lib/platform/encoding.ts'
+import { pauseSlice, SliceCounter } from '../../lib/platform/slices.ts'
+import { announcedBytes } from './read-body.ts'
 
-/** @returns the bytes, or what is known of a body of more than `maxBytes` */
-export async function readA2aBody(request: Request, maxBytes: number): Promise<Uint8Array | OversizedBody> {
+/** @returns the bytes, or what is known of a body that is over its limits */
+export async function readA2aBody(
+  request: Request,
+  limits: BodyLimits,
+): Promise<Uint8Array | OversizedBody> {
   if (request.body === null) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let length = 0
   const iterator = (request.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return readOversized(chunks, iterator)
-  for (;;) {
+  const collector = new BodyCollector(announcedBytes(request), limits)
+  const slices = new SliceCounter()
+  while (!collector.isRefused) {
     const next = await iterator.next()
-    if (next.done === true) return concatBytes(chunks, length)
-    chunks.push(next.value)
-    length += next.value.byteLength
-    if (length > maxBytes) return readOversized(chunks, iterator)
+    if (next.done === true) return collector.body()
+    collector.append(next.value)
+    if (slices.add(next.value.byteLength)) await pauseSlice()
   }
+  return readOversized(collector.chunks, iterator)
 }

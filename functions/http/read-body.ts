@@ -2,6 +2,7 @@
 import { type ByteBudget } from '../../lib/platform/byte-budget.ts'
 import { concatBytes } from '../../lib/platform/encoding.ts'
 import { DomainError } from '../../lib/platform/errors.ts'
+import { pauseSlice, SliceCounter } from '../../lib/platform/slices.ts'
 
 /**
  * @param budget counts the bytes while they are read; the caller gives back the length of the result
@@ -16,6 +17,7 @@ export async function readBody(
   if (announcedBytes(request) > maxBytes) return undefined
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
+  const slices = new SliceCounter()
   let length = 0
   let isComplete = false
   try {
@@ -27,6 +29,7 @@ export async function readBody(
       }
       length += chunk.byteLength
       chunks.push(chunk)
+      if (slices.add(chunk.byteLength)) await pauseSlice()
     }
     isComplete = true
     return concatBytes(chunks, length)

@@ -1,8 +1,10 @@
 // A2A on Node's own request and response, before the Hono app: most requests are A2A messages, and through web
 // streams each would cost several times as much.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BodyCollector, type BodyLimits } from '../../lib/a2a/body-collector.ts'
 import { MAX_DISCARDED_BYTES, type OversizedBody, readOversized } from '../../lib/a2a/oversized-body.ts'
 import { NO_ENVELOPE } from '../../lib/a2a/wire/json-rpc.ts'
+import { pauseSlice, SliceCounter } from '../../lib/platform/slices.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import type { Exposure } from '../http/authenticate.ts'
 import { addressOf } from '../http/client-address.ts'
@@ -50,7 +52,7 @@ export function createNodeA2aHandler(
         address: () => addressOf(config, header, incoming.socket.remoteAddress),
         hostname: () => (incoming.headers.host ?? '').replace(/:\d+$/, ''),
         origin: () => `http://${incoming.headers.host ?? 'localhost'}`,
-        readBody: (maxBytes) => readBody(incoming, outgoing, maxBytes),
+        readBody: (limits) => readBody(incoming, outgoing, limits),
         writer: new NodeResponseWriter(outgoing, extraHeaders),
         extraHeaders,
         waitUntil: (work) => background.waitUntil(work),
@@ -75,11 +77,14 @@ function pairsOf({ headers, headersDistinct }: IncomingMessage): [string, string
 function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  maxBytes: number,
+  limits: BodyLimits,
 ): Promise<Uint8Array | OversizedBody> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
+    // An error, with its stack, is created only for a truncated request.
+    const cutOff = () => reject(new Error('the client closed the connection within its request'))
+    if (incoming.destroyed) return cutOff()
+    const declared = Number(incoming.headers['content-length'] ?? 0)
+    const collector = new BodyCollector(declared, limits)
     const refuse = () => {
       incoming.removeAllListeners('data')
       incoming.removeAllListeners('end')
@@ -90,23 +95,22 @@ function readBody(
         return resolve({ envelope: NO_ENVELOPE })
       }
       const rest: AsyncIterator<Buffer> = incoming[Symbol.asyncIterator]()
-      resolve(readOversized(chunks, rest))
+      resolve(readOversized(collector.chunks, rest))
     }
-    const declared = Number(incoming.headers['content-length'] ?? 0)
-    if (declared > maxBytes) return refuse()
+    if (collector.isRefused) return refuse()
+    const slices = new SliceCounter()
     incoming.on('data', (chunk: Buffer) => {
-      length += chunk.length
-      chunks.push(chunk)
-      if (length > maxBytes) refuse()
+      collector.append(chunk)
+      if (collector.isRefused) return refuse()
+      if (!slices.add(chunk.length)) return
+      incoming.pause()
+      void pauseSlice().then(() => incoming.resume())
     })
-    incoming.on('end', () => {
-      const [only] = chunks
-      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length))
-    })
+    incoming.on('end', () => resolve(collector.body()))
     incoming.on('error', reject)
     incoming.on('close', () => {
-      // `close` follows every request. An error, with its stack, is created only for a truncated one.
-      if (!incoming.readableEnded) reject(new Error('the client closed the connection within its request'))
+      // `close` follows every request.
+      if (!incoming.readableEnded) cutOff()
     })
   })
 }

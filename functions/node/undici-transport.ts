@@ -2,6 +2,7 @@
 // faster than fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
 import { Agent, type Dispatcher, errors } from 'undici'
 import { createBoundedConnector } from './bounded-parsing.ts'
+import { pauseSlice, SLICE } from '../../lib/platform/slices.ts'
 import { neverConnected, type TransportFailure, type Transport } from '../../lib/a2a/transport/transport.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -15,6 +16,7 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
 
   const transport: Transport = (request, receiver) => {
     const { body, headers, method, origin, path, silenceMs } = request
+    const isLarge = body !== undefined && body.length > SLICE
     let controller: Dispatcher.DispatchController | undefined
     let ended = false
     let interim = 0
@@ -23,8 +25,8 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
         origin,
         path,
         method,
-        headers,
-        body: body ?? null,
+        headers: isLarge ? { ...headers, 'content-length': String(body.length) } : headers,
+        body: isLarge ? slicesOf(body) : (body ?? null),
         headersTimeout: silenceMs,
         bodyTimeout: silenceMs,
       },
@@ -61,6 +63,14 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
     }
   }
   return { transport, close: () => agent.destroy() }
+}
+
+/** Written at once, a large body would hold up other requests while the system copies it. */
+async function* slicesOf(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < body.length; at += SLICE) {
+    if (at > 0) await pauseSlice()
+    yield body.subarray(at, at + SLICE)
+  }
 }
 
 function kindOf(error: unknown): TransportFailure['kind'] {

@@ -14,6 +14,15 @@ export type RequestSlot = {
   release(): void
 }
 
+/** The bytes of one request's body, from its first until `release`. */
+export type BodyBytes = {
+  /** @returns false when the workspace would have too many */
+  take(bytes: number): boolean
+  /** Bytes were refused. */
+  readonly isRefused: boolean
+  release(): void
+}
+
 export type Limits = {
   /**
    * Counts one request of a caller.
@@ -24,6 +33,8 @@ export type Limits = {
   countRequest(caller: string): Record<string, string>
   /** Takes a slot of a workspace. @throws ProxyError TOO_MANY_REQUESTS_IN_FLIGHT */
   acquire(workspaceId: string): RequestSlot
+  /** Counts the body of a request to a workspace. */
+  openBody(workspaceId: string): BodyBytes
   /** Workspaces whose machine has a request of this process. */
   busyWorkspaces(): string[]
   /** Requests in flight at all workspaces together, and how many of them are streams. */
@@ -36,6 +47,7 @@ type Options = {
   /** 0 for no limit. */
   perMinute: number
   maxInFlight: number
+  maxBytesInFlight: number
   /**
    * After how many milliseconds without activity a slot may be taken by another request. A Worker whose caller
    * disconnects is ended without notice, so its slot is never released.
@@ -45,7 +57,8 @@ type Options = {
   now: () => number
 }
 
-export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options): Limits {
+export function createLimits(options: Options): Limits {
+  const { forgetMs, maxInFlight, now, perMinute } = options
   const inFlight = new Map<string, Map<RequestSlot, SlotState>>()
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
@@ -57,6 +70,8 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
   }
 
   return {
+    openBody: createBodyCounter(options),
+
     countRequest(caller) {
       const { headers, retryAfterSeconds } = count(caller)
       if (retryAfterSeconds === undefined) return headers
@@ -92,5 +107,44 @@ export function createLimits({ forgetMs, maxInFlight, now, perMinute }: Options)
       inFlight.set(workspaceId, slots.set(slot, state))
       return slot
     },
+  }
+}
+
+type BodyState = { bytes: number; takenAt: number }
+
+function createBodyCounter({ forgetMs, maxBytesInFlight, now }: Options): Limits['openBody'] {
+  const workspaces = new Map<string, Set<BodyState>>()
+
+  /** The bytes of a workspace's bodies, without those that a Worker never released. */
+  function sumOf(bodies: Set<BodyState>): number {
+    let sum = 0
+    for (const body of bodies) {
+      if (body.takenAt + forgetMs <= now()) bodies.delete(body)
+      else sum += body.bytes
+    }
+    return sum
+  }
+
+  return (workspaceId) => {
+    let isRefused = false
+    const body: BodyState = { bytes: 0, takenAt: now() }
+    return {
+      take(bytes) {
+        const bodies = workspaces.get(workspaceId) ?? new Set<BodyState>()
+        if (sumOf(bodies) + bytes > maxBytesInFlight) return !(isRefused = true)
+        body.bytes += bytes
+        body.takenAt = now()
+        workspaces.set(workspaceId, bodies.add(body))
+        return true
+      },
+      get isRefused() {
+        return isRefused
+      },
+      release() {
+        const bodies = workspaces.get(workspaceId)
+        bodies?.delete(body)
+        if (bodies?.size === 0) workspaces.delete(workspaceId)
+      },
+    }
   }
 }

@@ -1,6 +1,7 @@
 // A request body that is over the limit: it is read on without being kept, for its id, and so that the caller gets
 // the refusal. Clients that write a whole request before they read lose an answer if the connection closes while they
 // write.
+import { pauseSlice, SliceCounter } from '../platform/slices.ts'
 import type { Envelope } from './wire/json-rpc.ts'
 import { EnvelopeFinder } from './wire/envelope-finder.ts'
 
@@ -52,11 +53,13 @@ async function discard(rest: AsyncIterator<Uint8Array>, onChunk: (chunk: Uint8Ar
   const close = () => void rest.return?.().catch(() => {})
   const timer = setTimeout(close, DISCARD_MS)
   try {
+    const slices = new SliceCounter()
     for (let bytes = 0; bytes <= MAX_DISCARDED_BYTES;) {
       const next = await rest.next()
       if (next.done === true) return
       bytes += next.value.byteLength
       onChunk(next.value)
+      if (slices.add(next.value.byteLength)) await pauseSlice()
     }
     close()
   } catch {

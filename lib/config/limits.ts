@@ -56,6 +56,11 @@ export const LIMITS = {
     ),
     /** Concurrent requests to one workspace. */
     maxInFlight: setting('A2A_MAX_IN_FLIGHT', integer(1, 1_000_000).default(256)),
+    /** Bytes of the bodies of these requests, together; never less than one body may have. */
+    maxBytesInFlight: setting(
+      'A2A_MAX_BYTES_IN_FLIGHT',
+      integer(1_024, 1_000_000_000_000).default(67_108_864),
+    ),
     /** A2A requests of one caller; 0: no limit. */
     ratePerMinute: setting('A2A_RATE_PER_MINUTE', perMinute.default(6_000)),
     /** How long delivery of a stored message is attempted, and how long its answer is kept. */

@@ -129,6 +129,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,
+      maxBytesInFlight: Math.max(config.a2a.maxBytesInFlight, config.a2a.maxBodyBytes),
       // Longer than a request can wait for its workspace and then for its agent.
       forgetMs: 2 * config.a2a.silenceMs + 60_000,
       now: steady,

@@ -1,12 +1,9 @@
 // Form-encoded bodies, which GitHub, Gitea and Slack's commands can send. They are decoded in slices, because GitHub sends up to
 // 25 MB (docs.github.com, Webhook events and payloads).
-import { sleep } from '../platform/sleep.ts'
+import { pauseSlice, SLICE } from '../platform/slices.ts'
 
 export const isForm = (contentType: string | undefined): boolean =>
   contentType !== undefined && /^application\/x-www-form-urlencoded\b/i.test(contentType)
-
-/** Bytes that are decoded without a pause: some milliseconds. */
-const SLICE = 500_000
 
 /** Fields that are read; a form of any sender has far fewer. */
 const MAX_FIELDS = 1_000
@@ -19,7 +16,7 @@ export async function decodeText(body: Uint8Array): Promise<string> {
   const decoder = new TextDecoder()
   const pieces: string[] = []
   for (let at = 0; at < body.length; at += SLICE) {
-    if (at > 0) await sleep(0)
+    if (at > 0) await pauseSlice()
     pieces.push(decoder.decode(body.subarray(at, at + SLICE), { stream: true }))
   }
   return pieces.join('') + decoder.decode()
@@ -67,7 +64,7 @@ async function decodeComponent(bytes: Uint8Array): Promise<Uint8Array> {
   let pauseAt = SLICE
   for (let at = 0; at < bytes.length; at++) {
     if (at >= pauseAt) {
-      await sleep(0)
+      await pauseSlice()
       pauseAt = at + SLICE
     }
     const byte = bytes[at] ?? 0

@@ -1,15 +1,12 @@
 // Reads some values of a JSON text, and checks all of it, in slices: a body of 25 MB would otherwise stop every other request of
 // the process for as long as it is parsed.
 import { MAX_NESTING } from '../platform/postgres-text.ts'
-import { sleep } from '../platform/sleep.ts'
+import { pauseSlice, SLICE } from '../platform/slices.ts'
 
 /** Keys and indexes separated by dots, or `length` of a list, and the source text of the value there. */
 export type JsonSources = ReadonlyMap<string, string>
 
 export class TooDeep extends SyntaxError {}
-
-/** Characters that are read without a pause: some milliseconds. */
-const SLICE = 500_000
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
@@ -60,7 +57,7 @@ class Reader {
     this.#skipSpace()
     for (;;) {
       if (this.#at >= this.#pauseAt) {
-        await sleep(0)
+        await pauseSlice()
         this.#pauseAt = this.#at + SLICE
       }
       const read = this.#readValue(wanted)

@@ -1,10 +1,45 @@
-// Work on large texts and bodies in slices: between two of them other requests continue. A slice takes a few
-// milliseconds.
+// Work on large texts and bodies in slices: between two of them other requests continue. A slice takes about a millisecond, and
+// the slices of all large bodies take turns, so that another request waits for one of them and not for one of each.
 import { concatBytes, decodeBase64, encodeBase64 } from './encoding.ts'
 import { sleep } from './sleep.ts'
 
 /** Bytes or characters of one slice. */
-export const SLICE = 1_000_000
+export const SLICE = 250_000
+
+/** Time for other work after each slice, in milliseconds. */
+const REST_MS = 1
+
+let lastSliceEnded = Number.NEGATIVE_INFINITY
+
+/** Runs one slice when no other has run just before. */
+async function takeTurn<Result>(work: () => Result): Promise<Result> {
+  while (performance.now() < lastSliceEnded + REST_MS) await sleep(0)
+  try {
+    return work()
+  } finally {
+    lastSliceEnded = performance.now()
+  }
+}
+
+/** Ends a slice of a computation that counts its slices itself, and waits for the next one. */
+export async function pauseSlice(): Promise<void> {
+  lastSliceEnded = performance.now()
+  do await sleep(0)
+  while (performance.now() < lastSliceEnded + REST_MS)
+}
+
+/** Counts the bytes of a large body that arrives: sockets that never run dry would otherwise be read for very long without a pause. */
+export class SliceCounter {
+  #bytes = 0
+
+  /** @returns whether a slice is full, so that its reader has to pause */
+  add(bytes: number): boolean {
+    this.#bytes += bytes
+    if (this.#bytes < SLICE) return false
+    this.#bytes = 0
+    return true
+  }
+}
 
 /** A computation that may pause wherever it yields. */
 export type Steps<Result> = Generator<undefined, Result, undefined>
@@ -20,9 +55,8 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
 /** Runs a computation, and lets other requests continue wherever it pauses. */
 export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result> {
   for (;;) {
-    const step = steps.next()
+    const step = await takeTurn(() => steps.next())
     if (step.done === true) return step.value
-    await sleep(0)
   }
 }
 
@@ -91,8 +125,6 @@ async function forEachSlice(
   size: number,
   work: (from: number, to: number) => void,
 ): Promise<void> {
-  for (let from = 0; from < length; from += size) {
-    if (from > 0) await sleep(0)
-    work(from, Math.min(from + size, length))
-  }
+  for (let from = 0; from < length; from += size)
+    await takeTurn(() => work(from, Math.min(from + size, length)))
 }

@@ -9,8 +9,8 @@ export type Target = { url: string; workspaceId: string; agentToken: string; ope
 /** An attack and where it goes, or `null` to end it. `everyMs`: a round begins so often, whether or not others have ended. */
 export type AttackerCommand = { attack: string; target: Target; everyMs?: number } | { attack: null }
 
-/** The answer to a command: rounds that began since the last one. */
-export type AttackerAnswer = { rounds: number }
+/** The answer to a command: since the last one, the rounds that began and how often which status answered. */
+export type AttackerAnswer = { rounds: number; statuses: Record<string, number> }
 
 /** How long one request of an attack may take. */
 const REQUEST_MS = 60_000
@@ -21,6 +21,7 @@ const PAUSE_MS = 10
 let over = new AbortController()
 let running: Promise<void> = Promise.resolve()
 let rounds = 0
+let statuses: Record<string, number> = {}
 
 async function repeat(
   { attack: attackName, everyMs, target }: Exclude<AttackerCommand, { attack: null }>,
@@ -45,6 +46,7 @@ function createReach({ agentToken, operatorToken, url, workspaceId }: Target, si
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
       headers: { 'content-type': 'application/json', ...headers },
     })
+    statuses[response.status] = (statuses[response.status] ?? 0) + 1
     await response.body?.pipeTo(new WritableStream())
   }
   const withToken =
@@ -81,8 +83,9 @@ async function follow(command: AttackerCommand): Promise<void> {
   over.abort()
   await running
   over = new AbortController()
-  const answer: AttackerAnswer = { rounds }
+  const answer: AttackerAnswer = { rounds, statuses }
   rounds = 0
+  statuses = {}
   if (command.attack !== null) running = repeat(command, over.signal)
   process.send?.(answer)
 }

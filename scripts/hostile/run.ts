@@ -18,6 +18,10 @@ export type AttackResult = {
   attack: Measurement
   /** While the same rounds go to the sink, as often as they went to the server. */
   control: Measurement
+  /** How often which status answered the requests of the attack. */
+  statuses: Record<string, number>
+  /** How often the hostile machine answered. */
+  answers: number
 }
 
 export type RunOptions = {
@@ -37,7 +41,11 @@ export type Rest = {
 }
 
 /** The limits of a caller and of a workspace as they are without settings (docs/configuration.md). */
-const DEFAULT_LIMITS = { A2A_MAX_IN_FLIGHT: '256', A2A_RATE_PER_MINUTE: '6000' }
+const DEFAULT_LIMITS = {
+  A2A_MAX_IN_FLIGHT: '256',
+  A2A_MAX_BYTES_IN_FLIGHT: '67108864',
+  A2A_RATE_PER_MINUTE: '6000',
+}
 
 /** The quiet values are measured for longer, because all others are compared with them. */
 const QUIET_TIMES = 3
@@ -76,7 +84,7 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
       await agents.send({ hostileMachine, attack: name })
       await attacker.send({ attack: name, target })
       const attack = await neighbour.measure(seconds)
-      const { rounds } = (await attacker.send({ attack: null })) as AttackerAnswer
+      const { rounds, statuses } = (await attacker.send({ attack: null })) as AttackerAnswer
       const { answers, bytes } = (await agents.send({ hostileMachine, attack: undefined })) as AgentsAnswer
       await sleep(PAUSE_MS)
 
@@ -86,7 +94,7 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
       const control = await neighbour.measure(seconds)
       await attacker.send({ attack: null })
       await sink.send({ attack: undefined, mostBytes: 0 })
-      onResult({ name, attack, control })
+      onResult({ name, attack, control, statuses, answers })
       await sleep(PAUSE_MS)
     }
     await sleep(REST_MS)
@@ -106,14 +114,19 @@ async function createHostileWorkspace(
 ): Promise<{ workspaceId: string; machineId: string; agentToken: string; operatorToken: string }> {
   const post = async (path: string, json: object) => {
     const init = { method: 'POST', body: JSON.stringify(json), headers: { prefer: 'wait=30' } }
-    return (await (await neighbour.call(path, init)).json()) as Record<string, string>
+    const answer = await neighbour.call(path, init)
+    if (!answer.ok) throw new Error(`POST ${path} was answered ${answer.status}: ${await answer.text()}`)
+    return (await answer.json()) as Record<string, string>
   }
   const { id = '', machine_id: machineId = '' } = await post('/workspaces', {
     name: 'hostile',
     runtime: 'hermes',
   })
-  const { token: agentToken = '' } = await post(`/workspaces/${id}/tokens`, {})
+  const { auth_token: agentToken = '' } = await post(`/workspaces/${id}/tokens`, {})
   // Its messages are counted apart from those to the neighbour.
-  const { token: operatorToken = '' } = await post('/tokens', { name: 'hostile', scope: 'operate' })
+  const { token: operatorToken = '' } = await post('/tokens', {
+    name: 'hostile',
+    scopes: ['operate'],
+  })
   return { workspaceId: id, machineId, agentToken, operatorToken }
 }

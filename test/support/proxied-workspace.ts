@@ -90,6 +90,7 @@ export const proxiedSettings = (flyUrl: string, agentUrl: string): Record<string
   ADMIN_TOKEN,
   // Limits are on, as they always are, and too high to be met.
   A2A_MAX_IN_FLIGHT: '100000',
+  A2A_MAX_BYTES_IN_FLIGHT: '1000000000',
   A2A_RATE_PER_MINUTE: '1000000000',
   LOG_LEVEL: 'error',
 })

@@ -2,6 +2,8 @@
 // proxy. Failures are JSON-RPC errors with the caller's id, not problem documents, because A2A clients parse nothing
 // else.
 import { ProxyError, type ProxyReason } from '../../../lib/a2a/errors/proxy-error.ts'
+import type { BodyLimits } from '../../../lib/a2a/body-collector.ts'
+import type { BodyBytes } from '../../../lib/a2a/limits.ts'
 import { isOversized, type OversizedBody } from '../../../lib/a2a/oversized-body.ts'
 import { mayCommunicate } from '../../../lib/a2a/peer-access.ts'
 import { proxyRequest } from '../../../lib/a2a/proxy.ts'
@@ -55,21 +57,22 @@ export function createA2aHandler(
     const { extraHeaders, path, writer } = incoming
     extraHeaders['x-request-id'] = incoming.requestId
     let envelope = NO_ENVELOPE
+    let bytes: BodyBytes | undefined
     try {
       const isAllowed = path.tail === '' ? incoming.method === 'POST' : REST_METHODS.has(incoming.method)
       if (!isAllowed) throw refusedMethod(incoming)
-      // The body comes first, so that every error carries the caller's JSON-RPC id.
-      const body = await readBody(services, incoming)
+      const admission = await admit(incoming)
+      bytes = 'error' in admission ? undefined : services.limits.openBody(admission.workspaceId)
+      // The body comes before the refusal, so that every error carries the caller's JSON-RPC id.
+      const body = await readBody(services, incoming, bytes)
       if (isOversized(body)) {
         if (path.tail === '') envelope = body.envelope
-        throw new ProxyError('BODY_TOO_LARGE', `the body is larger than ${config.a2a.maxBodyBytes} bytes`)
+        throw 'error' in admission ? admission.error : notKept(services, bytes)
       }
       const parsed = path.tail === '' && body !== undefined ? await parseEnvelope(body) : undefined
       envelope = parsed?.envelope ?? NO_ENVELOPE
-      const caller = await authenticate(incoming)
-      verifyCallerHeader(caller, incoming.header('x-workspace-id'))
-      Object.assign(extraHeaders, services.limits.countRequest(callerKey(caller)))
-      const workspaceId = await checkAccess(services, caller, path.workspaceId)
+      if ('error' in admission) throw admission.error
+      const { caller, workspaceId } = admission
       const preferences = parsePrefer(incoming.header('prefer'))
       const request: A2aRequest = {
         workspaceId,
@@ -98,8 +101,35 @@ export function createA2aHandler(
       // Nobody reads this response; it ends the request for the runtime and for the metrics.
       if (error instanceof RequestCutOff) sendResponse(writer, 400, {}, '')
       else sendError(services, incoming, envelope, error)
+    } finally {
+      bytes?.release()
     }
   }
+
+  /** Before its body is read, so that nothing is kept for a caller who is refused. */
+  async function admit(incoming: A2aExchange): Promise<Admission | { error: unknown }> {
+    try {
+      const caller = await authenticate(incoming)
+      verifyCallerHeader(caller, incoming.header('x-workspace-id'))
+      Object.assign(incoming.extraHeaders, services.limits.countRequest(callerKey(caller)))
+      return { caller, workspaceId: await checkAccess(services, caller, incoming.path.workspaceId) }
+    } catch (error) {
+      return { error }
+    }
+  }
+}
+
+type Admission = { caller: Caller; workspaceId: string }
+
+/** Of the body of a refused request so much is read for its id, in bytes. */
+const REFUSED_BYTES = 65_536
+
+function notKept({ config }: Services, bytes: BodyBytes | undefined): ProxyError {
+  if (bytes?.isRefused !== true)
+    return new ProxyError('BODY_TOO_LARGE', `the body is larger than ${config.a2a.maxBodyBytes} bytes`)
+  const message =
+    'the requests that are under way to the workspace have too large bodies together (A2A_MAX_BYTES_IN_FLIGHT): wait for one to end'
+  return new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
 }
 
 function refusedMethod({ extraHeaders, method, path: { tail } }: A2aExchange): ProxyError {
@@ -130,6 +160,7 @@ class RequestCutOff extends Error {
 async function readBody(
   { config }: Services,
   { header, method, readBody: read }: A2aExchange,
+  bytes: BodyBytes | undefined,
 ): Promise<Uint8Array | OversizedBody | undefined> {
   if (!METHODS_WITH_BODY.has(method)) return undefined
   const type = (header('content-type') ?? '').toLowerCase()
@@ -137,7 +168,12 @@ async function readBody(
   if (config.adminTokens.length === 0 && isSimple) {
     throw new ProxyError('CONTENT_TYPE', "send JSON, with the header 'Content-Type: application/json'")
   }
-  return read(config.a2a.maxBodyBytes).catch((cause: unknown) => {
+  const { maxBodyBytes } = config.a2a
+  const limits: BodyLimits =
+    bytes === undefined
+      ? { maxBytes: Math.min(REFUSED_BYTES, maxBodyBytes), take: () => true }
+      : { maxBytes: maxBodyBytes, take: (count) => bytes.take(count) }
+  return read(limits).catch((cause: unknown) => {
     throw new RequestCutOff('the caller disconnected within its request', { cause })
   })
 }

@@ -57,7 +57,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
       headers: c.req.raw.headers,
       requestId: c.get('requestId'),
       origin: () => origin,
-      readBody: (maxBytes) => readA2aBody(c.req.raw, maxBytes),
+      readBody: (limits) => readA2aBody(c.req.raw, limits),
       writer,
       extraHeaders,
       waitUntil: (work) => c.executionCtx.waitUntil(work),

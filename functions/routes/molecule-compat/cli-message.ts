@@ -21,10 +21,11 @@ const MAX_BYTES = 65_536
 export const withCliMessages =
   (handle: Handle, maxBodyBytes: number): Handle =>
   async (incoming) => {
-    if (incoming.method !== 'POST' || incoming.path.tail !== '') return handle(incoming)
+    const isLong = Number(incoming.header('content-length') ?? 0) > MAX_BYTES
+    if (incoming.method !== 'POST' || incoming.path.tail !== '' || isLong) return handle(incoming)
     let body: Awaited<ReturnType<A2aExchange['readBody']>>
     try {
-      body = await incoming.readBody(maxBodyBytes)
+      body = await incoming.readBody({ maxBytes: maxBodyBytes, take: () => true })
     } catch (error) {
       return handle({ ...incoming, readBody: () => Promise.reject(error) })
     }

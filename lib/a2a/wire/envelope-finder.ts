@@ -9,8 +9,10 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const BACKSLASH = 0x5c
-const OPEN = new Set([0x5b, 0x7b])
-const CLOSE = new Set([0x5d, 0x7d])
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
 
 export class EnvelopeFinder {
   #depth = 0
@@ -23,8 +25,11 @@ export class EnvelopeFinder {
   readonly #found = new Map<string, string>()
 
   append(chunk: Uint8Array): void {
-    for (const byte of chunk) {
+    for (let at = 0; at < chunk.length; at++) {
       if (this.#isObject === false) return
+      if (this.#depth > 1 || (this.#isInString && this.#token === undefined)) at = this.#skipInner(chunk, at)
+      const byte = chunk[at]
+      if (byte === undefined) return
       if (this.#isInString) this.#onStringByte(byte)
       else this.#onByte(byte)
     }
@@ -41,6 +46,30 @@ export class EnvelopeFinder {
     return members.length === 0 ? NO_ENVELOPE : envelopeOf(`{${members.join(',')}}`)
   }
 
+  /**
+   * Skips what is inside of a value that is not kept: nearly all of a large body, so it compares little for each byte.
+   * @returns the position after it, or the end of the chunk
+   */
+  #skipInner(chunk: Uint8Array, at: number): number {
+    let depth = this.#depth
+    let isInString = this.#isInString
+    let isEscaped = this.#isEscaped
+    for (; at < chunk.length && (depth > 1 || isInString); at++) {
+      const byte = chunk[at] ?? 0
+      if (isInString) {
+        if (isEscaped) isEscaped = false
+        else if (byte === BACKSLASH) isEscaped = true
+        else if (byte === QUOTE) isInString = false
+      } else if (byte === QUOTE) isInString = true
+      else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth++
+      else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--
+    }
+    this.#depth = depth
+    this.#isInString = isInString
+    this.#isEscaped = isEscaped
+    return at
+  }
+
   #onStringByte(byte: number): void {
     if (this.#depth === 1) this.#keep(byte)
     if (this.#isEscaped) this.#isEscaped = false
@@ -51,12 +80,12 @@ export class EnvelopeFinder {
   #onByte(byte: number): void {
     if (byte <= 0x20) return
     if (this.#isObject === undefined) {
-      this.#isObject = byte === 0x7b
+      this.#isObject = byte === OPEN_OBJECT
       if (!this.#isObject) return
     }
-    if (OPEN.has(byte)) {
+    if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       if (++this.#depth > 1) this.#token = undefined
-    } else if (CLOSE.has(byte)) {
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
       if (--this.#depth === 0) this.#endMember()
     } else if (this.#depth === 1 && byte === COLON) {
       this.#name = this.#text()

@@ -24,8 +24,9 @@ const SHORT_STRING = 64
 /** Objects that are visited have at most this many members; more are far more than A2A knows. */
 const MAX_MEMBERS = 10_000
 
-/** Longest white space between two tokens, in characters. */
-const MAX_SPACE = 1_000_000
+/** Longest white space between two tokens, and longest number, in characters. */
+const MAX_SPACE = 250_000
+const MAX_WORD = 250_000
 
 /** Of longer numbers only the first characters are checked. */
 const MAX_CHECKED_WORD = 1_000
@@ -197,6 +198,7 @@ export class JsonScanner {
   #skipWord(at: number): number {
     const start = at
     for (; at < this.text.length; at++) {
+      if (at - start > MAX_WORD) throw new SyntaxError('a number is too long')
       const code = this.text.charCodeAt(at)
       if (code === COMMA || code === CLOSE_OBJECT || code === CLOSE_LIST || code <= 0x20) break
     }

@@ -33,6 +33,8 @@ export type Reach = {
 export type Attack = {
   name: string
   answer?: HostileAnswer
+  /** Its requests have no valid credential. All others have one, and must not be answered 401. */
+  isAnonymous?: boolean
   /** One round of requests; repeated while the attack lasts. */
   round(reach: Reach): Promise<unknown>
 }

@@ -109,11 +109,28 @@ export const REQUEST_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'guessed tokens',
+    isAnonymous: true,
     round: (reach) =>
       several(50, () => reach.anonymous('/workspaces', { headers: { authorization: `Bearer ${random()}` } })),
   },
   {
+    name: 'messages of 9 MB without a token',
+    isAnonymous: true,
+    round: (reach) =>
+      several(4, () =>
+        reach.anonymous(`/workspaces/${reach.workspaceId}/a2a`, {
+          method: 'POST',
+          body: bodyOf('objects', BODIES['objects'] ?? (() => bytes(''))),
+        }),
+      ),
+  },
+  {
+    name: 'messages of 9 MB at the same time',
+    round: (reach) => several(20, () => reach.body(bodyOf('objects', BODIES['objects'] ?? (() => bytes(''))))),
+  },
+  {
     name: 'forged webhooks of 1 MB',
+    isAnonymous: true,
     round: (reach) =>
       several(10, () =>
         reach.anonymous(`/webhooks/workspaces/${reach.workspaceId}/any`, {
