@@ -5,10 +5,7 @@ import { pauseSlice, SliceCounter } from '../../lib/platform/slices.ts'
 import { announcedBytes } from './read-body.ts'
 
 /** @returns the bytes, or what is known of a body that is over its limits */
-export async function readA2aBody(
-  request: Request,
-  limits: BodyLimits,
-): Promise<Uint8Array | OversizedBody> {
+export async function readA2aBody(request: Request, limits: BodyLimits): Promise<Uint8Array | OversizedBody> {
   if (request.body === null) return new Uint8Array()
   const iterator = (request.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
   const collector = new BodyCollector(announcedBytes(request), limits)

@@ -10,22 +10,26 @@ export const SLICE = 250_000
 const REST_MS = 1
 
 let lastSliceEnded = Number.NEGATIVE_INFINITY
+let waiting = 0
 
-/** Runs one slice when no other has run just before. */
-async function takeTurn<Result>(work: () => Result): Promise<Result> {
-  while (performance.now() < lastSliceEnded + REST_MS) await sleep(0)
+/** Waits until no other slice has run just before. */
+async function waitForTurn(): Promise<void> {
+  waiting++
   try {
-    return work()
+    while (performance.now() < lastSliceEnded + REST_MS) await sleep(0)
   } finally {
-    lastSliceEnded = performance.now()
+    waiting--
   }
 }
 
+const endSlice = () => void (lastSliceEnded = performance.now())
+
 /** Ends a slice of a computation that counts its slices itself, and waits for the next one. */
 export async function pauseSlice(): Promise<void> {
-  lastSliceEnded = performance.now()
-  do await sleep(0)
-  while (performance.now() < lastSliceEnded + REST_MS)
+  endSlice()
+  // Who waits already comes first.
+  await sleep(waiting > 0 ? 2 * REST_MS : 0)
+  await waitForTurn()
 }
 
 /** Counts the bytes of a large body that arrives: sockets that never run dry would otherwise be read for very long without a pause. */
@@ -54,9 +58,11 @@ export function runAtOnce<Result>(steps: Steps<Result>): Result {
 
 /** Runs a computation, and lets other requests continue wherever it pauses. */
 export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result> {
-  for (;;) {
-    const step = await takeTurn(() => steps.next())
-    if (step.done === true) return step.value
+  for (await waitForTurn(); ; await pauseSlice()) {
+    const step = steps.next()
+    if (step.done !== true) continue
+    endSlice()
+    return step.value
   }
 }
 
@@ -125,6 +131,10 @@ async function forEachSlice(
   size: number,
   work: (from: number, to: number) => void,
 ): Promise<void> {
-  for (let from = 0; from < length; from += size)
-    await takeTurn(() => work(from, Math.min(from + size, length)))
+  await waitForTurn()
+  for (let from = 0; from < length; from += size) {
+    if (from > 0) await pauseSlice()
+    work(from, Math.min(from + size, length))
+  }
+  endSlice()
 }

@@ -9,7 +9,7 @@ import { insertDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { isExternal } from '../machines/runtimes.ts'
-import { slugTaken } from '../lifecycle/slugs.ts'
+import { findIdOfSlug, slugTaken } from '../lifecycle/slugs.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
@@ -64,6 +64,8 @@ export async function updateWorkspace(
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
   )
+  // Growing a disk cannot be undone, so it comes after everything that may refuse the request.
+  if (input.slug != null && input.disk_gb != null) await refuseTakenSlug(services, id, input.slug)
   const { added, needsRestart } = await resizeDisk(services, row, input.disk_gb)
   const moved = await changeWorkspace(services, {
     id,
@@ -104,6 +106,12 @@ export async function updateWorkspace(
   if (moved === undefined) throw await statusConflict(services, id, 'changed')
   // The statement read the disk of the row before it stored the new one.
   return added !== null && moved.diskId === added.id ? { ...moved, disk: added } : moved
+}
+
+/** @throws DomainError `conflict` */
+async function refuseTakenSlug({ db }: ReconcileContext, id: string, slug: string): Promise<void> {
+  const owner = await findIdOfSlug(db, slug)
+  if (owner !== undefined && owner !== id) throw slugTaken(slug)
 }
 
 type Resized = {

@@ -70,7 +70,15 @@ if (!(seconds > 0) || attacks.length === 0 || (runtime !== 'node' && runtime !==
 
 const ms = (value: number | undefined) => `${value?.toFixed(1) ?? '-'} ms`
 const print = (line: string) => process.stdout.write(`${line}\n`)
-const describe = ({ cores, failed, longestCpuMs, memoryMb, messages, slowestLivezMs, workP99Ms }: Measurement) =>
+const describe = ({
+  cores,
+  failed,
+  longestCpuMs,
+  memoryMb,
+  messages,
+  slowestLivezMs,
+  workP99Ms,
+}: Measurement) =>
   `server worked p99 ${ms(workP99Ms)}, ${messages} messages, ${failed} failed, slowest /livez ${ms(slowestLivezMs)}, longest CPU ${ms(longestCpuMs)}, ${cores?.toFixed(1) ?? '-'} cores, ${memoryMb ?? '-'} MB`
 
 let quiet: Measurement | undefined
@@ -96,7 +104,9 @@ const onResult = ({ answers, attack, control, name, statuses }: AttackResult) =>
   mostWorkMs = Math.max(mostWorkMs, attack.workP99Ms ?? 0)
   const isSlow = (ratio > 2 && attack.p99Ms > FLOOR_MS) || attack.slowestLivezMs > LIVEZ_MS
   const known = ATTACKS.find((one) => one.name === name)
-  const hasReached = (known?.isAnonymous === true || statuses[401] === undefined) && (known?.answer === undefined || answers > 0)
+  const hasReached =
+    (known?.isAnonymous === true || statuses[401] === undefined) &&
+    (known?.answer === undefined || answers > 0)
   const isBad =
     attack.failed > 0 ||
     !hasReached ||
@@ -104,7 +114,9 @@ const onResult = ({ answers, attack, control, name, statuses }: AttackResult) =>
     (attack.memoryMb ?? 0) - (quiet.memoryMb ?? 0) > MOST_MEMORY_MB ||
     (attack.longestCpuMs ?? 0) > (values.busy ? BUSY_CPU_MS : CPU_MS)
   if (isBad) bad.push(name)
-  print(`${isBad ? 'BAD' : 'ok '} ${name}: ${figures}, ${describe(attack)}, attacker got ${JSON.stringify(statuses)}, ${answers} hostile answers${hasReached ? '' : ' (the attack was refused as a whole: it proves nothing)'}`)
+  print(
+    `${isBad ? 'BAD' : 'ok '} ${name}: ${figures}, ${describe(attack)}, attacker got ${JSON.stringify(statuses)}, ${answers} hostile answers${hasReached ? '' : ' (the attack was refused as a whole: it proves nothing)'}`,
+  )
 }
 
 const postgres = values.database === undefined ? await startPostgres() : undefined

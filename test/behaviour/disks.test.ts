@@ -125,6 +125,24 @@ describe('a workspace with a disk', () => {
     await expect.poll(() => volumes()).toMatchObject([{ sizeGb: 4 }])
   })
 
+  test.each([
+    [409, { slug: 'owned' }, 'slug'],
+    [400, { parent_id: '00000000-0000-4000-8000-000000000000' }, 'parent_id'],
+    [400, { image: 'example.com/not/allowed' }, 'image'],
+    [400, { disk_path: '/other' }, 'disk_path'],
+  ])('a request that is answered %i grows no disk: %j', async (status, input, field) => {
+    await h.createWorkspace({ slug: 'owned' })
+    const { id } = await h.createWorkspace()
+    const answer = await h.request(`/workspaces/${id}`, {
+      method: 'PATCH',
+      json: { disk_gb: 3, name: 'changed', ...input },
+    })
+    expect(answer).toMatchObject({ status, body: { errors: [{ field }] } })
+    expect(await read(id)).toMatchObject({ name: expect.not.stringMatching('changed'), disk: { size_gb: 1 } })
+    expect(volumes()).toMatchObject([{ sizeGb: 1 }, { sizeGb: 1 }])
+    expect(await eventsOf(id)).not.toContain('disk_grown')
+  })
+
   test('a growth whose answer was lost can be repeated', async () => {
     const { id } = await h.createWorkspace()
     h.emulator.faults.add({ kind: 'ambiguous', action: 'volume.extend', status: 500, times: 1 })

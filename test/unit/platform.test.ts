@@ -4,6 +4,7 @@ import { nodeDigests } from '../../functions/node/digests.ts'
 import { forEachConcurrently } from '../../lib/platform/concurrency.ts'
 import { hmacSha256, sha256 } from '../../lib/platform/digest.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
+import { runInSlices, type Steps } from '../../lib/platform/slices.ts'
 import { createSteadyClock } from '../../lib/platform/steady-clock.ts'
 import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
 
@@ -54,6 +55,20 @@ describe('forEachConcurrently', () => {
     })
     await expect(run).rejects.toThrow('at once')
   })
+})
+
+test('computations in slices take turns: none ends before all have begun', async () => {
+  const begun = new Set<string>()
+  const begunAtEnds: number[] = []
+  function* count(name: string): Steps<void> {
+    for (let step = 0; step < 10; step++) {
+      begun.add(name)
+      yield
+    }
+    begunAtEnds.push(begun.size)
+  }
+  await Promise.all(['a', 'b', 'c'].map((name) => runInSlices(count(name))))
+  expect(begunAtEnds).toEqual([3, 3, 3])
 })
 
 describe('sleep', () => {

@@ -126,7 +126,8 @@ export const REQUEST_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'messages of 9 MB at the same time',
-    round: (reach) => several(20, () => reach.body(bodyOf('objects', BODIES['objects'] ?? (() => bytes(''))))),
+    round: (reach) =>
+      several(20, () => reach.body(bodyOf('objects', BODIES['objects'] ?? (() => bytes(''))))),
   },
   {
     name: 'forged webhooks of 1 MB',

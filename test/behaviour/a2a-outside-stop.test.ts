@@ -1,0 +1,62 @@
+// Messages that come at the same moment to a machine that others have stopped: the first one wakes the machine, while the rest
+// still find out why they failed.
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Harness } from '../support/harness.ts'
+import { useScriptedHarness } from '../support/scripted-harness.ts'
+import { ADMIN, envelope, MESSAGE_SETTINGS, messageClient } from '../support/stored-messages.ts'
+
+const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
+
+let h: Harness
+const { create, finished, send } = messageClient(() => h)
+beforeAll(() => {
+  h = harness()
+})
+
+const AT_ONCE = 20
+const TEXTS = Array.from({ length: AT_ONCE }, (_, index) => `message ${index}`)
+
+type Answer = { result?: unknown; error?: { data: { delivered: string } } }
+
+const sendNow = (id: string, text: string) =>
+  h.request<Answer>(`/workspaces/${id}/a2a`, { method: 'POST', headers: ADMIN, json: envelope({ text }) })
+
+const arrivalsOf = (id: string, text: string) =>
+  scriptedAgent.textsAt(id).filter((arrived) => arrived === text).length
+
+/** A workspace whose route is known to the proxy, and whose machine others have stopped since. */
+async function stoppedOutside(verb: string): Promise<string> {
+  const id = await create()
+  expect((await sendNow(id, 'before')).status).toBe(200)
+  const { body } = await h.request(`/workspaces/${id}`, { headers: ADMIN })
+  const machine = String(body['machine_id'])
+  await h.fly('POST', `/${machine}/${verb}`)
+  await h.fly('GET', `/${machine}/wait?state=${verb === 'stop' ? 'stopped' : 'suspended'}&timeout=30`)
+  // Longer than the tolerance between the clocks of Fly's servers.
+  h.advance(5_000)
+  return id
+}
+
+describe.each(['stop', 'suspend'])('after a %s from outside that was not seen yet', (verb) => {
+  test('messages that come at the same moment arrive once, or their error says what is known', async () => {
+    const id = await stoppedOutside(verb)
+    const answers = await Promise.all(TEXTS.map((text) => sendNow(id, text)))
+    for (const [index, text] of TEXTS.entries()) {
+      const { body, status } = answers[index] ?? expect.unreachable()
+      const delivered = status === 200 ? 'yes' : body.error?.data.delivered
+      const arrived = arrivalsOf(id, text)
+      const allowed = { yes: [1], no: [0], unknown: [0, 1] }[delivered ?? '']
+      expect(allowed, JSON.stringify({ text, status, body })).toContain(arrived)
+    }
+    expect(answers.map(({ status }) => status)).toContain(200)
+    expect((await sendNow(id, 'after')).status).toBe(200)
+  })
+
+  test('stored messages that come at the same moment are delivered once each', async () => {
+    const id = await stoppedOutside(verb)
+    const paths = await Promise.all(TEXTS.map((text) => send(id, { text })))
+    const ends = await Promise.all(paths.map(finished))
+    expect(ends.map(({ state }) => state)).toEqual(TEXTS.map(() => 'answered'))
+    expect(TEXTS.map((text) => arrivalsOf(id, text))).toEqual(TEXTS.map(() => 1))
+  })
+})
