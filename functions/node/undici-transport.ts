@@ -1,5 +1,6 @@
 // The transport to agents on Node: undici's dispatcher, with one connection pool per origin. It is several times
 // faster than fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
+import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, errors } from 'undici'
 import { createBoundedConnector } from './bounded-parsing.ts'
 import { pauseSlice, SLICE } from '../../lib/platform/slices.ts'
@@ -26,7 +27,7 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
         path,
         method,
         headers: isLarge ? { ...headers, 'content-length': String(body.length) } : headers,
-        body: isLarge ? slicesOf(body) : (body ?? null),
+        body: isLarge ? inSlices(body) : (body ?? null),
         headersTimeout: silenceMs,
         bodyTimeout: silenceMs,
       },
@@ -66,11 +67,15 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
 }
 
 /** Written at once, a large body would hold up other requests while the system copies it. */
-async function* slicesOf(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < body.length; at += SLICE) {
-    if (at > 0) await pauseSlice()
-    yield body.subarray(at, at + SLICE)
+function inSlices(body: Uint8Array): Readable {
+  async function* slices(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < body.length; at += SLICE) {
+      if (at > 0) await pauseSlice()
+      yield body.subarray(at, at + SLICE)
+    }
   }
+  // Its only errors are those with which undici destroys it, and undici reports them to the receiver.
+  return Readable.from(slices(), { objectMode: false }).on('error', () => {})
 }
 
 function kindOf(error: unknown): TransportFailure['kind'] {
