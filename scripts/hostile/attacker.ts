@@ -69,11 +69,11 @@ function createReach({ agentToken, operatorToken, url, workspaceId }: Target, si
     card: () => asOperator(`/workspaces/${workspaceId}/a2a/.well-known/agent-card.json`),
     message: (method = 'message/send') => send(message(method)),
     storedMessage: () => send(message('message/send'), { prefer: 'respond-async' }),
-    registry: (path, body) =>
-      asAgent(`/registry/${path}`, {
-        method: 'POST',
-        json: { id: workspaceId, workspace_id: workspaceId, ...body },
-      }),
+    registry: (path, body) => {
+      const members = (typeof body === 'string' ? body : JSON.stringify(body)).slice(1)
+      const ids = JSON.stringify({ id: workspaceId, workspace_id: workspaceId }).slice(0, -1)
+      return asAgent(`/registry/${path}`, { method: 'POST', body: `${ids},${members}` })
+    },
     own: (path, options) => asAgent(`/workspaces/${workspaceId}${path}`, options),
     anonymous: (path, options = {}) => call(path, options),
   }

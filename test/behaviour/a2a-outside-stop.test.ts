@@ -8,7 +8,7 @@ import { ADMIN, envelope, MESSAGE_SETTINGS, messageClient } from '../support/sto
 const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
 
 let h: Harness
-const { create, finished, send } = messageClient(() => h)
+const { create, send, stateOf } = messageClient(() => h)
 beforeAll(() => {
   h = harness()
 })
@@ -55,8 +55,14 @@ describe.each(['stop', 'suspend'])('after a %s from outside that was not seen ye
   test('stored messages that come at the same moment are delivered once each', async () => {
     const id = await stoppedOutside(verb)
     const paths = await Promise.all(TEXTS.map((text) => send(id, { text })))
-    const ends = await Promise.all(paths.map(finished))
-    expect(ends.map(({ state }) => state)).toEqual(TEXTS.map(() => 'answered'))
+    const states = () => Promise.all(paths.map(stateOf))
+    // One that failed while the machine was at rest waits for the next pass.
+    for (let passes = 0; passes < 20 && (await states()).includes('queued'); passes++) {
+      await h.untilIdle()
+      h.advance(61_000)
+      await h.deliver()
+    }
+    expect(await states()).toEqual(TEXTS.map(() => 'answered'))
     expect(TEXTS.map((text) => arrivalsOf(id, text))).toEqual(TEXTS.map(() => 1))
   })
 })

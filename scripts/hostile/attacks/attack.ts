@@ -21,8 +21,8 @@ export type Reach = {
   card(): Promise<void>
   /** Posts a raw body to the hostile workspace's A2A route. */
   body(body: Uint8Array<ArrayBuffer>): Promise<void>
-  /** Posts to a route of the registry with the hostile workspace's own token and id. */
-  registry(path: string, body: object): Promise<void>
+  /** Posts to a route of the registry with the hostile workspace's own token and id. `body`: an object, or its JSON. */
+  registry(path: string, body: object | string): Promise<void>
   /** Calls a route of the hostile workspace with its own token; `path` follows `/workspaces/:id`. */
   own(path: string, options?: CallOptions): Promise<void>
   /** Calls any route without a token. */

@@ -53,10 +53,7 @@ export const CARD_ATTACKS: readonly Attack[] = [
   {
     name: 'a card nested 20,000 deep',
     round: (reach) =>
-      reach.registry(
-        'update-card',
-        JSON.parse(`{"agent_card":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`) as object,
-      ),
+      reach.registry('update-card', `{"agent_card":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`),
   },
   {
     name: 'a card of 3,000 skills',
