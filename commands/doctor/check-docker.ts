@@ -15,7 +15,12 @@ export async function checkDocker({ config }: DoctorContext): Promise<Finding> {
     return ok(`Docker ${Version} at ${host}, network ${network.name}`)
   } catch (error) {
     if (isStatus(error, 404))
-      return wrong(`there is no network ${network.name}`, `docker network create ${network.name}`)
+      return network.name === 'bridge'
+        ? wrong(
+            'the daemon runs without its network bridge',
+            'docker network create workspaces && export DOCKER_NETWORK=workspaces   # or DOCKER_NETWORK=host',
+          )
+        : wrong(`there is no network ${network.name}`, `docker network create ${network.name}`)
     if (!(error instanceof DockerError)) throw error
     return wrong(
       `${host}: ${error.message}`,

@@ -5,6 +5,7 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { createDockerClient } from '../../lib/docker/client.ts'
 import { readControlPlaneId } from '../../lib/platform/control-plane-id.ts'
 import { createDockerProvisioner } from '../../lib/provisioner/docker/docker-provisioner.ts'
+import { HOST_NAME } from '../../lib/provisioner/docker/network.ts'
 import type { Provisioner } from '../../lib/provisioner/provisioner.ts'
 import { createDockerConnection } from './docker-connection.ts'
 
@@ -31,7 +32,7 @@ export function openDocker(config: Config): DockerBackend {
 
 /** The URL at which containers reach a server of this computer. */
 export const urlForContainers = ({ docker }: Config, port: number): string =>
-  `http://${docker.network.name === 'host' ? '127.0.0.1' : 'host.docker.internal'}:${port}`
+  `http://${docker.network.name === 'host' ? '127.0.0.1' : HOST_NAME}:${port}`
 
 /** The least time between two sweeps that events cause, in milliseconds: one change is several events. */
 const QUIET_MS = 250

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type Config, FLY_SETTINGS } from '../../lib/config/config.ts'
 import type { DatabaseFailure } from '../../lib/platform/database-errors.ts'
 import { isLoopback } from '../../lib/platform/ip-address.ts'
+import { HOST_NAME } from '../../lib/provisioner/docker/network.ts'
 import { allowsAnonymous } from '../http/authenticate.ts'
 import { VERSION } from '../http/version.ts'
 
@@ -27,11 +28,7 @@ export function startMessage(config: Config, url: string, driver: string, failur
     `  Console    ${shown}/console`,
     `  Data       ${driver === 'pglite' ? resolve(config.dataDirectory) : 'the Postgres at DATABASE_URL'}`,
     ...backendLines(config),
-    ...((config.platformUrl ?? config.publicUrl) === undefined
-      ? [
-          '  Agents     cannot reach this server: set PUBLIC_URL to a URL that machines can reach (readiness is polled instead)',
-        ]
-      : []),
+    ...agentLines(config),
     isOpen
       ? '  Access     open to programs on this computer; set ADMIN_TOKEN to require a token'
       : config.adminTokens.length === 0
@@ -52,6 +49,20 @@ export function startMessage(config: Config, url: string, driver: string, failur
     `    -d '{"name": "fly-worker", "runtime": "hermes", "tier": 2}'`,
     '',
   ].join('\n')
+}
+
+/** Whether agents can call home. Those that cannot work too: their readiness is polled. */
+function agentLines({ listen, platformUrl, publicUrl }: Config): string[] {
+  const home = platformUrl ?? publicUrl
+  if (home === undefined)
+    return [
+      '  Agents     cannot reach this server: set PUBLIC_URL to a URL that machines can reach (readiness is polled instead)',
+    ]
+  return new URL(home).hostname === HOST_NAME && isLoopback(listen.host)
+    ? [
+        `  Agents     on Linux cannot reach this server at ${home}: set HOST=0.0.0.0, and keep the port closed to the outside (readiness is polled instead)`,
+      ]
+    : []
 }
 
 /** What runs in place of the sample agent. */

@@ -9,6 +9,8 @@ import { createDockerConnection } from '../../functions/node/docker-connection.t
 import { parseConfig } from '../../lib/config/config.ts'
 import { createDockerClient } from '../../lib/docker/client.ts'
 import type { DockerConnection } from '../../lib/docker/connection.ts'
+import { machineSpec } from '../../lib/machines/machine-spec.ts'
+import type { DockerNetwork } from '../../lib/provisioner/docker/network.ts'
 import type { Provisioner } from '../../lib/provisioner/provisioner.ts'
 import { createDockerProvisioner } from '../../lib/provisioner/docker/docker-provisioner.ts'
 import { createDockerCertificates } from '../support/docker-certificates.ts'
@@ -21,8 +23,8 @@ type Inspected = { State: { Pid: number } }
 let tcpHost = ''
 let shared: {
   dockerd: Dockerd
-  /** A provisioner of a server with another clock. */
-  provisionerAt: (now?: () => number) => Provisioner
+  /** A provisioner of a server with another clock or another network. */
+  provisionerAt: (now?: () => number, network?: DockerNetwork) => Provisioner
 }
 
 const configOf = (settings: Record<string, string>) =>
@@ -57,10 +59,10 @@ async function open() {
   }
   const list = async () => (await dockerd.api('GET', '/containers/json?all=1')) as { Id: string }[]
   const inspect = (id: string) => dockerd.api('GET', `/containers/${id}/json`) as Promise<Inspected>
-  const provisionerAt = (now = Date.now) =>
+  const provisionerAt = (now = Date.now, network = docker.network) =>
     createDockerProvisioner({
       docker: createDockerClient(connection),
-      network: docker.network,
+      network,
       credentials: docker.credentials,
       secretsDelivery: 'file',
       now,
@@ -116,6 +118,33 @@ async function makeContainer(input: { Cmd?: string[]; HostConfig?: object } = {}
   return { id, name, workspace }
 }
 
+const specOfNew = (port: number) =>
+  machineSpec({
+    port,
+    workspace: {
+      id: crypto.randomUUID(),
+      name: 'bridged',
+      role: null,
+      runtime: 'langgraph',
+      tier: 2,
+      region: 'local',
+      model: null,
+      parentId: null,
+      env: {},
+      config: {},
+      generation: 1,
+    },
+    callerFiles: {},
+    image: SAMPLE_IMAGE,
+    launchId: crypto.randomUUID(),
+    controlPlane: crypto.randomUUID(),
+    secrets: {},
+    token: 'the-token-of-the-agent',
+    inboundSecret: 'the-inbound-secret',
+    // Refused at once.
+    platformUrl: 'http://127.0.0.1:1',
+  })
+
 describe.runIf(HAS_DOCKER)('Docker', () => {
   describeProvisioner(open, () => {
     test.each([
@@ -134,6 +163,23 @@ describe.runIf(HAS_DOCKER)('Docker', () => {
         presence: 'present',
         machine: { phase: 'stopped', stopRequest: { verb: 'stop' }, exit: { requested: true } },
       })
+    })
+
+    test('an agent on a bridge network is reached at a port that is published on the loopback address alone', async () => {
+      const { dockerd, provisionerAt } = shared
+      const network = await dockerd.createNetwork()
+      const provisioner = provisionerAt(Date.now, { name: network, publishAddress: '127.0.0.1' })
+      const machine = await provisioner.launch('docker', specOfNew(await provisioner.agentPort()))
+      const { url } = await provisioner.endpoint({ app: 'docker', machineId: machine.id })
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:1[01]\d{3}$/)
+      const answered = await vi.waitFor(() => fetch(`${url}/.well-known/agent-card.json`), {
+        timeout: 30_000,
+      })
+      expect(answered.status).toBe(200)
+      expect(await dockerd.api('GET', `/containers/${machine.version}/json`)).toMatchObject({
+        NetworkSettings: { Ports: { '8000/tcp': [{ HostIp: '127.0.0.1', HostPort: new URL(url).port }] } },
+      })
+      await provisioner.destroy({ app: 'docker', machineId: machine.id })
     })
 
     test.each(['restart', 'kill'] as const)(

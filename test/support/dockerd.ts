@@ -69,7 +69,12 @@ export async function startDockerd(more: readonly string[] = []): Promise<Docker
 export async function startBareDockerd(more: readonly string[] = []) {
   installDocker()
   const directory = mkdtempSync(join(tmpdir(), 'dockerd-'))
-  const env = { PATH: pathWithSbin(), DOCKERD_PARENT: directory, DOCKERD_ARGUMENTS: JSON.stringify(more) }
+  const gateway = unusedGateway()
+  const env = {
+    PATH: pathWithSbin(),
+    DOCKERD_PARENT: directory,
+    DOCKERD_ARGUMENTS: JSON.stringify([`--host-gateway-ip=${gateway}`, ...more]),
+  }
   const child = fork(PROCESS, { env, execArgv: [] })
   const ended = once(child, 'exit')
   const untilReady = async () => {
@@ -105,6 +110,12 @@ export async function startBareDockerd(more: readonly string[] = []) {
   return {
     host: `unix://${socket}`,
     api,
+    /** Creates a bridge network, whose gateway is `host.docker.internal`. @returns its name */
+    async createNetwork(): Promise<string> {
+      const IPAM = { Config: [{ Subnet: `${gateway}/24`, Gateway: gateway }] }
+      await api('POST', '/networks/create', { Name: NETWORK, Driver: 'bridge', IPAM })
+      return NETWORK
+    },
     /** Where the daemon keeps a container, on this computer. */
     containerPath: (id: string) => join(directory, 'data', 'containers', id),
     /** The data of a volume, on this computer. */
@@ -120,6 +131,11 @@ export async function startBareDockerd(more: readonly string[] = []) {
     },
   }
 }
+
+const NETWORK = 'workspaces'
+
+/** An address for a network of this process alone: the bridges of several daemons share the computer. */
+const unusedGateway = () => `10.${200 + ((process.pid >> 8) % 50)}.${process.pid % 256}.1`
 
 const pathWithSbin = () => `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
 

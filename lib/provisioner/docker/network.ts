@@ -11,6 +11,9 @@ export type DockerNetwork = {
   publishAddress: string | undefined
 }
 
+/** The name of the host in containers that have a network of their own. */
+export const HOST_NAME = 'host.docker.internal'
+
 /** Ports of the host for agents: below those that Linux gives to outgoing connections. */
 export const HOST_PORTS = { from: 10_000, to: 11_999 }
 
@@ -42,7 +45,7 @@ export function networkConfig(
   const mode = { NetworkMode: network.name }
   if (isHost(network)) return { HostConfig: mode }
   // Agents call home at this name, which Docker Desktop has by itself and Linux has not.
-  const reached = { ...mode, ExtraHosts: ['host.docker.internal:host-gateway'] }
+  const reached = { ...mode, ExtraHosts: [`${HOST_NAME}:host-gateway`] }
   if (network.publishAddress === undefined) return { HostConfig: reached }
   const exposed = `${port}/tcp`
   return {

@@ -21,22 +21,13 @@ export const PATIENCE = { timeout: 60_000, interval: 50 }
 const LOGIN = { user: 'deployer', password: 'pa$$word' }
 export const AGENT_REPOSITORY = 'acme/agent'
 
-const NETWORK = 'workspaces'
-
-/** An address of this computer for a network of this process alone: bridges of several daemons share the computer. */
-const unusedGateway = () => `10.${200 + ((process.pid >> 8) % 50)}.${process.pid % 256}.1`
-
 export type DockerServer = Awaited<ReturnType<typeof startDockerServer>>
 
 export type Container = { Id: string; State: string; Names: string[]; Labels: Record<string, string> }
 
 /** Where Docker must be installed first, this takes minutes. */
 export async function startDockerServer() {
-  const gateway = unusedGateway()
-  const [dockerd, data] = await Promise.all([
-    startDockerd([`--host-gateway-ip=${gateway}`]),
-    createUsedServerFixture(),
-  ])
+  const [dockerd, data] = await Promise.all([startDockerd(), createUsedServerFixture()])
   const closers: (() => unknown)[] = [() => dockerd.close()]
   const close = async () => {
     for (const one of closers.toReversed()) await one()
@@ -53,24 +44,25 @@ export async function startDockerServer() {
         labels: { version: String(version) },
       }),
     )
-    await dockerd.api('POST', '/networks/create', {
-      Name: NETWORK,
-      Driver: 'bridge',
-      IPAM: { Config: [{ Subnet: `${gateway}/24`, Gateway: gateway }] },
-    })
     const settings = settingsOf(dockerd, registry, locked)
     const first = await startControlPlane(dockerd, settings, data)
     closers.push(() => first.close())
+    let second: ReturnType<typeof startSecond> | undefined
+    /** Used data would have the id of the first one. */
+    async function startSecond() {
+      const network = await dockerd.createNetwork()
+      const more = { DOCKER_NETWORK: network, DOCKER_PUBLISH_ADDRESS: 'none', HOST: '0.0.0.0' }
+      const plane = await startControlPlane(dockerd, { ...settings, ...more }, await createServerFixture())
+      closers.push(() => plane.close())
+      return { ...plane, network }
+    }
     return {
       ...first,
       dockerd,
       registry,
       digests,
-      /** A bridge network, whose gateway is `host.docker.internal`. */
-      network: NETWORK,
-      /** Starts another control plane on the same daemon. Used data would have the id of the first one. */
-      startAnother: async (more: Settings = {}) =>
-        startControlPlane(dockerd, { ...settings, ...more }, await createServerFixture()),
+      /** Another control plane on the same daemon, whose agents are on a bridge network without published ports. */
+      second: () => (second ??= startSecond()),
       volumes: async () => {
         const { Volumes } = (await dockerd.api('GET', '/volumes')) as { Volumes: { Name: string }[] | null }
         return (Volumes ?? []).map(({ Name }) => Name)

@@ -41,37 +41,31 @@ export function outside(get: () => DockerServer): void {
     'two control planes on one daemon remove their own orphans, and leave containers of each other and of other programs alone',
     async () => {
       const one = get()
-      const other = await one.startAnother()
-      try {
-        const planes = [one, other]
-        const ids = await Promise.all(planes.map((plane) => plane.create()))
-        await Promise.all(planes.map((plane, at) => plane.untilStatus(ids[at] ?? '', 'ready')))
-        const containers = async () =>
-          (await Promise.all(ids.map((id) => one.containersOf(id))))
-            .flat()
-            .map(({ Id, State }) => [Id, State])
-        const before = await containers()
-        expect(before).toHaveLength(2)
-        for (const [at, plane] of planes.entries()) {
-          const id = await plane.controlPlaneId()
-          await make(`orphan-${at}`, containerLabels(id))
-        }
-        await make('of-another-plane', containerLabels(crypto.randomUUID()))
-        await make('of-another-program', {})
-        // Both have looked at every container by now.
-        await vi.waitFor(async () => expect(await names()).not.toMatch(/orphan-/), PATIENCE)
-        expect(await containers()).toEqual(before)
-        expect(await names()).toMatch(
-          /of-another-plane.*of-another-program|of-another-program.*of-another-plane/,
-        )
-
-        await other.remove(ids[1] ?? '')
-        expect(await one.containersOf(ids[0] ?? '')).toMatchObject([{ State: 'running' }])
-        expect((await one.call('GET', `/workspaces/${ids[0]}`)).body).toMatchObject({ status: 'ready' })
-        await one.remove(ids[0] ?? '')
-      } finally {
-        await other.close()
+      const other = await one.second()
+      const planes = [one, other]
+      const ids = await Promise.all(planes.map((plane) => plane.create()))
+      await Promise.all(planes.map((plane, at) => plane.untilStatus(ids[at] ?? '', 'ready')))
+      const containers = async () =>
+        (await Promise.all(ids.map((id) => one.containersOf(id)))).flat().map(({ Id, State }) => [Id, State])
+      const before = await containers()
+      expect(before).toHaveLength(2)
+      for (const [at, plane] of planes.entries()) {
+        const id = await plane.controlPlaneId()
+        await make(`orphan-${at}`, containerLabels(id))
       }
+      await make('of-another-plane', containerLabels(crypto.randomUUID()))
+      await make('of-another-program', {})
+      // Both have looked at every container by now.
+      await vi.waitFor(async () => expect(await names()).not.toMatch(/orphan-/), PATIENCE)
+      expect(await containers()).toEqual(before)
+      expect(await names()).toMatch(
+        /of-another-plane.*of-another-program|of-another-program.*of-another-plane/,
+      )
+
+      await other.remove(ids[1] ?? '')
+      expect(await one.containersOf(ids[0] ?? '')).toMatchObject([{ State: 'running' }])
+      expect((await one.call('GET', `/workspaces/${ids[0]}`)).body).toMatchObject({ status: 'ready' })
+      await one.remove(ids[0] ?? '')
     },
     LONG_MS,
   )

@@ -49,11 +49,13 @@ export function words(get: () => DockerServer): void {
       )
       expect(metrics).toMatch(/^molecule_provider_call_seconds_count\{action="start_container"\} [1-9]/m)
       expect(printed()).not.toMatch(FLY)
-      for (const more of [{}, { DOCKER_NETWORK: 'none' }]) {
-        const doctor = spawnNode('commands/doctor.ts', { ...settings, ...more })
-        await doctor.exited
-        expect(doctor.printed.stdout).toContain('docker')
-        expect(doctor.printed.stdout).not.toMatch(FLY)
+      const doctors = [{}, { DOCKER_NETWORK: 'none' }].map((more) =>
+        spawnNode('commands/doctor.ts', { ...settings, ...more }),
+      )
+      for (const { exited, printed } of doctors) {
+        await exited
+        expect(printed.stdout).toContain('docker')
+        expect(printed.stdout).not.toMatch(FLY)
       }
       await remove(id)
     },
