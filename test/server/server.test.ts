@@ -12,6 +12,7 @@ import {
   startAndExpectExit,
   startServer,
 } from '../support/server.ts'
+import { SERVER_SOURCE } from '../support/server-program.ts'
 
 let files: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
@@ -24,15 +25,16 @@ afterEach(async () => {
   files.remove()
 })
 
-async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...files.settings, ...settings })
+async function start(settings: Record<string, string> = {}, program?: string): Promise<Server> {
+  const server = await startServer({ ...files.settings, ...settings }, program)
   running.push(server)
   return server
 }
 
 describe('starting', () => {
   test('the banner shows the address, the parts in use and a first command, as /healthz does, and leads to the console', async () => {
-    const { url, printed, call } = await start()
+    // From the sources, as `npm start` does.
+    const { url, printed, call } = await start({}, SERVER_SOURCE)
     expect(url).toBe(`http://127.0.0.1:${files.settings.PORT}`)
     expect(printed.stdout).toContain(`${url}/docs`)
     expect(printed.stdout).toContain(files.settings.DATA_DIR)
@@ -62,7 +64,10 @@ describe('starting', () => {
 
   test('the address of a client is what proxies in the trusted networks report', async () => {
     const admin = { authorization: 'Bearer a-token-of-the-operator' }
+    const used = await createUsedServerFixture()
+    onTestFinished(() => used.remove())
     const server = await start({
+      ...used.settings,
       ADMIN_TOKEN: 'a-token-of-the-operator',
       TRUSTED_PROXY: '127.0.0.0/8, 10.0.0.0/8 fd00::/8',
       TRUSTED_PROXY_HEADER: 'X-Client-Chain',
@@ -87,7 +92,7 @@ describe('starting', () => {
   })
 
   // The data of a used server are made by a start before this one.
-  test('the banner asks for ADMIN_TOKEN and never shows it', { timeout: 120_000 }, async () => {
+  test('the banner asks for ADMIN_TOKEN and never shows it', async () => {
     const used = await createUsedServerFixture()
     onTestFinished(() => used.remove())
     const server = await start({ ...used.settings, ADMIN_TOKEN: 'a-token-of-the-operator' })
@@ -162,7 +167,7 @@ describe('refusing to start', () => {
     expect(code).toBe(2)
     for (const name of missing) expect(stderr).toContain(`${name} is missing`)
     for (const name of given) expect(stderr).not.toContain(`${name} is missing`)
-    expect(stderr).not.toMatch(/a-secret-token|at .*\.ts/)
+    expect(stderr).not.toMatch(/a-secret-token|at .*\.[jt]s/)
     expect(stdout).toBe('')
     expect(existsSync(files.settings.DATA_DIR)).toBe(false)
   })

@@ -1,9 +1,6 @@
 // The console in a real Chromium, against a control plane of the harness: its page comes from the app, and its static files from a
 // build of this source, as Node or Cloudflare would serve them.
-import { mkdtempSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { serveStatic } from '@hono/node-server/serve-static'
 import axe from 'axe-core'
 import { Hono } from 'hono'
@@ -11,8 +8,8 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { buildConsole } from '../../commands/build-console.ts'
 import { listen } from '../../functions/node/http-server.ts'
 import { launchBrowser } from './browser.ts'
-import { guardDirectory } from './child-guard.ts'
 import { createHarness, type HarnessOptions } from './harness.ts'
+import { onceInRun } from './once-in-run.ts'
 
 /** A browser may have to be installed first. */
 export const SETUP_MS = 600_000
@@ -20,23 +17,13 @@ export const SETUP_MS = 600_000
 /** Waits of pages: a busy computer is slow. */
 const PATIENCE_MS = 45_000
 
-let built: Promise<string> | undefined
-
-/** The directory of the static files. They are built once for all test files of this process. */
-async function build(): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'console-assets-'))
-  guardDirectory(directory)
-  await buildConsole(directory)
-  return directory
-}
-
 let browser: Promise<Browser> | undefined
 
 export type ConsoleFixture = Awaited<ReturnType<typeof openConsole>>
 
 export async function openConsole(options: HarnessOptions = {}) {
   const h = await createHarness(options)
-  const root = await (built ??= build())
+  const root = await onceInRun('console', buildConsole)
   const chromium = await (browser ??= launchBrowser())
   const app = new Hono()
   app.get('/console/:file', serveStatic({ root }))

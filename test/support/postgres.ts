@@ -1,9 +1,10 @@
 // Global setup of a test run: one Postgres from npm on a free port, without fsync, in which each harness creates its own
-// database; and the bundle of the Worker under test for the targets in workerd.
+// database; the directory of what is made once in the run; and the bundle of the Worker under test for the targets in workerd.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
+import { beginRun } from './once-in-run.ts'
 import { IN_WORKERD, TARGET } from './test-target.ts'
 import { bundleWorker } from './worker-bundle.ts'
 
@@ -46,6 +47,7 @@ export async function startPostgres({ tls = false } = {}): Promise<{
 }
 
 export default async function setup({ provide }: TestProject) {
+  beginRun()
   const [postgres, worker] = await Promise.all([
     startPostgres(),
     IN_WORKERD

@@ -1,13 +1,15 @@
-// Starts the server in its own process, as `npm start` does, with a data directory and real ports, and ends it with any signal.
+// Starts the server in its own process, with a data directory and real ports, and ends it with any signal.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { guardChild, guardDirectory } from './child-guard.ts'
+import { guardChild } from './child-guard.ts'
 import type { Answer, Json } from './harness.ts'
+import { onceInRun } from './once-in-run.ts'
 import { freePorts } from './ports.ts'
 import { childrenOf } from './processes.ts'
+import { serverProgram } from './server-program.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -18,7 +20,7 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 /** Starts a script of this project as a child process, which ends with this one. Its environment is PATH and these variables. */
 export function spawnNode(script: string, env: Record<string, string>, args: string[] = []) {
-  const child = spawn(process.execPath, [join(ROOT, script), ...args], {
+  const child = spawn(process.execPath, [resolvePath(ROOT, script), ...args], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -55,32 +57,33 @@ export async function createServerFixture() {
   }
 }
 
-let usedDataDirectory: Promise<string> | undefined
-
 /**
  * A fixture with the data of a server that has started once and ended. A start from it needs less than half the processor time
  * of a first start.
  */
 export async function createUsedServerFixture() {
-  const source = await (usedDataDirectory ??= startAndEndOnce())
+  const source = await onceInRun('used-data', startAndEndOnce)
   const fixture = await createServerFixture()
   cpSync(source, fixture.settings.DATA_DIR, { recursive: true })
   return fixture
 }
 
-async function startAndEndOnce(): Promise<string> {
-  const { directory, settings } = await createServerFixture()
-  guardDirectory(directory)
+async function startAndEndOnce(directory: string): Promise<void> {
+  const { settings, remove } = await createServerFixture()
   const server = await startServer(settings)
   await server.end('SIGTERM')
-  return settings.DATA_DIR
+  cpSync(settings.DATA_DIR, directory, { recursive: true })
+  remove()
 }
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-/** Starts the server and waits until it prints its URL. */
-export async function startServer(settings: Settings) {
-  const { child, printed, exited } = spawnNode('functions/node.ts', settings)
+/**
+ * Starts the server and waits until it prints its URL.
+ * @param program in a test run by default a bundle of the sources, otherwise the sources
+ */
+export async function startServer(settings: Settings, program?: string) {
+  const { child, printed, exited } = spawnNode(program ?? (await serverProgram()), settings)
   const url = await bannerUrl(child, printed, exited)
 
   async function call<Body = Json>(
@@ -132,7 +135,7 @@ function bannerUrl(
 
 /** Starts a server that is expected to exit by itself, and waits until it has. */
 export async function startAndExpectExit(settings: Settings) {
-  const { printed, exited } = spawnNode('functions/node.ts', settings)
+  const { printed, exited } = spawnNode(await serverProgram(), settings)
   const { code } = await exited
   return { code, ...printed }
 }

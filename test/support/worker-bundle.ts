@@ -1,11 +1,12 @@
 // Bundles the Worker with wrangler and wrangler.toml, as it would be uploaded to Cloudflare.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { onceInRun } from './once-in-run.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WRANGLER = createRequire(import.meta.url).resolve('wrangler/package.json')
@@ -21,19 +22,18 @@ export type Bundle = {
 
 type BundleOptions = { entry?: string; environment?: string }
 
-const bundles = new Map<string, Promise<Bundle>>()
-
 /**
  * Bundles functions/worker.ts, or another entry, with `wrangler deploy --dry-run`, which uploads nothing. No flag changes the
- * code: the tests run the bytes that a deploy uploads. Each bundle is made once in a process.
+ * code: the tests run the bytes that a deploy uploads. Each bundle is made once in a test run.
  * @param options.entry a path relative to the root of the repository
  * @param options.environment of wrangler.toml
  */
-export function bundleWorker(options: BundleOptions = {}): Promise<Bundle> {
-  const key = JSON.stringify([options.entry, options.environment])
-  const bundle = bundles.get(key) ?? runWrangler(options)
-  bundles.set(key, bundle)
-  return bundle
+export async function bundleWorker(options: BundleOptions = {}): Promise<Bundle> {
+  const name = `worker-${options.environment ?? ''}-${(options.entry ?? '').replaceAll('/', '-')}`
+  const directory = await onceInRun(name, async (out) =>
+    writeFileSync(join(out, 'bundle.json'), JSON.stringify(await runWrangler(options))),
+  )
+  return JSON.parse(readFileSync(join(directory, 'bundle.json'), 'utf8')) as Bundle
 }
 
 async function runWrangler(options: BundleOptions): Promise<Bundle> {
