@@ -1,5 +1,6 @@
 // One Postgres for the run; files in parallel processes.
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 import { TARGET } from './test/support/test-target.ts'
 
 export default defineConfig({
@@ -13,9 +14,10 @@ export default defineConfig({
     isolate: false,
     // On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite.
     maxWorkers: TARGET === 'pglite' ? 2 : 3,
+    sequence: { sequencer: LongestFirst },
     // Nothing is expected to be slow, but a busy computer is.
-    expect: { poll: { timeout: 30_000 } },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 })
