@@ -41,11 +41,18 @@ describe('activity that the control plane records', () => {
     'recorded activity is written after a moment, by one write for all that was recorded meanwhile',
     async () => {
       const { id } = await h.createWorkspace()
-      const { activity } = h.services
+      const moment = Promise.withResolvers<void>()
+      const activity = createActivityLog({
+        db: h.db,
+        log: () => {},
+        now: h.now,
+        sleep: () => moment.promise,
+      })
       const work = activity.record(entryOf(id, { summary: '1', requestBody: { a: 1 } }))
       expect(work).toBeInstanceOf(Promise)
       expect(activity.record(entryOf(id, { summary: '2' }))).toBeUndefined()
       expect(await read(id)).toEqual([])
+      moment.resolve()
       await work
       expect(await read(id)).toMatchObject([
         { summary: '2', request_body: null, duration_ms: 12 },

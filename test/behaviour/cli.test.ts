@@ -1,4 +1,5 @@
 // The command line against a whole control plane: what it prints, what it asks for, and its exit codes.
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -148,31 +149,33 @@ test('wrong use ends with 2 and names the way out', async () => {
 })
 
 test('secrets, tokens and hooks are made, listed and deleted', async () => {
-  await createWorkspace('keeper')
-  await cli('wait', 'keeper')
-  expect((await cli('secrets', 'set', 'API_KEY=s3cret', '-w', 'keeper')).stderr).toBe(
+  // A name of its own for each try.
+  const keeper = `keeper-${randomUUID()}`
+  await createWorkspace(keeper)
+  await cli('wait', keeper)
+  expect((await cli('secrets', 'set', 'API_KEY=s3cret', '-w', keeper)).stderr).toBe(
     'API_KEY: saved\nMachines receive the change at their next restart.\n',
   )
-  const restarted = await cli('secrets', 'set', 'API_KEY=other', '-w', 'keeper', '--restart')
+  const restarted = await cli('secrets', 'set', 'API_KEY=other', '-w', keeper, '--restart')
   expect(restarted.stderr).toBe('API_KEY: saved\nMachines that restart now: 1.\n')
-  await cli('wait', 'keeper')
-  const secrets = await cli('secrets', 'ls', '-w', 'keeper')
+  await cli('wait', keeper)
+  const secrets = await cli('secrets', 'ls', '-w', keeper)
   expect(secrets.stdout).toMatch(/API_KEY {2}workspace/)
   expect(secrets.stdout).not.toContain('s3cret')
-  expect((await cli('secrets', 'rm', 'API_KEY', '-w', 'keeper')).stdout).toBe('API_KEY: deleted\n')
+  expect((await cli('secrets', 'rm', 'API_KEY', '-w', keeper)).stdout).toBe('API_KEY: deleted\n')
 
   const operator = (await cli('tokens', 'create', 'shell', '--scope', 'exec')).stdout.trim()
-  expect((await cli('exec', 'keeper', '--token', operator, '--', 'echo', 'hello')).stdout).toBe('hello\n')
+  expect((await cli('exec', keeper, '--token', operator, '--', 'echo', 'hello')).stdout).toBe('hello\n')
   const token = (await cli('tokens', 'create', 'ci', '--scope', 'read')).stdout.trim()
   expect((await cli('ls', '--token', token)).code).toBe(0)
-  const refused = await cli('pause', 'keeper', '--token', token)
+  const refused = await cli('pause', keeper, '--token', token)
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain('scope operate')
 
-  const hook = await cli('hooks', 'create', 'keeper', 'gh', '--scheme', 'github')
+  const hook = await cli('hooks', 'create', keeper, 'gh', '--scheme', 'github')
   expect(hook.stdout).toMatch(/^url {5}http.*\/gh\nsecret {2}\S+\n$/)
-  expect((await cli('hooks', 'ls', 'keeper')).stdout).toMatch(/gh {4}github {2}yes/)
-  expect((await cli('hooks', 'rm', 'keeper', 'gh')).stderr).toBe('gh: deleted\n')
+  expect((await cli('hooks', 'ls', keeper)).stdout).toMatch(/gh {4}github {2}yes/)
+  expect((await cli('hooks', 'rm', keeper, 'gh')).stderr).toBe('gh: deleted\n')
 })
 
 test('events shows the newest events of a workspace, and refuses an unknown type', async () => {

@@ -74,16 +74,20 @@ test('without FLY_ENDPOINT a machine listens for TLS only', async () => {
 })
 
 test('an app without a private address is not reached over its public ones', async () => {
-  const h = await createHarness({ env: { ...INTERNAL, PROVISION_TIMEOUT_SECONDS: '1' } })
+  const h = await createHarness({ env: INTERNAL })
   try {
     const { body } = await h.request<Json & { id: string }>('/workspaces', {
       method: 'POST',
       json: { name: 'cut off', runtime: 'hermes', tier: 2 },
     })
+    await expect.poll(() => originsOf(h)).toContain('http://test-app.flycast')
+    // The time for its start is over.
+    h.advance(3_600_000)
+    await h.sweep()
     await h.untilIdle()
     const workspace = (await h.request(`/workspaces/${body.id}`)).body
     expect(workspace['status']).not.toBe('ready')
-    expect(originsOf(h)).toContain('http://test-app.flycast')
+    expect(originsOf(h)).not.toContain('http://fly-proxy.test')
   } finally {
     await h.close()
   }

@@ -160,11 +160,17 @@ test('concurrent delivery passes deliver every event to five endpoints once', as
   await receiver.control({ delay: 1 })
   const timedOutBefore = await timedOut()
   await Promise.all(Array.from({ length: 4 }, () => h.deliver()))
-  await drain(MINUTE)
+  const distinct = async () => new Set((await receiver.received()).map(({ id }) => id)).size
+  await expect
+    .poll(async () => {
+      await pass(MINUTE)
+      await h.deliver()
+      return distinct()
+    })
+    .toBe(5 * seqs.length)
   const got = await receiver.received()
-  // Only an attempt that timed out on a busy computer is repeated.
-  expect(got).toHaveLength(5 * seqs.length + (await timedOut()) - timedOutBefore)
-  expect(new Set(got.map(({ id }) => id)).size).toBe(5 * seqs.length)
+  // Only an attempt that timed out on a busy computer is repeated, and it may not have arrived.
+  expect(got.length).toBeLessThanOrEqual(5 * seqs.length + (await timedOut()) - timedOutBefore)
   for (const workspace of workspaces) {
     const ofOne = got.filter(
       ({ data, id }) => data.workspace_id === workspace && id.includes(endpoint.id.replaceAll('-', '')),

@@ -128,4 +128,4 @@ test('the tutorial works through the gateway without a token, and a secret can b
     params: { message: { role: 'user', parts } },
   })
   expect(answer).toMatchObject({ result: { parts: [{ text: 'ord' }] } })
-}, 120_000)
+})

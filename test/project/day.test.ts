@@ -3,18 +3,14 @@ import { expect, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
 
-test(
-  'no work is suspended, no message is lost and nothing stays awake in vain in a short simulated day',
-  { timeout: 120_000 },
-  async () => {
-    const run = ['--workspaces', '12', '--hours', '1.5', '--seed', '7']
-    const database = await createPostgresDatabase()
-    const { exited, printed } = spawnNode('scripts/bench/day.ts', {}, [...run, '--database', database])
-    const { code } = await exited
-    // Two-digit counts: enough happened to prove something.
-    expect(printed.stdout, printed.stderr).toMatch(
-      / messages=\d\d+ sleeps=\d\d+ .* suspended_at_work=0 suspended_early=0 awake_in_excess=[01](\.\d+)?% messages_lost=0 messages_doubled=0 seconds=\d+\n$/,
-    )
-    expect(code).toBe(0)
-  },
-)
+test('no work is suspended, no message is lost and nothing stays awake in vain in a short simulated day', async () => {
+  const run = ['--workspaces', '12', '--hours', '1.5', '--seed', '7']
+  const database = await createPostgresDatabase()
+  const { exited, printed } = spawnNode('scripts/bench/day.ts', {}, [...run, '--database', database])
+  const { code } = await exited
+  // Two-digit counts: enough happened to prove something.
+  expect(printed.stdout, printed.stderr).toMatch(
+    / messages=\d\d+ sleeps=\d\d+ .* suspended_at_work=0 suspended_early=0 awake_in_excess=[01](\.\d+)?% messages_lost=0 messages_doubled=0 seconds=\d+\n$/,
+  )
+  expect(code).toBe(0)
+})

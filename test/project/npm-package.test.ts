@@ -46,7 +46,7 @@ beforeAll(() => {
   mkdirSync(installed, { recursive: true })
   execFileSync('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1'])
   copyLockedPackages(lockedPackages(''), app)
-}, 120_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs Node in the empty folder. */
@@ -107,7 +107,7 @@ test('the package is imported by its names, and its types are found', () => {
   expect(types.stdout.trim().split('\n')).toEqual([
     expect.stringMatching(/program\.mts.*TS2322: Type 'number'/),
   ])
-}, 120_000)
+})
 
 /** The packages that the sources of these folders import. */
 function importsOf(...folders: string[]): string[] {

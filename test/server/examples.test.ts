@@ -15,7 +15,6 @@ import { freePorts } from '../support/ports.ts'
 import { createUsedServerFixture, type Server, startServer } from '../support/server.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
-const SLOW = 120_000
 const isInstalled = (tool: string) => spawnSync(tool, ['--version']).error === undefined
 
 const ADMIN_TOKEN = 'a-token-of-the-operator'
@@ -26,7 +25,7 @@ let server: Server
 beforeAll(async () => {
   files = await createUsedServerFixture()
   server = await startServer({ ...files.settings, ADMIN_TOKEN })
-}, SLOW)
+})
 afterAll(async () => {
   await server.end('SIGTERM')
   files.remove()
@@ -127,29 +126,25 @@ describe.each([
     },
   )
 
-  test.runIf(isThere)(
-    `${script} receives the events of a workspace from a server`,
-    async () => {
-      const endpoint = { url: '', types: ['agent_answered'] }
-      const [port = 0] = await freePorts(1)
-      const { body } = await call('/webhook-endpoints', {
-        method: 'POST',
-        json: { ...endpoint, url: `http://127.0.0.1:${port}/` },
-      })
-      onTestFinished(async () => void (await call(`/webhook-endpoints/${body['id']}`, { method: 'DELETE' })))
-      const { output } = await startReceiver(command, script, {
-        PORT: String(port),
-        WEBHOOK_SECRET: body['secret'],
-      })
-      const created = await call('/workspaces', {
-        method: 'POST',
-        json: { name: 'seen', runtime: 'hermes' },
-        wait: 60,
-      })
-      await expect.poll(output, { timeout: 60_000 }).toContain(`agent_answered ${created.body['id']}`)
-    },
-    SLOW,
-  )
+  test.runIf(isThere)(`${script} receives the events of a workspace from a server`, async () => {
+    const endpoint = { url: '', types: ['agent_answered'] }
+    const [port = 0] = await freePorts(1)
+    const { body } = await call('/webhook-endpoints', {
+      method: 'POST',
+      json: { ...endpoint, url: `http://127.0.0.1:${port}/` },
+    })
+    onTestFinished(async () => void (await call(`/webhook-endpoints/${body['id']}`, { method: 'DELETE' })))
+    const { output } = await startReceiver(command, script, {
+      PORT: String(port),
+      WEBHOOK_SECRET: body['secret'],
+    })
+    const created = await call('/workspaces', {
+      method: 'POST',
+      json: { name: 'seen', runtime: 'hermes' },
+      wait: 60,
+    })
+    await expect.poll(output, { timeout: 60_000 }).toContain(`agent_answered ${created.body['id']}`)
+  })
 })
 
 test('examples/webhooks/slack.ts tells Slack what happened and why, and asks for the event again when Slack refuses', async () => {
@@ -211,7 +206,6 @@ test.runIf(isInstalled('python3'))(
     })
     expect((await call(`/workspaces/${id}`)).body).toMatchObject({ status: 'ready', machine_id: null })
   },
-  SLOW,
 )
 
 describe('examples/pull-request/workspace.yml', () => {
@@ -286,6 +280,5 @@ describe('examples/pull-request/workspace.yml', () => {
       expect(refused.code).toBe(1)
       expect(refused.output).toContain('"status":401')
     },
-    SLOW,
   )
 })

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Json } from '../support/emulator.ts'
 import { createUsedServerFixture, type Server, startAndExpectExit, startServer } from '../support/server.ts'
 
-const SLOW = 120_000
 const hasPython = spawnSync('python3', ['--version']).error === undefined
 
 const FAILS = `console.log('no model is configured'); process.exit(3)`
@@ -34,7 +33,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'agents.json'), JSON.stringify(images))
   files = await createUsedServerFixture()
   server = await startServer({ ...files.settings, EMULATOR_IMAGES: join(folder, 'agents.json') })
-}, SLOW)
+})
 afterAll(async () => {
   await server.end('SIGTERM')
   files.remove()
@@ -115,7 +114,6 @@ describe.each([
         .poll(async () => (await server.call<Json>(`/workspaces/${id}`)).body['last_heartbeat_at'])
         .toEqual(expect.any(String))
     },
-    SLOW,
   )
 
   test.runIf(isThere)(
@@ -133,39 +131,30 @@ describe.each([
       const direct = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' })
       expect(direct.status).toBe(401)
     },
-    SLOW,
   )
 })
 
-test(
-  'two workspaces of one program run beside each other, each with its own disk and variables',
-  async () => {
-    const [one, two] = await Promise.all([create('codex'), create('codex')])
-    expect([one['status'], two['status']]).toEqual(['ready', 'ready'])
-    await say(one['id'], 'remember one')
-    expect(await say(two['id'], 'what do you remember?')).toBe('I remember nothing.')
-    const { body } = await server.call<Json>(`/workspaces/${two['id']}/a2a/.well-known/agent-card.json`)
-    expect(body['name']).toBe('my-agent')
-  },
-  SLOW,
-)
+test('two workspaces of one program run beside each other, each with its own disk and variables', async () => {
+  const [one, two] = await Promise.all([create('codex'), create('codex')])
+  expect([one['status'], two['status']]).toEqual(['ready', 'ready'])
+  await say(one['id'], 'remember one')
+  expect(await say(two['id'], 'what do you remember?')).toBe('I remember nothing.')
+  const { body } = await server.call<Json>(`/workspaces/${two['id']}/a2a/.well-known/agent-card.json`)
+  expect(body['name']).toBe('my-agent')
+})
 
-test(
-  'a program that ends is started again a few times, and its workspace fails with what it printed',
-  async () => {
-    const { id } = await create('crewai')
-    await expect
-      .poll(async () => (await server.call<Json>(`/workspaces/${id}`)).body['status'], {
-        timeout: SLOW,
-        interval: 200,
-      })
-      .toBe('failed')
-    const { body } = await server.call<Json>(`/workspaces/${id}/explain`)
-    expect(JSON.stringify(body['last_lines'].lines)).toContain('no model is configured')
-    expect(body['reason'].code).toBe('crashed')
-  },
-  SLOW,
-)
+test('a program that ends is started again a few times, and its workspace fails with what it printed', async () => {
+  const { id } = await create('crewai')
+  await expect
+    .poll(async () => (await server.call<Json>(`/workspaces/${id}`)).body['status'], {
+      timeout: 120_000,
+      interval: 200,
+    })
+    .toBe('failed')
+  const { body } = await server.call<Json>(`/workspaces/${id}/explain`)
+  expect(JSON.stringify(body['last_lines'].lines)).toContain('no model is configured')
+  expect(body['reason'].code).toBe('crashed')
+})
 
 test('the banner names the programs', () => {
   expect(server.printed.stdout).toContain(`EMULATOR_IMAGES`)
@@ -175,16 +164,12 @@ describe('settings that cannot work', () => {
   test.each([
     ['hermes=pyhton agent.py', 'EMULATOR_IMAGES: hermes: there is no program "pyhton" in PATH'],
     ['no-such-file.json', 'EMULATOR_IMAGES names a file that cannot be read'],
-  ])(
-    'EMULATOR_IMAGES=%s stops the start with a sentence',
-    async (images, sentence) => {
-      const { settings, remove } = await createUsedServerFixture()
-      onTestFinished(remove)
-      const { code, stderr } = await startAndExpectExit({ ...settings, EMULATOR_IMAGES: images })
-      expect(stderr).toContain(sentence)
-      expect(stderr).not.toMatch(/^\s+at /m)
-      expect(code).toBe(2)
-    },
-    SLOW,
-  )
+  ])('EMULATOR_IMAGES=%s stops the start with a sentence', async (images, sentence) => {
+    const { settings, remove } = await createUsedServerFixture()
+    onTestFinished(remove)
+    const { code, stderr } = await startAndExpectExit({ ...settings, EMULATOR_IMAGES: images })
+    expect(stderr).toContain(sentence)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(code).toBe(2)
+  })
 })

@@ -187,7 +187,6 @@ describe('starting again on the same directory', () => {
         atRest['status'] === 'ready' ? 1 : 0,
       )
     },
-    120_000,
   )
 
   test('a removal that kill -9 interrupted is finished after the next start', async () => {
@@ -200,5 +199,5 @@ describe('starting again on the same directory', () => {
     await expect
       .poll(() => machinesAtFly(files.emulatorUrl, id), { timeout: 90_000, interval: 250 })
       .toEqual([])
-  }, 120_000)
+  })
 })

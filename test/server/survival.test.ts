@@ -22,7 +22,7 @@ beforeAll(async () => {
   files = await createUsedServerFixture()
   await start()
   // Two starts of a server.
-}, 120_000)
+})
 afterAll(async () => {
   await server.end('SIGKILL')
   files.remove()

@@ -81,7 +81,6 @@ describe('steps 3, 4, 6 and 7 as printed', () => {
       expect(output.trim().split('\n').at(-1)).toBe('"ord"')
       expect(code).toBe(0)
     },
-    60_000,
   )
 })
 
@@ -106,7 +105,7 @@ test('the commands of the README about an agent that remembers print what it rem
     'I remember: the invoice is paid; this is the copy',
     'I remember: the invoice is paid',
   ])
-}, 120_000)
+})
 
 /** The settings that the tutorial prints, against an emulator in place of Fly. */
 async function startWithTutorialSettings(fly: Awaited<ReturnType<typeof startLoopbackFly>>, more = {}) {
@@ -150,7 +149,7 @@ describe("the tutorial's own settings", () => {
     } finally {
       await running.end()
     }
-  }, 60_000)
+  })
 
   test('without ANONYMOUS_LOOPBACK the banner and the 503 name it', async () => {
     const running = await startWithTutorialSettings(fly)
@@ -190,7 +189,7 @@ describe('npm run tutorial', () => {
     expect(printed.stdout.match(/^ {4}"ord" {3}\[\d+\.\d\d s\]$/gm)).toHaveLength(2)
     expect(printed.stdout.match(/"I remember: the milk"/g)).toHaveLength(2)
     expect(printed.stdout).toMatch(/^✓ the whole tutorial/m)
-  }, 60_000)
+  })
 
   test('npm run tutorial starts its own server and uses ADMIN_TOKEN', async () => {
     const { printed, exited } = spawnNode(
@@ -200,7 +199,7 @@ describe('npm run tutorial', () => {
     )
     expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
     expect(printed.stdout).toContain('An embedded server is started')
-  }, 120_000)
+  })
 
   test('npm run tutorial fails at the first step if no server answers', async () => {
     const [port = 0] = await freePorts(1)

@@ -28,7 +28,7 @@ test('npm run dev:worker becomes ready without an account, prints what to try, s
   expect(await exited, printed.stderr).toEqual({ code: 0, signal: null })
   await expect(fetch(`${url}/livez`)).rejects.toThrow()
   rmSync(home, { recursive: true, force: true })
-}, 180_000)
+})
 
 test('npm run dev:worker explains itself with --help', async () => {
   const { exited, printed } = spawnNode('scripts/dev/dev-worker.ts', {}, ['--help'])

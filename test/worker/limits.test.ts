@@ -110,7 +110,7 @@ describe('a Worker with the right SUBREQUEST_LIMIT', () => {
     const all = await invocations()
     expect(all.filter(({ refused }) => refused > 0)).toEqual([])
     expect(Math.max(...all.map(({ asked }) => asked))).toBeLessThanOrEqual(FREE_PLAN)
-  }, 180_000)
+  })
 
   test('waiting requests are answered within the subrequest limit', async () => {
     const { invocations, statuses } = createCaller(worker)
@@ -140,7 +140,7 @@ describe('a Worker with the right SUBREQUEST_LIMIT', () => {
       .toBe((await statuses()).length)
     const since = (await invocations()).slice(before)
     expect(since.filter(({ asked, refused }) => refused > 0 || asked > FREE_PLAN)).toEqual([])
-  }, 180_000)
+  })
 })
 
 describe('a Worker that exceeds its limit again and again', () => {
@@ -170,5 +170,5 @@ describe('a Worker that exceeds its limit again and again', () => {
       ids.map(() => 'started'),
     )
     expect((await invocations()).some(({ refused }) => refused > 0)).toBe(true)
-  }, 180_000)
+  })
 })
