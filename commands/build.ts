@@ -23,6 +23,11 @@ if (existsSync(bundler) && existsSync(join(root, 'console'))) {
   await buildConsole(join(dist, 'assets'))
 } else console.warn('dist/ has no console: it needs the development dependencies (npm ci).')
 
+if (existsSync(join(root, 'node_modules/wrangler')) && existsSync(join(root, 'functions'))) {
+  const { buildDescription } = await import('./build-description.ts')
+  await buildDescription(join(dist, 'assets'))
+}
+
 if (existsSync(compiler) && existsSync(join(root, 'cli'))) {
   execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
   cpSync(join(root, 'client/api.d.ts'), join(dist, 'npm/client/api.d.ts'))

@@ -8,6 +8,7 @@ import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
 import type { AcceptSocket } from './http/live-socket.ts'
 import { rejectUnknownParameters } from './http/known-parameters.ts'
+import type { DescribeApi } from './http/openapi.ts'
 import { auditRequests } from './middleware/audit.ts'
 import { authorizeRequests } from './middleware/authorize.ts'
 import { authorizeOtherWorkspaces } from './middleware/authorize-other-workspaces.ts'
@@ -20,7 +21,6 @@ import { a2aRoutes } from './routes/a2a/routes.ts'
 import { activityRoutes } from './routes/activity.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { delegationRoutes } from './routes/delegations.ts'
-import { createDescription } from './description/describe-api.ts'
 import { consoleRoutes } from './routes/console.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { diskRoutes } from './routes/disks/routes.ts'
@@ -58,20 +58,21 @@ import { workspaceListRoutes } from './routes/workspaces/list.ts'
 import { workspaceRoutes } from './routes/workspaces/routes.ts'
 
 type Runtime = {
+  describeApi?: DescribeApi
   serveAssets?: MiddlewareHandler
   acceptSocket?: AcceptSocket
   otherMetrics?: ReadMetrics | undefined
 }
 
 /**
- * @param runtime `serveAssets` serves the files of `dist/assets/`; absent where the platform does before the app runs.
+ * @param runtime `describeApi` answers `/openapi.json`; absent where nobody reads it. `serveAssets` serves the files of `dist/assets/`; absent where the platform does before the app runs.
  *   `acceptSocket` accepts WebSockets; absent where there are none. `otherMetrics` reads the metrics of the other processes
  *   behind the same port
  */
 export function createApp(
   services: Services,
   exposure: Exposure,
-  { acceptSocket, otherMetrics, serveAssets }: Runtime = {},
+  { acceptSocket, describeApi, otherMetrics, serveAssets }: Runtime = {},
 ) {
   const app = new OpenAPIHono<AppEnv>()
   const authenticate = createAuthenticator(services, exposure)
@@ -107,8 +108,7 @@ export function createApp(
   app.use(authorizeOtherWorkspaces(services))
   app.use(rejectUnknownParameters(app))
   app.route('/', healthRoutes(services, otherMetrics))
-  const describeApi = createDescription(app, services.config.publicUrl)
-  app.get('/openapi.json', (c) => c.json(describeApi()))
+  if (describeApi !== undefined) app.get('/openapi.json', describeApi(app, services.config.publicUrl))
   app.route('/', consoleRoutes(serveAssets))
   app.route('/', docsRoutes(serveAssets))
   app.route('/', meRoutes())

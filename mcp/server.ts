@@ -1,6 +1,6 @@
 // The MCP server: the tools, over any transport. `/mcp` serves it over streamable HTTP, `molecule-fly mcp` over stdio.
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { CfWorkerJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/cfworker-provider.js'
+import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation'
 import { ApiProblem } from '../client/problem.ts'
 import type { Client } from '../client/client.ts'
 import { TOOLS } from './tools.ts'
@@ -8,12 +8,21 @@ import { TOOLS } from './tools.ts'
 const INSTRUCTIONS =
   'Workspaces are machines with one AI agent each. Create one, wait until it is ready, send it messages. A workspace occupies its machine, which may cost money, until it is removed.'
 
+/**
+ * In place of the default one, which generates code, as Workers do not allow. It would check answers of users whom a tool
+ * asks for input, and no tool does. Inputs of tools are checked by zod.
+ */
+const NO_VALIDATOR: jsonSchemaValidator = {
+  getValidator: () => () => {
+    throw new Error('no tool asks its user for input')
+  },
+}
+
 /** @param client acts with the token of the caller */
 export function createMcpServer(client: Client, version: string): McpServer {
   const server = new McpServer(
     { name: 'molecule-fly', title: 'Molecule Fly', version },
-    // The default validator generates code, which Workers do not allow.
-    { instructions: INSTRUCTIONS, jsonSchemaValidator: new CfWorkerJsonSchemaValidator() },
+    { instructions: INSTRUCTIONS, jsonSchemaValidator: NO_VALIDATOR },
   )
   for (const [name, { annotations, description, input, run, title }] of Object.entries(TOOLS)) {
     server.registerTool(

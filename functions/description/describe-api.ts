@@ -1,15 +1,17 @@
 // The API description (OpenAPI 3.1), complete: what the routes declare, with credentials from the access policy,
-// groups, texts, the answers and headers that every route has, and events as webhooks. Built at the first request for
-// it, so no start of a Worker pays for it.
+// groups, texts, the answers and headers that every route has, and events as webhooks. Generated at the first
+// request for it on Node, and by `npm ci` for Workers (commands/build-description.ts).
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { EVENT_TYPES } from '../../lib/events/event-types.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import type { DescribeApi } from '../http/openapi.ts'
 import { VERSION } from '../http/version.ts'
 import { accessText, policyOf, SECURITY_SCHEMES, securityOf } from './access.ts'
 import { addFieldTexts } from './add-field-texts.ts'
 import type { ApiDocument, Operation, Parameter } from './api-document.ts'
 import { commonResponses, RESPONSES } from './common-responses.ts'
 import { addHeaders, HEADER_PARAMETERS, HEADERS } from './headers.ts'
+import { serversOf } from './asset.ts'
 import { TAG_ORDER, tagOf, TAGS } from './tags.ts'
 import { OPERATIONS } from './texts/operations.ts'
 import { PARAMETERS } from './texts/parameters.ts'
@@ -24,20 +26,17 @@ const INFO = {
   contact: { name: 'Issues', url: 'https://github.com/molecule-fly/molecule-fly/issues' },
 }
 
-/** @returns the whole document; the same object at every call for one app */
-export function createDescription(
-  app: OpenAPIHono<AppEnv>,
-  publicUrl: string | undefined,
-): () => ApiDocument {
+/** Generates the document at the first request. */
+export const describeApi: DescribeApi = (app, publicUrl) => {
   let document: ApiDocument | undefined
-  return () => (document ??= describeApi(app, publicUrl))
+  return (c) => c.json((document ??= generate(app, publicUrl)))
 }
 
-function describeApi(app: OpenAPIHono<AppEnv>, publicUrl: string | undefined): ApiDocument {
+function generate(app: OpenAPIHono<AppEnv>, publicUrl: string | undefined): ApiDocument {
   const generated = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: INFO,
-    servers: [{ url: publicUrl ?? '/', description: 'This server.' }],
+    servers: serversOf(publicUrl),
   }) as unknown as ApiDocument
   for (const [path, methods] of Object.entries(generated.paths)) {
     for (const [method, operation] of Object.entries(methods)) completeOperation(method, path, operation)

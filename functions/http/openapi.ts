@@ -1,5 +1,6 @@
 // Building blocks of route definitions: routers, bodies, responses and parameters in the API description.
 import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Handler } from 'hono'
 import type { AppEnv } from './app-env.ts'
 import { Problem, toInvalidInput } from './problem.ts'
 import { workspaceIdInput } from '../../lib/platform/uuid.ts'
@@ -14,6 +15,12 @@ export const createRouter = () =>
       if (!result.success) throw toInvalidInput(result.error)
     },
   })
+
+/**
+ * Makes the handler of `GET /openapi.json` for an app. Each runtime has its own: Node generates the document
+ * (functions/description/), a Worker reads it (functions/worker/describe-from-asset.ts).
+ */
+export type DescribeApi = (app: OpenAPIHono<AppEnv>, publicUrl: string | undefined) => Handler<AppEnv>
 
 /** A request body in JSON. */
 export const jsonBody = <Schema extends z.ZodType>(schema: Schema, required = true) => ({

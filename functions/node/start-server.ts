@@ -13,6 +13,7 @@ import { createLog, type Log } from '../../lib/platform/log.ts'
 import { UNREADABLE_HINT } from '../../lib/secrets/read-secrets.ts'
 import { unknownKeyIds } from '../../lib/secrets/rotate.ts'
 import { createApp } from '../app.ts'
+import { describeApi } from '../description/describe-api.ts'
 import { serveAssets } from './assets.ts'
 import { keepEmulatorClaim } from './emulator-claim.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
@@ -120,7 +121,7 @@ export async function startServer(config: Config, print: (line: string) => void)
   const exposure = { loopback: isLoopback(host) }
   a2a = createNodeA2aHandler(services, exposure, background)
   const otherMetrics = shareMetrics(services.metrics)
-  opened.resolve(createApp(services, exposure, { serveAssets, acceptSocket, otherMetrics }))
+  opened.resolve(createApp(services, exposure, { describeApi, serveAssets, acceptSocket, otherMetrics }))
   const sweepNow = startSweepLoop(services, background)
   if (docker !== undefined) background.waitUntil(watchMachines(services, sweepNow))
 

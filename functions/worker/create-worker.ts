@@ -10,8 +10,11 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { createApp } from '../app.ts'
 import { acceptSocket } from './accept-socket.ts'
 import { readWorkerConfig } from './config.ts'
+import { describeFromAsset } from './describe-from-asset.ts'
 
 type Env = Record<string, unknown>
+/** The binding of `dist/assets/` (wrangler.toml). */
+type Assets = { fetch(request: Request): Promise<Response> }
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 type Isolate = { services: Services; app: ReturnType<typeof createApp> }
 
@@ -59,7 +62,10 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
       log,
       canRunInBackground: false,
     })
-    return { services, app: createApp(services, { loopback: false }, { acceptSocket }) }
+    const describeApi = describeFromAsset((path) =>
+      (env['ASSETS'] as Assets | undefined)?.fetch(new Request(`https://assets.local${path}`)),
+    )
+    return { services, app: createApp(services, { loopback: false }, { acceptSocket, describeApi }) }
   }
 
   return {

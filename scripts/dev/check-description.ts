@@ -3,7 +3,7 @@
 import { lintFromString, loadConfig } from '@redocly/openapi-core'
 import spectralCore, { type RulesetDefinition } from '@stoplight/spectral-core'
 import spectralRulesets from '@stoplight/spectral-rulesets'
-import { readDescription } from './read-description.ts'
+import { readDescription } from '../../commands/build-description.ts'
 
 async function redocly(source: string): Promise<string[]> {
   const config = await loadConfig({ configPath: 'redocly.yaml' })

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApiDocument } from '../../functions/description/api-document.ts'
-import { readDescription } from './read-description.ts'
+import { readDescription } from '../../commands/build-description.ts'
 
 const FILE = join(import.meta.dirname, '../../client/api.d.ts')
 

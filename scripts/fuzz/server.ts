@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { createApp } from '../../functions/app.ts'
+import { describeApi } from '../../functions/description/describe-api.ts'
 import { listen } from '../../functions/node/http-server.ts'
 import { createNodeA2aHandler } from '../../functions/node/a2a-handler.ts'
 import { createUndiciTransport } from '../../functions/node/undici-transport.ts'
@@ -104,7 +105,7 @@ export async function startFuzzServer(env: Record<string, string> = {}) {
     ...created,
     provisioner: { ...created.provisioner, launchRate: { perSecond: 1_000, burst: 1_000 } },
   }
-  app = createApp(services, { loopback: true })
+  app = createApp(services, { loopback: true }, { describeApi })
   a2a = createNodeA2aHandler(services, { loopback: true }, background)
 
   const runPasses = async () => {

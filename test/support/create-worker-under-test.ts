@@ -1,6 +1,7 @@
 // The control plane as a Worker with commands for tests beside its API: they move its clock, run what the cron trigger runs and
 // receive the requests that it sends. It is bundled for workerd and must not import anything of Node.
 import { createApp } from '../../functions/app.ts'
+import { describeFromAsset } from '../../functions/worker/describe-from-asset.ts'
 import type { WorkerOptions } from '../../functions/worker/create-worker.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
@@ -9,7 +10,7 @@ import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep, type SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
-import { CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
+import { ASSETS_ORIGIN, CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
 
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 
@@ -58,12 +59,16 @@ function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, ne
       execRate: { perSecond: 1_000, burst: 1_000 },
     },
   })
+  // The assets are a server of the test, too.
+  const describeApi = describeFromAsset((path) =>
+    fetch(`${network}${path}`, { headers: { [ORIGIN_HEADER]: ASSETS_ORIGIN } }),
+  )
   const { meter } = created
   const services: Services = {
     ...paced(created),
     meter: meter && { ...meter, bindBudget: (budget) => paced(meter.bindBudget(budget)) },
   }
-  return { services, app: createApp(services, { loopback }) }
+  return { services, app: createApp(services, { loopback }, { describeApi }) }
 }
 
 /** Turns errors into text, because log fields leave this process as JSON. */

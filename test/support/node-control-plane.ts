@@ -1,6 +1,7 @@
 // Starts the control plane in this process, over Postgres or PGlite.
 import { setTimeout as delay } from 'node:timers/promises'
 import { createApp } from '../../functions/app.ts'
+import { describeApi } from '../../functions/description/describe-api.ts'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
@@ -45,7 +46,7 @@ export async function startNodeControlPlane(options: ControlPlaneOptions): Promi
       execRate: { perSecond: 1_000, burst: 1_000 },
     },
   }
-  const app = createApp(services, { loopback: options.loopback })
+  const app = createApp(services, { loopback: options.loopback }, { describeApi })
   return {
     db: database.db,
     inProcess: { app, services },

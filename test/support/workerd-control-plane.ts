@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request as ask } from 'undici'
 import { inject } from 'vitest'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { readDescription } from '../../commands/build-description.ts'
 import { listen } from '../../functions/node/http-server.ts'
 import { ConnectionLost } from '../../lib/emulator/shared/connection-lost.ts'
 import type { ControlPlane, ControlPlaneOptions, Logged } from './control-plane.ts'
@@ -13,7 +14,7 @@ import { createPostgresDatabase } from './database.ts'
 import { startNeonBridge } from './neon-bridge.ts'
 import { verbatimHandler } from './plain-http.ts'
 import { TARGET } from './test-target.ts'
-import { CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
+import { ASSETS_ORIGIN, CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
 import { startWorkerd } from './worker.ts'
 
 export async function startWorkerdControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -116,6 +117,7 @@ async function sendOn(network: typeof fetch, request: Request): Promise<Response
   const origin = headers.get(ORIGIN_HEADER) ?? ''
   headers.delete(ORIGIN_HEADER)
   headers.delete('host')
+  if (origin === ASSETS_ORIGIN) return new Response(await readDescription())
   const { pathname, search } = new URL(request.url)
   try {
     return await network(new Request(new Request(`${origin}${pathname}${search}`, request), { headers }))

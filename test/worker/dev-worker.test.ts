@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { readDescription } from '../../commands/build-description.ts'
+import type { ApiDocument } from '../../functions/description/api-document.ts'
 import { expectConsole } from '../support/console-assets.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
 
-test('npm run dev:worker becomes ready without an account, prints what to try, serves the console, and ends', async () => {
+test('npm run dev:worker becomes ready without an account, prints what to try, serves the console and the API description, and ends', async () => {
   const home = mkdtempSync(join(tmpdir(), 'dev-worker-test-'))
   const [port] = await freePorts(1)
   const url = `http://127.0.0.1:${port}`
@@ -24,6 +26,9 @@ test('npm run dev:worker becomes ready without an account, prints what to try, s
     exited.then(({ code }) => Promise.reject(new Error(`${code}: ${printed.stderr}`))),
   ])
   await expectConsole(url)
+  const description = (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument
+  const servers = [{ url, description: 'This server.' }]
+  expect(description).toEqual({ ...(JSON.parse(await readDescription()) as ApiDocument), servers })
   child.kill('SIGTERM')
   expect(await exited, printed.stderr).toEqual({ code: 0, signal: null })
   await expect(fetch(`${url}/livez`)).rejects.toThrow()

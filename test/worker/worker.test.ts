@@ -37,6 +37,14 @@ test('the Worker reports its parts', async () => {
   })
 })
 
+test('a Worker that was deployed without its assets says what to do', async () => {
+  const response = await worker.call('/openapi.json')
+  expect([response.status, await response.json()]).toEqual([
+    503,
+    expect.objectContaining({ code: 'misconfigured', detail: expect.stringContaining('run npm ci') as string }),
+  ])
+})
+
 test('the Worker is ready and serves metrics', async () => {
   const ready = await worker.call('/readyz')
   expect(await ready.json()).toMatchObject({

@@ -1,0 +1,28 @@
+// Replaces `@asteasolutions/zod-to-openapi` in the Worker's bundle (wrangler.toml, `[alias]`): it keeps what routes
+// declare, and generates no description (describe-from-asset.ts).
+import type { z } from 'zod'
+
+type Definition = { type: 'route'; route: object }
+
+export class OpenAPIRegistry {
+  readonly definitions: Definition[] = []
+
+  registerPath(route: object): void {
+    this.definitions.push({ type: 'route', route })
+  }
+}
+
+/** Schemas keep no metadata: only descriptions need it. */
+export function extendZodWithOpenApi({ ZodType }: typeof z): void {
+  // Assigned, because zod copies enumerable members to each schema.
+  Object.assign(ZodType.prototype, {
+    openapi(this: z.ZodType) {
+      return this
+    },
+  })
+}
+
+/** Never called: a Worker's description is a file. */
+export class OpenApiGeneratorV3 {}
+export { OpenApiGeneratorV3 as OpenApiGeneratorV31 }
+export const getOpenApiMetadata = () => ({})
