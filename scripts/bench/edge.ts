@@ -1,5 +1,6 @@
 // `npm run bench:edge`: the start-up cost of the Worker, compared with an empty Worker in the same run: its size, the evaluation
-// of its modules, and the time and processor time from a new workerd to the first answer.
+// of its modules, and the time and processor time from a new workerd to the first answer; and the processor time of each kind of
+// request.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,24 +10,33 @@ import { gzipSync } from 'node:zlib'
 import { childrenOf } from '../../test/support/processes.ts'
 import { bundleWorker } from '../../test/support/worker-bundle.ts'
 import { startWorkerd } from '../../test/support/worker.ts'
+import { measureRequests } from './edge/requests.ts'
 import { cpuSeconds } from './support/process-stats.ts'
 
-const HELP = `npm run bench:edge -- [--runs N]
+const HELP = `npm run bench:edge -- [options]
 
 Bundles the Worker as a deploy would, and starts it and an empty Worker in turns, each in a workerd of its own.
-Prints medians and ratios. --runs: default 15.
+Prints medians and ratios. Then it sends requests of each kind to one Worker, with a Postgres and an emulated Fly, and prints
+the processor time of workerd for one request.
+
+  --runs N        starts of each Worker                  default 15
+  --requests N    measured requests of each kind         default 200
 `
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '15' }, help: { type: 'boolean', short: 'h' } },
+  options: {
+    runs: { type: 'string', default: '15' },
+    requests: { type: 'string', default: '200' },
+    help: { type: 'boolean', short: 'h' },
+  },
 })
 if (values.help === true) {
   console.log(HELP)
   process.exit(0)
 }
-const runs = Number(values.runs)
-if (!Number.isInteger(runs) || runs < 1) {
-  console.error('--runs must be a whole number above 0')
+const [runs, requests] = [Number(values.runs), Number(values.requests)]
+if (![runs, requests].every((count) => Number.isInteger(count) && count > 0)) {
+  console.error('--runs and --requests must be whole numbers above 0')
   process.exit(2)
 }
 
@@ -69,6 +79,8 @@ try {
   print('processor time of its top level, ms', ...row('evaluated'))
   print('new workerd → 200 on /livez, ms', ...row('answered'))
   print('processor time of workerd until then, ms', ...row('cpu'))
+  console.log(`\nprocessor time of workerd for a request, warm, mean of ${requests}, ms\n`)
+  for (const { cpuMs, name } of await measureRequests(code, requests)) print(name, cpuMs.toFixed(1))
 
   function sizes(size: (code: string) => number): [string, string, string] {
     const [a, b] = [size(ours.code) / 1024, size(empty.code) / 1024]

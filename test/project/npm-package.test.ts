@@ -138,9 +138,7 @@ function importsOf(...folders: string[]): string[] {
 }
 
 test('the published manifest names what the command line, the client and MCP import, and nothing else', () => {
-  expect(importsOf('cli', 'client', 'mcp')).toEqual(
-    Object.keys(manifest.dependencies),
-  )
+  expect(importsOf('cli', 'client', 'mcp')).toEqual(Object.keys(manifest.dependencies))
 })
 
 test('the manifest of the server names every package that it imports', () => {

@@ -41,7 +41,10 @@ test('a Worker that was deployed without its assets says what to do', async () =
   const response = await worker.call('/openapi.json')
   expect([response.status, await response.json()]).toEqual([
     503,
-    expect.objectContaining({ code: 'misconfigured', detail: expect.stringContaining('run npm ci') as string }),
+    expect.objectContaining({
+      code: 'misconfigured',
+      detail: expect.stringContaining('run npm ci') as string,
+    }),
   ])
 })
 
