@@ -23,6 +23,6 @@ export function extendZodWithOpenApi({ ZodType }: typeof z): void {
 }
 
 /** Never called: a Worker's description is a file. */
-export class OpenApiGeneratorV3 {}
-export { OpenApiGeneratorV3 as OpenApiGeneratorV31 }
-export const getOpenApiMetadata = () => ({})
+export const OpenApiGeneratorV3 = undefined
+export const OpenApiGeneratorV31 = undefined
+export const getOpenApiMetadata = undefined
