@@ -24,6 +24,8 @@ const LIMITS: Record<string, readonly [what: string, limit: string]> = {
   'functions/node/tracing/exporter.ts': ['answers of the trace collector', 'MAX_ANSWER_BYTES'],
   'functions/node/web-sockets.ts': ['refusals of the app', 'MAX_REFUSAL'],
   'functions/routes/molecule-compat/request.ts': ['answers of the own API', 'MAX_ANSWER_BYTES'],
+  'functions/worker/describe-from-asset.ts': ['a file of this deployment', 'DESCRIPTION_PATH'],
+  'commands/build-description.ts': ['the own API description', 'readDescription'],
   'commands/read-response.ts': ['answers in commands', 'MAX_BYTES'],
 }
 
