@@ -9,7 +9,7 @@ test.each([
   ['workerd', 4],
 ])(
   'a hostile machine loses no message of its neighbour on %s',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (runtime, sample) => {
     const run = `--runtime ${runtime} --sample ${sample} --seed 42 --seconds 0.4 --busy --database ${await createPostgresDatabase()}`
     const { exited, printed } = spawnNode('scripts/hostile/hostile.ts', {}, run.split(' '))
