@@ -167,6 +167,7 @@ export const ROUTE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   'GET /metrics': all('read'),
   'GET /fleet': all('read', { query: ['workspace_id'] }),
   'GET /regions': all('read'),
+  'GET /prices': all('read'),
 
   // A disk may outlive its workspace, so a token for some workspaces cannot reach it.
   'GET /disks': all('read'),

@@ -44,6 +44,7 @@ import { moleculeRoutes } from './routes/molecule-compat/mount.ts'
 import { moleculeCompatRoutes } from './routes/molecule-compat/routes.ts'
 import { translateForMolecule } from './routes/molecule-compat/translate.ts'
 import { peerRoutes } from './routes/peers.ts'
+import { priceRoutes } from './routes/prices.ts'
 import { registryWebhookRoutes } from './routes/registry-webhooks.ts'
 import { registryRoutes } from './routes/registry.ts'
 import { rolloutRoutes } from './routes/rollouts.ts'
@@ -134,6 +135,7 @@ export function createApp(
   app.route('/', diskRoutes(services))
   app.route('/', snapshotRoutes(services))
   app.route('/', fleetRoutes(services))
+  app.route('/', priceRoutes(services))
   app.route('/', eventRoutes(services, authenticate))
   app.route('/', rolloutRoutes(services))
   app.route('/', moleculeEventRoutes(services))

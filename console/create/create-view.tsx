@@ -10,7 +10,7 @@ import { Problem } from '../ui/problem.tsx'
 import { Commands } from '../ui/show-commands.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { useResource } from '../ui/use-resource.ts'
-import { cliOfInput, readForm, TIERS } from './input.ts'
+import { cliOfInput, describeTier, readForm } from './input.ts'
 import { PriceNote } from './price-note.tsx'
 
 export function CreateView() {
@@ -24,6 +24,11 @@ export function CreateView() {
   const regions = useResource(async () => {
     const { data } = await currentClient().api.GET('/regions')
     return data ?? []
+  }, [])
+
+  const prices = useResource(async () => {
+    const { data } = await currentClient().api.GET('/prices')
+    return data
   }, [])
 
   useEffect(() => {
@@ -95,11 +100,16 @@ export function CreateView() {
         <fieldset>
           <legend>Machine</legend>
           <div class="choices" role="radiogroup" aria-label="Tier">
-            {TIERS.map(({ text, tier }) => (
-              <label key={tier} class="choice">
-                <input type="radio" name="tier" value={tier} defaultChecked={tier === (from?.tier ?? 3)} />
-                <strong>Tier {tier}</strong>
-                <span class="muted">{text}</span>
+            {prices.value?.tiers.map((size) => (
+              <label key={size.tier} class="choice">
+                <input
+                  type="radio"
+                  name="tier"
+                  value={size.tier}
+                  defaultChecked={from?.tier == null ? size.is_default : size.tier === from.tier}
+                />
+                <strong>Tier {size.tier}</strong>
+                <span class="muted">{describeTier(size)}</span>
               </label>
             ))}
           </div>
@@ -119,7 +129,13 @@ export function CreateView() {
           )}
           <label class="field">
             <span class="field-label">Disk in GB, 0 for none</span>
-            <input name="disk_gb" type="number" min={0} max={500} placeholder="1" />
+            <input
+              name="disk_gb"
+              type="number"
+              min={0}
+              max={500}
+              placeholder={String(from?.disk?.size_gb ?? prices.value?.disk.default_gb ?? '')}
+            />
           </label>
           <label class="field">
             <span class="field-label">Hibernates after minutes without work</span>
@@ -152,7 +168,7 @@ export function CreateView() {
           </fieldset>
         </details>
         {create.problem !== undefined && <Problem problem={create.problem} />}
-        <PriceNote input={input} from={from} />
+        <PriceNote prices={prices.value} input={input} from={from} />
         <div class="form-foot">
           <button type="submit" class="button button-primary" disabled={create.isBusy}>
             {create.isBusy ? 'Creating…' : 'Create'}

@@ -1,13 +1,19 @@
 // From the form to the request that creates a workspace. Pure. What is empty is left to the server.
 import type { CreateWorkspace } from '../../client/client.ts'
 import { formText } from '../ui/form-text.ts'
+import { usd } from '../ui/format.ts'
+import type { Prices } from './price.ts'
 
-/** The sizes of machines (docs/api.md). */
-export const TIERS = [
-  { tier: 2, text: '1 CPU, 512 MB' },
-  { tier: 3, text: '2 CPUs, 2 GB' },
-  { tier: 4, text: '4 CPUs, 4 GB' },
-] as const
+/** Such as "2 CPUs, 2 GB, $13.38 a month". */
+export function describeTier(tier: Prices['tiers'][number]): string {
+  const { cpus, memory_mb: memoryMb, running_usd_per_month: price } = tier
+  const memory = memoryMb < 1024 ? `${memoryMb} MB` : `${memoryMb / 1024} GB`
+  return [
+    `${cpus} CPU${cpus === 1 ? '' : 's'}`,
+    memory,
+    ...(price === null ? [] : [`${usd(price)} a month`]),
+  ].join(', ')
+}
 
 /** @param from the workspace whose disk is copied */
 export function readForm(form: FormData, from: string | undefined): CreateWorkspace {

@@ -78,8 +78,8 @@ export const TAGS: readonly Tag[] = [
   },
   {
     name: 'Operations',
-    description: 'The fleet at the provider, capacity, audit, health and metrics.',
-    paths: [/^\/(fleet|regions|audit|metrics|health|healthz|livez|readyz)/],
+    description: 'The fleet at the provider, capacity, prices, audit, health and metrics.',
+    paths: [/^\/(fleet|regions|prices|audit|metrics|health|healthz|livez|readyz)/],
   },
   {
     name: 'Molecule compatibility',

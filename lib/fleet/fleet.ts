@@ -4,7 +4,7 @@ import { isNotNull, isNull } from 'drizzle-orm'
 import { controlPlane, type Drift, orphans, workspaces } from '../../drizzle/schema/index.ts'
 import { wantedMachine } from '../lifecycle/lifecycle.ts'
 import { type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
-import { addPrices, priceOf, type Prices } from '../provisioner/prices.ts'
+import { addPrices, priceOf, restingPrice } from '../provisioner/prices.ts'
 import { type InventoryEntry, ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { driftOf } from '../reconcile/drift.ts'
@@ -96,7 +96,9 @@ function describe(
   const kind = kindOf(entry, row, drift, controlPlaneId)
   const isUnwanted = row === undefined ? kind === 'orphan' : wantedMachine(row, now) === 'none'
   const attempts = row?.attempts ?? attemptsOf.get(entry.id) ?? 0
-  const isPaid = entry.phase === 'started' || entry.phase === 'busy'
+  const { phase } = entry
+  const isPaid = phase === 'started' || phase === 'busy'
+  const isResting = phase === 'stopped' || phase === 'suspended'
   return {
     kind,
     machine_id: entry.id,
@@ -107,7 +109,7 @@ function describe(
     region: entry.region,
     ...ageOf(entry.createdAt, now),
     usd_per_month: priceOf(services.provisioner.prices, (prices) =>
-      isPaid ? prices.machine(entry.size) : restingPrice(prices, entry),
+      isPaid ? prices.machine(entry.size) : isResting ? restingPrice(prices) : 0,
     ),
     ...(row?.status === 'failed' && row.machineKeptUntil !== null
       ? { kept_until: row.machineKeptUntil.toISOString() }
@@ -116,15 +118,6 @@ function describe(
     ...(isUnwanted && attempts >= HOPELESS_ATTEMPTS ? { needs_human: true as const } : {}),
   }
 }
-
-/**
- * What a stopped or suspended machine costs: its root file system. The provider does not report its size, so that of a
- * small image is assumed.
- */
-const ASSUMED_ROOT_GB = 1
-
-const restingPrice = ({ perRootGb }: Prices, { phase }: InventoryEntry): number =>
-  phase === 'stopped' || phase === 'suspended' ? ASSUMED_ROOT_GB * perRootGb : 0
 
 const ageOf = (createdAt: Date | null | undefined, now: Date) =>
   createdAt == null ? {} : { age_seconds: Math.round((now.getTime() - createdAt.getTime()) / 1000) }

@@ -11,6 +11,12 @@ export type Prices = {
   perRootGb: number
 }
 
+/** The provider does not report the size of a root file system, so that of a small image is assumed. */
+const ASSUMED_ROOT_GB = 1
+
+/** What a stopped or suspended machine costs: its root file system. */
+export const restingPrice = ({ perRootGb }: Prices): number => ASSUMED_ROOT_GB * perRootGb
+
 export const toCents = (dollars: number): number => Math.round(dollars * 100) / 100
 
 /** @returns null where nothing has a price */

@@ -62,23 +62,21 @@ test('the charts show statuses over time, times to ready, causes of trouble and 
 })
 
 test('the form of a new workspace says what it would cost, by tier and disk', async () => {
-  const { h } = fixture
-  await h.createWorkspace({ name: 'priced', tier: 2, disk_gb: 2 })
-  const { body } = await h.request<{
-    machines: { machine_state: string; usd_per_month: number; workspace_id: string }[]
-    disks: { size_gb: number; usd_per_month: number }[]
-  }>('/fleet')
-  const machine = Math.max(...body.machines.map(({ usd_per_month: usd }) => usd))
-  const perGb = (body.disks[0]?.usd_per_month ?? 0) / (body.disks[0]?.size_gb ?? 1)
-  expect(machine).toBeGreaterThan(0)
-  expect(perGb).toBeGreaterThan(0)
+  const { body } = await fixture.h.request<{
+    tiers: { tier: number; running_usd_per_month: number }[]
+    disk: { usd_per_gb_month: number }
+  }>('/prices')
   const page = await fixture.open('#/new')
-  const total = (gb: number) => `About $${(machine + gb * perGb).toFixed(2)} a month`
+  const total = (tier: number, gb: number) => {
+    const machine = body.tiers.find((one) => one.tier === tier)?.running_usd_per_month ?? NaN
+    return `About $${(machine + gb * body.disk.usd_per_gb_month).toFixed(2)} a month`
+  }
+  await page.getByText(total(3, 1)).waitFor()
   await page.getByText('Tier 2').click()
-  await page.getByText(total(1)).waitFor()
+  await page.getByText(total(2, 1)).waitFor()
   await page.getByLabel('Disk in GB').fill('10')
-  await page.getByText(total(10)).waitFor()
+  await page.getByText(total(2, 10)).waitFor()
   await page.getByText('Tier 4').click()
-  await page.getByText('The price of a machine of this tier is known when one runs.').waitFor()
+  await page.getByText(total(4, 10)).waitFor()
   expect(fixture.failures).toEqual([])
 })

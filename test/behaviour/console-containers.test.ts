@@ -29,6 +29,9 @@ testInProcess(
       json: { name: 'elsewhere', runtime: 'external' },
     })
 
+    const { body: prices } = await h.request('/prices')
+    expect(JSON.stringify(prices)).not.toMatch(/usd_\w+":[^n]/)
+
     const page = await fixture.open('#/?charts=hour')
     const main = page.locator('main')
     await page.getByRole('region', { name: 'Totals' }).getByText('1 disk').waitFor()

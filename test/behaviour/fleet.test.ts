@@ -23,6 +23,29 @@ async function sweepUntil(done: () => boolean | Promise<boolean>, stepMs = 1_000
   throw new Error(`the condition never held: ${JSON.stringify(await statuses())}`)
 }
 
+test('the price of a tier and of a disk is what /fleet counts for a workspace of that size', async () => {
+  await open()
+  await h.createWorkspace({ tier: 2, disk_gb: 3 })
+  const { body: fleet } = await h.request<{ machines: Json[]; disks: Json[] }>('/fleet')
+  const { body: prices } = await h.request<{ tiers: Json[]; disk: Json }>('/prices')
+  const [machine, disk] = [fleet.machines[0], fleet.disks[0]]
+  expect(prices.tiers.map(({ tier, is_default }) => [tier, is_default])).toEqual([
+    [2, false],
+    [3, true],
+    [4, false],
+  ])
+  expect(prices.tiers[0]).toEqual({
+    tier: 2,
+    cpus: 1,
+    memory_mb: 512,
+    is_default: false,
+    running_usd_per_month: machine?.['usd_per_month'],
+    stopped_usd_per_month: 0.15,
+  })
+  expect(prices.disk).toEqual({ default_gb: 1, usd_per_gb_month: 0.15 })
+  expect(disk?.['usd_per_month']).toBeCloseTo(3 * 0.15)
+})
+
 describe('orphans', () => {
   const stray = (metadata: Json) =>
     h.fly<{ id: string }>('POST', '', {

@@ -47,6 +47,7 @@ test('the API description contains every route', () => {
     'get /livez',
     'get /me',
     'get /metrics',
+    'get /prices',
     'get /readyz',
     'get /regions',
     'get /registry/discover/{id}',

@@ -66,6 +66,16 @@ export const MORE_FIELDS: Readonly<Record<string, string>> = {
   unknown_apps: 'Apps that did not answer. Nothing is known of their machines.',
   'Region.state':
     '`untried`: no launch yet. `open`: in use. `full`: skipped until `retry_at`. `trial`: one launch tries it.',
+  tiers: 'The sizes of machines, and what one of each costs.',
+  cpus: 'Shared CPUs.',
+  memory_mb: 'Memory in MB.',
+  is_default: 'Whether a workspace has it if its creator chooses none.',
+  running_usd_per_month: 'Estimated price of a running machine for 30 days, in US dollars.',
+  stopped_usd_per_month: 'Of a stopped or suspended one, with a root file system of 1 GB.',
+  usd_per_gb_month: 'Estimated price of each GB for 30 days, in US dollars.',
+  'Prices.disk': 'Disks.',
+  'Prices.snapshots': 'Snapshots of disks.',
+  default_gb: 'The size of a disk if its creator chooses none: WORKSPACE_DISK_GB.',
   retry_at: 'When it is tried again; null: it is in use.',
 
   // Health.

@@ -263,6 +263,10 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
     summary: 'List regions',
     description: 'Regions with what is known of their capacity from recent launches.',
   },
+  getPrices: {
+    summary: 'Read prices',
+    description: 'What a machine of each tier and a disk cost, before a workspace is created.',
+  },
   listAudit: { summary: 'Read the audit log', description: 'Who asked for which change, newest first.' },
   getHealth: { summary: 'Describe the server', description: 'Version, backend, region and database.' },
   getLiveness: { summary: 'Check the process', description: 'Answers while the process runs.' },
