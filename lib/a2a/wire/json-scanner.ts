@@ -6,6 +6,17 @@ import type { Steps } from '../../platform/slices.ts'
 /** Where a value is in a text. `end` is exclusive. */
 export type Span = { start: number; end: number }
 
+/**
+ * What happens to the wanted members of an object. Its functions are called for each message, so none is a generator: V8
+ * makes a prototype of its own for each closure that is one.
+ */
+export type MemberVisitor = {
+  /** @returns the steps that read the value and find its end; undefined: the value is skipped */
+  enter?: (name: string, at: number) => Steps<number> | undefined
+  /** Gets the place of a value that was skipped. */
+  found: (name: string, span: Span) => void
+}
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
@@ -83,14 +94,9 @@ export class JsonScanner {
    * Visits the members of an object.
    * @param at the opening brace
    * @param wanted the members to visit; others are skipped
-   * @param visit gets the name and the position of the value, and returns the end of the value
    * @returns the end of the object
    */
-  *members(
-    at: number,
-    wanted: ReadonlySet<string>,
-    visit: (name: string, at: number) => Steps<number>,
-  ): Steps<number> {
+  *members(at: number, wanted: ReadonlySet<string>, { enter, found }: MemberVisitor): Steps<number> {
     at = this.skipSpace(at + 1)
     if (this.text.charCodeAt(at) === CLOSE_OBJECT) return at + 1
     for (let count = 1; ; count++) {
@@ -100,12 +106,20 @@ export class JsonScanner {
         this.#pauseAt = at + this.#slice
       }
       if (!this.isString(at)) throw new SyntaxError('expected the name of a member')
-      const nameEnd = yield* this.skipValue(at)
-      const name = this.#nameOf(at, nameEnd)
-      at = this.skipSpace(nameEnd)
+      let end = this.#skipValue(at)
+      if (end === PAUSED) end = yield* this.#finish()
+      const name = this.#nameOf(at, end)
+      at = this.skipSpace(end)
       if (this.text.charCodeAt(at) !== COLON) throw new SyntaxError('expected a colon')
       at = this.skipSpace(at + 1)
-      const end = name !== undefined && wanted.has(name) ? yield* visit(name, at) : yield* this.skipValue(at)
+      const isWanted = name !== undefined && wanted.has(name)
+      const entered = isWanted ? enter?.(name, at) : undefined
+      if (entered !== undefined) end = yield* entered
+      else {
+        end = this.#skipValue(at)
+        if (end === PAUSED) end = yield* this.#finish()
+        if (isWanted) found(name, { start: at, end })
+      }
       at = this.skipSpace(end)
       const code = this.text.charCodeAt(at)
       if (code === CLOSE_OBJECT) return at + 1
@@ -118,16 +132,20 @@ export class JsonScanner {
    * Visits the elements of a list.
    * @param at the opening bracket
    * @param most elements that are visited; the rest is skipped
-   * @param visit gets the position of the element, and returns its end
+   * @param enter gets the position of an element, and returns the steps to its end; undefined: it is skipped
    * @returns the end of the list
    */
-  *elements(at: number, most: number, visit: (at: number) => Steps<number>): Steps<number> {
+  *elements(at: number, most: number, enter: (at: number) => Steps<number> | undefined): Steps<number> {
     at = this.skipSpace(at + 1)
     if (this.text.charCodeAt(at) === CLOSE_LIST) return at + 1
     for (let count = 1; ; count++) {
-      // A list that is skipped is not checked, so its rest counts as one value.
-      if (count > most) return yield* this.#finish(this.#skipContainer(at, 1))
-      at = this.skipSpace(yield* visit(at))
+      if (count > most) {
+        // A list that is skipped is not checked, so its rest counts as one value.
+        const listEnd = this.#skipContainer(at, 1)
+        return listEnd === PAUSED ? yield* this.#finish() : listEnd
+      }
+      const entered = enter(at)
+      at = this.skipSpace(yield* entered ?? this.skipValue(at))
       const code = this.text.charCodeAt(at)
       if (code === CLOSE_LIST) return at + 1
       if (code !== COMMA) throw new SyntaxError('expected a comma')
@@ -137,24 +155,29 @@ export class JsonScanner {
 
   /** @returns the end of the value that begins at a position */
   *skipValue(at: number): Steps<number> {
+    const end = this.#skipValue(at)
+    return end === PAUSED ? yield* this.#finish() : end
+  }
+
+  /** Most values end before a pause, so a generator is made only for those that do not. */
+  #skipValue(at: number): number {
     const code = this.text.charCodeAt(at)
     if (code === QUOTE) {
       this.#hasEscape = false
       this.#depth = 0
-      return yield* this.#finish(this.#skipString(at + 1))
+      return this.#skipString(at + 1)
     }
-    if (code === OPEN_OBJECT || code === OPEN_LIST) return yield* this.#finish(this.#skipContainer(at + 1, 1))
-    return this.#skipWord(at)
+    return code === OPEN_OBJECT || code === OPEN_LIST ? this.#skipContainer(at + 1, 1) : this.#skipWord(at)
   }
 
-  /** Continues a scan until it has not paused. */
-  *#finish(end: number): Steps<number> {
-    while (end === PAUSED) {
+  /** Continues a scan that has paused. */
+  *#finish(): Steps<number> {
+    for (;;) {
       yield
       this.#pauseAt = this.#at + this.#slice
-      end = this.#resume()
+      const end = this.#resume()
+      if (end !== PAUSED) return end
     }
-    return end
   }
 
   #resume(): number {

@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from '../../platform/json-object.ts'
 import { decodeUtf8InSlices, runInSlices, SLICE, type Steps } from '../../platform/slices.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
-import { JsonScanner } from './json-scanner.ts'
+import { JsonScanner, type MemberVisitor } from './json-scanner.ts'
 import { stringAt } from './request-outline.ts'
 
 /** Characters of a preview, at most. */
@@ -52,19 +52,21 @@ function* readLargeAnswer(text: string): Steps<AnswerText> {
   const scanner = new JsonScanner(text, SLICE)
   let isError = false
   let state = ''
-  function* visit(wanted: ReadonlySet<string>, at: number): Steps<number> {
-    if (!scanner.isObject(at)) return yield* scanner.skipValue(at)
-    return yield* scanner.members(at, wanted, function* (name, valueAt) {
-      if (name === 'result' || name === 'task') return yield* visit(RESULT, valueAt)
-      if (name === 'status') return yield* visit(STATUS, valueAt)
-      const end = yield* scanner.skipValue(valueAt)
-      if (name === 'error') isError = scanner.isObject(valueAt)
-      else state = stringAt(text, { start: valueAt, end }, 100) ?? ''
-      return end
-    })
+  const visitor: MemberVisitor = {
+    enter(name, at) {
+      if (!scanner.isObject(at)) return undefined
+      if (name === 'result' || name === 'task') return scanner.members(at, RESULT, visitor)
+      return name === 'status' ? scanner.members(at, STATUS, visitor) : undefined
+    },
+    found(name, span) {
+      if (name === 'error') isError = scanner.isObject(span.start)
+      else if (name === 'state') state = stringAt(text, span, 100) ?? ''
+    },
   }
   try {
-    yield* visit(RESPONSE, scanner.skipSpace(0))
+    const start = scanner.skipSpace(0)
+    if (scanner.isObject(start)) yield* scanner.members(start, RESPONSE, visitor)
+    else yield* scanner.skipValue(start)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     return NOT_JSON

@@ -55,13 +55,13 @@ export function* outlineRequest(text: string, slice?: number): Steps<RequestOutl
       message: undefined,
       paramsMessageId: undefined,
     }
-    const end = yield* scanner.members(start, BODY_MEMBERS, function* (name, at) {
-      if (name === 'params') return yield* readParams(scanner, at, outline)
-      const span = { start: at, end: yield* scanner.skipValue(at) }
-      if (name === 'id') outline.id = span
-      else if (name === 'method') outline.method = span
-      else outline.hasJsonrpc = true
-      return span.end
+    const end = yield* scanner.members(start, BODY_MEMBERS, {
+      enter: (name, at) => (name === 'params' ? readParams(scanner, at, outline) : undefined),
+      found(name, span) {
+        if (name === 'id') outline.id = span
+        else if (name === 'method') outline.method = span
+        else outline.hasJsonrpc = true
+      },
     })
     return scanner.skipSpace(end) === text.length ? outline : undefined
   } catch (error) {
@@ -74,25 +74,18 @@ function* readParams(scanner: JsonScanner, start: number, outline: RequestOutlin
   outline.message = undefined
   outline.paramsMessageId = undefined
   const end = scanner.isObject(start)
-    ? yield* scanner.members(start, PARAMS_MEMBERS, function* (name, at) {
-        if (name === 'message') {
-          const { message, end: messageEnd } = yield* readMessage(scanner, at)
-          outline.message = message
-          return messageEnd
-        }
-        outline.paramsMessageId = { start: at, end: yield* scanner.skipValue(at) }
-        return outline.paramsMessageId.end
+    ? yield* scanner.members(start, PARAMS_MEMBERS, {
+        enter: (name, at) => (name === 'message' ? readMessage(scanner, at, outline) : undefined),
+        found: (_, span) => void (outline.paramsMessageId = span),
       })
     : yield* scanner.skipValue(start)
   outline.params = { start, end }
   return end
 }
 
-function* readMessage(
-  scanner: JsonScanner,
-  start: number,
-): Steps<{ message: MessageOutline | undefined; end: number }> {
-  if (!scanner.isObject(start)) return { message: undefined, end: yield* scanner.skipValue(start) }
+function* readMessage(scanner: JsonScanner, start: number, outline: RequestOutline): Steps<number> {
+  outline.message = undefined
+  if (!scanner.isObject(start)) return yield* scanner.skipValue(start)
   const message: MessageOutline = {
     insertion: insertionAfter(scanner, start),
     hasKind: false,
@@ -100,46 +93,48 @@ function* readMessage(
     contextId: undefined,
     incompleteParts: [],
   }
-  const end = yield* scanner.members(start, MESSAGE_MEMBERS, function* (name, at) {
-    if (name === 'parts') return yield* readParts(scanner, at, message)
-    const span = { start: at, end: yield* scanner.skipValue(at) }
-    if (name === 'messageId') message.messageId = span
-    else if (name === 'contextId') message.contextId = span
-    else message.hasKind = true
-    return span.end
+  outline.message = message
+  return yield* scanner.members(start, MESSAGE_MEMBERS, {
+    enter: (name, at) => (name === 'parts' ? readParts(scanner, at, message) : undefined),
+    found(name, span) {
+      if (name === 'messageId') message.messageId = span
+      else if (name === 'contextId') message.contextId = span
+      else message.hasKind = true
+    },
   })
-  return { message, end }
 }
 
 function* readParts(scanner: JsonScanner, start: number, message: MessageOutline): Steps<number> {
   message.incompleteParts = []
   if (!scanner.isList(start)) return yield* scanner.skipValue(start)
   let count = 0
-  const end = yield* scanner.elements(start, MAX_COMPLETED_PARTS + 1, function* (at) {
-    if (++count > MAX_COMPLETED_PARTS || !scanner.isObject(at)) return yield* scanner.skipValue(at)
-    const { end: partEnd, kind } = yield* readPart(scanner, at)
-    if (kind !== undefined) message.incompleteParts.push({ insertion: insertionAfter(scanner, at), kind })
-    return partEnd
-  })
+  const end = yield* scanner.elements(start, MAX_COMPLETED_PARTS + 1, (at) =>
+    ++count > MAX_COMPLETED_PARTS || !scanner.isObject(at) ? undefined : readPart(scanner, at, message),
+  )
   if (count > MAX_COMPLETED_PARTS) message.incompleteParts = []
   return end
 }
 
 /** Molecule's own callers write `type` for `kind` (docs/facts/molecule.md §1.7). */
-function* readPart(scanner: JsonScanner, start: number): Steps<{ kind: string | undefined; end: number }> {
+function* readPart(scanner: JsonScanner, start: number, message: MessageOutline): Steps<number> {
   let hasKind = false
   let type: Span | undefined
   let isText = false
-  const end = yield* scanner.members(start, PART_MEMBERS, function* (name, at) {
-    const span = { start: at, end: yield* scanner.skipValue(at) }
-    if (name === 'kind') hasKind = true
-    else if (name === 'type') type = span
-    else isText = scanner.isString(at)
-    return span.end
+  const end = yield* scanner.members(start, PART_MEMBERS, {
+    found(name, span) {
+      if (name === 'kind') hasKind = true
+      else if (name === 'type') type = span
+      else isText = scanner.isString(span.start)
+    },
   })
-  if (hasKind) return { kind: undefined, end }
-  if (type === undefined) return { kind: isText ? 'text' : undefined, end }
-  return { kind: PART_KINDS.get(scanner.text.slice(type.start, type.end)), end }
+  const kind = hasKind ? undefined : impliedKind(scanner.text, type, isText)
+  if (kind !== undefined) message.incompleteParts.push({ insertion: insertionAfter(scanner, start), kind })
+  return end
+}
+
+function impliedKind(text: string, type: Span | undefined, isText: boolean): string | undefined {
+  if (type === undefined) return isText ? 'text' : undefined
+  return PART_KINDS.get(text.slice(type.start, type.end))
 }
 
 /** As they are written in JSON. */
