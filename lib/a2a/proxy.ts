@@ -80,7 +80,8 @@ class ProxiedCall implements ResponseListener {
   readonly #waitUntil: ProxyOptions['waitUntil']
   readonly #store: ProxyOptions['store']
   readonly #slot: RequestSlot
-  readonly #disconnected = new AbortController()
+  #isGone = false
+  #disconnected: AbortController | undefined
   /** Where the runtime writes to. */
   readonly #caller: ResponseWriter
   /** Where the answer is written: the caller, or a stream that began while the workspace was starting. */
@@ -144,7 +145,7 @@ class ProxiedCall implements ResponseListener {
       // Its route would lead to the same machine until the workspace is known to sleep.
       if (atRest !== undefined) await this.#recheck(route)
       this.#watchCaller()
-      await services.sleep(pauseMs, this.#disconnected.signal)
+      await services.sleep(pauseMs, this.#goneSignal)
       if (this.#isGone) return { kind: 'gone' }
     }
   }
@@ -162,11 +163,15 @@ class ProxiedCall implements ResponseListener {
   onDrain(): void {}
 
   onDisconnect(): void {
-    this.#disconnected.abort()
+    this.#isGone = true
+    this.#disconnected?.abort()
   }
 
-  get #isGone(): boolean {
-    return this.#disconnected.signal.aborted
+  /** Aborts when the caller disconnects. Most requests wait for nothing, so it is made at first use. */
+  get #goneSignal(): AbortSignal {
+    this.#disconnected ??= new AbortController()
+    if (this.#isGone) this.#disconnected.abort()
+    return this.#disconnected.signal
   }
 
   /** @returns the error that the caller gets when there is no route */
@@ -179,7 +184,7 @@ class ProxiedCall implements ResponseListener {
     try {
       return await resolveRoute(this.#withBudget(), request.workspaceId, {
         ms: request.waitMs ?? (isStream ? this.#services.config.a2a.silenceMs : DEFAULT_WAIT_MS),
-        signal: this.#disconnected.signal,
+        signal: this.#goneSignal,
         waitUntil: this.#waitUntil,
         onWait: () => {
           if (isStream && request.waitMs !== 0) void this.#beginKeepalive()
@@ -198,7 +203,7 @@ class ProxiedCall implements ResponseListener {
   }
 
   async #beginKeepalive(): Promise<void> {
-    await this.#services.sleep(KEEPALIVE_AFTER_MS, this.#disconnected.signal)
+    await this.#services.sleep(KEEPALIVE_AFTER_MS, this.#goneSignal)
     if (this.#isGone || !this.#isWaiting || this.#reply !== this.#caller) return
     this.#reply = new KeepaliveStream(this.#caller)
     this.#watchCaller()

@@ -77,14 +77,15 @@ async function readCached(services: ProxyContext, id: string) {
 
 /** Marks a workspace as at work, for all processes, until the returned function is called. */
 export function keepMarkedBusy(services: Core, id: string): () => void {
-  const ended = new AbortController()
-  const touchRepeatedly = async () => {
-    for (let ms = FIRST_TOUCH_MS; ; ms = TOUCH_INTERVAL_MS) {
-      await services.sleep(ms, ended.signal)
-      if (ended.signal.aborted) return
-      await touchWorkspace(services, id).catch(() => {})
-    }
+  let isOver = false
+  const touch = async () => {
+    await touchWorkspace(services, id).catch(() => {})
+    if (!isOver) cancel = services.after(TOUCH_INTERVAL_MS, touchAgain)
   }
-  void touchRepeatedly()
-  return () => ended.abort()
+  const touchAgain = () => void touch()
+  let cancel = services.after(FIRST_TOUCH_MS, touchAgain)
+  return () => {
+    isOver = true
+    cancel()
+  }
 }

@@ -31,7 +31,7 @@ import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
 import { createTokenLookup } from '../auth/token-lookup.ts'
-import { sleep as interruptibleSleep } from '../platform/sleep.ts'
+import { type After, after as timeout, createSleep } from '../platform/sleep.ts'
 import { createSteadyClock } from '../platform/steady-clock.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
 
@@ -52,7 +52,7 @@ export type RuntimeServices = {
   /** Receives spans; none by default. */
   tracer?: Tracer
   now?: () => Date
-  sleep?: Services['sleep']
+  after?: After
 }
 
 /** How long a value stays cached although another process may have changed it, in milliseconds. */
@@ -65,7 +65,8 @@ const UNVERIFIED_BODIES = 4
 const CACHE_ENTRIES = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: RuntimeServices): Services {
-  const { log, now = () => new Date(), sleep = interruptibleSleep, tracer = NO_TRACER } = outside
+  const { after = timeout, log, now = () => new Date(), tracer = NO_TRACER } = outside
+  const sleep = createSleep(after)
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
   const steady = createSteadyClock(() => now().getTime())
@@ -166,6 +167,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     metrics,
     tracer,
     log,
+    after,
     sleep,
   }
 }

@@ -3,6 +3,7 @@
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { After, Sleep } from './sleep.ts'
 import type { SubrequestBudget, SubrequestMeter } from './subrequest-budget.ts'
 import type { Tracer } from './trace.ts'
 
@@ -34,8 +35,10 @@ export type Core = Store & {
   stopping: AbortSignal | undefined
   /** Milliseconds for durations within this process. They never go back, while `now` may be corrected. */
   steady: () => number
-  /** Resolves after `ms` milliseconds, or as soon as the signal aborts. Tests shorten it. */
-  sleep: (ms: number, signal?: AbortSignal) => Promise<void>
+  /** Runs work once, after `ms` milliseconds, unless it is cancelled. Tests shorten the time. */
+  after: After
+  /** Resolves after `ms` milliseconds of `after`, or as soon as the signal aborts. */
+  sleep: Sleep
 }
 
 /** Whether the process is shutting down. What is due stays due, for the next process or another replica. */

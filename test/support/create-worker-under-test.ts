@@ -9,7 +9,7 @@ import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep, type SweepOptions } from '../../lib/control-plane/sweep.ts'
-import { sleep } from '../../lib/platform/sleep.ts'
+import { after } from '../../lib/platform/sleep.ts'
 import { ASSETS_ORIGIN, CLOCK_OFFSET_HEADER, CONTROL_ORIGIN, ORIGIN_HEADER } from './worker-control.ts'
 
 type Context = { waitUntil(promise: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
@@ -48,7 +48,7 @@ function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, ne
     canRunInBackground: false,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields: plain(fields) }),
     now: () => new Date(Date.now() + clockOffset),
-    sleep: (ms, signal) => sleep(ms / 20, signal),
+    after: (ms, work) => after(ms / 20, work),
   })
   /** Applies the launch rate of the test, also where a budget is bound. */
   const paced = <Wired extends object>(wired: Wired): Wired => ({

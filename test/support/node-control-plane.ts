@@ -8,7 +8,7 @@ import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
-import { sleep } from '../../lib/platform/sleep.ts'
+import { type After, after } from '../../lib/platform/sleep.ts'
 import type { ControlPlane, ControlPlaneOptions, Logged } from './control-plane.ts'
 import { openTestDatabase } from './database.ts'
 
@@ -36,7 +36,7 @@ export async function startNodeControlPlane(options: ControlPlaneOptions): Promi
     stopping: stop.signal,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields }),
     now: () => new Date(Date.now() + options.offset()),
-    sleep: quickSleep,
+    after: soon,
   })
   const services: Services = {
     ...created,
@@ -76,5 +76,5 @@ export function configOf(env: Record<string, string>): Config {
   return { ...parsed, backend: 'emulator' }
 }
 
-/** Sleeps for a twentieth of the time. The clock does not move with it. */
-const quickSleep: Services['sleep'] = (ms, signal) => sleep(ms / 20, signal)
+/** Timers take a twentieth of their time. The clock does not move with them. */
+const soon: After = (ms, work) => after(ms / 20, work)

@@ -9,7 +9,7 @@ import { sweep } from '../../../lib/control-plane/sweep.ts'
 import { createEmulator } from '../../../lib/emulator/emulator.ts'
 import type { Program } from '../../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../../lib/emulator/guests/in-process-host.ts'
-import { sleep } from '../../../lib/platform/sleep.ts'
+import { after, sleep } from '../../../lib/platform/sleep.ts'
 import { TIMINGS } from '../../../test/support/quick-timings.ts'
 
 const FLY = 'http://fly.day'
@@ -89,7 +89,7 @@ export async function openWorld(database: OpenDatabase) {
     log: () => {},
     now: () => new Date(clock()),
     // Between the steps of the simulation the clock runs as fast as real time.
-    sleep: (ms, signal) => sleep(ms / 20, signal),
+    after: (ms, work) => after(ms / 20, work),
   })
   const services = {
     ...created,
