@@ -40,17 +40,17 @@ export type ActivityEntry = {
   toolTrace?: unknown
 }
 
-const uuidOrNull = (id: string | null) => (isUuid(id) ? id : null)
+const uuid = (id: string | null) => (isUuid(id) ? id : undefined)
 
 const text = (value: string, max: number) => toPostgresText(value.slice(0, max))
-const textOrNull = (value: string | null, max: number) => (value === null ? null : text(value, max))
+const textIfAny = (value: string | null, max: number) => (value === null ? undefined : text(value, max))
 
 const StorableBody = boundedJson(z.unknown(), ACTIVITY_LIMITS.body)
 const body = (value: unknown) =>
   value !== undefined && StorableBody.safeParse(value).success ? value : undefined
 
 const duration = (ms: number | null) =>
-  ms === null ? null : Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)
+  ms === null ? undefined : Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)
 
 /** The columns of a row for `jsonb_to_recordset`; `toActivityRow` writes the same names. */
 export const ACTIVITY_COLUMNS = {
@@ -70,22 +70,22 @@ export const ACTIVITY_COLUMNS = {
   created_at: 'timestamptz',
 } as const
 
-/** @returns a JSON object with a new id */
+/** @returns a JSON object with a new id; columns that it does not name are null */
 export function toActivityRow(entry: ActivityEntry): string {
   const row: { [Column in keyof typeof ACTIVITY_COLUMNS]: unknown } = {
     id: crypto.randomUUID(),
     workspace_id: entry.workspaceId,
     activity_type: text(entry.type, ACTIVITY_LIMITS.method),
-    source_id: uuidOrNull(entry.sourceId),
-    target_id: uuidOrNull(entry.targetId),
-    method: textOrNull(entry.method, ACTIVITY_LIMITS.method),
+    source_id: uuid(entry.sourceId),
+    target_id: uuid(entry.targetId),
+    method: textIfAny(entry.method, ACTIVITY_LIMITS.method),
     summary: text(entry.summary, ACTIVITY_LIMITS.summary),
     request_body: body(entry.requestBody),
     response_body: body(entry.responseBody),
     tool_trace: body(entry.toolTrace),
     duration_ms: duration(entry.durationMs),
     status: text(entry.status, ACTIVITY_LIMITS.method),
-    error_detail: textOrNull(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),
+    error_detail: textIfAny(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),
     created_at: entry.at.toISOString(),
   }
   return JSON.stringify(row)

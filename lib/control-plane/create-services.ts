@@ -69,7 +69,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   const sleep = createSleep(after)
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
-  const steady = createSteadyClock(() => now().getTime())
+  const steady = createSteadyClock(outside.now === undefined ? Date.now : () => now().getTime())
   const cache = <Value>(ttlMs: number) =>
     new TtlCache<Value>({
       ttlMs,

@@ -94,12 +94,15 @@ export function createMetrics(): Metrics {
     set: (name, value, labels = {}) => void values.set(sample(name, labels), value),
     observe(name, seconds, labels = {}) {
       const key = sample(name, labels)
-      const histogram = histograms.get(key) ?? { labels, counts: BUCKETS.map(() => 0), sum: 0, count: 0 }
-      histograms.set(key, histogram)
+      let histogram = histograms.get(key)
+      if (histogram === undefined) {
+        histogram = { labels, counts: BUCKETS.map(() => 0), sum: 0, count: 0 }
+        histograms.set(key, histogram)
+      }
       histogram.sum += seconds
       histogram.count++
-      for (const [at, bound] of BUCKETS.entries()) {
-        if (seconds <= bound) histogram.counts[at] = (histogram.counts[at] ?? 0) + 1
+      for (let at = BUCKETS.length - 1; at >= 0 && seconds <= (BUCKETS[at] ?? 0); at--) {
+        histogram.counts[at] = (histogram.counts[at] ?? 0) + 1
       }
     },
     snapshot,
@@ -158,9 +161,13 @@ function histogramLines(name: string, { count, counts, labels, sum }: Histogram)
 }
 
 function sample(name: string, labels: Labels): string {
-  const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(String(value))}"`)
-  return pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`
+  let pairs = ''
+  for (const label in labels) pairs += `${pairs === '' ? '' : ','}${label}="${escaped(labels[label] ?? '')}"`
+  return pairs === '' ? name : `${name}{${pairs}}`
 }
 
-const escaped = (value: string) =>
+const escaped = (value: string | number) =>
+  typeof value === 'number' || !/[\\"\n]/.test(value) ? value : escapedText(value)
+
+const escapedText = (value: string) =>
   value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')

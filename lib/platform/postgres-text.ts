@@ -10,7 +10,8 @@ const MESSAGE = 'contains characters that cannot be stored (NUL or a broken surr
 export const boundedText = () => z.string().refine(isStorable, MESSAGE)
 
 /** Replaces every character that cannot be stored by U+FFFD. */
-export const toPostgresText = (text: string): string => text.replaceAll('\0', '\ufffd').toWellFormed()
+export const toPostgresText = (text: string): string =>
+  isStorable(text) ? text : text.replaceAll('\0', '\ufffd').toWellFormed()
 
 /** Postgres parses JSON recursively, and so does this code, so deep nesting would overflow a stack. */
 export const MAX_NESTING = 100

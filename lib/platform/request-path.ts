@@ -11,6 +11,8 @@ const MAX_DECODES = 5
  */
 export function isPlainPath(path: string): boolean {
   if (path.includes('//')) return false
+  // Without a dot and an escape there are no dot segments.
+  if (!/[.%]/.test(path)) return true
   let text = path
   for (let decodes = 0; decodes <= MAX_DECODES; decodes++) {
     if (hasDotSegment(text)) return false
