@@ -1,6 +1,6 @@
 // Writes a response as a web `Response`: on Workers, and where the app is called as a function.
 import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
-import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
+import { type HeaderList, toHeaders, valueIn } from '../../lib/a2a/wire/headers.ts'
 
 /** What the runtime may buffer for a client that reads slowly, in bytes. */
 const HIGH_WATER_MARK = 64 * 1024
@@ -41,7 +41,7 @@ export class WebResponseWriter implements ResponseWriter {
     if (this.#disconnected.aborted) listener?.onDisconnect()
   }
 
-  head(status: number, headers: HeaderRecord): void {
+  head(status: number, headers: HeaderList): void {
     const body = new ReadableStream<Uint8Array>(
       {
         start: (started) => void (this.#controller = started),
@@ -52,9 +52,9 @@ export class WebResponseWriter implements ResponseWriter {
     )
     const isEmpty = this.#isHead || status === 204 || status === 304
     if (isEmpty) this.#hasEnded = true
-    const sent = isEmpty ? null : withLength(body, Number(headers['content-length'] ?? Number.NaN))
+    const sent = isEmpty ? null : withLength(body, Number(valueIn(headers, 'content-length') ?? Number.NaN))
     this.#hasBegun = true
-    const sentHeaders = toHeaders({ ...headers, ...this.#extraHeaders })
+    const sentHeaders = toHeaders([...headers, ...Object.entries(this.#extraHeaders).flat()])
     this.#resolve(new Response(sent, { status, headers: sentHeaders }))
   }
 
@@ -94,12 +94,4 @@ export function withLength(body: ReadableStream<Uint8Array>, length: number): Re
   const { FixedLengthStream } = globalThis as { FixedLengthStream?: LengthStream }
   if (FixedLengthStream === undefined || Number.isNaN(length)) return body
   return body.pipeThrough(new FixedLengthStream(length))
-}
-
-function toHeaders(record: HeaderRecord): Headers {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(record)) {
-    for (const one of [value].flat()) headers.append(name, one)
-  }
-  return headers
 }

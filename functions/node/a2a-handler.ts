@@ -64,15 +64,22 @@ export function createNodeA2aHandler(
   }
 }
 
-/** Node's `headers` resolves duplicates; only `headersDistinct` has a header named `__proto__`. */
-function pairsOf({ headers, headersDistinct }: IncomingMessage): [string, string][] {
+/** Node's `headers` resolves duplicates; only `headersDistinct`, which takes as long again, has a header named `__proto__`. */
+function pairsOf(incoming: IncomingMessage): [string, string][] {
+  const { headers, rawHeaders } = incoming
   const pairs: [string, string][] = []
-  for (const name in headersDistinct) {
-    const value = Object.hasOwn(headers, name) ? headers[name] : headersDistinct[name]
+  for (const name in headers) {
+    const value = headers[name]
     if (value !== undefined) pairs.push([name, Array.isArray(value) ? value.join(', ') : value])
   }
+  if (rawHeaders.some(isNamedProto)) pairs.push([PROTO, incoming.headersDistinct[PROTO]?.join(', ') ?? ''])
   return pairs
 }
+
+const PROTO = '__proto__'
+
+const isNamedProto = (text: string, at: number) =>
+  at % 2 === 0 && text.length === PROTO.length && text.toLowerCase() === PROTO
 
 function readBody(
   incoming: IncomingMessage,

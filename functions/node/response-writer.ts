@@ -2,7 +2,7 @@
 // events; they are written as one chunk, because Node allocates four buffers for each.
 import type { ServerResponse } from 'node:http'
 import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
-import type { HeaderRecord } from '../../lib/a2a/wire/headers.ts'
+import type { HeaderList } from '../../lib/a2a/wire/headers.ts'
 
 export class NodeResponseWriter implements ResponseWriter {
   readonly #outgoing: ServerResponse
@@ -32,8 +32,10 @@ export class NodeResponseWriter implements ResponseWriter {
     if (this.#outgoing.destroyed) listener?.onDisconnect()
   }
 
-  head(status: number, headers: HeaderRecord, flush: boolean): void {
-    this.#outgoing.writeHead(status, Object.assign(headers, this.#extraHeaders))
+  head(status: number, headers: HeaderList, flush: boolean): void {
+    const extra = this.#extraHeaders
+    for (const name in extra) headers.push(name, extra[name] ?? '')
+    this.#outgoing.writeHead(status, headers)
     if (flush) this.#outgoing.flushHeaders()
   }
 

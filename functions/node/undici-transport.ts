@@ -1,10 +1,17 @@
 // The transport to agents on Node: undici's dispatcher, with one connection pool per origin. It is several times
 // faster than fetch, decodes nothing, and reports whether a request ever had a connection (docs/facts/a2a.md §3.7).
+import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, errors } from 'undici'
 import { createBoundedConnector } from './bounded-parsing.ts'
 import { pauseSlice, SLICE } from '../../lib/platform/slices.ts'
-import { neverConnected, type TransportFailure, type Transport } from '../../lib/a2a/transport/transport.ts'
+import {
+  neverConnected,
+  type Receiver,
+  type RequestControl,
+  type Transport,
+  type TransportFailure,
+} from '../../lib/a2a/transport/transport.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
@@ -15,53 +22,22 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
   // HTTP/1.1 alone: where exchanges share a connection, one that breaks ends them all.
   const agent = new Agent({ allowH2: false, connect: createBoundedConnector(CONNECT_TIMEOUT_MS) })
 
-  const transport: Transport = (request, receiver) => {
-    const { body, headers, method, origin, path, silenceMs } = request
+  const transport: Transport = ({ body, headers, method, origin, path, silenceMs }, receiver) => {
+    const call = new AgentCall(receiver)
     const isLarge = body !== undefined && body.length > SLICE
-    let controller: Dispatcher.DispatchController | undefined
-    let ended = false
-    let interim = 0
     agent.dispatch(
       {
         origin,
         path,
         method,
-        headers: isLarge ? { ...headers, 'content-length': String(body.length) } : headers,
+        headers: isLarge ? [...headers, 'content-length', String(body.length)] : headers,
         body: isLarge ? inSlices(body) : (body ?? null),
         headersTimeout: silenceMs,
         bodyTimeout: silenceMs,
       },
-      {
-        onRequestStart(started) {
-          controller = started
-          if (ended) controller.abort(new Error('the caller disconnected'))
-        },
-        onResponseStart(_, status, headers) {
-          // Interim responses (102, 103) are for the next hop only.
-          if (status < 200 && ++interim > MAX_INTERIM)
-            controller?.abort(new Error('too many interim responses'))
-          if (ended || status < 200) return
-          receiver.head(status, pairsOf(headers), headers['connection']?.toString())
-        },
-        onResponseData(_, chunk) {
-          if (!ended) receiver.data(chunk)
-        },
-        onResponseEnd() {
-          if (!ended) receiver.end()
-        },
-        onResponseError(_, error) {
-          if (!ended) receiver.failed({ kind: kindOf(error), cause: error })
-        },
-      },
+      call,
     )
-    return {
-      pause: () => controller?.pause(),
-      resume: () => controller?.resume(),
-      abort() {
-        ended = true
-        controller?.abort(new Error('the caller disconnected'))
-      },
-    }
+    return call
   }
   return { transport, close: () => agent.destroy() }
 }
@@ -76,6 +52,55 @@ function inSlices(body: Uint8Array): Readable {
   }
   // Its only errors are those with which undici destroys it, and undici reports them to the receiver.
   return Readable.from(slices(), { objectMode: false }).on('error', () => {})
+}
+
+class AgentCall implements Dispatcher.DispatchHandler, RequestControl {
+  readonly #receiver: Receiver
+  #controller: Dispatcher.DispatchController | undefined
+  #isOver = false
+  #interim = 0
+
+  constructor(receiver: Receiver) {
+    this.#receiver = receiver
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#isOver) this.abort()
+  }
+
+  onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders): void {
+    // Interim responses (102, 103) are for the next hop only.
+    if (status < 200 && ++this.#interim > MAX_INTERIM)
+      this.#controller?.abort(new Error('too many interim responses'))
+    if (this.#isOver || status < 200) return
+    this.#receiver.head(status, pairsOf(headers), headers['connection']?.toString())
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    if (!this.#isOver) this.#receiver.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (!this.#isOver) this.#receiver.end()
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    if (!this.#isOver) this.#receiver.failed({ kind: kindOf(error), cause: error })
+  }
+
+  pause(): void {
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    this.#controller?.resume()
+  }
+
+  abort(): void {
+    this.#isOver = true
+    this.#controller?.abort(new Error('the caller disconnected'))
+  }
 }
 
 function kindOf(error: unknown): TransportFailure['kind'] {

@@ -7,14 +7,21 @@ import type { ErrorEncoder } from './errors/error-encoder.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import { decodeAnswer } from './response/collect-response.ts'
 import { type ResponseListener, type ResponseWriter, toBytes } from './response/response-writer.ts'
-import type { AgentRequest, RequestControl, Transport, TransportFailure } from './transport/transport.ts'
+import type {
+  AgentRequest,
+  Receiver,
+  RequestControl,
+  Transport,
+  TransportFailure,
+} from './transport/transport.ts'
 import { EventBoundary } from './wire/event-boundary.ts'
 import {
   findHeader,
   type HeaderPairs,
-  type HeaderRecord,
   responseHeaders,
   safeContentType,
+  valueIn,
+  withoutBodyFacts,
 } from './wire/headers.ts'
 
 export type ExchangeInput = {
@@ -29,6 +36,8 @@ export type ExchangeInput = {
   rewrite?: ((body: string) => string) | undefined
   /** An empty answer with a success status is an answer: the request expects none. */
   mayBeEmpty?: boolean
+  /** Learns what arrives of the answer. */
+  activity?: { markStreaming(): void; touch(): void } | undefined
   /** Longest silence between two events of a stream before a comment is sent, in milliseconds; 0 for never. */
   keepaliveMs?: number
 }
@@ -48,11 +57,6 @@ export type ExchangeOutcome =
 
 const KEEPALIVE = toBytes(': keep-alive\n\n')
 
-/** Removes the headers that describe the bytes of a body that is rewritten. */
-function withoutBodyFacts(headers: HeaderRecord): void {
-  for (const name of ['content-encoding', 'content-length', 'etag', 'last-modified']) delete headers[name]
-}
-
 const emptyAnswer = () =>
   new ProxyError('INVALID_AGENT_RESPONSE', 'the agent answered HTTP 200 with an empty body', {
     delivered: 'yes',
@@ -68,8 +72,10 @@ export function exchange(input: ExchangeInput): Promise<ExchangeOutcome> {
 }
 
 /** Passes the events of a transport to a response writer. */
-class AnswerRelay implements ResponseListener {
+class AnswerRelay implements ResponseListener, Receiver {
   readonly #input: ExchangeInput
+  /** The last one that was sent: the input's, or the one to which a redirect led. */
+  #request: AgentRequest
   readonly #resolve: (outcome: ExchangeOutcome) => void
   #control: RequestControl | undefined
   #isOver = false
@@ -81,7 +87,7 @@ class AnswerRelay implements ResponseListener {
   #isStream = false
   /** Bytes of a body of known length that have not arrived. */
   #remaining = Number.NaN
-  #collected: Uint8Array[] = []
+  readonly #collected: Uint8Array[] = []
   #collectedBytes = 0
   #boundary = new EventBoundary()
   #keepalive: ReturnType<typeof setTimeout> | undefined
@@ -89,13 +95,13 @@ class AnswerRelay implements ResponseListener {
 
   constructor(input: ExchangeInput, resolve: (outcome: ExchangeOutcome) => void) {
     this.#input = input
+    this.#request = input.request
     this.#resolve = resolve
   }
 
   start(): void {
-    const { reply, request } = this.#input
-    reply.listen(this)
-    if (!this.#isOver) this.#send(request)
+    this.#input.reply.listen(this)
+    if (!this.#isOver) this.#send()
   }
 
   onDrain(): void {
@@ -109,13 +115,8 @@ class AnswerRelay implements ResponseListener {
     this.#finish({ kind: 'gone' })
   }
 
-  #send(request: AgentRequest): void {
-    this.#control = this.#input.transport(request, {
-      head: (status, headers, connection) => this.#onHead(request, status, headers, connection),
-      data: (chunk) => this.#onData(chunk),
-      end: () => this.#onEnd(),
-      failed: (failure) => this.#onFailure(failure),
-    })
+  #send(): void {
+    this.#control = this.#input.transport(this.#request, this)
     if (this.#isOver) this.#control.abort()
   }
 
@@ -126,13 +127,15 @@ class AnswerRelay implements ResponseListener {
     this.#resolve(outcome)
   }
 
-  #onHead(request: AgentRequest, status: number, headers: HeaderPairs, connection: string | undefined): void {
+  head(status: number, headers: HeaderPairs, connection: string | undefined): void {
     if (this.#isOver) return
+    const request = this.#request
     const isRedirect = status >= 300 && status < 400
     const path = isRedirect ? redirectPath(request, status, findHeader(headers, 'location')) : undefined
     if (path !== undefined && ++this.#redirects <= MAX_REDIRECTS) {
       this.#control?.abort()
-      return this.#send({ ...request, path })
+      this.#request = { ...request, path }
+      return this.#send()
     }
     let type: string | undefined
     for (const [name, value] of headers) {
@@ -143,7 +146,8 @@ class AnswerRelay implements ResponseListener {
     this.#headers = headers
     this.#connection = connection
     this.#isStream = type?.startsWith('text/event-stream') === true
-    const { mayBeEmpty = false } = this.#input
+    const { activity, mayBeEmpty = false } = this.#input
+    if (this.#isStream) activity?.markStreaming()
     const isAnswer = isAgentAnswer(status, type)
     const isUntyped = type === undefined || (mayBeEmpty && !isAnswer)
     if (status < 300 && (request.method === 'HEAD' || (mayBeEmpty && this.#remaining === 0)))
@@ -157,12 +161,12 @@ class AnswerRelay implements ResponseListener {
 
   /** @param type for an answer without a content type of its own */
   #writeHead(type?: string): void {
-    const headers = responseHeaders(this.#headers, this.#connection, this.#isStream)
-    if (type !== undefined) headers['content-type'] = type
-    if (this.#input.rewrite !== undefined) withoutBodyFacts(headers)
+    const headers = responseHeaders(this.#headers, this.#connection, this.#isStream, type)
+    const isEncoded = valueIn(headers, 'content-encoding') !== undefined
     this.#state = 'passing'
-    this.#input.reply.head(this.#status, headers, this.#isStream)
-    if (this.#isStream && headers['content-encoding'] === undefined) this.#restartKeepalive()
+    const { reply, rewrite } = this.#input
+    reply.head(this.#status, rewrite === undefined ? headers : withoutBodyFacts(headers), this.#isStream)
+    if (this.#isStream && !isEncoded) this.#restartKeepalive()
   }
 
   // Intermediaries close a stream that is silent for a minute. A comment is no event, so clients ignore it.
@@ -176,8 +180,9 @@ class AnswerRelay implements ResponseListener {
     }, keepaliveMs)
   }
 
-  #onData(chunk: Uint8Array): void {
+  data(chunk: Uint8Array): void {
     if (this.#isOver || chunk.length === 0) return
+    this.#input.activity?.touch()
     if (this.#state === 'sniffing') {
       const isJson = this.#looksLikeJson(chunk)
       if (!isJson && this.#status !== 202) return this.#reject(errorOfAnswer(this.#status))
@@ -215,7 +220,7 @@ class AnswerRelay implements ResponseListener {
     this.#reject(new ProxyError('INVALID_AGENT_RESPONSE', message, { delivered: 'yes' }))
   }
 
-  #onEnd(): void {
+  end(): void {
     if (this.#isOver) return
     // An acknowledgement may be empty, and then needs no type.
     const isAcknowledgement = this.#status === 202 || this.#input.mayBeEmpty === true
@@ -235,7 +240,7 @@ class AnswerRelay implements ResponseListener {
     const headers = responseHeaders(this.#headers, this.#connection, false)
     let decoded: Uint8Array
     try {
-      decoded = await decodeAnswer(original, headers['content-encoding']?.toString(), MAX_REWRITTEN_BYTES)
+      decoded = await decodeAnswer(original, valueIn(headers, 'content-encoding'), MAX_REWRITTEN_BYTES)
     } catch (error) {
       if (this.#isOver) return
       const message = 'the agent card cannot be decoded'
@@ -247,8 +252,7 @@ class AnswerRelay implements ResponseListener {
     if (this.#isOver) return
     const text = new TextDecoder().decode(decoded)
     const rewritten = rewrite?.(text) ?? text
-    if (rewritten !== text) withoutBodyFacts(headers)
-    reply.head(this.#status, headers, false)
+    reply.head(this.#status, rewritten === text ? headers : withoutBodyFacts(headers), false)
     reply.end(rewritten === text ? original : toBytes(rewritten))
     this.#finish({ kind: 'answered', status: this.#status })
   }
@@ -259,7 +263,7 @@ class AnswerRelay implements ResponseListener {
     this.#finish({ kind: 'failed', error })
   }
 
-  #onFailure(failure: TransportFailure): void {
+  failed(failure: TransportFailure): void {
     if (this.#isOver) return
     const error = errorOfFailure(failure, this.#state === 'waiting')
     if (this.#state !== 'passing') {

@@ -23,6 +23,39 @@ export type BodyBytes = {
   release(): void
 }
 
+/** The slots of one workspace. */
+type Slots = Set<Slot>
+
+class Slot implements RequestSlot {
+  lastActivityAt: number
+  isStream = false
+  isAtMachine = false
+  readonly #now: () => number
+  readonly #release: (slot: Slot) => void
+
+  constructor(now: () => number, release: (slot: Slot) => void) {
+    this.#now = now
+    this.#release = release
+    this.lastActivityAt = now()
+  }
+
+  touch(): void {
+    this.lastActivityAt = this.#now()
+  }
+
+  markStreaming(): void {
+    this.isStream = true
+  }
+
+  setAtMachine(isAtMachine: boolean): void {
+    this.isAtMachine = isAtMachine
+  }
+
+  release(): void {
+    this.#release(this)
+  }
+}
+
 export type Limits = {
   /**
    * Counts one request of a caller.
@@ -41,8 +74,6 @@ export type Limits = {
   inFlight(): { requests: number; streams: number }
 }
 
-type SlotState = { lastActivityAt: number; isStream: boolean; isAtMachine: boolean }
-
 type Options = {
   /** 0 for no limit. */
   perMinute: number
@@ -59,13 +90,13 @@ type Options = {
 
 export function createLimits(options: Options): Limits {
   const { forgetMs, maxInFlight, now, perMinute } = options
-  const inFlight = new Map<string, Map<RequestSlot, SlotState>>()
+  const inFlight = new Map<string, Slots>()
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
-  function slotsOf(workspaceId: string): Map<RequestSlot, SlotState> {
-    const slots = inFlight.get(workspaceId) ?? new Map<RequestSlot, SlotState>()
+  function slotsOf(workspaceId: string): Slots {
+    const slots = inFlight.get(workspaceId) ?? new Set()
     if (slots.size < maxInFlight) return slots
-    for (const [slot, { lastActivityAt }] of slots) if (lastActivityAt + forgetMs <= now()) slots.delete(slot)
+    for (const slot of slots) if (slot.lastActivityAt + forgetMs <= now()) slots.delete(slot)
     return slots
   }
 
@@ -84,8 +115,8 @@ export function createLimits(options: Options): Limits {
       [...inFlight].filter(([, slots]) => slots.values().some((slot) => slot.isAtMachine)).map(([id]) => id),
 
     inFlight() {
-      const states = [...inFlight.values()].flatMap((slots) => [...slots.values()])
-      return { requests: states.length, streams: states.filter(({ isStream }) => isStream).length }
+      const all = [...inFlight.values()].flatMap((slots) => [...slots])
+      return { requests: all.length, streams: all.filter(({ isStream }) => isStream).length }
     },
 
     acquire(workspaceId) {
@@ -94,17 +125,11 @@ export function createLimits(options: Options): Limits {
         const message = `the workspace is busy with ${slots.size} requests: wait for one to end`
         throw new ProxyError('TOO_MANY_REQUESTS_IN_FLIGHT', message)
       }
-      const state: SlotState = { lastActivityAt: now(), isStream: false, isAtMachine: false }
-      const slot: RequestSlot = {
-        touch: () => void (state.lastActivityAt = now()),
-        markStreaming: () => void (state.isStream = true),
-        setAtMachine: (isAtMachine) => void (state.isAtMachine = isAtMachine),
-        release() {
-          slots.delete(slot)
-          if (slots.size === 0 && inFlight.get(workspaceId) === slots) inFlight.delete(workspaceId)
-        },
-      }
-      inFlight.set(workspaceId, slots.set(slot, state))
+      const slot = new Slot(now, (ended) => {
+        slots.delete(ended)
+        if (slots.size === 0 && inFlight.get(workspaceId) === slots) inFlight.delete(workspaceId)
+      })
+      inFlight.set(workspaceId, slots.add(slot))
       return slot
     },
   }

@@ -44,12 +44,12 @@ export async function requestCard(
         origin: route.origin,
         path,
         method: 'GET',
-        headers: {
+        headers: Object.entries({
           ...route.headers,
           accept: 'application/json',
           'accept-encoding': 'identity',
           ...(version === undefined ? {} : { 'a2a-version': version }),
-        },
+        }).flat(),
         body: undefined,
         silenceMs: CARD_SILENCE_MS,
       },

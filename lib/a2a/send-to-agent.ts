@@ -7,9 +7,8 @@ import { type A2aRequest, type Binding, bindingOf, errorEncoderOf, mayBeAnswered
 import { keepMarkedBusy } from './resolve-route.ts'
 import type { ResponseWriter } from './response/response-writer.ts'
 import type { Route } from './route.ts'
-import type { Transport } from './transport/transport.ts'
 import { rewriteExtendedCard } from './wire/agent-card.ts'
-import { findHeader, requestHeaders } from './wire/headers.ts'
+import { requestHeaders } from './wire/headers.ts'
 import { isExtendedCard, isV1Method } from './wire/json-rpc.ts'
 
 export type Attempt = {
@@ -35,7 +34,8 @@ export async function sendToAgent(services: ProxyContext, attempt: Attempt): Pro
   slot.setAtMachine(true)
   try {
     return await exchange({
-      transport: countActivity(services.transport, slot),
+      transport: services.transport,
+      activity: slot,
       request: {
         origin: route.origin,
         path,
@@ -93,22 +93,6 @@ function proxyHeaders(
     ...(caller.kind === 'workspace' ? { 'x-workspace-id': caller.workspaceId } : {}),
   }
 }
-
-const countActivity =
-  (transport: Transport, slot: RequestSlot): Transport =>
-  (request, receiver) =>
-    transport(request, {
-      ...receiver,
-      head(status, headers, connection) {
-        const type = findHeader(headers, 'content-type')?.toLowerCase()
-        if (type?.startsWith('text/event-stream') === true) slot.markStreaming()
-        receiver.head(status, headers, connection)
-      },
-      data(chunk) {
-        slot.touch()
-        receiver.data(chunk)
-      },
-    })
 
 /** `/v1/card` in 0.3, `/extendedAgentCard` in 1.0, either below a tenant (docs/facts/a2a.md §2.9). */
 const answersWithCard = (request: A2aRequest): boolean =>

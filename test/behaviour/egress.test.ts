@@ -75,7 +75,7 @@ describe('egress', () => {
       origin: 'https://evil.example',
       path: '/',
       method: 'GET',
-      headers: {},
+      headers: [],
       body: undefined,
       silenceMs: 1,
     }

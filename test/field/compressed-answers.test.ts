@@ -6,7 +6,7 @@ import { collectResponse } from '../../lib/a2a/response/collect-response.ts'
 
 function collect(encoding: string, body: Uint8Array, maxBytes = 1_000) {
   const { answer, reply } = collectResponse(maxBytes)
-  reply.head(200, { 'content-type': 'application/json', 'content-encoding': encoding }, false)
+  reply.head(200, ['content-type', 'application/json', 'content-encoding', encoding], false)
   reply.end(body)
   return answer()
 }

@@ -32,7 +32,7 @@ function start(keepaliveMs: number, headers: [string, string][] = [['content-typ
       agent = receiver
       return { pause() {}, resume() {}, abort() {} }
     },
-    request: { origin: '', path: '/', method: 'POST', headers: {}, body: undefined, silenceMs: 1 },
+    request: { origin: '', path: '/', method: 'POST', headers: [], body: undefined, silenceMs: 1 },
     reply,
     errors: jsonRpcErrors(NO_ENVELOPE),
     keepaliveMs,

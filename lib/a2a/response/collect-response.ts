@@ -2,6 +2,7 @@
 import { BodyTooLarge, decodeBounded } from '../../platform/bounded-reader.ts'
 import { concatBytes } from '../../platform/encoding.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
+import { valueIn } from '../wire/headers.ts'
 import type { ResponseListener, ResponseWriter } from './response-writer.ts'
 
 /** `body` is decoded, whatever the `Content-Encoding` was. */
@@ -32,8 +33,8 @@ export function collectResponse(maxBytes: number): {
     begun: false,
     head(answered, headers) {
       status = answered
-      type = headers['content-type']?.toString() ?? null
-      encoding = headers['content-encoding']?.toString()
+      type = valueIn(headers, 'content-type') ?? null
+      encoding = valueIn(headers, 'content-encoding')
     },
     write(chunk) {
       take(chunk)

@@ -1,7 +1,7 @@
 // An event stream that starts before its agent is reachable: SSE comments while the workspace wakes up, so that no
 // intermediary closes the connection, then the agent's answer. The agent's status is lost by this, so it is done only
 // for callers that asked for a stream (docs/facts/a2a.md §3.10).
-import type { HeaderRecord } from '../wire/headers.ts'
+import { type HeaderList, valueIn } from '../wire/headers.ts'
 import { type ResponseListener, type ResponseWriter, toBytes } from './response-writer.ts'
 
 /** Time between two comments, in milliseconds. */
@@ -27,15 +27,15 @@ export class KeepaliveStream implements ResponseWriter, ResponseListener {
   /** Starts the stream on the caller's response. */
   constructor(reply: ResponseWriter) {
     this.#reply = reply
-    reply.head(200, HEADERS, true)
+    reply.head(200, Object.entries(HEADERS).flat(), true)
     const comment = () => void reply.write(toBytes(': waiting for the workspace\n\n'))
     comment()
     this.#comments = setInterval(comment, COMMENT_INTERVAL_MS)
   }
 
-  head(_status: number, answered: HeaderRecord): void {
+  head(_status: number, answered: HeaderList): void {
     this.#stopComments()
-    const type = [answered['content-type'] ?? ''].flat().join()
+    const type = valueIn(answered, 'content-type') ?? ''
     if (!type.toLowerCase().startsWith('text/event-stream')) this.#parts = []
   }
 

@@ -1,6 +1,6 @@
 // The caller's side of an exchange: where an answer is written as it comes. Each runtime makes its own
 // (functions/http/web-response-writer.ts, functions/node/response-writer.ts).
-import type { HeaderRecord } from '../wire/headers.ts'
+import type { HeaderList } from '../wire/headers.ts'
 
 /** Learns what happens to the caller while an answer is written. */
 export type ResponseListener = {
@@ -18,7 +18,7 @@ export type ResponseWriter = {
   /** Whether the head has been written. The status cannot change after that. */
   readonly begun: boolean
   /** @param flush send the head now, although no body follows yet */
-  head(status: number, headers: HeaderRecord, flush: boolean): void
+  head(status: number, headers: HeaderList, flush: boolean): void
   /** @returns false when the caller reads more slowly than this is written */
   write(chunk: Uint8Array): boolean
   end(last?: Uint8Array): void
@@ -43,10 +43,10 @@ export const toBytes = (text: string): Uint8Array => encoder.encode(text)
 export function sendResponse(
   reply: ResponseWriter,
   status: number,
-  headers: HeaderRecord,
+  headers: Record<string, string>,
   text: string,
 ): void {
   const body = toBytes(text)
-  reply.head(status, { ...headers, 'content-length': String(body.length) }, false)
+  reply.head(status, [...Object.entries(headers).flat(), 'content-length', String(body.length)], false)
   reply.end(body)
 }

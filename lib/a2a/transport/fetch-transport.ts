@@ -1,6 +1,6 @@
 // The transport over fetch, the only HTTP client of Workers. The next chunk is not read while the caller is behind,
 // so that flow control holds the agent back too.
-import type { HeaderPairs, HeaderRecord } from '../wire/headers.ts'
+import { type HeaderPairs, toHeaders } from '../wire/headers.ts'
 import { type AgentRequest, neverConnected, type Receiver, type Transport } from './transport.ts'
 
 export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {
@@ -89,13 +89,6 @@ class FetchCall {
       this.#controller.abort(new DOMException('silent for too long', 'TimeoutError'))
     }, this.#request.silenceMs)
   }
-}
-
-function toHeaders(record: HeaderRecord): Headers {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(record))
-    for (const one of [value].flat()) headers.append(name, one)
-  return headers
 }
 
 // fetch has decoded the body, so these two headers would describe other bytes.

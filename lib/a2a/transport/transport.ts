@@ -1,6 +1,6 @@
 // One HTTP exchange with an agent, as events. It separates the proxy, which is the same on every runtime, from the
 // HTTP client: fetch on Workers (fetch-transport.ts), undici on Node (functions/node/undici-transport.ts).
-import type { HeaderPairs, HeaderRecord } from '../wire/headers.ts'
+import type { HeaderList, HeaderPairs } from '../wire/headers.ts'
 
 export type AgentRequest = {
   /** Scheme and host, without a path. */
@@ -8,7 +8,7 @@ export type AgentRequest = {
   /** Path and query. */
   path: string
   method: string
-  headers: HeaderRecord
+  headers: HeaderList
   body: Uint8Array | undefined
   /** Longest silence before the headers and between two chunks, in milliseconds; the total has no limit. */
   silenceMs: number

@@ -1,12 +1,31 @@
 // Which headers pass the proxy (docs/facts/a2a.md §3.4). Towards the agent, the caller's credential and every header
-// that steers a proxy are removed. Towards the caller, only headers of an allow list pass. Headers are plain pairs,
-// so that each runtime can pass its own without a copy.
+// that steers a proxy are removed. Towards the caller, only headers of an allow list pass. Headers that were received are
+// pairs, so that each runtime can pass its own without a copy; headers to send are a flat list, which HTTP clients and
+// servers read fastest.
 
 /** Names in lower case. Iterated more than once, so never a generator. */
 export type HeaderPairs = Iterable<readonly [name: string, value: string]>
 
-/** Headers as they are sent; a list where a name came more than once. */
-export type HeaderRecord = Record<string, string | string[]>
+/** Headers to send: names in lower case and values in turn. A name may come more than once. */
+export type HeaderList = string[]
+
+/** @returns where the first header of a name is, or -1 */
+function indexIn(headers: HeaderList, wanted: string): number {
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] === wanted) return at
+  return -1
+}
+
+/** @returns the first value */
+export function valueIn(headers: HeaderList, wanted: string): string | undefined {
+  const at = indexIn(headers, wanted)
+  return at === -1 ? undefined : headers[at + 1]
+}
+
+export function toHeaders(list: HeaderList): Headers {
+  const headers = new Headers()
+  for (let at = 0; at < list.length; at += 2) headers.append(list[at] ?? '', list[at + 1] ?? '')
+  return headers
+}
 
 const HOP_BY_HOP = ['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']
 
@@ -54,9 +73,6 @@ function hopsOf(connection: string | undefined): readonly string[] {
   return connection.split(',').map((name) => name.trim().toLowerCase())
 }
 
-/** A record without a prototype, so that a header may be named `constructor` or `__proto__`. */
-const emptyRecord = (): HeaderRecord => Object.create(null) as HeaderRecord
-
 /** WSGI and CGI servers read `X_Workspace_ID` as `X-Workspace-ID`, so both spellings are removed. */
 function isForwarded(name: string): boolean {
   const spelled = name.includes('_') ? name.replaceAll('_', '-') : name
@@ -72,40 +88,58 @@ export function requestHeaders(
   from: HeaderPairs,
   connection: string | undefined,
   added: Record<string, string>,
-): HeaderRecord {
+): HeaderList {
   const hops = hopsOf(connection)
-  const headers = emptyRecord()
-  for (const [name, value] of from) {
-    if (!isForwarded(name) || hops.includes(name)) continue
-    const earlier = headers[name]
-    headers[name] = earlier === undefined ? value : [earlier, value].flat()
-  }
   // A compressed stream would be buffered in a compressor (docs/facts/a2a.md §3.4).
-  headers['accept-encoding'] = 'identity'
-  return Object.assign(headers, added)
+  const headers = ['accept-encoding', 'identity']
+  for (const [name, value] of from) {
+    if (isForwarded(name) && !hops.includes(name) && !Object.hasOwn(added, name)) headers.push(name, value)
+  }
+  for (const name in added) headers.push(name, added[name] ?? '')
+  return headers
 }
 
-/** Headers of the answer to the caller. @param isStream intermediaries must not buffer or transform it */
+/**
+ * Headers of the answer to the caller.
+ * @param isStream intermediaries must not buffer or transform it
+ * @param ownType for an answer without a content type
+ */
 export function responseHeaders(
   from: HeaderPairs,
   connection: string | undefined,
   isStream: boolean,
-): HeaderRecord {
+  ownType?: string,
+): HeaderList {
   const hops = hopsOf(connection)
-  const headers = emptyRecord()
-  const types: string[] = []
+  const headers = [
+    'x-content-type-options',
+    'nosniff',
+    'cache-control',
+    isStream ? 'no-cache, no-transform' : 'no-store',
+  ]
+  let type = ownType
+  let types = 0
   for (const [name, value] of from) {
-    if (name === 'content-type') types.push(value)
-    if (!RETURNED.has(name) || hops.includes(name)) continue
-    const earlier = headers[name]
-    headers[name] = earlier === undefined ? value : `${earlier.toString()}, ${value}`
+    if (name === 'content-type') type = ++types === 1 ? safeContentType(value) : OPAQUE
+    else if (RETURNED.has(name) && !hops.includes(name)) append(headers, name, value)
   }
-  if (types.length > 0) headers['content-type'] = types.length === 1 ? safeContentType(types[0]) : OPAQUE
-  headers['x-content-type-options'] = 'nosniff'
-  headers['cache-control'] = isStream ? 'no-cache, no-transform' : 'no-store'
-  if (isStream) headers['x-accel-buffering'] = 'no'
+  if (type !== undefined) headers.push('content-type', type)
+  if (isStream) headers.push('x-accel-buffering', 'no')
   return headers
 }
+
+/** Adds a header, or a value to a header that is there. */
+function append(headers: HeaderList, name: string, value: string): void {
+  const at = indexIn(headers, name)
+  if (at === -1) headers.push(name, value)
+  else headers[at + 1] += `, ${value}`
+}
+
+/** Without the headers that describe the bytes of a body. */
+export const withoutBodyFacts = (headers: HeaderList): HeaderList =>
+  headers.filter((_, at) => !BODY_FACTS.has(headers[at - (at % 2)] ?? ''))
+
+const BODY_FACTS = new Set(['content-encoding', 'content-length', 'etag', 'last-modified'])
 
 /** The type of bytes that no client interprets. */
 const OPAQUE = 'application/octet-stream'
