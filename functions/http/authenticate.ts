@@ -81,6 +81,8 @@ export function createAuthenticator(services: Services, exposure: Exposure): Aut
       throw new DomainError('misconfigured', NOT_CONFIGURED)
     }
     const authorization = request.header('authorization')
+    const known = authorization === undefined ? undefined : services.callers.peek(authorization)
+    if (known !== undefined) return known
     const token = tokenOf(authorization)
     if (token === undefined || authorization === undefined) {
       if (!isAnonymousAllowed)
@@ -88,7 +90,7 @@ export function createAuthenticator(services: Services, exposure: Exposure): Aut
       rejectRelayed(request)
       return ANONYMOUS
     }
-    return services.callers.peek(authorization) ?? load(authorization, token, request.address())
+    return load(authorization, token, request.address())
   }
 }
 

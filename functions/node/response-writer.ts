@@ -51,8 +51,11 @@ export class NodeResponseWriter implements ResponseWriter {
 
   end(last?: Uint8Array): void {
     this.#flush()
-    if (last === undefined) this.#outgoing.end()
-    else this.#outgoing.end(last)
+    const outgoing = this.#outgoing
+    if (last === undefined) outgoing.end()
+    else if (last.length > MAX_TEXT_BYTES) outgoing.end(last)
+    // Node joins text with the head, and writes a buffer apart from it.
+    else outgoing.end(latin1Of(last), 'latin1')
   }
 
   destroy(): void {
@@ -80,5 +83,11 @@ export class NodeResponseWriter implements ResponseWriter {
     this.#listener?.onDrain()
   }
 }
+
+/** The longest end of a body that is written as text, in bytes. */
+const MAX_TEXT_BYTES = 8 * 1024
+
+const latin1Of = ({ buffer, byteLength, byteOffset }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 
 const flushGathered = (writer: NodeResponseWriter) => writer.flushGathered()

@@ -112,7 +112,7 @@ class ProxiedCall implements ResponseListener {
     let hasRefreshed = false
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       this.#watchCaller()
-      const route = await this.#findRoute()
+      const route = services.routes.peek(request.workspaceId) ?? (await this.#findRoute())
       if (route instanceof ProxyError)
         return route.reason === 'AGENT_POLLS' && this.#store !== undefined
           ? this.#store()
@@ -174,11 +174,9 @@ class ProxiedCall implements ResponseListener {
     return this.#disconnected.signal
   }
 
-  /** @returns the error that the caller gets when there is no route */
+  /** Waits for the route. @returns the error that the caller gets when there is none */
   async #findRoute(): Promise<Route | ProxyError> {
     const request = this.#request
-    const cached = this.#services.routes.peek(request.workspaceId)
-    if (cached !== undefined) return cached
     const isStream = wantsStream(request)
     this.#isWaiting = true
     try {

@@ -157,11 +157,11 @@ class RequestCutOff extends Error {
  * @throws ProxyError CONTENT_TYPE
  * @throws RequestCutOff
  */
-async function readBody(
+function readBody(
   { config }: Services,
   { header, method, readBody: read }: A2aExchange,
   bytes: BodyBytes | undefined,
-): Promise<Uint8Array | OversizedBody | undefined> {
+): Promise<Uint8Array | OversizedBody> | undefined {
   if (!METHODS_WITH_BODY.has(method)) return undefined
   const type = (header('content-type') ?? '').toLowerCase()
   const isSimple = type === '' || /^(text\/plain|multipart\/|application\/x-www-form-urlencoded)/.test(type)
