@@ -110,6 +110,8 @@ describe('a collector', () => {
       OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test%20bed',
       OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=a%2Ckey',
       LOG_LEVEL: 'info',
+      // A sweep would take work from a request on a busy computer.
+      SWEEP_INTERVAL_SECONDS: '3600',
     })
     const headers = { traceparent: PARENT }
     const created = await server.call('/workspaces', {
