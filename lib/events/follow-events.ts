@@ -1,6 +1,7 @@
 // One listener: the events after a number and, from then on, new ones, in order, each once. On Node the end of the
 // log is read for all listeners together. A Worker's requests share nothing, so each reads for itself, within the
 // statements of its invocation.
+import type { Database } from '../../drizzle/database.ts'
 import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
@@ -25,12 +26,14 @@ const PAGE_STATEMENTS = 10
 /**
  * Pages of the requested events. A page without events reports the position. Ends when the process is shutting down,
  * and where a Worker must.
+ * @param beside what a Worker's listener reads with each look at the log, with at most one statement of its share
  * @throws DomainError `gone` when the next events have expired
  */
 export async function* followEvents(
   services: EventContext,
   query: Omit<EventsQuery, 'limit'>,
   signal: AbortSignal,
+  beside?: (db: Database) => Promise<void>,
 ): AsyncGenerator<EventsPage, undefined> {
   const { now, steady, stopping, eventTail } = services
   const counted =
@@ -48,6 +51,7 @@ export async function* followEvents(
       const page = fromTail ?? (await readPage(counted, { ...query, after: position, limit: PAGE }))
       const events =
         fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
+      if (eventTail === undefined) await beside?.(counted.db)
       const isEnd = page.events.length < PAGE
       position = page.next
       if (events.length > 0 || steady() - reportedAt >= QUIET_MS) {

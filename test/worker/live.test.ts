@@ -27,3 +27,33 @@ test('a client of the Worker sees what happens to workspaces, if it has a token'
   )
   socket.close()
 })
+
+test('messages to people, tasks, activities and answers are seen live on Workers, too', async () => {
+  const json = { name: 'talker', runtime: 'hermes' }
+  const headers = { prefer: 'wait=30' }
+  const made = await worker.call('/workspaces', { method: 'POST', headers, json })
+  const { id } = (await made.json()) as { id: string }
+  const minted = await worker.call(`/admin/workspaces/${id}/test-token`)
+  const { auth_token: token } = (await minted.json()) as { auth_token: string }
+  const asAgent = (path: string, body: unknown) =>
+    worker.call(path, { method: 'POST', headers: { authorization: `Bearer ${token}` }, json: body })
+
+  const messages: Json[] = []
+  const socket = new WebSocket(`${worker.url.replace(/^http/, 'ws').replace(/\/$/, '')}/ws?token=${token}`)
+  socket.addEventListener('message', ({ data }) => messages.push(JSON.parse(String(data)) as Json))
+  await new Promise((resolve) => socket.addEventListener('open', resolve))
+  await asAgent(`/workspaces/${id}/notify`, { message: 'done' })
+  await asAgent(`/workspaces/${id}/activity`, { activity_type: 'agent_log', summary: 'thinking' })
+  await asAgent('/registry/heartbeat', { workspace_id: id, active_tasks: 1, current_task: 'count' })
+  const payloads = (event: string) =>
+    messages.filter((one) => one['event'] === event).map((one) => one['payload'])
+  await vi.waitFor(
+    () => {
+      expect(payloads('AGENT_MESSAGE')).toEqual([{ workspace_id: id, name: 'talker', message: 'done' }])
+      expect(payloads('ACTIVITY_LOGGED')).toMatchObject([{ summary: 'thinking', status: 'ok' }])
+      expect(payloads('TASK_UPDATED')).toEqual([{ active_tasks: 1, current_task: 'count' }])
+    },
+    { timeout: 60_000, interval: 50 },
+  )
+  socket.close()
+})

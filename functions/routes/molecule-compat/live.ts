@@ -1,8 +1,9 @@
 // MOLECULE_COMPAT: `/ws`, the live channel of Molecule's canvas (docs/facts/molecule.md §8.3): events as JSON texts. All
-// connections of a process share one reader of the log. A client continues without a gap: it sends the `seq` of its last event
+// connections of a Node process share one reader; on Workers each reads for itself. A client continues without a gap: it sends the `seq` of its last event
 // as `after`, or reads the workspaces anew once it is connected, as the canvas does.
 import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import type { Database } from '../../../drizzle/database.ts'
 import { limitedTo } from '../../../lib/auth/authorize.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { followEvents } from '../../../lib/events/follow-events.ts'
@@ -14,7 +15,11 @@ import type { AppEnv } from '../../http/app-env.ts'
 import type { Authenticate } from '../../http/authenticate.ts'
 import type { AcceptSocket, LiveSocket } from '../../http/live-socket.ts'
 import { requestInfo } from '../../http/request-info.ts'
-import { createLiveChanges, type LiveChange } from '../../../lib/molecule/live-changes.ts'
+import {
+  createChangesReader,
+  createLiveChanges,
+  type LiveChange,
+} from '../../../lib/molecule/live-changes.ts'
 import { toLiveMessage, toMoleculeMessage } from './messages.ts'
 import { idParam } from './request.ts'
 
@@ -37,7 +42,7 @@ export const tokenFromQuery = createMiddleware<AppEnv>(async (c, next) => {
 
 export function liveRoutes(services: Services, authenticate: Authenticate, accept: AcceptSocket | undefined) {
   const app = new Hono<AppEnv>()
-  // A Worker's requests share nothing, and have no statements to spare.
+  // A Worker's requests share nothing.
   const changes = services.eventTail === undefined ? undefined : createLiveChanges(services)
 
   function acceptorOf(c: Context<AppEnv>): AcceptSocket {
@@ -53,10 +58,15 @@ export function liveRoutes(services: Services, authenticate: Authenticate, accep
     const among = caller.kind === 'workspace' ? [caller.workspaceId] : limitedTo(caller)
     // Before the connection is made, so that what the client reads afterwards is not older than its first event.
     const after = await startOf(services, c.req.query('after'))
+    const readChanges = createChangesReader(services.now)
     const request = requestInfo(services.config, c)
     return acceptSocket(c, async (socket) => {
-      const leave = changes?.join(senderOf(socket, among))
-      await follow(services, { after, among }, socket, () => authenticate(request))
+      const send = senderOf(socket, among)
+      const leave = changes?.join(send)
+      await follow(services, { after, among }, socket, {
+        authenticate: () => authenticate(request),
+        beside: async (db) => (await readChanges(db)).changes.forEach(send),
+      })
       leave?.()
     })
   })
@@ -114,10 +124,10 @@ async function follow(
   services: Services,
   query: Omit<EventsQuery, 'limit'>,
   socket: LiveSocket,
-  authenticate: () => unknown,
+  { authenticate, beside }: { authenticate: () => unknown; beside: (db: Database) => Promise<void> },
 ): Promise<void> {
   try {
-    for await (const { events } of followEvents(services, query, socket.closed)) {
+    for await (const { events } of followEvents(services, query, socket.closed, beside)) {
       // On Workers a connection ends soon, and each check may cost a subrequest.
       if (services.eventTail !== undefined) await authenticate()
       for (const event of events) {

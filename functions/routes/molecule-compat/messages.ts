@@ -74,26 +74,25 @@ async function responseMembers(
 
 /** What the log of events does not have, as a message of the live channel. */
 export function toLiveMessage(change: LiveChange): MoleculeMessage {
-  if (change.kind === 'tasks') {
-    const { activeTasks, at, currentTask, workspaceId } = change
-    const payload = { active_tasks: activeTasks, current_task: currentTask }
-    return messageOf('TASK_UPDATED', workspaceId, at, payload)
+  const { at, workspaceId } = change
+  switch (change.kind) {
+    case 'tasks': {
+      const payload = { active_tasks: change.activeTasks, current_task: change.currentTask }
+      return messageOf('TASK_UPDATED', workspaceId, at, payload)
+    }
+    case 'told': {
+      const payload = { workspace_id: workspaceId, name: change.name, ...toldMembers(change.body) }
+      return messageOf('AGENT_MESSAGE', workspaceId, at, payload)
+    }
+    case 'activity':
+      return messageOf('ACTIVITY_LOGGED', workspaceId, at, shownMembers(change.activity))
   }
-  const { name, row } = change
-  if (row.method === 'notify') {
-    const payload = { workspace_id: row.workspaceId, name, ...toldMembers(row.responseBody) }
-    return messageOf('AGENT_MESSAGE', row.workspaceId, row.createdAt, payload)
-  }
-  return messageOf('ACTIVITY_LOGGED', row.workspaceId, row.createdAt, {
-    activity_type: row.type,
-    method: row.method,
-    summary: row.summary,
-    status: row.status,
-    source_id: row.sourceId,
-    target_id: row.targetId,
-    duration_ms: row.durationMs,
-    ...(row.toolTrace == null ? {} : { tool_trace: row.toolTrace }),
-  })
+}
+
+function shownMembers(activity: Record<string, unknown>): Record<string, unknown> {
+  const { activity_type, duration_ms, method, source_id, status, summary, target_id, tool_trace } = activity
+  const shown = { activity_type, method, summary, status, source_id, target_id, duration_ms }
+  return tool_trace == null ? shown : { ...shown, tool_trace }
 }
 
 const messageOf = (event: string, workspaceId: string, at: Date, payload: Record<string, unknown>) => ({
