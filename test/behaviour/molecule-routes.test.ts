@@ -207,15 +207,6 @@ describe('the tabs of a workspace', () => {
     expect(body['error']).toMatch(/\w+ \w+/)
   })
 
-  test('usage and budget claim no figures that nothing measured', async () => {
-    expect(Object.keys(await get(at('metrics')))).toEqual(['workspace_id', 'period_start', 'period_end'])
-    expect(await get(at('budget'))).toMatchObject({ budget_limit: null, budget_remaining: null })
-    const set = (budget_limit: unknown) =>
-      h.request(at('budget'), { method: 'PATCH', json: { budget_limit } })
-    expect((await set(500)).status).toBe(400)
-    expect((await set(null)).status).toBe(200)
-  })
-
   test('schedules are those of this API, under the names of its clients', async () => {
     const json = {
       name: 'Daily Report',

@@ -7,8 +7,6 @@ import { getLivingWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { DEFAULT_TIER } from '../../../lib/machines/machine-spec.ts'
 import { machineTier, RUNTIMES } from '../../../lib/machines/runtimes.ts'
 import { findRecord, saveRecord } from '../../../lib/molecule/records.ts'
-import { invalidField } from '../../../lib/platform/errors.ts'
-import { isObject } from '../../../lib/platform/json-object.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import {
@@ -26,7 +24,6 @@ const Viewport = z.object({ x: z.number(), y: z.number(), zoom: z.number().posit
 
 const ModelInput = z.object({ model: z.string().max(100) })
 
-const NO_BUDGETS = 'this server enforces no budgets: GET /fleet shows what the machines cost'
 const NO_PLUGINS = 'this server has no plugins: put skills into the image of the agent, or into `files`'
 const NO_CHANNELS =
   'this server has no chat channels: an inbound webhook sends messages to a workspace (POST /workspaces/:id/hooks)'
@@ -87,23 +84,6 @@ export function canvasRoutes(services: Services, limitBody: LimitBody, send: Sen
     const body = JSON.stringify({ model: model || null })
     const answer = await ask(send, c, { method: 'PATCH', path: `/workspaces/${id}`, body })
     return answer.ok ? c.json(model === '' ? { status: 'cleared' } : { status: 'saved', model }) : answer
-  })
-
-  // Calls of models and their cost are not counted here.
-  app.get(at('metrics'), async (c) => {
-    const { createdAt, id } = await rowOf(c)
-    const period = { period_start: createdAt.toISOString(), period_end: services.now().toISOString() }
-    return c.json({ workspace_id: id, ...period })
-  })
-  app.get(at('budget'), async (c) => {
-    await idParam(services, c)
-    return c.json({ budget_limit: null, budget_used: null, budget_remaining: null, monthly_spend: null })
-  })
-  app.patch(at('budget'), limitBody, async (c) => {
-    const body = await jsonOf(c)
-    if (!isObject(body) || body['budget_limit'] !== null) throw invalidField('budget_limit', NO_BUDGETS)
-    await idParam(services, c)
-    return c.json({ budget_limit: null, budget_used: null, budget_remaining: null })
   })
 
   const emptyWith = (path: string, body: object) =>

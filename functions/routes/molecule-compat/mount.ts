@@ -15,6 +15,7 @@ import { memoryRoutes } from './memories.ts'
 import { liveRoutes } from './live.ts'
 import type { LimitBody, SendInner } from './request.ts'
 import { scheduleCompatRoutes } from './schedules.ts'
+import { usageRoutes } from './usage.ts'
 
 export type MoleculeOptions = {
   limitBody: LimitBody
@@ -31,6 +32,7 @@ export function moleculeRoutes(
 ) {
   const app = new Hono<AppEnv>()
   app.route('/', canvasRoutes(services, limitBody, send))
+  app.route('/', usageRoutes(services, limitBody))
   app.route('/', approvalRoutes(services, limitBody))
   app.route('/', memoryRoutes(services, limitBody))
   app.route('/', scheduleCompatRoutes(services))
