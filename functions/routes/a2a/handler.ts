@@ -27,6 +27,7 @@ import { baseUrlFor } from '../../http/public-url.ts'
 import { verifyCallerHeader } from '../../http/verify-caller-header.ts'
 import type { A2aExchange, A2aPath } from './exchange.ts'
 import { sendQueued, sendToPolledAgent } from './polled-agent.ts'
+import { keepMessage } from '../molecule-compat/chat-history.ts'
 import { withCliMessages } from '../molecule-compat/cli-message.ts'
 
 /**
@@ -96,7 +97,10 @@ export function createA2aHandler(
       }
       confirmWait(incoming, preferences)
       const store = canBeStored ? () => sendToPolledAgent(services, incoming, request) : undefined
-      await proxyRequest(services, request, { reply: writer, waitUntil: incoming.waitUntil, store })
+      const kept = config.moleculeCompat
+        ? keepMessage(services, request, writer)
+        : { services, reply: writer }
+      await proxyRequest(kept.services, request, { reply: kept.reply, waitUntil: incoming.waitUntil, store })
     } catch (error) {
       // Nobody reads this response; it ends the request for the runtime and for the metrics.
       if (error instanceof RequestCutOff) sendResponse(writer, 400, {}, '')
