@@ -68,6 +68,47 @@ test('files of a chat are uploaded into the machine, and downloaded from it byte
   expect((await download('/workspace/../etc/passwd')).status).toBe(400)
 })
 
+test('an agent adds files to its own chat with its token, and reaches no other file', async () => {
+  const admin = { authorization: 'Bearer the-administrators-own-token-0001' }
+  const closed = await createHarness({
+    env: { MOLECULE_COMPAT: 'true', ADMIN_TOKEN: 'the-administrators-own-token-0001' },
+  })
+  try {
+    const make = async (name: string) =>
+      String(
+        (
+          await closed.request('/workspaces', {
+            method: 'POST',
+            headers: { ...admin, prefer: 'wait=20' },
+            json: { name },
+          })
+        ).body['id'],
+      )
+    const own = await make('own')
+    const other = await make('other')
+    const headers = { authorization: `Bearer ${await closed.tokenOf(own)}` }
+    const upload = (workspace: string, using: Record<string, string>) => {
+      const body = new FormData()
+      body.append('files', new File(['made by the agent'], 'report.txt', { type: 'text/plain' }))
+      const path = `/workspaces/${workspace}/chat/uploads`
+      return closed.request<{ files: { uri: string }[] }>(path, { method: 'POST', headers: using, body })
+    }
+    const { body, status } = await upload(own, headers)
+    expect([status, body.files]).toMatchObject([200, [{ name: 'report.txt', size: 17 }]])
+    const path = encodeURIComponent((body.files[0]?.uri ?? '').replace('workspace:', ''))
+    const download = `/workspaces/${own}/chat/download?path=${path}`
+    expect(await (await closed.fetchRaw(download, { headers: admin })).text()).toBe('made by the agent')
+    expect((await closed.request(download, { headers })).status).toBe(403)
+    expect((await upload(other, headers)).status).toBe(404)
+    const json = { name: 'operator', scopes: ['operate'] }
+    const operator = await closed.request('/tokens', { method: 'POST', headers: admin, json })
+    const limited = { authorization: `Bearer ${String(operator.body['token'])}` }
+    expect((await upload(own, limited)).status).toBe(403)
+  } finally {
+    await closed.close()
+  }
+})
+
 test('a bundle has a workspace with its descendants and no secret, and others are created from it', async () => {
   const parent = await h.createWorkspace({
     name: 'PM',

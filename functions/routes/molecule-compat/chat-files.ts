@@ -1,9 +1,16 @@
 // MOLECULE_COMPAT: files of a chat (docs/facts/molecule.md §1.8). They are files of the workspace's machine, below its disk,
-// where its agent reads them by the path in their address.
+// where its agent reads them by the path in their address. An agent may add files to its own chat: it can write them itself.
 import { Hono } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
+import { awakeMachine } from '../../../lib/inside/awake-machine.ts'
+import { parsePath } from '../../../lib/inside/files/file-path.ts'
+import { openSession } from '../../../lib/inside/files/file-session.ts'
+import { writeFile } from '../../../lib/inside/files/write-file.ts'
 import { invalidField } from '../../../lib/platform/errors.ts'
+import { withRequestBudget } from '../../../lib/platform/subrequest-budget.ts'
 import type { AppEnv } from '../../http/app-env.ts'
+import { withCaller } from '../../http/with-caller.ts'
+import { wakeOptions } from '../exec.ts'
 import { ask, idParam, type LimitBody, type SendInner } from './request.ts'
 
 const DIRECTORY = '/workspace/.molecule/chat-uploads'
@@ -26,14 +33,14 @@ export function chatFileRoutes(services: Services, limitBody: LimitBody, send: S
     const files = [given].flat().filter((one) => one instanceof File)
     if (files.length === 0) throw invalidField('files', "expected at least one 'files' field")
     if (files.length > MOST_FILES) throw invalidField('files', `at most ${MOST_FILES} in one request`)
+    const counted = withRequestBudget(withCaller(services, c))
+    const machine = await awakeMachine(counted, id, wakeOptions(c))
+    const session = openSession(counted, machine, c.req.raw.signal)
     const uploaded = []
     for (const file of files) {
       const name = plainName(file.name)
       const path = `${DIRECTORY}/${crypto.randomUUID()}-${name}`
-      const written = { method: 'PUT', path: contentOf(id, path), body: file }
-      const answer = await ask(send, c, { ...written, type: 'application/octet-stream' })
-      if (!answer.ok) return answer
-      await answer.body?.cancel()
+      await writeFile(session, parsePath(`?path=${path}`), file.stream(), {})
       uploaded.push({ uri: `workspace:${path}`, name, mimeType: file.type, size: file.size })
     }
     return c.json({ files: uploaded })

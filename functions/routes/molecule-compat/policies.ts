@@ -72,7 +72,7 @@ export const MOLECULE_POLICIES: Readonly<Record<string, RoutePolicy>> = {
   [`GET ${at('files/:path{.+}')}`]: files,
   [`PUT ${at('files/:path{.+}')}`]: files,
   [`DELETE ${at('files/:path{.+}')}`]: files,
-  [`POST ${at('chat/uploads')}`]: files,
+  [`POST ${at('chat/uploads')}`]: workspace('exec', 'self'),
   [`GET ${at('chat/download')}`]: files,
   'GET /bundles/export/:id': workspace('read', 'none'),
   'POST /bundles/import': all('operate'),
