@@ -212,7 +212,8 @@ const asObject = (value: unknown): Record<string, unknown> =>
     ? (value as Record<string, unknown>)
     : {}
 
-// Block style for objects and JSON for everything else, which every YAML parser reads alike.
+// Block style for objects, and JSON for everything else, which every YAML parser reads alike; so does it `claude-code`, which
+// Molecule's scripts look for without quotation marks.
 function toYaml(value: Record<string, unknown>, indent = ''): string {
   return Object.entries(value)
     .filter(([, entry]) => entry !== undefined)
@@ -221,7 +222,11 @@ function toYaml(value: Record<string, unknown>, indent = ''): string {
       const nested = asObject(entry)
       return Object.keys(nested).length > 0
         ? `${indent}${name}:\n${toYaml(nested, `${indent}  `)}`
-        : `${indent}${name}: ${JSON.stringify(entry)}\n`
+        : `${indent}${name}: ${isHyphenated(entry) ? entry : JSON.stringify(entry)}\n`
     })
     .join('')
 }
+
+/** Words with a hyphen between them are a text in YAML, never a number, a date or a truth value. */
+const isHyphenated = (value: unknown): value is string =>
+  typeof value === 'string' && /^[a-z]+(?:-[a-z]+)+$/.test(value)

@@ -206,4 +206,21 @@ describe('images', () => {
   ])('the image %s is allowed: %s', (image, allowed) => {
     expect(isAllowedImage(image, POLICY)).toBe(allowed)
   })
+
+  test('a word with a hyphen has no quotation marks, and every other text has', () => {
+    const { workspace } = input({
+      name: 'no-one',
+      role: 'yes',
+      config: { runtime: 'claude-code', since: '2026-01-01' },
+    })
+    const text = configYaml(workspace)
+    expect(text).toContain('runtime: claude-code\n')
+    expect(text).toContain('role: "yes"\n')
+    expect(parse(text)).toMatchObject({
+      name: 'no-one',
+      role: 'yes',
+      runtime: 'claude-code',
+      since: '2026-01-01',
+    })
+  })
 })
