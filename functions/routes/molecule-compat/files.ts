@@ -43,6 +43,8 @@ export function fileCompatRoutes(services: Services, limitBody: LimitBody, send:
     const directory = pathOf(root, below ?? '')
     const query = new URLSearchParams({ path: directory })
     const answer = await ask(send, c, { path: `/workspaces/${await idParam(services, c)}/files?${query}` })
+    // A root that an image does not have is empty to its clients.
+    if (answer.status === 404) return c.json([])
     if (!answer.ok) return answer
     const { entries } = await jsonFrom<{ entries: Entry[] }>(answer)
     return c.json(entries.map(({ name, size, type }) => ({ path: name, size, dir: type === 'directory' })))

@@ -96,7 +96,9 @@ function translationsOf(services: Services): Record<string, Translation> {
       const body = await bodyOf(c)
       if (body !== undefined && body['message'] === undefined && typeof body['type'] === 'string')
         replaceBody(c, { ...body, message: body['type'] })
-      return next()
+      await next()
+      // Its clients look for this name (docs/facts/molecule.md §9.3).
+      if (c.res.status === 400) await rewriteAnswer(c, (problems) => problems.map(withAttachmentNames))
     },
 
     'GET /registry/discover/:id': async (c, next) => {
@@ -156,6 +158,12 @@ function toKnownInput(body: Json): Json {
   const input = Object.fromEntries(Object.entries(body).filter((member) => !isEmptyWish(member)))
   return input['tier'] === MOLECULE_SMALLEST_TIER ? { ...input, tier: SMALLEST_TIER } : input
 }
+
+/** `attachments.0.uri` is `attachment[0].uri` to Molecule's clients. */
+const withAttachmentNames = (problem: Json): Json => ({
+  ...problem,
+  error: String(problem['error']).replaceAll(/\battachments\.(\d+)/g, 'attachment[$1]'),
+})
 
 /** What the Python SDK reads of a message (docs/facts/molecule.md §8.3): its text, and the workspace that sent it. */
 function withInboundMembers(row: Json): Json {
