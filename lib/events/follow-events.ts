@@ -1,7 +1,6 @@
 // One listener: the events after a number and, from then on, new ones, in order, each once. On Node the end of the
 // log is read for all listeners together. A Worker's requests share nothing, so each reads for itself, within the
 // statements of its invocation.
-import type { Database } from '../../drizzle/database.ts'
 import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
@@ -33,7 +32,7 @@ export async function* followEvents(
   services: EventContext,
   query: Omit<EventsQuery, 'limit'>,
   signal: AbortSignal,
-  beside?: (db: Database) => Promise<void>,
+  beside?: (counted: Pick<Core, 'db'>) => Promise<void>,
 ): AsyncGenerator<EventsPage, undefined> {
   const { now, steady, stopping, eventTail } = services
   const counted =
@@ -51,7 +50,7 @@ export async function* followEvents(
       const page = fromTail ?? (await readPage(counted, { ...query, after: position, limit: PAGE }))
       const events =
         fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
-      if (eventTail === undefined) await beside?.(counted.db)
+      if (eventTail === undefined) await beside?.(counted)
       const isEnd = page.events.length < PAGE
       position = page.next
       if (events.length > 0 || steady() - reportedAt >= QUIET_MS) {

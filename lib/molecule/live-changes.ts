@@ -34,11 +34,11 @@ export function createLiveChanges(services: Core): LiveChanges {
   let ended: AbortController | undefined
 
   async function run(over: AbortSignal): Promise<void> {
-    const { db, log, now, sleep } = services
+    const { log, now, sleep } = services
     const read = createChangesReader(now)
     while (!over.aborted && !isStopping(services)) {
       try {
-        const { changes, isPageFull } = await read(db)
+        const { changes, isPageFull } = await read(services)
         for (const change of changes) for (const listener of listeners) listener(change)
         await sleep(isPageFull ? 0 : POLL_MS, over)
       } catch (error) {
@@ -65,7 +65,9 @@ export function createLiveChanges(services: Core): LiveChanges {
   }
 }
 
-export type ReadChanges = (db: Database) => Promise<{ changes: LiveChange[]; isPageFull: boolean }>
+export type ReadChanges = (
+  services: Pick<Core, 'db'>,
+) => Promise<{ changes: LiveChange[]; isPageFull: boolean }>
 
 /** @returns reads, at each call, what has changed since the call before; at the first one, since now */
 export function createChangesReader(now: () => Date): ReadChanges {
@@ -73,7 +75,7 @@ export function createChangesReader(now: () => Date): ReadChanges {
   const began = now()
   let last = began
   let after = 0
-  return async (db) => {
+  return async ({ db }) => {
     const at = now()
     const rows = await readRows(db, {
       after,

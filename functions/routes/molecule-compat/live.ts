@@ -3,7 +3,6 @@
 // as `after`, or reads the workspaces anew once it is connected, as the canvas does.
 import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { Database } from '../../../drizzle/database.ts'
 import { limitedTo } from '../../../lib/auth/authorize.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { followEvents } from '../../../lib/events/follow-events.ts'
@@ -65,7 +64,7 @@ export function liveRoutes(services: Services, authenticate: Authenticate, accep
       const leave = changes?.join(send)
       await follow(services, { after, among }, socket, {
         authenticate: () => authenticate(request),
-        beside: async (db) => (await readChanges(db)).changes.forEach(send),
+        beside: async (counted) => (await readChanges(counted)).changes.forEach(send),
       })
       leave?.()
     })
@@ -124,7 +123,10 @@ async function follow(
   services: Services,
   query: Omit<EventsQuery, 'limit'>,
   socket: LiveSocket,
-  { authenticate, beside }: { authenticate: () => unknown; beside: (db: Database) => Promise<void> },
+  {
+    authenticate,
+    beside,
+  }: { authenticate: () => unknown; beside: (counted: Pick<Services, 'db'>) => Promise<void> },
 ): Promise<void> {
   try {
     for await (const { events } of followEvents(services, query, socket.closed, beside)) {

@@ -17,11 +17,11 @@ export function usageRoutes(services: Services, limitBody: LimitBody) {
   const app = new Hono<AppEnv>()
   const rowOf = async (c: Context<AppEnv>) => getLivingWorkspace(services.db, await idParam(services, c))
 
-  async function budgetOf(c: Context<AppEnv>): Promise<Response> {
+  async function budgetOf(c: Context<AppEnv>) {
     const dollars = await costSince(services, await rowOf(c), startOfMonth(services.now()))
     const cents = Math.round(dollars * 100)
     const spent = { budget_used: cents, monthly_spend: cents, estimated_cost_usd: dollars.toFixed(6) }
-    return c.json({ budget_limit: null, ...spent, budget_remaining: null, basis: BASIS })
+    return { budget_limit: null, ...spent, budget_remaining: null, basis: BASIS }
   }
 
   app.get('/workspaces/:id/metrics', async (c) => {
@@ -41,11 +41,11 @@ export function usageRoutes(services: Services, limitBody: LimitBody) {
       period_end: new Date(start.getTime() + 86_400_000).toISOString(),
     })
   })
-  app.get('/workspaces/:id/budget', budgetOf)
+  app.get('/workspaces/:id/budget', async (c) => c.json(await budgetOf(c)))
   app.patch('/workspaces/:id/budget', limitBody, async (c) => {
     const body = await jsonOf(c)
     if (!isObject(body) || body['budget_limit'] !== null) throw invalidField('budget_limit', NO_BUDGETS)
-    return budgetOf(c)
+    return c.json(await budgetOf(c))
   })
   return app
 }
