@@ -212,8 +212,8 @@ const asObject = (value: unknown): Record<string, unknown> =>
     ? (value as Record<string, unknown>)
     : {}
 
-// Block style for objects, and JSON for everything else, which every YAML parser reads alike; so does it `claude-code`, which
-// Molecule's scripts look for without quotation marks.
+// Block style for objects, and JSON for everything else, which every YAML parser reads alike. So does it plain words, and Molecule's
+// scripts and canvas do not remove quotation marks.
 function toYaml(value: Record<string, unknown>, indent = ''): string {
   return Object.entries(value)
     .filter(([, entry]) => entry !== undefined)
@@ -222,11 +222,13 @@ function toYaml(value: Record<string, unknown>, indent = ''): string {
       const nested = asObject(entry)
       return Object.keys(nested).length > 0
         ? `${indent}${name}:\n${toYaml(nested, `${indent}  `)}`
-        : `${indent}${name}: ${isHyphenated(entry) ? entry : JSON.stringify(entry)}\n`
+        : `${indent}${name}: ${isPlain(entry) ? entry : JSON.stringify(entry)}\n`
     })
     .join('')
 }
 
-/** Words with a hyphen between them are a text in YAML, never a number, a date or a truth value. */
-const isHyphenated = (value: unknown): value is string =>
-  typeof value === 'string' && /^[a-z]+(?:-[a-z]+)+$/.test(value)
+/** Words of letters, digits and hyphens are a text in YAML, unless they are one of its other values. */
+const isPlain = (value: unknown): value is string =>
+  typeof value === 'string' &&
+  /^[A-Za-z][A-Za-z0-9]*(?:[ -][A-Za-z0-9]+)*$/.test(value) &&
+  !/^(?:y|n|yes|no|on|off|true|false|null)$/i.test(value)

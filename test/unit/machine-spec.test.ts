@@ -207,20 +207,33 @@ describe('images', () => {
     expect(isAllowedImage(image, POLICY)).toBe(allowed)
   })
 
-  test('a word with a hyphen has no quotation marks, and every other text has', () => {
-    const { workspace } = input({
-      name: 'no-one',
-      role: 'yes',
-      config: { runtime: 'claude-code', since: '2026-01-01' },
-    })
-    const text = configYaml(workspace)
-    expect(text).toContain('runtime: claude-code\n')
-    expect(text).toContain('role: "yes"\n')
-    expect(parse(text)).toMatchObject({
-      name: 'no-one',
-      role: 'yes',
-      runtime: 'claude-code',
-      since: '2026-01-01',
-    })
+  test('words have no quotation marks, and every YAML parser reads them as texts', () => {
+    const config = { runtime: 'claude-code', since: '2026-01-01' }
+    const text = configYaml(input({ name: 'Test PM 2', role: 'yes', config }).workspace)
+    for (const line of ['runtime: claude-code', 'name: Test PM 2', 'role: "yes"', 'since: "2026-01-01"'])
+      expect(text.split('\n')).toContain(line)
+    const word = fc.stringMatching(/^[A-Za-z0-9.~ -]{1,6}$/)
+    const reserved = fc.constantFrom(
+      'y',
+      'N',
+      'Yes',
+      'no',
+      'On',
+      'OFF',
+      'true',
+      'False',
+      'null',
+      '~',
+      '0x1f',
+      '1e3',
+    )
+    fc.assert(
+      fc.property(fc.oneof(word, reserved), (name) => {
+        for (const version of ['1.1', '1.2'] as const)
+          expect(
+            (parse(configYaml(input({ name }).workspace), { version }) as Record<string, unknown>)['name'],
+          ).toBe(name)
+      }),
+    )
   })
 })
