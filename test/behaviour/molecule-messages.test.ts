@@ -85,6 +85,15 @@ describe('messages', () => {
   })
 })
 
+test("an activity without a type is refused with Molecule's name of it only with MOLECULE_COMPAT", async () => {
+  for (const h of [compat, plain]) {
+    const { id } = await h.createWorkspace()
+    const headers = { authorization: `Bearer ${await h.tokenOf(id)}` }
+    const { body, status } = await post(h, `/workspaces/${id}/activity`, { summary: 'no type' }, headers)
+    expect([status, String(body['error']).includes('ActivityType')]).toEqual([400, h === compat])
+  }
+})
+
 describe('lists', () => {
   test("events have Molecule's names only with MOLECULE_COMPAT", async () => {
     const { id } = await plain.createWorkspace()

@@ -91,6 +91,14 @@ function translationsOf(services: Services): Record<string, Translation> {
       else if (c.res.status === 200) await rewriteAnswer(c, (rows) => rows.map(withInboundMembers))
     },
 
+    'POST /workspaces/:id/activity': async (c, next) => {
+      const body = await bodyOf(c)
+      // Its clients look for this name (docs/facts/molecule.md §9.3).
+      if (body !== undefined && body['activity_type'] === undefined)
+        throw new DomainError('invalid_input', 'activity_type (ActivityType) is required')
+      return next()
+    },
+
     // The MCP server sends a category and no message (docs/facts/molecule.md §8.2).
     'POST /workspaces/:id/notify': async (c, next) => {
       const body = await bodyOf(c)
