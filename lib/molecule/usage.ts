@@ -52,21 +52,28 @@ export async function readUsage({ db }: Timed, workspaceId: string, since: Date)
   return row ?? { messages: 0, errors: 0, calls: 0, inputTokens: 0, outputTokens: 0 }
 }
 
-/** @returns the estimated price since a time, in US dollars, of a machine of its present size and of its present disk */
-export async function costSince(services: Timed, workspace: Workspace, since: Date): Promise<number> {
+/**
+ * @returns the estimated price since a time, in US dollars, of a machine of its present size and of its present disk; null
+ *   where nothing has a price
+ */
+export async function costSince(services: Timed, workspace: Workspace, since: Date): Promise<number | null> {
+  const {
+    db,
+    provisioner: { prices },
+  } = services
+  if (prices === undefined) return null
   if (isExternal(workspace)) return 0
-  const { db, provisioner } = services
   const now = services.now()
   const seconds = await runningSeconds(db, workspace, since, now)
   const { cpus, memoryMb } = TIERS[isTier(workspace.tier) ? workspace.tier : 2]
-  const machine = provisioner.monthlyPrice({ cpus, memoryMb }) * (seconds / MONTH_SECONDS)
+  const machine = prices.machine({ cpus, memoryMb }) * (seconds / MONTH_SECONDS)
   const [disk] = await db
     .select({ createdAt: disks.createdAt, sizeGb: disks.sizeGb })
     .from(disks)
     .where(eq(disks.workspaceId, workspace.id))
   if (disk === undefined || disk.createdAt === null) return machine
   const diskSeconds = secondsBetween(disk.createdAt > since ? disk.createdAt : since, now)
-  return machine + provisioner.diskPrices.perGb * disk.sizeGb * (diskSeconds / MONTH_SECONDS)
+  return machine + prices.perGb * disk.sizeGb * (diskSeconds / MONTH_SECONDS)
 }
 
 /** How long its statuses wanted a machine that runs, as far as the log of events tells. */

@@ -19,8 +19,8 @@ export function usageRoutes(services: Services, limitBody: LimitBody) {
 
   async function budgetOf(c: Context<AppEnv>) {
     const dollars = await costSince(services, await rowOf(c), startOfMonth(services.now()))
-    const cents = Math.round(dollars * 100)
-    const spent = { budget_used: cents, monthly_spend: cents, estimated_cost_usd: dollars.toFixed(6) }
+    const cents = dollars === null ? null : Math.round(dollars * 100)
+    const spent = { budget_used: cents, monthly_spend: cents, estimated_cost_usd: textOf(dollars) }
     return { budget_limit: null, ...spent, budget_remaining: null, basis: BASIS }
   }
 
@@ -35,7 +35,7 @@ export function usageRoutes(services: Services, limitBody: LimitBody) {
       total_calls: usage.calls,
       messages: usage.messages,
       errors: usage.errors,
-      estimated_cost_usd: (await costSince(services, row, start)).toFixed(6),
+      estimated_cost_usd: textOf(await costSince(services, row, start)),
       basis: BASIS,
       period_start: start.toISOString(),
       period_end: new Date(start.getTime() + 86_400_000).toISOString(),
@@ -49,6 +49,8 @@ export function usageRoutes(services: Services, limitBody: LimitBody) {
   })
   return app
 }
+
+const textOf = (dollars: number | null): string | null => dollars?.toFixed(6) ?? null
 
 /** Days and months are those of UTC. */
 const startOfDay = (now: Date) =>
