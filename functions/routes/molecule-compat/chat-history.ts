@@ -15,7 +15,7 @@ export function keepMessage(services: ProxyContext, { text }: A2aRequest, reply:
   const activity: ProxyContext['activity'] = {
     ...services.activity,
     record: (entry) =>
-      services.activity.record({ ...entry, requestBody: shortJson(text), responseBody: copy.json() }),
+      services.activity.record({ ...entry, requestBody: shortJson(text), responseBody: copy.content() }),
   }
   return { services: { ...services, activity }, reply: copy }
 }
@@ -56,7 +56,7 @@ class CopyingWriter implements ResponseWriter {
     this.#reply.listen(listener)
   }
 
-  json(): unknown {
+  content(): unknown {
     if (this.#length > ACTIVITY_LIMITS.body) return undefined
     return shortJson(new TextDecoder().decode(concatBytes(this.#parts, this.#length)))
   }
