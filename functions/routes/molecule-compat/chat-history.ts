@@ -3,7 +3,7 @@
 import type { ProxyContext } from '../../../lib/a2a/context.ts'
 import type { A2aRequest } from '../../../lib/a2a/request.ts'
 import type { ResponseListener, ResponseWriter } from '../../../lib/a2a/response/response-writer.ts'
-import type { HeaderRecord } from '../../../lib/a2a/wire/headers.ts'
+import type { HeaderList } from '../../../lib/a2a/wire/headers.ts'
 import { ACTIVITY_LIMITS } from '../../../lib/activity/activity-row.ts'
 import { concatBytes } from '../../../lib/platform/encoding.ts'
 
@@ -34,7 +34,7 @@ class CopyingWriter implements ResponseWriter {
     return this.#reply.begun
   }
 
-  head(status: number, headers: HeaderRecord, flush: boolean): void {
+  head(status: number, headers: HeaderList, flush: boolean): void {
     this.#reply.head(status, headers, flush)
   }
 
