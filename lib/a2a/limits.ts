@@ -91,6 +91,7 @@ type Options = {
 export function createLimits(options: Options): Limits {
   const { forgetMs, maxInFlight, now, perMinute } = options
   const inFlight = new Map<string, Slots>()
+  const bodies = new BodyCounter(options)
   const count = createRateCounter({ policy: 'a2a', perMinute, now })
 
   function slotsOf(workspaceId: string): Slots {
@@ -101,7 +102,7 @@ export function createLimits(options: Options): Limits {
   }
 
   return {
-    openBody: createBodyCounter(options),
+    openBody: (workspaceId) => new Body(workspaceId, bodies),
 
     countRequest(caller) {
       const { headers, retryAfterSeconds } = count(caller)
@@ -135,41 +136,68 @@ export function createLimits(options: Options): Limits {
   }
 }
 
-type BodyState = { bytes: number; takenAt: number }
+/** The bodies of one workspace, and the sum of their bytes. */
+type BodiesInFlight = { bodies: Set<Body>; bytes: number }
 
-function createBodyCounter({ forgetMs, maxBytesInFlight, now }: Options): Limits['openBody'] {
-  const workspaces = new Map<string, Set<BodyState>>()
+class Body implements BodyBytes {
+  bytes = 0
+  takenAt = 0
+  isRefused = false
+  readonly workspaceId: string
+  readonly #counter: BodyCounter
 
-  /** The bytes of a workspace's bodies, without those that a Worker never released. */
-  function sumOf(bodies: Set<BodyState>): number {
-    let sum = 0
-    for (const body of bodies) {
-      if (body.takenAt + forgetMs <= now()) bodies.delete(body)
-      else sum += body.bytes
-    }
-    return sum
+  constructor(workspaceId: string, counter: BodyCounter) {
+    this.workspaceId = workspaceId
+    this.#counter = counter
   }
 
-  return (workspaceId) => {
-    let isRefused = false
-    const body: BodyState = { bytes: 0, takenAt: now() }
-    return {
-      take(bytes) {
-        const bodies = workspaces.get(workspaceId) ?? new Set<BodyState>()
-        if (sumOf(bodies) + bytes > maxBytesInFlight) return !(isRefused = true)
-        body.bytes += bytes
-        body.takenAt = now()
-        workspaces.set(workspaceId, bodies.add(body))
-        return true
-      },
-      get isRefused() {
-        return isRefused
-      },
-      release() {
-        const bodies = workspaces.get(workspaceId)
-        bodies?.delete(body)
-        if (bodies?.size === 0) workspaces.delete(workspaceId)
-      },
+  take(bytes: number): boolean {
+    const isTaken = this.#counter.add(this, bytes)
+    if (!isTaken) this.isRefused = true
+    return isTaken
+  }
+
+  release(): void {
+    this.#counter.remove(this)
+  }
+}
+
+class BodyCounter {
+  readonly #workspaces = new Map<string, BodiesInFlight>()
+  readonly #options: Options
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  add(body: Body, bytes: number): boolean {
+    const { maxBytesInFlight, now } = this.#options
+    const inFlight = this.#workspaces.get(body.workspaceId) ?? { bodies: new Set(), bytes: 0 }
+    if (inFlight.bytes + bytes > maxBytesInFlight) this.#forgetIdle(inFlight)
+    if (inFlight.bytes + bytes > maxBytesInFlight) return false
+    inFlight.bytes += bytes
+    inFlight.bodies.add(body)
+    body.bytes += bytes
+    body.takenAt = now()
+    this.#workspaces.set(body.workspaceId, inFlight)
+    return true
+  }
+
+  remove(body: Body): void {
+    const inFlight = this.#workspaces.get(body.workspaceId)
+    if (inFlight?.bodies.delete(body) !== true) return
+    inFlight.bytes -= body.bytes
+    if (inFlight.bodies.size === 0) this.#workspaces.delete(body.workspaceId)
+  }
+
+  /** Drops bodies that a Worker never released. */
+  #forgetIdle(inFlight: BodiesInFlight): void {
+    const { forgetMs, now } = this.#options
+    for (const body of inFlight.bodies) {
+      if (body.takenAt + forgetMs > now()) continue
+      inFlight.bodies.delete(body)
+      inFlight.bytes -= body.bytes
+      body.bytes = 0
     }
   }
 }
