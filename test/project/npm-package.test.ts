@@ -121,7 +121,7 @@ function importsOf(...folders: string[]): string[] {
       ),
   )
   const names = sources.flatMap((path) =>
-    [...read(path).matchAll(/(?:^import|\bfrom|\bimport\() ?'([a-z@][\w@/.-]*)'/gm)].map(
+    [...read(path).matchAll(/(?:^import|^(?:import|export|\}).* from|\bimport\() ?'([a-z@][\w@/.-]*)'/gm)].map(
       ([, name = '']) => name,
     ),
   )
