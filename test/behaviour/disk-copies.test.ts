@@ -110,6 +110,24 @@ describe('snapshots', () => {
     expect(await disks('?retained=true')).toMatchObject([{ id: disk.id, region: 'ord', state: 'ready' }])
   })
 
+  test('a workspace that is paused while its disk moves keeps the disk before until the copy is made', async () => {
+    const id = await remembering()
+    const { disk } = await read(id)
+    h.emulator.faults.add({ kind: 'slow-snapshot', ms: 60_000 })
+    await h.request(`/workspaces/${id}`, { method: 'PATCH', json: { region: 'fra' } })
+    await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
+    await h.request(`/workspaces/${id}/pause`, { method: 'POST' })
+    await untilStatus(id, 'paused')
+    expect((await read(id)).disk).toMatchObject({ state: 'wanted' })
+    h.advance(60 * 86_400_000)
+    await h.runRetention()
+    expect(await disks('?retained=true')).toMatchObject([{ id: disk.id, state: 'ready' }])
+    h.emulator.faults.clear()
+    await post(`/workspaces/${id}/resume`)
+    await untilStatus(id, 'ready')
+    expect(await say(id, 'what do you remember?')).toContain('blue')
+  })
+
   test('a snapshot is listed with its price, counted at its workspace, and of its own workspace only', async () => {
     const id = await remembering()
     const { body, status } = await post<{ snapshot: Json }>(`/workspaces/${id}/snapshots`)

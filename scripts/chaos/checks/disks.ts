@@ -90,8 +90,17 @@ function wrongDiskOf(
   const volume = living.find(({ id }) => id === disk?.volumeId)
   if (volume === undefined) {
     // A disk that was never finished has no data yet. A copy whose source was deleted before is given up with a reason.
-    if (['wanted', 'creating'].includes(disk?.state ?? '') && (least === 0 || row.status === 'failed'))
-      return []
+    const isUnfinished = ['wanted', 'creating'].includes(disk?.state ?? '')
+    if (isUnfinished && (least === 0 || row.status === 'failed')) return []
+    // A paused workspace that moved gets its disk when it is resumed; until then the one before is kept.
+    const before = disks.find(({ replacedBy }) => disk !== undefined && replacedBy === disk.id)
+    const kept = living.find(({ id }) => id === before?.volumeId)
+    if (isUnfinished && kept !== undefined) {
+      const count = counterOf(kept.id)
+      return count >= least
+        ? []
+        : of('work lost', `the disk before has counter ${count}, and ${least} was acknowledged`)
+    }
     return of('disk lost', `disk ${disk?.id} is ${disk?.state}, and volume ${disk?.volumeId} does not exist`)
   }
   const machine = machines.find(({ destroyed, id }) => id === row.machineId && !destroyed)
