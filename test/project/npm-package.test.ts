@@ -121,9 +121,9 @@ function importsOf(...folders: string[]): string[] {
       ),
   )
   const names = sources.flatMap((path) =>
-    [...read(path).matchAll(/(?:^import|^(?:import|export|\}).* from|\bimport\() ?'([a-z@][\w@/.-]*)'/gm)].map(
-      ([, name = '']) => name,
-    ),
+    [
+      ...read(path).matchAll(/(?:^import|^(?:import|export|\}).* from|\bimport\() ?'([a-z@][\w@/.-]*)'/gm),
+    ].map(([, name = '']) => name),
   )
   return [
     ...new Set(
