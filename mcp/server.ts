@@ -9,8 +9,8 @@ const INSTRUCTIONS =
   'Workspaces are machines with one AI agent each. Create one, wait until it is ready, send it messages. A workspace occupies its machine, which may cost money, until it is removed.'
 
 /**
- * In place of the default one, which generates code, as Workers do not allow. It would check answers of users whom a tool
- * asks for input, and no tool does. Inputs of tools are checked by zod.
+ * Replaces the default validator, which generates code: Workers do not allow that. The SDK uses it only for tools that ask
+ * their user for input, and no tool does. zod checks the inputs of tools.
  */
 const NO_VALIDATOR: jsonSchemaValidator = {
   getValidator: () => () => {

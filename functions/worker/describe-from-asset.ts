@@ -1,5 +1,5 @@
 // `/openapi.json` on Workers: a file that `npm ci` writes and that is deployed beside the script. Its texts and its generator
-// would be a tenth of the script, which every cold start reads.
+// would make the script larger, and every cold start reads all of it.
 import { DomainError } from '../../lib/platform/errors.ts'
 import { DESCRIPTION_PATH, serversOf } from '../description/asset.ts'
 import type { DescribeApi } from '../http/openapi.ts'
