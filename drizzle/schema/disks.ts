@@ -22,7 +22,7 @@ export type DiskSource =
   | { kind: 'snapshot'; disk_id: string; snapshot_id: null; known: string[] | null }
 
 /** Why a disk is kept without a workspace. */
-export type RetainedReason = 'workspace_removed' | 'replaced'
+export type RetainedReason = 'workspace_removed' | 'replaced' | 'copy_wanted'
 
 export const disks = pgTable(
   'disks',

@@ -1,10 +1,10 @@
 // Deletes disks that no workspace owns: on request, or when their time is over. First the deletion is stored, then the
 // provider is asked until it no longer knows the disk.
-import { and, asc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, lte, sql } from 'drizzle-orm'
 import { disks } from '../../drizzle/schema/index.ts'
 import type { ChangeContext } from '../lifecycle/transition.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
-import type { Core } from '../platform/context.ts'
+import type { Core, Store } from '../platform/context.ts'
 import { readControlPlaneId } from '../platform/control-plane-id.ts'
 import { DomainError } from '../platform/errors.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
@@ -12,6 +12,7 @@ import { changeDisk } from './change-disk.ts'
 import type { DiskContext } from './context.ts'
 import { volumeName } from './disk-names.ts'
 import { getDisk } from './list-disks.ts'
+import { copiesText, isNeeded, pendingCopies } from './needed.ts'
 import { isCreateOver, ONE_MORE_LOOK } from './settled.ts'
 
 /** Disks that one pass deletes: a mistake must not empty an account unnoticed. */
@@ -19,9 +20,6 @@ const MOST_PER_PASS = 10
 
 /** Requests for one disk. */
 const COST = 4
-
-/** Whether a disk that is not made yet is to be a copy of this one. */
-export const isNeeded: SQL = sql`exists (select from ${disks} copy where copy.source ->> 'disk_id' = ${disks.id} and copy.state in ('wanted', 'creating'))`
 
 /**
  * Marks a retained disk for deletion.
@@ -41,11 +39,17 @@ export async function requestDeletion(services: ChangeContext & DiskContext, id:
   if (changed !== undefined) return changed
   const disk = await getDisk(services.db, id)
   if (disk.state === 'gone') return disk
-  const why =
-    disk.workspaceId === null
-      ? 'a copy of this disk is being made: wait until it is ready'
-      : `the disk belongs to workspace ${disk.workspaceId}: remove that workspace, or give it another disk`
-  throw new DomainError('conflict', why, { details: { workspace_id: disk.workspaceId } })
+  throw new DomainError('conflict', await whyKept(services, disk), {
+    details: { workspace_id: disk.workspaceId },
+  })
+}
+
+async function whyKept(services: Store, { id, workspaceId }: Disk): Promise<string> {
+  if (workspaceId !== null) {
+    return `the disk belongs to workspace ${workspaceId}: remove that workspace, or give it another disk`
+  }
+  const copies = copiesText(await pendingCopies(services, id))
+  return `a copy of this disk is still to be made: ${copies} needs it. Wait until it is ready, or remove that workspace`
 }
 
 /** Marks the retained disks whose time is over, and deletes what is marked. */

@@ -1,10 +1,11 @@
 // Carries out the steps about disks. The intent is stored first, then the provider is called, then its answer is stored.
 // Names of volumes are not unique, so a create whose answer was lost is looked for before another one is sent.
-import { eq, sql } from 'drizzle-orm'
-import { disks } from '../../drizzle/schema/index.ts'
+import { and, eq, sql } from 'drizzle-orm'
+import { disks, workspaces } from '../../drizzle/schema/index.ts'
 import { changeDisk } from '../disks/change-disk.ts'
-import { isNeeded } from '../disks/delete-disks.ts'
 import { volumeName } from '../disks/disk-names.ts'
+import { hasContent, keepDisks } from '../disks/keep-disks.ts'
+import { isNeeded, isNeededByOneAtRest } from '../disks/needed.ts'
 import { isCreateOver, LOOK_AGAIN_MS, ONE_MORE_LOOK } from '../disks/settled.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import { type Tier, TIERS } from '../machines/machine-spec.ts'
@@ -189,10 +190,40 @@ export async function deleteDisk(services: ReconcileContext, row: WithDisk): Pro
     changes: { state: 'deleting' },
   })
   // A copy of it is being made, for another workspace.
-  if (marked === undefined) return { next: 'wait', ms: 5_000 }
+  if (marked === undefined) return (await keepForCopy(services, row)) ?? { next: 'wait', ms: 5_000 }
   const { gone } = await services.provisioner.deleteDisk(ref)
   if (gone) return forgetDisk(services, row)
   return { next: 'wait', ms: 1_000 }
+}
+
+/**
+ * Keeps a disk of which a workspace at rest wants a copy: nobody knows when that is restarted. It costs money until
+ * then, so it is listed with the other kept disks, and is deleted when the copy is made or no longer wanted.
+ */
+async function keepForCopy(services: ReconcileContext, row: WithDisk): Promise<StepResult | undefined> {
+  const { db } = services
+  const now = services.now()
+  const moved = db.$with('moved').as(
+    db
+      .update(workspaces)
+      .set({ diskId: null })
+      .where(
+        and(
+          eq(workspaces.id, row.id),
+          sql`${workspaces.leaseId} = ${row.leaseId}::uuid`,
+          hasContent,
+          isNeededByOneAtRest(sql`${workspaces.diskId}`),
+        ),
+      )
+      .returning({ id: workspaces.id }),
+  )
+  const [kept] = await db
+    .with(moved, ...keepDisks(services, { now, reason: 'copy_wanted', until: now }))
+    .select({ id: moved.id })
+    .from(moved)
+  if (kept === undefined) return undefined
+  services.invalidate(row.id)
+  return CONTINUE
 }
 
 async function isGone({ provisioner }: ReconcileContext, ref: { app: string; id: string }): Promise<boolean> {

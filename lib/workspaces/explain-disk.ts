@@ -1,5 +1,6 @@
 // The part of an explanation about the disk: what it is, where it comes from, and what happens to it now.
 import type { DiskSource } from '../../drizzle/schema/index.ts'
+import { copiesText, type PendingCopy } from '../disks/needed.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 
 export type DiskExplanation = {
@@ -16,13 +17,17 @@ export type DiskExplanation = {
   on_host_loss: 'wait' | 'restore'
 }
 
-export function explainDisk({ disk, diskPath, onHostLoss }: Workspace): DiskExplanation | null {
+/** @param copies for which the disk of a removed workspace is still needed */
+export function explainDisk(
+  { disk, diskPath, onHostLoss }: Workspace,
+  copies: PendingCopy[],
+): DiskExplanation | null {
   if (disk === null) return null
   return {
     id: disk.id,
     path: diskPath,
     state: disk.state,
-    progress: progressOf(disk),
+    progress: copies.length > 0 ? `it is kept until it is copied: ${copiesText(copies)}` : progressOf(disk),
     region: disk.region,
     size_gb: disk.sizeGb,
     volume_id: disk.volumeId,

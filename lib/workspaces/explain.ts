@@ -5,6 +5,7 @@ import { type Drift, events, type KeptLine, type StoredReason } from '../../driz
 import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { machineName } from '../machines/machine-spec.ts'
 import { isExternal } from '../machines/runtimes.ts'
+import { pendingCopies } from '../disks/needed.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
@@ -122,6 +123,8 @@ const AT_REST: Record<Workspace['status'], string> = {
 /** An external workspace has no machine: only a heartbeat of its agent makes it ready. */
 const UNTIL_HEARTBEAT = 'Nothing, until its agent registers or sends a heartbeat.'
 
+const UNTIL_COPIED = 'Delete the disk, when it was copied for another workspace.'
+
 /** @throws DomainError `not_found` */
 export async function explainWorkspace(services: ReconcileContext, id: string): Promise<Explanation> {
   const { db, provisioner } = services
@@ -136,6 +139,8 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
           machineName(row.id, row.machineSeries),
         )
   const step = await nextStep(services, row, observed)
+  const copies =
+    step.do === 'delete_disk' && row.disk !== null ? await pendingCopies(services, row.disk.id) : []
   const recent = await db
     .select()
     .from(events)
@@ -180,10 +185,10 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
       error_rate: row.errorRate,
       last_probe: row.lastProbe,
     },
-    disk: explainDisk(row),
+    disk: explainDisk(row, copies),
     next: {
       step: step.do,
-      sentence: sentenceOf(step, row, drift),
+      sentence: copies.length > 0 ? UNTIL_COPIED : sentenceOf(step, row, drift),
       at: nextAt(row, step)?.toISOString() ?? null,
     },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },

@@ -13,7 +13,7 @@ import {
   workspaces,
   workspaceTokens,
 } from '../../drizzle/schema/index.ts'
-import { appendDiskEvents } from '../disks/change-disk.ts'
+import { hasContent, keepDisks } from '../disks/keep-disks.ts'
 import { daysAfter } from '../disks/replace-disk.ts'
 import { DomainError } from '../platform/errors.ts'
 import { listChildren } from '../lifecycle/family.ts'
@@ -56,28 +56,9 @@ export async function removeWorkspace(
       sql`delete from ${holds} where workspace_id in (select id from moved) returning id`,
       sql`delete from ${schedules} where workspace_id in (select id from moved) returning id`,
     ],
-    ...(keeps ? { withs: keepDisks(services, now, keptUntil) } : {}),
+    ...(keeps ? { withs: keepDisks(services, { now, reason: 'workspace_removed', until: keptUntil }) } : {}),
   })
   return { ids, keptDisks: keeps ? await keptAt(services, ids, now) : [] }
-}
-
-/** Whether a workspace has a disk that was made: one that was not has nothing to keep. */
-const hasContent = sql`exists (select from ${disks} where ${disks.id} = ${workspaces.diskId} and ${disks.state} in ('ready', 'missing'))`
-
-/** The parts of the statement that keep the disks of the workspaces that it removes. */
-function keepDisks(services: Core, now: Date, keptUntil: Date | null) {
-  const until = keptUntil?.toISOString() ?? null
-  const kept = services.db.$with('kept', {}).as(
-    sql`update ${disks} set workspace_id = null, retained_at = ${now.toISOString()}::timestamptz,
-          retained_reason = 'workspace_removed', retained_until = ${until}::timestamptz
-        where workspace_id in (select id from moved) and state in ('ready', 'missing')
-        returning id, made_for, volume_id, region, size_gb`,
-  )
-  const logged = appendDiskEvents(services, 'kept', now, {
-    event: 'disk_retained',
-    payload: { kept_until: until },
-  })
-  return [kept, logged]
 }
 
 async function keptAt({ db }: Store, ids: string[], now: Date): Promise<string[]> {

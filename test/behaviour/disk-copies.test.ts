@@ -13,6 +13,8 @@ afterEach(() => h.close())
 
 const client = diskClient(() => h)
 const { disks, fork, post, read, remembering, say, sweepWhile, untilStatus, volumes } = client
+const nextOf = async (id: string) =>
+  (await h.request<{ next: { step: string; sentence: string } }>(`/workspaces/${id}/explain`)).body.next
 const flyVolume = (method: string, path: string) =>
   h.emulator.api.fetch(
     new Request(`http://fly.test/v1/apps/test-app/volumes/${path}`, {
@@ -126,6 +128,37 @@ describe('snapshots', () => {
     await post(`/workspaces/${id}/resume`)
     await untilStatus(id, 'ready')
     expect(await say(id, 'what do you remember?')).toContain('blue')
+  })
+
+  test('the disk of a removed workspace waits for a copy only while the copy is being made, and is kept for one at rest', async () => {
+    const id = await remembering()
+    const { disk } = await read(id)
+    const blocked = h.emulator.faults.add({ kind: 'answer', action: 'volume.create', status: 503 })
+    const { body: copy } = await h.request<{ id: string }>('/workspaces', {
+      method: 'POST',
+      json: { name: 'copy', from: { workspace: id } },
+    })
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+    await sweepWhile(async () => (await nextOf(id)).step !== 'delete_disk')
+    expect(await nextOf(id)).toMatchObject({ sentence: expect.stringContaining('copied') })
+    expect(JSON.stringify((await h.request(`/workspaces/${id}/explain`)).body)).toContain(copy.id)
+
+    await h.request(`/workspaces/${copy.id}/pause`, { method: 'POST' })
+    await sweepWhile(async () => (await nextOf(id)).step !== 'rest')
+    expect(await disks('?retained=true')).toMatchObject([{ id: disk.id, retained_reason: 'copy_wanted' }])
+    const { body: refused } = await h.request(`/disks/${disk.id}`, { method: 'DELETE' })
+    expect(refused).toMatchObject({ code: 'conflict', detail: expect.stringContaining(copy.id) })
+    await h.runRetention()
+    expect(await disks('?retained=true')).toHaveLength(1)
+
+    h.emulator.faults.remove(blocked)
+    await h.request(`/workspaces/${copy.id}/resume`, { method: 'POST' })
+    await untilStatus(copy.id, 'ready')
+    expect(await say(copy.id, 'what do you remember?')).toContain('blue')
+    h.advance(3_600_000)
+    await h.runRetention()
+    expect(await disks('?retained=true')).toEqual([])
+    expect(volumes()).toHaveLength(1)
   })
 
   test('a snapshot is listed with its price, counted at its workspace, and of its own workspace only', async () => {

@@ -37,7 +37,7 @@ export const DiskView = z
     source: z.looseObject({ kind: z.enum(['empty', 'disk', 'snapshot']) }).describe('What it was made of.'),
     created_at: nullableTimestamp,
     retained_at: nullableTimestamp,
-    retained_reason: z.enum(['workspace_removed', 'replaced']).nullable(),
+    retained_reason: z.enum(['workspace_removed', 'replaced', 'copy_wanted']).nullable(),
     retained_until: nullableTimestamp.describe('When it is deleted; null: only on request.'),
     replaced_by: z.string().nullable(),
     deleted_at: nullableTimestamp,
