@@ -2,9 +2,11 @@
 import type { ApiDocument, Content, Response, Schema } from './api-document.ts'
 import { DISK_FIELDS } from './texts/disk-fields.ts'
 import { FIELDS } from './texts/fields.ts'
+import { INPUT_FIELDS } from './texts/input-fields.ts'
 import { MORE_FIELDS } from './texts/more-fields.ts'
 
-const textOf = (key: string): string | undefined => FIELDS[key] ?? MORE_FIELDS[key] ?? DISK_FIELDS[key]
+const textOf = (key: string): string | undefined =>
+  FIELDS[key] ?? MORE_FIELDS[key] ?? DISK_FIELDS[key] ?? INPUT_FIELDS[key]
 
 export function addFieldTexts(document: ApiDocument): void {
   for (const [name, schema] of Object.entries(document.components.schemas)) describe(schema, name)

@@ -4,6 +4,7 @@ import type { Handler } from 'hono'
 import type { AppEnv } from './app-env.ts'
 import { Problem, toInvalidInput } from './problem.ts'
 import { workspaceIdInput } from '../../lib/platform/uuid.ts'
+import { described } from '../../lib/platform/described.ts'
 import { validationText } from '../../lib/platform/validation-text.ts'
 
 z.config({ customError: validationText })
@@ -28,7 +29,7 @@ export const jsonBody = <Schema extends z.ZodType>(schema: Schema, required = tr
   content: { 'application/json': { schema } },
 })
 
-export const nullableTimestamp = z.iso.datetime().nullable()
+export const nullableTimestamp = described(() => z.iso.datetime().nullable())
 
 /** A response in JSON. */
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({

@@ -7,6 +7,7 @@ import { z } from '@hono/zod-openapi'
 import { ProxyError, type ProxyReason } from '../../lib/a2a/errors/proxy-error.ts'
 import { diagnoseDatabase } from '../../lib/platform/database-errors.ts'
 import { DomainError, type ErrorCode } from '../../lib/platform/errors.ts'
+import { described } from '../../lib/platform/described.ts'
 import type { AppEnv } from './app-env.ts'
 
 const PROBLEMS: Record<
@@ -37,18 +38,20 @@ const PROBLEMS: Record<
 }
 
 /** The body of every failure. */
-export const Problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.string(),
-    error: z.string(),
-    request_id: z.string(),
-    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
-  })
-  .openapi('Problem')
+export const Problem = described(() =>
+  z
+    .object({
+      type: z.string(),
+      title: z.string(),
+      status: z.int(),
+      detail: z.string(),
+      code: z.string(),
+      error: z.string(),
+      request_id: z.string(),
+      errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    })
+    .openapi('Problem'),
+)
 
 /** A refused or unmigrated database needs a person, so callers should not retry soon. */
 const RETRY_AFTER_SECONDS = { unavailable: 5, refused: 60, unmigrated: 60 } as const

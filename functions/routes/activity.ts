@@ -7,6 +7,7 @@ import { notify, NotifyInput } from '../../lib/activity/notify.ts'
 import { reportActivity, ReportActivityInput } from '../../lib/activity/report-activity.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { uuidInput, workspaceIdInput } from '../../lib/platform/uuid.ts'
 import { INBOX_TYPE, readInbox } from '../../lib/messages/inbox.ts'
@@ -20,24 +21,26 @@ const MAX_ROWS = 500
 /** The longest time that `since_secs` looks back: 30 days. */
 const MAX_SECONDS = 30 * 86_400
 
-const ActivityView = z
-  .object({
-    id: z.uuid(),
-    workspace_id: z.uuid(),
-    activity_type: z.string(),
-    source_id: z.uuid().nullable(),
-    target_id: z.uuid().nullable(),
-    method: z.string().nullable(),
-    summary: z.string(),
-    request_body: z.unknown(),
-    response_body: z.unknown(),
-    tool_trace: z.unknown(),
-    duration_ms: z.int().nullable(),
-    status: z.string(),
-    error_detail: z.string().nullable(),
-    created_at: z.iso.datetime(),
-  })
-  .openapi('Activity')
+const ActivityView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      workspace_id: z.uuid(),
+      activity_type: z.string(),
+      source_id: z.uuid().nullable(),
+      target_id: z.uuid().nullable(),
+      method: z.string().nullable(),
+      summary: z.string(),
+      request_body: z.unknown(),
+      response_body: z.unknown(),
+      tool_trace: z.unknown(),
+      duration_ms: z.int().nullable(),
+      status: z.string(),
+      error_detail: z.string().nullable(),
+      created_at: z.iso.datetime(),
+    })
+    .openapi('Activity'),
+)
 
 const listRoute = createRoute({
   method: 'get',
@@ -64,7 +67,7 @@ const listRoute = createRoute({
       since_secs: z.coerce.number().int().min(1).max(MAX_SECONDS).optional(),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(ActivityView),
       `Newest first, at most ${MAX_ROWS}, and fewer when bodies are long; with \`since_id\` the rows after that one, oldest first. Source \`canvas\`: started by people; \`agent\`: by workspaces.`,
@@ -72,7 +75,7 @@ const listRoute = createRoute({
     400: problem('A query parameter is invalid.'),
     404: problem('No such workspace.'),
     410: problem('The activity of `since_id` does not exist, or is no longer kept: start again without it.'),
-  },
+  })),
 })
 
 const reportRoute = createRoute({
@@ -83,12 +86,12 @@ const reportRoute = createRoute({
     params: IdParam,
     body: jsonBody(ReportActivityInput),
   },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ status: z.literal('logged') }), 'Recorded.'),
     400: problem('A field is invalid; nothing was recorded.'),
     403: problem('The body names another workspace as its source.'),
     404: problem('No such workspace, or it is removed.'),
-  },
+  })),
 })
 
 const notifyRoute = createRoute({
@@ -99,11 +102,11 @@ const notifyRoute = createRoute({
     params: IdParam,
     body: jsonBody(NotifyInput),
   },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ status: z.literal('sent') }), 'Recorded as activity.'),
     400: problem('The message is missing, or a field is invalid.'),
     404: problem('No such workspace, or it is removed.'),
-  },
+  })),
 })
 
 export function activityRoutes(services: Services) {

@@ -4,29 +4,32 @@ import { listAudit } from '../../lib/audit/audit.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
 import { Since, timeOf } from '../http/since.ts'
 import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 
 const Outcome = z.enum(['ok', 'refused', 'failed'])
 
-const AuditView = z
-  .object({
-    seq: z.int(),
-    at: z.iso.datetime(),
-    caller: z.string(),
-    caller_name: z.string().nullable(),
-    route: z.string(),
-    workspace_id: z.uuid().nullable(),
-    status: z.int(),
-    outcome: Outcome,
-    address: z.string(),
-    other_workspaces: z.array(z.uuid()).optional(),
-    command: z.string().optional(),
-    request_id: z.string(),
-    user_agent: z.string().nullable(),
-  })
-  .openapi('AuditEntry')
+const AuditView = described(() =>
+  z
+    .object({
+      seq: z.int(),
+      at: z.iso.datetime(),
+      caller: z.string(),
+      caller_name: z.string().nullable(),
+      route: z.string(),
+      workspace_id: z.uuid().nullable(),
+      status: z.int(),
+      outcome: Outcome,
+      address: z.string(),
+      other_workspaces: z.array(z.uuid()).optional(),
+      command: z.string().optional(),
+      request_id: z.string(),
+      user_agent: z.string().nullable(),
+    })
+    .openapi('AuditEntry'),
+)
 
 const auditRoute = createRoute({
   method: 'get',
@@ -45,13 +48,13 @@ const auditRoute = createRoute({
       until: z.iso.datetime({ offset: true }).optional(),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({ audit: z.array(AuditView), next: z.int().nullable() }),
       'Entries, newest first; with `before` those before that `seq`. With `after` those after that `seq`, oldest first; `next` is the value of `after` for the next page.',
     ),
     400: problem('A query parameter is invalid.'),
-  },
+  })),
 })
 
 export function auditRoutes(services: Services) {

@@ -11,16 +11,19 @@ import {
 } from '../../lib/delegations/record-delegation.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 
-const Delegated = z.object({ delegation_id: z.string(), status: z.string(), target_id: z.uuid() })
+const Delegated = described(() =>
+  z.object({ delegation_id: z.string(), status: z.string(), target_id: z.uuid() }),
+)
 
 const delegateRoute = createRoute({
   method: 'post',
   path: '/workspaces/{id}/delegate',
   operationId: 'delegate',
   request: { params: IdParam, body: jsonBody(DelegateInput) },
-  responses: {
+  responses: described(() => ({
     202: json(
       Delegated.extend({ status: z.literal('delegated') }),
       'Stored. The task is delivered once, also to a workspace that is asleep. `GET …/delegations` returns its outcome.',
@@ -36,24 +39,26 @@ const delegateRoute = createRoute({
     422: problem('This `idempotency_key` was used for another `target_id`.'),
     429: problem('Too many messages wait for the target.'),
     503: problem('The target has failed.'),
-  },
+  })),
 })
 
 // Agents read these members without a check, so each of them is always a text (docs/facts/molecule.md §1.5).
-const DelegationView = z
-  .object({
-    id: z.string(),
-    type: z.literal('delegation'),
-    source_id: z.uuid(),
-    target_id: z.uuid(),
-    summary: z.string(),
-    status: z.string(),
-    created_at: z.iso.datetime(),
-    delegation_id: z.string(),
-    error: z.string(),
-    response_preview: z.string(),
-  })
-  .openapi('Delegation')
+const DelegationView = described(() =>
+  z
+    .object({
+      id: z.string(),
+      type: z.literal('delegation'),
+      source_id: z.uuid(),
+      target_id: z.uuid(),
+      summary: z.string(),
+      status: z.string(),
+      created_at: z.iso.datetime(),
+      delegation_id: z.string(),
+      error: z.string(),
+      response_preview: z.string(),
+    })
+    .openapi('Delegation'),
+)
 
 const listRoute = createRoute({
   method: 'get',
@@ -63,14 +68,14 @@ const listRoute = createRoute({
     params: IdParam,
     query: z.object({ limit: z.coerce.number().int().min(1).max(500).default(100) }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(DelegationView),
       'Delegations from this workspace, newest first. The status is `delegated` or `recorded`, then `completed` or `failed`.',
     ),
     400: problem('A query parameter is invalid.'),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const recordRoute = createRoute({
@@ -78,7 +83,7 @@ const recordRoute = createRoute({
   path: '/workspaces/{id}/delegations/record',
   operationId: 'recordDelegation',
   request: { params: IdParam, body: jsonBody(RecordDelegationInput) },
-  responses: {
+  responses: described(() => ({
     202: json(
       z.object({ delegation_id: z.string(), status: z.literal('recorded') }),
       'Recorded: the agent sends this task itself. A repeated `delegation_id` changes nothing.',
@@ -86,7 +91,7 @@ const recordRoute = createRoute({
     400: problem('A field is invalid.'),
     404: problem('No such workspace, or it is removed.'),
     409: problem('The control plane delivers a delegation with this id.'),
-  },
+  })),
 })
 
 const updateRoute = createRoute({
@@ -99,12 +104,12 @@ const updateRoute = createRoute({
     }),
     body: jsonBody(UpdateDelegationInput),
   },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ status: z.literal('updated') }), 'Recorded: the outcome of a recorded delegation.'),
     400: problem('A field is invalid.'),
     404: problem('No such delegation, or the workspace is removed.'),
     409: problem('The control plane delivers this delegation, and records its outcome itself.'),
-  },
+  })),
 })
 
 export function delegationRoutes(services: Services) {

@@ -10,32 +10,40 @@ import { encodeBase64 } from '../../lib/platform/encoding.ts'
 import { toPostgresText } from '../../lib/platform/postgres-text.ts'
 import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { preferredWait } from '../http/prefer.ts'
 import { withCaller } from '../http/with-caller.ts'
 
-const ExecView = z
-  .object({
-    exit_code: z.int().describe('The exit code, or 128 and the number of the signal, as shells report it.'),
-    signal: z.int().nullable().describe('The number of the signal that ended the command; null for an exit.'),
-    stdout: z.string().describe('What it printed, in the encoding of the request.'),
-    stderr: z.string().describe('Its errors, in the encoding of the request.'),
-    truncated: z
-      .boolean()
-      .describe('Whether output was dropped, because it was longer than `max_output_bytes`.'),
-    timed_out: z.boolean().describe('Whether it was killed because of `timeout_seconds`.'),
-    duration_ms: z.int().describe('How long it took, with the requests to the provider.'),
-  })
-  .openapi('ExecResult')
+const ExecView = described(() =>
+  z
+    .object({
+      exit_code: z.int().describe('The exit code, or 128 and the number of the signal, as shells report it.'),
+      signal: z
+        .int()
+        .nullable()
+        .describe('The number of the signal that ended the command; null for an exit.'),
+      stdout: z.string().describe('What it printed, in the encoding of the request.'),
+      stderr: z.string().describe('Its errors, in the encoding of the request.'),
+      truncated: z
+        .boolean()
+        .describe('Whether output was dropped, because it was longer than `max_output_bytes`.'),
+      timed_out: z.boolean().describe('Whether it was killed because of `timeout_seconds`.'),
+      duration_ms: z.int().describe('How long it took, with the requests to the provider.'),
+    })
+    .openapi('ExecResult'),
+)
 
 const execRoute = createRoute({
   method: 'post',
   path: '/workspaces/{id}/exec',
   operationId: 'execCommand',
-  description:
-    'Runs a command in the machine, beside the agent and with its environment, and waits for its end. A command that fails is a 200 with its `exit_code`. A sleeping workspace is woken first; `Prefer: wait=N` says for how many seconds. A command that the machine’s end cuts off is a 503 with the reason `command_lost`: it may have run in part. The image needs `sh`, `base64`, `cat`, `head`, `mkdir`, `mv`, `rm` and `sleep`.',
+  description: described(
+    () =>
+      'Runs a command in the machine, beside the agent and with its environment, and waits for its end. A command that fails is a 200 with its `exit_code`. A sleeping workspace is woken first; `Prefer: wait=N` says for how many seconds. A command that the machine’s end cuts off is a 503 with the reason `command_lost`: it may have run in part. The image needs `sh`, `base64`, `cat`, `head`, `mkdir`, `mv`, `rm` and `sleep`.',
+  ),
   request: { params: IdParam, body: jsonBody(ExecInput.openapi('Exec')) },
-  responses: {
+  responses: described(() => ({
     200: json(ExecView, 'The command ended, or was killed at its timeout.'),
     400: problem('A field is invalid, or `cwd` is not a directory in the machine.'),
     404: problem('No such workspace.'),
@@ -45,7 +53,7 @@ const execRoute = createRoute({
     503: problem(
       'The machine does not run yet, ended under the command, or cannot be reached; `reason` says why.',
     ),
-  },
+  })),
 })
 
 const MAX_NAME = 100

@@ -11,29 +11,32 @@ import { STATUSES } from '../../lib/lifecycle/lifecycle.ts'
 import { DISK_STATES } from '../../lib/lifecycle/workspace.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { Problem } from '../http/problem.ts'
+import { described } from '../../lib/platform/described.ts'
 import { VERSION } from '../http/version.ts'
 
-const Health = z
-  .object({
-    status: z.literal('ok'),
-    version: z.string(),
-    provisioner: z.string(),
-    app: z.string(),
-    region: z.string(),
-    emulator: z.boolean(),
-    database: z.string(),
-    uptime: z.number(),
-    control_plane: z.uuid().optional().openapi({
-      description: 'The id of the control plane with this database; its machines are labelled with it.',
-    }),
-  })
-  .openapi('Health')
+const Health = described(() =>
+  z
+    .object({
+      status: z.literal('ok'),
+      version: z.string(),
+      provisioner: z.string(),
+      app: z.string(),
+      region: z.string(),
+      emulator: z.boolean(),
+      database: z.string(),
+      uptime: z.number(),
+      control_plane: z.uuid().optional().openapi({
+        description: 'The id of the control plane with this database; its machines are labelled with it.',
+      }),
+    })
+    .openapi('Health'),
+)
 
 const healthRoute = createRoute({
   method: 'get',
   path: '/healthz',
   operationId: 'getHealth',
-  responses: {
+  responses: described(() => ({
     200: {
       content: { 'application/json': { schema: Health } },
       description: 'Version, provisioner, region and database of the server.',
@@ -42,34 +45,36 @@ const healthRoute = createRoute({
       content: { 'application/problem+json': { schema: Problem } },
       description: 'The database does not answer.',
     },
-  },
+  })),
 })
 
 const liveRoute = createRoute({
   method: 'get',
   path: '/livez',
   operationId: 'getLiveness',
-  responses: {
+  responses: described(() => ({
     200: {
       content: { 'application/json': { schema: z.object({ status: z.literal('ok') }) } },
       description: 'The process answers.',
     },
-  },
+  })),
 })
 
-const CheckView = z.object({ ok: z.boolean(), detail: z.string() })
-const ReadinessView = z
-  .object({
-    status: z.enum(['ok', 'failing']),
-    checks: z.object({ database: CheckView, migrations: CheckView, provider: CheckView, sweep: CheckView }),
-  })
-  .openapi('Readiness')
+const CheckView = described(() => z.object({ ok: z.boolean(), detail: z.string() }))
+const ReadinessView = described(() =>
+  z
+    .object({
+      status: z.enum(['ok', 'failing']),
+      checks: z.object({ database: CheckView, migrations: CheckView, provider: CheckView, sweep: CheckView }),
+    })
+    .openapi('Readiness'),
+)
 
 const readyRoute = createRoute({
   method: 'get',
   path: '/readyz',
   operationId: 'getReadiness',
-  responses: {
+  responses: described(() => ({
     200: {
       content: { 'application/json': { schema: ReadinessView } },
       description: 'The server can do its work.',
@@ -78,19 +83,19 @@ const readyRoute = createRoute({
       content: { 'application/json': { schema: ReadinessView } },
       description: 'A dependency is not available. The provider is checked at most every 30 s.',
     },
-  },
+  })),
 })
 
 const metricsRoute = createRoute({
   method: 'get',
   path: '/metrics',
   operationId: 'getMetrics',
-  responses: {
+  responses: described(() => ({
     200: {
       content: { 'text/plain': { schema: z.string() } },
       description: "Metrics of this process, and counts from the database, in Prometheus' text format.",
     },
-  },
+  })),
 })
 
 /** What is there now, beside what was counted on the way. A database that is down takes none of the rest along. */

@@ -10,6 +10,7 @@ import { ANSWERS, isSlackCheck } from '../../lib/hooks/answers.ts'
 import { type HookAddress, refuseUnread } from '../../lib/hooks/prove-hook.ts'
 import { type Reception, receiveWebhook } from '../../lib/hooks/receive.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { described } from '../../lib/platform/described.ts'
 import { IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { toDomainError } from '../http/problem.ts'
 import { announcedBytes, readBody } from '../http/read-body.ts'
@@ -50,28 +51,32 @@ export function hookDeliveryRoutes(services: Services) {
     method: 'get',
     path: '/webhooks/workspaces/{id}/{hook}',
     operationId: 'checkWebhookAddress',
-    description:
-      "Slack's check of the certificate of an address, with `ssl_check=1`. The answer is the same for every address.",
+    description: described(
+      () =>
+        "Slack's check of the certificate of an address, with `ssl_check=1`. The answer is the same for every address.",
+    ),
     request: {
       params: z.object({ id: z.string(), hook: z.string() }),
       query: z.object({ ssl_check: z.string() }),
     },
-    responses: {
+    responses: described(() => ({
       200: { description: 'The address can be reached.' },
       405: problem('Deliveries are sent with POST.'),
-    },
+    })),
   })
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/webhooks/workspaces/{id}/{hook}',
     operationId: 'receiveWebhook',
-    description:
-      'A delivery of another system, signed with the scheme of the hook. It is stored as a message to the workspace, once per delivery. The body is JSON, a form or text, up to 25 MiB (HOOK_MAX_BODY_BYTES, or `max_body_bytes` of the hook). A refused delivery of a hook is the event `hook_delivery_refused`.',
+    description: described(
+      () =>
+        'A delivery of another system, signed with the scheme of the hook. It is stored as a message to the workspace, once per delivery. The body is JSON, a form or text, up to 25 MiB (HOOK_MAX_BODY_BYTES, or `max_body_bytes` of the hook). A refused delivery of a hook is the event `hook_delivery_refused`.',
+    ),
     request: {
       params: IdParam.extend({ hook: z.string() }),
       body: jsonBody(z.looseObject({})),
     },
-    responses: {
+    responses: described(() => ({
       200: {
         description:
           "The answer to GitHub's ping, Slack's challenge, and every Slack command or button. A command that is refused is answered with a text for its user.",
@@ -85,7 +90,7 @@ export function hookDeliveryRoutes(services: Services) {
       413: problem('The body is too large.'),
       429: problem('Too many deliveries, or too many messages wait for the workspace.'),
       503: problem('Too many large bodies arrive at the same time, or the workspace failed.'),
-    },
+    })),
   })
   return app
 }

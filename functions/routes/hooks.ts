@@ -15,44 +15,49 @@ import {
   updateHook,
 } from '../../lib/hooks/hooks.ts'
 import { SCHEMES } from '../../lib/hooks/verify.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 import { publicUrlOf } from '../http/public-url.ts'
 
-const HookView = z
-  .object({
-    name: z.string(),
-    url: z.string(),
-    workspace_id: z.uuid(),
-    scheme: z.enum(SCHEMES),
-    template: z.string(),
-    events: z.array(z.string()).nullable(),
-    delivery_header: z.string().nullable(),
-    max_body_bytes: z.int().nullable(),
-    enabled: z.boolean(),
-    secret_set_at: nullableTimestamp,
-    previous_secret_until: nullableTimestamp,
-    created_by: z.string(),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-  })
-  .openapi('Hook')
+const HookView = described(() =>
+  z
+    .object({
+      name: z.string(),
+      url: z.string(),
+      workspace_id: z.uuid(),
+      scheme: z.enum(SCHEMES),
+      template: z.string(),
+      events: z.array(z.string()).nullable(),
+      delivery_header: z.string().nullable(),
+      max_body_bytes: z.int().nullable(),
+      enabled: z.boolean(),
+      secret_set_at: nullableTimestamp,
+      previous_secret_until: nullableTimestamp,
+      created_by: z.string(),
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+    })
+    .openapi('Hook'),
+)
 
-const HookWithSecretView = HookView.extend({ secret: z.string().optional() })
+const HookWithSecretView = described(() => HookView.extend({ secret: z.string().optional() }))
 
 const HookParam = IdParam.extend({ hook: HookName.openapi({ param: { name: 'hook', in: 'path' } }) })
 
 const path = '/workspaces/{id}/hooks'
-const notFound = problem('No such workspace or hook.')
-const noKey = problem('SECRETS_ENCRYPTION_KEY is not set.')
+const notFound = described(() => problem('No such workspace or hook.'))
+const noKey = described(() => problem('SECRETS_ENCRYPTION_KEY is not set.'))
 
 const createHookRoute = createRoute({
   method: 'post',
   path,
   operationId: 'createHook',
-  description:
-    'An inbound webhook: what another system posts to `url` becomes a message to the workspace. `scheme` is how the sender authenticates: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` is the text of the message, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without it the message is the payload. `events` are the accepted event names, exact or as `invoice.*`. `max_body_bytes` is the largest delivery that is accepted, below the limit of HOOK_MAX_BODY_BYTES.',
+  description: described(
+    () =>
+      'An inbound webhook: what another system posts to `url` becomes a message to the workspace. `scheme` is how the sender authenticates: `standard` (Standard Webhooks), `github`, `gitea`, `slack`, `stripe` or `bearer`. `template` is the text of the message, with placeholders such as `{{pull_request.title}}`, `{{$event}}`, `{{$delivery}}`, `{{$payload}}`; without it the message is the payload. `events` are the accepted event names, exact or as `invoice.*`. `max_body_bytes` is the largest delivery that is accepted, below the limit of HOOK_MAX_BODY_BYTES.',
+  ),
   request: { params: IdParam, body: jsonBody(CreateHookInput) },
-  responses: {
+  responses: described(() => ({
     201: json(
       HookWithSecretView,
       'Created. `secret` is shown only in this response, and only if it was generated here.',
@@ -61,7 +66,7 @@ const createHookRoute = createRoute({
     404: problem('No such workspace.'),
     409: problem('The name is in use, or there are too many hooks.'),
     503: noKey,
-  },
+  })),
 })
 
 const listHooksRoute = createRoute({
@@ -69,10 +74,10 @@ const listHooksRoute = createRoute({
   path,
   operationId: 'listHooks',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(z.array(HookView), 'All hooks of the workspace, by name.'),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const getHookRoute = createRoute({
@@ -80,7 +85,7 @@ const getHookRoute = createRoute({
   path: `${path}/{hook}`,
   operationId: 'getHook',
   request: { params: HookParam },
-  responses: { 200: json(HookView, 'The hook, without its secret.'), 404: notFound },
+  responses: described(() => ({ 200: json(HookView, 'The hook, without its secret.'), 404: notFound })),
 })
 
 const updateHookRoute = createRoute({
@@ -88,11 +93,11 @@ const updateHookRoute = createRoute({
   path: `${path}/{hook}`,
   operationId: 'updateHook',
   request: { params: HookParam, body: jsonBody(UpdateHookInput) },
-  responses: {
+  responses: described(() => ({
     200: json(HookView, 'Changed, effective from the next delivery.'),
     400: problem('A field is invalid.'),
     404: notFound,
-  },
+  })),
 })
 
 const deleteHookRoute = createRoute({
@@ -100,23 +105,25 @@ const deleteHookRoute = createRoute({
   path: `${path}/{hook}`,
   operationId: 'deleteHook',
   request: { params: HookParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({ status: z.literal('deleted'), name: z.string() }),
       'Deleted. Messages that it received are still delivered.',
     ),
     404: notFound,
-  },
+  })),
 })
 
 const rotateHookRoute = createRoute({
   method: 'post',
   path: `${path}/{hook}/rotate`,
   operationId: 'rotateHookSecret',
-  description:
-    'Replaces the secret. The previous one stays valid for `overlap_hours` (24 by default; 0 ends it at once).',
+  description: described(
+    () =>
+      'Replaces the secret. The previous one stays valid for `overlap_hours` (24 by default; 0 ends it at once).',
+  ),
   request: { params: HookParam, body: jsonBody(RotateHookInput, false) },
-  responses: {
+  responses: described(() => ({
     200: json(
       HookWithSecretView,
       '`secret` is shown only in this response, and only if it was generated here.',
@@ -124,7 +131,7 @@ const rotateHookRoute = createRoute({
     400: problem('A field is invalid.'),
     404: notFound,
     503: noKey,
-  },
+  })),
 })
 
 export function hookRoutes(services: Services) {

@@ -15,6 +15,7 @@ import { LOG_SOURCES } from '../../lib/provisioner/inside.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import type { Authenticate } from '../http/authenticate.ts'
 import { eventStreamOf, RETRY_FIELD } from '../http/event-stream.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, problem } from '../http/openapi.ts'
 import { requestInfo } from '../http/request-info.ts'
 import { Since, timeOf } from '../http/since.ts'
@@ -36,53 +37,59 @@ const Query = z.object({
   q: boundedText().min(1).max(200).optional(),
 })
 
-const LineView = z.object({
-  id: z.string().nullable().describe('The position of the line: `after`, or the id of an event of a stream.'),
-  time: z.iso.datetime().describe('When it was written.'),
-  level: z.string().describe('`info`, `error` and others, as the provider has it.'),
-  message: z.string().describe('The line, in which values of secrets are replaced by `[secret]`.'),
-  machine: z.string().describe('The id of the machine that wrote it.'),
-  generation: z.int().nullable().describe('The generation that wrote it; null where that is not known.'),
-  source: z
-    .enum(LOG_SOURCES)
-    .describe(
-      "`agent`: the program. `platform`: the provider's own parts, such as the init of a Fly Machine. `proxy`: its proxy.",
-    ),
-})
-
-const LogsView = z
-  .object({
-    lines: z.array(LineView).describe('Lines, in order.'),
-    next: z.string().nullable().describe('The value of `after` for the lines that follow.'),
-    gap: z
-      .boolean()
-      .describe('Lines between `after` and these may be missing: the provider has forgotten them.'),
-    kept: z
-      .object({ reason: z.string(), at: z.iso.datetime() })
+const LineView = described(() =>
+  z.object({
+    id: z
+      .string()
       .nullable()
+      .describe('The position of the line: `after`, or the id of an event of a stream.'),
+    time: z.iso.datetime().describe('When it was written.'),
+    level: z.string().describe('`info`, `error` and others, as the provider has it.'),
+    message: z.string().describe('The line, in which values of secrets are replaced by `[secret]`.'),
+    machine: z.string().describe('The id of the machine that wrote it.'),
+    generation: z.int().nullable().describe('The generation that wrote it; null where that is not known.'),
+    source: z
+      .enum(LOG_SOURCES)
       .describe(
-        'Present when there is no machine: the lines are those that were kept when the last one ended.',
+        "`agent`: the program. `platform`: the provider's own parts, such as the init of a Fly Machine. `proxy`: its proxy.",
       ),
-  })
-  .openapi('Logs')
+  }),
+)
+
+const LogsView = described(() =>
+  z
+    .object({
+      lines: z.array(LineView).describe('Lines, in order.'),
+      next: z.string().nullable().describe('The value of `after` for the lines that follow.'),
+      gap: z
+        .boolean()
+        .describe('Lines between `after` and these may be missing: the provider has forgotten them.'),
+      kept: z
+        .object({ reason: z.string(), at: z.iso.datetime() })
+        .nullable()
+        .describe(
+          'Present when there is no machine: the lines are those that were kept when the last one ended.',
+        ),
+    })
+    .openapi('Logs'),
+)
 
 const logsRoute = createRoute({
   method: 'get',
   path: '/workspaces/{id}/logs',
   operationId: 'readLogs',
-  description:
-    'The newest lines (`tail`), or those after a position (`after`). The provider keeps lines for a short time. `since` is a time or an age (`15m`), `level` a list with commas, `q` a text in the message. `Accept: text/plain` returns one line of text for each. `Accept: text/event-stream` follows the log: events have the position of their line as `id`, and a client that reconnects with `Last-Event-ID` continues there. An event `problem` says why the provider gives no lines, an event `gap` that lines may be missing. Values of secrets are replaced by `[secret]`.',
+  description: described(
+    () =>
+      'The newest lines (`tail`), or those after a position (`after`). The provider keeps lines for a short time. `since` is a time or an age (`15m`), `level` a list with commas, `q` a text in the message. `Accept: text/plain` returns one line of text for each. `Accept: text/event-stream` follows the log: events have the position of their line as `id`, and a client that reconnects with `Last-Event-ID` continues there. An event `problem` says why the provider gives no lines, an event `gap` that lines may be missing. Values of secrets are replaced by `[secret]`.',
+  ),
   request: {
     params: IdParam,
     query: Query,
     headers: z.object({
-      'last-event-id': z.string().optional().openapi({
-        description:
-          'For a stream: the last `id` that the client received. It takes precedence over `after`.',
-      }),
+      'last-event-id': z.string().optional(),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: {
       content: {
         'application/json': { schema: LogsView },
@@ -95,7 +102,7 @@ const logsRoute = createRoute({
     404: problem('No such workspace.'),
     409: problem('There is no machine, and no lines were kept.'),
     503: problem('The provider did not give the log; `reason` says why (docs/reasons.md).'),
-  },
+  })),
 })
 
 export function logRoutes(services: Services, authenticate: Authenticate) {

@@ -2,31 +2,34 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Caller } from '../../lib/auth/caller.ts'
 import { includesScope, SCOPES } from '../../lib/auth/scopes.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json } from '../http/openapi.ts'
 
-const MeView = z
-  .object({
-    kind: z
-      .enum(['admin', 'token', 'workspace'])
-      .describe(
-        '`admin`: ADMIN_TOKEN, or no token on an open server. `token`: an API token. `workspace`: the token of a workspace.',
-      ),
-    name: z.string().nullable().describe('The name of an API token; null for others.'),
-    scopes: z
-      .array(z.enum(SCOPES))
-      .describe('Every scope that the token has, with those that it includes. A workspace token has none.'),
-    workspaces: z
-      .array(z.uuid())
-      .nullable()
-      .describe('The ids of the workspaces to which the token is limited; null: all.'),
-  })
-  .openapi('Me')
+const MeView = described(() =>
+  z
+    .object({
+      kind: z
+        .enum(['admin', 'token', 'workspace'])
+        .describe(
+          '`admin`: ADMIN_TOKEN, or no token on an open server. `token`: an API token. `workspace`: the token of a workspace.',
+        ),
+      name: z.string().nullable().describe('The name of an API token; null for others.'),
+      scopes: z
+        .array(z.enum(SCOPES))
+        .describe('Every scope that the token has, with those that it includes. A workspace token has none.'),
+      workspaces: z
+        .array(z.uuid())
+        .nullable()
+        .describe('The ids of the workspaces to which the token is limited; null: all.'),
+    })
+    .openapi('Me'),
+)
 
 const meRoute = createRoute({
   method: 'get',
   path: '/me',
   operationId: 'getMe',
-  responses: { 200: json(MeView, 'The caller, as its token identifies it.') },
+  responses: described(() => ({ 200: json(MeView, 'The caller, as its token identifies it.') })),
 })
 
 export function meRoutes() {

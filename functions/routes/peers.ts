@@ -13,6 +13,7 @@ import { boundedText } from '../../lib/platform/postgres-text.ts'
 import type { Config } from '../../lib/config/config.ts'
 import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
 import { rejectForgedCaller } from '../http/verify-caller-header.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, problem } from '../http/openapi.ts'
 import { StatusView, statusView } from './molecule-compat/routes.ts'
 import { publicUrlOf } from '../http/public-url.ts'
@@ -24,29 +25,31 @@ const discoverRoute = createRoute({
   operationId: 'discoverWorkspace',
   middleware: [rejectForgedCaller],
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({ id: z.uuid(), url: z.string(), name: z.string() }),
       'The URL for A2A messages to the workspace, which this control plane proxies.',
     ),
     403: problem('X-Workspace-ID is not the workspace of the token.'),
     404: problem('No such workspace, or the caller may not communicate with it.'),
-  },
+  })),
 })
 
-const PeerView = z
-  .object({
-    id: z.uuid(),
-    name: z.string(),
-    role: z.string().nullable(),
-    tier: z.int().nullable(),
-    status: StatusView,
-    agent_card: z.record(z.string(), z.unknown()).nullable(),
-    url: z.string(),
-    parent_id: z.uuid().nullable(),
-    active_tasks: z.int(),
-  })
-  .openapi('Peer')
+const PeerView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      name: z.string(),
+      role: z.string().nullable(),
+      tier: z.int().nullable(),
+      status: StatusView,
+      agent_card: z.record(z.string(), z.unknown()).nullable(),
+      url: z.string(),
+      parent_id: z.uuid().nullable(),
+      active_tasks: z.int(),
+    })
+    .openapi('Peer'),
+)
 
 const peersRoute = createRoute({
   method: 'get',
@@ -54,14 +57,14 @@ const peersRoute = createRoute({
   operationId: 'listPeers',
   middleware: [rejectForgedCaller],
   request: { params: IdParam, query: z.object({ q: boundedText().max(200).optional() }) },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(PeerView),
       'Its siblings, children and parent; for a root, all other roots and its children. `q` filters by a part of the name, role or description.',
     ),
     403: problem('X-Workspace-ID is not the workspace of the token.'),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const accessRoute = createRoute({
@@ -79,12 +82,12 @@ const accessRoute = createRoute({
       },
     },
   },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ allowed: z.boolean() }), 'Whether the caller may send messages to the target.'),
     400: problem('A field is invalid.'),
     403: problem('X-Workspace-ID is not the workspace of the token.'),
     404: problem('`caller_id` is not the workspace of the token.'),
-  },
+  })),
 })
 
 export function peerRoutes(services: Services) {

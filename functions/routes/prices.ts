@@ -3,34 +3,37 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { DEFAULT_TIER, isTier, TIERS } from '../../lib/machines/machine-spec.ts'
 import { priceOf, restingPrice } from '../../lib/provisioner/prices.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json } from '../http/openapi.ts'
 
-const Dollars = z.number().nullable()
+const Dollars = described(() => z.number().nullable())
 
-const PricesView = z
-  .object({
-    tiers: z.array(
-      z.object({
-        tier: z.int(),
-        cpus: z.int(),
-        memory_mb: z.int(),
-        is_default: z.boolean(),
-        running_usd_per_month: Dollars,
-        stopped_usd_per_month: Dollars,
-      }),
-    ),
-    disk: z.object({ default_gb: z.int(), usd_per_gb_month: Dollars }),
-    snapshots: z.object({ usd_per_gb_month: Dollars }),
-  })
-  .openapi('Prices')
+const PricesView = described(() =>
+  z
+    .object({
+      tiers: z.array(
+        z.object({
+          tier: z.int(),
+          cpus: z.int(),
+          memory_mb: z.int(),
+          is_default: z.boolean(),
+          running_usd_per_month: Dollars,
+          stopped_usd_per_month: Dollars,
+        }),
+      ),
+      disk: z.object({ default_gb: z.int(), usd_per_gb_month: Dollars }),
+      snapshots: z.object({ usd_per_gb_month: Dollars }),
+    })
+    .openapi('Prices'),
+)
 
 const pricesRoute = createRoute({
   method: 'get',
   path: '/prices',
   operationId: 'getPrices',
-  responses: {
+  responses: described(() => ({
     200: json(PricesView, 'Estimates in US dollars for 30 days; null where nothing has a price.'),
-  },
+  })),
 })
 
 export function priceRoutes(services: Services) {

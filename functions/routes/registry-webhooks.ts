@@ -10,6 +10,7 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { isPackageEvent, readGiteaEvent, readGithubEvent } from '../../lib/rollouts/published-image.ts'
 import { recordPublished } from '../../lib/rollouts/record-published.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
 import { announcedBytes, readBody } from '../http/read-body.ts'
 import { advanceRollouts } from './rollouts.ts'
@@ -31,21 +32,23 @@ const FORGES = {
 
 type Forge = keyof typeof FORGES
 
-const WebhookAnswer = z
-  .object({
-    status: z.enum(['ignored', 'recorded', 'known', 'pong']),
-    reason: z.string().optional(),
-    image: z.string().optional(),
-    runtimes: z.array(z.string()).optional(),
-  })
-  .openapi('WebhookAnswer')
+const WebhookAnswer = described(() =>
+  z
+    .object({
+      status: z.enum(['ignored', 'recorded', 'known', 'pong']),
+      reason: z.string().optional(),
+      image: z.string().optional(),
+      runtimes: z.array(z.string()).optional(),
+    })
+    .openapi('WebhookAnswer'),
+)
 
 const webhookRoute = (forge: Forge) =>
   createRoute({
     method: 'post',
     path: `/webhooks/${forge}`,
     operationId: forge === 'github' ? 'receiveGithubWebhook' : 'receiveGiteaWebhook',
-    responses: {
+    responses: described(() => ({
       200: json(WebhookAnswer, 'The answer to a ping.'),
       202: json(
         WebhookAnswer,
@@ -55,7 +58,7 @@ const webhookRoute = (forge: Forge) =>
       401: problem('The signature is invalid.'),
       404: problem('The secret of this forge is not set.'),
       413: problem('The body is too large.'),
-    },
+    })),
   })
 
 export function registryWebhookRoutes(services: Services) {

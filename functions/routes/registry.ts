@@ -12,6 +12,7 @@ import type { Services } from '../../lib/control-plane/services.ts'
 import { isExternal } from '../../lib/machines/runtimes.ts'
 import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
 import { bearerOf } from '../http/authenticate.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, jsonBody, problem } from '../http/openapi.ts'
 
 const agentRoute = <Body extends z.ZodType, Answer extends z.ZodType>(
@@ -25,14 +26,14 @@ const agentRoute = <Body extends z.ZodType, Answer extends z.ZodType>(
     path: `/registry/${name}`,
     operationId,
     request: { body: jsonBody(body) },
-    responses: {
+    responses: described(() => ({
       200: {
         content: { 'application/json': { schema: answer } },
         description: 'Recorded.',
       },
       400: problem('A field is invalid.'),
       401: problem('The token does not belong to this workspace.'),
-    },
+    })),
   })
 
 /**

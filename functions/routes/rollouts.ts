@@ -18,79 +18,88 @@ import { haltRollout, resumeRollout, rollBackRollout } from '../../lib/rollouts/
 import type { Services } from '../../lib/control-plane/services.ts'
 import { RUNTIMES } from '../../lib/machines/runtimes.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, jsonBody, problem } from '../http/openapi.ts'
 import { reconcileAfterResponse } from '../http/reconcile-after-response.ts'
 import { withCaller } from '../http/with-caller.ts'
 import { RolloutReason } from './workspaces/view.ts'
 import { uuidInput } from '../../lib/platform/uuid.ts'
 
-const RolloutView = z
-  .object({
-    id: z.uuid(),
-    runtime: z.string(),
-    image: z.string(),
-    previous_image: z.string(),
-    state: z.enum(['running', 'halted', 'rolling_back', 'rolled_back', 'completed']),
-    reason: z.union([RolloutReason, z.null()]),
-    tranche: z.int().describe('The current tranche, counted from 1.'),
-    tranches: z
-      .array(z.union([z.int(), z.literal('all')]))
-      .describe('How many workspaces have the image at the end of each tranche.'),
-    max_failures: z.int(),
-    ready_seconds: z.int().nullable(),
-    watch_seconds: z.int(),
-    busy_seconds: z.int(),
-    when_busy: z.enum(['skip', 'wait', 'restart']),
-    started_by: z.string(),
-    tranche_since: z.iso.datetime(),
-    watching_since: z.iso.datetime().nullable(),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-    finished_at: z.iso.datetime().nullable(),
-  })
-  .openapi('Rollout')
-
-const ProgressView = RolloutView.extend({
-  counts: z.object({
-    updating: z.int(),
-    ready: z.int(),
-    failed: z.int(),
-    deaths: z.int(),
-    expected_deaths: z.number(),
-    waiting_idle: z.int(),
-    waiting_busy: z.int(),
-    restoring: z.int(),
-  }),
-  workspaces: z.array(
-    z.object({
-      workspace_id: z.uuid(),
-      name: z.string(),
-      status: z.string(),
-      tranche: z.int(),
-      state: z.enum(['updating', 'ready', 'failed', 'left', 'restoring', 'restored']),
+const RolloutView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      runtime: z.string(),
+      image: z.string(),
+      previous_image: z.string(),
+      state: z.enum(['running', 'halted', 'rolling_back', 'rolled_back', 'completed']),
       reason: z.union([RolloutReason, z.null()]),
-      started_at: z.iso.datetime(),
-      ready_at: z.iso.datetime().nullable(),
+      tranche: z.int().describe('The current tranche, counted from 1.'),
+      tranches: z
+        .array(z.union([z.int(), z.literal('all')]))
+        .describe('How many workspaces have the image at the end of each tranche.'),
+      max_failures: z.int(),
+      ready_seconds: z.int().nullable(),
+      watch_seconds: z.int(),
+      busy_seconds: z.int(),
+      when_busy: z.enum(['skip', 'wait', 'restart']),
+      started_by: z.string(),
+      tranche_since: z.iso.datetime(),
+      watching_since: z.iso.datetime().nullable(),
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+      finished_at: z.iso.datetime().nullable(),
+    })
+    .openapi('Rollout'),
+)
+
+const ProgressView = described(() =>
+  RolloutView.extend({
+    counts: z.object({
+      updating: z.int(),
+      ready: z.int(),
+      failed: z.int(),
+      deaths: z.int(),
+      expected_deaths: z.number(),
+      waiting_idle: z.int(),
+      waiting_busy: z.int(),
+      restoring: z.int(),
     }),
-  ),
-}).openapi('RolloutProgress')
+    workspaces: z.array(
+      z.object({
+        workspace_id: z.uuid(),
+        name: z.string(),
+        status: z.string(),
+        tranche: z.int(),
+        state: z.enum(['updating', 'ready', 'failed', 'left', 'restoring', 'restored']),
+        reason: z.union([RolloutReason, z.null()]),
+        started_at: z.iso.datetime(),
+        ready_at: z.iso.datetime().nullable(),
+      }),
+    ),
+  }).openapi('RolloutProgress'),
+)
 
-const RuntimeView = z
-  .object({
-    runtime: z.string(),
-    image: z.string(),
-    configured_image: z.string(),
-    policy: z.enum(['manual', 'auto']),
-    published: z.object({ image: z.string(), tag: z.string(), seen_at: z.iso.datetime() }).nullable(),
-    rollout_id: z.uuid().nullable(),
-  })
-  .openapi('Runtime')
+const RuntimeView = described(() =>
+  z
+    .object({
+      runtime: z.string(),
+      image: z.string(),
+      configured_image: z.string(),
+      policy: z.enum(['manual', 'auto']),
+      published: z.object({ image: z.string(), tag: z.string(), seen_at: z.iso.datetime() }).nullable(),
+      rollout_id: z.uuid().nullable(),
+    })
+    .openapi('Runtime'),
+)
 
-const WebhookView = z.object({
-  path: z.string(),
-  setting: z.string(),
-  is_set: z.boolean().describe('Without its setting a webhook answers 404.'),
-})
+const WebhookView = described(() =>
+  z.object({
+    path: z.string(),
+    setting: z.string(),
+    is_set: z.boolean().describe('Without its setting a webhook answers 404.'),
+  }),
+)
 
 const RolloutParam = z.object({
   id: uuidInput().openapi({ param: { name: 'id', in: 'path' } }),
@@ -101,11 +110,11 @@ const startRoute = createRoute({
   path: '/rollouts',
   operationId: 'startRollout',
   request: { body: jsonBody(RolloutInput) },
-  responses: {
+  responses: described(() => ({
     201: json(RolloutView, 'Started, with `image` or with the `digest` of the configured image.'),
     400: problem('A field is invalid, or the image is not allowed.'),
     409: problem('The runtime has an active rollout, which the detail names.'),
-  },
+  })),
 })
 
 const listRoute = createRoute({
@@ -118,7 +127,7 @@ const listRoute = createRoute({
       limit: z.coerce.number().int().min(1).max(100).default(20),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({
         rollouts: z.array(RolloutView),
@@ -128,7 +137,7 @@ const listRoute = createRoute({
       'Rollouts, newest first; the image of each runtime; and the webhooks that report new images.',
     ),
     400: problem('A query parameter is invalid.'),
-  },
+  })),
 })
 
 const readRoute = createRoute({
@@ -136,10 +145,10 @@ const readRoute = createRoute({
   path: '/rollouts/{id}',
   operationId: 'getRollout',
   request: { params: RolloutParam },
-  responses: {
+  responses: described(() => ({
     200: json(ProgressView, 'The progress, for each workspace.'),
     404: problem('No such rollout.'),
-  },
+  })),
 })
 
 const commandRoute = (command: 'halt' | 'resume' | 'rollback', description: string) =>
@@ -148,12 +157,27 @@ const commandRoute = (command: 'halt' | 'resume' | 'rollback', description: stri
     path: `/rollouts/{id}/${command}`,
     operationId: `${command}Rollout`,
     request: { params: RolloutParam },
-    responses: {
+    responses: described(() => ({
       200: json(RolloutView, description),
       404: problem('No such rollout.'),
       409: problem('Not possible in its current state, which the detail names.'),
-    },
+    })),
   })
+
+const haltRoute = commandRoute(
+  'halt',
+  described(() => 'No more workspaces receive the image; those that have it keep it.'),
+)
+const resumeRoute = commandRoute(
+  'resume',
+  described(() => 'The rollout continues; after a trial, with all remaining workspaces.'),
+)
+const rollbackRoute = commandRoute(
+  'rollback',
+  described(
+    () => 'All workspaces with the image receive the previous one, also after the rollout has completed.',
+  ),
+)
 
 /** Runs the rollouts after the response, and reconciles the workspaces that they restart. */
 export function advanceRollouts(services: Services, c: Context<AppEnv>): void {
@@ -185,29 +209,19 @@ export function rolloutRoutes(services: Services) {
   app.openapi(readRoute, async (c) =>
     c.json(toProgressView(await readRollout(services, c.req.valid('param').id)), 200),
   )
-  app.openapi(
-    commandRoute('halt', 'No more workspaces receive the image; those that have it keep it.'),
-    async (c) => c.json(toView(await haltRollout(withCaller(services, c), c.req.valid('param').id)), 200),
+  app.openapi(haltRoute, async (c) =>
+    c.json(toView(await haltRollout(withCaller(services, c), c.req.valid('param').id)), 200),
   )
-  app.openapi(
-    commandRoute('resume', 'The rollout continues; after a trial, with all remaining workspaces.'),
-    async (c) => {
-      const rollout = await resumeRollout(withCaller(services, c), c.req.valid('param').id)
-      advanceRollouts(services, c)
-      return c.json(toView(rollout), 200)
-    },
-  )
-  app.openapi(
-    commandRoute(
-      'rollback',
-      'All workspaces with the image receive the previous one, also after the rollout has completed.',
-    ),
-    async (c) => {
-      const rollout = await rollBackRollout(withCaller(services, c), c.req.valid('param').id)
-      advanceRollouts(services, c)
-      return c.json(toView(rollout), 200)
-    },
-  )
+  app.openapi(resumeRoute, async (c) => {
+    const rollout = await resumeRollout(withCaller(services, c), c.req.valid('param').id)
+    advanceRollouts(services, c)
+    return c.json(toView(rollout), 200)
+  })
+  app.openapi(rollbackRoute, async (c) => {
+    const rollout = await rollBackRollout(withCaller(services, c), c.req.valid('param').id)
+    advanceRollouts(services, c)
+    return c.json(toView(rollout), 200)
+  })
   return app
 }
 

@@ -12,44 +12,47 @@ import {
   type Schedule,
   updateSchedule,
 } from '../../lib/schedules/schedules.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 
-const ScheduleView = z
-  .object({
-    name: z.string(),
-    workspace_id: z.uuid(),
-    cron: z.string(),
-    time_zone: z.string(),
-    message: z.string(),
-    enabled: z.boolean(),
-    next_run_at: nullableTimestamp,
-    last_run_at: nullableTimestamp,
-    last_message_id: z.uuid().nullable(),
-    last_failure: z.object({ reason: z.string(), message: z.string() }).nullable(),
-    created_by: z.string(),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-  })
-  .openapi('Schedule')
+const ScheduleView = described(() =>
+  z
+    .object({
+      name: z.string(),
+      workspace_id: z.uuid(),
+      cron: z.string(),
+      time_zone: z.string(),
+      message: z.string(),
+      enabled: z.boolean(),
+      next_run_at: nullableTimestamp,
+      last_run_at: nullableTimestamp,
+      last_message_id: z.uuid().nullable(),
+      last_failure: z.object({ reason: z.string(), message: z.string() }).nullable(),
+      created_by: z.string(),
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+    })
+    .openapi('Schedule'),
+)
 
 const ScheduleParam = IdParam.extend({
   schedule: ScheduleName.openapi({ param: { name: 'schedule', in: 'path' } }),
 })
 
 const path = '/workspaces/{id}/schedules'
-const notFound = problem('No such workspace or schedule.')
+const notFound = described(() => problem('No such workspace or schedule.'))
 
 const createScheduleRoute = createRoute({
   method: 'post',
   path,
   operationId: 'createSchedule',
   request: { params: IdParam, body: jsonBody(CreateScheduleInput) },
-  responses: {
+  responses: described(() => ({
     201: json(ScheduleView, 'Created. `next_run_at` is its first time.'),
     400: problem('A field is invalid.'),
     404: problem('No such workspace.'),
     409: problem(`The name is in use, or there are ${MAX_SCHEDULES} schedules.`),
-  },
+  })),
 })
 
 const listSchedulesRoute = createRoute({
@@ -57,10 +60,10 @@ const listSchedulesRoute = createRoute({
   path,
   operationId: 'listSchedules',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(z.array(ScheduleView), 'All schedules of the workspace, by name.'),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const getScheduleRoute = createRoute({
@@ -68,7 +71,7 @@ const getScheduleRoute = createRoute({
   path: `${path}/{schedule}`,
   operationId: 'getSchedule',
   request: { params: ScheduleParam },
-  responses: { 200: json(ScheduleView, 'The schedule.'), 404: notFound },
+  responses: described(() => ({ 200: json(ScheduleView, 'The schedule.'), 404: notFound })),
 })
 
 const updateScheduleRoute = createRoute({
@@ -76,11 +79,11 @@ const updateScheduleRoute = createRoute({
   path: `${path}/{schedule}`,
   operationId: 'updateSchedule',
   request: { params: ScheduleParam, body: jsonBody(UpdateScheduleInput) },
-  responses: {
+  responses: described(() => ({
     200: json(ScheduleView, 'Changed. Times that have passed are not repeated.'),
     400: problem('A field is invalid.'),
     404: notFound,
-  },
+  })),
 })
 
 const deleteScheduleRoute = createRoute({
@@ -88,13 +91,13 @@ const deleteScheduleRoute = createRoute({
   path: `${path}/{schedule}`,
   operationId: 'deleteSchedule',
   request: { params: ScheduleParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({ status: z.literal('deleted'), name: z.string() }),
       'Deleted. Messages that it has sent are still delivered.',
     ),
     404: notFound,
-  },
+  })),
 })
 
 export function scheduleRoutes(services: Services) {

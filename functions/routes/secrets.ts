@@ -18,25 +18,25 @@ import { SaveSecretInput, SecretKey } from '../../lib/secrets/secret-input.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { getLivingWorkspace } from '../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../http/app-env.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { reconcileAfterResponse } from '../http/reconcile-after-response.ts'
 import { withCaller } from '../http/with-caller.ts'
 
-const SecretView = z
-  .object({
-    key: z.string(),
-    has_value: z.literal(true),
-    scope: z.enum(['workspace', 'global']),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-  })
-  .openapi('Secret')
+const SecretView = described(() =>
+  z
+    .object({
+      key: z.string(),
+      has_value: z.literal(true),
+      scope: z.enum(['workspace', 'global']),
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+    })
+    .openapi('Secret'),
+)
 
 const Restart = z.object({
-  restart: z
-    .enum(['true', 'false'])
-    .optional()
-    .describe('`true` restarts the running workspaces whose machines lack the change, 20 at a time.'),
+  restart: z.enum(['true', 'false']).optional(),
 })
 
 const Changed = <Status extends 'saved' | 'deleted'>(status: Status) =>
@@ -68,13 +68,13 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
         query: Restart,
         body: jsonBody(SaveSecretInput),
       },
-      responses: {
+      responses: described(() => ({
         200: json(Changed('saved'), `Sealed and stored. ${CHANGED}`),
         400: problem('A field is invalid; nothing was stored.'),
         404: problem('No such workspace.'),
         409: problem('There are too many secrets.'),
         503: problem('SECRETS_ENCRYPTION_KEY is not set, or does not open the stored secrets.'),
-      },
+      })),
     })
   return {
     list: createRoute({
@@ -82,10 +82,10 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
       path,
       operationId: `list${name}Secrets`,
       request: { params },
-      responses: {
+      responses: described(() => ({
         200: json(z.array(SecretView), 'Names in alphabetical order, never values.'),
         404: problem('No such workspace.'),
-      },
+      })),
     }),
     put: saveRoute('put'),
     post: saveRoute('post'),
@@ -94,10 +94,10 @@ function routesOf<Params extends z.ZodObject, KeyParams extends z.ZodObject>(
       path: `${path}/{key}`,
       operationId: `delete${name}Secret`,
       request: { params: keyParams, query: Restart },
-      responses: {
+      responses: described(() => ({
         200: json(Changed('deleted'), `Deleted. ${CHANGED}`),
         404: problem('No such workspace or secret.'),
-      },
+      })),
     }),
   }
 }
@@ -107,12 +107,12 @@ const valuesRoute = createRoute({
   path: '/workspaces/{id}/secrets/values',
   operationId: 'readSecretValues',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(z.record(z.string(), z.string()), 'All values by name, for the workspace itself only.'),
     403: problem('Only the workspace itself may read them, with its own token.'),
     404: problem('No such workspace.'),
     503: problem('Some values cannot be decrypted, so none is returned. `failed_keys` names them.'),
-  },
+  })),
 })
 
 export function secretRoutes(services: Services) {

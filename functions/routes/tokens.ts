@@ -17,42 +17,49 @@ import {
   MAX_TOKENS,
   revokeWorkspaceToken,
 } from '../../lib/tokens/workspace-tokens.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 import { withCaller } from '../http/with-caller.ts'
 import { uuidInput } from '../../lib/platform/uuid.ts'
 
-const TokenView = z
-  .object({
-    id: z.uuid(),
-    prefix: z.string(),
-    name: z.string(),
-    scopes: z.array(z.enum(SCOPES)),
-    workspaces: z.array(z.uuid()).nullable(),
-    created_by: z.string(),
-    created_at: z.iso.datetime(),
-    expires_at: nullableTimestamp,
-    last_used_at: nullableTimestamp,
-  })
-  .openapi('Token')
+const TokenView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      prefix: z.string(),
+      name: z.string(),
+      scopes: z.array(z.enum(SCOPES)),
+      workspaces: z.array(z.uuid()).nullable(),
+      created_by: z.string(),
+      created_at: z.iso.datetime(),
+      expires_at: nullableTimestamp,
+      last_used_at: nullableTimestamp,
+    })
+    .openapi('Token'),
+)
 
 const createTokenRoute = createRoute({
   method: 'post',
   path: '/tokens',
   operationId: 'createToken',
-  description:
-    'Scopes: `read` reads; `operate` also creates, changes and messages workspaces; `exec` also runs commands in their machines, and reads and writes their files; `admin` may do everything. `workspaces` limits the token to some workspaces. Unknown members are refused.',
+  description: described(
+    () =>
+      'Scopes: `read` reads; `operate` also creates, changes and messages workspaces; `exec` also runs commands in their machines, and reads and writes their files; `admin` may do everything. `workspaces` limits the token to some workspaces. Unknown members are refused.',
+  ),
   request: { body: jsonBody(CreateTokenInput) },
-  responses: {
+  responses: described(() => ({
     201: json(TokenView.extend({ token: z.string() }), 'Created. `token` is shown only in this response.'),
     400: problem('A field is invalid.'),
-  },
+  })),
 })
 
 const listTokensRoute = createRoute({
   method: 'get',
   path: '/tokens',
   operationId: 'listTokens',
-  responses: { 200: json(z.array(TokenView), 'Tokens that are not revoked, oldest first.') },
+  responses: described(() => ({
+    200: json(z.array(TokenView), 'Tokens that are not revoked, oldest first.'),
+  })),
 })
 
 const revokeTokenRoute = createRoute({
@@ -60,13 +67,13 @@ const revokeTokenRoute = createRoute({
   path: '/tokens/{id}',
   operationId: 'revokeToken',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({ status: z.literal('revoked'), id: z.uuid() }),
       'Revoked. Other replicas refuse the token within five seconds.',
     ),
     404: problem('No such token, or it is already revoked.'),
-  },
+  })),
 })
 
 const workspacePath = '/workspaces/{id}/tokens'
@@ -76,14 +83,14 @@ const createWorkspaceTokenRoute = createRoute({
   path: workspacePath,
   operationId: 'createWorkspaceToken',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     201: json(
       z.object({ auth_token: z.string(), workspace_id: z.uuid(), message: z.string() }),
       'A token of this workspace, valid until it is revoked. One that an agent requests is also revoked when the agent restarts with a new token. It is shown only in this response.',
     ),
     404: problem('No such workspace.'),
     429: problem(`The workspace already has ${MAX_TOKENS} tokens.`),
-  },
+  })),
 })
 
 const listWorkspaceTokensRoute = createRoute({
@@ -97,7 +104,7 @@ const listWorkspaceTokensRoute = createRoute({
       offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({
         tokens: z.array(
@@ -113,7 +120,7 @@ const listWorkspaceTokensRoute = createRoute({
       'Tokens that are not revoked, newest first: the one that its machine was launched with, and those created with this API.',
     ),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const revokeWorkspaceTokenRoute = createRoute({
@@ -121,10 +128,10 @@ const revokeWorkspaceTokenRoute = createRoute({
   path: `${workspacePath}/{token}`,
   operationId: 'revokeWorkspaceToken',
   request: { params: IdParam.extend({ token: uuidInput() }) },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ status: z.literal('revoked') }), 'Revoked.'),
     404: problem('No such token, or it is already revoked.'),
-  },
+  })),
 })
 
 export function tokenRoutes(services: Services) {

@@ -8,29 +8,32 @@ import {
   listDeliveries,
   replayDeliveries,
 } from '../../lib/webhooks/deliveries.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
 import { EndpointParam } from './webhook-endpoints.ts'
 
-const DeliveryView = z
-  .object({
-    webhook_id: z.string(),
-    seq: z.int().describe('The number of the event in the log.'),
-    type: z.string().nullable().describe('Null when the log no longer keeps the event.'),
-    workspace_id: z.uuid().nullable(),
-    at: z.iso.datetime().nullable(),
-    state: z.enum(DELIVERY_STATES),
-    attempts: z.int().describe('0: the delivery waits for an earlier one of its workspace.'),
-    first_attempt_at: z.iso.datetime().nullable(),
-    next_attempt_at: z.iso
-      .datetime()
-      .nullable()
-      .describe('Null: as soon as earlier deliveries are done, or never again.'),
-    dead_at: z.iso.datetime().nullable(),
-    last_failure: z
-      .object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
-      .nullable(),
-  })
-  .openapi('WebhookDelivery')
+const DeliveryView = described(() =>
+  z
+    .object({
+      webhook_id: z.string(),
+      seq: z.int().describe('The number of the event in the log.'),
+      type: z.string().nullable().describe('Null when the log no longer keeps the event.'),
+      workspace_id: z.uuid().nullable(),
+      at: z.iso.datetime().nullable(),
+      state: z.enum(DELIVERY_STATES),
+      attempts: z.int().describe('0: the delivery waits for an earlier one of its workspace.'),
+      first_attempt_at: z.iso.datetime().nullable(),
+      next_attempt_at: z.iso
+        .datetime()
+        .nullable()
+        .describe('Null: as soon as earlier deliveries are done, or never again.'),
+      dead_at: z.iso.datetime().nullable(),
+      last_failure: z
+        .object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
+        .nullable(),
+    })
+    .openapi('WebhookDelivery'),
+)
 
 const path = '/webhook-endpoints/{endpoint}/deliveries'
 
@@ -38,7 +41,7 @@ const listRoute = createRoute({
   method: 'get',
   path,
   operationId: 'listWebhookDeliveries',
-  description: 'Successful deliveries are not kept.',
+  description: described(() => 'Successful deliveries are not kept.'),
   request: {
     params: EndpointParam,
     query: z.object({
@@ -47,16 +50,16 @@ const listRoute = createRoute({
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(DeliveryView),
       'In the order of their events. For the next page, set `after` to the last `seq`.',
     ),
     404: problem('No such endpoint.'),
-  },
+  })),
 })
 
-const Replayed = z.object({ replayed: z.int() })
+const Replayed = described(() => z.object({ replayed: z.int() }))
 
 const replayOneRoute = createRoute({
   method: 'post',
@@ -65,12 +68,12 @@ const replayOneRoute = createRoute({
   request: {
     params: EndpointParam.extend({ seq: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(Replayed, 'The delivery is scheduled again, with the same id.'),
     404: problem('No such endpoint or delivery.'),
     409: problem('The endpoint is disabled, or the delivery is pending.'),
     410: problem('The log no longer keeps the event.'),
-  },
+  })),
 })
 
 const replayAllRoute = createRoute({
@@ -78,11 +81,11 @@ const replayAllRoute = createRoute({
   path: `${path}/replay`,
   operationId: 'replayWebhookDeliveries',
   request: { params: EndpointParam },
-  responses: {
+  responses: described(() => ({
     200: json(Replayed, 'All dead deliveries whose events the log still keeps are scheduled again.'),
     404: problem('No such endpoint.'),
     409: problem('The endpoint is disabled.'),
-  },
+  })),
 })
 
 export function webhookDeliveryRoutes(services: Services) {

@@ -20,48 +20,53 @@ import {
 import { TIMEOUT_MS } from '../../lib/webhooks/send.ts'
 import { sendTestEvent } from '../../lib/webhooks/send-test.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
+import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, jsonBody, nullableTimestamp, problem } from '../http/openapi.ts'
 import { withCaller } from '../http/with-caller.ts'
 import { uuidInput } from '../../lib/platform/uuid.ts'
 
-const AttemptView = z.object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() })
+const AttemptView = described(() =>
+  z.object({ at: z.iso.datetime(), status: z.int().nullable(), message: z.string() }),
+)
 
-const EndpointView = z
-  .object({
-    id: z.uuid(),
-    url: z.string(),
-    types: z.array(z.string()),
-    workspace_id: z.uuid().nullable(),
-    description: z.string(),
-    ordered: z.boolean(),
-    enabled: z.boolean(),
-    disabled_at: nullableTimestamp,
-    disabled_reason: z
-      .enum(['asked', 'gone', 'failing'])
-      .nullable()
-      .describe('`gone`: the endpoint answered 410. `failing`: all deliveries failed for five days.'),
-    after: z.int().describe('The number of the last event that was read for the endpoint.'),
-    behind: z
-      .int()
-      .describe('How many event numbers were assigned since, including those of events for others.'),
-    pending: z.int().describe('Deliveries that failed, or wait for a failed one.'),
-    dead: z.int().describe('Deliveries without further attempts, which can be replayed.'),
-    missed: z
-      .object({ from: z.int(), to: z.int(), at: z.iso.datetime() })
-      .nullable()
-      .describe('Events that the log no longer kept when they were to be read.'),
-    failures: z.int().describe('Consecutive failed attempts.'),
-    failing_since: nullableTimestamp,
-    rests_until: nullableTimestamp.describe(
-      'Nothing is sent until then, after failures or because of `Retry-After`.',
-    ),
-    last_success_at: nullableTimestamp,
-    last_failure: AttemptView.nullable(),
-    created_by: z.string(),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-  })
-  .openapi('WebhookEndpoint')
+const EndpointView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      url: z.string(),
+      types: z.array(z.string()),
+      workspace_id: z.uuid().nullable(),
+      description: z.string(),
+      ordered: z.boolean(),
+      enabled: z.boolean(),
+      disabled_at: nullableTimestamp,
+      disabled_reason: z
+        .enum(['asked', 'gone', 'failing'])
+        .nullable()
+        .describe('`gone`: the endpoint answered 410. `failing`: all deliveries failed for five days.'),
+      after: z.int().describe('The number of the last event that was read for the endpoint.'),
+      behind: z
+        .int()
+        .describe('How many event numbers were assigned since, including those of events for others.'),
+      pending: z.int().describe('Deliveries that failed, or wait for a failed one.'),
+      dead: z.int().describe('Deliveries without further attempts, which can be replayed.'),
+      missed: z
+        .object({ from: z.int(), to: z.int(), at: z.iso.datetime() })
+        .nullable()
+        .describe('Events that the log no longer kept when they were to be read.'),
+      failures: z.int().describe('Consecutive failed attempts.'),
+      failing_since: nullableTimestamp,
+      rests_until: nullableTimestamp.describe(
+        'Nothing is sent until then, after failures or because of `Retry-After`.',
+      ),
+      last_success_at: nullableTimestamp,
+      last_failure: AttemptView.nullable(),
+      created_by: z.string(),
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+    })
+    .openapi('WebhookEndpoint'),
+)
 
 export const EndpointParam = z.object({
   endpoint: uuidInput().openapi({ param: { name: 'endpoint', in: 'path' } }),
@@ -69,17 +74,21 @@ export const EndpointParam = z.object({
 
 const path = '/webhook-endpoints'
 const onePath = `${path}/{endpoint}`
-const notFound = problem('No such endpoint.')
-const noKey = problem('SECRETS_ENCRYPTION_KEY is not set, or does not open the stored secrets.')
+const notFound = described(() => problem('No such endpoint.'))
+const noKey = described(() =>
+  problem('SECRETS_ENCRYPTION_KEY is not set, or does not open the stored secrets.'),
+)
 
 const createEndpointRoute = createRoute({
   method: 'post',
   path,
   operationId: 'createWebhookEndpoint',
-  description:
-    'Events are posted to `url` as Standard Webhooks. The URL must be https and public, unless WEBHOOK_PRIVATE_TARGETS allows others. Unknown members are refused.',
+  description: described(
+    () =>
+      'Events are posted to `url` as Standard Webhooks. The URL must be https and public, unless WEBHOOK_PRIVATE_TARGETS allows others. Unknown members are refused.',
+  ),
   request: { body: jsonBody(CreateEndpointInput) },
-  responses: {
+  responses: described(() => ({
     201: json(
       EndpointView.extend({ secret: z.string() }),
       'Created. `secret` is shown only in this response.',
@@ -87,14 +96,14 @@ const createEndpointRoute = createRoute({
     400: problem('A field is invalid.'),
     409: problem(`There are already ${MOST_ENDPOINTS} endpoints.`),
     503: noKey,
-  },
+  })),
 })
 
 const listRoute = createRoute({
   method: 'get',
   path,
   operationId: 'listWebhookEndpoints',
-  responses: { 200: json(z.array(EndpointView), 'All endpoints, oldest first.') },
+  responses: described(() => ({ 200: json(z.array(EndpointView), 'All endpoints, oldest first.') })),
 })
 
 const getRoute = createRoute({
@@ -102,22 +111,27 @@ const getRoute = createRoute({
   path: onePath,
   operationId: 'getWebhookEndpoint',
   request: { params: EndpointParam },
-  responses: { 200: json(EndpointView, 'The endpoint and the state of its deliveries.'), 404: notFound },
+  responses: described(() => ({
+    200: json(EndpointView, 'The endpoint and the state of its deliveries.'),
+    404: notFound,
+  })),
 })
 
 const updateRoute = createRoute({
   method: 'patch',
   path: onePath,
   operationId: 'updateWebhookEndpoint',
-  description:
-    'Omitted members keep their values. An endpoint that is enabled again receives the events that it missed, or those after `after` if it is given.',
+  description: described(
+    () =>
+      'Omitted members keep their values. An endpoint that is enabled again receives the events that it missed, or those after `after` if it is given.',
+  ),
   request: { params: EndpointParam, body: jsonBody(UpdateEndpointInput) },
-  responses: {
+  responses: described(() => ({
     200: json(EndpointView, 'Changed.'),
     400: problem('A field is invalid.'),
     404: notFound,
     409: problem('Another request enabled or disabled the endpoint at the same time.'),
-  },
+  })),
 })
 
 const deleteRoute = createRoute({
@@ -125,19 +139,22 @@ const deleteRoute = createRoute({
   path: onePath,
   operationId: 'deleteWebhookEndpoint',
   request: { params: EndpointParam },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ status: z.literal('deleted'), id: z.uuid() }), 'Deleted, with its deliveries.'),
     404: notFound,
-  },
+  })),
 })
 
 const testRoute = createRoute({
   method: 'post',
   path: `${onePath}/test`,
   operationId: 'testWebhookEndpoint',
-  description: `Delivers one event of the type webhook_endpoint_test at once, and returns the outcome within ${TIMEOUT_MS / 1000} s.`,
+  description: described(
+    () =>
+      `Delivers one event of the type webhook_endpoint_test at once, and returns the outcome within ${TIMEOUT_MS / 1000} s.`,
+  ),
   request: { params: EndpointParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({
         delivered: z.boolean(),
@@ -150,7 +167,7 @@ const testRoute = createRoute({
     ),
     404: notFound,
     503: noKey,
-  },
+  })),
 })
 
 const rotateRoute = createRoute({
@@ -161,7 +178,7 @@ const rotateRoute = createRoute({
     params: EndpointParam,
     body: jsonBody(RotateSecretInput, false),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({ secret: z.string(), previous_valid_until: z.iso.datetime() }),
       'The new secret, shown only in this response. Deliveries are signed with both secrets until `previous_valid_until`.',
@@ -169,7 +186,7 @@ const rotateRoute = createRoute({
     400: problem('A field is invalid.'),
     404: notFound,
     503: noKey,
-  },
+  })),
 })
 
 export function webhookEndpointRoutes(services: Services) {

@@ -1,12 +1,12 @@
 // Types of events that only callers who may read the audit get, and only when they name the type. Part of the one list
 // in event-types.ts.
 import { z } from 'zod'
+import { described } from '../platform/described.ts'
 import { by, type EventKind } from './event-payloads.ts'
 
 export const ADMIN_EVENTS = {
-  api_token_created: {
+  api_token_created: described(() => ({
     says: 'An API token was created.',
-    adminsOnly: true,
     payload: z.strictObject({
       token_id: z.uuid(),
       name: z.string(),
@@ -15,15 +15,13 @@ export const ADMIN_EVENTS = {
       expires_at: z.iso.datetime().nullable(),
       by,
     }),
-  },
-  api_token_revoked: {
+  })),
+  api_token_revoked: described(() => ({
     says: 'An API token was revoked.',
-    adminsOnly: true,
     payload: z.strictObject({ token_id: z.uuid(), name: z.string(), by }),
-  },
-  webhook_endpoint_disabled: {
+  })),
+  webhook_endpoint_disabled: described(() => ({
     says: 'A webhook endpoint gets no more deliveries: it was disabled, answered 410, or failed for days.',
-    adminsOnly: true,
     payload: z.strictObject({
       endpoint_id: z.uuid(),
       url: z.string(),
@@ -31,20 +29,17 @@ export const ADMIN_EVENTS = {
       last_failure: z.looseObject({}).nullable().optional(),
       by,
     }),
-  },
-  webhook_endpoint_enabled: {
+  })),
+  webhook_endpoint_enabled: described(() => ({
     says: 'A webhook endpoint gets deliveries again, from where it was left.',
-    adminsOnly: true,
     payload: z.strictObject({ endpoint_id: z.uuid(), url: z.string(), by }),
-  },
-  webhook_events_missed: {
+  })),
+  webhook_events_missed: described(() => ({
     says: 'Events expired before they could be delivered to a webhook endpoint.',
-    adminsOnly: true,
     payload: z.strictObject({ endpoint_id: z.uuid(), from: z.int(), to: z.int() }),
-  },
-  audit: {
+  })),
+  audit: described(() => ({
     says: 'A request for a change, whether it was allowed or refused.',
-    adminsOnly: true,
     payload: z.strictObject({
       caller: z.string(),
       caller_name: z.string().nullable(),
@@ -57,5 +52,5 @@ export const ADMIN_EVENTS = {
       request_id: z.string(),
       user_agent: z.string().nullable(),
     }),
-  },
+  })),
 } as const satisfies Record<string, EventKind>

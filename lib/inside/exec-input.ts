@@ -22,31 +22,20 @@ export const ExecInput = z.strictObject({
     .array(word)
     .min(1, 'must name a program')
     .max(1_000)
-    .refine(([program]) => program !== '', 'must name a program')
-    .describe('The program and its arguments. No shell is involved: for one, use `["sh", "-c", "…"]`.'),
-  stdin: z.string().max(900_000).optional().describe('The input, in the encoding of `encoding`.'),
-  encoding: z
-    .enum(['utf8', 'base64'])
-    .default('utf8')
-    .describe('That of `stdin`, `stdout` and `stderr`. In `utf8`, other bytes of the output become U+FFFD.'),
-  cwd: absolutePath.optional().describe("The directory. Without it, the provider's own choice."),
+    .refine(([program]) => program !== '', 'must name a program'),
+  stdin: z.string().max(900_000).optional(),
+  encoding: z.enum(['utf8', 'base64']).default('utf8'),
+  cwd: absolutePath.optional(),
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, 'must be the name of a variable'), word)
     .refine((env) => Object.keys(env).length <= 100, 'must have at most 100 variables')
-    .default({})
-    .describe('Variables beside those of the machine.'),
-  timeout_seconds: z
-    .int()
-    .min(1)
-    .max(MAX_COMMAND_SECONDS)
-    .default(30)
-    .describe('After this time the command is killed.'),
+    .default({}),
+  timeout_seconds: z.int().min(1).max(MAX_COMMAND_SECONDS).default(30),
   max_output_bytes: z
     .int()
     .min(0)
     .max(MAX_OUTPUT_BYTES)
-    .default(256 * 1024)
-    .describe('How much of each output is returned. The rest is read and dropped.'),
+    .default(256 * 1024),
 })
 
 export type ExecInput = z.infer<typeof ExecInput>

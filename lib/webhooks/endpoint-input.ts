@@ -12,27 +12,16 @@ const types = z
   .min(1, 'must name at least one type of event, or * for all except audit')
   .max(EVENT_TYPE_NAMES.length + 1)
 
-const after = z
-  .int()
-  .min(0)
-  .describe(
-    'Events with a higher sequence number are delivered: 0 for all that the log has. Without it, events from now on.',
-  )
+const after = z.int().min(0)
 
 const fields = {
   url: boundedText()
     .max(2_000)
     .refine((text) => URL.canParse(text), 'must be a URL'),
   types,
-  workspace_id: workspaceIdInput()
-    .nullable()
-    .describe(
-      'Only events of this workspace, by its id or its slug. Null: events of all workspaces, and events without a workspace.',
-    ),
+  workspace_id: workspaceIdInput().nullable(),
   description: boundedText().max(500),
-  ordered: z
-    .boolean()
-    .describe('Whether later events of a workspace wait for an earlier one that could not be delivered.'),
+  ordered: z.boolean(),
   enabled: z.boolean(),
   after,
 }
@@ -53,12 +42,7 @@ export const UpdateEndpointInput = z.strictObject(fields).partial()
 
 /** The body of POST /webhook-endpoints/{endpoint}/rotate-secret. */
 export const RotateSecretInput = z.strictObject({
-  overlap_hours: z
-    .number()
-    .min(0)
-    .max(168)
-    .default(24)
-    .describe('How long deliveries are also signed with the old secret. 0: it ends at once.'),
+  overlap_hours: z.number().min(0).max(168).default(24),
 })
 
 export type CreateEndpoint = z.infer<typeof CreateEndpointInput>

@@ -14,16 +14,14 @@ import { DomainError, invalidField } from '../platform/errors.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
 import type { PreparedFile } from './files-input.ts'
 
-export const FromInput = z
-  .union(
-    [
-      z.strictObject({ workspace: workspaceIdInput() }),
-      z.strictObject({ snapshot: z.string().max(255) }),
-      z.strictObject({ disk: z.string().max(64) }),
-    ],
-    { error: 'must be {"workspace": id}, {"snapshot": id} or {"disk": id}' },
-  )
-  .describe('What its disk starts as a copy of: the disk of a workspace, a snapshot, or a disk that is kept.')
+export const FromInput = z.union(
+  [
+    z.strictObject({ workspace: workspaceIdInput() }),
+    z.strictObject({ snapshot: z.string().max(255) }),
+    z.strictObject({ disk: z.string().max(64) }),
+  ],
+  { error: 'must be {"workspace": id}, {"snapshot": id} or {"disk": id}' },
+)
 
 export type Origin = {
   /** The workspace whose shape the new one has. */

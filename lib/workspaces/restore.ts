@@ -16,7 +16,7 @@ import { restartChanges } from './restart.ts'
 import { statusConflict } from './status-conflict.ts'
 
 export const RestoreInput = z.object({
-  snapshot: z.string().max(255).describe('The id of a snapshot of one of its disks.'),
+  snapshot: z.string().max(255),
 })
 
 /**

@@ -83,7 +83,6 @@ export const CreateWorkspaceInput = z.object({
     .string()
     .max(100)
     .nullish()
-    .describe("Another name of the runtime, as Molecule's clients send it: `hermes`, `claude-code-default`.")
     .meta({ examples: ['claude-code-default'] }),
   tier: z
     .number()
@@ -110,17 +109,9 @@ export const CreateWorkspaceInput = z.object({
   complete_messages: z.boolean().nullish(),
   idle_minutes: z.int().min(1).max(43_200).nullish(),
   from: FromInput.nullish(),
-  disk_gb: z
-    .int()
-    .min(0)
-    .max(MAX_DISK_GB)
-    .nullish()
-    .describe('The size of its disk; 0: none. A disk can grow, and never shrinks.'),
-  disk_path: DiskPath.nullish().describe('Where the agent finds the disk. Cannot be changed later.'),
-  on_host_loss: z
-    .enum(['wait', 'restore'])
-    .nullish()
-    .describe('When the host of the disk does not come back: wait for it, or restore the newest snapshot.'),
+  disk_gb: z.int().min(0).max(MAX_DISK_GB).nullish(),
+  disk_path: DiskPath.nullish(),
+  on_host_loss: z.enum(['wait', 'restore']).nullish(),
   on_outside_stop: z.enum(OUTSIDE_STOP_POLICIES).nullish(),
   secrets: SecretValues.nullish(),
 })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { beforeAll, expect, test } from 'vitest'
+import { readDescription } from '../../commands/build-description.ts'
 import * as zodForWorkers from '../../functions/worker/zod/index.ts'
 import { type Bundle, bundleWorker } from '../support/worker-bundle.ts'
 
@@ -48,4 +49,24 @@ test('the bundle contains all of zod that its modules use', () => {
   const contains = (name: string) =>
     name.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], zodForWorkers)
   expect(used.filter((name) => contains(name) === undefined)).toEqual([])
+})
+
+/** The texts of the API description, each as its longest part that looks the same in any source. */
+function textsOf(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, member]: [string, unknown]) => {
+    if (key !== 'description' || typeof member !== 'string') return textsOf(member)
+    return member
+      .split(/[^\w ,.;:()-]/)
+      .toSorted((a, b) => b.length - a.length)
+      .slice(0, 1)
+  })
+}
+
+test('the bundle contains no text that only the API description needs', async () => {
+  const texts = textsOf(JSON.parse(await readDescription())).filter((text) => text.length > 30)
+  expect(texts.length).toBeGreaterThan(500)
+  // The tools of the MCP server have texts of their own, some of them in the same words.
+  const mcp = readFileSync(new URL('mcp/tools.ts', ROOT), 'utf8')
+  expect(texts.filter((text) => bundle.code.includes(text) && !mcp.includes(text))).toEqual([])
 })

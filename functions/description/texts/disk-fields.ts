@@ -9,7 +9,8 @@ export const DISK_FIELDS: Readonly<Record<string, string>> = {
   made_for: 'The workspace that the disk was made for.',
   volume_id: "The provider's id; null: not known yet.",
   retained_at: 'Since when the disk is kept without a workspace.',
-  retained_reason: 'Why it is kept: its workspace was removed, another disk has taken its place, or a workspace at rest still wants a copy of it.',
+  retained_reason:
+    'Why it is kept: its workspace was removed, another disk has taken its place, or a workspace at rest still wants a copy of it.',
   replaced_by: 'The disk that has taken its place; null: none.',
   deleted_at: 'When it was confirmed to be gone.',
   disk_id: 'The id of the disk.',

@@ -9,6 +9,7 @@ import { DomainError } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { rejectForgedCaller } from '../../http/verify-caller-header.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { IdParam, problem } from '../../http/openapi.ts'
 import { toInvalidInput } from '../../http/problem.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -49,10 +50,12 @@ export function agentCardRoutes(services: Services) {
     method: 'get',
     path: '/workspaces/{id}/a2a/.well-known/agent-card.json',
     operationId: 'getAgentCard',
-    description:
-      'Also as `agent.json`, and both below `/workspaces/{id}/.well-known/`. Every URL in the card leads to this proxy. `A2A-Version` selects the format, where the agent offers more than one.',
+    description: described(
+      () =>
+        'Also as `agent.json`, and both below `/workspaces/{id}/.well-known/`. Every URL in the card leads to this proxy. `A2A-Version` selects the format, where the agent offers more than one.',
+    ),
     request: { params: IdParam },
-    responses: {
+    responses: described(() => ({
       200: {
         description:
           'The card. `X-Agent-Card: stored`: the agent does not answer now, and this is its last known card.',
@@ -61,7 +64,7 @@ export function agentCardRoutes(services: Services) {
       304: { description: 'The card has not changed.' },
       404: problem('No such workspace.'),
       503: problem('The agent has not provided a card yet.'),
-    },
+    })),
   })
   return app
 }

@@ -5,19 +5,20 @@ import type { Context } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import type { Exposure } from '../../http/authenticate.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { IdParam } from '../../http/openapi.ts'
 import { readA2aBody } from '../../http/read-a2a-body.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { WebResponseWriter } from '../../http/web-response-writer.ts'
 import { createA2aHandler, matchA2a } from './handler.ts'
 
-const FAILURE = {
+const FAILURE = described(() => ({
   description:
     'An error with the id of the request. `data.reason` says why the agent could not answer, `data.delivered` whether it may have received the message, `data.retry_after` when to try again, in seconds.',
   content: { 'application/json': { schema: z.looseObject({ error: z.looseObject({}) }) } },
-}
+}))
 
-const responses = {
+const responses = described(() => ({
   200: {
     description: "The agent's own response, byte for byte: JSON, or an event stream for streaming methods.",
     content: {
@@ -32,7 +33,7 @@ const responses = {
   },
   401: { ...FAILURE, description: 'The credential is missing or not valid.' },
   default: FAILURE,
-}
+}))
 
 export function a2aRoutes(services: Services, exposure: Exposure) {
   const app = new OpenAPIHono<AppEnv>()
@@ -71,8 +72,10 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     method: 'post',
     path: '/workspaces/{id}/a2a',
     operationId: 'sendToAgent',
-    description:
-      'A2A over JSON-RPC, versions 0.3 and 1.0. The request waits for a workspace that is asleep or starting: up to 60 s, or as long as `Prefer: wait=N` says. The caller of a stream receives comments meanwhile.',
+    description: described(
+      () =>
+        'A2A over JSON-RPC, versions 0.3 and 1.0. The request waits for a workspace that is asleep or starting: up to 60 s, or as long as `Prefer: wait=N` says. The caller of a stream receives comments meanwhile.',
+    ),
     request: {
       params: IdParam,
       body: {
@@ -82,15 +85,19 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
     },
     responses,
   })
-  const { 202: _, ...direct } = responses
   app.openAPIRegistry.registerPath({
     method: 'post',
     path: '/workspaces/{id}/a2a/{path}',
     operationId: 'sendToAgentOverRest',
-    description:
-      'A2A over HTTP+JSON, where the agent offers it: `message:send`, `tasks/{id}`, `v1/message:stream` … Also GET, HEAD and DELETE.',
+    description: described(
+      () =>
+        'A2A over HTTP+JSON, where the agent offers it: `message:send`, `tasks/{id}`, `v1/message:stream` … Also GET, HEAD and DELETE.',
+    ),
     request: { params: IdParam.extend({ path: z.string() }) },
-    responses: direct,
+    responses: described(() => {
+      const { 202: _, ...direct } = responses
+      return direct
+    }),
   })
   return app
 }

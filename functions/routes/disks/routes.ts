@@ -5,6 +5,7 @@ import type { Services } from '../../../lib/control-plane/services.ts'
 import { deleteMarkedDisks, requestDeletion } from '../../../lib/disks/delete-disks.ts'
 import { getDisk, listDisks } from '../../../lib/disks/list-disks.ts'
 import { withRequestBudget } from '../../../lib/platform/subrequest-budget.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
 import { cursorOf, parseCursor } from '../../http/pagination.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -17,21 +18,18 @@ const listRoute = createRoute({
   operationId: 'listDisks',
   request: {
     query: z.object({
-      retained: z
-        .enum(['true', 'false'])
-        .optional()
-        .describe('`true`: only disks that are kept without a workspace.'),
+      retained: z.enum(['true', 'false']).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(1000),
       cursor: z.string().optional(),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(DiskView),
       'Disks that are not deleted, oldest first. The Link header with rel="next" leads to the next page.',
     ),
     400: problem('A query parameter is invalid.'),
-  },
+  })),
 })
 
 const readRoute = createRoute({
@@ -39,7 +37,10 @@ const readRoute = createRoute({
   path: '/disks/{disk}',
   operationId: 'getDisk',
   request: { params: DiskParam },
-  responses: { 200: json(DiskView, 'The disk, also after its deletion.'), 404: problem('No such disk.') },
+  responses: described(() => ({
+    200: json(DiskView, 'The disk, also after its deletion.'),
+    404: problem('No such disk.'),
+  })),
 })
 
 const deleteRoute = createRoute({
@@ -47,11 +48,11 @@ const deleteRoute = createRoute({
   path: '/disks/{disk}',
   operationId: 'deleteDisk',
   request: { params: DiskParam },
-  responses: {
+  responses: described(() => ({
     200: json(DiskView, 'The disk is deleted with its data, until the provider confirms it.'),
     404: problem('No such disk.'),
     409: problem('A workspace owns the disk, or a copy of it is being made.'),
-  },
+  })),
 })
 
 export function diskRoutes(services: Services) {

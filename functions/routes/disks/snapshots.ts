@@ -8,6 +8,7 @@ import type { Disk } from '../../../lib/lifecycle/workspace.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { RestoreInput, restoreWorkspace } from '../../../lib/workspaces/restore.ts'
 import { priceOf } from '../../../lib/provisioner/prices.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -16,40 +17,42 @@ import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from '../workspaces/view.ts'
 import { DiskParam, GB } from './view.ts'
 
-const SnapshotView = z
-  .object({
-    id: z
-      .string()
-      .nullable()
-      .describe('For `restore`, and for `from` of a new workspace. Null while it is being taken.'),
-    disk_id: z.string(),
-    state: z.string().describe("The provider's own word."),
-    usable: z.boolean().describe('Whether a disk can be made of it now.'),
-    created_at: z.iso.datetime(),
-    retention_days: z.int().nullable().describe('For how many days the provider keeps it.'),
-    size_gb: z.number().nullable().describe('What it occupies; null: not known yet.'),
-    usd_per_month: z
-      .number()
-      .nullable()
-      .describe(
-        'An estimate; null where snapshots have no price. On Fly the first 10 GB of an account cost nothing.',
-      ),
-  })
-  .openapi('Snapshot')
+const SnapshotView = described(() =>
+  z
+    .object({
+      id: z
+        .string()
+        .nullable()
+        .describe('For `restore`, and for `from` of a new workspace. Null while it is being taken.'),
+      disk_id: z.string(),
+      state: z.string().describe("The provider's own word."),
+      usable: z.boolean().describe('Whether a disk can be made of it now.'),
+      created_at: z.iso.datetime(),
+      retention_days: z.int().nullable().describe('For how many days the provider keeps it.'),
+      size_gb: z.number().nullable().describe('What it occupies; null: not known yet.'),
+      usd_per_month: z
+        .number()
+        .nullable()
+        .describe(
+          'An estimate; null where snapshots have no price. On Fly the first 10 GB of an account cost nothing.',
+        ),
+    })
+    .openapi('Snapshot'),
+)
 
-const listOf = z.array(SnapshotView)
+const listOf = described(() => z.array(SnapshotView))
 
 const listRoute = createRoute({
   method: 'get',
   path: '/workspaces/{id}/snapshots',
   operationId: 'listSnapshots',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(listOf, 'The snapshots of its disk, newest first.'),
     404: problem('No such workspace.'),
     409: problem('The workspace has no disk, or the disk is not made yet.'),
     503: problem('The provider did not list them.'),
-  },
+  })),
 })
 
 const listOfDiskRoute = createRoute({
@@ -57,12 +60,12 @@ const listOfDiskRoute = createRoute({
   path: '/disks/{disk}/snapshots',
   operationId: 'listSnapshotsOfDisk',
   request: { params: DiskParam },
-  responses: {
+  responses: described(() => ({
     200: json(listOf, 'The snapshots of the disk, newest first.'),
     404: problem('No such disk.'),
     409: problem('The disk is not made yet.'),
     503: problem('The provider did not list them.'),
-  },
+  })),
 })
 
 const takeRoute = createRoute({
@@ -70,7 +73,7 @@ const takeRoute = createRoute({
   path: '/workspaces/{id}/snapshots',
   operationId: 'takeSnapshot',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     202: json(
       z.object({ snapshot: z.union([SnapshotView, z.null()]).describe('Null until the provider shows it.') }),
       'Requested. `Prefer: wait=60` waits until the snapshot can be used.',
@@ -79,7 +82,7 @@ const takeRoute = createRoute({
     409: problem('The workspace has no disk, or the disk is not ready.'),
     501: problem('This provider keeps no snapshots.'),
     503: problem('The provider did not take it.'),
-  },
+  })),
 })
 
 const restoreRoute = createRoute({
@@ -87,7 +90,7 @@ const restoreRoute = createRoute({
   path: '/workspaces/{id}/restore',
   operationId: 'restoreWorkspace',
   request: { params: IdParam, body: jsonBody(RestoreInput) },
-  responses: {
+  responses: described(() => ({
     200: json(
       WorkspaceView,
       'The workspace gets a new disk from the snapshot, and restarts with it. The disk before is kept for at least seven days. `Prefer: wait=60` waits until the workspace is ready.',
@@ -97,7 +100,7 @@ const restoreRoute = createRoute({
     409: problem('The workspace is removed or has no disk, or the snapshot is not usable yet.'),
     501: problem('This provider keeps no snapshots.'),
     503: problem('The provider did not list the snapshots.'),
-  },
+  })),
 })
 
 export function snapshotRoutes(services: Services) {

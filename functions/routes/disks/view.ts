@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { type Disk, DISK_STATES } from '../../../lib/lifecycle/workspace.ts'
 import type { DiskProvisioner } from '../../../lib/provisioner/disks.ts'
 import { priceOf } from '../../../lib/provisioner/prices.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
 export const DiskParam = z.object({
@@ -12,7 +13,7 @@ export const DiskParam = z.object({
     .openapi({ param: { name: 'disk', in: 'path' } }),
 })
 
-const shared = {
+const shared = described(() => ({
   id: z.string(),
   size_gb: z.int(),
   used_gb: z.number().nullable().describe('As the provider last reported it.'),
@@ -23,26 +24,30 @@ const shared = {
     .number()
     .nullable()
     .describe('An estimate for 30 days, without snapshots; null where disks have no price.'),
-}
+}))
 
-export const WorkspaceDisk = z.object({ ...shared, path: z.string() }).openapi('WorkspaceDisk')
+export const WorkspaceDisk = described(() =>
+  z.object({ ...shared, path: z.string() }).openapi('WorkspaceDisk'),
+)
 
-export const DiskView = z
-  .object({
-    ...shared,
-    workspace_id: z.uuid().nullable().describe('Its workspace; null for a disk that is kept without one.'),
-    made_for: z.uuid(),
-    app: z.string().nullable(),
-    volume_id: z.string().nullable(),
-    source: z.looseObject({ kind: z.enum(['empty', 'disk', 'snapshot']) }).describe('What it was made of.'),
-    created_at: nullableTimestamp,
-    retained_at: nullableTimestamp,
-    retained_reason: z.enum(['workspace_removed', 'replaced', 'copy_wanted']).nullable(),
-    retained_until: nullableTimestamp.describe('When it is deleted; null: only on request.'),
-    replaced_by: z.string().nullable(),
-    deleted_at: nullableTimestamp,
-  })
-  .openapi('Disk')
+export const DiskView = described(() =>
+  z
+    .object({
+      ...shared,
+      workspace_id: z.uuid().nullable().describe('Its workspace; null for a disk that is kept without one.'),
+      made_for: z.uuid(),
+      app: z.string().nullable(),
+      volume_id: z.string().nullable(),
+      source: z.looseObject({ kind: z.enum(['empty', 'disk', 'snapshot']) }).describe('What it was made of.'),
+      created_at: nullableTimestamp,
+      retained_at: nullableTimestamp,
+      retained_reason: z.enum(['workspace_removed', 'replaced', 'copy_wanted']).nullable(),
+      retained_until: nullableTimestamp.describe('When it is deleted; null: only on request.'),
+      replaced_by: z.string().nullable(),
+      deleted_at: nullableTimestamp,
+    })
+    .openapi('Disk'),
+)
 
 /** Bytes. */
 export const GB = 1024 ** 3

@@ -26,6 +26,7 @@ import { findIdsWithLabels } from '../../../lib/lifecycle/list-workspaces.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import type { Authenticate } from '../../http/authenticate.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, problem } from '../../http/openapi.ts'
 import { AUDIT_POLICY } from '../../access-policy.ts'
 import { eventStream } from './stream.ts'
@@ -58,16 +59,17 @@ const Query = z.object({
 })
 
 const Headers = z.object({
-  'last-event-id': z.string().optional().openapi({
-    description: 'For a stream: the last `id` that the client received. It takes precedence over `after`.',
-  }),
+  'last-event-id': z.string().optional(),
 })
 
-const DESCRIPTION = `Events in order, after the number \`after\`; without it, from the oldest one that is kept. \`tail=20\` returns the newest 20 instead, and a stream begins with them. \`types\` is a list with commas, or repeated. Events of the types ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} are returned only when they are named, and only to callers who may read the audit. With \`Accept: text/event-stream\` the response is a stream of server-sent events with their numbers as \`id\`; a client that reconnects with \`Last-Event-ID\` continues there. Without it and without \`after\`, the stream begins with the next event.`
+const description = described(
+  () =>
+    `Events in order, after the number \`after\`; without it, from the oldest one that is kept. \`tail=20\` returns the newest 20 instead, and a stream begins with them. \`types\` is a list with commas, or repeated. Events of the types ${ADMINS_ONLY.map((type) => `\`${type}\``).join(', ')} are returned only when they are named, and only to callers who may read the audit. With \`Accept: text/event-stream\` the response is a stream of server-sent events with their numbers as \`id\`; a client that reconnects with \`Last-Event-ID\` continues there. Without it and without \`after\`, the stream begins with the next event.`,
+)
 
-const EventsView = z.object({ events: z.array(EventView), next: z.int() })
+const EventsView = described(() => z.object({ events: z.array(EventView), next: z.int() }))
 
-const responses = {
+const responses = described(() => ({
   200: {
     content: {
       'application/json': { schema: EventsView },
@@ -80,18 +82,18 @@ const responses = {
   410: problem(
     'Events after `after` are no longer kept. `oldest_seq` is the number of the oldest one that is.',
   ),
-}
+}))
 
 const eventsRoute = createRoute({
   method: 'get',
   path: '/events',
   operationId: 'listEvents',
-  description: DESCRIPTION,
+  description,
   request: {
     query: Query.extend({ workspace_id: workspaceIdInput().optional(), label: LabelPairs.optional() }),
     headers: Headers,
   },
-  responses: {
+  responses: described(() => ({
     ...responses,
     200: {
       content: {
@@ -101,16 +103,16 @@ const eventsRoute = createRoute({
       description: `${responses[200].description} With MOLECULE_COMPAT and without a parameter, Molecule's list.`,
     },
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const workspaceEventsRoute = createRoute({
   method: 'get',
   path: '/workspaces/{id}/events',
   operationId: 'listWorkspaceEvents',
-  description: DESCRIPTION,
+  description,
   request: { params: IdParam, query: Query, headers: Headers },
-  responses: { ...responses, 404: problem('No such workspace.') },
+  responses: described(() => ({ ...responses, 404: problem('No such workspace.') })),
 })
 
 type EventsRequest = z.infer<typeof Query> & {

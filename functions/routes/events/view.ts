@@ -1,5 +1,6 @@
 // Events in the API description: one schema for each event type, discriminated by `type`.
 import { z } from '@hono/zod-openapi'
+import { described } from '../../../lib/platform/described.ts'
 import { EVENT_TYPE_NAMES, EVENT_TYPES, type EventType } from '../../../lib/events/event-types.ts'
 
 /** `workspace_created` → `WorkspaceCreatedEvent`. */
@@ -23,4 +24,6 @@ const viewOf = (type: EventType) =>
 
 const [first, ...rest] = EVENT_TYPE_NAMES
 
-export const EventView = z.discriminatedUnion('type', [viewOf(first), ...rest.map(viewOf)]).openapi('Event')
+export const EventView = described(() =>
+  z.discriminatedUnion('type', [viewOf(first), ...rest.map(viewOf)]).openapi('Event'),
+)

@@ -11,6 +11,7 @@ import { findMessage, listMessages, waitUntilFinished } from '../../../lib/messa
 import type { Message } from '../../../lib/messages/message.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { MessageView, toMessageView } from './view.ts'
 import { preferredWait } from '../../http/prefer.ts'
@@ -32,13 +33,13 @@ const listRoute = createRoute({
       limit: z.coerce.number().int().min(1).max(500).default(100),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(MessageView.omit({ response: true })),
       'Stored messages to this workspace, newest first, without their responses.',
     ),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const readRoute = createRoute({
@@ -46,13 +47,13 @@ const readRoute = createRoute({
   path: '/workspaces/{id}/messages/{message}',
   operationId: 'getMessage',
   request: { params: MessageParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       MessageView,
       'The state of the message, and its response. `Prefer: wait=30` waits until it is finished. `unknown`: it was sent, and it is not known whether it arrived.',
     ),
     404: problem('No such message, or it is no longer kept.'),
-  },
+  })),
 })
 
 const responseRoute = createRoute({
@@ -60,13 +61,13 @@ const responseRoute = createRoute({
   path: '/workspaces/{id}/messages/{message}/response',
   operationId: 'getMessageResponse',
   request: { params: MessageParam },
-  responses: {
+  responses: described(() => ({
     200: {
       description: "The agent's own response, byte for byte, with its status and type.",
       content: { 'application/json': { schema: z.looseObject({}) } },
     },
     404: problem('No such message, or it has no response.'),
-  },
+  })),
 })
 
 const answerRoute = createRoute({
@@ -74,7 +75,7 @@ const answerRoute = createRoute({
   path: '/workspaces/{id}/messages/{message}/response',
   operationId: 'answerMessage',
   request: { params: MessageParam, body: jsonBody(AnswerInput) },
-  responses: {
+  responses: described(() => ({
     200: json(
       MessageView.omit({ response: true }),
       'Answered. The sender gets it as a JSON-RPC response, in the A2A version of its message.',
@@ -82,7 +83,7 @@ const answerRoute = createRoute({
     400: problem('The body has none or several of `text`, `result` and `error`.'),
     404: problem('No such message, or it is no longer kept.'),
     409: problem('The message was not fetched by its agent, or is finished.'),
-  },
+  })),
 })
 
 const noResponse = (state: Message['state']) =>

@@ -3,30 +3,33 @@ import { z } from '@hono/zod-openapi'
 import { decodeBase64 } from '../../../lib/platform/encoding.ts'
 import type { Message } from '../../../lib/messages/message.ts'
 import { isNestedWithin, MAX_NESTING } from '../../../lib/platform/postgres-text.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
-export const MessageView = z
-  .object({
-    id: z.uuid(),
-    url: z.string(),
-    workspace_id: z.uuid(),
-    message_id: z.string(),
-    context_id: z.string().nullable(),
-    source_id: z.uuid().nullable(),
-    method: z.string(),
-    state: z.enum(['queued', 'sending', 'answered', 'failed', 'unknown']),
-    attempts: z.int(),
-    failure: z
-      .object({ reason: z.string(), message: z.string(), delivered: z.enum(['yes', 'no', 'unknown']) })
-      .nullable(),
-    response_status: z.int().nullable(),
-    response: z.unknown(),
-    created_at: z.iso.datetime(),
-    sent_at: nullableTimestamp,
-    finished_at: nullableTimestamp,
-    expires_at: z.iso.datetime(),
-  })
-  .openapi('Message')
+export const MessageView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      url: z.string(),
+      workspace_id: z.uuid(),
+      message_id: z.string(),
+      context_id: z.string().nullable(),
+      source_id: z.uuid().nullable(),
+      method: z.string(),
+      state: z.enum(['queued', 'sending', 'answered', 'failed', 'unknown']),
+      attempts: z.int(),
+      failure: z
+        .object({ reason: z.string(), message: z.string(), delivered: z.enum(['yes', 'no', 'unknown']) })
+        .nullable(),
+      response_status: z.int().nullable(),
+      response: z.unknown(),
+      created_at: z.iso.datetime(),
+      sent_at: nullableTimestamp,
+      finished_at: nullableTimestamp,
+      expires_at: z.iso.datetime(),
+    })
+    .openapi('Message'),
+)
 
 /** @param publicUrl base of the message's URL, without a trailing slash */
 export function toMessageView(row: Omit<Message, 'request'>, publicUrl: string): z.infer<typeof MessageView> {

@@ -6,6 +6,7 @@ import { EVENT_TYPE_NAMES, isEventType, moleculeNameOf } from '../../../lib/even
 import { type EventsFilter, readNewestEvents } from '../../../lib/events/read-events.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 import { statusView } from './routes.ts'
 
@@ -13,14 +14,16 @@ import { statusView } from './routes.ts'
 const LISTED = 100
 const NAMED = EVENT_TYPE_NAMES.filter((type) => moleculeNameOf(type) !== undefined)
 
-export const MoleculeEvents = z.array(
-  z.object({
-    id: z.string(),
-    event_type: z.string(),
-    workspace_id: z.uuid().nullable(),
-    payload: z.record(z.string(), z.unknown()),
-    created_at: z.iso.datetime(),
-  }),
+export const MoleculeEvents = described(() =>
+  z.array(
+    z.object({
+      id: z.string(),
+      event_type: z.string(),
+      workspace_id: z.uuid().nullable(),
+      payload: z.record(z.string(), z.unknown()),
+      created_at: z.iso.datetime(),
+    }),
+  ),
 )
 
 export async function moleculeEvents(
@@ -43,10 +46,10 @@ const moleculeEventsRoute = createRoute({
   path: '/events/{id}',
   operationId: 'listMoleculeEvents',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(MoleculeEvents, "The newest 100 events, with Molecule's names."),
     404: problem('No such workspace, or MOLECULE_COMPAT is not set.'),
-  },
+  })),
 })
 
 export function moleculeEventRoutes(services: Services) {

@@ -6,11 +6,12 @@ import { DomainError } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { createWorkspaceToken } from '../../../lib/tokens/workspace-tokens.ts'
 import { STATUSES, type WorkspaceStatus } from '../../../lib/lifecycle/lifecycle.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, problem } from '../../http/openapi.ts'
 import { withCaller } from '../../http/with-caller.ts'
 
 /** A workspace's status in responses. */
-export const StatusView = z.enum([...STATUSES, 'online'])
+export const StatusView = described(() => z.enum([...STATUSES, 'online']))
 
 export const statusView = (
   { moleculeCompat }: Pick<Config, 'moleculeCompat'>,
@@ -22,11 +23,11 @@ const testTokenRoute = createRoute({
   path: '/admin/workspaces/{id}/test-token',
   operationId: 'getTestToken',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ auth_token: z.string(), workspace_id: z.uuid() }), 'A new token of the workspace.'),
     404: problem('No such workspace, or MOLECULE_COMPAT is not set.'),
     429: problem('The workspace has too many tokens: revoke one first.'),
-  },
+  })),
 })
 
 export function moleculeCompatRoutes(services: Services) {

@@ -10,24 +10,45 @@ import { pauseWorkspace, resumeWorkspace } from '../../../lib/workspaces/pause.t
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { RestartInput, restartWorkspace } from '../../../lib/workspaces/restart.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
-const commandRoute = <Answer extends z.ZodType>(command: string, answer: Answer, description: string) =>
+const commandRoute = <Answer extends z.ZodType>(command: string, answer: ReturnType<typeof json<Answer>>) =>
   createRoute({
     method: 'post',
     path: `/workspaces/{id}/${command}`,
     operationId: `${command}Workspace`,
     request: { params: IdParam },
-    responses: {
-      200: json(answer, description),
+    responses: described(() => ({
+      200: answer,
       404: problem('No such workspace.'),
       409: problem('Not possible in its current status, which the detail names.'),
-    },
+    })),
   })
+
+const pauseRoute = commandRoute(
+  'pause',
+  described(() =>
+    json(
+      WorkspaceView.extend({ paused_count: z.int() }),
+      'Stops the machines of the workspace and of its descendants.',
+    ),
+  ),
+)
+
+const resumeRoute = commandRoute(
+  'resume',
+  described(() =>
+    json(
+      WorkspaceView.extend({ resumed_count: z.int() }),
+      'Starts the machines of a paused workspace and of its descendants, or wakes a hibernated workspace.',
+    ),
+  ),
+)
 
 const force = { query: z.object({ force: z.enum(['true', 'false']).optional() }) }
 
@@ -36,7 +57,7 @@ const restartRoute = createRoute({
   path: '/workspaces/{id}/restart',
   operationId: 'restartWorkspace',
   request: { params: IdParam, body: jsonBody(RestartInput, false), ...force },
-  responses: {
+  responses: described(() => ({
     200: json(
       WorkspaceView,
       'A new generation is requested: the machine restarts with the newest specification, and with `image` if it is given. Streams and tasks that are under way end first, within DRAIN_SECONDS; `?force=true` does not wait.',
@@ -44,7 +65,7 @@ const restartRoute = createRoute({
     400: problem('The image is not allowed.'),
     404: problem('No such workspace.'),
     409: problem('The workspace is removed, or its parent is paused.'),
-  },
+  })),
 })
 
 const hibernateRoute = createRoute({
@@ -52,7 +73,7 @@ const hibernateRoute = createRoute({
   path: '/workspaces/{id}/hibernate',
   operationId: 'hibernateWorkspace',
   request: { params: IdParam, body: jsonBody(HibernateInput, false), ...force },
-  responses: {
+  responses: described(() => ({
     200: json(
       WorkspaceView,
       'The machine is suspended until a message, a resume or `wake_at` starts it again. Streams end first, within DRAIN_SECONDS.',
@@ -62,7 +83,7 @@ const hibernateRoute = createRoute({
     409: problem(
       'Not possible in its current status; or it is at work or held, and `?force=true` is missing.',
     ),
-  },
+  })),
 })
 
 const explainRoute = createRoute({
@@ -70,7 +91,7 @@ const explainRoute = createRoute({
   path: '/workspaces/{id}/explain',
   operationId: 'explainWorkspace',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: {
       description:
         'The desired state, the observed state, the reason, the next step, and what of its work survives which event. `Accept: text/plain` returns prose.',
@@ -80,7 +101,7 @@ const explainRoute = createRoute({
       },
     },
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 export function workspaceCommandRoutes(services: Services) {
@@ -103,27 +124,15 @@ export function workspaceCommandRoutes(services: Services) {
     return c.json(await after(c, [wanted.id]), 200)
   })
 
-  const paused = WorkspaceView.extend({ paused_count: z.int() })
-  app.openapi(
-    commandRoute('pause', paused, 'Stops the machines of the workspace and of its descendants.'),
-    async (c) => {
-      const ids = await pauseWorkspace(withCaller(services, c), c.req.valid('param').id)
-      return c.json({ ...(await after(c, ids)), paused_count: ids.length }, 200)
-    },
-  )
+  app.openapi(pauseRoute, async (c) => {
+    const ids = await pauseWorkspace(withCaller(services, c), c.req.valid('param').id)
+    return c.json({ ...(await after(c, ids)), paused_count: ids.length }, 200)
+  })
 
-  const resumed = WorkspaceView.extend({ resumed_count: z.int() })
-  app.openapi(
-    commandRoute(
-      'resume',
-      resumed,
-      'Starts the machines of a paused workspace and of its descendants, or wakes a hibernated workspace.',
-    ),
-    async (c) => {
-      const ids = await resumeWorkspace(withCaller(services, c), c.req.valid('param').id)
-      return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)
-    },
-  )
+  app.openapi(resumeRoute, async (c) => {
+    const ids = await resumeWorkspace(withCaller(services, c), c.req.valid('param').id)
+    return c.json({ ...(await after(c, ids)), resumed_count: ids.length }, 200)
+  })
 
   app.openapi(hibernateRoute, async (c) => {
     const row = await hibernateWorkspace(

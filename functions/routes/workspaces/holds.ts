@@ -11,19 +11,22 @@ import {
   listHolds,
   MAX_HOLDS,
 } from '../../../lib/workspaces/holds.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { withCaller } from '../../http/with-caller.ts'
 
-const HoldView = z
-  .object({
-    id: z.uuid(),
-    workspace_id: z.uuid(),
-    until: z.iso.datetime(),
-    reason: z.string(),
-    created_by: z.string(),
-    created_at: z.iso.datetime(),
-  })
-  .openapi('Hold')
+const HoldView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      workspace_id: z.uuid(),
+      until: z.iso.datetime(),
+      reason: z.string(),
+      created_by: z.string(),
+      created_at: z.iso.datetime(),
+    })
+    .openapi('Hold'),
+)
 
 const path = '/workspaces/{id}/holds'
 
@@ -31,15 +34,17 @@ const createHoldRoute = createRoute({
   method: 'post',
   path,
   operationId: 'createHold',
-  description:
-    'Keeps a workspace awake until a time: its idle policy does not hibernate it, and its machine is started again if others stop it. A hold wakes nothing. `until` or `for_seconds`, at most HOLD_MAX_HOURS from now.',
+  description: described(
+    () =>
+      'Keeps a workspace awake until a time: its idle policy does not hibernate it, and its machine is started again if others stop it. A hold wakes nothing. `until` or `for_seconds`, at most HOLD_MAX_HOURS from now.',
+  ),
   request: { params: IdParam, body: jsonBody(CreateHoldInput) },
-  responses: {
+  responses: described(() => ({
     201: json(HoldView, 'Held. The hold ends by itself.'),
     400: problem('A field is invalid.'),
     404: problem('No such workspace.'),
     409: problem(`The workspace already has ${MAX_HOLDS} holds.`),
-  },
+  })),
 })
 
 const listHoldsRoute = createRoute({
@@ -47,10 +52,10 @@ const listHoldsRoute = createRoute({
   path,
   operationId: 'listHolds',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(z.array(HoldView), 'Holds whose time is not over, the first to end first.'),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const deleteHoldRoute = createRoute({
@@ -58,10 +63,10 @@ const deleteHoldRoute = createRoute({
   path: `${path}/{hold}`,
   operationId: 'deleteHold',
   request: { params: IdParam.extend({ hold: uuidInput().openapi({ param: { name: 'hold', in: 'path' } }) }) },
-  responses: {
+  responses: described(() => ({
     200: json(z.object({ status: z.literal('deleted'), id: z.uuid() }), 'Deleted.'),
     404: problem('No such workspace or hold, or the time of the hold is over.'),
-  },
+  })),
 })
 
 export function holdRoutes(services: Services) {

@@ -13,6 +13,7 @@ import {
 import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 import { LABEL_PREFIX } from '../../http/known-parameters.ts'
 import { LabelPairs, labelsOf } from '../../http/labels.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -49,13 +50,13 @@ const listRoute = createRoute({
   path: '/workspaces',
   operationId: 'listWorkspaces',
   request: { query: Query },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.array(WorkspaceView),
       'Workspaces that match, without removed ones unless `status` asks for them. The Link header with rel="next" leads to the next page.',
     ),
     400: problem('A query parameter is invalid or unknown.'),
-  },
+  })),
 })
 
 export function workspaceListRoutes(services: Services) {

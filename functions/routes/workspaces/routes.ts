@@ -12,6 +12,7 @@ import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
 import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
 import { ignoredMembers, warningsOf } from '../../http/ignored-members.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
@@ -19,18 +20,20 @@ import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
-const Warnings = z
-  .array(z.string())
-  .optional()
-  .describe('Members of the body that were ignored; absent if there are none.')
+const Warnings = described(() =>
+  z.array(z.string()).optional().describe('Members of the body that were ignored; absent if there are none.'),
+)
 
 const createRouteDefinition = createRoute({
   method: 'post',
   path: '/workspaces',
   operationId: 'createWorkspace',
-  description: `With an \`Idempotency-Key\` header, a request that the same caller repeats with the same body returns the first answer for ${IDEMPOTENCY_HOURS} hours, and creates nothing.`,
+  description: described(
+    () =>
+      `With an \`Idempotency-Key\` header, a request that the same caller repeats with the same body returns the first answer for ${IDEMPOTENCY_HOURS} hours, and creates nothing.`,
+  ),
   request: { body: jsonBody(CreateWorkspaceInput) },
-  responses: {
+  responses: described(() => ({
     201: json(
       WorkspaceView.extend({ warnings: Warnings }),
       'Stored; provisioning begins. `Prefer: wait=30` waits until the workspace is ready or failed.',
@@ -39,7 +42,7 @@ const createRouteDefinition = createRoute({
     422: problem('The Idempotency-Key was used with another body.'),
     429: problem('Too many workspaces were created in the last hour.'),
     501: problem('`from`: this provider cannot copy disks.'),
-  },
+  })),
 })
 
 const readRoute = createRoute({
@@ -47,13 +50,13 @@ const readRoute = createRoute({
   path: '/workspaces/{id}',
   operationId: 'getWorkspace',
   request: { params: IdParam },
-  responses: {
+  responses: described(() => ({
     200: json(
       WorkspaceView,
       'The workspace, also after its removal. `Prefer: wait=30` waits until it has settled.',
     ),
     404: problem('No such workspace.'),
-  },
+  })),
 })
 
 const changeRoute = createRoute({
@@ -64,7 +67,7 @@ const changeRoute = createRoute({
     params: IdParam,
     body: jsonBody(UpdateWorkspaceInput),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({
         status: z.literal('updated'),
@@ -78,7 +81,7 @@ const changeRoute = createRoute({
     404: problem('No such workspace.'),
     409: problem('The workspace is removed, or its disk is not ready and cannot grow.'),
     503: problem('The provider did not grow the disk.'),
-  },
+  })),
 })
 
 const removeRoute = createRoute({
@@ -92,7 +95,7 @@ const removeRoute = createRoute({
       keep_disk: z.enum(['true', 'false']).optional(),
     }),
   },
-  responses: {
+  responses: described(() => ({
     200: json(
       z.object({
         status: z.literal('removed'),
@@ -103,7 +106,7 @@ const removeRoute = createRoute({
     ),
     404: problem('No such workspace.'),
     409: problem('The workspace has children, and `?confirm=true` is missing.'),
-  },
+  })),
 })
 
 const CHANGEABLE = Object.keys(UpdateWorkspaceInput.shape).join(', ')

@@ -7,95 +7,104 @@ import { OUTSIDE_STOP_POLICIES, type Workspace } from '../../../lib/lifecycle/wo
 import { machineTier } from '../../../lib/machines/runtimes.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
 import { toWorkspaceDisk, WorkspaceDisk } from '../disks/view.ts'
+import { described } from '../../../lib/platform/described.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
-const reasonShape = {
+const reasonShape = described(() => ({
   message: z.string(),
   hint: z.string().describe('What to do next.'),
   provider: z
     .object({ status: z.int().nullable(), text: z.string(), request_id: z.string().nullable() })
     .optional()
     .describe("The provider's own answer: its HTTP status, its text, and the id that its support asks for."),
-}
+}))
 
-export const Reason = z
-  .object({ code: z.enum(REASON_CODES).describe('Stable; docs/reasons.md lists them.'), ...reasonShape })
-  .openapi('Reason')
+export const Reason = described(() =>
+  z
+    .object({ code: z.enum(REASON_CODES).describe('Stable; docs/reasons.md lists them.'), ...reasonShape })
+    .openapi('Reason'),
+)
 
 /** Why a rollout stands still, or why a workspace does not count as updated by it. */
-export const RolloutReason = z
-  .object({ code: z.enum([...ROLLOUT_REASON_CODES, ...REASON_CODES]), ...reasonShape })
-  .openapi('RolloutReason')
+export const RolloutReason = described(() =>
+  z
+    .object({ code: z.enum([...ROLLOUT_REASON_CODES, ...REASON_CODES]), ...reasonShape })
+    .openapi('RolloutReason'),
+)
 
 /** A difference between what the provider runs and what was requested. */
-export const DriftView = z
-  .object({
-    field: z.enum(['configuration', 'cordon', 'host', 'image', 'metadata', 'size', 'state']),
-    wanted: z.string(),
-    actual: z.string(),
-  })
-  .openapi('Drift')
+export const DriftView = described(() =>
+  z
+    .object({
+      field: z.enum(['configuration', 'cordon', 'host', 'image', 'metadata', 'size', 'state']),
+      wanted: z.string(),
+      actual: z.string(),
+    })
+    .openapi('Drift'),
+)
 
-export const WorkspaceView = z
-  .object({
-    id: z.uuid(),
-    name: z.string(),
-    slug: z.string().nullable(),
-    role: z.string().nullable(),
-    status: StatusView,
-    status_changed_at: z.iso.datetime(),
-    reason: z.union([Reason, z.null()]),
-    runtime: z.string(),
-    tier: z.int().nullable(),
-    region: z.string().nullable(),
-    regions: z.array(z.string()),
-    model: z.string().nullable(),
-    parent_id: z.uuid().nullable(),
-    labels: z.record(z.string(), z.string()),
-    env_names: z.array(z.string()),
-    config: z.record(z.string(), z.unknown()),
-    files: z.array(z.object({ path: z.string(), bytes: z.int() })),
-    public_card: z.boolean().nullable(),
-    complete_messages: z.boolean(),
-    image: z.string().nullable(),
-    idle_minutes: z.int().nullable(),
-    disk: z.union([WorkspaceDisk, z.null()]).describe('Its persistent disk; null: none.'),
-    on_host_loss: z.enum(['wait', 'restore']),
-    on_outside_stop: z
-      .enum(OUTSIDE_STOP_POLICIES)
-      .describe('What follows when others stop or suspend its machine by request.'),
-    generation: z.int(),
-    needs_restart: z.boolean(),
-    machine_id: z.string().nullable(),
-    machine_state: z.string().nullable(),
-    wake_at: nullableTimestamp.describe('When it wakes by itself if it is hibernated then.'),
-    machine_kept_until: nullableTimestamp.describe(
-      'When the machine of a failed workspace is removed; null in other statuses.',
-    ),
-    machine_region: z.string().nullable(),
-    drift: z
-      .array(DriftView)
-      .describe('How the machine differs from what was requested; empty if it does not.'),
-    app: z.string().nullable(),
-    endpoint: z.string(),
-    url: z.string(),
-    agent_url: z.string().nullable(),
-    agent_card: z.record(z.string(), z.unknown()).nullable(),
-    active_tasks: z.int(),
-    current_task: z.string(),
-    last_error_rate: z.number(),
-    last_sample_error: z.string(),
-    uptime_seconds: z.int(),
-    registered_at: nullableTimestamp,
-    last_heartbeat_at: nullableTimestamp,
-    last_active_at: nullableTimestamp,
-    deadline_at: nullableTimestamp,
-    ready_at: nullableTimestamp,
-    removed_at: nullableTimestamp,
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-  })
-  .openapi('Workspace')
+export const WorkspaceView = described(() =>
+  z
+    .object({
+      id: z.uuid(),
+      name: z.string(),
+      slug: z.string().nullable(),
+      role: z.string().nullable(),
+      status: StatusView,
+      status_changed_at: z.iso.datetime(),
+      reason: z.union([Reason, z.null()]),
+      runtime: z.string(),
+      tier: z.int().nullable(),
+      region: z.string().nullable(),
+      regions: z.array(z.string()),
+      model: z.string().nullable(),
+      parent_id: z.uuid().nullable(),
+      labels: z.record(z.string(), z.string()),
+      env_names: z.array(z.string()),
+      config: z.record(z.string(), z.unknown()),
+      files: z.array(z.object({ path: z.string(), bytes: z.int() })),
+      public_card: z.boolean().nullable(),
+      complete_messages: z.boolean(),
+      image: z.string().nullable(),
+      idle_minutes: z.int().nullable(),
+      disk: z.union([WorkspaceDisk, z.null()]).describe('Its persistent disk; null: none.'),
+      on_host_loss: z.enum(['wait', 'restore']),
+      on_outside_stop: z
+        .enum(OUTSIDE_STOP_POLICIES)
+        .describe('What follows when others stop or suspend its machine by request.'),
+      generation: z.int(),
+      needs_restart: z.boolean(),
+      machine_id: z.string().nullable(),
+      machine_state: z.string().nullable(),
+      wake_at: nullableTimestamp.describe('When it wakes by itself if it is hibernated then.'),
+      machine_kept_until: nullableTimestamp.describe(
+        'When the machine of a failed workspace is removed; null in other statuses.',
+      ),
+      machine_region: z.string().nullable(),
+      drift: z
+        .array(DriftView)
+        .describe('How the machine differs from what was requested; empty if it does not.'),
+      app: z.string().nullable(),
+      endpoint: z.string(),
+      url: z.string(),
+      agent_url: z.string().nullable(),
+      agent_card: z.record(z.string(), z.unknown()).nullable(),
+      active_tasks: z.int(),
+      current_task: z.string(),
+      last_error_rate: z.number(),
+      last_sample_error: z.string(),
+      uptime_seconds: z.int(),
+      registered_at: nullableTimestamp,
+      last_heartbeat_at: nullableTimestamp,
+      last_active_at: nullableTimestamp,
+      deadline_at: nullableTimestamp,
+      ready_at: nullableTimestamp,
+      removed_at: nullableTimestamp,
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+    })
+    .openapi('Workspace'),
+)
 
 /** @param publicUrl base of the workspace's URLs, without a trailing slash */
 export function toWorkspaceView(

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import { EVENT_TYPES } from '../../../lib/events/event-types.ts'
+import { ADMINS_ONLY, isEventType } from '../../../lib/events/event-types.ts'
 import type { Remains } from '../checks/remains.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import type { Load, Violation } from '../parts.ts'
@@ -20,11 +20,7 @@ const MOODS = { good: 12, down: 2, slow: 2, reset: 1 }
 /** Milliseconds of the run's clock. */
 const SLOW_MS = 2_000
 
-const isSent = (type: string) =>
-  !(
-    'adminsOnly' in
-    ((EVENT_TYPES[type as keyof typeof EVENT_TYPES] as object | undefined) ?? { adminsOnly: true })
-  )
+const isSent = (type: string) => isEventType(type) && !ADMINS_ONLY.includes(type)
 
 export function webhooks(controlPlane: ControlPlane, chance: Chance): Load & { close: () => void } {
   const { call } = createClient(controlPlane, chance)
