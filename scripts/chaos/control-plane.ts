@@ -5,6 +5,7 @@ import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'
 import type { Database } from '../../drizzle/database.ts'
 import { freePorts } from '../../test/support/ports.ts'
+import { serverProgram } from '../../test/support/server-program.ts'
 import { type Remains, remainsOf } from './checks/remains.ts'
 import type { Pace } from './clock.ts'
 import { createReplica, type Replica } from './replica.ts'
@@ -102,7 +103,7 @@ async function start(
   { name, pace, workspaces, world }: Options,
   { close, id, isEmbedded, look, replicas: count, settings }: Kind,
 ): Promise<ControlPlane> {
-  const ports = await freePorts(count)
+  const [program, ports] = await Promise.all([serverProgram(), freePorts(count)])
   const replicas: Replica[] = []
   let turn = 0
   const pickReplica = () => {
@@ -121,7 +122,7 @@ async function start(
     // Many people share the one token.
     API_RATE_PER_MINUTE: '0',
   }
-  replicas.push(...ports.map((port) => createReplica(port, { ...common, ...settings }, pace)))
+  replicas.push(...ports.map((port) => createReplica(program, port, { ...common, ...settings }, pace)))
   const controlPlane: ControlPlane = {
     name,
     id,

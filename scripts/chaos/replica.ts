@@ -1,10 +1,11 @@
 // One process of the real server, which can be killed or stopped and started again on the same port, and whose clock can jump.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Pace, paceEnv } from './clock.ts'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const ENTRY = at('../../functions/node.ts')
+const ROOT = at('../..')
 const PRELOAD = at('clock-preload.ts')
 
 export type Replica = {
@@ -21,7 +22,13 @@ export type Replica = {
   deaths(): number
 }
 
-export function createReplica(port: number, settings: Record<string, string>, pace: Pace): Replica {
+/** @param program of the server, relative to the root of the repository */
+export function createReplica(
+  program: string,
+  port: number,
+  settings: Record<string, string>,
+  pace: Pace,
+): Replica {
   const errors: string[] = []
   let child: ChildProcess | undefined
   let clockOffsetMs = 0
@@ -44,7 +51,7 @@ export function createReplica(port: number, settings: Record<string, string>, pa
     },
     start() {
       killed = false
-      const started = spawn(process.execPath, ['--import', PRELOAD, ENTRY], {
+      const started = spawn(process.execPath, ['--import', PRELOAD, resolvePath(ROOT, program)], {
         env: { PATH: process.env['PATH'] ?? '', PORT: String(port), ...settings, ...paceEnv(pace) },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         // Ctrl-C ends the run, and a replica ends when the run is gone.

@@ -13,6 +13,12 @@ const VARIABLE = 'TEST_RUN_DIRECTORY'
 /** Whether this process belongs to a test run. Scripts use some of what is for tests. */
 export const isInRun = () => process.env[VARIABLE] !== undefined
 
+/** The environment by which a process that is given no other belongs to the run of this one, if there is one. */
+export function runEnv(): Record<string, string> {
+  const directory = process.env[VARIABLE]
+  return directory === undefined ? {} : { [VARIABLE]: directory }
+}
+
 /** Begins a run, which ends with this process. Its directory is below the packages, so that code in it finds them. */
 export function beginRun(): void {
   mkdirSync(CACHE, { recursive: true })

@@ -9,6 +9,7 @@ import { createEmulator } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { freePorts } from './ports.ts'
+import { serverProgram } from './server-program.ts'
 import { spawnNode } from './server.ts'
 
 const APP = 'bench'
@@ -45,7 +46,7 @@ export async function startProxiedWorkspace(
   const directory = mkdtempSync(join(tmpdir(), 'workspaces-proxied-'))
   const [port = 0] = await freePorts(1)
   const url = `http://127.0.0.1:${port}`
-  const { child, printed, exited } = spawnNode('functions/node.ts', {
+  const { child, printed, exited } = spawnNode(await serverProgram(), {
     ...proxiedSettings(fly.url, agentUrl),
     PORT: String(port),
     PUBLIC_URL: url,

@@ -6,7 +6,7 @@ import { join, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { guardChild } from './child-guard.ts'
 import type { Answer, Json } from './harness.ts'
-import { onceInRun } from './once-in-run.ts'
+import { isInRun, onceInRun, runEnv } from './once-in-run.ts'
 import { freePorts } from './ports.ts'
 import { childrenOf } from './processes.ts'
 import { serverProgram } from './server-program.ts'
@@ -16,15 +16,25 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Node's default directory for compiled code. With it a process starts in less time. */
 const COMPILE_CACHE = join(tmpdir(), 'node-compile-cache')
 
+/** Code of WebAssembly is not optimized: this halves the processor time of a start with the embedded database. */
+const QUICK_START = ['--liftoff-only']
+
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
-/** Starts a script of this project as a child process, which ends with this one. Its environment is PATH and these variables. */
+/**
+ * Starts a script of this project as a child process, which ends with this one. Its environment is PATH, these variables, and the
+ * test run's, so that it uses what was made once in the run.
+ */
 export function spawnNode(script: string, env: Record<string, string>, args: string[] = []) {
-  const child = spawn(process.execPath, [resolvePath(ROOT, script), ...args], {
-    cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [...(isInRun() ? QUICK_START : []), resolvePath(ROOT, script), ...args],
+    {
+      cwd: ROOT,
+      env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...runEnv(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   const release = guardChild(child.pid)
   const printed = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.stdout += text))
