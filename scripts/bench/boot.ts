@@ -5,17 +5,35 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Server, startServer } from '../../test/support/server.ts'
+import { median } from './proxy/statistics.ts'
+import { type Figure, figureTable, printJson } from './support/figures.ts'
+import { benchOptions } from './support/options.ts'
+import { residentKb } from './support/process-stats.ts'
 
-const RUNS = Number(process.env['RUNS'] || 5)
-const BOOT_MS = Number(process.env['EMULATOR_BOOT_MS'] || 1000)
+const {
+  'boot-ms': BOOT_MS,
+  json,
+  runs: RUNS,
+} = benchOptions(
+  'bench:boot',
+  'The start of the embedded server, its memory, and the time of a workspace to become ready, beyond the boot of its machine.',
+  {
+    runs: { says: 'each with a first and a second start', default: 5 },
+    'boot-ms': { says: 'how long the emulated machine boots', default: 1_000 },
+  },
+)
 
-const measured: Record<string, number[]> = {
-  'first start → 200 on /healthz': [],
-  'second start → 200 on /healthz': [],
-  'create → ready, beyond the boot': [],
-  'restart → ready, beyond the boot': [],
-}
-const [FIRST = '', SECOND = '', CREATE = '', RESTART = ''] = Object.keys(measured)
+const FIRST: Figure = { title: 'first start → 200 on /healthz', value: NaN, unit: 'ms' }
+const SECOND: Figure = { title: 'second start → 200 on /healthz', value: NaN, unit: 'ms', atMost: 1_500 }
+const MEMORY: Figure = { title: 'memory after the second start', value: NaN, unit: 'MB', atMost: 350 }
+const CREATE: Figure = { title: 'create → ready, beyond the boot', value: NaN, unit: 'ms' }
+const RESTART: Figure = { title: 'restart → ready, beyond the boot', value: NaN, unit: 'ms' }
+const MACHINE: Figure = { title: 'memory of an emulated machine', value: NaN, unit: 'MB', atMost: 60 }
+const FIGURES = [FIRST, SECOND, MEMORY, CREATE, RESTART, MACHINE]
+
+const measured = new Map<Figure, number[]>(FIGURES.map((figure) => [figure, []]))
+const note = (figure: Figure, value: number) => measured.get(figure)?.push(value)
+const megabytes = (pid: number) => (residentKb(pid) ?? Number.NaN) / 1024
 
 process.once('SIGINT', () => process.exit(1))
 for (let run = 1; run <= RUNS; run++) {
@@ -24,47 +42,38 @@ for (let run = 1; run <= RUNS; run++) {
   try {
     await (await startHealthy(FIRST, directory)).end('SIGTERM')
     const server = await startHealthy(SECOND, directory)
+    note(MEMORY, megabytes(server.pid))
     const id = await timed(CREATE, BOOT_MS, () =>
       post(server, '/workspaces', { name: 'bench', runtime: 'hermes' }),
     )
     await timed(RESTART, BOOT_MS, () => post(server, `/workspaces/${id}/restart`))
+    for (const guest of server.guests()) note(MACHINE, megabytes(guest))
     await server.end('SIGTERM')
   } finally {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-console.log(
-  `milliseconds over ${RUNS} runs; the emulated machine boots in ${BOOT_MS} ms, which is subtracted\n`,
-)
-console.log(`${''.padEnd(34)}${['median', 'min', 'max'].map((name) => name.padStart(8)).join('')}`)
-for (const [name, values] of Object.entries(measured)) {
-  const sorted = values.toSorted((a, b) => a - b)
-  const shown = [sorted[Math.floor(sorted.length / 2)], sorted[0], sorted.at(-1)]
-  console.log(
-    `${name.padEnd(34)}${shown
-      .map((ms) =>
-        Math.round(ms ?? NaN)
-          .toString()
-          .padStart(8),
-      )
-      .join('')}`,
-  )
+const figures = FIGURES.map((figure) => ({ ...figure, value: median(measured.get(figure) ?? []) }))
+if (json) printJson(figures)
+else {
+  console.log(`medians of ${RUNS} runs; the boot of an emulated machine (${BOOT_MS} ms) is subtracted\n`)
+  console.log(figureTable(figures))
 }
 
 async function timed<Result>(
-  name: string,
+  figure: Figure,
   subtractedMs: number,
   act: () => Promise<Result>,
 ): Promise<Result> {
   const started = performance.now()
   const result = await act()
-  measured[name]?.push(performance.now() - started - subtractedMs)
+  note(figure, performance.now() - started - subtractedMs)
   return result
 }
 
-function startHealthy(name: string, directory: string): Promise<Server> {
-  return timed(name, 0, async () => {
+function startHealthy(figure: Figure, directory: string): Promise<Server> {
+  return timed(figure, 0, async () => {
     const server = await startServer({
       DATA_DIR: directory,
       PORT: '0',

@@ -2,7 +2,6 @@
 // a separate process over a real Postgres, in which this process makes the changes. It fails where a figure exceeds its limit.
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Client } from 'pg'
 import type { Browser, Page } from 'playwright-core'
 import { buildConsole } from '../../commands/build-console.ts'
@@ -10,30 +9,29 @@ import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { launchBrowser } from '../../test/support/browser.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { type Server, startServer } from '../../test/support/server.ts'
+import { type Figure, figureTable, isReached, printJson } from './support/figures.ts'
+import { benchOptions } from './support/options.ts'
 
-const HELP = `npm run bench:console -- --workspaces 2000 --rate 50 --seconds 30
-
-Prints when the page is interactive, and the share of a core that its process needs while the fleet changes.
-`
-
-const { values } = parseArgs({
-  options: {
-    workspaces: { type: 'string', default: '2000' },
-    rate: { type: 'string', default: '50' },
-    seconds: { type: 'string', default: '30' },
-    help: { type: 'boolean', short: 'h' },
+const {
+  json,
+  rate: RATE,
+  seconds: SECONDS,
+  workspaces: WORKSPACES,
+} = benchOptions(
+  'bench:console',
+  'When the page is interactive, and the share of a core that its process needs while the fleet changes.',
+  {
+    workspaces: { says: 'in the fleet', default: 2_000 },
+    rate: { says: 'changes a second', default: 50 },
+    seconds: { says: 'of changes, with charts and without', default: 30 },
   },
-})
-const WORKSPACES = Number(values.workspaces)
-const RATE = Number(values.rate)
-const SECONDS = Number(values.seconds)
+)
 
 const LOADS = 5
 const MOST_INTERACTIVE_MS = 1_000
 const MOST_CPU_PERCENT = 50
 
-if (values.help === true) console.log(HELP)
-else await main()
+await main()
 
 async function main(): Promise<void> {
   await buildConsole(join(import.meta.dirname, '../../dist/assets'))
@@ -70,21 +68,28 @@ async function report(
   const times: number[] = []
   for (let load = 0; load < LOADS; load++) times.push(await timeToInteractive(browser, url))
   const interactive = times.toSorted((a, b) => a - b)[Math.floor(LOADS / 2)] ?? Number.NaN
-  console.log(
-    `interactive with ${ids.length} workspaces: ${interactive.toFixed(0)} ms, the median of ${LOADS} loads (limit ${MOST_INTERACTIVE_MS})`,
-  )
-  let most = 0
+  const figures: Figure[] = [
+    {
+      title: `console with ${ids.length} workspaces, interactive`,
+      value: interactive,
+      unit: 'ms',
+      atMost: MOST_INTERACTIVE_MS,
+    },
+  ]
   for (const [name, hash] of [
     ['with charts', '#/?charts=hour'],
     ['without charts', '#/?charts=off'],
   ] as const) {
     const { changes, percent, resting } = await measure(browser, `${url}${hash}`, database, ids)
-    most = Math.max(most, percent)
-    console.log(
-      `renderer ${name}: ${percent.toFixed(0)} % of a core at ${(changes / SECONDS).toFixed(0)} changes a second, ${resting.toFixed(0)} % at rest (limit ${MOST_CPU_PERCENT})`,
+    const title = `console ${name}, at ${(changes / SECONDS).toFixed(0)} changes a second`
+    figures.push(
+      { title, value: percent, unit: '% of a core', atMost: MOST_CPU_PERCENT },
+      { title: `console ${name}, at rest`, value: resting, unit: '% of a core' },
     )
   }
-  if (interactive > MOST_INTERACTIVE_MS || most > MOST_CPU_PERCENT) process.exitCode = 1
+  if (json) printJson(figures)
+  else console.log(figureTable(figures))
+  if (figures.some((figure) => isReached(figure) === false)) process.exitCode = 1
 }
 
 /** Copies one workspace until there are as many as wanted. @returns their ids */

@@ -5,40 +5,24 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { childrenOf } from '../../test/support/processes.ts'
 import { bundleWorker } from '../../test/support/worker-bundle.ts'
 import { startWorkerd } from '../../test/support/worker.ts'
 import { measureRequests } from './edge/requests.ts'
+import { median } from './proxy/statistics.ts'
+import { type Figure, figureTable, printJson } from './support/figures.ts'
+import { benchOptions } from './support/options.ts'
 import { cpuSeconds } from './support/process-stats.ts'
 
-const HELP = `npm run bench:edge -- [options]
+const ABOUT = `Bundles the Worker as a deploy would, and starts it and an empty Worker in turns, each in a workerd of its own. Prints
+medians and ratios. Then it sends requests of each kind to one Worker, with a Postgres and an emulated Fly, and prints the
+processor time of workerd for one request.`
 
-Bundles the Worker as a deploy would, and starts it and an empty Worker in turns, each in a workerd of its own.
-Prints medians and ratios. Then it sends requests of each kind to one Worker, with a Postgres and an emulated Fly, and prints
-the processor time of workerd for one request.
-
-  --runs N        starts of each Worker                  default 15
-  --requests N    measured requests of each kind         default 200
-`
-
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '15' },
-    requests: { type: 'string', default: '200' },
-    help: { type: 'boolean', short: 'h' },
-  },
+const { json, requests, runs } = benchOptions('bench:edge', ABOUT, {
+  runs: { says: 'starts of each Worker', default: 15 },
+  requests: { says: 'measured requests of each kind', default: 200 },
 })
-if (values.help === true) {
-  console.log(HELP)
-  process.exit(0)
-}
-const [runs, requests] = [Number(values.runs), Number(values.requests)]
-if (![runs, requests].every((count) => Number.isInteger(count) && count > 0)) {
-  console.error('--runs and --requests must be whole numbers above 0')
-  process.exit(2)
-}
 
 /** No request goes to these addresses: /livez needs none. */
 const SETTINGS = {
@@ -54,41 +38,53 @@ const SETTINGS = {
 const EMPTY = `export default { fetch: () => new Response('{"status":"ok"}') }`
 
 type Figures = { evaluated: number[]; answered: number[]; cpu: number[] }
-const figures = (): Figures => ({ evaluated: [], answered: [], cpu: [] })
+const noFigures = (): Figures => ({ evaluated: [], answered: [], cpu: [] })
 
 const directory = mkdtempSync(join(tmpdir(), 'bench-edge-'))
 try {
   const { code } = await bundleWorker()
   const workers = [
-    { code, file: join(directory, 'ours.mjs'), figures: figures() },
-    { code: EMPTY, file: join(directory, 'empty.mjs'), figures: figures() },
+    { code, file: join(directory, 'ours.mjs'), figures: noFigures() },
+    { code: EMPTY, file: join(directory, 'empty.mjs'), figures: noFigures() },
   ] as const
   for (const worker of workers) writeFileSync(worker.file, worker.code)
   for (let run = 0; run <= runs; run++) {
     process.stderr.write(`\rrun ${run} of ${runs}`)
     // In turns, so that other load on this computer affects both. The first run warms up.
     for (const worker of workers)
-      await measure(worker.code, worker.file, run === 0 ? figures() : worker.figures)
+      await measure(worker.code, worker.file, run === 0 ? noFigures() : worker.figures)
   }
   process.stderr.write('\n')
   const [ours, empty] = workers
-  console.log(`medians of ${runs} runs\n`)
-  print('', 'ours', 'empty', 'ratio')
-  print('uploaded, KiB', ...sizes((worker) => worker.length))
-  print('gzipped, KiB', ...sizes((worker) => gzipSync(worker).length))
-  print('processor time of its top level, ms', ...row('evaluated'))
-  print('new workerd → 200 on /livez, ms', ...row('answered'))
-  print('processor time of workerd until then, ms', ...row('cpu'))
-  console.log(`\nprocessor time of workerd for a request, warm, mean of ${requests}, ms\n`)
-  for (const { cpuMs, name } of await measureRequests(code, requests)) print(name, cpuMs.toFixed(1))
-
-  function sizes(size: (code: string) => number): [string, string, string] {
-    const [a, b] = [size(ours.code) / 1024, size(empty.code) / 1024]
-    return [a.toFixed(1), b.toFixed(1), '']
-  }
-  function row(name: keyof Figures): [string, string, string] {
-    const [a, b] = [median(ours.figures[name]), median(empty.figures[name])]
-    return [a.toFixed(1), b.toFixed(1), (a / b).toFixed(2)]
+  const ratio = (name: keyof Figures) => median(ours.figures[name]) / median(empty.figures[name])
+  const figures: Figure[] = [
+    {
+      title: 'the Worker, gzipped',
+      value: gzipSync(code).length / 1024,
+      unit: 'KiB',
+      atMost: 280,
+    },
+    {
+      title: 'processor time of its top level',
+      value: median(ours.figures.evaluated),
+      unit: 'ms',
+      atMost: 100,
+    },
+    { title: 'new workerd → 200 on /livez ÷ an empty Worker', value: ratio('answered') },
+    { title: 'processor time until then ÷ an empty Worker', value: ratio('cpu') },
+    ...(await measureRequests(code, requests)).map(({ cpuMs, name }) => ({
+      title: `Worker, ${name}`,
+      value: cpuMs,
+      unit: 'ms',
+      atMost: 10,
+    })),
+  ]
+  if (json) printJson(figures)
+  else {
+    console.log(
+      `medians of ${runs} runs; processor time of workerd for a request, warm, mean of ${requests}\n`,
+    )
+    console.log(figureTable(figures))
   }
 } finally {
   rmSync(directory, { recursive: true, force: true })
@@ -121,15 +117,4 @@ function evaluation(file: string): number {
   })
   if (status !== 0) throw new Error(stderr)
   return Number(stdout)
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const upper = sorted[middle] ?? NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2
-}
-
-function print(name: string, ...columns: string[]): void {
-  console.log(`${name.padEnd(42)}${columns.map((column) => column.padStart(9)).join('')}`)
 }

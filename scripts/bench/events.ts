@@ -2,24 +2,28 @@
 // server is a separate process over a real Postgres; the listeners are connections of this process.
 import { get, type ClientRequest } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { Client } from 'pg'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { startServer } from '../../test/support/server.ts'
+import { type Figure, printJson } from './support/figures.ts'
+import { benchOptions } from './support/options.ts'
 import { cpuSeconds, residentKb } from './support/process-stats.ts'
 
-const { values } = parseArgs({
-  options: {
-    listeners: { type: 'string', default: '500' },
-    rate: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '20' },
-    help: { type: 'boolean', short: 'h' },
+const {
+  json,
+  listeners: LISTENERS,
+  rate: RATE,
+  seconds: SECONDS,
+} = benchOptions(
+  'bench:events',
+  'Latency from a change to its listeners, CPU and memory, on one server over Postgres.',
+  {
+    listeners: { says: 'connections that listen', default: 500 },
+    rate: { says: 'changes a second', default: 5 },
+    seconds: { says: 'of each round', default: 20 },
   },
-})
-const LISTENERS = Number(values.listeners)
-const RATE = Number(values.rate)
-const SECONDS = Number(values.seconds)
+)
 
 /** Which server makes the changes: the one with the listeners, or another one on the same database. */
 type Writer = 'this server' | 'another'
@@ -34,13 +38,7 @@ type Row = {
   megabytes: number
 }
 
-if (values.help === true) {
-  console.log(
-    'npm run bench:events -- --listeners 500 --rate 5 --seconds 20: latency from a change to its listeners, CPU and memory.',
-  )
-} else {
-  await main()
-}
+await main()
 
 async function main(): Promise<void> {
   const postgres = await startPostgres()
@@ -64,7 +62,8 @@ async function main(): Promise<void> {
     ] as const) {
       rows.push(await measure(listeners, writer, SECONDS))
     }
-    print(rows)
+    if (json) printJson(figuresOf(rows))
+    else print(rows)
 
     async function measure(listeners: number, writer: Writer, seconds: number): Promise<Row> {
       const begun = new Map<string, number>()
@@ -155,6 +154,21 @@ function listen(url: string, onName: (name: string) => void): Promise<ClientRequ
     })
     request.on('error', reject)
   })
+}
+
+function figuresOf(rows: Row[]): Figure[] {
+  const [none, some] = rows
+  if (none === undefined || some === undefined) return []
+  const title = `${some.listeners} listeners at ${RATE} changes a second`
+  return [
+    { title: `${title}, more CPU`, value: some.cpuPercent - none.cpuPercent, unit: '% of a core' },
+    {
+      title: `${title}, p99`,
+      value: some.latencies[Math.floor(some.latencies.length * 0.99)] ?? NaN,
+      unit: 'ms',
+    },
+    { title: `${title}, notified`, value: (100 * some.received) / some.expected, unit: '%', atLeast: 100 },
+  ]
 }
 
 function print(rows: Row[]): void {

@@ -2,36 +2,29 @@
 // limits, and compares checksums. Prints the times, and how much the memory of the runtime grew. Exit code 1 when the bytes
 // differ or the memory grew by more than the limit.
 import { createHash, randomBytes } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import { startLoopbackFly } from '../../test/support/loopback-fly.ts'
 import { startNodeServer, startWorkerServer, type Target } from './files/targets.ts'
+import { type Figure, printJson } from './support/figures.ts'
+import { benchOptions, refuse } from './support/options.ts'
 import { residentKb } from './support/process-stats.ts'
-
-const HELP = `npm run bench:files -- [--megabytes 100] [--only node|workerd]
-
-Uploads a random file of this size, and downloads it again, through the server on Node and through the Worker in workerd.
-`
 
 /** Accepted growth of a runtime's memory (RSS): at its peak, and after its garbage was collected, where that can be forced. */
 const MOST_PEAK_MB = 300
 const MOST_HELD_MB = 40
 
-const { values } = parseArgs({
-  options: {
-    megabytes: { type: 'string', default: '100' },
-    only: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
+const { json, megabytes, only } = benchOptions(
+  'bench:files',
+  'Uploads a random file, and downloads it again, through the server on Node and through the Worker in workerd.',
+  {
+    megabytes: { says: 'size of the file, up to 100', default: 100 },
+    only: { says: 'node or workerd', default: '' },
   },
-})
-if (values.help === true) {
-  console.log(HELP)
-  process.exit(0)
-}
-const megabytes = Number(values.megabytes)
-if (!Number.isInteger(megabytes) || megabytes < 1 || megabytes > 100) {
-  console.error('--megabytes must be a whole number from 1 to 100')
-  process.exit(2)
-}
+)
+if (!Number.isInteger(megabytes) || megabytes > 100)
+  refuse('--megabytes must be a whole number from 1 to 100')
+if (!['', 'node', 'workerd'].includes(only)) refuse('--only must be node or workerd')
+
+const figures: Figure[] = []
 
 type Measured = { seconds: number; sha256: string; peakMb: number | undefined; heldMb: number | undefined }
 
@@ -85,9 +78,24 @@ async function run(name: string, target: Target): Promise<boolean> {
     const isFlat = isWithin(peakMb, MOST_PEAK_MB) && isWithin(heldMb, MOST_HELD_MB)
     isGood &&= sha256 === expected && isFlat
     const bytes = sha256 === expected ? 'the same SHA-256' : `OTHER BYTES (${sha256})`
-    console.log(
-      `${name.padEnd(8)} ${direction.padEnd(5)} ${megabytes} MiB in ${seconds.toFixed(1)} s, ${bytes}, memory at its peak +${mb(peakMb)}, afterwards +${mb(heldMb)}${isFlat ? '' : ': NOT FLAT'}`,
+    figures.push(
+      {
+        title: `a file of ${megabytes} MiB ${direction}, ${name}, differing bytes`,
+        value: sha256 === expected ? 0 : 1,
+        atMost: 0,
+      },
+      { title: `a file of ${megabytes} MiB ${direction}, ${name}`, value: seconds, unit: 's' },
+      {
+        title: `a file of ${megabytes} MiB ${direction}, ${name}, memory at its peak`,
+        value: peakMb ?? Number.NaN,
+        unit: 'MB',
+        atMost: MOST_PEAK_MB,
+      },
     )
+    if (!json)
+      console.log(
+        `${name.padEnd(8)} ${direction.padEnd(5)} ${megabytes} MiB in ${seconds.toFixed(1)} s, ${bytes}, memory at its peak +${mb(peakMb)}, afterwards +${mb(heldMb)}${isFlat ? '' : ': NOT FLAT'}`,
+      )
   }
   return isGood
 }
@@ -95,7 +103,7 @@ async function run(name: string, target: Target): Promise<boolean> {
 const starters = { node: startNodeServer, workerd: startWorkerServer }
 let isGood = true
 for (const [name, start] of Object.entries(starters)) {
-  if (values.only !== undefined && values.only !== name) continue
+  if (only !== '' && only !== name) continue
   const fly = await startLoopbackFly()
   const target = await start(fly.settings)
   try {
@@ -105,4 +113,5 @@ for (const [name, start] of Object.entries(starters)) {
     await fly.close()
   }
 }
+if (json) printJson(figures)
 process.exit(isGood ? 0 : 1)

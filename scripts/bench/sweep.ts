@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
@@ -13,7 +12,10 @@ import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createLog } from '../../lib/platform/log.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
+import { signatureOf } from '../../lib/provisioner/provisioner.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
+import { type Figure, printJson } from './support/figures.ts'
+import { benchOptions } from './support/options.ts'
 
 /** The number of workspaces at rest, and of machines that stopped by themselves. */
 const CASES = [
@@ -31,24 +33,25 @@ const FLY = 'http://fly.bench'
 const PROXY = 'http://proxy.bench'
 const APP = 'bench'
 
+/** Of every machine. Those that nobody changed since they were recorded are not looked at. */
+const VERSION = '01JCHAOS0000000000000000'
+const SIGNATURE = signatureOf({ isCordoned: false, version: VERSION }) ?? ''
+
 type Cost = { sweeps: number; fly: number; sql: number; cpuMs: number; wallMs: number; peakMb: number }
 
-const { values } = parseArgs({
-  options: {
-    database: { type: 'string' },
-    workspaces: { type: 'string' },
-    changes: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
+const options = benchOptions(
+  'bench:sweep',
+  'The cost of a sweep at 100, 1,000 and 10,000 workspaces, and at 1,000 with 10 and 100 changes.',
+  {
+    database: { says: 'measures one case in this empty database', default: '' },
+    workspaces: { says: 'at rest, in that case', default: 1_000 },
+    changed: { says: 'machines that stopped, in that case', default: '0' },
   },
-})
-if (values.help === true) {
-  console.log(
-    'npm run bench:sweep: prints the cost of a sweep at 100, 1,000 and 10,000 workspaces, and at 1,000 with 10 and 100 changes.',
-  )
-} else if (values.database === undefined) {
+)
+if (options.database === '') {
   await printTable()
 } else {
-  const cost = await measure(values.database, Number(values.workspaces), Number(values.changes))
+  const cost = await measure(options.database, options.workspaces, Number(options.changed))
   console.log(JSON.stringify(cost))
 }
 
@@ -65,7 +68,8 @@ async function printTable(): Promise<void> {
   ]
   const print = (cells: (string | number)[]) =>
     console.log(cells.map((cell) => String(cell).padStart(11)).join(''))
-  print(columns)
+  const figures: Figure[] = []
+  if (!options.json) print(columns)
   const postgres = await startPostgres()
   try {
     for (const [at, [workspaces, changes]] of CASES.entries()) {
@@ -75,8 +79,16 @@ async function printTable(): Promise<void> {
         workspaces,
         changes,
       )
-      print([workspaces, changes, sweeps, fly, sql, cpuMs, wallMs, peakMb])
+      if (!options.json) print([workspaces, changes, sweeps, fly, sql, cpuMs, wallMs, peakMb])
+      if (workspaces < 10_000) continue
+      const title = `a sweep over ${workspaces.toLocaleString('en-US')} workspaces at rest`
+      figures.push(
+        { title: `${title}, calls to Fly`, value: fly, atMost: 10 },
+        { title: `${title}, statements`, value: sql },
+        { title: `${title}, CPU`, value: cpuMs, unit: 'ms' },
+      )
     }
+    if (options.json) printJson(figures)
   } finally {
     await postgres.stop()
   }
@@ -103,7 +115,7 @@ async function inItsOwnProcess(
       database.href,
       '--workspaces',
       String(workspaces),
-      '--changes',
+      '--changed',
       String(changes),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -179,10 +191,10 @@ function idOf(n: number): string {
 async function fill(db: Db, workspaces: number): Promise<void> {
   await db.execute(sql`
     insert into ${schema.workspaces} (id, name, runtime, tier, regions, status, status_changed_at, launch_id, launched_at,
-      app, machine_id, machine_generation, machine_spec_version, machine_state, machine_region, ready_at,
+      app, machine_id, machine_signature, machine_generation, machine_spec_version, machine_state, machine_region, ready_at,
       last_heartbeat_at, machine_seen_at, created_at, updated_at)
     select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'bench ' || n, 'langgraph', 2, '["ord"]', 'ready',
-      now(), gen_random_uuid(), now(), ${APP}, 'machine' || n, 1, 1, 'started', 'ord', now(), now(), now(), now(), now()
+      now(), gen_random_uuid(), now(), ${APP}, 'machine' || n, ${SIGNATURE}, 1, 1, 'started', 'ord', now(), now(), now(), now(), now()
     from generate_series(1, ${workspaces}::int) as n`)
   await db.execute(sql`analyze`)
 }
@@ -210,7 +222,7 @@ function createTable(workspaces: number, controlPlane: string, counted: { fly: n
     name: `ws-${idOf(n)}`,
     state: states[n - 1],
     region: 'ord',
-    instance_id: '01JCHAOS0000000000000000',
+    instance_id: VERSION,
     private_ip: 'fdaa:0:1:a7b:1:2:3:2',
     created_at: '2026-01-01T00:00:00Z',
     updated_at: '2026-01-01T00:00:00Z',

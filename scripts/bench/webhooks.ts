@@ -1,6 +1,5 @@
 // `npm run bench:webhooks`: delivers stored events to reachable endpoints, over a real Postgres, real connections and a receiver
 // in a separate process that verifies every signature. Prints the rate and the memory during the run.
-import { parseArgs } from 'node:util'
 import { sql } from 'drizzle-orm'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
@@ -15,20 +14,19 @@ import { createEndpoint, listEndpoints } from '../../lib/webhooks/endpoints.ts'
 import { deliverWebhooks } from '../../lib/webhooks/deliver.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { startReceiver } from '../../test/support/webhook-receiver.ts'
+import { printJson } from './support/figures.ts'
+import { benchOptions } from './support/options.ts'
 
-const { values } = parseArgs({
-  options: {
-    events: { type: 'string', default: '10000' },
-    endpoints: { type: 'string', default: '5' },
-    workspaces: { type: 'string', default: '200' },
-    help: { type: 'boolean', short: 'h' },
+const options = benchOptions(
+  'bench:webhooks',
+  'Delivers stored events: the rate, CPU, and the memory during the run.',
+  {
+    events: { says: 'stored before the delivery', default: 10_000 },
+    endpoints: { says: 'that each get all of them', default: 5 },
+    workspaces: { says: 'that the events are about', default: 200 },
   },
-})
-if (values.help === true) {
-  console.log('npm run bench:webhooks -- [--events 10000] [--endpoints 5] [--workspaces 200]')
-} else {
-  await run(Number(values.events), Number(values.endpoints), Number(values.workspaces))
-}
+)
+await run(options.events, options.endpoints, options.workspaces)
 
 async function run(count: number, endpoints: number, workspaces: number): Promise<void> {
   const postgres = await startPostgres()
@@ -65,21 +63,35 @@ async function run(count: number, endpoints: number, workspaces: number): Promis
     const deliveries = await receiver.received()
     const ids = new Set(deliveries.map(({ id }) => id))
     const behind = (await listEndpoints(services)).map(({ endpoint, last }) => last - endpoint.afterSeq)
-    const mb = (bytes = 0) => `${Math.round(bytes / 2 ** 20)} MB`
-    const quarter = (n: number) => {
+    const quarters = [0, 1, 2, 3].map((n) => {
       const part = samples.slice((n * samples.length) / 4, ((n + 1) * samples.length) / 4)
-      return mb(part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)])
+      return (part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)] ?? Number.NaN) / 2 ** 20
+    })
+    const verified = deliveries.filter((delivery) => delivery.verified).length
+    const [first = Number.NaN, , , last = Number.NaN] = quarters
+    if (options.json) {
+      printJson([
+        {
+          title: 'webhooks, verified deliveries',
+          value: (100 * verified) / (count * endpoints),
+          unit: '%',
+          atLeast: 100,
+        },
+        { title: 'webhooks, deliveries/s', value: deliveries.length / seconds },
+        { title: 'webhooks, memory of the last quarter ÷ the first', value: last / first, atMost: 1.2 },
+      ])
+    } else {
+      console.log(`${count} events to ${endpoints} endpoints, ${workspaces} workspaces`)
+      console.log(`delivered      ${verified} verified, ${ids.size} ids`)
+      console.log(`left           ${behind.join(', ')}`)
+      console.log(
+        `time           ${seconds.toFixed(1)} s, ${Math.round(deliveries.length / seconds)} deliveries/s`,
+      )
+      console.log(`CPU            ${((user + system) / 1000 / deliveries.length).toFixed(2)} ms for each`)
+      console.log(
+        `memory (RSS)   by quarters of the run: ${quarters.map((mb) => `${mb.toFixed(0)} MB`).join(', ')}`,
+      )
     }
-    console.log(`${count} events to ${endpoints} endpoints, ${workspaces} workspaces`)
-    console.log(
-      `delivered      ${deliveries.filter(({ verified }) => verified).length} verified, ${ids.size} ids`,
-    )
-    console.log(`left           ${behind.join(', ')}`)
-    console.log(
-      `time           ${seconds.toFixed(1)} s, ${Math.round(deliveries.length / seconds)} deliveries/s`,
-    )
-    console.log(`CPU            ${((user + system) / 1000 / deliveries.length).toFixed(2)} ms for each`)
-    console.log(`memory (RSS)   by quarters of the run: ${[0, 1, 2, 3].map(quarter).join(', ')}`)
     await targets.close()
     await database.close()
   } finally {

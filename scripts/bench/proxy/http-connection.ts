@@ -1,5 +1,5 @@
-// The client side of one keep-alive HTTP connection: one request after the other. Anything but a complete answer with status
-// 200 is an error.
+// The client side of one keep-alive HTTP connection: one request after the other. Anything but a complete answer that says
+// success is an error.
 import { connect, type Socket } from 'node:net'
 import { HttpReader } from './http-reader.ts'
 
@@ -19,7 +19,7 @@ export class HttpConnection {
     this.#socket = socket
     const reader = new HttpReader({
       head: (text) => {
-        if (text.slice(9, 12) !== '200') this.#fail(new Error(`the answer was not a 200:\n${text}`))
+        if (text[9] !== '2') this.#fail(new Error(`the request failed:\n${text}`))
       },
       piece: (_, from, to) => {
         this.#bodyBytes += to - from

@@ -10,6 +10,7 @@ export type Figures = {
   p99: number
   perSecond1: number
   perSecond16: number
+  p99Of16: number
   perSecond128: number
   firstByte: number
   eventsPerSecond: number
@@ -75,8 +76,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
     async measure(clients, { target, pid }, seconds) {
       let before: number | undefined
       const task = { kind: 'requests', target, connections: 16, seconds } as const
-      const { perSecond, count } = await measureWarm(clients, task, () => (before = cpuOf(pid)))
-      return { perSecond16: perSecond, cpuPerThousand: (difference(before, cpuOf(pid)) / count) * 1_000 }
+      const { perSecond, count, p99 } = await measureWarm(clients, task, () => (before = cpuOf(pid)))
+      return {
+        perSecond16: perSecond,
+        p99Of16: p99,
+        cpuPerThousand: (difference(before, cpuOf(pid)) / count) * 1_000,
+      }
     },
   },
   {

@@ -85,6 +85,7 @@ function figuresOf(parts: Partial<Round>[], kb = Number.NaN): Figures {
     p99: figure('p99'),
     perSecond1: figure('perSecond1'),
     perSecond16: figure('perSecond16'),
+    p99Of16: figure('p99Of16'),
     perSecond128: figure('perSecond128'),
     firstByte: figure('firstByte'),
     eventsPerSecond: figure('eventsPerSecond'),

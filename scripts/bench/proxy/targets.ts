@@ -5,9 +5,10 @@ import { startProxiedWorkspace } from '../../../test/support/proxied-workspace.t
 import { startListening } from './child.ts'
 import { createGarbageCollector } from '../support/force-gc.ts'
 import type { Target } from './load.ts'
+import { isGoInstalled, startGo } from './go.ts'
 import { isNginxInstalled, startNginx } from './nginx.ts'
 
-export const TARGET_NAMES = ['direct', 'ours', 'node', 'nginx', 'hono-fetch', 'hono-undici'] as const
+export const TARGET_NAMES = ['direct', 'ours', 'node', 'go', 'nginx', 'hono-fetch', 'hono-undici'] as const
 export type TargetName = (typeof TARGET_NAMES)[number]
 
 export type DatabaseKind = 'pglite' | 'postgres'
@@ -45,19 +46,20 @@ export async function openTarget(
   if (name === 'direct') {
     return { name, target, pid: undefined, collectGarbage: undefined, stop: async () => {} }
   }
-  if (name === 'nginx') {
-    if (!isNginxInstalled()) return undefined
-    const nginx = await startNginx(agentPort)
+  const agentUrl = `http://127.0.0.1:${agentPort}`
+  if (name === 'nginx' || name === 'go') {
+    if (!(name === 'go' ? isGoInstalled() : isNginxInstalled())) return undefined
+    const proxy = await (name === 'go' ? startGo(agentUrl) : startNginx(agentPort))
     return {
       name,
-      target: { ...target, port: nginx.port },
-      pid: nginx.pid,
+      target: { ...target, port: proxy.port },
+      pid: proxy.pid,
       collectGarbage: undefined,
-      stop: () => nginx.stop(),
+      stop: () => proxy.stop(),
     }
   }
   const collector = await createGarbageCollector()
-  const proxy = await startNodeProxy(name, `http://127.0.0.1:${agentPort}`, collector.nodeOption, database)
+  const proxy = await startNodeProxy(name, agentUrl, collector.nodeOption, database)
   const { port, pid, path = '/', headers = {} } = proxy
   return {
     name,
@@ -69,7 +71,7 @@ export async function openTarget(
 }
 
 function startNodeProxy(
-  name: Exclude<TargetName, 'direct' | 'nginx'>,
+  name: Exclude<TargetName, 'direct' | 'nginx' | 'go'>,
   agentUrl: string,
   nodeOption: string,
   database: DatabaseKind,
