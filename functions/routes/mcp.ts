@@ -11,7 +11,10 @@ export function mcpRoutes(request: (request: Request, c: Context<AppEnv>) => Res
   app.post('/mcp', async (c) => {
     // Loaded at the first use: no start of a Worker pays for the SDK.
     const { answerMcp } = await import('../../mcp/http.ts')
-    return answerMcp(c.req.raw, {
+    const { headers, signal } = c.req.raw
+    // The limit of bodies may have read it.
+    const body = await c.req.text()
+    return answerMcp(new Request(c.req.url, { method: 'POST', headers, signal, body }), {
       token: tokenOf(c.req.header('authorization')),
       version: VERSION,
       fetch: (inner) => request(inner, c),

@@ -2,6 +2,7 @@
 import type { ActivityLog } from '../activity/activity-log.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
+import type { AnswersInFlight } from './answers-in-flight.ts'
 import type { Limits } from './limits.ts'
 import type { Route } from './route.ts'
 import type { Transport } from './transport/transport.ts'
@@ -13,6 +14,8 @@ export type ProxyContext = ReconcileContext & {
   /** Sends A2A requests to agents. */
   transport: Transport
   limits: Limits
+  /** What is kept of the answers to stored messages. */
+  answersInFlight: AnswersInFlight
   /** Routes to workspaces that are awake, by workspace id. */
   routes: TtlCache<Route>
   /** What was seen of machines that did not answer, by workspace id. */

@@ -166,7 +166,8 @@ class AnswerRelay implements ResponseListener, Receiver {
     this.#state = 'passing'
     const { reply, rewrite } = this.#input
     reply.head(this.#status, rewrite === undefined ? headers : withoutBodyFacts(headers), this.#isStream)
-    if (this.#isStream && !isEncoded) this.#restartKeepalive()
+    // A writer may refuse an answer that announces too much.
+    if (!this.#isOver && this.#isStream && !isEncoded) this.#restartKeepalive()
   }
 
   // Intermediaries close a stream that is silent for a minute. A comment is no event, so clients ignore it.

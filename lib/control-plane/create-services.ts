@@ -1,6 +1,7 @@
 // Composes the services from a configuration and an open database, in the same way on every runtime: entries differ
 // only in what they open and where they listen.
 import type { Database, OpenDatabase } from '../../drizzle/database.ts'
+import { createAnswersInFlight } from '../a2a/answers-in-flight.ts'
 import { createFetchTransport } from '../a2a/transport/fetch-transport.ts'
 import { createLimits } from '../a2a/limits.ts'
 import type { MachineRest } from '../a2a/context.ts'
@@ -135,6 +136,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       forgetMs: 2 * config.a2a.silenceMs + 60_000,
       now: steady,
     }),
+    answersInFlight: createAnswersInFlight(config.a2a.maxBodyBytes),
     routes,
     peerAccess,
     callers,

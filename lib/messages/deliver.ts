@@ -1,8 +1,10 @@
 // Delivers stored messages: each at most once, and those of one context in the order of their arrival.
 import type { StoredFailure } from '../../drizzle/schema/index.ts'
+import { createAnswersInFlight } from '../a2a/answers-in-flight.ts'
 import type { ProxyContext } from '../a2a/context.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { proxyRequest } from '../a2a/proxy.ts'
+import type { A2aRequest } from '../a2a/request.ts'
 import { resolveRoute } from '../a2a/resolve-route.ts'
 import { type CollectedAnswer, collectResponse } from '../a2a/response/collect-response.ts'
 import { parseEnvelope } from '../a2a/wire/json-rpc.ts'
@@ -35,10 +37,12 @@ type WaitUntil = (work: Promise<unknown>) => void
 
 /**
  * Delivers the messages of one workspace, if this process may work for long after an answer. A Worker may not, and
- * leaves them to its cron trigger.
+ * leaves them to its cron trigger. While the answers of the workspace are at their limit no more deliveries begin: those
+ * that run claim the next message when they end.
  */
 export async function deliverSoon(services: ProxyContext, workspaceId: string): Promise<void> {
-  if (services.canRunInBackground) await deliverDue(services, workspaceId)
+  if (services.canRunInBackground && !services.answersInFlight.isFull(workspaceId))
+    await deliverDue(services, workspaceId)
 }
 
 /**
@@ -50,7 +54,8 @@ export async function deliverMessages(services: ProxyContext): Promise<void> {
   await deliverDue(services)
 }
 
-async function deliverDue(services: ProxyContext, workspaceId?: string): Promise<void> {
+async function deliverDue(context: ProxyContext, workspaceId?: string): Promise<void> {
+  const services = withOwnAnswers(context)
   if (isStopping(services)) return
   const { budget } = services
   const mayBegin = () => !isStopping(services) && budget.left() >= DELIVERY_COST + CLAIM_COST
@@ -80,6 +85,12 @@ async function deliverDue(services: ProxyContext, workspaceId?: string): Promise
   })
   await Promise.allSettled(background)
 }
+
+/** An invocation of a Worker cannot resume what another one waits for, so the answers of each pass have a limit of their own. */
+const withOwnAnswers = (services: ProxyContext): ProxyContext =>
+  services.canRunInBackground
+    ? services
+    : { ...services, answersInFlight: createAnswersInFlight(services.config.a2a.maxBodyBytes) }
 
 const logBackgroundFailure =
   ({ log }: Pick<ProxyContext, 'log'>) =>
@@ -137,41 +148,44 @@ async function send(
   const stored = await decodeBase64InSlices(message.request)
   const body = isTranslated ? await inVersion1(stored) : stored
   const { envelope, text } = await parseEnvelope(body)
-  const collected = collectResponse(maxBodyBytes)
-  const outcome = await proxyRequest(
-    services,
-    {
-      workspaceId: message.workspaceId,
-      caller:
-        message.senderId === null ? { kind: 'admin' } : { kind: 'workspace', workspaceId: message.senderId },
-      requestId: message.id,
-      method: 'POST',
-      tail: '',
-      query: '',
-      headers: Object.entries({
-        ...message.requestHeaders,
-        ...(isTranslated ? { 'a2a-version': '1.0' } : {}),
-      }),
-      connection: undefined,
-      body,
-      text,
-      envelope,
-      publicUrl: services.config.publicUrl ?? '',
-      waitMs: 0,
-    },
-    { reply: collected.reply, waitUntil },
+  const request: A2aRequest = {
+    workspaceId: message.workspaceId,
+    caller:
+      message.senderId === null ? { kind: 'admin' } : { kind: 'workspace', workspaceId: message.senderId },
+    requestId: message.id,
+    method: 'POST',
+    tail: '',
+    query: '',
+    headers: Object.entries({
+      ...message.requestHeaders,
+      ...(isTranslated ? { 'a2a-version': '1.0' } : {}),
+    }),
+    connection: undefined,
+    body,
+    text,
+    envelope,
+    publicUrl: services.config.publicUrl ?? '',
+    waitMs: 0,
+  }
+  const collected = collectResponse(maxBodyBytes, (resume) =>
+    services.answersInFlight.open(message.workspaceId, resume),
   )
-  services.budget.close()
-  if (outcome.kind === 'answered') {
-    await finishMessage(services, message, await resultOf(collected.answer()))
-  } else if (outcome.kind === 'gone') {
-    const tooLarge = `the answer is larger than ${maxBodyBytes} bytes`
-    await finishMessage(services, message, {
-      state: 'failed',
-      failure: { reason: 'INVALID_AGENT_RESPONSE', message: tooLarge, delivered: 'yes' },
-    })
-  } else if ('error' in outcome) {
-    await afterFailure(services, message, outcome.error)
+  try {
+    const outcome = await proxyRequest(services, request, { reply: collected.reply, waitUntil })
+    services.budget.close()
+    if (outcome.kind === 'answered') {
+      await finishMessage(services, message, await resultOf(collected.answer()))
+    } else if (outcome.kind === 'gone') {
+      const tooLarge = `the answer is larger than ${maxBodyBytes} bytes (A2A_MAX_BODY_BYTES)`
+      await finishMessage(services, message, {
+        state: 'failed',
+        failure: { reason: 'INVALID_AGENT_RESPONSE', message: tooLarge, delivered: 'yes' },
+      })
+    } else if ('error' in outcome) {
+      await afterFailure(services, message, outcome.error)
+    }
+  } finally {
+    collected.release()
   }
 }
 

@@ -9,20 +9,24 @@ export const SLICE = 250_000
 /** Time for other work after each slice, in milliseconds. */
 const REST_MS = 1
 
-let lastSliceEnded = Number.NEGATIVE_INFINITY
+/** Longest time for other work after a turn that was longer than a slice. */
+const LONGEST_REST_MS = 25
+
+/** When the next slice may begin, in the milliseconds of `performance`. */
+let mayBeginAt = Number.NEGATIVE_INFINITY
 let waiting = 0
 
 /** Waits until no other slice has run just before. */
 async function waitForTurn(): Promise<void> {
   waiting++
   try {
-    while (performance.now() < lastSliceEnded + REST_MS) await sleep(0)
+    while (performance.now() < mayBeginAt) await sleep(0)
   } finally {
     waiting--
   }
 }
 
-const endSlice = () => void (lastSliceEnded = performance.now())
+const endSlice = () => void (mayBeginAt = Math.max(mayBeginAt, performance.now() + REST_MS))
 
 /** Ends a slice of a computation that counts its slices itself, and waits for the next one. */
 export async function pauseSlice(): Promise<void> {
@@ -30,6 +34,18 @@ export async function pauseSlice(): Promise<void> {
   // Who waits already comes first.
   await sleep(waiting > 0 ? 2 * REST_MS : 0)
   await waitForTurn()
+}
+
+/**
+ * Waits for the turn of work that cannot be cut into slices, such as reading and checking JSON. The turn ends when the event loop
+ * turns, and other work then has as much time as the turn took.
+ */
+export async function takeTurn(): Promise<void> {
+  await waitForTurn()
+  const began = performance.now()
+  const endOfRest = (took: number) => began + took + Math.min(Math.max(took, REST_MS), LONGEST_REST_MS)
+  mayBeginAt = endOfRest(LONGEST_REST_MS)
+  void sleep(0).then(() => (mayBeginAt = endOfRest(performance.now() - began)))
 }
 
 /** Counts the bytes of a large body that arrives: sockets that never run dry would otherwise be read for very long without a pause. */

@@ -9,6 +9,7 @@ import {
   type MessageView,
   pathOf,
 } from '../support/stored-messages.ts'
+import { createGate } from '../support/scripted-agent.ts'
 import { useScriptedHarness } from '../support/scripted-harness.ts'
 
 const { harness, scriptedAgent } = useScriptedHarness(MESSAGE_SETTINGS)
@@ -77,6 +78,46 @@ describe('responses', () => {
       failure: { reason: 'INVALID_AGENT_RESPONSE', delivered: 'yes' },
     })
     expect((await raw(path)).status).toBe(404)
+  })
+
+  test('a response that announces that it is too large is not read', async () => {
+    const { view } = await answered(() => {
+      const unfinished = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) })
+      const headers = { 'content-type': 'application/json', 'content-length': '60000' }
+      return new Response(unfinished, { headers })
+    })
+    expect(view).toMatchObject({
+      state: 'failed',
+      failure: {
+        reason: 'INVALID_AGENT_RESPONSE',
+        message: 'the answer is larger than 50000 bytes (A2A_MAX_BODY_BYTES)',
+        delivered: 'yes',
+      },
+    })
+  })
+
+  test('responses that together are larger than one may be are all stored', async () => {
+    const gate = createGate()
+    scriptedAgent.answer = async ({ text }) => {
+      const rest = async (controller: ReadableStreamDefaultController) => {
+        await gate.passed
+        controller.enqueue(new TextEncoder().encode(`${'x'.repeat(20_000)}${text}"`))
+        controller.close()
+      }
+      const start = (controller: ReadableStreamDefaultController) => {
+        controller.enqueue(new TextEncoder().encode(`"${'x'.repeat(20_000)}`))
+        void rest(controller)
+      }
+      return new Response(new ReadableStream({ start }), { headers: { 'content-type': 'application/json' } })
+    }
+    const texts = ['a', 'b', 'c', 'd']
+    const paths = await Promise.all(texts.map((text) => send(agent, { text })))
+    await expect.poll(() => scriptedAgent.arrivals.length, { timeout: 30_000 }).toBe(texts.length)
+    gate.open()
+    for (const [index, path] of paths.entries()) {
+      expect(await finished(path)).toMatchObject({ state: 'answered' })
+      expect(await (await raw(path)).json()).toBe(`${'x'.repeat(40_000)}${texts[index]}`)
+    }
   })
 
   test('a response is 404 until the agent has answered', async () => {

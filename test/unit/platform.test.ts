@@ -4,7 +4,7 @@ import { nodeDigests } from '../../functions/node/digests.ts'
 import { forEachConcurrently } from '../../lib/platform/concurrency.ts'
 import { hmacSha256, sha256 } from '../../lib/platform/digest.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
-import { runInSlices, type Steps } from '../../lib/platform/slices.ts'
+import { runInSlices, type Steps, takeTurn } from '../../lib/platform/slices.ts'
 import { createSteadyClock } from '../../lib/platform/steady-clock.ts'
 import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
 
@@ -69,6 +69,19 @@ test('computations in slices take turns: none ends before all have begun', async
   }
   await Promise.all(['a', 'b', 'c'].map((name) => runInSlices(count(name))))
   expect(begunAtEnds).toEqual([3, 3, 3])
+})
+
+test('works that take turns never run in the same turn of the event loop', async () => {
+  let running = 0
+  let most = 0
+  const work = async () => {
+    await takeTurn()
+    most = Math.max(most, ++running)
+    await new Promise((resolve) => setImmediate(resolve))
+    running--
+  }
+  await Promise.all([work(), work(), work()])
+  expect(most).toBe(1)
 })
 
 describe('sleep', () => {

@@ -1,6 +1,7 @@
 // A response writer without a caller: it collects a whole answer, to be stored or parsed.
 import { BodyTooLarge, decodeBounded } from '../../platform/bounded-reader.ts'
 import { concatBytes } from '../../platform/encoding.ts'
+import type { KeptAnswer } from '../answers-in-flight.ts'
 import { ProxyError } from '../errors/proxy-error.ts'
 import { valueIn } from '../wire/headers.ts'
 import type { ResponseListener, ResponseWriter } from './response-writer.ts'
@@ -8,14 +9,21 @@ import type { ResponseListener, ResponseWriter } from './response-writer.ts'
 /** `body` is decoded, whatever the `Content-Encoding` was. */
 export type CollectedAnswer = { status: number; type: string | null; body: Uint8Array }
 
+const UNLIMITED: KeptAnswer = { add: () => true, release() {} }
+
 /**
  * @param maxBytes a longer answer ends the exchange as if the caller had disconnected
+ * @param open counts what is kept of the answer, and may let it wait
  * @returns `answer` throws ProxyError INVALID_AGENT_RESPONSE for a body that cannot be decoded, or is larger when it
  *   is
  */
-export function collectResponse(maxBytes: number): {
+export function collectResponse(
+  maxBytes: number,
+  open: (resume: () => void) => KeptAnswer = () => UNLIMITED,
+): {
   reply: ResponseWriter
   answer: () => Promise<CollectedAnswer>
+  release: () => void
 } {
   let status = 0
   let type: string | null = null
@@ -23,10 +31,15 @@ export function collectResponse(maxBytes: number): {
   const chunks: Uint8Array[] = []
   let length = 0
   let watching: ResponseListener | undefined
-  const take = (chunk: Uint8Array) => {
+  const kept = open(() => watching?.onDrain())
+  const take = (chunk: Uint8Array): boolean => {
     length += chunk.length
-    if (length <= maxBytes) chunks.push(chunk)
-    else watching?.onDisconnect()
+    if (length > maxBytes) {
+      watching?.onDisconnect()
+      return false
+    }
+    chunks.push(chunk)
+    return kept.add(chunk.length)
   }
   const reply: ResponseWriter = {
     // Nothing has been written to a caller, so another attempt may begin a new answer.
@@ -35,11 +48,9 @@ export function collectResponse(maxBytes: number): {
       status = answered
       type = valueIn(headers, 'content-type') ?? null
       encoding = valueIn(headers, 'content-encoding')
+      if (Number(valueIn(headers, 'content-length') ?? 0) > maxBytes) watching?.onDisconnect()
     },
-    write(chunk) {
-      take(chunk)
-      return true
-    },
+    write: take,
     end(last) {
       if (last !== undefined) take(last)
     },
@@ -48,6 +59,7 @@ export function collectResponse(maxBytes: number): {
   }
   return {
     reply,
+    release: () => kept.release(),
     answer: async () => ({
       status,
       type,
