@@ -5,7 +5,7 @@ import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import type { WorkspaceStatus } from './lifecycle.ts'
-import { type Workspace, workspaceColumns } from './workspace.ts'
+import { type ShownWorkspace, shownColumns } from './workspace.ts'
 
 export const WORKSPACE_ORDERS = ['created_at', '-created_at', 'name', '-name'] as const
 export type WorkspaceOrder = (typeof WORKSPACE_ORDERS)[number]
@@ -38,7 +38,7 @@ export async function listWorkspaces(
   db: Database,
   filter: WorkspaceFilter,
   page: WorkspacePage,
-): Promise<{ rows: Workspace[]; next: ListPosition | undefined }> {
+): Promise<{ rows: ShownWorkspace[]; next: ListPosition | undefined }> {
   const { limit, order } = page
   const rows = await listStatement(db, filter, page)
   const last = rows[limit - 1]
@@ -51,7 +51,7 @@ export function listStatement(db: Database, filter: WorkspaceFilter, { after, li
   const column = order.endsWith('name') ? workspaces.name : workspaces.createdAt
   const direction = order.startsWith('-') ? desc : asc
   return db
-    .select(workspaceColumns)
+    .select(shownColumns)
     .from(workspaces)
     .where(and(...conditions(filter), after === undefined ? undefined : isBehind(order, after)))
     .orderBy(direction(column), direction(workspaces.id))
@@ -119,7 +119,7 @@ function isBehind(order: WorkspaceOrder, { id, value }: ListPosition): SQL {
     : sql`(${workspaces.createdAt}, ${workspaces.id}) ${operator} (${value}::timestamptz, ${id}::uuid)`
 }
 
-const positionOf = (order: WorkspaceOrder, { createdAt, id, name }: Workspace): ListPosition => ({
+const positionOf = (order: WorkspaceOrder, { createdAt, id, name }: ShownWorkspace): ListPosition => ({
   value: order.endsWith('name') ? name : createdAt.toISOString(),
   id,
 })

@@ -32,7 +32,13 @@ export async function insertWorkspace(
         .insert(workspaces)
         .values(row)
         .onConflictDoNothing({ target: workspaces.idempotencyKey })
-        .returning(),
+        .returning({
+          id: workspaces.id,
+          generation: workspaces.generation,
+          status: workspaces.status,
+          diskId: workspaces.diskId,
+          createdAt: workspaces.createdAt,
+        }),
     )
   const kept = db.$with('kept', {}).as(
     sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { REASON_CODES, ROLLOUT_REASON_CODES } from '../../../lib/platform/reasons.ts'
-import { OUTSIDE_STOP_POLICIES, type Workspace } from '../../../lib/lifecycle/workspace.ts'
+import { OUTSIDE_STOP_POLICIES, type ShownWorkspace } from '../../../lib/lifecycle/workspace.ts'
 import { machineTier } from '../../../lib/machines/runtimes.ts'
 import { StatusView, statusView } from '../molecule-compat/routes.ts'
 import { toWorkspaceDisk, WorkspaceDisk } from '../disks/view.ts'
@@ -109,7 +109,7 @@ export const WorkspaceView = described(() =>
 /** @param publicUrl base of the workspace's URLs, without a trailing slash */
 export function toWorkspaceView(
   { config, provisioner }: Pick<Services, 'config' | 'provisioner'>,
-  row: Workspace,
+  row: ShownWorkspace,
   publicUrl: string,
 ): z.infer<typeof WorkspaceView> {
   const at = (date: Date | null) => date?.toISOString() ?? null
