@@ -48,6 +48,9 @@ const EMPTY = `do $$
   declare
     name text;
   begin
+    if exists (select from pg_trigger where not tgisinternal) then
+      raise exception 'a test has added a trigger';
+    end if;
     -- A statement that nobody waits for any more may still run.
     perform pg_terminate_backend(pid, 10000) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend';
