@@ -25,21 +25,15 @@ export async function insertWorkspace(
   files: PreparedFile[],
 ): Promise<boolean> {
   const { db } = services
-  const created = db
-    .$with('created')
-    .as(
-      db
-        .insert(workspaces)
-        .values(row)
-        .onConflictDoNothing({ target: workspaces.idempotencyKey })
-        .returning({
-          id: workspaces.id,
-          generation: workspaces.generation,
-          status: workspaces.status,
-          diskId: workspaces.diskId,
-          createdAt: workspaces.createdAt,
-        }),
-    )
+  const created = db.$with('created').as(
+    db.insert(workspaces).values(row).onConflictDoNothing({ target: workspaces.idempotencyKey }).returning({
+      id: workspaces.id,
+      generation: workspaces.generation,
+      status: workspaces.status,
+      diskId: workspaces.diskId,
+      createdAt: workspaces.createdAt,
+    }),
+  )
   const kept = db.$with('kept', {}).as(
     sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
         select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
