@@ -47,7 +47,8 @@ const brief = ({ id, name, reason, region, role, runtime, slug, status, tier }: 
   ...(reason === null ? {} : { reason: { code: reason.code, message: reason.message, hint: reason.hint } }),
 })
 
-export const TOOLS: Readonly<Record<string, Tool>> = {
+/** Made when they are needed: a Worker that starts needs none of their schemas. */
+export const createTools = (): Readonly<Record<string, Tool>> => ({
   list_workspaces: tool({
     title: 'List workspaces',
     description: `Lists workspaces with their status. At most ${LISTED}; the total says how many match.`,
@@ -182,4 +183,4 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
       return { id, status: 'removed' }
     },
   }),
-}
+})

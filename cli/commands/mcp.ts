@@ -1,6 +1,8 @@
 // mcp: the MCP server over standard input and output, for programs that start it themselves.
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
+import { readMessage } from '../../mcp/messages.ts'
 import { createMcpServer } from '../../mcp/server.ts'
 import { contextOf } from '../context.ts'
 
@@ -16,9 +18,25 @@ Example for an MCP client's settings:
     )
     .action(async (_flags, command: Command) => {
       const { client } = contextOf(command)
-      const transport = new StdioServerTransport()
-      const closed = new Promise<void>((resolve) => process.stdin.once('end', resolve))
-      await createMcpServer(client, program.version() ?? '').connect(transport)
-      await closed
+      const server = createMcpServer(client, program.version() ?? '')
+      const lines = createInterface({ input: process.stdin })
+      lines.on('line', (line) => {
+        const message = readMessage(parseJson(line))
+        if (message !== undefined) void server.answer(message).then(print)
+      })
+      await once(lines, 'close')
     })
+}
+
+/** One line a message. */
+function print(answer: object | undefined): void {
+  if (answer !== undefined) process.stdout.write(`${JSON.stringify(answer)}\n`)
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown
+  } catch {
+    return undefined
+  }
 }

@@ -1,6 +1,7 @@
 // POST /mcp: the MCP server (mcp/). Each tool calls this app again with the caller's own token, so tools have the
 // caller's rights, limits and audit entries.
 import { type Context, Hono } from 'hono'
+import { answerMcp } from '../../mcp/http.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { tokenOf } from '../http/authenticate.ts'
 import { VERSION } from '../http/version.ts'
@@ -9,8 +10,6 @@ import { VERSION } from '../http/version.ts'
 export function mcpRoutes(request: (request: Request, c: Context<AppEnv>) => Response | Promise<Response>) {
   const app = new Hono<AppEnv>()
   app.post('/mcp', async (c) => {
-    // Loaded at the first use: no start of a Worker pays for the SDK.
-    const { answerMcp } = await import('../../mcp/http.ts')
     const { headers, signal } = c.req.raw
     // The limit of bodies may have read it.
     const body = await c.req.text()

@@ -23,10 +23,9 @@ export {
   url,
   uuid,
   ZodObject,
-  ZodOptional,
   ZodType,
 } from '../../../node_modules/zod/v4/classic/schemas.js'
 export { ZodError } from '../../../node_modules/zod/v4/classic/errors.js'
-export { config, NEVER } from '../../../node_modules/zod/v4/core/index.js'
+export { config, NEVER, toJSONSchema } from '../../../node_modules/zod/v4/core/index.js'
 export * as coerce from './coerce.ts'
 export * as iso from './iso.ts'
