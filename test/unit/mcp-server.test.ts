@@ -148,9 +148,8 @@ test('a name that every object has is no tool', async () => {
 })
 
 test('a request that is cancelled gets no answer', async () => {
-  let answered = (_: Response) => {}
-  const slow = new Promise<Response>((resolve) => (answered = resolve))
-  const client = { getWorkspace: () => slow } as unknown as Client
+  const { promise, resolve } = Promise.withResolvers()
+  const client = { getWorkspace: () => promise } as unknown as Client
   const server = createMcpServer(client, VERSION)
   const answer = server.answer({
     method: 'tools/call',
@@ -158,7 +157,7 @@ test('a request that is cancelled gets no answer', async () => {
     params: { name: 'get_workspace', arguments: { id: KNOWN } },
   })
   expect(await server.answer({ method: 'notifications/cancelled', params: { requestId: 7 } })).toBeUndefined()
-  answered(Response.json({}))
+  resolve(WORKSPACE)
   expect(await answer).toBeUndefined()
 })
 
