@@ -13,8 +13,9 @@ import type { AppEnv } from '../http/app-env.ts'
 import { described } from '../../lib/platform/described.ts'
 import { IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { toDomainError } from '../http/problem.ts'
-import { announcedBytes, readBody } from '../http/read-body.ts'
+import { announcedBytes } from '../http/read-body.ts'
 import { requestInfo } from '../http/request-info.ts'
+import { useUnverifiedBody } from '../http/unverified-body.ts'
 import { toMessageView } from './messages/view.ts'
 import { publicUrlOf } from '../http/public-url.ts'
 import { recordInvalidToken } from '../http/invalid-tokens.ts'
@@ -32,9 +33,8 @@ export function hookDeliveryRoutes(services: Services) {
 
   app.post(PATH, async (c) => {
     const address = { workspaceId: c.req.param('id').toLowerCase(), hook: c.req.param('hook') }
-    const { unverifiedBytes } = services
-    const body = await readDelivery(services, c, address)
-    try {
+    return useUnverifiedBody(services, c, largestBody(services), async (body) => {
+      if (body === undefined) throw tooLarge(services, c, address)
       const header = (name: string) => c.req.header(name)
       c.header('cache-control', 'no-store')
       if (isSlackCheck({ header, body })) return c.body(null, 200)
@@ -42,9 +42,7 @@ export function hookDeliveryRoutes(services: Services) {
         receiveWebhook(services, address, { header, body }, later(c)),
       )
       return answer(services, c, reception)
-    } finally {
-      unverifiedBytes.giveBack(body.length)
-    }
+    })
   })
 
   app.openAPIRegistry.registerPath({
@@ -98,19 +96,12 @@ export function hookDeliveryRoutes(services: Services) {
 /** As many bytes as the largest limit, so that the answer to a body does not show which hooks exist. */
 const largestBody = ({ config }: Services) => Math.max(...Object.values(config.hookMaxBodyBytes))
 
-/** @throws DomainError `too_large`, `unavailable` */
-async function readDelivery(
-  services: Services,
-  c: Context<AppEnv>,
-  address: HookAddress,
-): Promise<Uint8Array> {
-  const limit = largestBody(services)
-  const body = await readBody(c.req.raw, limit, services.unverifiedBytes)
-  if (body !== undefined) return body
-  const message = `the body is larger than ${limit} bytes`
+/** Records the refusal of a delivery that is too large to be read. */
+function tooLarge(services: Services, c: Context<AppEnv>, address: HookAddress): DomainError {
+  const message = `the body is larger than ${largestBody(services)} bytes`
   const bytes = announcedBytes(c.req.raw) || null
   c.executionCtx.waitUntil(refuseUnread(services, address, { bytes, message }))
-  throw new DomainError('too_large', message)
+  return new DomainError('too_large', message)
 }
 
 /** @throws the error of a refused delivery, unless its sender needs another answer (lib/hooks/answers.ts) */

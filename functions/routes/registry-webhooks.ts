@@ -12,7 +12,8 @@ import { recordPublished } from '../../lib/rollouts/record-published.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
-import { announcedBytes, readBody } from '../http/read-body.ts'
+import { announcedBytes } from '../http/read-body.ts'
+import { useUnverifiedBody } from '../http/unverified-body.ts'
 import { advanceRollouts } from './rollouts.ts'
 
 const FORGES = {
@@ -92,7 +93,6 @@ export function registryWebhookRoutes(services: Services) {
 async function readSigned(services: Services, c: Context<AppEnv>, forge: Forge): Promise<unknown> {
   const secret = services.config.forgeSecrets[forge]
   if (secret === undefined) throw new DomainError('not_found', `there is no POST ${c.req.path}; see /docs`)
-  const { unverifiedBytes } = services
   const limit = services.config.hookMaxBodyBytes[forge]
   const refuse = (error: DomainError, bytes: number | null, reason: string = error.code): DomainError => {
     const refusal = { reason, message: error.message, bytes }
@@ -100,19 +100,16 @@ async function readSigned(services: Services, c: Context<AppEnv>, forge: Forge):
     c.executionCtx.waitUntil(recordRefusal(services, hook, refusal))
     return error
   }
-  const body = await readBody(c.req.raw, limit, unverifiedBytes)
-  if (body === undefined) {
-    const error = new DomainError('too_large', `the body is larger than ${limit} bytes (HOOK_MAX_BODY_BYTES)`)
-    throw refuse(error, announcedBytes(c.req.raw) || null)
-  }
-  try {
+  return useUnverifiedBody(services, c, limit, async (body) => {
+    if (body === undefined) {
+      const message = `the body is larger than ${limit} bytes (HOOK_MAX_BODY_BYTES)`
+      throw refuse(new DomainError('too_large', message), announcedBytes(c.req.raw) || null)
+    }
     const incoming = { header: (name: string) => c.req.header(name), body }
     if (!(await verifySignature(forge, [secret], incoming, services.now())))
       throw refuse(new DomainError('unauthenticated', 'the signature is not valid'), body.length, 'signature')
     const { isJson, text } = await readPayload(body, incoming.header('content-type'), [])
     // A push can have 25 MB; packages are small.
     return isJson && isPackageEvent(c.req.header(FORGES[forge].event) ?? '') ? JSON.parse(text) : undefined
-  } finally {
-    unverifiedBytes.giveBack(body.length)
-  }
+  })
 }

@@ -27,6 +27,7 @@ import { restrictTransport } from '../a2a/transport/restrict-transport.ts'
 import type { Provisioner } from '../provisioner/provisioner.ts'
 import { observeCalls, type OnCall } from './observe-calls.ts'
 import type { Services } from './services.ts'
+import { createForgers } from '../hooks/forgers.ts'
 import { createByteBudget } from '../platform/byte-budget.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
@@ -152,6 +153,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     unverifiedBytes: createByteBudget(
       UNVERIFIED_BODIES * Math.max(...Object.values(config.hookMaxBodyBytes)),
     ),
+    forgers: createForgers({ now: steady, sleep }),
     recentProbes: cache<true>(CACHE_MS),
     machineRests: cache<MachineRest>(CACHE_MS),
     invalidate(workspaceId) {

@@ -2,6 +2,7 @@
 import type { ProxyContext } from '../a2a/context.ts'
 import type { ByteBudget } from '../platform/byte-budget.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
+import type { Forgers } from './forgers.ts'
 
 export type HookContext = ProxyContext & {
   /** Counts the deliveries of a hook. */
@@ -10,4 +11,6 @@ export type HookContext = ProxyContext & {
   countRefusal: RateCounter
   /** Bytes of bodies whose signature is not verified yet. */
   unverifiedBytes: ByteBudget
+  /** Addresses that have just sent large bodies with a wrong signature. */
+  forgers: Forgers
 }

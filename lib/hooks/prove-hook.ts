@@ -1,7 +1,8 @@
 // Authenticates the sender of an inbound webhook by the hook's secret. Every refusal (unknown workspace, unknown
 // hook, disabled, wrong signature) has the same answer and costs about the same: one read, one secret, one HMAC over
 // the body.
-import { and, eq, gt, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, ne, sql } from 'drizzle-orm'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { hooks, hookSecrets, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { DomainError } from '../platform/errors.ts'
@@ -87,13 +88,10 @@ export async function refuseUnread(
   await recordRefusal(services, found.hook, { reason: 'too_large', message, bytes })
 }
 
-const NO_WORKSPACE = '00000000-0000-0000-0000-000000000000'
+type Address = { workspaceId: string; name: string; now: Date }
 
-async function findHook(
-  services: Context,
-  { hook: name, workspaceId }: HookAddress,
-): Promise<Found | undefined> {
-  const rows = await services.db
+const findStatement = prepared((db, valueOf: ValueOf<Address>) =>
+  db
     .select({ hook: hooks, secret: hookSecrets })
     .from(hooks)
     .innerJoin(workspaces, eq(workspaces.id, hooks.workspaceId))
@@ -101,16 +99,29 @@ async function findHook(
       hookSecrets,
       and(
         eq(hookSecrets.hookId, hooks.id),
-        or(isNull(hookSecrets.expiresAt), gt(hookSecrets.expiresAt, services.now())),
+        sql`(${hookSecrets.expiresAt} is null or ${hookSecrets.expiresAt} > ${valueOf('now')}::timestamptz)`,
       ),
     )
     .where(
       and(
-        eq(hooks.workspaceId, isUuid(workspaceId) ? workspaceId : NO_WORKSPACE),
-        eq(hooks.name, toPostgresText(name)),
-        sql`${workspaces.status} <> 'removed'`,
+        eq(hooks.workspaceId, valueOf('workspaceId')),
+        eq(hooks.name, valueOf('name')),
+        ne(workspaces.status, 'removed'),
       ),
-    )
+    ),
+)
+
+const NO_WORKSPACE = '00000000-0000-0000-0000-000000000000'
+
+async function findHook(
+  services: Context,
+  { hook: name, workspaceId }: HookAddress,
+): Promise<Found | undefined> {
+  const rows = await findStatement(services.db, {
+    workspaceId: isUuid(workspaceId) ? workspaceId : NO_WORKSPACE,
+    name: toPostgresText(name),
+    now: services.now(),
+  })
   const [first] = rows
   if (first === undefined) return undefined
   const hook = { ...first.hook, scheme: toScheme(first.hook.scheme) }

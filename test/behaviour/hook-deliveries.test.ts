@@ -133,6 +133,17 @@ describe('deliveries', () => {
     expect((await deliver('github', hook)).status).toBe(202)
   })
 
+  test('valid large deliveries are taken while their address sends large forged ones', async () => {
+    const hook = await createHook('github')
+    const body = JSON.stringify({ text: 'x'.repeat(100_000) })
+    const forged = () =>
+      post(hook.path, body, { ...JSON_TYPE, 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` })
+    const valid = () => post(hook.path, body, { ...sign['github']?.(hook.secret, body), ...JSON_TYPE })
+    await forged()
+    const answers = await Promise.all([forged(), valid(), forged(), valid()])
+    expect(answers.map(({ status }) => status)).toEqual([401, 202, 401, 202])
+  })
+
   test('wrong bearer secrets are limited by address, and a first delivery with the right one is taken', async () => {
     const hook = await createHook('bearer')
     const send = (secret: string) =>

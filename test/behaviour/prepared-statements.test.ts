@@ -75,6 +75,10 @@ const REPEATED: Record<string, () => Promise<void>> = {
   'a message between agents': () => send('agent', 'POST', `/workspaces/${peer}/a2a`, askRegion()),
   'reading a workspace with an API token': () => send('api', 'GET', `/workspaces/${callers.id}`),
   'a page of events': () => send('admin', 'GET', '/events?after=0&limit=5'),
+  'a forged webhook': async () => {
+    const { status } = await h.request(`/webhooks/workspaces/${callers.id}/any`, { method: 'POST', json: {} })
+    expect(status).toBe(401)
+  },
   'the newest events': () => send('admin', 'GET', '/events?tail=5'),
 }
 
