@@ -1,7 +1,7 @@
 // GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is,
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
 import { and, desc, eq, isNotNull } from 'drizzle-orm'
-import { type Drift, events, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
+import { type Drift, events, isShown, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
 import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { machineName } from '../machines/machine-spec.ts'
 import { isExternal } from '../machines/runtimes.ts'
@@ -145,7 +145,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
     .select()
     .from(events)
     // Those of the workspace itself: messages and tokens have no generation, and there may be many.
-    .where(and(eq(events.workspaceId, id), isNotNull(events.generation)))
+    .where(and(eq(events.workspaceId, id), isShown(events.type), isNotNull(events.generation)))
     .orderBy(desc(events.seq))
     .limit(10)
   const kept = await readLastLines(db, id)

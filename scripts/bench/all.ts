@@ -13,7 +13,7 @@ import { type Computer, reportOf, withReport } from './all/report.ts'
 const BENCHES: Readonly<Record<string, readonly string[]>> = {
   proxy: ['--database', 'postgres', '--only', 'direct,ours,node,go,nginx', '--seconds', '2', '--rounds', '6'],
   requests: ['--seconds', '6', '--rounds', '6'],
-  list: ['--requests', '60'],
+  reads: ['--requests', '60', '--events', '2000000'],
   sweep: [],
   events: ['--seconds', '8'],
   webhooks: ['--events', '4000'],

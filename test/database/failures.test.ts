@@ -216,7 +216,7 @@ describe('a database that may answer later is unavailable, and not refused:', ()
   })
 
   test('the server itself cancels a statement that takes too long', async () => {
-    const { close, db } = connectPostgres(url(), { timeoutMs: 1_000 })
+    const { close, db } = connectPostgres(url(), { timeoutMs: 2_500 })
     cleanUps.push(close)
     const error = await (db.execute(sql`select pg_sleep(60)`) as unknown as Promise<unknown>).catch(
       (error: unknown) => error,
