@@ -81,13 +81,12 @@ async function call<Body>(server: FuzzServer, method: string, path: string, body
 /** Creates missing workspaces and new tokens, because earlier requests may have deleted them. */
 async function refresh(server: FuzzServer): Promise<{ workspaces: string[]; credentials: Credentials }> {
   const all = await call<{ id: string }[]>(server, 'GET', '/workspaces?limit=1000')
-  for (const { id } of all.slice(WORKSPACES)) await call(server, 'DELETE', `/workspaces/${id}?confirm=true`)
-  const workspaces = all.slice(0, WORKSPACES).map(({ id }) => id)
-  while (workspaces.length < WORKSPACES) {
-    workspaces.push(
-      (await call<{ id: string }>(server, 'POST', '/workspaces', { name: 'fuzzed', runtime: 'hermes' })).id,
-    )
-  }
+  await removeWorkspaces(server, all.slice(WORKSPACES))
+  const create = () =>
+    call<{ id: string }>(server, 'POST', '/workspaces', { name: 'fuzzed', runtime: 'hermes' })
+  const kept = all.slice(0, WORKSPACES)
+  const made = await Promise.all(Array.from({ length: WORKSPACES - kept.length }, create))
+  const workspaces = [...kept, ...made].map(({ id }) => id)
   for (const { id } of await call<{ id: string }[]>(server, 'GET', '/tokens')) {
     await call(server, 'DELETE', `/tokens/${id}`)
   }
@@ -205,10 +204,13 @@ function asCurl(
   ].join(' ')
 }
 
+const removeWorkspaces = (server: FuzzServer, workspaces: { id: string }[]) =>
+  Promise.all(workspaces.map(({ id }) => call(server, 'DELETE', `/workspaces/${id}?confirm=true`)))
+
 async function removeAll(server: FuzzServer, report: Report): Promise<void> {
   for (let round = 0; round < 100; round++) {
     const all = await call<{ id: string }[]>(server, 'GET', '/workspaces?limit=1000')
-    for (const { id } of all) await call(server, 'DELETE', `/workspaces/${id}?confirm=true`)
+    await removeWorkspaces(server, all)
     await server.runPasses()
     if (all.length === 0 && server.machines().length === 0) return
     await delay(200)
