@@ -180,6 +180,8 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
       const spec = await specOf()
       const { id } = await launch(spec)
       await observeAtRest(spec, id)
+      // Docker's init, which has just begun, may not heed a signal yet: the stop would take until its time limit.
+      await subject.environmentOf(spec.labels.workspaceId)
       await backend.stop(refOf(id))
       expect(await observeAtRest(spec, id)).toMatchObject({ machine: { phase: 'stopped' } })
       await backend.start(refOf(id))
