@@ -25,6 +25,7 @@ the control (and over ${FLOOR_MS} ms), if /livez takes longer than a second, if 
 or if it works for more than ${CPU_MS} ms of CPU time without a turn of its event loop.
 
   --seconds N    how long each attack and its control last; default 3
+  --rest N       seconds without messages before the memory is measured at the end; default 15
   --attack TEXT  only attacks whose name contains this text; may be repeated
   --sample N     only N attacks, chosen by the seed; default: all
   --seed N       default 1
@@ -36,6 +37,7 @@ or if it works for more than ${CPU_MS} ms of CPU time without a turn of its even
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
+    rest: { type: 'string', default: '15' },
     attack: { type: 'string', multiple: true, default: [''] },
     sample: { type: 'string' },
     seed: { type: 'string', default: '1' },
@@ -50,6 +52,7 @@ if (values.help === true) {
   process.exit(0)
 }
 const seconds = Number(values.seconds)
+const restSeconds = Number(values.rest)
 const named = ATTACKS.filter(({ name }) => values.attack.some((text) => name.includes(text)))
 const count = Math.min(Number(values.sample ?? named.length), named.length)
 const [attacks = named] =
@@ -61,9 +64,14 @@ const [attacks = named] =
       })
 
 const { runtime } = values
-if (!(seconds > 0) || attacks.length === 0 || (runtime !== 'node' && runtime !== 'workerd')) {
+if (
+  !(seconds > 0) ||
+  !(restSeconds >= 0) ||
+  attacks.length === 0 ||
+  (runtime !== 'node' && runtime !== 'workerd')
+) {
   process.stderr.write(
-    '--seconds must be a number above zero, --attack must match an attack, --runtime is node or workerd\n',
+    '--seconds must be a number above zero, --rest one that is not negative, --attack must match an attack, --runtime is node or workerd\n',
   )
   process.exit(2)
 }
@@ -127,6 +135,7 @@ try {
   const { memoryMb, quietAgain } = await runAttacks(attacks, {
     runtime,
     seconds,
+    restSeconds,
     databaseUrl,
     onQuiet,
     onResult,

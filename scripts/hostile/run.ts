@@ -28,6 +28,8 @@ export type RunOptions = {
   runtime: Runtime
   /** How long each attack lasts. */
   seconds: number
+  /** How long the server rests before its memory is measured. */
+  restSeconds: number
   /** A Postgres with our tables. */
   databaseUrl: string
   onQuiet: (quiet: Measurement) => void
@@ -53,11 +55,8 @@ const QUIET_TIMES = 3
 /** Between an attack and the next measurement. */
 const PAUSE_MS = 500
 
-/** How long the server rests before its memory is measured. */
-const REST_MS = 15_000
-
 export async function runAttacks(attacks: readonly Attack[], options: RunOptions): Promise<Rest> {
-  const { databaseUrl, onQuiet, onResult, runtime, seconds } = options
+  const { databaseUrl, onQuiet, onResult, restSeconds, runtime, seconds } = options
   const agents = await startHelper<AgentsCommand>('agents.ts')
   const sink = await startHelper<SinkCommand>('sink.ts')
   const attacker = await startHelper<AttackerCommand>('attacker.ts')
@@ -97,7 +96,7 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
       onResult({ name, attack, control, statuses, answers })
       await sleep(PAUSE_MS)
     }
-    await sleep(REST_MS)
+    await sleep(restSeconds * 1000)
     const memoryMb = neighbour.memoryMb()
     return { memoryMb, quietAgain: await neighbour.measure(QUIET_TIMES * seconds) }
   } finally {

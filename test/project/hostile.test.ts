@@ -5,13 +5,13 @@ import { createPostgresDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
 
 test.each([
-  ['node', 8],
-  ['workerd', 4],
+  ['node', 6],
+  ['workerd', 3],
 ])(
   'a hostile machine loses no message of its neighbour on %s',
   { timeout: 400_000 },
   async (runtime, sample) => {
-    const run = `--runtime ${runtime} --sample ${sample} --seed 42 --seconds 0.4 --busy --database ${await createPostgresDatabase()}`
+    const run = `--runtime ${runtime} --sample ${sample} --seed 42 --seconds 0.4 --rest 0 --busy --database ${await createPostgresDatabase()}`
     const { exited, printed } = spawnNode('scripts/hostile/hostile.ts', {}, run.split(' '))
     const { code } = await exited
     expect(printed.stdout, printed.stderr).toMatch(
