@@ -87,6 +87,13 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
       throw new Error('the machine never came to rest')
     }
 
+    async function launchAtRest(over?: Parameters<typeof specOf>[0]) {
+      const spec = await specOf(over)
+      const { id } = await launch(spec)
+      await observeAtRest(spec, id)
+      return { id, spec }
+    }
+
     test('a launched machine starts in its region with its labels and answers at its endpoint only', async () => {
       const spec = await specOf()
       const machine = await launch(spec)
@@ -127,13 +134,11 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
     })
 
     test('an update in place runs the machine with the new specification', async () => {
-      const spec = await specOf()
-      const machine = await launch(spec)
-      await observeAtRest(spec, machine.id)
+      const { id, spec } = await launchAtRest()
       const newer = await specOf({ id: spec.labels.workspaceId, generation: 2, env: { NEW: 'yes' } })
-      const updated = await update(refOf(machine.id), newer)
-      expect(updated.id).toBe(machine.id)
-      expect(await observeAtRest(newer, machine.id)).toMatchObject({
+      const updated = await update(refOf(id), newer)
+      expect(updated.id).toBe(id)
+      expect(await observeAtRest(newer, id)).toMatchObject({
         machine: { phase: 'started', labels: { generation: 2 } },
       })
     })
@@ -165,9 +170,7 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
     })
 
     test('an update delivers the changed value of a secret', async () => {
-      const spec = await specOf({ secrets: { KEY: 'old' } })
-      const { id } = await launch(spec)
-      await observeAtRest(spec, id)
+      const { id, spec } = await launchAtRest({ secrets: { KEY: 'old' } })
       const { workspaceId } = spec.labels
       const newer = await specOf({ id: workspaceId, generation: 2, secrets: { KEY: 'new' } })
       expect(await subject.environmentOf(workspaceId)).toMatchObject({ KEY: 'old' })
@@ -177,9 +180,7 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
     })
 
     test('a machine stops and starts', async () => {
-      const spec = await specOf()
-      const { id } = await launch(spec)
-      await observeAtRest(spec, id)
+      const { id, spec } = await launchAtRest()
       // Docker's init, which has just begun, may not heed a signal yet: the stop would take until its time limit.
       await subject.environmentOf(spec.labels.workspaceId)
       await backend.stop(refOf(id))
@@ -189,9 +190,7 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
     })
 
     test('a machine suspends, or stops if memory cannot be kept, and starts again', async () => {
-      const spec = await specOf()
-      const { id } = await launch(spec)
-      await observeAtRest(spec, id)
+      const { id, spec } = await launchAtRest()
       await backend.suspend(refOf(id))
       const suspended = await observeAtRest(spec, id)
       expect(
@@ -244,9 +243,7 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
     })
 
     test('the inventory marks machines of other control planes as foreign', async () => {
-      const spec = await specOf()
-      const { id } = await launch(spec)
-      await observeAtRest(spec, id)
+      const { id, spec } = await launchAtRest()
       expect(await backend.fleet(backend.apps[0], controlPlane)).toContainEqual(
         expect.objectContaining({ machineId: id, phase: 'started' }),
       )
