@@ -1,9 +1,18 @@
 // disks, snapshots, restore, fork: what keeps a workspace's work.
 import type { Command } from 'commander'
+import type { components } from '../../client/api.d.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { age, print, printJson, printTable, report } from '../output.ts'
 import { show } from './workspaces.ts'
+
+type Kept = Pick<components['schemas']['Disk'], 'retained_at' | 'retained_reason' | 'retained_until'>
+
+function keptUntil({ retained_at, retained_reason, retained_until }: Kept): string {
+  if (retained_at === null) return '-'
+  if (retained_reason === 'copy_wanted') return 'its copy is made'
+  return retained_until ?? 'deleted by hand'
+}
 
 export function addDiskCommands(program: Command): void {
   const disks = program
@@ -19,17 +28,15 @@ export function addDiskCommands(program: Command): void {
       if (json) return printJson(data)
       printTable(
         ['ID', 'STATE', 'SIZE', 'REGION', 'WORKSPACE', 'KEPT UNTIL', 'USD/MONTH'],
-        data.map(
-          ({ id, region, retained_at, retained_until, size_gb, state, usd_per_month, workspace_id }) => [
-            id,
-            state,
-            `${size_gb} GB`,
-            region ?? '-',
-            workspace_id ?? '-',
-            retained_at === null ? '-' : (retained_until ?? 'deleted by hand'),
-            usd_per_month?.toFixed(2) ?? null,
-          ],
-        ),
+        data.map((disk) => [
+          disk.id,
+          disk.state,
+          `${disk.size_gb} GB`,
+          disk.region ?? '-',
+          disk.workspace_id ?? '-',
+          keptUntil(disk),
+          disk.usd_per_month?.toFixed(2) ?? null,
+        ]),
       )
     })
 
