@@ -3,7 +3,7 @@
 // and written in bulk.
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from '../platform/log.ts'
-import { type ActivityEntry, toActivityRow } from './activity-row.ts'
+import { type ActivityEntry, type ActivityRow, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
 export type ActivityLog = {
@@ -20,7 +20,7 @@ export type ActivityLog = {
 /** How long rows are collected before they are written, in milliseconds. */
 const COLLECT_MS = 250
 
-/** Most rows in the buffer, and UTF-16 units of JSON in them; beyond that the oldest are dropped. */
+/** Most rows in the buffer, and UTF-16 units in them; beyond that the oldest are dropped. */
 const MAX_ROWS = 10_000
 const MAX_LENGTH = 16_000_000
 
@@ -41,7 +41,7 @@ type Options = {
 }
 
 export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog {
-  let waiting: string[] = []
+  let waiting: ActivityRow[] = []
   let length = 0
   let dropped = 0
   let promisedUntil = 0
@@ -49,11 +49,11 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
 
   const clock = () => now().getTime()
 
-  function append(row: string): void {
+  function append(row: ActivityRow): void {
     waiting.push(row)
-    length += row.length
+    length += lengthOf(row)
     while (waiting.length > MAX_ROWS || length > MAX_LENGTH) {
-      length -= waiting.shift()?.length ?? length
+      length -= lengthOf(waiting.shift() ?? [])
       dropped++
     }
   }
@@ -96,4 +96,10 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
     },
     flush,
   }
+}
+
+function lengthOf(row: ActivityRow): number {
+  let length = 0
+  for (const value of row) length += value.length
+  return length
 }

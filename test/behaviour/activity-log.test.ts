@@ -80,10 +80,15 @@ describe('activity that the control plane records', () => {
           toolTrace: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) as unknown,
         }),
       )
+      const written = '{"a",b} \\ NULL'
+      void activity.record(
+        entryOf(id, { summary: written, method: 'NULL', errorDetail: '', requestBody: { [written]: written } }),
+      )
       void activity.record(entryOf(id, { durationMs: 1e300, summary: 'fine' }))
       await activity.flush()
       expect(await read(id)).toMatchObject([
         { summary: 'fine', duration_ms: 2_147_483_647 },
+        { summary: written, method: 'NULL', error_detail: '', request_body: { [written]: written } },
         {
           summary: `a\ufffdb\ufffd${'x'.repeat(3_996)}`,
           method: '\ufffd',
