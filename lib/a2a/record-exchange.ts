@@ -13,6 +13,7 @@ export function traceAttempt(
   request: A2aRequest,
   send: () => Promise<ExchangeOutcome>,
 ): Promise<ExchangeOutcome> {
+  if (!tracer.isOn) return send()
   const attributes = {
     'molecule.workspace_id': request.workspaceId,
     'molecule.request_id': request.requestId,

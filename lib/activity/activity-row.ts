@@ -63,9 +63,13 @@ export type ActivityRow = readonly string[]
 
 const NULL = 'NULL'
 
-const element = (value: string) => `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`
+/** Text that needs no quotes in an array; `NULL` would be no text. */
+const PLAIN = /^(?!null$)[\w./:-]+$/i
 
-const uuid = (id: string | null) => (isUuid(id) ? element(id) : NULL)
+const element = (value: string) =>
+  PLAIN.test(value) ? value : `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`
+
+const uuid = (id: string | null) => (isUuid(id) ? id : NULL)
 
 const text = (value: string | null, max: number) =>
   value === null ? NULL : element(toPostgresText(value.slice(0, max)))
@@ -81,7 +85,7 @@ const duration = (ms: number | null) =>
 
 /** @returns a row with a new id */
 export const toActivityRow = (entry: ActivityEntry): ActivityRow => [
-  element(crypto.randomUUID()),
+  crypto.randomUUID(),
   element(entry.workspaceId),
   text(entry.type, ACTIVITY_LIMITS.method),
   uuid(entry.sourceId),
@@ -94,5 +98,5 @@ export const toActivityRow = (entry: ActivityEntry): ActivityRow => [
   duration(entry.durationMs),
   text(entry.status, ACTIVITY_LIMITS.method),
   text(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),
-  element(entry.at.toISOString()),
+  entry.at.toISOString(),
 ]

@@ -26,6 +26,8 @@ export type SpanOptions = {
 }
 
 export type Tracer = {
+  /** Whether spans are recorded. */
+  readonly isOn: boolean
   /** Runs work as a span, by default a child of the current one. The span ends with the work. */
   span<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>
   /** Adds a span that has ended to the current one; dropped without one. @param ms its duration until now */
@@ -37,6 +39,7 @@ export type Tracer = {
 const NO_SPAN: Span = { traceparent: undefined, rename() {}, set() {}, fail() {} }
 
 export const NO_TRACER: Tracer = {
+  isOn: false,
   span: (_name, _options, work) => work(NO_SPAN),
   record() {},
   traceparent: () => undefined,

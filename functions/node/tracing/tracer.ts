@@ -64,6 +64,7 @@ export function createNodeTracer(env: Record<string, string | undefined>, log: L
   }
 
   return {
+    isOn: true,
     async span(name, options, work) {
       const { context, end, span } = begin(name, options)
       try {
