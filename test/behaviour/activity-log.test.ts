@@ -82,7 +82,12 @@ describe('activity that the control plane records', () => {
       )
       const written = '{"a",b} \\ NULL'
       void activity.record(
-        entryOf(id, { summary: written, method: 'NULL', errorDetail: '', requestBody: { [written]: written } }),
+        entryOf(id, {
+          summary: written,
+          method: 'NULL',
+          errorDetail: '',
+          requestBody: { [written]: written },
+        }),
       )
       void activity.record(entryOf(id, { durationMs: 1e300, summary: 'fine' }))
       await activity.flush()
