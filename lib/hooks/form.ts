@@ -1,6 +1,6 @@
 // Form-encoded bodies, which GitHub, Gitea and Slack's commands can send. They are decoded in slices, because GitHub sends up to
 // 25 MB (docs.github.com, Webhook events and payloads).
-import { pauseSlice, SLICE } from '../platform/slices.ts'
+import { decodeTextInSlices, pauseSlice, SLICE } from '../platform/slices.ts'
 
 export const isForm = (contentType: string | undefined): boolean =>
   contentType !== undefined && /^application\/x-www-form-urlencoded\b/i.test(contentType)
@@ -9,18 +9,6 @@ export const isForm = (contentType: string | undefined): boolean =>
 const MAX_FIELDS = 1_000
 
 const [AMPERSAND, EQUALS, PLUS, PERCENT, SPACE] = [0x26, 0x3d, 0x2b, 0x25, 0x20]
-
-/** Bytes as text, in slices. Broken UTF-8 becomes U+FFFD. */
-export async function decodeText(body: Uint8Array): Promise<string> {
-  if (body.length <= SLICE) return new TextDecoder().decode(body)
-  const decoder = new TextDecoder()
-  const pieces: string[] = []
-  for (let at = 0; at < body.length; at += SLICE) {
-    if (at > 0) await pauseSlice()
-    pieces.push(decoder.decode(body.subarray(at, at + SLICE), { stream: true }))
-  }
-  return pieces.join('') + decoder.decode()
-}
 
 /** The bytes of the first field with this name. */
 export async function rawFormField(body: Uint8Array, name: string): Promise<Uint8Array | undefined> {
@@ -35,12 +23,12 @@ export async function formFields(body: Uint8Array): Promise<Record<string, strin
   const fields = new Map<string, string>()
   for (const field of fieldsOf(body)) {
     const name = await decodeName(field.name)
-    if (!fields.has(name)) fields.set(name, await decodeText(await decodeComponent(field.value)))
+    if (!fields.has(name)) fields.set(name, await decodeTextInSlices(await decodeComponent(field.value)))
   }
   return Object.fromEntries(fields)
 }
 
-const decodeName = async (bytes: Uint8Array) => decodeText(await decodeComponent(bytes))
+const decodeName = async (bytes: Uint8Array) => decodeTextInSlices(await decodeComponent(bytes))
 
 function* fieldsOf(body: Uint8Array): Generator<{ name: Uint8Array; value: Uint8Array }> {
   let count = 0

@@ -1,7 +1,8 @@
 // Reads the payload of a webhook: JSON, a form, JSON in a form, or text.
 import { DomainError } from '../platform/errors.ts'
 import { MAX_NESTING } from '../platform/postgres-text.ts'
-import { decodeText, formFields, isForm, rawFormField } from './form.ts'
+import { decodeTextInSlices } from '../platform/slices.ts'
+import { formFields, isForm, rawFormField } from './form.ts'
 import { type JsonSources, readJson, TooDeep } from './read-json.ts'
 
 export type Payload = {
@@ -38,7 +39,7 @@ export async function readPayload(
 }
 
 async function readText(bytes: Uint8Array, paths: Iterable<string>, mustBeJson: boolean): Promise<Payload> {
-  const text = await decodeText(bytes)
+  const text = await decodeTextInSlices(bytes)
   const payload = { text, bytes: bytes.length }
   try {
     return { ...payload, isJson: true, sources: await readJson(text, paths) }

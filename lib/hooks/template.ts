@@ -61,5 +61,15 @@ function valueOf(path: string, { delivery, event, payload }: Facts): string {
   if (path === '$delivery') return delivery
   const source = payload.sources.get(path)
   if (source === undefined || source === 'null') return ''
-  return source.startsWith('"') ? (JSON.parse(source) as string) : source
+  return source.startsWith('"') ? beginningOf(source) : source
+}
+
+/** The first characters of a JSON string, as many as a filled template may have: the rest of a long one is not decoded. */
+function beginningOf(source: string): string {
+  let at = 1
+  for (let units = 0; units < MAX_OUTPUT && at < source.length - 1; units++) {
+    const isEscape = source.charAt(at) === '\\'
+    at += !isEscape ? 1 : source.charAt(at + 1) === 'u' ? 6 : 2
+  }
+  return JSON.parse(`${source.slice(0, at)}"`) as string
 }

@@ -84,17 +84,24 @@ export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result>
 
 /** @returns undefined for bytes that are not UTF-8 */
 export async function decodeUtf8InSlices(bytes: Uint8Array): Promise<string | undefined> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  // `join` would copy two-byte characters one by one.
-  let text = ''
   try {
-    await forEachSlice(bytes.length, SLICE, (from, to) => {
-      text += decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length })
-    })
+    return await decodeInSlices(bytes, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }))
   } catch (error) {
     if (error instanceof TypeError) return undefined
     throw error
   }
+}
+
+/** Bytes as text, without a byte order mark. Broken UTF-8 becomes U+FFFD. */
+export const decodeTextInSlices = (bytes: Uint8Array): Promise<string> =>
+  decodeInSlices(bytes, new TextDecoder())
+
+async function decodeInSlices(bytes: Uint8Array, decoder: TextDecoder): Promise<string> {
+  // `join` would copy two-byte characters one by one.
+  let text = ''
+  await forEachSlice(bytes.length, SLICE, (from, to) => {
+    text += decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length })
+  })
   return text
 }
 

@@ -211,6 +211,8 @@ describe('a template', () => {
     expect(filled.endsWith('…')).toBe(true)
     const cut = await fill(`{{a}}`, { a: `${'x'.repeat(MAX_OUTPUT - 1)}😀` })
     expect(cut.isWellFormed()).toBe(true)
+    const escapes = '"\\\n\u0001😀'.repeat(MAX_OUTPUT)
+    expect(await fill('{{a}}', { a: escapes })).toBe(escapes.slice(0, MAX_OUTPUT))
   })
 
   test('a template inserts values unchanged', async () => {

@@ -21,8 +21,9 @@ const SCHEME = 'workspaces'
 export function rewriteCard(card: JsonObject, options: CardOptions): JsonObject {
   const { signatures, ...unsigned } = card
   const rewritten = withProxyCredential(withProxyAddresses(unsigned, options.url), options)
+  if (signatures === undefined) return rewritten
   const isIntact = JSON.stringify(rewritten) === JSON.stringify(unsigned)
-  return isIntact && signatures !== undefined ? { ...rewritten, signatures } : rewritten
+  return isIntact ? { ...rewritten, signatures } : rewritten
 }
 
 function withProxyAddresses(card: JsonObject, url: string): JsonObject {

@@ -74,10 +74,23 @@ type RawJson = { rawJSON(text: string): RawNumber }
 /** A text with more inexact numbers and escaped names than this is parsed with the loss, so that the effort is bounded. */
 const MAX_INEXACT = 10_000
 
-/** Integers of at most 15 digits are exact. */
-const SHORT_INTEGER = /^(?:0|-?[1-9]\d{0,14})$/
+const isExact = (source: string) => String(Number(source)) === source
 
-const isExact = (source: string) => SHORT_INTEGER.test(source) || String(Number(source)) === source
+const isDigit = (code: number) => code >= 0x30 && code <= 0x39
+
+/** Integers of at most so many digits are exact. */
+const SHORT_INTEGER = 15
+
+/** @returns the end of a short integer that begins here; `at` for any other number, a negative zero included */
+function endOfShortInteger(text: string, at: number): number {
+  const start = text.charCodeAt(at) === 0x2d ? at + 1 : at
+  let end = start
+  while (isDigit(text.charCodeAt(end))) end++
+  const next = text.charCodeAt(end)
+  const isInteger = next !== 0x2e && next !== 0x65 && next !== 0x45
+  const isZero = text.charCodeAt(start) === 0x30
+  return isInteger && end - start <= SHORT_INTEGER && !(isZero && start > at) ? end : at
+}
 
 /** The numbers that JavaScript would print differently, and the names that are written with an escape. */
 function inexactSpans(text: string): Span[] {
@@ -85,7 +98,12 @@ function inexactSpans(text: string): Span[] {
   const spans: Span[] = []
   for (let at = 0; at < text.length && spans.length <= MAX_INEXACT;) {
     const code = text.charCodeAt(at)
-    const isNumber = code === 0x2d || (code >= 0x30 && code <= 0x39)
+    const isNumber = code === 0x2d || isDigit(code)
+    const afterInteger = isNumber ? endOfShortInteger(text, at) : at
+    if (afterInteger > at) {
+      at = afterInteger
+      continue
+    }
     if (!isNumber && !scanner.isString(at)) {
       at++
       continue
