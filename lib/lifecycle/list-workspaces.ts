@@ -64,11 +64,12 @@ export async function findIdsWithLabels(
   labels: Readonly<Record<string, string>>,
   only: readonly string[] | undefined,
 ): Promise<string[]> {
-  const rows = await db
-    .select({ id: workspaces.id })
+  // As one value: thousands of rows take longer to read.
+  const [row] = await db
+    .select({ ids: sql<string[]>`coalesce(jsonb_agg(${workspaces.id}), '[]')` })
     .from(workspaces)
     .where(and(hasLabels(labels), only === undefined ? undefined : inArray(workspaces.id, [...only])))
-  return rows.map(({ id }) => id)
+  return row?.ids ?? []
 }
 
 /** How many workspaces match. */
