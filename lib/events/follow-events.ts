@@ -1,11 +1,12 @@
 // One listener: the events after a number and, from then on, new ones, in order, each once. On Node the end of the
 // log is read for all listeners together. A Worker's requests share nothing, so each reads for itself, within the
 // statements of its invocation.
+import type { Database } from '../../drizzle/database.ts'
 import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { PAGE } from './event-tail.ts'
-import { ADMINS_ONLY } from './event-types.ts'
+import { ADMINS_ONLY, type EventType } from './event-types.ts'
 import { rejectExpiredCursor } from './retention.ts'
 import { type EventsPage, type EventsQuery, readEvents, type StoredEvent } from './read-events.ts'
 
@@ -22,6 +23,17 @@ const MOST_STATEMENTS = 45
 /** Statements of a page of the log, while there are writers. */
 const PAGE_STATEMENTS = 10
 
+export type FollowQuery = Omit<EventsQuery, 'limit'> & {
+  /** Reads the ids that replace `among`, where these change while the stream lasts: workspaces get labels. */
+  amongNow?: (db: Database) => Promise<readonly string[]>
+}
+
+/** Events after which other workspaces may have a label. */
+const LABELLING: ReadonlySet<string> = new Set([
+  'workspace_created',
+  'workspace_updated',
+] satisfies EventType[])
+
 /**
  * Pages of the requested events. A page without events reports the position. Ends when the process is shutting down,
  * and where a Worker must.
@@ -30,7 +42,7 @@ const PAGE_STATEMENTS = 10
  */
 export async function* followEvents(
   services: EventContext,
-  query: Omit<EventsQuery, 'limit'>,
+  query: FollowQuery,
   signal: AbortSignal,
   beside?: (counted: Pick<Core, 'db'>) => Promise<void>,
 ): AsyncGenerator<EventsPage, undefined> {
@@ -39,20 +51,18 @@ export async function* followEvents(
     eventTail === undefined ? withBudget(services, createBudget(MOST_STATEMENTS, now)) : services
   let position = query.after
   let reportedAt = steady()
-  const only = query.among && new Set(query.among)
+  let among = query.among
   const isOver = () => signal.aborted || stopping?.aborted === true
   const leave = eventTail?.join()
   try {
     while (!isOver() && counted.budget.left() >= PAGE_STATEMENTS) {
       // Taken before the read, so that an event in between is not missed.
       const moved = eventTail?.moved()
-      const fromTail = eventTail?.after(position)
-      const page = fromTail ?? (await readPage(counted, { ...query, after: position, limit: PAGE }))
-      const events =
-        fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one))
+      const next = await nextPage(counted, { ...query, after: position, among }, eventTail?.after(position))
+      const { events, isEnd } = next
       if (eventTail === undefined) await beside?.(counted)
-      const isEnd = page.events.length < PAGE
-      position = page.next
+      among = next.among
+      position = next.position
       if (events.length > 0 || steady() - reportedAt >= QUIET_MS) {
         reportedAt = steady()
         yield { events, next: position }
@@ -63,6 +73,38 @@ export async function* followEvents(
     leave?.()
   }
 }
+
+type NextPage = {
+  events: StoredEvent[]
+  position: number
+  /** Whether there was nothing behind it. */
+  isEnd: boolean
+  among: readonly string[] | undefined
+}
+
+/** @param fromTail the events of all, where they are in memory */
+async function nextPage(
+  services: Pick<Core, 'db' | 'sleep'>,
+  query: FollowQuery,
+  fromTail: EventsPage | undefined,
+): Promise<NextPage> {
+  const page = fromTail ?? (await readPage(services, { ...query, limit: PAGE }))
+  const mayDiffer = fromTail === undefined || fromTail.events.some(({ type }) => LABELLING.has(type))
+  const among = mayDiffer ? ((await query.amongNow?.(services.db)) ?? query.among) : query.among
+  // What was read is without the events of a workspace that has just got the label.
+  if (fromTail === undefined && !isSame(among, query.among))
+    return nextPage(services, { ...query, among }, undefined)
+  const only = among && new Set(among)
+  return {
+    events: fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one)),
+    position: page.next,
+    isEnd: page.events.length < PAGE,
+    among,
+  }
+}
+
+const isSame = (some: readonly string[] = [], others: readonly string[] = []) =>
+  some.length === others.length && new Set([...some, ...others]).size === some.length
 
 /**
  * A page of the log without a gap before it.

@@ -63,6 +63,22 @@ describe('streaming events', () => {
     await stream.close()
   })
 
+  test('a stream by label has the events of workspaces that get the label later, and not of those that lose it', async () => {
+    const stream = await listen('/events?label=team%3Dlate')
+    await expect.poll(() => stream.lastEventId()).toMatch(/^\d+$/)
+    const created = await make({ name: 'created', labels: { team: 'late' } })
+    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { labels: { team: 'late' } } })
+    const owners = () => new Set(stream.received.map(({ data }) => data['workspace_id']))
+    await expect.poll(owners).toEqual(new Set([created, one]))
+    expect(stream.received[0]).toMatchObject({ type: 'workspace_created' })
+    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { labels: {} } })
+    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'without the label' } })
+    await ask(`/workspaces/${created}`, { method: 'PATCH', json: { name: 'the last' } })
+    await expect.poll(() => JSON.stringify(stream.received)).toContain('the last')
+    expect(JSON.stringify(stream.received)).not.toContain('without the label')
+    await stream.close()
+  })
+
   test('a stream continues after the last event id without gaps or repetitions, and the header takes precedence', async () => {
     const start = await now()
     for (let n = 0; n < 10; n++) await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: `n${n}` } })

@@ -22,6 +22,7 @@ import {
 import { visibleSeq } from '../../../lib/events/visible-seq.ts'
 import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
+import type { FollowQuery } from '../../../lib/events/follow-events.ts'
 import { findIdsWithLabels } from '../../../lib/lifecycle/list-workspaces.ts'
 import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { AppEnv } from '../../http/app-env.ts'
@@ -144,7 +145,8 @@ export function eventRoutes(services: Services, authenticate: Authenticate) {
       after ??
       (request.since === undefined ? undefined : 0)
     const info = requestInfo(services.config, c)
-    return eventStream(services, await startOf(services, filter, from), () => authenticate(info))
+    const query = { ...(await startOf(services, filter, from)), ...amongNow(caller, request) }
+    return eventStream(services, query, () => authenticate(info))
   }
 
   app.openapi(eventsRoute, async (c) => {
@@ -182,6 +184,10 @@ async function filterOf(
     until: until === undefined ? undefined : new Date(until),
   }
 }
+
+/** Workspaces get and lose labels while a stream lasts. */
+const amongNow = (caller: Caller, { labels }: EventsRequest): Pick<FollowQuery, 'amongNow'> =>
+  labels === undefined ? {} : { amongNow: (db) => findIdsWithLabels(db, labels, limitedTo(caller)) }
 
 const wantsStream = (c: Context<AppEnv>) => /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
 
