@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DirectoryInUse, lockDirectory } from '../../drizzle/drivers/directory-lock.ts'
+import { guardChild } from '../support/child-guard.ts'
 
 const MODULE = new URL('../../drizzle/drivers/directory-lock.ts', import.meta.url).href
 
@@ -30,6 +31,8 @@ async function start(then = 'setInterval(() => {}, 1000)') {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   owners.push(child)
+  const release = guardChild(child.pid)
+  child.once('exit', release)
   const line = await new Promise<string>((resolve) =>
     child.stdout.once('data', (text) => resolve(String(text))),
   )

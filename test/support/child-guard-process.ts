@@ -1,7 +1,8 @@
-// Ends the child processes of a test process that it did not end itself, for example because it was killed, and removes its
-// directories. It learns them from its parent, and acts when the channel to the parent closes.
+// Ends the child processes of a test process that it did not end itself, for example because it was killed, with all that they have
+// started, and removes its directories. It learns them from its parent, and acts when the channel to the parent closes.
 import { rmSync } from 'node:fs'
 import type { GuardMessage } from './child-guard.ts'
+import { descendantsOf } from './processes.ts'
 
 const pids = new Set<number>()
 const directories = new Set<string>()
@@ -12,7 +13,7 @@ process.on('message', (message: GuardMessage) => {
   else pids.delete(message.pid)
 })
 process.once('disconnect', () => {
-  for (const pid of pids) {
+  for (const pid of [...pids, ...descendantsOf([...pids])]) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {

@@ -8,7 +8,7 @@ export type GuardMessage = { pid: number; isGuarded: boolean } | { directory: st
 let guard: ChildProcess | undefined
 
 /**
- * Ends a process when this one ends, however it ends.
+ * Ends a process, and those that it has started, when this one ends, however it ends.
  * @returns releases the process, for when it has ended
  */
 export function guardChild(pid: number | undefined): () => void {

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { guardChild } from './child-guard.ts'
 import { copyLockedPackages, lockedPackages } from './locked-packages.ts'
 import type { Exit } from './server.ts'
 
@@ -86,11 +87,15 @@ function run(
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(mayBecome(NODE_USER) ? NODE_USER : {}),
   })
+  const release = guardChild(child.pid)
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   const exited = new Promise<Exit>((resolve) => {
-    child.once('close', (code, signal) => resolve({ code, signal }))
+    child.once('close', (code, signal) => {
+      release()
+      resolve({ code, signal })
+    })
   })
   return {
     exited,

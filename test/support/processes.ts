@@ -15,6 +15,15 @@ export const childrenOf = (parent: number, text: string): number[] =>
     .filter((one) => one.parent === parent && one.command.includes(text))
     .map(({ pid }) => pid)
 
+/** The living processes that these have started, and that those have started, and so on. */
+export function descendantsOf(pids: readonly number[]): number[] {
+  const all = livingProcesses()
+  const found = new Set(pids)
+  // A process is found while the set is walked, and so are its children.
+  for (const pid of found) for (const { parent, pid: child } of all) if (parent === pid) found.add(child)
+  return [...found].slice(pids.length)
+}
+
 /** The processes of this list that still live. */
 export function stillLiving(pids: number[]): number[] {
   const living = new Set(livingProcesses().map(({ pid }) => pid))
