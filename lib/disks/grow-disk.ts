@@ -9,6 +9,17 @@ import { changeDisk } from './change-disk.ts'
 import type { DiskContext } from './context.ts'
 import { unavailable } from './unavailable.ts'
 
+/** @throws DomainError `invalid_input` for a smaller size; `conflict` for a disk that is not ready */
+export function checkGrowth(disk: Disk, sizeGb: number): void {
+  if (sizeGb < disk.sizeGb) {
+    throw invalidField('disk_gb', `the disk has ${disk.sizeGb} GB and cannot shrink: give a larger size`)
+  }
+  if (disk.state !== 'wanted' && (disk.state !== 'ready' || disk.volumeId === null)) throw notReady(disk)
+}
+
+const notReady = ({ state }: Disk) =>
+  new DomainError('conflict', `the disk is ${state}: it can grow when it is ready`)
+
 /**
  * @returns whether a running machine sees the new size only after a restart
  * @throws DomainError `invalid_input` for a smaller size; `conflict` for a disk that is not ready; `unavailable`
@@ -20,9 +31,7 @@ export async function growDisk(
 ): Promise<{ needsRestart: boolean }> {
   const now = services.now()
   if (sizeGb === disk.sizeGb) return { needsRestart: false }
-  if (sizeGb < disk.sizeGb) {
-    throw invalidField('disk_gb', `the disk has ${disk.sizeGb} GB and cannot shrink: give a larger size`)
-  }
+  checkGrowth(disk, sizeGb)
   const store = (needsRestart: boolean, from: 'wanted' | 'ready') =>
     changeDisk(services, {
       id: disk.id,
@@ -32,9 +41,7 @@ export async function growDisk(
       logs: { event: 'disk_grown', payload: { needs_restart: needsRestart } },
     })
   if (disk.state === 'wanted' && (await store(false, 'wanted')) !== undefined) return { needsRestart: false }
-  if (disk.state !== 'ready' || disk.volumeId === null) {
-    throw new DomainError('conflict', `the disk is ${disk.state}: it can grow when it is ready`)
-  }
+  if (disk.state !== 'ready' || disk.volumeId === null) throw notReady(disk)
   const ref = { app: disk.app ?? '', id: disk.volumeId }
   const { needsRestart } = await services.provisioner.growDisk(ref, sizeGb).catch(unavailable)
   await store(needsRestart, 'ready')

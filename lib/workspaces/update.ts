@@ -4,12 +4,12 @@ import type { ReconcileContext } from '../reconcile/context.ts'
 import { ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent } from '../lifecycle/family.ts'
-import { growDisk } from '../disks/grow-disk.ts'
+import { checkGrowth, growDisk } from '../disks/grow-disk.ts'
 import { insertDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { isExternal } from '../machines/runtimes.ts'
-import { findIdOfSlug, slugTaken } from '../lifecycle/slugs.ts'
+import { slugTaken } from '../lifecycle/slugs.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
@@ -64,8 +64,10 @@ export async function updateWorkspace(
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
   )
-  // Growing a disk cannot be undone, so it comes after everything that may refuse the request.
-  if (input.slug != null && input.disk_gb != null) await refuseTakenSlug(services, id, input.slug)
+  // Growing a disk cannot be undone, so it comes after everything that may refuse the request. Of requests that race for a
+  // slug, only the one that gets it goes on.
+  if (input.slug != null && input.slug !== row.slug && grows(row, input))
+    await takeSlug(services, id, input.slug)
   const { added, needsRestart } = await resizeDisk(services, row, input.disk_gb)
   const moved = await changeWorkspace(services, {
     id,
@@ -100,19 +102,37 @@ export async function updateWorkspace(
       ...(files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)]),
       ...(added === null ? [] : [insertDisk('moved', added)]),
     ],
-  }).catch((error: unknown) => {
-    throw input.slug != null && isUniqueViolation(error) ? slugTaken(input.slug) : error
-  })
+  }).catch(refuseTakenSlug(input.slug))
   if (moved === undefined) throw await statusConflict(services, id, 'changed')
   // The statement read the disk of the row before it stored the new one.
   return added !== null && moved.diskId === added.id ? { ...moved, disk: added } : moved
 }
 
-/** @throws DomainError `conflict` */
-async function refuseTakenSlug({ db }: ReconcileContext, id: string, slug: string): Promise<void> {
-  const owner = await findIdOfSlug(db, slug)
-  if (owner !== undefined && owner !== id) throw slugTaken(slug)
+/** @throws DomainError when the disk cannot grow */
+function grows({ disk }: Workspace, { disk_gb: sizeGb }: UpdateWorkspaceInput): boolean {
+  if (disk === null || sizeGb == null || sizeGb === disk.sizeGb) return false
+  checkGrowth(disk, sizeGb)
+  return true
 }
+
+/** @throws DomainError `conflict` */
+async function takeSlug(services: ReconcileContext, id: string, slug: string): Promise<void> {
+  const moved = await changeWorkspace(services, {
+    id,
+    event: 'workspace_updated',
+    now: services.now(),
+    where: ne(workspaces.status, 'removed'),
+    changes: { slug },
+    payload: { fields: ['slug'], slug },
+  }).catch(refuseTakenSlug(slug))
+  if (moved === undefined) throw await statusConflict(services, id, 'changed')
+}
+
+const refuseTakenSlug =
+  (slug: string | null | undefined) =>
+  (error: unknown): never => {
+    throw slug != null && isUniqueViolation(error) ? slugTaken(slug) : error
+  }
 
 type Resized = {
   /** A disk for a workspace that has none: its next machine has it. */

@@ -143,6 +143,31 @@ describe('a workspace with a disk', () => {
     expect(await eventsOf(id)).not.toContain('disk_grown')
   })
 
+  test('of two requests that race for a slug, the one that loses grows no disk', async () => {
+    const ids = [(await h.createWorkspace()).id, (await h.createWorkspace()).id]
+    const json = { slug: 'raced', disk_gb: 3, name: 'changed' }
+    const answers = await Promise.all(
+      ids.map((id) => h.request(`/workspaces/${id}`, { method: 'PATCH', json })),
+    )
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409])
+    const winner = answers.findIndex(({ status }) => status === 200)
+    const [won = '', lost = ''] = winner === 0 ? ids : ids.toReversed()
+    expect(await read(won)).toMatchObject({ name: 'changed', slug: 'raced', disk: { size_gb: 3 } })
+    expect(await read(lost)).toMatchObject({
+      name: expect.not.stringMatching('changed'),
+      slug: null,
+      disk: { size_gb: 1 },
+    })
+    await expect
+      .poll(() =>
+        volumes()
+          .map(({ sizeGb }) => sizeGb)
+          .toSorted(),
+      )
+      .toEqual([1, 3])
+    expect(await eventsOf(lost)).not.toContain('disk_grown')
+  })
+
   test('a growth whose answer was lost can be repeated', async () => {
     const { id } = await h.createWorkspace()
     h.emulator.faults.add({ kind: 'ambiguous', action: 'volume.extend', status: 500, times: 1 })
