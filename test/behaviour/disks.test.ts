@@ -149,7 +149,7 @@ describe('a workspace with a disk', () => {
     const answers = await Promise.all(
       ids.map((id) => h.request(`/workspaces/${id}`, { method: 'PATCH', json })),
     )
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409])
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409])
     const winner = answers.findIndex(({ status }) => status === 200)
     const [won = '', lost = ''] = winner === 0 ? ids : ids.toReversed()
     expect(await read(won)).toMatchObject({ name: 'changed', slug: 'raced', disk: { size_gb: 3 } })
@@ -162,7 +162,7 @@ describe('a workspace with a disk', () => {
       .poll(() =>
         volumes()
           .map(({ sizeGb }) => sizeGb)
-          .toSorted(),
+          .toSorted((a, b) => a - b),
       )
       .toEqual([1, 3])
     expect(await eventsOf(lost)).not.toContain('disk_grown')

@@ -64,6 +64,7 @@ export const ANSWER_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'interim responses without an end',
+    stopsWorkerd: true,
     answer: (_, response) =>
       pourRaw(response, '', 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'.repeat(100)),
     round: sends(4),

@@ -35,6 +35,11 @@ export type Attack = {
   answer?: HostileAnswer
   /** Its requests have no valid credential. All others have one, and must not be answered 401. */
   isAnonymous?: boolean
+  /**
+   * It stops workerd: the runtime reads what arrives without a pause, and this project never sees it (SECURITY.md). There it runs
+   * last and is reported as known.
+   */
+  stopsWorkerd?: boolean
   /** One round of requests; repeated while the attack lasts. */
   round(reach: Reach): Promise<unknown>
 }

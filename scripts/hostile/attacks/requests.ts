@@ -29,6 +29,8 @@ const bodyOf = (name: string, make: () => Uint8Array<ArrayBuffer>): Uint8Array<A
 
 const TEXT = (length: number) => '漢\0\ud800 x'.repeat(length / 5)
 
+const STORABLE_TEXT = (length: number) => '漢é x'.repeat(length / 4)
+
 const random = () => crypto.randomUUID()
 
 const callingItself = (path: string, times: number, json: () => object) => (reach: Reach) =>
@@ -75,9 +77,16 @@ export const REQUEST_ATTACKS: readonly Attack[] = [
     name: 'a flood of activity with bodies of 60 kB',
     round: callingItself('/activity', 20, () => ({
       activity_type: 'agent_log',
-      summary: TEXT(1_000),
-      request_body: { text: TEXT(20_000) },
-      response_body: Array.from({ length: 10_000 }, () => 1.5),
+      summary: STORABLE_TEXT(1_000),
+      request_body: { text: STORABLE_TEXT(60_000) },
+      response_body: Array.from({ length: 15_000 }, () => 1.5),
+    })),
+  },
+  {
+    name: 'a flood of activity that cannot be stored',
+    round: callingItself('/activity', 20, () => ({
+      activity_type: 'agent_log',
+      request_body: { text: TEXT(15_000) },
     })),
   },
   {
