@@ -143,7 +143,7 @@ describe('a workspace with a disk', () => {
     expect(await eventsOf(id)).not.toContain('disk_grown')
   })
 
-  test('of two requests that race for a slug, the one that loses grows no disk', async () => {
+  test('a request that loses a race for a slug grows no disk', async () => {
     const ids = [(await h.createWorkspace()).id, (await h.createWorkspace()).id]
     const json = { slug: 'raced', disk_gb: 3, name: 'changed' }
     const answers = await Promise.all(
