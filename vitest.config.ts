@@ -13,7 +13,7 @@ export default defineConfig({
     // One process for many files: loading everything anew for each took a third of the time. No file leaves anything behind.
     isolate: false,
     // On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite.
-    maxWorkers: TARGET === 'pglite' ? 2 : 3,
+    maxWorkers: TARGET === 'pglite' ? 2 : 4,
     sequence: { sequencer: LongestFirst },
     // Nothing is expected to be slow, but a busy computer is.
     expect: { poll: { timeout: 60_000 } },
