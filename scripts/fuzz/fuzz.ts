@@ -6,12 +6,13 @@ import { runFuzz } from './run.ts'
 
 const HELP = `npm run fuzz -- [options]
 
-Fuzzes the whole server in this process, with an embedded database and an emulated Fly, with requests from its API description.
+Fuzzes the whole server in this process, with an emulated Fly, with requests from its API description.
 Violations: a status of 5xx (except 503 with a code), no answer in 20 s, a 4xx without a problem
 document, an unhandled rejection, an error in the log, and a machine that is left at the end. Each is printed as a curl command.
 
   --requests N   default 2000
   --seed N       chooses the requests; default 1
+  --database U   a Postgres with the tables of this project; default: the embedded database
   --verbose      progress, and every operation's statuses
 `
 
@@ -19,6 +20,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
+    database: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
@@ -34,7 +36,7 @@ if (!Number.isInteger(requests) || requests < 1 || !Number.isInteger(seed)) {
 }
 
 const started = performance.now()
-const server = await startFuzzServer()
+const server = await startFuzzServer({}, values.database)
 const print = (line: string) => void process.stderr.write(`${line}\n`)
 const { statuses, violations, ...report } = await runFuzz(server, {
   requests,

@@ -1,6 +1,7 @@
 // The server under test: in this process, on a real port, with an emulated Fly whose machines run in this process too.
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
+import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { createApp } from '../../functions/app.ts'
 import { describeApi } from '../../functions/description/describe-api.ts'
 import { listen } from '../../functions/node/http-server.ts'
@@ -21,9 +22,12 @@ const APP = 'fuzz'
 
 export type FuzzServer = Awaited<ReturnType<typeof startFuzzServer>>
 
-/** @param env settings in place of those of the fuzzer */
-export async function startFuzzServer(env: Record<string, string> = {}) {
-  const database = await connectPglite()
+/**
+ * @param env settings in place of those of the fuzzer
+ * @param databaseUrl a Postgres with our tables; without it the embedded database
+ */
+export async function startFuzzServer(env: Record<string, string> = {}, databaseUrl?: string) {
+  const database = databaseUrl === undefined ? await connectPglite() : connectPostgres(databaseUrl)
   let platformUrl = ''
   const host = createInProcessHost({
     programs: { 'ghcr.io/molecule-ai/workspace-*': sampleAgent },
