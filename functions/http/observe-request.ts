@@ -27,16 +27,19 @@ export type RequestOutcome = {
 /**
  * Runs `handle` as a server span, then logs and counts its outcome. The duration lasts until `handle` resolves: for
  * the app until the response begins, for A2A on Node until it ends.
+ * @param outcomeOf asked once `handle` has resolved
  */
 export function observeRequest(
   { log, metrics, tracer }: Pick<Services, 'log' | 'metrics' | 'tracer'>,
   { method, path, requestId, traceparent: parent }: ObservedRequest,
-  handle: () => Promise<RequestOutcome>,
+  handle: () => Promise<void>,
+  outcomeOf: () => RequestOutcome,
 ): Promise<void> {
   const started = performance.now()
   const attributes = { 'http.request.method': method, 'molecule.request_id': requestId }
   return tracer.span(method, { kind: 'server', parent, attributes }, async (span) => {
-    const { route, status, workspaceId } = await handle()
+    await handle()
+    const { route, status, workspaceId } = outcomeOf()
     const seconds = (performance.now() - started) / 1000
     metrics.count('molecule_requests_total', { route, status })
     metrics.observe('molecule_request_seconds', seconds, { route })

@@ -15,8 +15,7 @@ export const traceRequests = (services: Services) =>
     const { method, path } = c.req
     const id = c.get('requestId')
     const request = { method, path, requestId: id, traceparent: c.req.header('traceparent') }
-    return observeRequest(services, request, async () => {
-      await next()
+    return observeRequest(services, request, next, () => {
       setFinishedHeader(c, 'x-request-id', id)
       const route = c.get('route')
       return {

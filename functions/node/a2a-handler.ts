@@ -41,8 +41,8 @@ export function createNodeA2aHandler(
     const extraHeaders = corsHeaders(config.corsOrigins, header('origin'))
     const requestId = crypto.randomUUID()
     const request = { method, path: pathname, requestId, traceparent: header('traceparent') }
-    void observeRequest(services, request, async () => {
-      await handle({
+    const answer = () =>
+      handle({
         path,
         method,
         query: queryAt === -1 ? '' : url.slice(queryAt),
@@ -57,9 +57,12 @@ export function createNodeA2aHandler(
         extraHeaders,
         waitUntil: (work) => background.waitUntil(work),
       })
-      const status = outgoing.headersSent ? outgoing.statusCode : CLIENT_CLOSED_REQUEST
-      return { route: A2A, status, workspaceId: path.workspaceId }
+    const outcomeOf = () => ({
+      route: A2A,
+      status: outgoing.headersSent ? outgoing.statusCode : CLIENT_CLOSED_REQUEST,
+      workspaceId: path.workspaceId,
     })
+    void observeRequest(services, request, answer, outcomeOf)
     return true
   }
 }

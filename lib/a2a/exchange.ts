@@ -40,6 +40,8 @@ export type ExchangeInput = {
   activity?: { markStreaming(): void; touch(): void } | undefined
   /** Longest silence between two events of a stream before a comment is sent, in milliseconds; 0 for never. */
   keepaliveMs?: number
+  /** Called once, when the exchange is over. */
+  onEnd?: () => void
 }
 
 /**
@@ -101,7 +103,12 @@ class AnswerRelay implements ResponseListener, Receiver {
 
   start(): void {
     this.#input.reply.listen(this)
-    if (!this.#isOver) this.#send()
+    try {
+      if (!this.#isOver) this.#send()
+    } catch (error) {
+      this.#end()
+      throw error
+    }
   }
 
   onDrain(): void {
@@ -121,10 +128,15 @@ class AnswerRelay implements ResponseListener, Receiver {
   }
 
   #finish(outcome: ExchangeOutcome): void {
+    this.#end()
+    this.#resolve(outcome)
+  }
+
+  #end(): void {
     clearTimeout(this.#keepalive)
     this.#isOver = true
     this.#input.reply.listen(undefined)
-    this.#resolve(outcome)
+    this.#input.onEnd?.()
   }
 
   head(status: number, headers: HeaderPairs, connection: string | undefined): void {

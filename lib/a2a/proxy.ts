@@ -7,7 +7,6 @@ import { scheduleRecheck } from '../reconcile/schedule-recheck.ts'
 import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { ExchangeOutcome } from './exchange.ts'
-import type { RequestSlot } from './limits.ts'
 import { errorIfAtRest } from './machine-at-rest.ts'
 import { logFailure, recordActivity, traceAttempt } from './record-exchange.ts'
 import { isAddressRefused, mayHaveMoved, refreshRoute } from './refresh-route.ts'
@@ -53,25 +52,11 @@ const LONGEST_PAUSE_MS = 1_000
  * Carries one request to its workspace's agent and writes the whole answer to the caller.
  * @returns how it ended; a `failed` outcome has also been written to the caller
  */
-export async function proxyRequest(
+export const proxyRequest = (
   services: ProxyContext,
   request: A2aRequest,
   options: ProxyOptions,
-): Promise<ExchangeOutcome> {
-  const startedAt = performance.now()
-  const slot = services.limits.acquire(request.workspaceId)
-  let outcome: ExchangeOutcome
-  try {
-    outcome = await new ProxiedCall(services, request, options, slot).run()
-  } finally {
-    slot.release()
-  }
-  logFailure(services, request, outcome)
-  const durationMs = Math.round(performance.now() - startedAt)
-  const written = recordActivity(services, request, outcome, durationMs)
-  if (written !== undefined) options.waitUntil(written)
-  return outcome
-}
+): Promise<ExchangeOutcome> => new ProxiedCall(services, request, options).run()
 
 /** The attempts of one request. */
 class ProxiedCall implements ResponseListener {
@@ -79,7 +64,7 @@ class ProxiedCall implements ResponseListener {
   readonly #request: A2aRequest
   readonly #waitUntil: ProxyOptions['waitUntil']
   readonly #store: ProxyOptions['store']
-  readonly #slot: RequestSlot
+  readonly #startedAt = performance.now()
   #isGone = false
   #disconnected: AbortController | undefined
   /** Where the runtime writes to. */
@@ -89,65 +74,75 @@ class ProxiedCall implements ResponseListener {
   #isWaiting = false
   #budgeted: ProxyContext | undefined
 
-  constructor(
-    services: ProxyContext,
-    request: A2aRequest,
-    { reply, store, waitUntil }: ProxyOptions,
-    slot: RequestSlot,
-  ) {
+  constructor(services: ProxyContext, request: A2aRequest, { reply, store, waitUntil }: ProxyOptions) {
     this.#services = services
     this.#request = request
     this.#waitUntil = waitUntil
     this.#store = store
-    this.#slot = slot
     this.#caller = reply
     this.#reply = reply
   }
 
+  // An open stream keeps every async function that waits for it, so this is one.
   async run(): Promise<ExchangeOutcome> {
     const services = this.#services
     const request = this.#request
+    const slot = services.limits.acquire(request.workspaceId)
     let body: Uint8Array | undefined
     let retryUntil: number | undefined
     let hasRefreshed = false
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      this.#watchCaller()
-      const route = services.routes.peek(request.workspaceId) ?? (await this.#findRoute())
-      if (route instanceof ProxyError)
-        return route.reason === 'AGENT_POLLS' && this.#store !== undefined
-          ? this.#store()
-          : this.#sendError(route)
-      if (this.#isGone) return { kind: 'gone' }
-      // Completed once, so that every attempt has the same message id.
-      body ??= route.completesMessages ? await completeBody(request) : request.body
-      const attempt = { request, body, route, reply: this.#reply, slot: this.#slot }
-      const sentAt = services.steady()
-      const outcome = await traceAttempt(services, request, () =>
-        sendToAgent(this.#budgeted ?? services, attempt),
-      )
-      if (outcome.kind === 'answered' && mayHaveMoved(outcome.status))
-        this.#waitUntil(refreshRoute(this.#withBudget(), route))
-      if (outcome.kind !== 'failed') return outcome
-      // The cached route may be the cause.
-      services.routes.delete(request.workspaceId)
-      if (!hasRefreshed && isAddressRefused(outcome.error)) {
-        hasRefreshed = true
-        if (await refreshRoute(this.#withBudget(), route)) continue
+    try {
+      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+        this.#watchCaller()
+        const route = services.routes.peek(request.workspaceId) ?? (await this.#findRoute())
+        if (route instanceof ProxyError)
+          return this.#record(
+            route.reason === 'AGENT_POLLS' && this.#store !== undefined
+              ? await this.#store()
+              : this.#sendError(route),
+          )
+        if (this.#isGone) return this.#record({ kind: 'gone' })
+        // Completed once, so that every attempt has the same message id.
+        body ??= route.completesMessages ? await completeBody(request) : request.body
+        const attempt = { request, body, route, reply: this.#reply, slot }
+        const sentAt = services.steady()
+        const outcome = await traceAttempt(services, request, () =>
+          sendToAgent(this.#budgeted ?? services, attempt),
+        )
+        if (outcome.kind === 'answered' && mayHaveMoved(outcome.status))
+          this.#waitUntil(refreshRoute(this.#withBudget(), route))
+        if (outcome.kind !== 'failed') return this.#record(outcome)
+        // The cached route may be the cause.
+        services.routes.delete(request.workspaceId)
+        if (!hasRefreshed && isAddressRefused(outcome.error)) {
+          hasRefreshed = true
+          if (await refreshRoute(this.#withBudget(), route)) continue
+        }
+        const now = services.now().getTime()
+        retryUntil ??= now + RETRY_MS
+        const atRest = await this.#errorIfAtRest(route, outcome.error, sentAt)
+        const error = atRest ?? outcome.error
+        if (now >= retryUntil || !this.#mayRepeat(error)) {
+          if (mayBeMachineFault(error)) this.#waitUntil(this.#recheck(route))
+          return this.#record(this.#sendError(error))
+        }
+        // Its route would lead to the same machine until the workspace is known to sleep.
+        if (atRest !== undefined) await this.#recheck(route)
+        this.#watchCaller()
+        await services.sleep(pauseMs, this.#goneSignal)
+        if (this.#isGone) return this.#record({ kind: 'gone' })
       }
-      const now = services.now().getTime()
-      retryUntil ??= now + RETRY_MS
-      const atRest = await this.#errorIfAtRest(route, outcome.error, sentAt)
-      const error = atRest ?? outcome.error
-      if (now >= retryUntil || !this.#mayRepeat(error)) {
-        if (mayBeMachineFault(error)) this.#waitUntil(this.#recheck(route))
-        return this.#sendError(error)
-      }
-      // Its route would lead to the same machine until the workspace is known to sleep.
-      if (atRest !== undefined) await this.#recheck(route)
-      this.#watchCaller()
-      await services.sleep(pauseMs, this.#goneSignal)
-      if (this.#isGone) return { kind: 'gone' }
+    } finally {
+      slot.release()
     }
+  }
+
+  #record(outcome: ExchangeOutcome): ExchangeOutcome {
+    logFailure(this.#services, this.#request, outcome)
+    const durationMs = Math.round(performance.now() - this.#startedAt)
+    const written = recordActivity(this.#services, this.#request, outcome, durationMs)
+    if (written !== undefined) this.#waitUntil(written)
+    return outcome
   }
 
   /** Most requests need no budget of their own, so it is made at first use. */
@@ -233,7 +228,7 @@ class ProxiedCall implements ResponseListener {
 const mayBeMachineFault = ({ reason }: ProxyError): boolean =>
   reason === 'AGENT_UNREACHABLE' || reason === 'AGENT_CONNECTION_LOST'
 
-async function completeBody(request: A2aRequest): Promise<Uint8Array | undefined> {
+function completeBody(request: A2aRequest): Uint8Array | undefined | Promise<Uint8Array> {
   const { body, envelope, text } = request
   if (bindingOf(request) !== 'json-rpc' || text === undefined || body === undefined) return body
   const completed = normalizeMessage(text, envelope).text

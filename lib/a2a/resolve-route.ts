@@ -78,12 +78,13 @@ async function readCached(services: ProxyContext, id: string) {
 /** Marks a workspace as at work, for all processes, until the returned function is called. */
 export function keepMarkedBusy(services: Core, id: string): () => void {
   let isOver = false
-  const touch = async () => {
-    await touchWorkspace(services, id).catch(() => {})
-    if (!isOver) cancel = services.after(TOUCH_INTERVAL_MS, touchAgain)
-  }
-  const touchAgain = () => void touch()
-  let cancel = services.after(FIRST_TOUCH_MS, touchAgain)
+  const touch = () =>
+    void touchWorkspace(services, id)
+      .catch(() => {})
+      .finally(() => {
+        if (!isOver) cancel = services.after(TOUCH_INTERVAL_MS, touch)
+      })
+  let cancel = services.after(FIRST_TOUCH_MS, touch)
   return () => {
     isOver = true
     cancel()

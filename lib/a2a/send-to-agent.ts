@@ -20,42 +20,49 @@ export type Attempt = {
   slot: RequestSlot
 }
 
-export async function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<ExchangeOutcome> {
+export function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<ExchangeOutcome> {
   const { body, reply, request, route, slot } = attempt
   const binding = bindingOf(request)
   const path = pathAtAgent(request, route)
-  if (path === undefined)
-    return { kind: 'failed', error: new ProxyError('BINDING_NOT_OFFERED', notOffered(binding, route)) }
-  const cardOptions = {
-    url: `${request.publicUrl}/workspaces/${request.workspaceId}/a2a`,
-    secured: services.config.adminTokens.length > 0,
+  if (path === undefined) {
+    const error = new ProxyError('BINDING_NOT_OFFERED', notOffered(binding, route))
+    return Promise.resolve({ kind: 'failed', error })
   }
+  const headers = requestHeaders(request.headers, request.connection, proxyHeaders(services, request, route))
   const endMark = keepMarkedBusy(services, request.workspaceId)
   slot.setAtMachine(true)
-  try {
-    return await exchange({
-      transport: services.transport,
-      activity: slot,
-      request: {
-        origin: route.origin,
-        path,
-        method: request.method,
-        headers: requestHeaders(request.headers, request.connection, proxyHeaders(services, request, route)),
-        body,
-        silenceMs: services.config.a2a.silenceMs,
-      },
-      reply,
-      errors: errorEncoderOf(request),
-      mayBeEmpty: mayBeAnsweredEmpty(request),
-      keepaliveMs: services.config.a2a.streamKeepaliveMs,
-      rewrite: answersWithCard(request)
-        ? (answer) => rewriteExtendedCard(answer, binding, cardOptions)
-        : undefined,
-    })
-  } finally {
-    slot.setAtMachine(false)
-    endMark()
+  return exchange({
+    transport: services.transport,
+    activity: slot,
+    request: {
+      origin: route.origin,
+      path,
+      method: request.method,
+      headers,
+      body,
+      silenceMs: services.config.a2a.silenceMs,
+    },
+    reply,
+    errors: errorEncoderOf(request),
+    mayBeEmpty: mayBeAnsweredEmpty(request),
+    keepaliveMs: services.config.a2a.streamKeepaliveMs,
+    rewrite: answersWithCard(request) ? cardRewriter(services, request) : undefined,
+    onEnd() {
+      slot.setAtMachine(false)
+      endMark()
+    },
+  })
+}
+
+function cardRewriter(
+  { config }: Pick<ProxyContext, 'config'>,
+  request: A2aRequest,
+): (answer: string) => string {
+  const options = {
+    url: `${request.publicUrl}/workspaces/${request.workspaceId}/a2a`,
+    secured: config.adminTokens.length > 0,
   }
+  return (answer) => rewriteExtendedCard(answer, bindingOf(request), options)
 }
 
 /** @returns undefined for a binding that the agent does not offer */
