@@ -38,6 +38,8 @@ export type ActivityEntry = {
   requestBody?: unknown
   responseBody?: unknown
   toolTrace?: unknown
+  /** The three bodies were checked, so that they can be stored as they are. */
+  areBodiesChecked?: boolean
 }
 
 /** The columns of a row, in the order of {@link ActivityRow}. */
@@ -75,8 +77,8 @@ const text = (value: string | null, max: number) =>
   value === null ? NULL : element(toPostgresText(value.slice(0, max)))
 
 const StorableBody = boundedJson(z.unknown(), ACTIVITY_LIMITS.body)
-const body = (value: unknown) =>
-  value !== undefined && value !== null && StorableBody.safeParse(value).success
+const body = (value: unknown, isChecked = false) =>
+  value !== undefined && value !== null && (isChecked || StorableBody.safeParse(value).success)
     ? element(JSON.stringify(value))
     : NULL
 
@@ -92,9 +94,9 @@ export const toActivityRow = (entry: ActivityEntry): ActivityRow => [
   uuid(entry.targetId),
   text(entry.method, ACTIVITY_LIMITS.method),
   text(entry.summary, ACTIVITY_LIMITS.summary),
-  body(entry.requestBody),
-  body(entry.responseBody),
-  body(entry.toolTrace),
+  body(entry.requestBody, entry.areBodiesChecked),
+  body(entry.responseBody, entry.areBodiesChecked),
+  body(entry.toolTrace, entry.areBodiesChecked),
   duration(entry.durationMs),
   text(entry.status, ACTIVITY_LIMITS.method),
   text(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),

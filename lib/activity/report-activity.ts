@@ -59,6 +59,7 @@ export async function reportActivity(
     requestBody: input.request_body ?? input.metadata,
     responseBody: input.response_body,
     toolTrace: input.tool_trace,
+    areBodiesChecked: true,
     at: now(),
   })
   if (input.source_id && input.source_id !== workspaceId) {
