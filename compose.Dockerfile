@@ -9,4 +9,4 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node commands/build.ts
 USER node
-CMD ["node", "functions/node.ts"]
+CMD ["node", "commands/start.cjs"]

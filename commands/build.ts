@@ -1,5 +1,5 @@
 // Builds `dist/` after `npm ci`: `assets/`, the static files that the server delivers (on Workers outside the script),
-// and `npm/`, the client and the command line as JavaScript for the npm package.
+// `server/`, what `npm start` runs, and `npm/`, the client and the command line as JavaScript for the npm package.
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,6 +22,11 @@ if (existsSync(bundler) && existsSync(join(root, 'console'))) {
   const { buildConsole } = await import('./build-console.ts')
   await buildConsole(join(dist, 'assets'))
 } else console.warn('dist/ has no console: it needs the development dependencies (npm ci).')
+
+if (existsSync(bundler) && existsSync(join(root, 'lib/emulator'))) {
+  const { buildServer } = await import('./build-server.ts')
+  await buildServer()
+}
 
 if (existsSync(join(root, 'node_modules/wrangler')) && existsSync(join(root, 'functions'))) {
   const { buildDescription } = await import('./build-description.ts')

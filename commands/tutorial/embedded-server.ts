@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const ENTRY = fileURLToPath(new URL('../../functions/node.ts', import.meta.url))
+const ENTRY = fileURLToPath(new URL('../start.cjs', import.meta.url))
 
 export type EmbeddedServer = { url: string; pid: number; stop(signal?: NodeJS.Signals): Promise<void> }
 

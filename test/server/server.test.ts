@@ -1,5 +1,5 @@
 // The start of the server as a process: what it prints, and when it refuses. Each test has its own data directory and ports.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { expectConsole } from '../support/console-assets.ts'
@@ -12,7 +12,7 @@ import {
   startAndExpectExit,
   startServer,
 } from '../support/server.ts'
-import { SERVER_SOURCE } from '../support/server-program.ts'
+import { START } from '../support/server-program.ts'
 
 let files: Awaited<ReturnType<typeof createServerFixture>>
 let running: Server[]
@@ -31,10 +31,16 @@ async function start(settings: Record<string, string> = {}, program?: string): P
   return server
 }
 
+/** What Linux reports of a process: `VmHWM` is the most memory that it has had, `RssAnon` what it shares with no other. */
+function megabytes(pid: number, name: 'VmHWM' | 'RssAnon'): number {
+  const [, kilobytes] =
+    new RegExp(`${name}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kilobytes) / 1024
+}
+
 describe('starting', () => {
   test('the banner shows the address, the parts in use and a first command, as /healthz does, and leads to the console', async () => {
-    // From the sources, as `npm start` does.
-    const { url, printed, call } = await start({}, SERVER_SOURCE)
+    const { url, printed, call } = await start({}, START)
     expect(url).toBe(`http://127.0.0.1:${files.settings.PORT}`)
     expect(printed.stdout).toContain(`${url}/docs`)
     expect(printed.stdout).toContain(files.settings.DATA_DIR)
@@ -61,6 +67,25 @@ describe('starting', () => {
     })
     await expectConsole(url)
   })
+
+  test.runIf(process.platform === 'linux')(
+    'a server with the data of an earlier start takes at most 350 MB, and each of its machines 26 MB beside code that all share',
+    async () => {
+      const used = await createUsedServerFixture()
+      onTestFinished(() => used.remove())
+      const server = await start(used.settings, START)
+      const { body } = await server.call('/workspaces', {
+        method: 'POST',
+        headers: { prefer: 'wait=30' },
+        json: { name: 'small', runtime: 'hermes' },
+      })
+      expect(body).toMatchObject({ status: 'ready' })
+      expect(megabytes(server.pid, 'VmHWM')).toBeLessThan(350)
+      const machines = server.guests().map((pid) => megabytes(pid, 'RssAnon'))
+      expect(machines).toHaveLength(1)
+      expect(machines[0]).toBeLessThan(26)
+    },
+  )
 
   test('the address of a client is what proxies in the trusted networks report', async () => {
     const admin = { authorization: 'Bearer a-token-of-the-operator' }

@@ -21,7 +21,8 @@ export function bootModule(program: string, boot: ModuleBoot): Omit<Guest, 'exec
     cwd: root,
     // Only PATH: the server's environment has its secrets, and the guest's environment comes in the boot message.
     env: { PATH: process.env['PATH'] ?? '' },
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    // V8 would need 10 MB in each machine to optimize the parser of Node's HTTP client, which is WebAssembly.
+    execArgv: ['--disable-warning=ExperimentalWarning', '--liftoff-only'],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // A process group of its own: Ctrl-C in the server's terminal does not reach it, and its children end with it.
