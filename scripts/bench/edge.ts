@@ -89,6 +89,8 @@ try {
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }
+// The agents of the emulated Fly run in this process, and send heartbeats as long as it runs.
+process.exit()
 
 async function measure(code: string, file: string, into: Figures): Promise<void> {
   into.evaluated.push(evaluation(file))

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { bundleWorker } from '../support/worker-bundle.ts'
 
-/** Gzipped. Cloudflare allows 3 MiB on the free plan; a larger Worker starts later. */
-const MAX_KIB = 350
+/** Gzipped. Cloudflare allows 3 MiB on the free plan; a larger Worker starts later. Over Hyperdrive it contains node-postgres. */
+const MAX_KIB = { neon: 282, hyperdrive: 308 }
 
 /** By how much the documented figures may be out of date. */
 const TOLERANCE_KIB = 5
@@ -14,15 +14,15 @@ const [, overNeon, overHyperdrive] =
   /\| the Worker, gzipped \| (\d+) KiB \((\d+) over Hyperdrive\) \|/.exec(document) ?? []
 
 test.each([
-  ['', overNeon],
-  ['staging', overNeon],
-  ['hyperdrive', overHyperdrive],
+  ['', MAX_KIB.neon, overNeon],
+  ['staging', MAX_KIB.neon, overNeon],
+  ['hyperdrive', MAX_KIB.hyperdrive, overHyperdrive],
 ])(
-  'wrangler deploy --env="%s" uploads a Worker within the limit, of about the %s KiB that are documented',
-  async (environment, documented) => {
+  'wrangler deploy --env="%s" uploads a Worker of at most %s KiB, and of about the %s KiB that are documented',
+  async (environment, limit, documented) => {
     const { gzipKiB } = await bundleWorker({ environment })
     console.log(`--env="${environment}": ${gzipKiB} KiB gzipped`)
-    expect(gzipKiB).toBeLessThanOrEqual(MAX_KIB)
+    expect(gzipKiB).toBeLessThanOrEqual(limit)
     expect(Math.abs(gzipKiB - Number(documented))).toBeLessThanOrEqual(TOLERANCE_KIB)
   },
 )
