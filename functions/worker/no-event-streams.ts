@@ -1,7 +1,5 @@
 // Replaces `eventsource-parser/stream` in the Worker's bundle (wrangler.toml, `alias`). The tools of the MCP server use the client
 // package, and none of them follows a stream of events.
-export class EventSourceParserStream {
-  constructor() {
-    throw new Error('a Worker follows no event streams')
-  }
+export function EventSourceParserStream(): never {
+  throw new Error('a Worker follows no event streams')
 }
