@@ -24,7 +24,8 @@ export function commonResponses(policy: RoutePolicy, { responses }: Operation): 
   if ('default' in responses) return {}
   const common: Record<string, Response> = {
     ...(policy === 'public' ? { '4XX': ref('Refused') } : { 401: ref('Unauthorized') }),
-    ...(typeof policy === 'object' ? { 403: ref('Forbidden'), 429: ref('TooManyRequests') } : {}),
+    ...(typeof policy === 'object' ? { 403: ref('Forbidden') } : {}),
+    ...(typeof policy === 'object' || policy === 'agent' ? { 429: ref('TooManyRequests') } : {}),
     default: ref('Failure'),
   }
   return Object.fromEntries(Object.entries(common).filter(([status]) => !(status in responses)))

@@ -161,6 +161,7 @@ async function checkAgentToken(
   if (token === undefined) return next()
   const hash = await hashToken(token)
   await rejectUnknownToken(services, hash, address(), wrongToken)
+  limitRate(services, c, `agent token ${hash}`)
   await next()
   if (c.res.status !== 401) return
   const { failedAttempts, tokenLookup } = services

@@ -108,6 +108,21 @@ describe('rate limits', () => {
     }
   })
 
+  test('the rate limit of an agent holds for its heartbeats', async () => {
+    const limited = await createHarness({ env: { API_RATE_PER_MINUTE: '30' } })
+    try {
+      const { id } = await limited.createWorkspace()
+      const headers = { authorization: `Bearer ${await limited.tokenOf(id)}` }
+      const beat = () =>
+        limited.request('/registry/heartbeat', { method: 'POST', headers, json: { workspace_id: id } })
+      const statuses: number[] = []
+      for (let times = 0; times < 62; times++) statuses.push((await beat()).status)
+      expect(new Set(statuses)).toEqual(new Set([200, 429]))
+    } finally {
+      await limited.close()
+    }
+  })
+
   test('a rate limit does not last longer when the clock is set back', async () => {
     const limited = await createHarness({ env: { API_RATE_PER_MINUTE: '1' } })
     try {
