@@ -7,7 +7,7 @@ const { pathToFileURL } = require('node:url')
 const bundle = require('./server-bundle.cjs')
 
 if (!bundle.isCurrent()) {
-  // If this fails, the sources fail too, and their error says why.
+  // Where this is not possible, the sources run. They also report a mistake in themselves better than the bundler.
   spawnSync(process.execPath, [join(__dirname, 'build-server.ts')], { stdio: 'ignore' })
 }
 const entry = bundle.isCurrent() ? bundle.file : join(__dirname, '../functions/node.ts')
