@@ -91,13 +91,13 @@ export const REQUEST_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'a flood of notifications',
-    round: callingItself('/notify', 20, () => ({ message: TEXT(5_000) })),
+    round: callingItself('/notify', 20, () => ({ message: STORABLE_TEXT(5_000) })),
   },
   {
     name: 'a flood of recorded delegations',
     round: callingItself('/delegations/record', 20, () => ({
       target_id: random(),
-      task: TEXT(50_000),
+      task: STORABLE_TEXT(50_000),
       delegation_id: random(),
     })),
   },
