@@ -118,6 +118,8 @@ describe('snapshots', () => {
     h.emulator.faults.add({ kind: 'slow-snapshot', ms: 60_000 })
     await h.request(`/workspaces/${id}`, { method: 'PATCH', json: { region: 'fra' } })
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
+    // A pause that comes before the move has begun prevents it.
+    await expect.poll(async () => (await read(id)).disk.state).toBe('wanted')
     await h.request(`/workspaces/${id}/pause`, { method: 'POST' })
     await untilStatus(id, 'paused')
     expect((await read(id)).disk).toMatchObject({ state: 'wanted' })

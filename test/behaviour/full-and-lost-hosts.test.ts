@@ -150,7 +150,8 @@ describe('a full host', () => {
 test('the disk of a removed workspace waits for a copy of it that is being made', async () => {
   const id = await remembering()
   const { disk } = await read(id)
-  h.emulator.faults.add({ kind: 'slow-volume', ms: SLOW_MS })
+  // A busy computer needs longer for the looks at the disk.
+  h.emulator.faults.add({ kind: 'slow-volume', ms: 2 * SLOW_MS })
   const { body } = await h.request<{ id: string }>('/workspaces', {
     method: 'POST',
     json: { name: 'fork', from: { workspace: id } },
