@@ -1,5 +1,5 @@
 // Bounds how much of the answers to stored messages one workspace makes this process keep at the same time. Nobody waits for these
-// answers, so beyond the limit the oldest of them arrives and the others wait at their agent.
+// answers, so beyond the limit the one of which most has arrived continues, and the others wait at their agent.
 
 /** One answer that is being kept. */
 export type KeptAnswer = {
@@ -11,11 +11,11 @@ export type KeptAnswer = {
 export type AnswersInFlight = {
   /** @param resume lets a paused answer arrive again */
   open(workspaceId: string, resume: () => void): KeptAnswer
-  /** Whether only the oldest answer of the workspace arrives. */
+  /** Whether only one answer of the workspace arrives. */
   isFull(workspaceId: string): boolean
 }
 
-/** @param maxBytes of one workspace; the oldest answer may exceed it */
+/** @param maxBytes of one workspace; the largest answer may exceed it */
 export function createAnswersInFlight(maxBytes: number): AnswersInFlight {
   const workspaces = new Map<string, WorkspaceAnswers>()
   return {
@@ -40,7 +40,6 @@ type Answer = { bytes: number; isPaused: boolean; resume: () => void }
 
 class WorkspaceAnswers {
   readonly #maxBytes: number
-  /** The oldest first. */
   readonly #answers = new Set<Answer>()
   #bytes = 0
 
@@ -80,7 +79,6 @@ class WorkspaceAnswers {
   }
 
   #mayArrive(answer: Answer): boolean {
-    const [oldest] = this.#answers
-    return !this.isFull || answer === oldest
+    return !this.isFull || this.#answers.values().every(({ bytes }) => bytes <= answer.bytes)
   }
 }

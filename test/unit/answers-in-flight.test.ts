@@ -10,16 +10,24 @@ const open = (inFlight: ReturnType<typeof createAnswersInFlight>, workspaceId: s
   )
 }
 
-test('beyond the limit of a workspace only its oldest answer arrives, and the others continue when it ends', () => {
+test('beyond the limit of a workspace only its largest answer arrives, and the others continue when it ends', () => {
   const inFlight = createAnswersInFlight(100)
-  const [first, second, third] = [open(inFlight, 'a'), open(inFlight, 'a'), open(inFlight, 'a')]
+  const [silent, first, second] = [open(inFlight, 'a'), open(inFlight, 'a'), open(inFlight, 'a')]
   const other = open(inFlight, 'b')
-  expect([second.add(60), first.add(60), second.add(60), third.add(1)]).toEqual([true, true, false, false])
-  expect([first.add(60), other.add(100)]).toEqual([true, true])
+  expect([first.add(40), second.add(50), first.add(40)]).toEqual([true, true, true])
+  expect([second.add(20), first.add(20), other.add(100)]).toEqual([false, true, true])
   expect([inFlight.isFull('a'), inFlight.isFull('b'), inFlight.isFull('c')]).toEqual([true, false, false])
   first.release()
-  expect([first.resumed, second.resumed, third.resumed, other.resumed]).toEqual([0, 1, 0, 0])
-  second.release()
-  expect([second.resumed, third.resumed]).toEqual([1, 1])
-  expect([third.add(99), inFlight.isFull('a')]).toEqual([true, false])
+  expect([silent.resumed, first.resumed, second.resumed, other.resumed]).toEqual([0, 0, 1, 0])
+  expect([second.add(10), silent.add(20), inFlight.isFull('a')]).toEqual([true, true, false])
+})
+
+test('an answer that waits continues when it has become the largest', () => {
+  const inFlight = createAnswersInFlight(100)
+  const [first, second, third] = [open(inFlight, 'a'), open(inFlight, 'a'), open(inFlight, 'a')]
+  expect([first.add(95), second.add(60), third.add(70)]).toEqual([true, false, false])
+  first.release()
+  expect([second.resumed, third.resumed]).toEqual([0, 1])
+  third.release()
+  expect([second.resumed, inFlight.isFull('a')]).toEqual([1, false])
 })
