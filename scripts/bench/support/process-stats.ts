@@ -24,6 +24,12 @@ export function residentKb(pid: number): number | undefined {
   return kb === undefined ? undefined : Number(kb)
 }
 
+/** Memory of a process of its own, and its share of what other processes use too (PSS). */
+export function proportionalKb(pid: number): number | undefined {
+  const [, kb] = /^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '') ?? []
+  return kb === undefined ? undefined : Number(kb)
+}
+
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
