@@ -28,7 +28,12 @@ const SECOND: Figure = { title: 'second start → 200 on /healthz', value: NaN, 
 const MEMORY: Figure = { title: 'memory after the second start', value: NaN, unit: 'MB', atMost: 350 }
 const CREATE: Figure = { title: 'create → ready, beyond the boot', value: NaN, unit: 'ms' }
 const RESTART: Figure = { title: 'restart → ready, beyond the boot', value: NaN, unit: 'ms' }
-const MACHINE: Figure = { title: 'memory of an emulated machine, with its share of shared pages', value: NaN, unit: 'MB', atMost: 60 }
+const MACHINE: Figure = {
+  title: 'memory of an emulated machine, with its share of shared pages',
+  value: NaN,
+  unit: 'MB',
+  atMost: 60,
+}
 const FIGURES = [FIRST, SECOND, MEMORY, CREATE, RESTART, MACHINE]
 
 const measured = new Map<Figure, number[]>(FIGURES.map((figure) => [figure, []]))
