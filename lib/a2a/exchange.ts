@@ -176,6 +176,8 @@ class AnswerRelay implements ResponseListener, Receiver {
     const headers = responseHeaders(this.#headers, this.#connection, this.#isStream, type)
     const isEncoded = valueIn(headers, 'content-encoding') !== undefined
     this.#state = 'passing'
+    // An open stream would keep them.
+    this.#headers = []
     const { reply, rewrite } = this.#input
     reply.head(this.#status, rewrite === undefined ? headers : withoutBodyFacts(headers), this.#isStream)
     // A writer may refuse an answer that announces too much.
