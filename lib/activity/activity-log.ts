@@ -3,7 +3,7 @@
 // and written in bulk.
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from '../platform/log.ts'
-import { type ActivityEntry, type ActivityRow, toActivityRow } from './activity-row.ts'
+import { type ActivityEntry, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
 export type ActivityLog = {
@@ -20,7 +20,7 @@ export type ActivityLog = {
 /** How long rows are collected before they are written, in milliseconds. */
 const COLLECT_MS = 250
 
-/** Most rows in the buffer, and UTF-16 units in them; beyond that the oldest are dropped. */
+/** Most rows in the buffer, and UTF-16 units of JSON in them; beyond that the oldest are dropped. */
 const MAX_ROWS = 10_000
 const MAX_LENGTH = 16_000_000
 
@@ -41,7 +41,7 @@ type Options = {
 }
 
 export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog {
-  let waiting: ActivityRow[] = []
+  let waiting: string[] = []
   let length = 0
   let dropped = 0
   let promisedUntil = 0
@@ -49,11 +49,11 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
 
   const clock = () => now().getTime()
 
-  function append(row: ActivityRow): void {
+  function append(row: string): void {
     waiting.push(row)
-    length += lengthOf(row)
+    length += row.length
     while (waiting.length > MAX_ROWS || length > MAX_LENGTH) {
-      length -= lengthOf(waiting.shift() ?? [])
+      length -= waiting.shift()?.length ?? length
       dropped++
     }
   }
@@ -96,10 +96,4 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
     },
     flush,
   }
-}
-
-function lengthOf(row: ActivityRow): number {
-  let length = 0
-  for (const value of row) length += value.length
-  return length
 }

@@ -1,5 +1,5 @@
-// One activity of a workspace, and its row as texts that Postgres always accepts: one invalid character would lose every
-// row of the same statement.
+// One activity of a workspace, and its row as JSON text that Postgres always accepts: one invalid character would
+// lose every row of the same statement.
 import { z } from 'zod'
 import { boundedJson, toPostgresText } from '../platform/postgres-text.ts'
 import { isUuid } from '../platform/uuid.ts'
@@ -42,7 +42,19 @@ export type ActivityEntry = {
   areBodiesChecked?: boolean
 }
 
-/** The columns of a row, in the order of {@link ActivityRow}. */
+const uuid = (id: string | null) => (isUuid(id) ? id : undefined)
+
+const text = (value: string, max: number) => toPostgresText(value.slice(0, max))
+const textIfAny = (value: string | null, max: number) => (value === null ? undefined : text(value, max))
+
+const StorableBody = boundedJson(z.unknown(), ACTIVITY_LIMITS.body)
+const body = (value: unknown, isChecked = false) =>
+  value !== undefined && (isChecked || StorableBody.safeParse(value).success) ? value : undefined
+
+const duration = (ms: number | null) =>
+  ms === null ? undefined : Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)
+
+/** The columns of a row for `jsonb_to_recordset`; `toActivityRow` writes the same names. */
 export const ACTIVITY_COLUMNS = {
   id: 'uuid',
   workspace_id: 'uuid',
@@ -60,45 +72,23 @@ export const ACTIVITY_COLUMNS = {
   created_at: 'timestamptz',
 } as const
 
-/** A value for each column, written as an element of a Postgres array. */
-export type ActivityRow = readonly string[]
-
-const NULL = 'NULL'
-
-/** Text that needs no quotes in an array; `NULL` would be no text. */
-const PLAIN = /^(?!null$)[\w./:-]+$/i
-
-const element = (value: string) =>
-  PLAIN.test(value) ? value : `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`
-
-const uuid = (id: string | null) => (isUuid(id) ? id : NULL)
-
-const text = (value: string | null, max: number) =>
-  value === null ? NULL : element(toPostgresText(value.slice(0, max)))
-
-const StorableBody = boundedJson(z.unknown(), ACTIVITY_LIMITS.body)
-const body = (value: unknown, isChecked = false) =>
-  value !== undefined && value !== null && (isChecked || StorableBody.safeParse(value).success)
-    ? element(JSON.stringify(value))
-    : NULL
-
-const duration = (ms: number | null) =>
-  ms === null || Number.isNaN(ms) ? NULL : `${Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)}`
-
-/** @returns a row with a new id */
-export const toActivityRow = (entry: ActivityEntry): ActivityRow => [
-  crypto.randomUUID(),
-  element(entry.workspaceId),
-  text(entry.type, ACTIVITY_LIMITS.method),
-  uuid(entry.sourceId),
-  uuid(entry.targetId),
-  text(entry.method, ACTIVITY_LIMITS.method),
-  text(entry.summary, ACTIVITY_LIMITS.summary),
-  body(entry.requestBody, entry.areBodiesChecked),
-  body(entry.responseBody, entry.areBodiesChecked),
-  body(entry.toolTrace, entry.areBodiesChecked),
-  duration(entry.durationMs),
-  text(entry.status, ACTIVITY_LIMITS.method),
-  text(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),
-  entry.at.toISOString(),
-]
+/** @returns a JSON object with a new id; columns that it does not name are null */
+export function toActivityRow(entry: ActivityEntry): string {
+  const row: { [Column in keyof typeof ACTIVITY_COLUMNS]: unknown } = {
+    id: crypto.randomUUID(),
+    workspace_id: entry.workspaceId,
+    activity_type: text(entry.type, ACTIVITY_LIMITS.method),
+    source_id: uuid(entry.sourceId),
+    target_id: uuid(entry.targetId),
+    method: textIfAny(entry.method, ACTIVITY_LIMITS.method),
+    summary: text(entry.summary, ACTIVITY_LIMITS.summary),
+    request_body: body(entry.requestBody, entry.areBodiesChecked),
+    response_body: body(entry.responseBody, entry.areBodiesChecked),
+    tool_trace: body(entry.toolTrace, entry.areBodiesChecked),
+    duration_ms: duration(entry.durationMs),
+    status: text(entry.status, ACTIVITY_LIMITS.method),
+    error_detail: textIfAny(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),
+    created_at: entry.at.toISOString(),
+  }
+  return JSON.stringify(row)
+}

@@ -3,25 +3,23 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { activities, workspaces } from '../../drizzle/schema/index.ts'
-import { ACTIVITY_COLUMNS, type ActivityRow } from './activity-row.ts'
+import { ACTIVITY_COLUMNS } from './activity-row.ts'
 
 // Sequence numbers are assigned in order but become visible in the order of commits. A reader that continues after
 // the last number seen would miss a lower one that is committed later, so writers hold a lock until the statement
 // ends.
 export const WRITERS_LOCK = sql.raw('(select pg_advisory_xact_lock(4241861)) as locked')
 
-type Column = keyof typeof ACTIVITY_COLUMNS
+const columns = Object.keys(ACTIVITY_COLUMNS).join(', ')
+const typed = Object.entries(ACTIVITY_COLUMNS)
+  .map(([name, type]) => `${name} ${type}`)
+  .join(', ')
 
-const COLUMNS = Object.keys(ACTIVITY_COLUMNS) as Column[]
-const columns = sql.raw(COLUMNS.join(', '))
-
-// An array for each column, because Postgres reads it in half the time that it needs for rows as JSON.
 const statementFor = (condition: SQL) =>
-  prepared((db, valueOf: ValueOf<Record<Column, string>>) => {
-    const arrays = COLUMNS.map((name) => sql`${valueOf(name)}::${sql.raw(ACTIVITY_COLUMNS[name])}[]`)
+  prepared((db, valueOf: ValueOf<{ rows: string }>) => {
     const written = db.$with('written', { id: activities.id }).as(sql`
-      insert into ${activities} (${columns})
-      select ${columns} from ${WRITERS_LOCK}, unnest(${sql.join(arrays, sql`, `)}) as row(${columns})
+      insert into ${activities} (${sql.raw(columns)})
+      select ${sql.raw(columns)} from ${WRITERS_LOCK}, jsonb_to_recordset(${valueOf('rows')}::jsonb) as row(${sql.raw(typed)})
       where ${condition}
       returning id`)
     return db
@@ -40,13 +38,8 @@ const insertLiving = statementFor(
  * @param only `living` leaves out rows of workspaces that are unknown or removed
  * @returns the number of rows written
  */
-export async function insertActivities(
-  db: Database,
-  rows: readonly ActivityRow[],
-  only?: 'living',
-): Promise<number> {
+export async function insertActivities(db: Database, rows: string[], only?: 'living'): Promise<number> {
   const insert = only === 'living' ? insertLiving : insertAll
-  const arrays = COLUMNS.map((name, at) => [name, `{${rows.map((row) => row[at]).join(',')}}`])
-  const [count] = await insert(db, Object.fromEntries(arrays) as Record<Column, string>)
+  const [count] = await insert(db, { rows: `[${rows.join(',')}]` })
   return count?.rows ?? 0
 }
