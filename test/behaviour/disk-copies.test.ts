@@ -115,7 +115,7 @@ describe('snapshots', () => {
   test('a workspace that is paused while its disk moves keeps the disk before until the copy is made', async () => {
     const id = await remembering()
     const { disk } = await read(id)
-    h.emulator.faults.add({ kind: 'slow-snapshot', ms: 60_000 })
+    h.emulator.faults.add({ kind: 'slow-snapshot', ms: 3_000 })
     await h.request(`/workspaces/${id}`, { method: 'PATCH', json: { region: 'fra' } })
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
     // A pause that comes before the move has begun prevents it.
