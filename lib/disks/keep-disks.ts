@@ -4,8 +4,11 @@ import { disks, type RetainedReason, workspaces } from '../../drizzle/schema/ind
 import type { ChangeContext } from '../lifecycle/transition.ts'
 import { appendDiskEvents } from './change-disk.ts'
 
-/** Whether a workspace has a disk that was made: one that was not has nothing to keep. */
-export const hasContent: SQL = sql`exists (select from ${disks} where ${disks.id} = ${workspaces.diskId} and ${disks.state} in ('ready', 'missing'))`
+/** Those of disks that were made: one that was not has nothing to keep. */
+const KEPT = sql`('ready', 'missing', 'deleting')`
+
+/** Whether a workspace has a disk that can be kept. */
+export const hasContent: SQL = sql`exists (select from ${disks} where ${disks.id} = ${workspaces.diskId} and ${disks.state} in ${KEPT})`
 
 /**
  * The parts of a statement that has the ids of the workspaces in a CTE `moved`, which sets their `disk_id` to null.
@@ -18,8 +21,9 @@ export function keepDisks(
 ) {
   const kept = services.db.$with('kept', {}).as(
     sql`update ${disks} set workspace_id = null, retained_at = ${now.toISOString()}::timestamptz,
-          retained_reason = ${reason}, retained_until = ${until?.toISOString() ?? null}::timestamptz
-        where workspace_id in (select id from moved) and state in ('ready', 'missing')
+          retained_reason = ${reason}, retained_until = ${until?.toISOString() ?? null}::timestamptz,
+          state = case when state = 'deleting' then 'ready' else state end
+        where workspace_id in (select id from moved) and state in ${KEPT}
         returning id, made_for, volume_id, region, size_gb`,
   )
   const logged = appendDiskEvents(services, 'kept', now, {

@@ -1,5 +1,7 @@
 // Copies of disks: forks, snapshots and restores; and what happens to a disk when Fly loses a reply, a host or a volume.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { eq } from 'drizzle-orm'
+import { disks as diskTable } from '../../drizzle/schema/index.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
 import { type Disk, diskClient } from '../support/disk-client.ts'
 import { testInProcess } from '../support/control-plane.ts'
@@ -132,36 +134,46 @@ describe('snapshots', () => {
     expect(await say(id, 'what do you remember?')).toContain('blue')
   })
 
-  test('the disk of a removed workspace waits for a copy only while the copy is being made, and is kept for one at rest', async () => {
-    const id = await remembering()
-    const { disk } = await read(id)
-    const blocked = h.emulator.faults.add({ kind: 'answer', action: 'volume.create', status: 503 })
-    const { body: copy } = await h.request<{ id: string }>('/workspaces', {
-      method: 'POST',
-      json: { name: 'copy', from: { workspace: id } },
-    })
-    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
-    await sweepWhile(async () => (await nextOf(id)).step !== 'delete_disk')
-    expect(await nextOf(id)).toMatchObject({ sentence: expect.stringContaining('copied') })
-    expect(JSON.stringify((await h.request(`/workspaces/${id}/explain`)).body)).toContain(copy.id)
+  test.each([
+    'ready',
+    // The copy was requested at the moment in which the disk was marked.
+    'deleting',
+  ] as const)(
+    'the %s disk of a removed workspace waits for a copy that is being made, and is kept for one at rest',
+    async (state) => {
+      const id = await remembering()
+      const { disk } = await read(id)
+      const blocked = h.emulator.faults.add({ kind: 'answer', action: 'volume.create', status: 503 })
+      const { body: copy } = await h.request<{ id: string }>('/workspaces', {
+        method: 'POST',
+        json: { name: 'copy', from: { workspace: id } },
+      })
+      await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+      await sweepWhile(async () => (await nextOf(id)).step !== 'delete_disk')
+      expect(await nextOf(id)).toMatchObject({ sentence: expect.stringContaining('copied') })
+      expect(JSON.stringify((await h.request(`/workspaces/${id}/explain`)).body)).toContain(copy.id)
 
-    await h.request(`/workspaces/${copy.id}/pause`, { method: 'POST' })
-    await sweepWhile(async () => (await nextOf(id)).step !== 'rest')
-    expect(await disks('?retained=true')).toMatchObject([{ id: disk.id, retained_reason: 'copy_wanted' }])
-    const { body: refused } = await h.request(`/disks/${disk.id}`, { method: 'DELETE' })
-    expect(refused).toMatchObject({ code: 'conflict', detail: expect.stringContaining(copy.id) })
-    await h.runRetention()
-    expect(await disks('?retained=true')).toHaveLength(1)
+      await h.db.update(diskTable).set({ state }).where(eq(diskTable.id, disk.id))
+      await h.request(`/workspaces/${copy.id}/pause`, { method: 'POST' })
+      await sweepWhile(async () => (await nextOf(id)).step !== 'rest')
+      expect(await disks('?retained=true')).toMatchObject([
+        { id: disk.id, state: 'ready', retained_reason: 'copy_wanted' },
+      ])
+      const { body: refused } = await h.request(`/disks/${disk.id}`, { method: 'DELETE' })
+      expect(refused).toMatchObject({ code: 'conflict', detail: expect.stringContaining(copy.id) })
+      await h.runRetention()
+      expect(await disks('?retained=true')).toHaveLength(1)
 
-    h.emulator.faults.remove(blocked)
-    await h.request(`/workspaces/${copy.id}/resume`, { method: 'POST' })
-    await untilStatus(copy.id, 'ready')
-    expect(await say(copy.id, 'what do you remember?')).toContain('blue')
-    h.advance(3_600_000)
-    await h.runRetention()
-    expect(await disks('?retained=true')).toEqual([])
-    expect(volumes()).toHaveLength(1)
-  })
+      h.emulator.faults.remove(blocked)
+      await h.request(`/workspaces/${copy.id}/resume`, { method: 'POST' })
+      await untilStatus(copy.id, 'ready')
+      expect(await say(copy.id, 'what do you remember?')).toContain('blue')
+      h.advance(3_600_000)
+      await h.runRetention()
+      expect(await disks('?retained=true')).toEqual([])
+      expect(volumes()).toHaveLength(1)
+    },
+  )
 
   test('a snapshot is listed with its price, counted at its workspace, and of its own workspace only', async () => {
     const id = await remembering()
