@@ -8,6 +8,7 @@ import type { Observed } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
 import { decide } from './decide.ts'
 import { undoDrift } from './drift.ts'
+import { isOutdated } from './observation.ts'
 import type { Step } from './step.ts'
 import { findWork } from './work.ts'
 
@@ -31,7 +32,7 @@ export async function nextStep(
   const isUnrequested = isRecovery || step.do === 'undo_drift'
   const drainsUntil = endsRun(row, step) ? row.drainUntil : null
   if (!isUnrequested && (drainsUntil === null || drainsUntil <= now)) return step
-  if (isRecovery && isDeferredForTooLong(row, now, liveness.busyMs)) return step
+  if (isRecovery && (isDeferredForTooLong(row, now, liveness.busyMs) || isToEnd(row, now))) return step
   const work = await findWork(services, row)
   if (work === undefined) return step
   if (step.do === 'undo_drift') return undoneAfter(work)
@@ -43,6 +44,13 @@ export async function nextStep(
 /** A workspace that has not been ready since its restart is given up in the end, whatever its agent reports. */
 const isDeferredForTooLong = ({ deadlineAt, status }: Workspace, now: Date, busyMs: number) =>
   status === 'provisioning' && deadlineAt !== null && now.getTime() - deadlineAt.getTime() >= busyMs
+
+/** A requested restart ends the work of the machine before it, once the time for that is over. So nothing is put off for that work. */
+const isToEnd = (row: Workspace, now: Date) =>
+  row.status === 'provisioning' &&
+  row.machineGeneration !== null &&
+  isOutdated(row) &&
+  (row.drainUntil === null || row.drainUntil <= now)
 
 /** Steps of a requested restart, rollout or hibernation that end the program which is at work. */
 const endsRun = ({ status }: Workspace, { do: step }: Step) =>
