@@ -1,7 +1,7 @@
 // Every filter of the list of workspaces has an index, and what sweeps and metrics read does: with 10,000 workspaces no plan reads
 // the whole table.
 import { type SQLWrapper, sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import {
@@ -32,9 +32,19 @@ beforeAll(async () => {
     from generate_series(1, 10000) n`)
   // This Postgres commits asynchronously, and a vacuum marks pages as visible only when their commit is in the log.
   await database.db.execute(sql`checkpoint`)
-  await database.db.execute(sql`vacuum analyze workspaces`)
+  // Nor are they visible for all while a transaction of another test is older.
+  await vi.waitFor(async () => expect(await vacuumed()).toBe(true), { timeout: 60_000, interval: 200 })
 })
 afterAll(() => database.close())
+
+/** @returns whether all pages are marked as visible, so that an index is enough to count rows */
+async function vacuumed(): Promise<boolean> {
+  await database.db.execute(sql`vacuum analyze workspaces`)
+  const result: unknown = await database.db.execute(
+    sql`select relallvisible >= relpages as visible from pg_class where oid = 'workspaces'::regclass`,
+  )
+  return (result as { rows: { visible: boolean }[] }).rows[0]?.visible === true
+}
 
 const planOfList = (
   filter: WorkspaceFilter,
