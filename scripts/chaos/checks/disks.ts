@@ -92,8 +92,12 @@ function wrongDiskOf(
     // A disk that was never finished has no data yet. A copy whose source was deleted before is given up with a reason.
     const isUnfinished = ['wanted', 'creating'].includes(disk?.state ?? '')
     if (isUnfinished && (least === 0 || row.status === 'failed')) return []
-    // A paused workspace that moved gets its disk when it is resumed; until then the one before is kept.
-    const before = disks.find(({ replacedBy }) => disk !== undefined && replacedBy === disk.id)
+    // A paused workspace that moved, or is a copy, gets its disk when it is resumed; until then the one before, or the original, is kept.
+    const before = disks.find(
+      ({ id, replacedBy }) =>
+        disk !== undefined &&
+        (replacedBy === disk.id || (disk.source.kind === 'disk' && id === disk.source.disk_id)),
+    )
     const kept = living.find(({ id }) => id === before?.volumeId)
     if (isUnfinished && kept !== undefined) {
       const count = counterOf(kept.id)
