@@ -96,7 +96,7 @@ function wrongDiskOf(
     const before = disks.find(
       ({ id, replacedBy }) =>
         disk !== undefined &&
-        (replacedBy === disk.id || (disk.source.kind === 'disk' && id === disk.source.disk_id)),
+        (replacedBy === disk.id || ('disk_id' in disk.source && id === disk.source.disk_id)),
     )
     const kept = living.find(({ id }) => id === before?.volumeId)
     if (isUnfinished && kept !== undefined) {
