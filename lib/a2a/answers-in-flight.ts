@@ -64,7 +64,10 @@ class WorkspaceAnswers {
   add(answer: Answer, bytes: number): boolean {
     answer.bytes += bytes
     this.#bytes += bytes
+    const wasPaused = answer.isPaused
     answer.isPaused = !this.#mayArrive(answer)
+    // What was under way when it was paused may have made it the largest.
+    if (wasPaused && !answer.isPaused) answer.resume()
     return !answer.isPaused
   }
 

@@ -99,11 +99,8 @@ describe('responses', () => {
   test('responses that together are larger than one may be are all stored', async () => {
     const gate = createGate()
     scriptedAgent.answer = async ({ text }) => {
-      let isCancelled = false
       const rest = async (controller: ReadableStreamDefaultController) => {
         await gate.passed
-        // A request that broke off, on a busy computer, is sent again.
-        if (isCancelled) return
         controller.enqueue(new TextEncoder().encode(`${'x'.repeat(20_000)}${text}"`))
         controller.close()
       }
@@ -111,16 +108,12 @@ describe('responses', () => {
         controller.enqueue(new TextEncoder().encode(`"${'x'.repeat(20_000)}`))
         void rest(controller)
       }
-      const cancel = () => {
-        isCancelled = true
-      }
-      return new Response(new ReadableStream({ start, cancel }), {
-        headers: { 'content-type': 'application/json' },
-      })
+      return new Response(new ReadableStream({ start }), { headers: { 'content-type': 'application/json' } })
     }
     const texts = ['a', 'b', 'c', 'd']
     const paths = await Promise.all(texts.map((text) => send(agent, { text })))
-    await expect.poll(() => scriptedAgent.arrivals.length, { timeout: 30_000 }).toBe(texts.length)
+    // The answers of three are over the limit, so the fourth message may wait for one of them to end.
+    await expect.poll(() => scriptedAgent.arrivals.length).toBeGreaterThanOrEqual(3)
     gate.open()
     for (const [index, path] of paths.entries()) {
       expect(await finished(path)).toMatchObject({ state: 'answered' })

@@ -31,3 +31,10 @@ test('an answer that waits continues when it has become the largest', () => {
   third.release()
   expect([second.resumed, inFlight.isFull('a')]).toEqual([1, false])
 })
+
+test('an answer continues at once when what was under way makes it the largest', () => {
+  const inFlight = createAnswersInFlight(100)
+  const [first, second] = [open(inFlight, 'a'), open(inFlight, 'a')]
+  expect([first.add(70), second.add(60), second.add(20)]).toEqual([true, false, true])
+  expect([first.resumed, second.resumed]).toEqual([0, 1])
+})
