@@ -2,7 +2,7 @@
 // own workspace was removed.
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { disks, workspaces } from '../../drizzle/schema/index.ts'
-import type { WorkspaceStatus } from '../lifecycle/lifecycle.ts'
+import { isTransient, STATUSES, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
 import type { Store } from '../platform/context.ts'
 
 const copiesOf = (id: SQL) =>
@@ -11,10 +11,13 @@ const copiesOf = (id: SQL) =>
 /** Whether a disk that is not made yet is to be a copy of this one. */
 export const isNeeded: SQL = sql`exists (select ${copiesOf(sql`${disks.id}`)})`
 
+/** Those in which nothing makes a copy before a request. */
+const AT_REST = STATUSES.filter((status) => !isTransient(status) && status !== 'removed')
+
 /** Whether such a copy belongs to a workspace at rest: it is made when that is restarted or resumed, or never. */
 export const isNeededByOneAtRest = (id: SQL): SQL =>
   sql`exists (select ${copiesOf(id)} and exists (select from ${workspaces} owner
-    where owner.disk_id = copy.id and owner.status not in ('provisioning', 'offline', 'removed')))`
+    where owner.disk_id = copy.id and owner.status::text = any(${`{${AT_REST.join(',')}}`}::text[])))`
 
 /** A disk that is to be a copy, and the workspace that it is for. */
 export type PendingCopy = { disk: string; workspace: string; status: WorkspaceStatus }
