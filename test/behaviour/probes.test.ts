@@ -201,8 +201,7 @@ describe('liveness', () => {
     await show()
     expect(await read(id)).toMatchObject({ status: 'failed', machine_id: expect.any(String) })
     await h.request(`/workspaces/${id}/restart`, { method: 'POST' })
-    await pass(3)
-    expect(await read(id)).toMatchObject({ status: 'ready' })
+    await until(id, 'ready')
   })
 
   test('an agent that stops answering is offline after the configured silence, and rebooted after the configured time', async () => {
