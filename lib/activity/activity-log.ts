@@ -3,7 +3,7 @@
 // and written in bulk.
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from '../platform/log.ts'
-import { type ActivityEntry, toActivityRow } from './activity-row.ts'
+import { type ActivityEntry, type ActivityRow, createRowMaker } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
 
 export type ActivityLog = {
@@ -41,7 +41,8 @@ type Options = {
 }
 
 export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog {
-  let waiting: string[] = []
+  const toRow = createRowMaker()
+  let waiting: ActivityRow[] = []
   let length = 0
   let dropped = 0
   let promisedUntil = 0
@@ -49,11 +50,11 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
 
   const clock = () => now().getTime()
 
-  function append(row: string): void {
+  function append(row: ActivityRow): void {
     waiting.push(row)
-    length += row.length
+    length += row.shared.length
     while (waiting.length > MAX_ROWS || length > MAX_LENGTH) {
-      length -= waiting.shift()?.length ?? length
+      length -= waiting.shift()?.shared.length ?? length
       dropped++
     }
   }
@@ -89,7 +90,7 @@ export function createActivityLog({ db, log, now, sleep }: Options): ActivityLog
 
   return {
     record(entry) {
-      append(toActivityRow(entry))
+      append(toRow(entry))
       if (clock() < promisedUntil) return undefined
       promisedUntil = clock() + PROMISE_MS
       return sleep(COLLECT_MS).then(flush)

@@ -1,5 +1,5 @@
-// One activity of a workspace, and its row as JSON text that Postgres always accepts: one invalid character would
-// lose every row of the same statement.
+// One activity of a workspace, and its row as values that Postgres always accepts: one invalid character would lose every
+// row of the same statement. Most columns of most messages are the same, so they are a text that many rows share.
 import { z } from 'zod'
 import { boundedJson, toPostgresText } from '../platform/postgres-text.ts'
 import { isUuid } from '../platform/uuid.ts'
@@ -52,11 +52,10 @@ const body = (value: unknown, isChecked = false) =>
   value !== undefined && (isChecked || StorableBody.safeParse(value).success) ? value : undefined
 
 const duration = (ms: number | null) =>
-  ms === null ? undefined : Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)
+  ms === null || Number.isNaN(ms) ? null : Math.min(Math.max(Math.round(ms), 0), 2_147_483_647)
 
-/** The columns of a row for `jsonb_to_recordset`; `toActivityRow` writes the same names. */
-export const ACTIVITY_COLUMNS = {
-  id: 'uuid',
+/** The columns that rows share, for `jsonb_to_recordset`. */
+export const SHARED_COLUMNS = {
   workspace_id: 'uuid',
   activity_type: 'text',
   source_id: 'uuid',
@@ -66,16 +65,23 @@ export const ACTIVITY_COLUMNS = {
   request_body: 'jsonb',
   response_body: 'jsonb',
   tool_trace: 'jsonb',
-  duration_ms: 'integer',
   status: 'text',
   error_detail: 'text',
-  created_at: 'timestamptz',
 } as const
 
-/** @returns a JSON object with a new id; columns that it does not name are null */
-export function toActivityRow(entry: ActivityEntry): string {
-  const row: { [Column in keyof typeof ACTIVITY_COLUMNS]: unknown } = {
-    id: crypto.randomUUID(),
+/** `shared`: a JSON object; columns that it does not name are null. `at`: Unix milliseconds. */
+export type ActivityRow = { shared: string; durationMs: number | null; at: number }
+
+export const toActivityRow = (entry: ActivityEntry): ActivityRow => rowOf(entry, sharedColumns(entry))
+
+const rowOf = ({ at, durationMs }: ActivityEntry, shared: string): ActivityRow => ({
+  shared,
+  durationMs: duration(durationMs),
+  at: at.getTime(),
+})
+
+function sharedColumns(entry: ActivityEntry): string {
+  const row: { [Column in keyof typeof SHARED_COLUMNS]: unknown } = {
     workspace_id: entry.workspaceId,
     activity_type: text(entry.type, ACTIVITY_LIMITS.method),
     source_id: uuid(entry.sourceId),
@@ -85,10 +91,38 @@ export function toActivityRow(entry: ActivityEntry): string {
     request_body: body(entry.requestBody, entry.areBodiesChecked),
     response_body: body(entry.responseBody, entry.areBodiesChecked),
     tool_trace: body(entry.toolTrace, entry.areBodiesChecked),
-    duration_ms: duration(entry.durationMs),
     status: text(entry.status, ACTIVITY_LIMITS.method),
     error_detail: textIfAny(entry.errorDetail, ACTIVITY_LIMITS.errorDetail),
-    created_at: entry.at.toISOString(),
   }
   return JSON.stringify(row)
 }
+
+/** Workspaces whose last activity is remembered. */
+const MAX_REMEMBERED = 1_000
+
+/** @returns `toActivityRow`, which takes the shared text of a workspace's last activity again where it is the same */
+export function createRowMaker(): typeof toActivityRow {
+  const lastOf = new Map<string, { entry: ActivityEntry; shared: string }>()
+  return (entry) => {
+    if (hasBody(entry)) return toActivityRow(entry)
+    const last = lastOf.get(entry.workspaceId)
+    if (last !== undefined && isSameKind(last.entry, entry)) return rowOf(entry, last.shared)
+    const shared = sharedColumns(entry)
+    if (lastOf.size >= MAX_REMEMBERED) lastOf.clear()
+    lastOf.set(entry.workspaceId, { entry, shared })
+    return rowOf(entry, shared)
+  }
+}
+
+const hasBody = ({ requestBody, responseBody, toolTrace }: ActivityEntry) =>
+  requestBody !== undefined || responseBody !== undefined || toolTrace !== undefined
+
+/** For two activities of one workspace without bodies. */
+const isSameKind = (a: ActivityEntry, b: ActivityEntry) =>
+  a.type === b.type &&
+  a.status === b.status &&
+  a.method === b.method &&
+  a.summary === b.summary &&
+  a.sourceId === b.sourceId &&
+  a.targetId === b.targetId &&
+  a.errorDetail === b.errorDetail

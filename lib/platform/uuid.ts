@@ -12,6 +12,15 @@ export const isUuid = (text: string | null | undefined): text is string => text 
 export const normalizeUuid = (text: string | null | undefined): string | undefined =>
   isUuid(text) ? text.toLowerCase() : undefined
 
+/**
+ * A UUID of version 7 (RFC 9562 §5.7): later ones come after earlier ones, so an index of many rows grows at its end.
+ * @param ms Unix milliseconds
+ */
+export function newIdAt(ms: number): string {
+  const time = Math.trunc(ms).toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`
+}
+
 /** The id of something in a request's body, query or path: in either case, and in lower case afterwards. */
 export const uuidInput = () => z.uuid('must be a UUID').toLowerCase()
 

@@ -1,5 +1,5 @@
 // Activity that the control plane records itself: it is buffered, bounded and written many rows at a time.
-import { count, eq, sql } from 'drizzle-orm'
+import { count, eq, inArray, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { activities } from '../../drizzle/schema/index.ts'
 import { createActivityLog } from '../../lib/activity/activity-log.ts'
@@ -59,6 +59,33 @@ describe('activity that the control plane records', () => {
         { summary: '1', request_body: { a: 1 } },
       ])
       expect(activity.record(entryOf(id))).toBeInstanceOf(Promise)
+    },
+  )
+
+  testInProcess(
+    RECORDED_DIRECTLY,
+    'activities that differ only in time and duration are rows of their own, in the order in which they were recorded',
+    async () => {
+      const [first, second] = [await h.createWorkspace(), await h.createWorkspace()]
+      const { activity } = h.services
+      for (let at = 0; at < 6; at++) {
+        const [id, method] = at % 2 === 0 ? [first.id, 'message/send'] : [second.id, at < 4 ? 'a' : 'b']
+        void activity.record(entryOf(id, { method, durationMs: at, at: new Date(1_000 + at) }))
+      }
+      await activity.flush()
+      const rows = await h.db
+        .select({ ms: activities.durationMs, method: activities.method, createdAt: activities.createdAt })
+        .from(activities)
+        .where(inArray(activities.workspaceId, [first.id, second.id]))
+        .orderBy(activities.seq)
+      expect(rows.map(({ createdAt, method, ms }) => [ms, method, createdAt.getTime()])).toEqual([
+        [0, 'message/send', 1_000],
+        [1, 'a', 1_001],
+        [2, 'message/send', 1_002],
+        [3, 'a', 1_003],
+        [4, 'message/send', 1_004],
+        [5, 'b', 1_005],
+      ])
     },
   )
 
