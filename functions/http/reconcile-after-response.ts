@@ -16,9 +16,18 @@ export async function reconcileAfterResponse(
 ): Promise<Workspace | undefined> {
   const budgeted = withRequestBudget(services)
   for (const id of ids) c.executionCtx.waitUntil(reconcileNow(budgeted, id))
-  const seconds = preferredWait(c)
   const [id] = ids
-  return seconds === undefined || id === undefined
+  return id === undefined ? undefined : waitIfPreferred(budgeted, c, id)
+}
+
+/** @returns the workspace after the wait; undefined when the caller does not wait */
+export async function waitIfPreferred(
+  services: Services,
+  c: Context,
+  id: string,
+): Promise<Workspace | undefined> {
+  const seconds = preferredWait(c)
+  return seconds === undefined
     ? undefined
-    : waitUntilSettled(budgeted, id, seconds, c.req.raw.signal)
+    : waitUntilSettled(withRequestBudget(services), id, seconds, c.req.raw.signal)
 }

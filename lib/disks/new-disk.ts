@@ -1,5 +1,5 @@
 // The row of a disk that a workspace wants and that was not asked for yet.
-import { type SQL, sql } from 'drizzle-orm'
+import { type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { disks, type DiskSource } from '../../drizzle/schema/index.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import { newDiskId } from './disk-names.ts'
@@ -37,15 +37,18 @@ export const newDisk = (
   insertedAt: now,
 })
 
+/** A disk for {@link insertDisk}, as JSON; null: none. */
+export const diskRecords = (disk: Disk | null) => JSON.stringify(disk === null ? [] : [disk])
+
 /**
  * The part of a statement that stores a new disk for the workspace that another part creates or changes, if that points to it.
  * @param source the CTE with the workspace
  */
-export const insertDisk = (source: string, disk: Disk | null): SQL => {
+export const insertDisk = (source: string, records: string | Placeholder): SQL => {
   const owner = sql.identifier(source)
   return sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
       select disk.id, ${owner}.id, ${owner}.id, 'wanted', disk."sizeGb", disk.source, disk.app, disk.region, disk."insertedAt"
-      from ${owner}, jsonb_to_recordset(${JSON.stringify(disk === null ? [] : [disk])}::jsonb)
+      from ${owner}, jsonb_to_recordset(${records}::jsonb)
         as disk(id text, "sizeGb" int, source jsonb, app text, region text, "insertedAt" timestamptz)
       where ${owner}.disk_id = disk.id
       returning id`

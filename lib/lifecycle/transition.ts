@@ -1,7 +1,8 @@
 // The only writer of `status`: one conditional UPDATE from the statuses that an event allows, which also appends the
 // event. No row back means that another process changed the workspace first.
 import type { Core, Store } from '../platform/context.ts'
-import { and, eq, inArray, type SQL, sql, type WithSubquery } from 'drizzle-orm'
+import { and, eq, inArray, type Placeholder, type SQL, sql, type WithSubquery } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
 import type { EventType, EventPayloads } from '../events/event-types.ts'
@@ -95,12 +96,25 @@ export function appendEvents<Event extends EventType>(
   source: string,
   input: { event: Event; now: Date } & EventPayloads<Event>,
 ) {
-  const payload = JSON.stringify({ ...input.payload, ...(by === undefined ? {} : { by }) })
-  return appendEvent(db, source, {
-    event: input.event,
-    now: input.now,
+  return appendEventsOf(db, source, { ...input, payload: payloadOf(by, input) })
+}
+
+/** The payload of a workspace's event, without its status, which the statement adds. */
+export const payloadOf = <Event extends EventType>(
+  by: Store['by'],
+  { payload }: { event: Event } & EventPayloads<Event>,
+) => JSON.stringify({ ...payload, ...(by === undefined ? {} : { by }) })
+
+/** As {@link appendEvents}, with a payload from {@link payloadOf}. */
+export const appendEventsOf = (
+  db: Database,
+  source: string,
+  { event, now, payload }: { event: EventType; now: Date | SQL; payload: string | Placeholder },
+) =>
+  appendEvent(db, source, {
+    event,
+    now,
     workspaceId: sql`id`,
     generation: sql`generation`,
     payload: sql`jsonb_build_object('status', status) || ${payload}::jsonb`,
   })
-}

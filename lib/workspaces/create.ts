@@ -35,7 +35,7 @@ export type Idempotency = { key: string; answerOf: (row: Workspace) => Record<st
 export type Created = { row: Workspace; replayed?: Record<string, unknown> }
 
 /**
- * Stores a new workspace, `provisioning` and due at once. With an idempotency key that was used for the same body,
+ * Stores a new workspace, `provisioning`, and due at once if it has a machine. With an idempotency key that was used for the same body,
  * creates nothing and returns the earlier answer.
  * @throws DomainError `rate_limited`; `invalid_input` naming the field and what is allowed; `idempotency_mismatch`
  *   when the key was used for another body
@@ -163,7 +163,8 @@ function newWorkspace(
     sampleError: '',
     uptimeSeconds: 0,
     lastActiveAt: null,
-    nextCheckAt: now,
+    // Without a machine there is nothing to do until its agent's first heartbeat (reconcile/decide-external.ts).
+    nextCheckAt: hasMachine ? now : null,
     leaseId: null,
     leasedUntil: null,
     attempts: 0,

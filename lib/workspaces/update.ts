@@ -5,7 +5,7 @@ import { ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { checkGrowth, growDisk } from '../disks/grow-disk.ts'
-import { insertDisk, newDisk } from '../disks/new-disk.ts'
+import { diskRecords, insertDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { isExternal } from '../machines/runtimes.ts'
@@ -16,7 +16,7 @@ import { statusConflict } from './status-conflict.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
 import { refuseMachineMembers } from './external.ts'
 import { prepareFiles } from './files-input.ts'
-import { deleteOtherFiles, insertFiles, listedFiles } from './store-files.ts'
+import { deleteOtherFiles, fileRecords, insertFiles, listedFiles } from './store-files.ts'
 import {
   imageOf,
   regionsOf,
@@ -37,6 +37,7 @@ export async function updateWorkspace(
   if (input.parent_id && input.parent_id !== row.parentId) await checkParent(services, id, input.parent_id)
   if (isExternal(row)) refuseMachineMembers(input)
   const files = input.files === undefined ? undefined : await prepareFiles(input.files ?? {})
+  const records = files === undefined ? undefined : fileRecords(files)
   if (input.disk_path != null && input.disk_path !== row.diskPath) {
     throw invalidField('disk_path', `the disk is at ${row.diskPath}: its path cannot be changed`)
   }
@@ -99,8 +100,8 @@ export async function updateWorkspace(
       ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
     },
     also: [
-      ...(files === undefined ? [] : [deleteOtherFiles('moved', files), insertFiles('moved', files)]),
-      ...(added === null ? [] : [insertDisk('moved', added)]),
+      ...(records === undefined ? [] : [deleteOtherFiles('moved', records), insertFiles('moved', records)]),
+      ...(added === null ? [] : [insertDisk('moved', diskRecords(added))]),
     ],
   }).catch(refuseTakenSlug(input.slug))
   if (moved === undefined) throw await statusConflict(services, id, 'changed')

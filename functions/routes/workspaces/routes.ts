@@ -16,7 +16,7 @@ import { described } from '../../../lib/platform/described.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../../http/openapi.ts'
 import { preferredWait } from '../../http/prefer.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
-import { reconcileAfterResponse } from '../../http/reconcile-after-response.ts'
+import { reconcileAfterResponse, waitIfPreferred } from '../../http/reconcile-after-response.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
@@ -130,8 +130,11 @@ export function workspaceRoutes(services: Services) {
       c.header('idempotency-replayed', 'true')
       return c.json({ ...(replayed as z.infer<typeof WorkspaceView>), ...warnings }, 201)
     }
-    const settled = (await reconcileAfterResponse(services, c, [row.id])) ?? row
-    return c.json({ ...view(c, settled), ...warnings }, 201)
+    const settled =
+      row.nextCheckAt === null
+        ? await waitIfPreferred(services, c, row.id)
+        : await reconcileAfterResponse(services, c, [row.id])
+    return c.json({ ...view(c, settled ?? row), ...warnings }, 201)
   })
 
   app.openapi(readRoute, async (c) => {
