@@ -1,7 +1,7 @@
 // Records every change that an authenticated caller requests, including refused ones. Requests without a valid
 // credential are only counted and logged (functions/http/invalid-tokens.ts): unknown callers could fill the table.
 import { createMiddleware } from 'hono/factory'
-import { outcomeOf, recordAudit } from '../../lib/audit/audit.ts'
+import { outcomeOf } from '../../lib/audit/audit.ts'
 import { type Caller, callerKey } from '../../lib/auth/caller.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { toPostgresText } from '../../lib/platform/postgres-text.ts'
@@ -56,8 +56,10 @@ export const auditRequests = (services: Services) =>
       request_id: c.get('requestId'),
       user_agent: toPostgresText(c.req.header('user-agent')?.slice(0, 200) ?? '') || null,
     }
-    const written = recordAudit(services, id ?? null, entry).catch((error: unknown) =>
-      services.log('error', 'an audit entry could not be written', { ...entry, error }),
-    )
+    const written = services.audit
+      .record(id ?? null, entry)
+      .catch((error: unknown) =>
+        services.log('error', 'an audit entry could not be written', { ...entry, error }),
+      )
     c.executionCtx.waitUntil(written)
   })

@@ -4,9 +4,6 @@ import type { Store } from '../platform/context.ts'
 import { and, asc, desc, eq, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { events } from '../../drizzle/schema/index.ts'
-import { insertEvent } from '../events/append-event.ts'
-
-const AUDIT = 'audit'
 
 /** `refused`: 4xx; `failed`: 5xx. */
 export type AuditOutcome = 'ok' | 'refused' | 'failed'
@@ -32,15 +29,6 @@ export type Audited = AuditEntry & { seq: number; at: string; workspace_id: stri
 
 export const outcomeOf = (status: number): AuditOutcome =>
   status < 400 ? 'ok' : status < 500 ? 'refused' : 'failed'
-
-/** @param workspaceId null for a request about no workspace, or about one that never existed */
-export async function recordAudit(
-  { db, now }: Store,
-  workspaceId: string | null,
-  entry: AuditEntry,
-): Promise<void> {
-  await insertEvent(db, { event: AUDIT, workspaceId, payload: entry, at: now() })
-}
 
 export type AuditQuery = {
   /** Entries after this sequence number, in order; without it the newest first. */

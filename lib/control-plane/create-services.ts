@@ -7,6 +7,7 @@ import { createLimits } from '../a2a/limits.ts'
 import type { MachineRest } from '../a2a/context.ts'
 import { type Route, ROUTE_TTL_MS } from '../a2a/route.ts'
 import type { Transport } from '../a2a/transport/transport.ts'
+import { createAuditLog } from '../audit/audit-log.ts'
 import { createActivityLog } from '../activity/activity-log.ts'
 import { type SubrequestBudget, UNLIMITED } from '../platform/subrequest-budget.ts'
 import type { Config } from '../config/config.ts'
@@ -142,6 +143,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     peerAccess,
     callers,
     failedAttempts: createFailedAttempts(steady),
+    audit: createAuditLog({ db: database.db, now }, outside.canRunInBackground),
     tokenLookup: createTokenLookup(database.db, outside.canRunInBackground),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: steady }),
     countDelivery: createRateCounter({

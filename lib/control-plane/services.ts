@@ -1,6 +1,7 @@
 // The whole of what a server's functions run on: every context of lib in one value. Entries compose it once
 // (create-services.ts) and hand it to routes and loops; functions of lib name the smaller context that they need.
 import type { OpenDatabase } from '../../drizzle/database.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { FailedAttempts } from '../auth/failed-attempts.ts'
 import type { TokenLookup } from '../auth/token-lookup.ts'
@@ -21,6 +22,8 @@ export type Services = HookContext &
     checkDisk: OpenDatabase['checkDisk'] | undefined
     /** Authenticated callers, by their `Authorization` header. */
     callers: TtlCache<Caller>
+    /** Stores who asked for which change. */
+    audit: AuditLog
     /** Credentials that were valid or invalid a short time ago. */
     failedAttempts: FailedAttempts
     /** Whether a token exists, at a bounded cost. */

@@ -29,29 +29,24 @@ export function appendEvent(
   )
 }
 
-type EventValues = {
-  event: EventType
-  workspaceId: string | null
-  generation: number | null
-  payload: string
-  at: Date
-}
+type LoneEvent = Omit<typeof events.$inferInsert, 'seq' | 'type'> & { event: EventType }
 
-const insertStatement = prepared((db, valueOf: ValueOf<EventValues>) =>
-  db.insert(events).values({
-    type: sql`${valueOf('event')}`,
-    workspaceId: sql`${valueOf('workspaceId')}`,
-    generation: sql`${valueOf('generation')}`,
-    payload: sql`${valueOf('payload')}`,
-    at: sql`${valueOf('at')}`,
-  }),
-)
+const insertStatement = prepared((db, valueOf: ValueOf<{ rows: string }>) => {
+  const rows = db.$with('rows', {}).as(
+    sql`select * from jsonb_to_recordset(${valueOf('rows')}::jsonb)
+      as row("workspaceId" uuid, event text, generation int, payload jsonb, at timestamptz)`,
+  )
+  const logged = appendEvent(db, 'rows', {
+    event: sql`event`,
+    now: sql`at`,
+    workspaceId: sql`"workspaceId"`,
+    generation: sql`generation`,
+    payload: sql`payload`,
+  })
+  return db.with(rows, logged).select({ seq: logged.seq }).from(logged)
+})
 
-/** Appends one event about something that no statement changes: an audit entry, a machine without a row. */
-export async function insertEvent(
-  db: Database,
-  { event, ...row }: Omit<typeof events.$inferInsert, 'seq' | 'type'> & { event: EventType },
-): Promise<void> {
-  const { at, generation = null, payload, workspaceId = null } = row
-  await insertStatement(db, { event, workspaceId, generation, payload: JSON.stringify(payload), at })
+/** Appends events about something that no statement changes: audit entries, a machine without a row. */
+export async function insertEvents(db: Database, ...rows: LoneEvent[]): Promise<void> {
+  await insertStatement(db, { rows: JSON.stringify(rows) })
 }

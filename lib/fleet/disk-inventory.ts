@@ -4,7 +4,7 @@ import { and, eq, gte, inArray, isNotNull, isNull, lte, sql } from 'drizzle-orm'
 import { disks, orphanDisks } from '../../drizzle/schema/index.ts'
 import { changeDisk } from '../disks/change-disk.ts'
 import { volumePrefix } from '../disks/disk-names.ts'
-import { insertEvent } from '../events/append-event.ts'
+import { insertEvents } from '../events/append-event.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
 import { readControlPlaneId } from '../platform/control-plane-id.ts'
 import type { ProviderDisk } from '../provisioner/disks.ts'
@@ -190,7 +190,7 @@ async function deleteOrphans(services: ReconcileContext, prefix: string): Promis
     }
     gone.push(volumeId)
     const payload = { app, volume_id: volumeId, name }
-    await insertEvent(db, { event: 'orphan_disk_deleted', payload, at: now })
+    await insertEvents(db, { event: 'orphan_disk_deleted', payload, at: now })
   }
   if (gone.length === 0) return
   await db.update(orphanDisks).set({ goneAt: now }).where(inArray(orphanDisks.volumeId, gone))

@@ -4,7 +4,7 @@ import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, asc, eq, gte, isNull, lte, sql } from 'drizzle-orm'
 import { orphans, workspaces } from '../../drizzle/schema/index.ts'
-import { insertEvent } from '../events/append-event.ts'
+import { insertEvents } from '../events/append-event.ts'
 import { type AppFleet, fleetRelation } from './drift.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 
@@ -98,7 +98,7 @@ async function destroyOrphan(
       })
       return false
     }
-    await insertEvent(db, {
+    await insertEvents(db, {
       event: 'orphan_destroyed',
       workspaceId: labels.workspaceId,
       generation: labels.generation,

@@ -1,6 +1,6 @@
 // Records deliveries that were not taken, with the name of their hook: a sender such as GitHub does not repeat them, and shows
 // the refusal only in its own log.
-import { insertEvent } from '../events/append-event.ts'
+import { insertEvents } from '../events/append-event.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { isDatabaseUnavailable } from '../platform/database-errors.ts'
 import { DomainError } from '../platform/errors.ts'
@@ -32,7 +32,7 @@ export async function recordRefusal(
   log('warn', 'a webhook was refused', { workspace_id: workspaceId, ...facts })
   if (countRefusal(`${workspaceId} ${hook} ${reason}`).retryAfterSeconds !== undefined) return
   try {
-    await insertEvent(db, { event: 'hook_delivery_refused', workspaceId, at: now(), payload: facts })
+    await insertEvents(db, { event: 'hook_delivery_refused', workspaceId, at: now(), payload: facts })
   } catch (error) {
     log('error', 'the event of a refused webhook could not be written', {
       workspace_id: workspaceId,

@@ -1,39 +1,51 @@
-// A rate limit that all replicas share, for requests that cost money: the generic cell rate algorithm in one
-// statement. Limits that one process may count by itself are in rate-limit.ts.
-import { lt, sql } from 'drizzle-orm'
-import type { Database } from '../../drizzle/database.ts'
+// A rate limit that all replicas share, for requests that cost money: the generic cell rate algorithm as a
+// part of the statement that does what is limited. Limits that one process may count by itself are in rate-limit.ts.
+import { lt, type SQL, sql } from 'drizzle-orm'
+import type { ValueOf } from '../../drizzle/prepared.ts'
 import { rateLimits } from '../../drizzle/schema/index.ts'
 import type { Store } from './context.ts'
 
 const HOUR_MS = 3_600_000
 
-/**
- * Consumes one request of a quota.
- *
- * @param key the caller and what is limited
- * @param perHour requests per hour, which is also the burst
- * @returns undefined when the request is allowed; otherwise the seconds until the next one is
- */
-export async function consumeQuota(
-  db: Database,
-  key: string,
-  perHour: number,
-  now: Date,
-): Promise<number | undefined> {
-  const intervalMs = HOUR_MS / perHour
-  const at = (ms: number) => sql`${new Date(now.getTime() + ms).toISOString()}::timestamptz`
-  const next = sql`greatest(${rateLimits.nextAt}, ${at(0)}) + ${`${intervalMs} milliseconds`}::interval`
-  const allowed = await db
-    .insert(rateLimits)
-    .values({ key, nextAt: new Date(now.getTime() + intervalMs) })
-    .onConflictDoUpdate({
-      target: rateLimits.key,
-      set: { nextAt: next },
-      setWhere: sql`${next} <= ${at(HOUR_MS)}`,
-    })
-    .returning({ key: rateLimits.key })
-  return allowed.length > 0 ? undefined : Math.ceil(intervalMs / 1000)
+/** `quotaIntervalMs` is null where requests are not limited. */
+export type QuotaValues = {
+  quotaKey: string
+  quotaAt: Date
+  quotaUntil: Date
+  quotaIntervalMs: number | null
 }
+
+/**
+ * @param key the caller and what is limited
+ * @param perHour requests per hour, which is also the burst; 0: not limited
+ */
+export const quotaValues = (key: string, perHour: number, now: Date): QuotaValues => ({
+  quotaKey: key,
+  quotaAt: now,
+  quotaUntil: new Date(now.getTime() + HOUR_MS),
+  quotaIntervalMs: perHour === 0 ? null : HOUR_MS / perHour,
+})
+
+/**
+ * The part of a statement that consumes one request of a quota.
+ * @param name of the part
+ * @returns also the condition that the request is allowed
+ */
+export function consumeQuota(name: string, valueOf: ValueOf<QuotaValues>): { part: SQL; isAllowed: SQL } {
+  const at = sql`${valueOf('quotaAt')}::timestamptz`
+  const intervalMs = sql`${valueOf('quotaIntervalMs')}::float8`
+  const after = (from: SQL) => sql`${from} + ${intervalMs} * interval '1 millisecond'`
+  const next = after(sql`greatest(${rateLimits.nextAt}, ${at})`)
+  return {
+    part: sql`insert into ${rateLimits} (key, next_at) select ${valueOf('quotaKey')}, ${after(at)} where ${intervalMs} is not null
+      on conflict (key) do update set next_at = ${next} where ${next} <= ${valueOf('quotaUntil')}::timestamptz
+      returning key`,
+    isAllowed: sql`(${intervalMs} is null or exists (select from ${sql.identifier(name)}))`,
+  }
+}
+
+/** How long after a refusal the next request is allowed. */
+export const secondsBetween = (perHour: number): number => Math.ceil(HOUR_MS / perHour / 1000)
 
 /** Deletes the state of quotas that are unused again. */
 export async function deleteExpiredQuotas({ db, now }: Store): Promise<void> {

@@ -13,13 +13,13 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isExternal } from '../machines/runtimes.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
-import { consumeQuota } from '../platform/distributed-rate-limit.ts'
-import { NO_MACHINE } from '../reconcile/no-machine.ts'
+import { quotaValues, secondsBetween } from '../platform/distributed-rate-limit.ts'
 import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
 import { refuseMachineMembers } from './external.ts'
 import { insertWorkspace } from './insert-workspace.ts'
 import { listedFiles } from './store-files.ts'
+import { UNTOUCHED } from './untouched.ts'
 import { findOrigin, type Origin } from './create-from.ts'
 import { type CreateWorkspaceInput, imageOf, regionsOf, runtimeOf, tierOf } from './workspace-input.ts'
 
@@ -57,45 +57,33 @@ export async function createWorkspace(
   )
   if (row.parentId !== null) await checkParent(services, row.id, row.parentId)
   const sealed = await sealAll(services, row.id, input.secrets ?? {})
-  const retryAfterSeconds = await retryAfter(services, caller)
-  if (idempotency === undefined) {
-    if (retryAfterSeconds !== undefined) throw tooMany(services, retryAfterSeconds)
-    await insertWorkspace(services, row, sealed, files)
-    return { row }
+  if (idempotency !== undefined) {
+    // Callers choose their keys without knowing of each other.
+    row.idempotencyKey = `${callerKey(caller)} ${idempotency.key}`
+    row.idempotencyFingerprint = await fingerprintOf(services, input)
+    row.idempotencyAnswer = idempotency.answerOf(row)
   }
-  // Callers choose their keys without knowing of each other.
-  row.idempotencyKey = `${callerKey(caller)} ${idempotency.key}`
-  row.idempotencyFingerprint = await fingerprintOf(services, input)
-  row.idempotencyAnswer = idempotency.answerOf(row)
-  if (retryAfterSeconds !== undefined) {
-    // A repetition creates nothing, and is never refused.
-    const replayed = await replay(services, row)
-    if (replayed === undefined) throw tooMany(services, retryAfterSeconds)
-    return replayed
-  }
-  try {
-    if (await insertWorkspace(services, row, sealed, files)) return { row }
-  } catch (error) {
+  // Machines cost money: the loop of one caller must not create thousands of them, through any replica.
+  const perHour = services.config.createRatePerHour
+  const quota = quotaValues(`create ${callerKey(caller)}`, perHour, services.now())
+  const outcome = await insertWorkspace(services, row, { sealed, files, quota }).catch((error: unknown) => {
     // The same request at the same time may have taken both its key and its slug.
-    const replayed = error instanceof DomainError ? await replay(services, row) : undefined
-    if (replayed === undefined) throw error
-    return replayed
-  }
-  return (await replay(services, row)) ?? createWorkspace(services, input, caller, idempotency)
+    if (idempotency === undefined || !(error instanceof DomainError)) throw error
+    return error
+  })
+  if (outcome === 'stored') return { row }
+  // A repetition creates nothing, and is never refused.
+  const replayed = idempotency === undefined ? undefined : await replay(services, row)
+  if (replayed !== undefined) return replayed
+  if (outcome instanceof DomainError) throw outcome
+  if (outcome === 'over_quota') throw tooMany(perHour)
+  return createWorkspace(services, input, caller, idempotency)
 }
 
-/** Machines cost money: the loop of one caller must not create thousands of them, through any replica. */
-async function retryAfter({ config, db, now }: Context, caller: Caller): Promise<number | undefined> {
-  if (config.createRatePerHour === 0) return undefined
-  return consumeQuota(db, `create ${callerKey(caller)}`, config.createRatePerHour, now())
-}
-
-const tooMany = ({ config }: Context, retryAfterSeconds: number) =>
-  new DomainError(
-    'rate_limited',
-    `more than ${config.createRatePerHour} workspaces in an hour (CREATE_RATE_PER_HOUR): wait`,
-    { retryAfterSeconds },
-  )
+const tooMany = (perHour: number) =>
+  new DomainError('rate_limited', `more than ${perHour} workspaces in an hour (CREATE_RATE_PER_HOUR): wait`, {
+    retryAfterSeconds: secondsBetween(perHour),
+  })
 
 function newWorkspace(
   services: ReconcileContext,
@@ -112,6 +100,7 @@ function newWorkspace(
   const regions = hasMachine ? regionsOf(services, input) : []
   const disk = hasMachine ? wantedDisk(services, id, regions, input, origin) : null
   return {
+    ...UNTOUCHED,
     id,
     name: input.name,
     slug: input.slug ?? null,
@@ -129,53 +118,20 @@ function newWorkspace(
     completesMessages: input.complete_messages ?? true,
     image: imageOf(config, input.image),
     idleMinutes: input.idle_minutes ?? null,
-    machineSeries: 0,
     diskId: disk?.id ?? null,
     diskPath: input.disk_path ?? DEFAULT_DISK_PATH,
     onHostLoss: input.on_host_loss ?? 'wait',
     onOutsideStop: input.on_outside_stop ?? config.sleep.onOutsideStop,
-    specVersion: 1,
     status: 'provisioning',
     statusChangedAt: now,
-    reason: null,
-    generation: 1,
     deadlineAt: hasMachine ? provisionDeadline(config, runtime, now) : null,
-    wakeAt: null,
-    drainUntil: null,
-    busyUntil: null,
-    machineKeptUntil: null,
-    ...NO_MACHINE,
-    machineState: null,
-    machineRegion: null,
-    machineImage: null,
-    machineSeenAt: null,
-    secretsDelivered: null,
-    secretsVersion: null,
-    lastProbe: null,
-    recoveries: 0,
-    agentCard: null,
-    agentUrl: null,
-    registeredAt: null,
-    lastHeartbeatAt: null,
-    activeTasks: 0,
-    currentTask: '',
-    errorRate: 0,
-    sampleError: '',
-    uptimeSeconds: 0,
-    lastActiveAt: null,
     // Without a machine there is nothing to do until its agent's first heartbeat (reconcile/decide-external.ts).
     nextCheckAt: hasMachine ? now : null,
-    leaseId: null,
-    leasedUntil: null,
-    attempts: 0,
-    lastFailure: null,
     idempotencyKey: null,
     idempotencyFingerprint: null,
     idempotencyAnswer: null,
     createdAt: now,
     updatedAt: now,
-    readyAt: null,
-    removedAt: null,
     disk,
   }
 }

@@ -1,7 +1,6 @@
 // Stores a new workspace with its secrets, files, disk and event, in one statement.
 import type { Store } from '../platform/context.ts'
-import { getTableColumns, sql, type WithSubquery } from 'drizzle-orm'
-import type { Database } from '../../drizzle/database.ts'
+import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { secrets, workspaces } from '../../drizzle/schema/index.ts'
 import { diskRecords, insertDisk } from '../disks/new-disk.ts'
@@ -10,95 +9,95 @@ import { appendEventsOf, payloadOf } from '../lifecycle/transition.ts'
 import type { Workspace, WorkspaceRow } from '../lifecycle/workspace.ts'
 import { machineTier } from '../machines/runtimes.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
+import { consumeQuota, type QuotaValues } from '../platform/distributed-rate-limit.ts'
 import type { sealAll } from '../secrets/sealing-key.ts'
 import type { PreparedFile } from './files-input.ts'
 import { fileRecords, insertFiles } from './store-files.ts'
+import { UNTOUCHED } from './untouched.ts'
 
 type SealedSecret = Awaited<ReturnType<typeof sealAll>>[number]
 
 type Cell = string | number | boolean | Date | null
-type RowCells = Record<keyof WorkspaceRow, Cell>
+/** A column that a create chooses. */
+type Column = Exclude<keyof WorkspaceRow, keyof typeof UNTOUCHED>
 
 /** Postgres reads JSON from text. */
-const toCell = (value: WorkspaceRow[keyof WorkspaceRow]): Cell =>
+const toCell = (value: WorkspaceRow[Column]): Cell =>
   typeof value !== 'object' || value === null || value instanceof Date ? value : JSON.stringify(value)
 
-const mapColumns = <To>(to: (column: keyof WorkspaceRow) => To) =>
-  Object.fromEntries(
-    Object.keys(getTableColumns(workspaces)).map((column) => [column, to(column as keyof WorkspaceRow)]),
-  ) as Record<keyof WorkspaceRow, To>
-
-type Values = RowCells & { payload: string }
-type Parts = { secretRecords: string; fileRecords: string; diskRecords: string }
-
-const insertRow = prepared((db, valueOf: ValueOf<Values>) => insertStatement(db, valueOf))
-
-/** The same with what most workspaces do not have: even without rows these parts take as much time as the rest. */
-const insertWithParts = prepared((db, valueOf: ValueOf<Values & Parts>) =>
-  insertStatement(
-    db,
-    valueOf,
-    db.$with('kept', {}).as(
-      sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
-        select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
-        from created, jsonb_to_recordset(${valueOf('secretRecords')}::jsonb) as secret(key text, "keyId" text, sealed text)`,
-    ),
-    db.$with('filed', {}).as(insertFiles('created', valueOf('fileRecords'))),
-    // Through a relation of the row's own columns: nothing is stored when the idempotency key is taken.
-    db.$with('owned', {}).as(insertDisk('created', valueOf('diskRecords'))),
-  ),
+const COLUMNS = Object.keys(getTableColumns(workspaces)).filter(
+  (name): name is Column => !Object.hasOwn(UNTOUCHED, name),
 )
 
-function insertStatement(db: Database, valueOf: ValueOf<Values>, ...parts: WithSubquery[]) {
-  const created = db.$with('created').as(
-    db
-      .insert(workspaces)
-      .values(mapColumns((column) => sql`${valueOf(column)}`))
-      .onConflictDoNothing({ target: workspaces.idempotencyKey })
-      .returning({
-        id: workspaces.id,
-        generation: workspaces.generation,
-        status: workspaces.status,
-        diskId: workspaces.diskId,
-        createdAt: workspaces.createdAt,
-      }),
-  )
-  const logged = appendEventsOf(db, 'created', {
-    event: 'workspace_created',
-    now: sql`created_at`,
-    payload: valueOf('payload'),
+const mapColumns = <To>(to: (column: Column) => To) =>
+  Object.fromEntries(COLUMNS.map((column) => [column, to(column)])) as Record<Column, To>
+
+const names = sql.join(
+  COLUMNS.map((column) => sql.identifier(workspaces[column].name)),
+  sql`, `,
+)
+
+type Values = Record<Column, Cell> &
+  QuotaValues & { payload: string; secretRecords: string; fileRecords: string; diskRecords: string }
+
+/** @param hasParts whether it has secrets, files or a disk: even without rows those parts take a sixth of the time */
+const insertStatement = (hasParts: boolean) =>
+  prepared((db, valueOf: ValueOf<Values>) => {
+    const part = (name: string, statement: SQL) => db.$with(name, {}).as(statement)
+    const quota = consumeQuota('quota', valueOf)
+    const cells = sql.join(
+      COLUMNS.map((column) => sql`${valueOf(column)}`),
+      sql`, `,
+    )
+    const created = sql`insert into ${workspaces} (${names}) select ${cells} where ${quota.isAllowed}
+      on conflict (idempotency_key) do nothing returning id, generation, status, disk_id, created_at`
+    const kept = sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
+      select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
+      from created, jsonb_to_recordset(${valueOf('secretRecords')}::jsonb) as secret(key text, "keyId" text, sealed text)`
+    // Through a relation of the row's own columns: nothing is stored when the idempotency key is taken.
+    const owned = insertDisk('created', valueOf('diskRecords'))
+    const filed = insertFiles('created', valueOf('fileRecords'))
+    const parts = hasParts ? [part('kept', kept), part('filed', filed), part('owned', owned)] : []
+    const logged = appendEventsOf(db, 'created', {
+      event: 'workspace_created',
+      now: sql`created_at`,
+      payload: valueOf('payload'),
+    })
+    return db
+      .with(part('quota', quota.part), part('created', created), ...parts, logged)
+      .select({ isAllowed: sql<boolean>`allowed`, isStored: sql<boolean>`stored` })
+      .from(sql`(select ${quota.isAllowed} as allowed, exists (select from created) as stored) as result`)
   })
-  return db
-    .with(created, ...parts, logged)
-    .select({ id: created.id })
-    .from(created)
-}
+
+const insertAlone = insertStatement(false)
+const insertWithParts = insertStatement(true)
+
+/** What a create stores beside the row, and the quota of which it consumes one request. */
+type Beside = { sealed: SealedSecret[]; files: PreparedFile[]; quota: QuotaValues }
 
 /**
- * @returns false when the idempotency key is taken, and nothing was stored
+ * @returns `repeated`: the idempotency key is taken, and nothing was stored; `over_quota`: nothing was stored
  * @throws DomainError `conflict` when the slug is taken
  */
 export async function insertWorkspace(
   { by, db }: Store,
   { disk, ...row }: Workspace,
-  sealed: SealedSecret[],
-  files: PreparedFile[],
-): Promise<boolean> {
+  { files, quota, sealed }: Beside,
+): Promise<'stored' | 'repeated' | 'over_quota'> {
   const { image, labels, name, parentId, regions, runtime, slug } = row
   const facts = { name, slug, runtime, tier: machineTier(row), regions, image, parent_id: parentId, labels }
-  const payload = payloadOf(by, { event: 'workspace_created', payload: facts })
-  const values = { ...mapColumns((column) => toCell(row[column])), payload }
+  const hasParts = disk !== null || sealed.length > 0 || files.length > 0
   try {
-    const rows =
-      disk === null && sealed.length === 0 && files.length === 0
-        ? await insertRow(db, values)
-        : await insertWithParts(db, {
-            ...values,
-            secretRecords: JSON.stringify(sealed),
-            fileRecords: fileRecords(files),
-            diskRecords: diskRecords(disk),
-          })
-    return rows.length > 0
+    const [result] = await (hasParts ? insertWithParts : insertAlone)(db, {
+      ...mapColumns((column) => toCell(row[column])),
+      ...quota,
+      payload: payloadOf(by, { event: 'workspace_created', payload: facts }),
+      secretRecords: JSON.stringify(sealed),
+      fileRecords: fileRecords(files),
+      diskRecords: diskRecords(disk),
+    })
+    if (result?.isStored === true) return 'stored'
+    return result?.isAllowed === true ? 'repeated' : 'over_quota'
   } catch (error) {
     if (slug === null || !isUniqueViolation(error)) throw error
     throw slugTaken(slug)

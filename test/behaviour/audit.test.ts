@@ -48,6 +48,17 @@ describe('the audit log', () => {
     })
   })
 
+  test('changes at the same time have an entry each', async () => {
+    const { audit: before } = await audit('?limit=1')
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, () => call('DELETE', `/workspaces/${crypto.randomUUID()}`)),
+    )
+    const { audit: rows } = await audit(`?after=${String(before[0]?.['seq'] ?? 0)}&limit=200`)
+    expect(rows.map((row) => row['request_id']).toSorted()).toEqual(
+      answers.map(({ headers }) => headers.get('x-request-id')).toSorted(),
+    )
+  })
+
   test('the audit contains refused changes and the name of the token', async () => {
     const { body: made } = await call('POST', '/tokens', { name: 'only looks', scopes: ['read'] })
     const id = crypto.randomUUID()

@@ -58,18 +58,20 @@ async function builtDuring(work: () => Promise<unknown>): Promise<string[]> {
 
 type Caller = 'admin' | 'agent' | 'api'
 
-const send = async (as: Caller, method: string, path: string, json?: unknown) => {
+const send = async (as: Caller, method: string, path: string, json?: unknown, expected = 200) => {
   const { status } = await h.request(path, {
     method,
     headers: { authorization: `Bearer ${callers[as]}` },
     ...(json === undefined ? {} : { json }),
   })
-  expect(status).toBe(200)
+  expect(status).toBe(expected)
 }
 
 const REPEATED: Record<string, () => Promise<void>> = {
   'a heartbeat': () =>
     send('agent', 'POST', '/registry/heartbeat', { workspace_id: callers.id, active_tasks: 0 }),
+  'a create': () =>
+    send('admin', 'POST', '/workspaces', { name: 'another', runtime: 'external', role: 'adds' }, 201),
   'a message': () => send('admin', 'POST', `/workspaces/${callers.id}/a2a`, askRegion()),
   'a message to a slug': () => send('admin', 'POST', '/workspaces/asking/a2a', askRegion()),
   'a message between agents': () => send('agent', 'POST', `/workspaces/${peer}/a2a`, askRegion()),
