@@ -2,6 +2,7 @@
 // events that the page receives.
 import { effect, type Signal, signal } from '@preact/signals'
 import type { Client, Event, EventType } from '../../../client/client.ts'
+import { connection } from '../../session/connection.ts'
 import { recentEvents } from '../store.ts'
 
 /** The types whose payload has a new status. */
@@ -78,6 +79,7 @@ export function followHistory(
   async function load(): Promise<void> {
     try {
       history.value = await readHistory(client, from, over.signal)
+      problem.value = undefined
       merge()
     } catch (error) {
       problem.value = error
@@ -85,6 +87,10 @@ export function followHistory(
   }
 
   void load()
+  // What failed because the server could not be reached is read when it can be.
+  const stopReloading = effect(() => {
+    if (connection.value.state === 'live' && problem.peek() !== undefined) void load()
+  })
   return {
     history,
     problem,
@@ -92,6 +98,7 @@ export function followHistory(
       over.abort()
       clearInterval(timer)
       stopFollowing()
+      stopReloading()
     },
   }
 }
