@@ -133,6 +133,9 @@ describe('liveness', () => {
     }
   }
 
+  /** Waits until the agent of `working` has reported its tasks: it starts in real time, whatever the clock of the test is. */
+  const untilBusy = (id: string) => expect.poll(async () => (await read(id))['active_tasks']).toBe(2)
+
   test('an agent that stops answering is not rebooted while its last heartbeat reported tasks, for the configured time', async () => {
     const { program, state } = working(2)
     await open(program, { AGENT_BUSY_SECONDS: '1800' })
@@ -150,11 +153,11 @@ describe('liveness', () => {
     state.answers = false
     await open(program)
     const id = await create({ image: IMAGE })
+    await untilBusy(id)
     await pass(20)
     expect(await read(id)).toMatchObject({ status: 'provisioning', active_tasks: 2 })
     state.answers = true
-    await pass(1)
-    expect(await read(id)).toMatchObject({ status: 'ready' })
+    await until(id, 'ready')
   })
 
   test('a busy agent that never answers is given up AGENT_BUSY_SECONDS after the deadline', async () => {
@@ -162,6 +165,7 @@ describe('liveness', () => {
     state.answers = false
     await open(program, { AGENT_BUSY_SECONDS: '600', PROVISION_TIMEOUT_SECONDS: '600' })
     const id = await create({ image: IMAGE })
+    await untilBusy(id)
     for (let minutes = 0; minutes < 18; minutes++) {
       await pass(1)
       await state.report?.()
@@ -179,7 +183,7 @@ describe('liveness', () => {
       h.emulator.faults.add({ kind: 'answer', action, status: 503 }),
     )
     const id = await create({ image: IMAGE })
-    await expect.poll(async () => (await read(id))['active_tasks']).toBe(2)
+    await untilBusy(id)
     expect(await read(id)).toMatchObject({ status: 'provisioning', machine_id: null })
     async function show(): Promise<void> {
       h.advance(20 * 60_000)
@@ -192,7 +196,7 @@ describe('liveness', () => {
   test('the machine of a busy agent is recorded after the deadline when the reply to its create was lost', async () => {
     const { id, show } = await unrecorded()
     await show()
-    expect(await read(id)).toMatchObject({ status: 'ready', machine_id: expect.any(String) })
+    expect(await until(id, 'ready')).toMatchObject({ machine_id: expect.any(String) })
   })
 
   test('a restart that cannot be carried out in time fails, whatever the agent of before reports', async () => {

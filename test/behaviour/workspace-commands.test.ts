@@ -1,5 +1,4 @@
 // Changing, restarting and deleting workspaces, repeated creates, and the explanation of a status.
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -206,20 +205,17 @@ describe('explaining', () => {
   test('the explanation names the last failure', async () => {
     const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.create', status: 503 })
     const { body } = await h.request<{ id: string }>('/workspaces', { method: 'POST', json: { name: 'x' } })
-    let explained: Json = {}
-    for (let tries = 0; tries < 100 && (explained['last_failure'] ?? null) === null; tries++) {
-      await delay(20)
-      explained = (await h.request(`/workspaces/${body.id}/explain`)).body
-    }
+    await expect
+      .poll(async () => (await h.request(`/workspaces/${body.id}/explain`)).body)
+      .toMatchObject({
+        status: 'provisioning',
+        reason: { code: 'provider_unreachable' },
+        last_failure: {
+          code: 'provider_unreachable',
+          provider: { status: expect.any(Number), text: expect.any(String), request_id: expect.any(String) },
+        },
+      })
     h.emulator.faults.remove(fault)
-    expect(explained).toMatchObject({
-      status: 'provisioning',
-      reason: { code: 'provider_unreachable' },
-      last_failure: {
-        code: 'provider_unreachable',
-        provider: { status: expect.any(Number), text: expect.any(String), request_id: expect.any(String) },
-      },
-    })
     await h.request(`/workspaces/${body.id}`, { method: 'DELETE' })
   })
 })

@@ -10,7 +10,7 @@ export type Message = { text?: string; messageId?: string; contextId?: string; i
 
 export const ADMIN_TOKEN = 'an-admin-of-this-test'
 /** Settings of the harness that the client expects. */
-export const MESSAGE_SETTINGS = { ADMIN_TOKEN, A2A_SILENCE_SECONDS: '5', A2A_MAX_BODY_BYTES: '50000' }
+export const MESSAGE_SETTINGS = { ADMIN_TOKEN, A2A_MAX_BODY_BYTES: '50000' }
 export const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` }
 
 /** A JSON-RPC request that sends a message. */
