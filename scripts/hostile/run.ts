@@ -16,8 +16,8 @@ export type Runtime = 'node' | 'workerd'
 export type AttackResult = {
   name: string
   attack: Measurement
-  /** While the same rounds go to the sink, as often as they went to the server. */
-  control: Measurement
+  /** While the same rounds go to the sink, as often as they went to the server; undefined where nothing is compared. */
+  control: Measurement | undefined
   /** How often which status answered the requests of the attack. */
   statuses: Record<string, number>
   /** How often the hostile machine answered. */
@@ -32,6 +32,8 @@ export type RunOptions = {
   restSeconds: number
   /** A Postgres with our tables. */
   databaseUrl: string
+  /** Whether latencies are compared with those of a control. */
+  hasControl: boolean
   onQuiet: (quiet: Measurement) => void
   onResult: (result: AttackResult) => void
 }
@@ -56,9 +58,9 @@ const QUIET_TIMES = 3
 const PAUSE_MS = 500
 
 export async function runAttacks(attacks: readonly Attack[], options: RunOptions): Promise<Rest> {
-  const { databaseUrl, onQuiet, onResult, restSeconds, runtime, seconds } = options
+  const { databaseUrl, hasControl, onQuiet, onResult, restSeconds, runtime, seconds } = options
   const agents = await startHelper<AgentsCommand>('agents.ts')
-  const sink = await startHelper<SinkCommand>('sink.ts')
+  const sink = hasControl ? await startHelper<SinkCommand>('sink.ts') : undefined
   const attacker = await startHelper<AttackerCommand>('attacker.ts')
   const agentUrl = urlOf(agents)
   const [cpuPort = 0] = await freePorts(1)
@@ -79,6 +81,17 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
     // The first requests of a process take longer.
     await neighbour.measure(seconds)
     onQuiet(await neighbour.measure(QUIET_TIMES * seconds))
+    const measureControl = async (name: string, rounds: number, mostBytes: number) => {
+      if (sink === undefined) return undefined
+      await sink.send({ attack: name, mostBytes })
+      const everyMs = (seconds * 1000) / Math.max(rounds, 1)
+      await attacker.send({ attack: name, target: { ...target, url: urlOf(sink) }, everyMs })
+      const control = await neighbour.measure(seconds)
+      await attacker.send({ attack: null })
+      await sink.send({ attack: undefined, mostBytes: 0 })
+      await sleep(PAUSE_MS)
+      return control
+    }
     const run = async (name: string): Promise<void> => {
       await agents.send({ hostileMachine, attack: name })
       await attacker.send({ attack: name, target })
@@ -87,14 +100,8 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
       const { answers, bytes } = (await agents.send({ hostileMachine, attack: undefined })) as AgentsAnswer
       await sleep(PAUSE_MS)
 
-      await sink.send({ attack: name, mostBytes: bytes / Math.max(answers, 1) })
-      const everyMs = (seconds * 1000) / Math.max(rounds, 1)
-      await attacker.send({ attack: name, target: { ...target, url: urlOf(sink) }, everyMs })
-      const control = await neighbour.measure(seconds)
-      await attacker.send({ attack: null })
-      await sink.send({ attack: undefined, mostBytes: 0 })
+      const control = await measureControl(name, rounds, bytes / Math.max(answers, 1))
       onResult({ name, attack, control, statuses, answers })
-      await sleep(PAUSE_MS)
     }
     const isLast = ({ stopsWorkerd }: Attack) => runtime === 'workerd' && stopsWorkerd === true
     for (const attack of attacks) if (!isLast(attack)) await run(attack.name)
@@ -106,7 +113,7 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
   } finally {
     await attacker.stop()
     await server.stop()
-    await Promise.all([agents.stop(), sink.stop()])
+    await Promise.all([agents.stop(), sink?.stop()])
   }
 }
 

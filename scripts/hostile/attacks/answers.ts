@@ -1,9 +1,9 @@
 // Attacks by what a machine answers to messages: too much, too little, too slow, or not HTTP.
-import { gzipSync } from 'node:zlib'
 import {
   type Attack,
   drip,
   EVENT_TYPE,
+  gzipBomb,
   JSON_TYPE,
   MB,
   pour,
@@ -15,9 +15,6 @@ import {
 
 const EVENT = `data: ${JSON.stringify({ jsonrpc: '2.0', id: 1, result: { kind: 'message', parts: [] } })}\n\n`
 const EVENTS_PER_TICK = Buffer.from(EVENT.repeat(100))
-
-/** 100 MB of spaces as 100 kB. */
-const GZIP_BOMB = gzipSync(Buffer.alloc(100 * MB, ' '))
 
 const sends = (times: number) => (reach: Reach) => several(times, () => reach.message())
 const streams = (times: number) => (reach: Reach) => several(times, () => reach.message('message/stream'))
@@ -45,7 +42,7 @@ export const ANSWER_ATTACKS: readonly Attack[] = [
     name: 'a gzip bomb as an answer',
     answer: (_, response) => {
       response.writeHead(200, { ...JSON_TYPE, 'content-encoding': 'gzip' })
-      response.end(GZIP_BOMB)
+      response.end(gzipBomb())
     },
     round: (reach) => Promise.all([reach.message(), reach.storedMessage()]),
   },

@@ -1,4 +1,5 @@
 // What an attack is: how the hostile machine answers, and what is sent to it, about it and by it meanwhile.
+import { gzipSync } from 'node:zlib'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Answers one request to the hostile machine. `isCard`: it asks for the agent card. */
@@ -45,6 +46,9 @@ export type Attack = {
 }
 
 export const MB = 2 ** 20
+/** 100 MB of spaces as 100 kB, made at first use. */
+export const gzipBomb = () => (bomb ??= gzipSync(Buffer.alloc(100 * MB, ' ')))
+let bomb: Buffer | undefined
 export const SPACES = Buffer.alloc(64 * 1024, ' ')
 export const JSON_TYPE = { 'content-type': 'application/json' }
 export const EVENT_TYPE = { 'content-type': 'text/event-stream' }

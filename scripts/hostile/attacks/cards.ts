@@ -1,7 +1,7 @@
 // Attacks by agent cards: fetched from the machine, or registered by it.
-import { gzipSync } from 'node:zlib'
 import {
   type Attack,
+  gzipBomb,
   type HostileAnswer,
   JSON_TYPE,
   MB,
@@ -27,8 +27,6 @@ const registering = (card: Record<string, unknown>) => async (reach: Reach) => {
 const skills = (count: number, name: string) =>
   Array.from({ length: count }, (_, index) => ({ id: `${index}`, name, description: name, tags: [name] }))
 
-const GZIP_BOMB = gzipSync(Buffer.alloc(100 * MB, ' '))
-
 export const CARD_ATTACKS: readonly Attack[] = [
   {
     name: 'a card of 900 MB',
@@ -42,7 +40,7 @@ export const CARD_ATTACKS: readonly Attack[] = [
     name: 'a gzip bomb as a card',
     answer: onCards((_, response) => {
       response.writeHead(200, { ...JSON_TYPE, 'content-encoding': 'gzip' })
-      response.end(GZIP_BOMB)
+      response.end(gzipBomb())
     }),
     round: (reach) => several(2, () => reach.card()),
   },
