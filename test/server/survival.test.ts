@@ -5,8 +5,9 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SURVIVAL_EVENTS, type Survival, type SurvivalEvent } from '../../lib/workspaces/survival.ts'
+import { createPostgresDatabase } from '../support/database.ts'
 import type { Json } from '../support/harness.ts'
-import { createUsedServerFixture, type Server, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, startServer } from '../support/server.ts'
 
 type Workspace = Json & { id: string; status: string; machine_id: string }
 type Explained = { survives: Survival[]; machine: { image: string } }
@@ -16,10 +17,12 @@ const APP = 'molecule-workspaces'
 const WAITS = { prefer: 'wait=30' }
 const POLL = { interval: 100, timeout: 40_000 }
 
-let files: Awaited<ReturnType<typeof createUsedServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
+let databaseUrl: string
 let server: Server
 beforeAll(async () => {
-  files = await createUsedServerFixture()
+  files = await createServerFixture()
+  databaseUrl = await createPostgresDatabase()
   await start()
   // Two starts of a server.
 })
@@ -29,7 +32,7 @@ afterAll(async () => {
 })
 
 async function start(): Promise<void> {
-  server = await startServer({ ...files.settings, SWEEP_INTERVAL_SECONDS: '1' })
+  server = await startServer({ ...files.settings, DATABASE_URL: databaseUrl, SWEEP_INTERVAL_SECONDS: '1' })
   await fault({ kind: 'rate-limits', on: false })
 }
 

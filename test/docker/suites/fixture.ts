@@ -1,21 +1,16 @@
 // A server with CONTAINER_BACKEND=docker, a real daemon and its images: what every test of test/docker/server.test.ts shares.
 import { expect, vi } from 'vitest'
+import { createPostgresDatabase } from '../../support/database.ts'
 import { type Dockerd, SAMPLE_IMAGE, startDockerd } from '../../support/dockerd.ts'
 import type { Answer, Json } from '../../support/harness.ts'
 import { type ImageRegistry, startImageRegistry } from '../../support/image-registry.ts'
 import { AGENT_COMMAND } from '../../support/sample-image.ts'
-import {
-  createServerFixture,
-  createUsedServerFixture,
-  type Server,
-  type Settings,
-  startServer,
-} from '../../support/server.ts'
+import { createServerFixture, type Server, type Settings, startServer } from '../../support/server.ts'
 
 const TOKEN = 'the-token-of-the-docker-tests'
 /** A test waits for several containers, one after the other. */
 export const LONG_MS = 240_000
-export const PATIENCE = { timeout: 60_000, interval: 50 }
+export const PATIENCE = { timeout: 60_000, interval: 250 }
 
 /** The login of the private registries. */
 const LOGIN = { user: 'deployer', password: 'pa$$word' }
@@ -27,7 +22,7 @@ export type Container = { Id: string; State: string; Names: string[]; Labels: Re
 
 /** Where Docker must be installed first, this takes minutes. */
 export async function startDockerServer() {
-  const [dockerd, data] = await Promise.all([startDockerd(), createUsedServerFixture()])
+  const dockerd = await startDockerd()
   const closers: (() => unknown)[] = [() => dockerd.close()]
   const close = async () => {
     for (const one of closers.toReversed()) await one()
@@ -45,14 +40,13 @@ export async function startDockerServer() {
       }),
     )
     const settings = settingsOf(dockerd, registry, locked)
-    const first = await startControlPlane(dockerd, settings, data)
+    const first = await startControlPlane(dockerd, settings)
     closers.push(() => first.close())
     let second: ReturnType<typeof startSecond> | undefined
-    /** Used data would have the id of the first one. */
     async function startSecond() {
       const network = await dockerd.createNetwork()
       const more = { DOCKER_NETWORK: network, DOCKER_PUBLISH_ADDRESS: 'none', HOST: '0.0.0.0' }
-      const plane = await startControlPlane(dockerd, { ...settings, ...more }, await createServerFixture())
+      const plane = await startControlPlane(dockerd, { ...settings, ...more })
       closers.push(() => plane.close())
       return { ...plane, network }
     }
@@ -83,6 +77,7 @@ function settingsOf(dockerd: Dockerd, registry: ImageRegistry, locked: ImageRegi
     DOCKER_NETWORK: 'host',
     DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { [registry.host]: auth, [locked.host]: auth } }),
     ADMIN_TOKEN: TOKEN,
+    SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'd').toString('base64'),
     // All tests share the token.
     API_RATE_PER_MINUTE: '0',
     RUNTIME_EXEC: JSON.stringify({
@@ -105,12 +100,10 @@ function settingsOf(dockerd: Dockerd, registry: ImageRegistry, locked: ImageRegi
   }
 }
 
-async function startControlPlane(
-  dockerd: Dockerd,
-  settings: Settings,
-  fixture: Awaited<ReturnType<typeof createServerFixture>>,
-) {
-  const server: Server = await startServer({ ...fixture.settings, ...settings })
+async function startControlPlane(dockerd: Dockerd, more: Settings) {
+  const fixture = await createServerFixture()
+  const settings = { ...fixture.settings, DATABASE_URL: await createPostgresDatabase(), ...more }
+  const server: Server = await startServer(settings)
 
   const call = <Body = Json>(
     method: string,
@@ -138,7 +131,7 @@ async function startControlPlane(
 
   return {
     url: server.url,
-    settings: { ...fixture.settings, ...settings },
+    settings,
     /** What the server printed. */
     printed: () => server.printed.stdout + server.printed.stderr,
     token: TOKEN,
