@@ -64,14 +64,6 @@ export class SliceCounter {
 /** A computation that may pause wherever it yields. */
 export type Steps<Result> = Generator<undefined, Result, undefined>
 
-/** Runs a computation to its end without a pause. */
-export function runAtOnce<Result>(steps: Steps<Result>): Result {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
 /** Runs a computation, and lets other requests continue wherever it pauses. */
 export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result> {
   for (await waitForTurn(); ; await pauseSlice()) {

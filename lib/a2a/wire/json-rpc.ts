@@ -1,8 +1,8 @@
 // The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and
 // which methods may be sent twice. It does not validate: the agent does.
-import { decodeUtf8InSlices, runAtOnce, runInSlices, SLICE } from '../../platform/slices.ts'
+import { decodeUtf8InSlices, runInSlices, SLICE } from '../../platform/slices.ts'
 import { losslessNumber, type RawNumber } from './lossless-json.ts'
-import { outlineRequest, type RequestOutline, stringAt } from './request-outline.ts'
+import { outlineInSlices, outlineRequest, type RequestOutline, stringAt } from './request-outline.ts'
 
 /**
  * A request id, unchanged: 0, "", null, "1" and 1 are all different (docs/facts/a2a.md §2.4). A number that
@@ -53,10 +53,10 @@ async function parseInSlices(bytes: Uint8Array): Promise<ParsedBody> {
 
 /** Reads the envelope of a body that is already text, in slices. */
 export const envelopeInSlices = async (text: string): Promise<Envelope> =>
-  toEnvelope(text, await runInSlices(outlineRequest(text, SLICE)))
+  toEnvelope(text, await runInSlices(outlineInSlices(text, SLICE)))
 
 /** Reads the envelope of a short body that is already text. */
-export const envelopeOf = (text: string): Envelope => toEnvelope(text, runAtOnce(outlineRequest(text)))
+export const envelopeOf = (text: string): Envelope => toEnvelope(text, outlineRequest(text))
 
 function toEnvelope(text: string, outline: RequestOutline | undefined): Envelope {
   if (outline === undefined) return NO_ENVELOPE

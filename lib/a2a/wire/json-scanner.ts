@@ -1,21 +1,28 @@
 // Finds values in JSON text by their position, in one pass and without building them, so that a large message can be
 // read and edited cheaply. The structure of the objects and lists that are visited is checked; values that are
-// skipped are not. A scan pauses after each slice of the text, wherever it is.
+// skipped are not. A scan pauses after each slice of the text, wherever it is. It is a loop with a stack of its own and no
+// generator, because each message is scanned.
 import type { Steps } from '../../platform/slices.ts'
+import { searchWindow } from './search-window.ts'
 
 /** Where a value is in a text. `end` is exclusive. */
 export type Span = { start: number; end: number }
 
-/**
- * What happens to the wanted members of an object. Its functions are called for each message, so none is a generator: V8
- * makes a prototype of its own for each closure that is one.
- */
-export type MemberVisitor = {
-  /** @returns the steps that read the value and find its end; undefined: the value is skipped */
-  enter?: (name: string, at: number) => Steps<number> | undefined
-  /** Gets the place of a value that was skipped. */
-  found: (name: string, span: Span) => void
+/** A place in JSON that is visited: the members of its object, or the elements of its list, that are visited too. */
+export type Place = {
+  members?: readonly (readonly [name: string, place: Place])[]
+  elements?: Place
+  /** Elements that are visited; the rest of the list is skipped. */
+  most?: number
 }
+
+/** Learns of each value at a place, also of one that is no object or list and is skipped. */
+export type Visitor = {
+  begin(place: Place, at: number): void
+  end(place: Place, start: number, end: number): void
+}
+
+type Container = { place: Place; start: number; count: number }
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -50,7 +57,15 @@ const PAUSED = -1
  */
 export class JsonScanner {
   readonly text: string
+  readonly #visitor: Visitor
   readonly #slice: number
+  readonly #containers: Container[] = []
+  /** What is being skipped: the name of a member, or the value at a place, or another value. */
+  #isName = false
+  #place: Place | undefined
+  #start = 0
+  /** It paused between two members. */
+  #isBetween = false
   /** Where the scan pauses next. */
   #pauseAt: number
   /** A scan that has paused within a value: its position, its depth, and whether it is in a string. */
@@ -63,18 +78,15 @@ export class JsonScanner {
   #hasEscape = false
 
   /** @param slice after how many characters a scan pauses; the default is never */
-  constructor(text: string, slice = Number.POSITIVE_INFINITY) {
+  constructor(text: string, visitor: Visitor, slice = Number.POSITIVE_INFINITY) {
     this.text = text
+    this.#visitor = visitor
     this.#slice = slice
     this.#pauseAt = slice
   }
 
   isObject(at: number): boolean {
     return this.text.charCodeAt(at) === OPEN_OBJECT
-  }
-
-  isList(at: number): boolean {
-    return this.text.charCodeAt(at) === OPEN_LIST
   }
 
   isString(at: number): boolean {
@@ -90,76 +102,91 @@ export class JsonScanner {
     throw new SyntaxError('too much white space')
   }
 
-  /**
-   * Visits the members of an object.
-   * @param at the opening brace
-   * @param wanted the members to visit; others are skipped
-   * @returns the end of the object
-   */
-  *members(at: number, wanted: ReadonlySet<string>, { enter, found }: MemberVisitor): Steps<number> {
-    at = this.skipSpace(at + 1)
-    if (this.text.charCodeAt(at) === CLOSE_OBJECT) return at + 1
-    for (let count = 1; ; count++) {
-      if (count > MAX_MEMBERS) throw new SyntaxError('too many members')
-      if (at >= this.#pauseAt) {
-        yield
-        this.#pauseAt = at + this.#slice
-      }
-      if (!this.isString(at)) throw new SyntaxError('expected the name of a member')
-      let end = this.#skipValue(at)
-      if (end === PAUSED) end = yield* this.#finish()
-      const name = this.#nameOf(at, end)
-      at = this.skipSpace(end)
-      if (this.text.charCodeAt(at) !== COLON) throw new SyntaxError('expected a colon')
-      at = this.skipSpace(at + 1)
-      const isWanted = name !== undefined && wanted.has(name)
-      const entered = isWanted ? enter?.(name, at) : undefined
-      if (entered !== undefined) end = yield* entered
-      else {
-        end = this.#skipValue(at)
-        if (end === PAUSED) end = yield* this.#finish()
-        if (isWanted) found(name, { start: at, end })
-      }
-      at = this.skipSpace(end)
-      const code = this.text.charCodeAt(at)
-      if (code === CLOSE_OBJECT) return at + 1
-      if (code !== COMMA) throw new SyntaxError('expected a comma')
-      at = this.skipSpace(at + 1)
+  /** Scans the value at a position without a pause. @returns its end */
+  scan(place: Place, at: number): number {
+    return this.#continue(this.#enter(place, at))
+  }
+
+  /** The same with a pause after each slice. */
+  *scanInSlices(place: Place, at: number): Steps<number> {
+    let end = this.scan(place, at)
+    while (end === PAUSED) {
+      yield
+      this.#pauseAt = this.#at + this.#slice
+      end = this.#continue(this.#resume())
     }
+    return end
   }
 
-  /**
-   * Visits the elements of a list.
-   * @param at the opening bracket
-   * @param most elements that are visited; the rest is skipped
-   * @param enter gets the position of an element, and returns the steps to its end; undefined: it is skipped
-   * @returns the end of the list
-   */
-  *elements(at: number, most: number, enter: (at: number) => Steps<number> | undefined): Steps<number> {
-    at = this.skipSpace(at + 1)
-    if (this.text.charCodeAt(at) === CLOSE_LIST) return at + 1
-    for (let count = 1; ; count++) {
-      if (count > most) {
-        // A list that is skipped is not checked, so its rest counts as one value.
-        const listEnd = this.#skipContainer(at, 1)
-        return listEnd === PAUSED ? yield* this.#finish() : listEnd
+  /** @param end of a name or value that was skipped. @returns the end of the whole, or PAUSED */
+  #continue(end: number): number {
+    while (end !== PAUSED) {
+      const container = this.#containers.at(-1)
+      if (this.#isName) {
+        const place = this.#placeOf(container?.place.members ?? [], this.#start, end)
+        const at = this.skipSpace(end)
+        if (this.text.charCodeAt(at) !== COLON) throw new SyntaxError('expected a colon')
+        end = this.#enter(place, this.skipSpace(at + 1))
+        continue
       }
-      const entered = enter(at)
-      at = this.skipSpace(yield* entered ?? this.skipValue(at))
+      if (this.#place !== undefined) this.#visitor.end(this.#place, this.#start, end)
+      if (container === undefined) return end
+      const at = this.skipSpace(end)
       const code = this.text.charCodeAt(at)
-      if (code === CLOSE_LIST) return at + 1
-      if (code !== COMMA) throw new SyntaxError('expected a comma')
-      at = this.skipSpace(at + 1)
+      if (code === (container.place.members === undefined ? CLOSE_LIST : CLOSE_OBJECT))
+        end = this.#leave(at + 1)
+      else if (code === COMMA) end = this.#next(container, this.skipSpace(at + 1))
+      else throw new SyntaxError('expected a comma')
     }
+    return PAUSED
   }
 
-  /** @returns the end of the value that begins at a position */
-  *skipValue(at: number): Steps<number> {
-    const end = this.#skipValue(at)
-    return end === PAUSED ? yield* this.#finish() : end
+  /** Begins a value. */
+  #enter(place: Place | undefined, at: number): number {
+    this.#isName = false
+    this.#place = place
+    this.#start = at
+    if (place === undefined) return this.#skipValue(at)
+    this.#visitor.begin(place, at)
+    const isObject = place.members !== undefined && this.isObject(at)
+    if (!isObject && (place.elements === undefined || this.text.charCodeAt(at) !== OPEN_LIST))
+      return this.#skipValue(at)
+    const container = { place, start: at, count: 0 }
+    this.#containers.push(container)
+    const first = this.skipSpace(at + 1)
+    const isEmpty = this.text.charCodeAt(first) === (isObject ? CLOSE_OBJECT : CLOSE_LIST)
+    return isEmpty ? this.#leave(first + 1) : this.#next(container, first)
   }
 
-  /** Most values end before a pause, so a generator is made only for those that do not. */
+  /** The innermost object or list is the value that has ended. */
+  #leave(end: number): number {
+    const container = this.#containers.pop()
+    this.#place = container?.place
+    this.#start = container?.start ?? 0
+    return end
+  }
+
+  /** Begins a member or an element. */
+  #next(container: Container, at: number): number {
+    const { elements, most = Number.POSITIVE_INFINITY } = container.place
+    if (elements !== undefined) {
+      if (++container.count <= most) return this.#enter(elements, at)
+      // A list that is skipped is not checked, so its rest counts as one value.
+      this.#leave(at)
+      return this.#skipContainer(at, 1)
+    }
+    if (at >= this.#pauseAt) {
+      this.#at = at
+      this.#isBetween = true
+      return PAUSED
+    }
+    if (++container.count > MAX_MEMBERS) throw new SyntaxError('too many members')
+    if (!this.isString(at)) throw new SyntaxError('expected the name of a member')
+    this.#isName = true
+    this.#start = at
+    return this.#skipValue(at)
+  }
+
   #skipValue(at: number): number {
     const code = this.text.charCodeAt(at)
     if (code === QUOTE) {
@@ -170,17 +197,12 @@ export class JsonScanner {
     return code === OPEN_OBJECT || code === OPEN_LIST ? this.#skipContainer(at + 1, 1) : this.#skipWord(at)
   }
 
-  /** Continues a scan that has paused. */
-  *#finish(): Steps<number> {
-    for (;;) {
-      yield
-      this.#pauseAt = this.#at + this.#slice
-      const end = this.#resume()
-      if (end !== PAUSED) return end
-    }
-  }
-
   #resume(): number {
+    const container = this.#containers.at(-1)
+    if (this.#isBetween && container !== undefined) {
+      this.#isBetween = false
+      return this.#next(container, this.#at)
+    }
     if (!this.#isInString) return this.#skipContainer(this.#at, this.#depth)
     this.#isInString = false
     const end = this.#skipString(this.#at)
@@ -250,19 +272,25 @@ export class JsonScanner {
         this.#isInString = true
         return PAUSED
       }
-      if (this.#nextQuote < index) this.#nextQuote = positionOf(text, '"', index)
-      if (this.#nextBackslash < index) this.#nextBackslash = positionOf(text, '\\', index)
+      if (this.#nextQuote < index) this.#nextQuote = searchWindow(text, '"', index)
+      if (this.#nextBackslash < index) this.#nextBackslash = searchWindow(text, '\\', index)
       index = Math.min(this.#nextQuote, this.#nextBackslash)
     }
     throw new SyntaxError('the text ends inside a string')
   }
 
-  /** Names that are longer than any member of A2A's envelope are not decoded. */
-  #nameOf(start: number, end: number): string | undefined {
-    if (end - start > MAX_NAME_LENGTH) return undefined
-    return this.#hasEscape
-      ? (JSON.parse(this.text.slice(start, end)) as string)
-      : this.text.slice(start + 1, end - 1)
+  /** @returns the place of the member whose name is at a position; undefined for one that is not visited */
+  #placeOf(members: NonNullable<Place['members']>, start: number, end: number): Place | undefined {
+    // Names that are longer than any member of A2A's envelope are not decoded.
+    const decoded =
+      this.#hasEscape && end - start <= MAX_NAME_LENGTH
+        ? (JSON.parse(this.text.slice(start, end)) as string)
+        : undefined
+    for (const [name, place] of members) {
+      const isWritten = end - start - 2 === name.length && this.text.startsWith(name, start + 1)
+      if (decoded === undefined ? isWritten : decoded === name) return place
+    }
+    return undefined
   }
 }
 
@@ -270,14 +298,3 @@ const WORD = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
 
 /** With quotes, and with each character written as an escape of six. */
 const MAX_NAME_LENGTH = 100
-
-/**
- * Characters that the native search reads at once: it is slow where half of a character equals the one that it searches.
- */
-const SEARCH_WINDOW = 250_000
-
-/** @returns a position before which the text is without the character: its own, or the end of the window */
-function positionOf(text: string, search: string, from: number): number {
-  const found = text.slice(from, from + SEARCH_WINDOW).indexOf(search)
-  return found === -1 ? from + SEARCH_WINDOW : from + found
-}

@@ -94,7 +94,7 @@ function endOfShortInteger(text: string, at: number): number {
 
 /** The numbers that JavaScript would print differently, and the names that are written with an escape. */
 function inexactSpans(text: string): Span[] {
-  const scanner = new JsonScanner(text)
+  const scanner = new JsonScanner(text, { begin() {}, end() {} })
   const spans: Span[] = []
   for (let at = 0; at < text.length && spans.length <= MAX_INEXACT;) {
     const code = text.charCodeAt(at)

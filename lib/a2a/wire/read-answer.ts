@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from '../../platform/json-object.ts'
 import { decodeUtf8InSlices, runInSlices, SLICE, type Steps } from '../../platform/slices.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
-import { JsonScanner, type MemberVisitor } from './json-scanner.ts'
+import { JsonScanner, type Place } from './json-scanner.ts'
 import { stringAt } from './request-outline.ts'
 
 /** Characters of a preview, at most. */
@@ -43,30 +43,37 @@ export async function readAnswer(body: Uint8Array): Promise<AnswerText> {
 
 const NOT_JSON = { error: 'the answer is not JSON' }
 
-const RESPONSE = new Set(['error', 'result'])
-const RESULT = new Set(['task', 'status'])
-const STATUS = new Set(['state'])
+const ERROR: Place = {}
+const STATE: Place = {}
+const STATUS: Place = { members: [['state', STATE]] }
+const TASK: Place = { members: [['status', STATUS]] }
+const RESULT: Place = {
+  members: [
+    ['task', TASK],
+    ['status', STATUS],
+  ],
+}
+const RESPONSE: Place = {
+  members: [
+    ['error', ERROR],
+    ['result', RESULT],
+  ],
+}
 
 /** In one pass, and without a preview: an answer of 10 MB would take too long to parse. */
 function* readLargeAnswer(text: string): Steps<AnswerText> {
-  const scanner = new JsonScanner(text, SLICE)
   let isError = false
   let state = ''
-  const visitor: MemberVisitor = {
-    enter(name, at) {
-      if (!scanner.isObject(at)) return undefined
-      if (name === 'result' || name === 'task') return scanner.members(at, RESULT, visitor)
-      return name === 'status' ? scanner.members(at, STATUS, visitor) : undefined
-    },
-    found(name, span) {
-      if (name === 'error') isError = scanner.isObject(span.start)
-      else if (name === 'state') state = stringAt(text, span, 100) ?? ''
+  const visitor = {
+    begin() {},
+    end(place: Place, start: number, end: number) {
+      if (place === ERROR) isError = scanner.isObject(start)
+      else if (place === STATE) state = stringAt(text, { start, end }, 100) ?? ''
     },
   }
+  const scanner = new JsonScanner(text, visitor, SLICE)
   try {
-    const start = scanner.skipSpace(0)
-    if (scanner.isObject(start)) yield* scanner.members(start, RESPONSE, visitor)
-    else yield* scanner.skipValue(start)
+    yield* scanner.scanInSlices(RESPONSE, scanner.skipSpace(0))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     return NOT_JSON

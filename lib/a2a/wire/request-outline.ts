@@ -1,7 +1,7 @@
 // The parts of a JSON-RPC request that the proxy reads or completes, as positions in its text. One pass over the
 // text: a body of 10 MB is read in milliseconds, and its other members are neither built nor checked.
 import type { Steps } from '../../platform/slices.ts'
-import { JsonScanner, type Span } from './json-scanner.ts'
+import { JsonScanner, type Place, type Span, type Visitor } from './json-scanner.ts'
 
 export type RequestOutline = {
   id: Span | undefined
@@ -31,106 +31,139 @@ export type Insertion = { at: number; isEmpty: boolean }
 /** The parts of a message are completed only if there are at most this many, so that the effort is bounded. */
 export const MAX_COMPLETED_PARTS = 1_000
 
-const BODY_MEMBERS = new Set(['id', 'method', 'jsonrpc', 'params'])
-const PARAMS_MEMBERS = new Set(['message', 'messageId'])
-const MESSAGE_MEMBERS = new Set(['kind', 'messageId', 'contextId', 'parts'])
-const PART_MEMBERS = new Set(['kind', 'type', 'text'])
+const ID: Place = {}
+const METHOD: Place = {}
+const JSONRPC: Place = {}
+const PARAMS_MESSAGE_ID: Place = {}
+const KIND: Place = {}
+const MESSAGE_ID: Place = {}
+const CONTEXT_ID: Place = {}
+const PART_KIND: Place = {}
+const PART_TYPE: Place = {}
+const PART_TEXT: Place = {}
+
+const PART = placeOf({ kind: PART_KIND, type: PART_TYPE, text: PART_TEXT })
+const PARTS: Place = { elements: PART, most: MAX_COMPLETED_PARTS + 1 }
+const MESSAGE = placeOf({ kind: KIND, messageId: MESSAGE_ID, contextId: CONTEXT_ID, parts: PARTS })
+const PARAMS = placeOf({ message: MESSAGE, messageId: PARAMS_MESSAGE_ID })
+const BODY = placeOf({ id: ID, method: METHOD, jsonrpc: JSONRPC, params: PARAMS })
+
+function placeOf(members: Record<string, Place>): Place {
+  return { members: Object.entries(members) }
+}
 
 /**
- * @param slice after how many characters it pauses; the default is never
  * @returns undefined for a text that is not one JSON object. Of repeated members the last one counts, as in
  *   `JSON.parse`.
  */
-export function* outlineRequest(text: string, slice?: number): Steps<RequestOutline | undefined> {
-  const scanner = new JsonScanner(text, slice)
+export function outlineRequest(text: string): RequestOutline | undefined {
   try {
-    const start = scanner.skipSpace(0)
-    if (!scanner.isObject(start)) return undefined
-    const outline: RequestOutline = {
+    const reader = new OutlineReader(text)
+    return reader.outlineUntil(reader.scanner.scan(BODY, reader.start))
+  } catch (error) {
+    return undefinedIfSyntax(error)
+  }
+}
+
+/** The same in slices. @param slice after how many characters it pauses */
+export function* outlineInSlices(text: string, slice: number): Steps<RequestOutline | undefined> {
+  try {
+    const reader = new OutlineReader(text, slice)
+    return reader.outlineUntil(yield* reader.scanner.scanInSlices(BODY, reader.start))
+  } catch (error) {
+    return undefinedIfSyntax(error)
+  }
+}
+
+function undefinedIfSyntax(error: unknown): undefined {
+  if (!(error instanceof SyntaxError)) throw error
+}
+
+class OutlineReader implements Visitor {
+  readonly scanner: JsonScanner
+  readonly start: number
+  readonly #outline: RequestOutline
+  /** The parts of the message so far, and the members of the last one. */
+  #parts = 0
+  #hasKind = false
+  #type: Span | undefined
+  #isText = false
+
+  /** @throws SyntaxError */
+  constructor(text: string, slice?: number) {
+    this.scanner = new JsonScanner(text, this, slice)
+    this.start = this.scanner.skipSpace(0)
+    if (!this.scanner.isObject(this.start)) throw new SyntaxError('expected an object')
+    this.#outline = {
       id: undefined,
       method: undefined,
       hasJsonrpc: false,
-      insertion: insertionAfter(scanner, start),
+      insertion: insertionAfter(this.scanner, this.start),
       params: undefined,
       message: undefined,
       paramsMessageId: undefined,
     }
-    const end = yield* scanner.members(start, BODY_MEMBERS, {
-      enter: (name, at) => (name === 'params' ? readParams(scanner, at, outline) : undefined),
-      found(name, span) {
-        if (name === 'id') outline.id = span
-        else if (name === 'method') outline.method = span
-        else outline.hasJsonrpc = true
-      },
-    })
-    return scanner.skipSpace(end) === text.length ? outline : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+  }
+
+  /** @returns undefined if anything follows the object */
+  outlineUntil(end: number): RequestOutline | undefined {
+    return this.scanner.skipSpace(end) === this.scanner.text.length ? this.#outline : undefined
+  }
+
+  begin(place: Place, at: number): void {
+    const outline = this.#outline
+    if (place === PARAMS) {
+      outline.message = undefined
+      outline.paramsMessageId = undefined
+    } else if (place === MESSAGE) {
+      outline.message = this.scanner.isObject(at) ? emptyMessage(insertionAfter(this.scanner, at)) : undefined
+    } else if (place === PARTS) {
+      this.#parts = 0
+      if (outline.message !== undefined) outline.message.incompleteParts = []
+    } else if (place === PART) {
+      this.#parts++
+      this.#hasKind = false
+      this.#type = undefined
+      this.#isText = false
+    }
+  }
+
+  end(place: Place, start: number, end: number): void {
+    const outline = this.#outline
+    if (place === ID) outline.id = { start, end }
+    else if (place === METHOD) outline.method = { start, end }
+    else if (place === JSONRPC) outline.hasJsonrpc = true
+    else if (place === PARAMS) outline.params = { start, end }
+    else if (place === PARAMS_MESSAGE_ID) outline.paramsMessageId = { start, end }
+    else if (outline.message !== undefined) this.#endOf(outline.message, place, start, end)
+  }
+
+  #endOf(message: MessageOutline, place: Place, start: number, end: number): void {
+    if (place === KIND) message.hasKind = true
+    else if (place === MESSAGE_ID) message.messageId = { start, end }
+    else if (place === CONTEXT_ID) message.contextId = { start, end }
+    else if (place === PART_KIND) this.#hasKind = true
+    else if (place === PART_TYPE) this.#type = { start, end }
+    else if (place === PART_TEXT) this.#isText = this.scanner.isString(start)
+    else if (place === PART) this.#endPart(message, start)
+    else if (place === PARTS && this.#parts > MAX_COMPLETED_PARTS) message.incompleteParts = []
+  }
+
+  /** Molecule's own callers write `type` for `kind` (docs/facts/molecule.md §1.7). */
+  #endPart(message: MessageOutline, start: number): void {
+    const kind = this.#hasKind ? undefined : impliedKind(this.scanner.text, this.#type, this.#isText)
+    if (kind !== undefined)
+      message.incompleteParts.push({ insertion: insertionAfter(this.scanner, start), kind })
   }
 }
 
-function* readParams(scanner: JsonScanner, start: number, outline: RequestOutline): Steps<number> {
-  outline.message = undefined
-  outline.paramsMessageId = undefined
-  const end = scanner.isObject(start)
-    ? yield* scanner.members(start, PARAMS_MEMBERS, {
-        enter: (name, at) => (name === 'message' ? readMessage(scanner, at, outline) : undefined),
-        found: (_, span) => void (outline.paramsMessageId = span),
-      })
-    : yield* scanner.skipValue(start)
-  outline.params = { start, end }
-  return end
-}
-
-function* readMessage(scanner: JsonScanner, start: number, outline: RequestOutline): Steps<number> {
-  outline.message = undefined
-  if (!scanner.isObject(start)) return yield* scanner.skipValue(start)
-  const message: MessageOutline = {
-    insertion: insertionAfter(scanner, start),
-    hasKind: false,
-    messageId: undefined,
-    contextId: undefined,
-    incompleteParts: [],
-  }
-  outline.message = message
-  return yield* scanner.members(start, MESSAGE_MEMBERS, {
-    enter: (name, at) => (name === 'parts' ? readParts(scanner, at, message) : undefined),
-    found(name, span) {
-      if (name === 'messageId') message.messageId = span
-      else if (name === 'contextId') message.contextId = span
-      else message.hasKind = true
-    },
-  })
-}
-
-function* readParts(scanner: JsonScanner, start: number, message: MessageOutline): Steps<number> {
-  message.incompleteParts = []
-  if (!scanner.isList(start)) return yield* scanner.skipValue(start)
-  let count = 0
-  const end = yield* scanner.elements(start, MAX_COMPLETED_PARTS + 1, (at) =>
-    ++count > MAX_COMPLETED_PARTS || !scanner.isObject(at) ? undefined : readPart(scanner, at, message),
-  )
-  if (count > MAX_COMPLETED_PARTS) message.incompleteParts = []
-  return end
-}
-
-/** Molecule's own callers write `type` for `kind` (docs/facts/molecule.md §1.7). */
-function* readPart(scanner: JsonScanner, start: number, message: MessageOutline): Steps<number> {
-  let hasKind = false
-  let type: Span | undefined
-  let isText = false
-  const end = yield* scanner.members(start, PART_MEMBERS, {
-    found(name, span) {
-      if (name === 'kind') hasKind = true
-      else if (name === 'type') type = span
-      else isText = scanner.isString(span.start)
-    },
-  })
-  const kind = hasKind ? undefined : impliedKind(scanner.text, type, isText)
-  if (kind !== undefined) message.incompleteParts.push({ insertion: insertionAfter(scanner, start), kind })
-  return end
-}
+const emptyMessage = (insertion: Insertion): MessageOutline => ({
+  insertion,
+  hasKind: false,
+  messageId: undefined,
+  contextId: undefined,
+  incompleteParts: [],
+})
 
 function impliedKind(text: string, type: Span | undefined, isText: boolean): string | undefined {
   if (type === undefined) return isText ? 'text' : undefined
