@@ -33,9 +33,10 @@ export function prepared<Values extends Record<string, Value>, Rows>(
       statement = build(db, sql.placeholder).prepare(planEachTime ? UNNAMED : NAMED)
       statements.set(db, statement)
     }
-    const sent: Record<string, unknown> = {}
-    for (const [name, value] of Object.entries(values)) {
-      sent[name] = value instanceof Date ? value.toISOString() : value
+    const sent: Record<string, unknown> = { ...values }
+    for (const name of Object.keys(sent)) {
+      const value = sent[name]
+      if (value instanceof Date) sent[name] = value.toISOString()
     }
     return statement.execute(sent)
   }

@@ -7,6 +7,7 @@ import type { Services } from '../lib/control-plane/services.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
 import type { AcceptSocket } from './http/live-socket.ts'
+import { RememberingRouter } from './http/remembering-router.ts'
 import { rejectUnknownParameters } from './http/known-parameters.ts'
 import type { DescribeApi } from './http/openapi.ts'
 import { auditRequests } from './middleware/audit.ts'
@@ -75,7 +76,7 @@ export function createApp(
   exposure: Exposure,
   { acceptSocket, describeApi, otherMetrics, serveAssets }: Runtime = {},
 ) {
-  const app = new OpenAPIHono<AppEnv>()
+  const app = new OpenAPIHono<AppEnv>({ router: new RememberingRouter() })
   const authenticate = createAuthenticator(services, exposure)
 
   app.use(assignRequestId, traceRequests(services))

@@ -21,16 +21,19 @@ type Cell = string | number | boolean | Date | null
 /** A column that a create chooses. */
 type Column = Exclude<keyof WorkspaceRow, keyof typeof UNTOUCHED>
 
-/** Postgres reads JSON from text. */
-const toCell = (value: WorkspaceRow[Column]): Cell =>
-  typeof value !== 'object' || value === null || value instanceof Date ? value : JSON.stringify(value)
-
 const COLUMNS = Object.keys(getTableColumns(workspaces)).filter(
   (name): name is Column => !Object.hasOwn(UNTOUCHED, name),
 )
 
-const mapColumns = <To>(to: (column: Column) => To) =>
-  Object.fromEntries(COLUMNS.map((column) => [column, to(column)])) as Record<Column, To>
+function cellsOf(row: WorkspaceRow): Record<Column, Cell> {
+  const cells = {} as Record<Column, Cell>
+  for (const column of COLUMNS) {
+    const value = row[column]
+    const isJson = typeof value === 'object' && value !== null && !(value instanceof Date)
+    cells[column] = isJson ? JSON.stringify(value) : value
+  }
+  return cells
+}
 
 const names = sql.join(
   COLUMNS.map((column) => sql.identifier(workspaces[column].name)),
@@ -89,7 +92,7 @@ export async function insertWorkspace(
   const hasParts = disk !== null || sealed.length > 0 || files.length > 0
   try {
     const [result] = await (hasParts ? insertWithParts : insertAlone)(db, {
-      ...mapColumns((column) => toCell(row[column])),
+      ...cellsOf(row),
       ...quota,
       payload: payloadOf(by, { event: 'workspace_created', payload: facts }),
       secretRecords: JSON.stringify(sealed),
