@@ -1,6 +1,7 @@
 // The span, the log line and the metrics of one request, for the Hono app and for Node's A2A handler. Metrics are
 // labelled by route, never by path: a path contains ids, and each id would add a time series.
 import type { Services } from '../../lib/control-plane/services.ts'
+import type { Span } from '../../lib/platform/trace.ts'
 
 /** The route label of every A2A request. */
 export const A2A = 'A2A'
@@ -37,8 +38,7 @@ export function observeRequest(
 ): Promise<void> {
   const started = performance.now()
   const attributes = { 'http.request.method': method, 'molecule.request_id': requestId }
-  return tracer.span(method, { kind: 'server', parent, attributes }, async (span) => {
-    await handle()
+  const record = (span: Span) => {
     const { route, status, workspaceId } = outcomeOf()
     const seconds = (performance.now() - started) / 1000
     metrics.count('molecule_requests_total', { route, status })
@@ -59,5 +59,8 @@ export function observeRequest(
       workspace_id: workspaceId,
       traceparent: span.traceparent ?? parent,
     })
-  })
+  }
+  return tracer.span(method, { kind: 'server', parent, attributes }, (span) =>
+    handle().then(() => record(span)),
+  )
 }

@@ -27,6 +27,7 @@ export function createNodeA2aHandler(
 ): NodeA2aHandler {
   const handle = createA2aHandler(services, exposure)
   const { config } = services
+  const waitUntil = (work: Promise<unknown>) => background.waitUntil(work)
 
   return (incoming, outgoing) => {
     const { method = 'GET', url = '/' } = incoming
@@ -55,7 +56,7 @@ export function createNodeA2aHandler(
         readBody: (limits) => readBody(incoming, outgoing, limits),
         writer: new NodeResponseWriter(outgoing, extraHeaders),
         extraHeaders,
-        waitUntil: (work) => background.waitUntil(work),
+        waitUntil,
       })
     const outcomeOf = () => ({
       route: A2A,
@@ -116,11 +117,12 @@ function readBody(
       incoming.pause()
       void pauseSlice().then(() => incoming.resume())
     })
-    incoming.on('end', () => resolve(collector.body()))
-    incoming.on('error', reject)
-    incoming.on('close', () => {
-      // `close` follows every request.
-      if (!incoming.readableEnded) cutOff()
+    incoming.on('end', () => {
+      // An open stream would keep the listeners, with the body.
+      incoming.removeAllListeners()
+      resolve(collector.body())
     })
+    incoming.on('error', reject)
+    incoming.on('close', cutOff)
   })
 }

@@ -23,15 +23,15 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
   const agent = new Agent({ allowH2: false, connect: createBoundedConnector(CONNECT_TIMEOUT_MS) })
 
   const transport: Transport = ({ body, headers, method, origin, path, silenceMs }, receiver) => {
-    const call = new AgentCall(receiver)
     const isLarge = body !== undefined && body.length > SLICE
+    const call = new AgentCall(receiver)
     agent.dispatch(
       {
         origin,
         path,
         method,
         headers: isLarge ? [...headers, 'content-length', String(body.length)] : headers,
-        body: isLarge ? inSlices(body) : (body ?? null),
+        body: isLarge ? call.inSlices(body) : (body ?? null),
         headersTimeout: silenceMs,
         bodyTimeout: silenceMs,
       },
@@ -42,26 +42,34 @@ export function createUndiciTransport(): { transport: Transport; close(): Promis
   return { transport, close: () => agent.destroy() }
 }
 
-/** Written at once, a large body would hold up other requests while the system copies it. */
-function inSlices(body: Uint8Array): Readable {
-  async function* slices(): AsyncGenerator<Uint8Array> {
-    for (let at = 0; at < body.length; at += SLICE) {
-      if (at > 0) await pauseSlice()
-      yield body.subarray(at, at + SLICE)
-    }
-  }
-  // Its only errors are those with which undici destroys it, and undici reports them to the receiver.
-  return Readable.from(slices(), { objectMode: false }).on('error', () => {})
-}
-
 class AgentCall implements Dispatcher.DispatchHandler, RequestControl {
   readonly #receiver: Receiver
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
   #interim = 0
+  /** undici keeps a small one until the answer has ended. */
+  holdsBody = true
+  /** A large body, until it is sent. */
+  #unsent: Uint8Array | undefined
 
   constructor(receiver: Receiver) {
     this.#receiver = receiver
+  }
+
+  /** Written at once, a large body would hold up other requests while the system copies it. */
+  inSlices(body: Uint8Array): Readable {
+    this.#unsent = body
+    // Its only errors are those with which undici destroys it, and undici reports them to the receiver.
+    return Readable.from(this.#slices(), { objectMode: false }).on('error', () => {})
+  }
+
+  async *#slices(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; this.#unsent !== undefined && at < this.#unsent.length; at += SLICE) {
+      if (at > 0) await pauseSlice()
+      yield this.#unsent.subarray(at, at + SLICE)
+    }
+    this.#unsent = undefined
+    this.holdsBody = false
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

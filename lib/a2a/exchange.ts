@@ -3,8 +3,8 @@
 import { MAX_REDIRECTS, redirectPath } from '../egress/redirect.ts'
 import { concatBytes } from '../platform/encoding.ts'
 import { errorOfAnswer, errorOfFailure, isAgentAnswer } from './errors/classify-answer.ts'
-import type { ErrorEncoder } from './errors/error-encoder.ts'
 import { ProxyError } from './errors/proxy-error.ts'
+import { type A2aRequest, errorEncoderOf } from './request.ts'
 import { decodeAnswer } from './response/collect-response.ts'
 import { type ResponseListener, type ResponseWriter, toBytes } from './response/response-writer.ts'
 import type {
@@ -26,9 +26,9 @@ import {
 
 export type ExchangeInput = {
   transport: Transport
-  request: AgentRequest
   reply: ResponseWriter
-  errors: ErrorEncoder
+  /** What the caller asked: errors are written as its answers. */
+  asked: Pick<A2aRequest, 'tail' | 'envelope'>
   /**
    * Changes the whole body of an answer that contains addresses. Applied to JSON of at most {@link
    * MAX_REWRITTEN_BYTES}.
@@ -36,12 +36,22 @@ export type ExchangeInput = {
   rewrite?: ((body: string) => string) | undefined
   /** An empty answer with a success status is an answer: the request expects none. */
   mayBeEmpty?: boolean
-  /** Learns what arrives of the answer. */
-  activity?: { markStreaming(): void; touch(): void } | undefined
+  observer?: ExchangeObserver | undefined
   /** Longest silence between two events of a stream before a comment is sent, in milliseconds; 0 for never. */
   keepaliveMs?: number
+}
+
+/** Learns how an exchange goes on. */
+export type ExchangeObserver = {
+  /**
+   * The answer has begun, so the request will not be sent again.
+   * @param holdsBody whether the transport still keeps the body of the request
+   */
+  begin(isStream: boolean, holdsBody: boolean): void
+  /** Something has arrived. */
+  touch(): void
   /** Called once, when the exchange is over. */
-  onEnd?: () => void
+  end(): void
 }
 
 /**
@@ -69,20 +79,22 @@ const emptyAnswer = () =>
 const MAX_REWRITTEN_BYTES = 1024 * 1024
 
 /** Resolves when the answer has been passed on, or why it was not. Never rejects because of the agent. */
-export function exchange(input: ExchangeInput): Promise<ExchangeOutcome> {
-  return new Promise((resolve) => new AnswerRelay(input, resolve).start())
+export function exchange(request: AgentRequest, input: ExchangeInput): Promise<ExchangeOutcome> {
+  return new Promise((resolve) => new AnswerRelay(input, resolve).send(request))
 }
+
+const NO_HEADERS: HeaderPairs = []
 
 /** Passes the events of a transport to a response writer. */
 class AnswerRelay implements ResponseListener, Receiver {
   readonly #input: ExchangeInput
-  /** The last one that was sent: the input's, or the one to which a redirect led. */
-  #request: AgentRequest
+  /** The last one that was sent: the caller's, or the one to which a redirect led. An open stream would keep it. */
+  #request: AgentRequest | undefined
   readonly #resolve: (outcome: ExchangeOutcome) => void
   #control: RequestControl | undefined
   #isOver = false
   #status = 0
-  #headers: HeaderPairs = []
+  #headers = NO_HEADERS
   #connection: string | undefined
   /** Nothing is passed on before it is known whether this is an answer and whether it must be rewritten. */
   #state: 'waiting' | 'sniffing' | 'collecting' | 'passing' = 'waiting'
@@ -97,14 +109,13 @@ class AnswerRelay implements ResponseListener, Receiver {
 
   constructor(input: ExchangeInput, resolve: (outcome: ExchangeOutcome) => void) {
     this.#input = input
-    this.#request = input.request
     this.#resolve = resolve
   }
 
-  start(): void {
+  send(request: AgentRequest): void {
     this.#input.reply.listen(this)
     try {
-      if (!this.#isOver) this.#send()
+      if (!this.#isOver) this.#send(request)
     } catch (error) {
       this.#end()
       throw error
@@ -122,8 +133,9 @@ class AnswerRelay implements ResponseListener, Receiver {
     this.#finish({ kind: 'gone' })
   }
 
-  #send(): void {
-    this.#control = this.#input.transport(this.#request, this)
+  #send(request: AgentRequest): void {
+    this.#request = request
+    this.#control = this.#input.transport(request, this)
     if (this.#isOver) this.#control.abort()
   }
 
@@ -136,18 +148,17 @@ class AnswerRelay implements ResponseListener, Receiver {
     clearTimeout(this.#keepalive)
     this.#isOver = true
     this.#input.reply.listen(undefined)
-    this.#input.onEnd?.()
+    this.#input.observer?.end()
   }
 
   head(status: number, headers: HeaderPairs, connection: string | undefined): void {
-    if (this.#isOver) return
     const request = this.#request
+    if (this.#isOver || request === undefined) return
     const isRedirect = status >= 300 && status < 400
     const path = isRedirect ? redirectPath(request, status, findHeader(headers, 'location')) : undefined
     if (path !== undefined && ++this.#redirects <= MAX_REDIRECTS) {
       this.#control?.abort()
-      this.#request = { ...request, path }
-      return this.#send()
+      return this.#send({ ...request, path })
     }
     let type: string | undefined
     for (const [name, value] of headers) {
@@ -158,8 +169,7 @@ class AnswerRelay implements ResponseListener, Receiver {
     this.#headers = headers
     this.#connection = connection
     this.#isStream = type?.startsWith('text/event-stream') === true
-    const { activity, mayBeEmpty = false } = this.#input
-    if (this.#isStream) activity?.markStreaming()
+    const { mayBeEmpty = false } = this.#input
     const isAnswer = isAgentAnswer(status, type)
     const isUntyped = type === undefined || (mayBeEmpty && !isAnswer)
     if (status < 300 && (request.method === 'HEAD' || (mayBeEmpty && this.#remaining === 0)))
@@ -176,9 +186,10 @@ class AnswerRelay implements ResponseListener, Receiver {
     const headers = responseHeaders(this.#headers, this.#connection, this.#isStream, type)
     const isEncoded = valueIn(headers, 'content-encoding') !== undefined
     this.#state = 'passing'
-    // An open stream would keep them.
-    this.#headers = []
-    const { reply, rewrite } = this.#input
+    this.#headers = NO_HEADERS
+    this.#request = undefined
+    const { observer, reply, rewrite } = this.#input
+    observer?.begin(this.#isStream, this.#control?.holdsBody ?? true)
     reply.head(this.#status, rewrite === undefined ? headers : withoutBodyFacts(headers), this.#isStream)
     // A writer may refuse an answer that announces too much.
     if (!this.#isOver && this.#isStream && !isEncoded) this.#restartKeepalive()
@@ -197,7 +208,7 @@ class AnswerRelay implements ResponseListener, Receiver {
 
   data(chunk: Uint8Array): void {
     if (this.#isOver || chunk.length === 0) return
-    this.#input.activity?.touch()
+    this.#input.observer?.touch()
     if (this.#state === 'sniffing') {
       const isJson = this.#looksLikeJson(chunk)
       if (!isJson && this.#status !== 202) return this.#reject(errorOfAnswer(this.#status))
@@ -285,10 +296,10 @@ class AnswerRelay implements ResponseListener, Receiver {
       this.#finish({ kind: 'failed', error })
       return
     }
-    const { errors, reply } = this.#input
+    const { asked, reply } = this.#input
     if (this.#isStream) {
       // 1.0 has no `final` member, so its clients would take a silent close for success (docs/facts/a2a.md §3.6).
-      reply.end(toBytes(`${this.#boundary.isInsideEvent ? '\n\n' : ''}${errors.frame(error)}`))
+      reply.end(toBytes(`${this.#boundary.isInsideEvent ? '\n\n' : ''}${errorEncoderOf(asked).frame(error)}`))
     } else {
       reply.destroy()
     }

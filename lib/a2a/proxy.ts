@@ -19,6 +19,7 @@ import {
   sendResponse,
   toBytes,
 } from './response/response-writer.ts'
+import type { RequestSlot } from './limits.ts'
 import type { Route } from './route.ts'
 import { sendToAgent } from './send-to-agent.ts'
 import { normalizeMessage } from './wire/normalize-message.ts'
@@ -88,9 +89,9 @@ class ProxiedCall implements ResponseListener {
     const services = this.#services
     const request = this.#request
     const slot = services.limits.acquire(request.workspaceId)
-    let body: Uint8Array | undefined
     let retryUntil: number | undefined
     let hasRefreshed = false
+    let isComplete = false
     try {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         this.#watchCaller()
@@ -102,13 +103,13 @@ class ProxiedCall implements ResponseListener {
               : this.#sendError(route),
           )
         if (this.#isGone) return this.#record({ kind: 'gone' })
-        // Completed once, so that every attempt has the same message id.
-        body ??= route.completesMessages ? await completeBody(request) : request.body
-        const attempt = { request, body, route, reply: this.#reply, slot }
+        if (route.completesMessages && !isComplete) {
+          // Once, so that every attempt has the same message id.
+          isComplete = true
+          request.body = await completeBody(request)
+        }
         const sentAt = services.steady()
-        const outcome = await traceAttempt(services, request, () =>
-          sendToAgent(this.#budgeted ?? services, attempt),
-        )
+        const outcome = await this.#send(route, slot)
         if (outcome.kind === 'answered' && mayHaveMoved(outcome.status))
           this.#waitUntil(refreshRoute(this.#withBudget(), route))
         if (outcome.kind !== 'failed') return this.#record(outcome)
@@ -135,6 +136,12 @@ class ProxiedCall implements ResponseListener {
     } finally {
       slot.release()
     }
+  }
+
+  #send(route: Route, slot: RequestSlot): Promise<ExchangeOutcome> {
+    const services = this.#budgeted ?? this.#services
+    const attempt = { request: this.#request, route, reply: this.#reply, slot }
+    return traceAttempt(services, this.#request, () => sendToAgent(services, attempt))
   }
 
   #record(outcome: ExchangeOutcome): ExchangeOutcome {

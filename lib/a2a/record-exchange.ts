@@ -5,7 +5,6 @@ import type { Core } from '../platform/context.ts'
 import type { ProxyContext } from './context.ts'
 import type { ExchangeOutcome } from './exchange.ts'
 import { type A2aRequest, bindingOf } from './request.ts'
-import { findHeader } from './wire/headers.ts'
 
 /** Runs one attempt in a span; the agent's own spans become its children. */
 export function traceAttempt(
@@ -47,7 +46,7 @@ export function logFailure(
     reason,
     delivered,
     detail: message,
-    traceparent: tracer.traceparent() ?? findHeader(request.headers, 'traceparent'),
+    traceparent: tracer.traceparent() ?? request.traceparent,
   })
 }
 

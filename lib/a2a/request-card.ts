@@ -4,7 +4,6 @@ import type { JsonObject } from '../platform/json-object.ts'
 import { toPostgresJson } from '../platform/postgres-text.ts'
 import { AgentCard } from '../reconcile/probe-agent.ts'
 import type { ProxyContext } from './context.ts'
-import { jsonRpcErrors } from './errors/error-encoder.ts'
 import { exchange } from './exchange.ts'
 import { type CollectedAnswer, collectResponse } from './response/collect-response.ts'
 import type { Route } from './route.ts'
@@ -38,24 +37,20 @@ export async function requestCard(
 ): Promise<LiveCard | undefined> {
   for (const path of CARD_PATHS) {
     const { answer, reply } = collectResponse(MAX_CARD_BYTES)
-    const outcome = await exchange({
-      transport,
-      request: {
-        origin: route.origin,
-        path,
-        method: 'GET',
-        headers: Object.entries({
-          ...route.headers,
-          accept: 'application/json',
-          'accept-encoding': 'identity',
-          ...(version === undefined ? {} : { 'a2a-version': version }),
-        }).flat(),
-        body: undefined,
-        silenceMs: CARD_SILENCE_MS,
-      },
-      reply,
-      errors: jsonRpcErrors(NO_ENVELOPE),
-    })
+    const request = {
+      origin: route.origin,
+      path,
+      method: 'GET',
+      headers: Object.entries({
+        ...route.headers,
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        ...(version === undefined ? {} : { 'a2a-version': version }),
+      }).flat(),
+      body: undefined,
+      silenceMs: CARD_SILENCE_MS,
+    }
+    const outcome = await exchange(request, { transport, reply, asked: { tail: '', envelope: NO_ENVELOPE } })
     if (outcome.kind !== 'answered' || outcome.status !== 200) continue
     const card = parseCard(await answer().catch(() => undefined))
     if (card !== undefined) return card

@@ -1,6 +1,7 @@
 // One A2A request as the proxy sees it, whatever runtime received it.
 import type { Caller } from '../auth/caller.ts'
 import { type ErrorEncoder, jsonRpcErrors, restErrors } from './errors/error-encoder.ts'
+import type { BodyBytes } from './limits.ts'
 import type { HeaderPairs } from './wire/headers.ts'
 import { type Envelope, isRead, isStream } from './wire/json-rpc.ts'
 
@@ -17,17 +18,30 @@ export type A2aRequest = {
   tail: string
   /** `?…`, or empty. */
   query: string
+  /** Empty once the answer has begun ({@link freeContent}), as are body, text and the outline of the envelope. */
   headers: HeaderPairs
   /** The `Connection` header; the headers that it names are not forwarded. */
   connection: string | undefined
   body: Uint8Array | undefined
+  /** Counts the body as long as it is kept. */
+  bodyBytes?: BodyBytes | undefined
   /** The body as text, if its type is JSON and missing members may be added. */
   text: string | undefined
   envelope: Envelope
+  /** The caller's W3C header. */
+  traceparent: string | undefined
   /** The public base URL of this service, without a trailing slash. */
   publicUrl: string
   /** How long the caller waits for a workspace that is starting, in milliseconds; undefined for the default. */
   waitMs: number | undefined
+}
+
+/** Frees what is only needed to send a request: a stream may stay open for hours. */
+export function freeContent(request: A2aRequest): void {
+  request.headers = []
+  request.body = undefined
+  request.text = undefined
+  request.envelope.outline = undefined
 }
 
 export type Binding = 'json-rpc' | 'rest'

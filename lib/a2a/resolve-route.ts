@@ -1,22 +1,13 @@
-// Finds the route of a message: waits for a workspace that is starting, wakes one that is hibernated, and marks a
-// workspace as at work while an answer takes long.
+// Finds the route of a message: waits for a workspace that is starting, and wakes one that is hibernated.
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { waitUntilSettled } from '../lifecycle/wait.ts'
 import { isExternal } from '../machines/runtimes.ts'
-import { type Core, isStopping } from '../platform/context.ts'
+import { isStopping } from '../platform/context.ts'
 import { reconcileNow } from '../reconcile/reconcile-now.ts'
 import { wakeWorkspace } from '../lifecycle/wake.ts'
-import { touchWorkspace } from '../workspaces/hibernate.ts'
 import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import { LEADS_TO_READY, noRouteError, readRoute, type Route } from './route.ts'
-
-/**
- * How often a long exchange marks its workspace as at work, in milliseconds: well within the shortest idle time of a
- * minute. The first mark comes earlier, and most exchanges end before it.
- */
-const TOUCH_INTERVAL_MS = 20_000
-const FIRST_TOUCH_MS = 5_000
 
 /** Subrequests that are kept for what follows the wait. */
 const RESERVED_SUBREQUESTS = 8
@@ -73,20 +64,4 @@ async function readCached(services: ProxyContext, id: string) {
   })
   // If another request's read found no route, this one has no row yet.
   return route ?? row ?? (await readRoute(services, id, 'use')).row
-}
-
-/** Marks a workspace as at work, for all processes, until the returned function is called. */
-export function keepMarkedBusy(services: Core, id: string): () => void {
-  let isOver = false
-  const touch = () =>
-    void touchWorkspace(services, id)
-      .catch(() => {})
-      .finally(() => {
-        if (!isOver) cancel = services.after(TOUCH_INTERVAL_MS, touch)
-      })
-  let cancel = services.after(FIRST_TOUCH_MS, touch)
-  return () => {
-    isOver = true
-    cancel()
-  }
 }

@@ -1,10 +1,10 @@
 // One attempt to send a request to a known machine: its path and headers, and what is counted while it lasts.
-import { exchange, type ExchangeOutcome } from './exchange.ts'
+import { BusyMark } from './busy-mark.ts'
+import { exchange, type ExchangeObserver, type ExchangeOutcome } from './exchange.ts'
 import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { RequestSlot } from './limits.ts'
-import { type A2aRequest, type Binding, bindingOf, errorEncoderOf, mayBeAnsweredEmpty } from './request.ts'
-import { keepMarkedBusy } from './resolve-route.ts'
+import { type A2aRequest, type Binding, bindingOf, freeContent, mayBeAnsweredEmpty } from './request.ts'
 import type { ResponseWriter } from './response/response-writer.ts'
 import type { Route } from './route.ts'
 import { rewriteExtendedCard } from './wire/agent-card.ts'
@@ -13,15 +13,13 @@ import { isExtendedCard, isV1Method } from './wire/json-rpc.ts'
 
 export type Attempt = {
   request: A2aRequest
-  /** The body to send, complete; the same for every attempt. */
-  body: Uint8Array | undefined
   route: Route
   reply: ResponseWriter
   slot: RequestSlot
 }
 
 export function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<ExchangeOutcome> {
-  const { body, reply, request, route, slot } = attempt
+  const { reply, request, route, slot } = attempt
   const binding = bindingOf(request)
   const path = pathAtAgent(request, route)
   if (path === undefined) {
@@ -29,29 +27,48 @@ export function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<E
     return Promise.resolve({ kind: 'failed', error })
   }
   const headers = requestHeaders(request.headers, request.connection, proxyHeaders(services, request, route))
-  const endMark = keepMarkedBusy(services, request.workspaceId)
-  slot.setAtMachine(true)
-  return exchange({
-    transport: services.transport,
-    activity: slot,
-    request: {
-      origin: route.origin,
-      path,
-      method: request.method,
-      headers,
-      body,
-      silenceMs: services.config.a2a.silenceMs,
+  const { silenceMs, streamKeepaliveMs } = services.config.a2a
+  return exchange(
+    { origin: route.origin, path, method: request.method, headers, body: request.body, silenceMs },
+    {
+      transport: services.transport,
+      reply,
+      asked: request,
+      mayBeEmpty: mayBeAnsweredEmpty(request),
+      observer: new AttemptObserver(services, request, slot),
+      keepaliveMs: streamKeepaliveMs,
+      rewrite: answersWithCard(request) ? cardRewriter(services, request) : undefined,
     },
-    reply,
-    errors: errorEncoderOf(request),
-    mayBeEmpty: mayBeAnsweredEmpty(request),
-    keepaliveMs: services.config.a2a.streamKeepaliveMs,
-    rewrite: answersWithCard(request) ? cardRewriter(services, request) : undefined,
-    onEnd() {
-      slot.setAtMachine(false)
-      endMark()
-    },
-  })
+  )
+}
+
+/** Keeps what counts an attempt up to date while it lasts. */
+class AttemptObserver implements ExchangeObserver {
+  readonly #request: A2aRequest
+  readonly #slot: RequestSlot
+  readonly #mark: BusyMark
+
+  constructor(services: ProxyContext, request: A2aRequest, slot: RequestSlot) {
+    this.#request = request
+    this.#slot = slot
+    this.#mark = new BusyMark(services, request.workspaceId)
+    slot.setAtMachine(true)
+  }
+
+  begin(isStream: boolean, holdsBody: boolean): void {
+    if (isStream) this.#slot.markStreaming()
+    freeContent(this.#request)
+    if (!holdsBody) this.#request.bodyBytes?.release()
+  }
+
+  touch(): void {
+    this.#slot.touch()
+  }
+
+  end(): void {
+    this.#slot.setAtMachine(false)
+    this.#mark.end()
+  }
 }
 
 function cardRewriter(

@@ -164,6 +164,7 @@ async function send(
     body,
     text,
     envelope,
+    traceparent: message.requestHeaders['traceparent'],
     publicUrl: services.config.publicUrl ?? '',
     waitMs: 0,
   }

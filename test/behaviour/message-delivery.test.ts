@@ -160,7 +160,7 @@ describe('delivering', () => {
       // Like a machine whose port is closed: there is no connection.
       h.services.transport = (_request, receiver) => {
         queueMicrotask(() => receiver.failed({ kind: 'refused', cause: undefined }))
-        return { pause() {}, resume() {}, abort() {} }
+        return { pause() {}, resume() {}, abort() {}, holdsBody: false }
       }
       try {
         const pass = h.deliver()

@@ -1,7 +1,6 @@
 // A stream that is silent for long is closed by proxies on the way (github.com/robhunter/agentdeals/issues/1098,
 // github.com/maximhq/bifrost/issues/5010), so the control plane sends SSE comments between two events.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { jsonRpcErrors } from '../../lib/a2a/errors/error-encoder.ts'
 import { exchange } from '../../lib/a2a/exchange.ts'
 import type { ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 import type { Receiver } from '../../lib/a2a/transport/transport.ts'
@@ -27,14 +26,14 @@ function start(keepaliveMs: number, headers: [string, string][] = [['content-typ
     destroy() {},
     listen() {},
   }
-  const done = exchange({
+  const request = { origin: '', path: '/', method: 'POST', headers: [], body: undefined, silenceMs: 1 }
+  const done = exchange(request, {
     transport(_request, receiver) {
       agent = receiver
-      return { pause() {}, resume() {}, abort() {} }
+      return { pause() {}, resume() {}, abort() {}, holdsBody: false }
     },
-    request: { origin: '', path: '/', method: 'POST', headers: [], body: undefined, silenceMs: 1 },
     reply,
-    errors: jsonRpcErrors(NO_ENVELOPE),
+    asked: { tail: '', envelope: NO_ENVELOPE },
     keepaliveMs,
   })
   agent?.head(200, headers, undefined)

@@ -54,60 +54,82 @@ export function createA2aHandler(
   const { config } = services
   return config.moleculeCompat ? withCliMessages(handle, config.a2a.maxBodyBytes) : handle
 
-  async function handle(incoming: A2aExchange): Promise<void> {
-    const { extraHeaders, path, writer } = incoming
-    extraHeaders['x-request-id'] = incoming.requestId
-    let envelope = NO_ENVELOPE
-    let bytes: BodyBytes | undefined
+  function handle(incoming: A2aExchange): Promise<void> {
+    const { extraHeaders, path, requestId, waitUntil, writer } = incoming
+    extraHeaders['x-request-id'] = requestId
+    const answering: Answering = {
+      path,
+      requestId,
+      waitUntil,
+      writer,
+      envelope: NO_ENVELOPE,
+      bytes: undefined,
+    }
+    return answer(answering, receive(incoming, answering))
+  }
+
+  // Apart from receiving, because an open stream keeps every variable of an async function that waits for it.
+  async function answer(answering: Answering, received: Promise<A2aRequest | undefined>): Promise<void> {
+    const { waitUntil, writer } = answering
     try {
-      const isAllowed = path.tail === '' ? incoming.method === 'POST' : REST_METHODS.has(incoming.method)
-      if (!isAllowed) throw refusedMethod(incoming)
-      const admission = await admit(incoming)
-      bytes = 'error' in admission ? undefined : services.limits.openBody(admission.workspaceId)
-      // The body comes before the refusal, so that every error carries the caller's JSON-RPC id.
-      const body = await readBody(services, incoming, bytes)
-      if (isOversized(body)) {
-        if (path.tail === '') envelope = body.envelope
-        throw 'error' in admission ? admission.error : notKept(services, bytes)
-      }
-      const parsed = path.tail === '' && body !== undefined ? await parseEnvelope(body) : undefined
-      envelope = parsed?.envelope ?? NO_ENVELOPE
-      if ('error' in admission) throw admission.error
-      const { caller, workspaceId } = admission
-      const preferences = parsePrefer(incoming.header('prefer'))
-      const request: A2aRequest = {
-        workspaceId,
-        caller,
-        requestId: incoming.requestId,
-        method: incoming.method,
-        tail: path.tail,
-        query: incoming.query,
-        headers: incoming.headers,
-        connection: incoming.header('connection'),
-        body,
-        text: isJson(incoming.header('content-type')) ? parsed?.text : undefined,
-        envelope,
-        publicUrl: baseUrlFor(config, caller, incoming.origin),
-        waitMs: preferences.wait === undefined ? undefined : preferences.wait * 1000,
-      }
-      const canBeStored = request.text !== undefined && isSend(envelope.method)
-      if (preferences.respondAsync && canBeStored) {
-        await storeForDelivery(services, incoming, request)
-        return
-      }
-      confirmWait(incoming, preferences)
-      const store = canBeStored ? () => sendToPolledAgent(services, incoming, request) : undefined
+      const request = await received
+      if (request === undefined) return
+      const store = canBeStored(request) ? () => sendToPolledAgent(services, writer, request) : undefined
       const kept = config.moleculeCompat
         ? keepMessage(services, request, writer)
         : { services, reply: writer }
-      await proxyRequest(kept.services, request, { reply: kept.reply, waitUntil: incoming.waitUntil, store })
+      await proxyRequest(kept.services, request, { reply: kept.reply, waitUntil, store })
     } catch (error) {
       // Nobody reads this response; it ends the request for the runtime and for the metrics.
       if (error instanceof RequestCutOff) sendResponse(writer, 400, {}, '')
-      else sendError(services, incoming, envelope, error)
+      else sendError(services, answering, error)
     } finally {
-      bytes?.release()
+      answering.bytes?.release()
     }
+  }
+
+  /** @returns undefined for a request that has been answered, because it is delivered later */
+  async function receive(incoming: A2aExchange, answering: Answering): Promise<A2aRequest | undefined> {
+    const { method, path } = incoming
+    const isAllowed = path.tail === '' ? method === 'POST' : REST_METHODS.has(method)
+    if (!isAllowed) throw refusedMethod(incoming)
+    const admission = await admit(incoming)
+    const bytes = 'error' in admission ? undefined : services.limits.openBody(admission.workspaceId)
+    answering.bytes = bytes
+    // The body comes before the refusal, so that every error carries the caller's JSON-RPC id.
+    const body = await readBody(services, incoming, bytes)
+    if (isOversized(body)) {
+      if (path.tail === '') answering.envelope = body.envelope
+      throw 'error' in admission ? admission.error : notKept(services, bytes)
+    }
+    const parsed = path.tail === '' && body !== undefined ? await parseEnvelope(body) : undefined
+    answering.envelope = parsed?.envelope ?? NO_ENVELOPE
+    if ('error' in admission) throw admission.error
+    const { caller, workspaceId } = admission
+    const preferences = parsePrefer(incoming.header('prefer'))
+    const request: A2aRequest = {
+      workspaceId,
+      caller,
+      requestId: incoming.requestId,
+      method,
+      tail: path.tail,
+      query: incoming.query,
+      headers: incoming.headers,
+      connection: incoming.header('connection'),
+      traceparent: incoming.header('traceparent'),
+      body,
+      bodyBytes: bytes,
+      text: isJson(incoming.header('content-type')) ? parsed?.text : undefined,
+      envelope: answering.envelope,
+      publicUrl: baseUrlFor(config, caller, incoming.origin),
+      waitMs: preferences.wait === undefined ? undefined : preferences.wait * 1000,
+    }
+    if (preferences.respondAsync && canBeStored(request)) {
+      await storeForDelivery(services, incoming, request)
+      return undefined
+    }
+    confirmWait(incoming, preferences)
+    return request
   }
 
   /** Before its body is read, so that nothing is kept for a caller who is refused. */
@@ -122,6 +144,14 @@ export function createA2aHandler(
     }
   }
 }
+
+/** What is known of a request while it is answered. */
+type Answering = Pick<A2aExchange, 'path' | 'requestId' | 'waitUntil' | 'writer'> & {
+  envelope: Envelope
+  bytes: BodyBytes | undefined
+}
+
+const canBeStored = ({ envelope, text }: A2aRequest) => text !== undefined && isSend(envelope.method)
 
 type Admission = { caller: Caller; workspaceId: string }
 
@@ -223,8 +253,7 @@ async function storeForDelivery(
 
 function sendError(
   services: Services,
-  { path, requestId, writer }: A2aExchange,
-  envelope: Envelope,
+  { envelope, path, requestId, writer }: Answering,
   error: unknown,
 ): void {
   const failure = toProxyError(error)

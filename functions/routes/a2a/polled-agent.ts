@@ -19,7 +19,7 @@ const DEFAULT_WAIT_SECONDS = 60
 /** @throws ProxyError */
 export async function sendToPolledAgent(
   services: Services,
-  { writer }: Pick<A2aExchange, 'writer'>,
+  writer: A2aExchange['writer'],
   request: A2aRequest,
 ): Promise<ExchangeOutcome> {
   const disconnected = disconnectSignal(writer)

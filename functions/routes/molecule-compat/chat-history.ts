@@ -11,11 +11,12 @@ type Kept = { services: ProxyContext; reply: ResponseWriter }
 
 /** @returns what the proxy gets in place of both, so that it records the message and its answer where they are short JSON */
 export function keepMessage(services: ProxyContext, { text }: A2aRequest, reply: ResponseWriter): Kept {
+  const sent = isShort(text) ? text : undefined
   const copy = new CopyingWriter(reply)
   const activity: ProxyContext['activity'] = {
     ...services.activity,
     record: (entry) =>
-      services.activity.record({ ...entry, requestBody: shortJson(text), responseBody: copy.content() }),
+      services.activity.record({ ...entry, requestBody: shortJson(sent), responseBody: copy.content() }),
   }
   return { services: { ...services, activity }, reply: copy }
 }
@@ -69,9 +70,12 @@ class CopyingWriter implements ResponseWriter {
   }
 }
 
+const isShort = (text: string | undefined): text is string =>
+  text !== undefined && text.length <= ACTIVITY_LIMITS.body
+
 /** @returns undefined for what is long or, like a stream of events, no JSON */
 function shortJson(text: string | undefined): unknown {
-  if (text === undefined || text.length > ACTIVITY_LIMITS.body) return undefined
+  if (!isShort(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {

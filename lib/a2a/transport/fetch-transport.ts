@@ -19,6 +19,8 @@ export function createFetchTransport(fetch: typeof globalThis.fetch): Transport 
         call.isOver = true
         controller.abort()
       },
+      // Only the runtime knows when it has sent it.
+      holdsBody: true,
     }
   }
 }

@@ -38,6 +38,8 @@ export type RequestControl = {
   resume(): void
   /** Closes the connection. The receiver is not called after it. */
   abort(): void
+  /** Whether it still keeps the body of the request. */
+  readonly holdsBody: boolean
 }
 
 /** Sends a request. It follows no redirects and never sends anything twice. */
