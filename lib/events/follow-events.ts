@@ -24,8 +24,8 @@ const MOST_STATEMENTS = 45
 const PAGE_STATEMENTS = 10
 
 export type FollowQuery = Omit<EventsQuery, 'limit'> & {
-  /** Reads the ids that replace `among`, where these change while the stream lasts: workspaces get labels. */
-  amongNow?: (db: Database) => Promise<readonly string[]>
+  /** Reads which workspaces have its labels now, of those that it may see. */
+  findLabelled?: (db: Database) => Promise<readonly string[]>
 }
 
 /** Events after which other workspaces may have a label. */
@@ -51,17 +51,18 @@ export async function* followEvents(
     eventTail === undefined ? withBudget(services, createBudget(MOST_STATEMENTS, now)) : services
   let position = query.after
   let reportedAt = steady()
-  let among = query.among
+  let labelled: ReadonlySet<string> | undefined
   const isOver = () => signal.aborted || stopping?.aborted === true
   const leave = eventTail?.join()
   try {
     while (!isOver() && counted.budget.left() >= PAGE_STATEMENTS) {
       // Taken before the read, so that an event in between is not missed.
       const moved = eventTail?.moved()
-      const next = await nextPage(counted, { ...query, after: position, among }, eventTail?.after(position))
+      const here = { ...query, after: position }
+      const next = await nextPage(counted, here, eventTail?.after(position), labelled)
       const { events, isEnd } = next
       if (eventTail === undefined) await beside?.(counted)
-      among = next.among
+      labelled = next.labelled
       position = next.position
       if (events.length > 0 || steady() - reportedAt >= QUIET_MS) {
         reportedAt = steady()
@@ -79,32 +80,40 @@ type NextPage = {
   position: number
   /** Whether there was nothing behind it. */
   isEnd: boolean
-  among: readonly string[] | undefined
+  /** The workspaces that have the labels, if they had to be known. */
+  labelled: ReadonlySet<string> | undefined
 }
 
-/** @param fromTail the events of all, where they are in memory */
+/**
+ * @param fromTail the events of all, where they are in memory
+ * @param before the workspaces that had the labels
+ */
 async function nextPage(
   services: Pick<Core, 'db' | 'sleep'>,
   query: FollowQuery,
   fromTail: EventsPage | undefined,
+  before: ReadonlySet<string> | undefined,
 ): Promise<NextPage> {
-  const page = fromTail ?? (await readPage(services, { ...query, limit: PAGE }))
-  const mayDiffer = fromTail === undefined || fromTail.events.some(({ type }) => LABELLING.has(type))
-  const among = mayDiffer ? ((await query.amongNow?.(services.db)) ?? query.among) : query.among
-  // What was read is without the events of a workspace that has just got the label.
-  if (fromTail === undefined && !isSame(among, query.among))
-    return nextPage(services, { ...query, among }, undefined)
-  const only = among && new Set(among)
+  if (fromTail === undefined) {
+    const { events, next } = await readPage(services, { ...query, limit: PAGE })
+    return { events, position: next, isEnd: events.length < PAGE, labelled: undefined }
+  }
+  const labelled =
+    before === undefined || fromTail.events.some(({ type }) => LABELLING.has(type))
+      ? await findLabelled(services, query)
+      : before
+  const only = labelled ?? (query.among && new Set(query.among))
   return {
-    events: fromTail === undefined ? page.events : page.events.filter((one) => matches(query, only, one)),
-    position: page.next,
-    isEnd: page.events.length < PAGE,
-    among,
+    events: fromTail.events.filter((one) => matches(query, only, one)),
+    position: fromTail.next,
+    isEnd: fromTail.events.length < PAGE,
+    labelled,
   }
 }
 
-const isSame = (some: readonly string[] = [], others: readonly string[] = []) =>
-  some.length === others.length && new Set([...some, ...others]).size === some.length
+async function findLabelled({ db }: Pick<Core, 'db'>, query: FollowQuery): Promise<Set<string> | undefined> {
+  return query.findLabelled === undefined ? undefined : new Set(await query.findLabelled(db))
+}
 
 /**
  * A page of the log without a gap before it.

@@ -1,7 +1,8 @@
 // The log of one workspace: that of its machine, and of machines that it had before. Lines get the generation that
 // wrote them, and lose their secrets here, so that no reader sees any.
-import { and, desc, eq, inArray } from 'drizzle-orm'
-import { events } from '../../drizzle/schema/index.ts'
+import { and, inArray, isNotNull } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import { events, ofWorkspace } from '../../drizzle/schema/index.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
@@ -38,18 +39,26 @@ export async function openLog(services: ReconcileContext, workspaceId: string): 
   const { db } = services
   const row = await getWorkspace(db, workspaceId)
   refuseWithoutMachine(row, 'read')
-  const booted = await db
+  const booted = await bootsStatement(db, workspaceId)
+  return { row, redact: await redactorFor(services, workspaceId), boots: booted.map(toBoot) }
+}
+
+/** The events of the newest machines of a workspace. */
+export function bootsStatement(db: Database, workspaceId: string) {
+  const { newestFirst, where } = ofWorkspace(workspaceId)
+  return db
     .select({ payload: events.payload, generation: events.generation, at: events.at })
     .from(events)
     .where(
       and(
-        eq(events.workspaceId, workspaceId),
+        where,
+        // It is that of the machine, and the index of events with one is without messages.
+        isNotNull(events.generation),
         inArray(events.type, ['machine_created', 'machine_updated', 'machine_adopted']),
       ),
     )
-    .orderBy(desc(events.seq))
+    .orderBy(...newestFirst)
     .limit(BOOTS)
-  return { row, redact: await redactorFor(services, workspaceId), boots: booted.map(toBoot) }
 }
 
 const toBoot = (event: { payload: Record<string, unknown>; generation: number | null; at: Date }): Boot => ({

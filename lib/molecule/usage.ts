@@ -1,8 +1,8 @@
 // What a workspace has used in a period, for the figures of Molecule's canvas: the tokens that its agent reported in its answers,
 // and what its machine and disk have cost at list prices. Calls of models are not seen here, so their price is unknown.
-import { and, eq, gte, sql } from 'drizzle-orm'
+import { and, eq, gte, isNotNull, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { activities, disks, events, isShown } from '../../drizzle/schema/index.ts'
+import { activities, disks, events } from '../../drizzle/schema/index.ts'
 import { STATUSES, statusesWanting } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { isTier, TIERS } from '../machines/machine-spec.ts'
@@ -91,8 +91,8 @@ async function runningSeconds(db: Database, workspace: Workspace, since: Date, n
     .where(
       and(
         eq(events.workspaceId, workspace.id),
-        isShown(events.type),
-        // Other events of the workspace have no status, or that of a response.
+        // Other events of the workspace have no generation, no status, or that of a response.
+        isNotNull(events.generation),
         sql`${status} = any(${`{${STATUSES.join(',')}}`}::text[])`,
       ),
     )

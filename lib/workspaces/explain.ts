@@ -1,7 +1,15 @@
 // GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is,
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
-import { and, desc, eq, isNotNull } from 'drizzle-orm'
-import { type Drift, events, isShown, type KeptLine, type StoredReason } from '../../drizzle/schema/index.ts'
+import { and, isNotNull } from 'drizzle-orm'
+import type { Database } from '../../drizzle/database.ts'
+import {
+  type Drift,
+  events,
+  isShown,
+  ofWorkspace,
+  type KeptLine,
+  type StoredReason,
+} from '../../drizzle/schema/index.ts'
 import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { machineName } from '../machines/machine-spec.ts'
 import { isExternal } from '../machines/runtimes.ts'
@@ -76,6 +84,17 @@ export type Explanation = {
   recent_events: { type: string; at: string; payload: Record<string, unknown> }[]
 }
 
+/** The newest events of the workspace itself: messages and tokens have no generation, and there may be many. */
+export function recentStatement(db: Database, id: string) {
+  const { newestFirst, where } = ofWorkspace(id)
+  return db
+    .select()
+    .from(events)
+    .where(and(where, isShown(events.type), isNotNull(events.generation)))
+    .orderBy(...newestFirst)
+    .limit(10)
+}
+
 const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   launch: 'Create the machine when its turn has come.',
   adopt: 'Take over the machine that the provider has for this workspace.',
@@ -141,13 +160,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
   const step = await nextStep(services, row, observed)
   const copies =
     step.do === 'delete_disk' && row.disk !== null ? await pendingCopies(services, row.disk.id) : []
-  const recent = await db
-    .select()
-    .from(events)
-    // Those of the workspace itself: messages and tokens have no generation, and there may be many.
-    .where(and(eq(events.workspaceId, id), isShown(events.type), isNotNull(events.generation)))
-    .orderBy(desc(events.seq))
-    .limit(10)
+  const recent = await recentStatement(db, id)
   const kept = await readLastLines(db, id)
   const machine = observed.presence === 'present' ? observed.machine : undefined
   const drift = machine === undefined ? (row.drift ?? []) : driftOf(row, machine)

@@ -4,12 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { type AuditQuery, auditStatement } from '../../lib/audit/audit.ts'
-import {
-  type EventsFilter,
-  filterValues,
-  newestStatement,
-  pageStatement,
-} from '../../lib/events/read-events.ts'
+import { type EventsFilter, filterValues } from '../../lib/events/events-filter.ts'
+import { newestStatement, pageStatement } from '../../lib/events/read-events.ts'
+import { bootsStatement } from '../../lib/inside/workspace-log.ts'
+import { recentStatement } from '../../lib/workspaces/explain.ts'
 import { bound } from '../support/bound-values.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 
@@ -62,6 +60,21 @@ test('audits are not looked at for events, however many there are', async () => 
     const values = { ...filterValues(filter), visible: ROWS, limit: 100 }
     expect(await planOf(newestStatement(database.db, bound(values)))).toMatch(/events_(workspace_)?shown/)
   }
+})
+
+test('the changes of a workspace are found among thousands of its messages, by an index', async () => {
+  const { db } = database
+  await db.execute(sql`
+    insert into events (workspace_id, type, payload, at)
+    select ${RARE}, 'message_accepted', '{}', now() from generate_series(1, ${ROWS})`)
+  await db.execute(sql`
+    insert into events (workspace_id, type, generation, payload, at)
+    select gen_random_uuid(), 'machine_created', 1, '{}', now() from generate_series(1, 2000)`)
+  await db.execute(sql`vacuum analyze events`)
+  expect(await planOf(recentStatement(db, RARE))).toContain('events_workspace_changes')
+  expect(await planOf(bootsStatement(db, RARE))).toContain('events_workspace_changes')
+  const values = { ...filterValues({ workspaceId: RARE }), visible: 3 * ROWS, limit: 100 }
+  expect(await planOf(newestStatement(db, bound(values)))).toContain('events_workspace_shown')
 })
 
 describe('the audit', () => {

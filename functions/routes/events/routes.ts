@@ -13,12 +13,8 @@ import {
 } from '../../../lib/events/event-types.ts'
 import { rejectExpiredCursor } from '../../../lib/events/retention.ts'
 import { readPage } from '../../../lib/events/follow-events.ts'
-import {
-  type EventsFilter,
-  type EventsQuery,
-  logIsBusy,
-  readNewestEvents,
-} from '../../../lib/events/read-events.ts'
+import type { EventsFilter } from '../../../lib/events/events-filter.ts'
+import { type EventsQuery, logIsBusy, readNewestEvents } from '../../../lib/events/read-events.ts'
 import { visibleSeq } from '../../../lib/events/visible-seq.ts'
 import { toEventView } from '../../../lib/events/event-view.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
@@ -145,7 +141,7 @@ export function eventRoutes(services: Services, authenticate: Authenticate) {
       after ??
       (request.since === undefined ? undefined : 0)
     const info = requestInfo(services.config, c)
-    const query = { ...(await startOf(services, filter, from)), ...amongNow(caller, request) }
+    const query = { ...(await startOf(services, filter, from)), ...labelledNow(caller, request) }
     return eventStream(services, query, () => authenticate(info))
   }
 
@@ -175,19 +171,19 @@ async function filterOf(
   { labels, since, types, until, workspaceId }: EventsRequest,
 ): Promise<EventsFilter> {
   if (workspaceId !== undefined) await getWorkspace(db, workspaceId)
-  const only = limitedTo(caller)
   return {
     types,
     workspaceId,
-    among: labels === undefined ? only : await findIdsWithLabels(db, labels, only),
+    labels,
+    among: limitedTo(caller),
     since: timeOf(since, now()),
     until: until === undefined ? undefined : new Date(until),
   }
 }
 
 /** Workspaces get and lose labels while a stream lasts. */
-const amongNow = (caller: Caller, { labels }: EventsRequest): Pick<FollowQuery, 'amongNow'> =>
-  labels === undefined ? {} : { amongNow: (db) => findIdsWithLabels(db, labels, limitedTo(caller)) }
+const labelledNow = (caller: Caller, { labels }: EventsRequest): Pick<FollowQuery, 'findLabelled'> =>
+  labels === undefined ? {} : { findLabelled: (db) => findIdsWithLabels(db, labels, limitedTo(caller)) }
 
 const wantsStream = (c: Context<AppEnv>) => /\btext\/event-stream\b/i.test(c.req.header('accept') ?? '')
 

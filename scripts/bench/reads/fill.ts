@@ -44,7 +44,7 @@ async function fillEvents(db: Database, count: number): Promise<void> {
     insert into events (workspace_id, type, generation, payload, at)
     select case when n % 2 = 0 then ${COMMON_PARENT}::uuid else ids[1 + n % array_length(ids, 1)] end,
            case when n > ${count - count / 10}::int then 'audit' when n % 1000 between 1 and 30 then 'machine_lost' else 'machine_started' end,
-           1,
+           case when n <= ${count - count / 10}::int then 1 end,
            case when n > ${count - count / 10}::int
              then jsonb_build_object('caller', 'admin', 'route', 'GET /workspaces', 'status', 200, 'address', '127.0.0.1',
                'request_id', n::text, 'user_agent', null, 'outcome', case when n % 4 = 0 then 'refused' else 'ok' end)

@@ -1,0 +1,1 @@
+CREATE INDEX "events_workspace_changes" ON "events" USING btree ("workspace_id","seq") WHERE "events"."generation" is not null;
