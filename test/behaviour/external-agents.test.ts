@@ -95,6 +95,19 @@ describe('a workspace without a machine', () => {
 })
 
 describe('its status', () => {
+  test('a create with Prefer: wait is answered when the agent has come', async () => {
+    const answer = h.request('/workspaces', {
+      method: 'POST',
+      json: { name: 'awaited', slug: 'awaited', runtime: 'external' },
+      headers: { prefer: 'wait=30' },
+    })
+    await expect.poll(async () => (await read('awaited'))['slug'], { timeout: 30_000 }).toBe('awaited')
+    const { body } = await h.request('/workspaces/awaited/tokens', { method: 'POST' })
+    const id = String((await read('awaited'))['id'])
+    await register({ id, headers: { authorization: `Bearer ${String(body['auth_token'])}` } })
+    expect((await answer).body).toMatchObject({ id, status: 'ready' })
+  })
+
   test('registering makes it ready, silence offline, and the next heartbeat ready again', async () => {
     const agent = await createAgent()
     expect((await register(agent, { url: 'remote://no-inbound' })).body).toMatchObject({
