@@ -4,6 +4,7 @@ import { MAX_REDIRECTS, redirectPath } from '../egress/redirect.ts'
 import { concatBytes } from '../platform/encoding.ts'
 import { errorOfAnswer, errorOfFailure, isAgentAnswer } from './errors/classify-answer.ts'
 import { ProxyError } from './errors/proxy-error.ts'
+import type { ExchangeObserver } from './exchange-observer.ts'
 import { type A2aRequest, errorEncoderOf } from './request.ts'
 import { decodeAnswer } from './response/collect-response.ts'
 import { type ResponseListener, type ResponseWriter, toBytes } from './response/response-writer.ts'
@@ -39,19 +40,6 @@ export type ExchangeInput = {
   observer?: ExchangeObserver | undefined
   /** Longest silence between two events of a stream before a comment is sent, in milliseconds; 0 for never. */
   keepaliveMs?: number
-}
-
-/** Learns how an exchange goes on. */
-export type ExchangeObserver = {
-  /**
-   * The answer has begun, so the request will not be sent again.
-   * @param holdsBody whether the transport still keeps the body of the request
-   */
-  begin(isStream: boolean, holdsBody: boolean): void
-  /** Something has arrived. */
-  touch(): void
-  /** Called once, when the exchange is over. */
-  end(): void
 }
 
 /**

@@ -1,6 +1,7 @@
 // One attempt to send a request to a known machine: its path and headers, and what is counted while it lasts.
 import { BusyMark } from './busy-mark.ts'
-import { exchange, type ExchangeObserver, type ExchangeOutcome } from './exchange.ts'
+import type { ExchangeObserver } from './exchange-observer.ts'
+import { exchange, type ExchangeOutcome } from './exchange.ts'
 import type { ProxyContext } from './context.ts'
 import { ProxyError } from './errors/proxy-error.ts'
 import type { RequestSlot } from './limits.ts'

@@ -5,7 +5,8 @@ import { residentKb } from '../support/process-stats.ts'
 import { type Clients, warmUp } from './measure.ts'
 import type { ProxyTarget } from './targets.ts'
 
-const IDLE_STREAMS = 1_000
+/** Few would hide behind the steps in which V8 takes memory. */
+const IDLE_STREAMS = 4_000
 
 /** Time for the work after the answers. */
 const SETTLE_MS = 500

@@ -16,7 +16,7 @@ const ROWS: [title: string, figure: keyof Figures, digits: number][] = [
   ['first streamed byte p50, ms', 'firstByte', 2],
   ['events/s, 100 streams', 'eventsPerSecond', 0],
   ['CPU s per 1,000 requests', 'cpuPerThousand', 3],
-  ['KB per idle stream, of 1,000', 'kbPerIdleStream', 1],
+  ['KB per idle stream, of 4,000', 'kbPerIdleStream', 1],
 ]
 
 export function goalsOf(measured: Measured): Figure[] {
