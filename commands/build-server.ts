@@ -1,6 +1,7 @@
 // Bundles the server, the process of an emulated machine and the sample agent, each into one file of JavaScript, in `dist/server/` or
-// another directory. They find all other files of the repository where their sources find them.
-import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+// another directory. They find all other files of the repository where their sources find them. Where there is no emulator, as in
+// the image for production, the server is bundled without it.
+import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -17,7 +18,11 @@ const ENTRIES = [
   'functions/node.ts',
   'lib/emulator/node/guest-process.ts',
   'lib/emulator/sample-agent/sample-agent.ts',
-].map((path) => join(root, path))
+]
+  .map((path) => join(root, path))
+  .filter((path) => existsSync(path))
+
+const hasEmulator = existsSync(join(root, 'lib/emulator'))
 
 /** What decides which files are bundled, beside the files themselves. */
 const RESOLUTION = ['commands/build-server.ts', 'tsconfig.json', 'node_modules/.package-lock.json']
@@ -41,8 +46,8 @@ export async function buildServer(outdir = dirname(file)): Promise<void> {
     format: 'esm',
     platform: 'node',
     target: 'node22',
-    // It reads files beside its code.
-    external: ['@electric-sql/pglite'],
+    // PGlite reads files beside its code. The server reports an emulator that it does not find.
+    external: ['@electric-sql/pglite', ...(hasEmulator ? [] : ['./embedded-fly.ts'])],
     // Packages in CommonJS call `require`.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",

@@ -101,7 +101,7 @@ test('fly.toml names existing settings that Fly accepts and leaves time for shut
 
 test('the image holds what a server needs and nothing of development', () => {
   expect(image.files()).toEqual(
-    expect.arrayContaining(['functions/node.ts', 'drizzle/migrate.ts', 'commands/secrets-rotate.ts']),
+    expect.arrayContaining(['dist/server/node.js', 'drizzle/migrate.ts', 'commands/secrets-rotate.ts']),
   )
   const unwanted =
     /^(test|lib\/emulator|\.)|\.md$|^scripts\/|^commands\/tutorial|^node_modules\/(@a2a-js|vitest|wrangler|typescript|node)\//

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -122,9 +123,27 @@ function copy(rest: string, directory: string): void {
   if (rest === '--from=packages /app/node_modules ./node_modules')
     copyLockedPackages(lockedPackages('packages/server'), directory)
   else if (rest === '. .') copyContext(directory)
-  else if (rest === '--from=assets /app/dist ./dist')
+  else if (rest === '--from=built /app/dist ./dist') {
     cpSync(join(ROOT, 'dist/assets'), join(directory, 'dist/assets'), { recursive: true })
-  else throw new Error(`COPY ${rest}?`)
+    buildServer(join(directory, 'dist/server'))
+  } else throw new Error(`COPY ${rest}?`)
+}
+
+/** As the Dockerfile does, from the files of the image and with the development dependencies. */
+function buildServer(directory: string): void {
+  const stage = mkdtempSync(join(tmpdir(), 'workspaces-image-build-'))
+  try {
+    copyContext(stage)
+    symlinkSync(join(ROOT, 'node_modules'), join(stage, 'node_modules'))
+    const { status, stderr } = spawnSync(process.execPath, ['commands/build-server.ts'], {
+      cwd: stage,
+      encoding: 'utf8',
+    })
+    if (status !== 0) throw new Error(stderr)
+    cpSync(join(stage, 'dist/server'), directory, { recursive: true })
+  } finally {
+    rmSync(stage, { recursive: true, force: true })
+  }
 }
 
 function copyContext(directory: string): void {
