@@ -10,6 +10,7 @@ import type { Exposure } from '../http/authenticate.ts'
 import { addressOf } from '../http/client-address.ts'
 import { A2A, observeRequest } from '../http/observe-request.ts'
 import { corsHeaders } from '../middleware/cors.ts'
+import { cutOff, RequestCutOff } from '../routes/a2a/exchange.ts'
 import { createA2aHandler, matchA2a } from '../routes/a2a/handler.ts'
 import type { Background } from './http-server.ts'
 import { NodeResponseWriter } from './response-writer.ts'
@@ -92,8 +93,8 @@ function readBody(
 ): Promise<Uint8Array | OversizedBody> {
   return new Promise((resolve, reject) => {
     // An error, with its stack, is created only for a truncated request.
-    const cutOff = () => reject(new Error('the client closed the connection within its request'))
-    if (incoming.destroyed) return cutOff()
+    const fail = (cause?: unknown) => reject(new RequestCutOff(cause))
+    if (incoming.destroyed) return fail()
     const declared = Number(incoming.headers['content-length'] ?? 0)
     const collector = new BodyCollector(declared, limits)
     const refuse = () => {
@@ -106,7 +107,7 @@ function readBody(
         return resolve({ envelope: NO_ENVELOPE })
       }
       const rest: AsyncIterator<Buffer> = incoming[Symbol.asyncIterator]()
-      resolve(readOversized(collector.chunks, rest))
+      resolve(readOversized(collector.chunks, rest).catch(cutOff))
     }
     if (collector.isRefused) return refuse()
     const slices = new SliceCounter()
@@ -122,7 +123,7 @@ function readBody(
       incoming.removeAllListeners()
       resolve(collector.body())
     })
-    incoming.on('error', reject)
-    incoming.on('close', cutOff)
+    incoming.on('error', fail)
+    incoming.on('close', fail)
   })
 }

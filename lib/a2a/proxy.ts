@@ -106,7 +106,8 @@ class ProxiedCall implements ResponseListener {
         if (route.completesMessages && !isComplete) {
           // Once, so that every attempt has the same message id.
           isComplete = true
-          request.body = await completeBody(request)
+          const completed = completeBody(request)
+          request.body = completed instanceof Promise ? await completed : completed
         }
         const sentAt = services.steady()
         const outcome = await this.#send(route, slot)

@@ -25,7 +25,7 @@ import { parsePrefer, type Preferences } from '../../http/prefer.ts'
 import { toDomainError } from '../../http/problem.ts'
 import { baseUrlFor } from '../../http/public-url.ts'
 import { verifyCallerHeader } from '../../http/verify-caller-header.ts'
-import type { A2aExchange, A2aPath } from './exchange.ts'
+import { type A2aExchange, type A2aPath, RequestCutOff } from './exchange.ts'
 import { sendQueued, sendToPolledAgent } from './polled-agent.ts'
 import { keepMessage } from '../molecule-compat/chat-history.ts'
 import { withCliMessages } from '../molecule-compat/cli-message.ts'
@@ -93,7 +93,8 @@ export function createA2aHandler(
     const { method, path } = incoming
     const isAllowed = path.tail === '' ? method === 'POST' : REST_METHODS.has(method)
     if (!isAllowed) throw refusedMethod(incoming)
-    const admission = await admit(incoming)
+    const admitting = admit(incoming)
+    const admission = admitting instanceof Promise ? await admitting : admitting
     const bytes = 'error' in admission ? undefined : services.limits.openBody(admission.workspaceId)
     answering.bytes = bytes
     // The body comes before the refusal, so that every error carries the caller's JSON-RPC id.
@@ -102,7 +103,8 @@ export function createA2aHandler(
       if (path.tail === '') answering.envelope = body.envelope
       throw 'error' in admission ? admission.error : notKept(services, bytes)
     }
-    const parsed = path.tail === '' && body !== undefined ? await parseEnvelope(body) : undefined
+    const parsing = path.tail === '' && body !== undefined ? parseEnvelope(body) : undefined
+    const parsed = parsing instanceof Promise ? await parsing : parsing
     answering.envelope = parsed?.envelope ?? NO_ENVELOPE
     if ('error' in admission) throw admission.error
     const { caller, workspaceId } = admission
@@ -132,16 +134,29 @@ export function createA2aHandler(
     return request
   }
 
-  /** Before its body is read, so that nothing is kept for a caller who is refused. */
-  async function admit(incoming: A2aExchange): Promise<Admission | { error: unknown }> {
+  /** Before its body is read, so that nothing is kept for a caller who is refused. Most callers are known and need no promise. */
+  function admit(incoming: A2aExchange): Admitted | Promise<Admitted> {
     try {
-      const caller = await authenticate(incoming)
-      verifyCallerHeader(caller, incoming.header('x-workspace-id'))
-      Object.assign(incoming.extraHeaders, services.limits.countRequest(callerKey(caller)))
-      return { caller, workspaceId: await checkAccess(services, caller, incoming.path.workspaceId) }
+      const caller = authenticate(incoming)
+      return caller instanceof Promise
+        ? caller.then((known) => admitCaller(incoming, known)).catch(refusal)
+        : admitCaller(incoming, caller)
     } catch (error) {
       return { error }
     }
+  }
+
+  function admitCaller(incoming: A2aExchange, caller: Caller): Admitted | Promise<Admitted> {
+    verifyCallerHeader(caller, incoming.header('x-workspace-id'))
+    Object.assign(incoming.extraHeaders, services.limits.countRequest(callerKey(caller)))
+    const { workspaceId } = incoming.path
+    const id = normalizeUuid(workspaceId)
+    if (id !== undefined && authorize(A2A_POLICY, caller, id) === 'allowed')
+      return { caller, workspaceId: id }
+    return checkAccess(services, caller, workspaceId).then(
+      (found) => ({ caller, workspaceId: found }),
+      refusal,
+    )
   }
 }
 
@@ -153,7 +168,9 @@ type Answering = Pick<A2aExchange, 'path' | 'requestId' | 'waitUntil' | 'writer'
 
 const canBeStored = ({ envelope, text }: A2aRequest) => text !== undefined && isSend(envelope.method)
 
-type Admission = { caller: Caller; workspaceId: string }
+type Admitted = { caller: Caller; workspaceId: string } | { error: unknown }
+
+const refusal = (error: unknown): Admitted => ({ error })
 
 /** Of the body of a refused request so much is read for its id, in bytes. */
 const REFUSED_BYTES = 65_536
@@ -180,11 +197,6 @@ function refusedMethod({ extraHeaders, method, path: { tail } }: A2aExchange): P
 const isJson = (type: string | undefined) =>
   type !== undefined && /^application\/([\w.-]+\+)?json\b/i.test(type)
 
-/** The caller disconnected before its whole body had arrived. */
-class RequestCutOff extends Error {
-  override name = 'RequestCutOff'
-}
-
 /**
  * Without ADMIN_TOKEN, content types that a web page can send across origins without a preflight are refused
  * (docs/facts/a2a.md §3.9). With it, the agent judges the type.
@@ -207,9 +219,7 @@ function readBody(
     bytes === undefined
       ? { maxBytes: Math.min(REFUSED_BYTES, maxBodyBytes), take: () => true }
       : { maxBytes: maxBodyBytes, take: (count) => bytes.take(count) }
-  return read(limits).catch((cause: unknown) => {
-    throw new RequestCutOff('the caller disconnected within its request', { cause })
-  })
+  return read(limits)
 }
 
 /**

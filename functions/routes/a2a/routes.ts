@@ -10,6 +10,7 @@ import { IdParam } from '../../http/openapi.ts'
 import { readA2aBody } from '../../http/read-a2a-body.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { WebResponseWriter } from '../../http/web-response-writer.ts'
+import { cutOff } from './exchange.ts'
 import { createA2aHandler, matchA2a } from './handler.ts'
 
 const FAILURE = described(() => ({
@@ -58,7 +59,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
       headers: c.req.raw.headers,
       requestId: c.get('requestId'),
       origin: () => origin,
-      readBody: (limits) => readA2aBody(c.req.raw, limits),
+      readBody: (limits) => readA2aBody(c.req.raw, limits).catch(cutOff),
       writer,
       extraHeaders,
       waitUntil: (work) => c.executionCtx.waitUntil(work),
