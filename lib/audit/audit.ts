@@ -1,9 +1,10 @@
 // Which caller made which request, from where, and with what outcome: rows of the type `audit` in the event log.
 // Never a body, and no header except `User-Agent`.
 import type { Store } from '../platform/context.ts'
-import { and, asc, desc, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, gt, gte, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { events } from '../../drizzle/schema/index.ts'
+import { narrowRange, type SeqRange } from '../events/range-of-times.ts'
 
 /** `refused`: 4xx; `failed`: 5xx. */
 export type AuditOutcome = 'ok' | 'refused' | 'failed'
@@ -46,7 +47,9 @@ export type AuditQuery = {
 }
 
 export async function listAudit({ db }: Store, query: AuditQuery): Promise<Audited[]> {
-  const rows = await auditStatement(db, query)
+  const { after = 0, before = Number.MAX_SAFE_INTEGER } = query
+  const range = await narrowRange(db, { after, upTo: before - 1 }, query)
+  const rows = await auditStatement(db, query, range)
   return rows.map(({ at, payload, seq, workspaceId: id }) => ({
     seq,
     at: at.toISOString(),
@@ -56,13 +59,13 @@ export async function listAudit({ db }: Store, query: AuditQuery): Promise<Audit
 }
 
 /** The statement of {@link listAudit}. Each filter has an index (drizzle/schema/events.ts). */
-export function auditStatement(db: Database, query: AuditQuery) {
-  const { after, before, caller, limit, outcome, route, since, until, workspaceId } = query
+export function auditStatement(db: Database, query: AuditQuery, range: SeqRange) {
+  const { after, caller, limit, outcome, route, since, until, workspaceId } = query
   // The type is written out, because an index of audit entries only is not used for a parameter.
   const conditions: (SQL | undefined)[] = [
     sql`${events.type} = 'audit'`,
-    after === undefined ? undefined : gt(events.seq, after),
-    before === undefined ? undefined : lt(events.seq, before),
+    gt(events.seq, range.after),
+    lte(events.seq, range.upTo),
     // Selected, a value counts as one of average frequency: for a frequent one Postgres would walk through the entries of all, even
     // if its own are old.
     workspaceId === undefined ? undefined : sql`${events.workspaceId} = (select ${workspaceId}::uuid)`,

@@ -7,6 +7,7 @@ import { events } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { type EventsFilter, type FilterValues, filterValues, matches } from './events-filter.ts'
 import { readLabelled } from './labelled-events.ts'
+import { narrowRange } from './range-of-times.ts'
 import { visibleSeq } from './visible-seq.ts'
 
 export type StoredEvent = typeof events.$inferSelect
@@ -26,7 +27,6 @@ export type EventsPage = {
 }
 
 export type PageValues = FilterValues & { after: number; visible: number; limit: number }
-export type NewestValues = FilterValues & { visible: number; limit: number }
 
 /** The statement of {@link readEvents}. `visible` is the highest number below which no event can appear any more. */
 export const pageStatement = (db: Database, valueOf: ValueOf<PageValues>) =>
@@ -38,11 +38,11 @@ export const pageStatement = (db: Database, valueOf: ValueOf<PageValues>) =>
     .limit(valueOf('limit'))
 
 /** The statement of {@link readNewestEvents}. */
-export const newestStatement = (db: Database, valueOf: ValueOf<NewestValues>) =>
+export const newestStatement = (db: Database, valueOf: ValueOf<PageValues>) =>
   db
     .select()
     .from(events)
-    .where(and(lte(events.seq, valueOf('visible')), matches(valueOf)))
+    .where(and(gt(events.seq, valueOf('after')), lte(events.seq, valueOf('visible')), matches(valueOf)))
     .orderBy(desc(events.seq))
     .limit(valueOf('limit'))
 
@@ -56,7 +56,8 @@ export async function readEvents(
   const { after, limit } = query
   const visible = await visibleSeq(services)
   if (visible === undefined || visible <= after) return { events: [], next: after }
-  const values = { ...filterValues(query), after, visible, limit }
+  const range = await narrowRange(services.db, { after, upTo: visible }, query)
+  const values = { ...filterValues(query), after: range.after, visible: range.upTo, limit }
   const { labels } = query
   const rows =
     labels === undefined
@@ -73,12 +74,13 @@ export async function readNewestEvents(
 ): Promise<EventsPage> {
   const visible = await visibleSeq(services)
   if (visible === undefined) throw logIsBusy()
-  const values = { ...filterValues(filter), visible, limit }
+  const { after, upTo } = await narrowRange(services.db, { after: 0, upTo: visible }, filter)
+  const values = { ...filterValues(filter), after, visible: upTo, limit }
   const { labels } = filter
   const rows =
     labels === undefined
       ? await readNewest(services.db, values)
-      : await readLabelled(services.db, labels, { ...values, after: 0 }, 'newest')
+      : await readLabelled(services.db, labels, values, 'newest')
   return { events: rows.toReversed(), next: visible }
 }
 

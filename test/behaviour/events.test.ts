@@ -242,7 +242,7 @@ test('old events are deleted, and a reader that missed them is answered with 410
   h.advance(31 * 86_400_000)
   await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'of today' } })
   await h.sweep()
-  const { events, next } = await read('/events?limit=1000')
+  const { events } = await read('/events?limit=1000')
   expect(events[0]?.payload).toMatchObject({ name: 'of today' })
   const gone = await ask('/events?after=1')
   expect(gone).toMatchObject({ status: 410, body: { code: 'gone' } })
@@ -250,7 +250,8 @@ test('old events are deleted, and a reader that missed them is answered with 410
   expect(oldest).toBeGreaterThan(before - 20)
   expect((await ask('/events?after=1', { headers: SSE })).status).toBe(410)
   expect((await ask('/events', { headers: { ...SSE, 'last-event-id': '1' } })).status).toBe(410)
-  expect(await read(`/events?after=${oldest - 1}&limit=1000`)).toEqual({ events, next })
+  // An audit may have been written since, behind them.
+  expect(await read(`/events?after=${oldest - 1}&limit=1000`)).toMatchObject({ events })
   // The audit has its own retention period.
   expect(typesOf(await read('/events?after=1&types=audit')).length).toBeGreaterThan(10)
   expect((await ask('/events?after=1&types=audit,removed')).status).toBe(410)
