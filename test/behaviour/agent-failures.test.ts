@@ -38,7 +38,7 @@ async function untilRetentionEnds({ id, reason }: Json, states: string[]): Promi
   const left = Date.parse(until as string) - h.now().getTime()
   expect(left).toBeGreaterThan(RETENTION_MS - 3_600_000)
   expect(left).toBeLessThanOrEqual(RETENTION_MS)
-  expect(states).toContain(h.livingMachines()[0]?.state)
+  await expect.poll(() => h.livingMachines()[0]?.state).toBeOneOf(states)
   const { body } = await h.request<{ machines: Json[] }>('/fleet')
   expect(body.machines).toMatchObject([{ kind: 'owned', machine_id, status: 'failed', kept_until: until }])
   // A stopped root filesystem of a gigabyte, by Fly's list of prices.
@@ -149,6 +149,6 @@ describe('agents that fail', () => {
     await h.fly('POST', `/${String(row['machine_id'])}/start`)
     await h.fly('GET', `/${String(row['machine_id'])}/wait?state=started`)
     await settle()
-    expect(h.livingMachines()).toMatchObject([{ state: 'stopped' }])
+    await expect.poll(() => h.livingMachines()).toMatchObject([{ state: 'stopped' }])
   })
 })

@@ -158,11 +158,13 @@ describe('orphaned disks', () => {
     const { body: all } = await h.request<{ id: string; made_for: string }[]>('/disks')
     const disk = all.find(({ made_for }) => made_for === lost.id)?.id ?? ''
     await h.request(`/workspaces/${lost.id}`, { method: 'DELETE' })
-    for (let minutes = 0; minutes < 8; minutes++) {
-      h.advance(60_000)
-      await h.sweep()
-    }
-    expect((await h.request(`/disks/${disk}`)).body).toMatchObject({ state: 'gone' })
+    await expect
+      .poll(async () => {
+        h.advance(60_000)
+        await h.sweep()
+        return (await h.request(`/disks/${disk}`)).body['state']
+      })
+      .toBe('gone')
     h.emulator.faults.clear()
     // Fly carries the create out after all.
     const late = await flyVolume('POST', '', {
