@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/longest-first.ts'
 import { TARGET } from './test/support/test-target.ts'
 
+/** On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite. */
+const WORKERS = { postgres: 6, pglite: 2, workerd: 4, hyperdrive: 4 }
+
 export default defineConfig({
   test: {
     // Relative to the directory, which `--dir test/behaviour` narrows.
@@ -12,8 +15,7 @@ export default defineConfig({
     pool: 'forks',
     // One process for many files: loading everything anew for each took a third of the time. No file leaves anything behind.
     isolate: false,
-    // On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite.
-    maxWorkers: TARGET === 'pglite' ? 2 : 4,
+    maxWorkers: WORKERS[TARGET],
     sequence: { sequencer: LongestFirst },
     // Nothing is expected to be slow, but a busy computer is.
     expect: { poll: { timeout: 60_000 } },

@@ -39,7 +39,7 @@ const server = new EmbeddedPostgres({
     '-c',
     `synchronous_commit=${isSupervised ? 'on' : 'off'}`,
     '-c',
-    'max_connections=200',
+    'max_connections=300',
     ...tlsFlags(),
   ],
   onLog: () => {},
