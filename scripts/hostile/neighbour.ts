@@ -4,6 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, fetch, type RequestInit, type Response } from 'undici'
 import { cpuSeconds, mainThreadMs, residentKb } from '../bench/support/process-stats.ts'
 import type { ProxiedWorkspace } from '../../test/support/proxied-workspace.ts'
+import { WORKER } from '../../test/support/worker.ts'
+import { workerMemoryMb } from './worker-memory.ts'
+
+export type Runtime = 'node' | 'workerd'
 
 export type Measurement = {
   /** Messages to the neighbour, their 99th percentile in milliseconds, and the slowest `/livez`. */
@@ -20,7 +24,7 @@ export type Measurement = {
   longestCpuMs: number | undefined
   /** Processor time of the server, in processors; undefined where the system does not show it. */
   cores: number | undefined
-  /** Memory of the server afterwards, in MB; undefined where the system does not show it. */
+  /** Memory of the server afterwards, in MB, in workerd of the Worker alone; undefined where the system does not show it. */
   memoryMb: number | undefined
 }
 
@@ -41,12 +45,15 @@ type CallInit = Omit<RequestInit, 'headers'> & { headers?: Record<string, string
 
 export class Neighbour {
   readonly #server: ProxiedWorkspace
-  readonly #cpuPort: number | undefined
+  readonly #runtime: Runtime
+  readonly #probePort: number
   readonly #dispatcher = new Agent({ connections: 4 })
 
-  constructor(server: ProxiedWorkspace, cpuPort: number | undefined) {
+  /** @param probePort where the server tells its uninterrupted CPU time, and in workerd where its inspector listens */
+  constructor(server: ProxiedWorkspace, runtime: Runtime, probePort: number) {
     this.#server = server
-    this.#cpuPort = cpuPort
+    this.#runtime = runtime
+    this.#probePort = probePort
   }
 
   call(path: string, { headers, ...init }: CallInit = {}): Promise<Response> {
@@ -103,19 +110,22 @@ export class Neighbour {
       workP99Ms: percentile99(work),
       longestCpuMs: await this.#longestCpuMs(),
       cores: cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / seconds,
-      memoryMb: this.memoryMb(),
+      memoryMb: await this.memoryMb(),
     }
   }
 
-  memoryMb(): number | undefined {
+  async memoryMb(): Promise<number | undefined> {
+    if (this.#runtime === 'workerd') {
+      return workerMemoryMb(this.#probePort, WORKER, async () => (await this.call('/livez')).arrayBuffer())
+    }
     const kb = residentKb(this.#server.pid)
     return kb === undefined ? undefined : Math.round(kb / 1024)
   }
 
   /** Since the last call. */
   async #longestCpuMs(): Promise<number | undefined> {
-    if (this.#cpuPort === undefined) return undefined
-    return Number(await (await fetch(`http://127.0.0.1:${this.#cpuPort}`)).text())
+    if (this.#runtime === 'workerd') return undefined
+    return Number(await (await fetch(`http://127.0.0.1:${this.#probePort}`)).text())
   }
 }
 

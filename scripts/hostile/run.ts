@@ -8,10 +8,8 @@ import type { AgentsAnswer, AgentsCommand } from './agents.ts'
 import type { AttackerAnswer, AttackerCommand, Target } from './attacker.ts'
 import type { Attack } from './attacks/attack.ts'
 import { startHelper } from './helper-process.ts'
-import { type Measurement, Neighbour } from './neighbour.ts'
+import { type Measurement, Neighbour, type Runtime } from './neighbour.ts'
 import type { SinkCommand } from './sink.ts'
-
-export type Runtime = 'node' | 'workerd'
 
 export type AttackResult = {
   name: string
@@ -63,16 +61,20 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
   const sink = hasControl ? await startHelper<SinkCommand>('sink.ts') : undefined
   const attacker = await startHelper<AttackerCommand>('attacker.ts')
   const agentUrl = urlOf(agents)
-  const [cpuPort = 0] = await freePorts(1)
+  const [probePort = 0] = await freePorts(1)
   const server =
     runtime === 'node'
       ? await startProxiedWorkspace(agentUrl, {
           databaseUrl,
           nodeOption: `--import=${new URL('uninterrupted-cpu.ts', import.meta.url).href}`,
-          settings: { ...DEFAULT_LIMITS, UNINTERRUPTED_CPU_PORT: String(cpuPort) },
+          settings: { ...DEFAULT_LIMITS, UNINTERRUPTED_CPU_PORT: String(probePort) },
         })
-      : await startProxiedWorker(agentUrl, { databaseUrl, settings: DEFAULT_LIMITS })
-  const neighbour = new Neighbour(server, runtime === 'node' ? cpuPort : undefined)
+      : await startProxiedWorker(agentUrl, {
+          databaseUrl,
+          inspectorPort: probePort,
+          settings: DEFAULT_LIMITS,
+        })
+  const neighbour = new Neighbour(server, runtime, probePort)
   try {
     const { machineId: hostileMachine, ...identity } = await createHostileWorkspace(neighbour)
     const target: Target = { url: server.url, ...identity }
@@ -106,7 +108,7 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
     const isLast = ({ stopsWorkerd }: Attack) => runtime === 'workerd' && stopsWorkerd === true
     for (const attack of attacks) if (!isLast(attack)) await run(attack.name)
     await sleep(restSeconds * 1000)
-    const memoryMb = neighbour.memoryMb()
+    const memoryMb = await neighbour.memoryMb()
     const quietAgain = await neighbour.measure(QUIET_TIMES * seconds)
     for (const attack of attacks) if (isLast(attack)) await run(attack.name)
     return { memoryMb, quietAgain }

@@ -12,10 +12,16 @@ import {
 import { startWorkerd } from './worker.ts'
 import { bundleWorker } from './worker-bundle.ts'
 
-/** @param databaseUrl a Postgres with our tables */
+type ProxiedWorkerOptions = {
+  /** A Postgres with our tables. */
+  databaseUrl: string
+  inspectorPort: number
+  settings: Record<string, string>
+}
+
 export async function startProxiedWorker(
   agentUrl: string,
-  { databaseUrl, settings }: { databaseUrl: string; settings: Record<string, string> },
+  { databaseUrl, inspectorPort, settings }: ProxiedWorkerOptions,
 ): Promise<ProxiedWorkspace> {
   const ends: (() => Promise<unknown>)[] = []
   const stop = async () => {
@@ -37,7 +43,7 @@ export async function startProxiedWorker(
         PUBLIC_URL: `http://127.0.0.1:${port}`,
         ...settings,
       },
-      { port },
+      { port, inspectorPort },
     )
     ends.push(() => worker.close())
     const id = await createReadyWorkspace(worker.url)

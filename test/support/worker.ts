@@ -8,8 +8,13 @@ import { startNeonBridge } from './neon-bridge.ts'
 import { freePorts } from './ports.ts'
 import { childrenOf } from './processes.ts'
 
+/** The name of the Worker, also for its inspector. */
+export const WORKER = 'molecule-fly'
+
 export type WorkerdOptions = {
   port?: number
+  /** Where its inspector listens; without it there is none. */
+  inspectorPort?: number
   /** The limit of subrequests per invocation. */
   subrequests?: number
   /** Enables nodejs_compat, for a driver that needs it. */
@@ -22,14 +27,14 @@ export type WorkerdOptions = {
 export async function startWorkerd(
   code: string,
   bindings: Record<string, string>,
-  { hyperdrive, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
+  { hyperdrive, inspectorPort, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
 ): Promise<{ url: string; pid: number; runCron(): Promise<string>; close(): Promise<void> }> {
   const others = new Set(childrenOf(process.pid, 'workerd'))
   const miniflare = new Miniflare({
     workers: [
       {
         config: {
-          name: 'molecule-fly',
+          name: WORKER,
           compatibilityDate: '2026-04-01',
           // AsyncLocalStorage is needed by the limit; nodejs_compat includes it.
           compatibilityFlags: [
@@ -59,6 +64,7 @@ export async function startWorkerd(
     ],
     host: '127.0.0.1',
     ...(port === undefined ? {} : { port }),
+    ...(inspectorPort === undefined ? {} : { inspectorPort }),
     // Miniflare would otherwise fetch `request.cf` from Cloudflare.
     cf: false,
     // Miniflare would otherwise list these Workers in the home directory.
