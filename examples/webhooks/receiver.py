@@ -67,5 +67,6 @@ class Receiver(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     address = (os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "9000")))
+    server = ThreadingHTTPServer(address, Receiver)
     print("listening on %s:%d" % address, flush=True)
-    ThreadingHTTPServer(address, Receiver).serve_forever()
+    server.serve_forever()
