@@ -12,6 +12,8 @@ export type Disk = {
 
 /** Sweeps of one wait, at most: each moves the clock. */
 const MOST_SWEEPS = 300
+/** Between two sweeps. The emulator fills a volume in real time, and sweeps of a database in this process are fast. */
+const REAL_MS = 10
 
 /** @param harness of the test file, once it is open */
 export function diskClient(harness: () => Harness) {
@@ -49,6 +51,7 @@ export function diskClient(harness: () => Harness) {
     for (let sweeps = 0; sweeps < MOST_SWEEPS; sweeps++) {
       await Promise.race([harness().untilIdle(), delay(200)])
       if (!(await isOpen())) return
+      await delay(REAL_MS)
       harness().advance(stepMs)
       await harness().sweep({ patienceMs: 1_000 })
     }
