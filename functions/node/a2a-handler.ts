@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BodyCollector, type BodyLimits } from '../../lib/a2a/body-collector.ts'
 import { MAX_DISCARDED_BYTES, type OversizedBody, readOversized } from '../../lib/a2a/oversized-body.ts'
+import type { HeaderList } from '../../lib/a2a/wire/headers.ts'
 import { NO_ENVELOPE } from '../../lib/a2a/wire/json-rpc.ts'
 import { pauseSlice, SliceCounter } from '../../lib/platform/slices.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -48,7 +49,7 @@ export function createNodeA2aHandler(
         path,
         method,
         query: queryAt === -1 ? '' : url.slice(queryAt),
-        headers: pairsOf(incoming),
+        headers: headersOf(incoming),
         requestId,
         header,
         address: () => addressOf(config, header, incoming.socket.remoteAddress),
@@ -70,15 +71,15 @@ export function createNodeA2aHandler(
 }
 
 /** Node's `headers` resolves duplicates; only `headersDistinct`, which takes as long again, has a header named `__proto__`. */
-function pairsOf(incoming: IncomingMessage): [string, string][] {
+function headersOf(incoming: IncomingMessage): HeaderList {
   const { headers, rawHeaders } = incoming
-  const pairs: [string, string][] = []
+  const list: HeaderList = []
   for (const name in headers) {
     const value = headers[name]
-    if (value !== undefined) pairs.push([name, Array.isArray(value) ? value.join(', ') : value])
+    if (value !== undefined) list.push(name, Array.isArray(value) ? value.join(', ') : value)
   }
-  if (rawHeaders.some(isNamedProto)) pairs.push([PROTO, incoming.headersDistinct[PROTO]?.join(', ') ?? ''])
-  return pairs
+  if (rawHeaders.some(isNamedProto)) list.push(PROTO, incoming.headersDistinct[PROTO]?.join(', ') ?? '')
+  return list
 }
 
 const PROTO = '__proto__'

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, errors } from 'undici'
 import { createBoundedConnector } from './bounded-parsing.ts'
+import type { HeaderList } from '../../lib/a2a/wire/headers.ts'
 import { pauseSlice, SLICE } from '../../lib/platform/slices.ts'
 import {
   neverConnected,
@@ -82,7 +83,7 @@ class AgentCall implements Dispatcher.DispatchHandler, RequestControl {
     if (status < 200 && ++this.#interim > MAX_INTERIM)
       this.#controller?.abort(new Error('too many interim responses'))
     if (this.#isOver || status < 200) return
-    this.#receiver.head(status, pairsOf(headers), headers['connection']?.toString())
+    this.#receiver.head(status, listOf(headers), headers['connection']?.toString())
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
@@ -116,12 +117,12 @@ function kindOf(error: unknown): TransportFailure['kind'] {
   return neverConnected(error) ? 'refused' : 'lost'
 }
 
-function pairsOf(headers: Record<string, string | string[] | undefined>): [string, string][] {
-  const pairs: [string, string][] = []
+function listOf(headers: Record<string, string | string[] | undefined>): HeaderList {
+  const list: HeaderList = []
   for (const name in headers) {
     const value = headers[name]
-    if (Array.isArray(value)) for (const one of value) pairs.push([name, one])
-    else if (value !== undefined) pairs.push([name, value])
+    if (Array.isArray(value)) for (const one of value) list.push(name, one)
+    else if (value !== undefined) list.push(name, value)
   }
-  return pairs
+  return list
 }

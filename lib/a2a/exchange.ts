@@ -17,8 +17,7 @@ import type {
 } from './transport/transport.ts'
 import { EventBoundary } from './wire/event-boundary.ts'
 import {
-  findHeader,
-  type HeaderPairs,
+  type HeaderList,
   responseHeaders,
   safeContentType,
   valueIn,
@@ -71,7 +70,7 @@ export function exchange(request: AgentRequest, input: ExchangeInput): Promise<E
   return new Promise((resolve) => new AnswerRelay(input, resolve).send(request))
 }
 
-const NO_HEADERS: HeaderPairs = []
+const NO_HEADERS: HeaderList = []
 
 /** Passes the events of a transport to a response writer. */
 class AnswerRelay implements ResponseListener, Receiver {
@@ -139,19 +138,20 @@ class AnswerRelay implements ResponseListener, Receiver {
     this.#input.observer?.end()
   }
 
-  head(status: number, headers: HeaderPairs, connection: string | undefined): void {
+  head(status: number, headers: HeaderList, connection: string | undefined): void {
     const request = this.#request
     if (this.#isOver || request === undefined) return
     const isRedirect = status >= 300 && status < 400
-    const path = isRedirect ? redirectPath(request, status, findHeader(headers, 'location')) : undefined
+    const path = isRedirect ? redirectPath(request, status, valueIn(headers, 'location')) : undefined
     if (path !== undefined && ++this.#redirects <= MAX_REDIRECTS) {
       this.#control?.abort()
       return this.#send({ ...request, path })
     }
     let type: string | undefined
-    for (const [name, value] of headers) {
-      if (name === 'content-type') type = value.toLowerCase()
-      else if (name === 'content-length') this.#remaining = Number(value)
+    for (let at = 0; at < headers.length; at += 2) {
+      const value = headers[at + 1] ?? ''
+      if (headers[at] === 'content-type') type = value.toLowerCase()
+      else if (headers[at] === 'content-length') this.#remaining = Number(value)
     }
     this.#status = status
     this.#headers = headers

@@ -2,7 +2,7 @@
 import type { Caller } from '../auth/caller.ts'
 import { type ErrorEncoder, jsonRpcErrors, restErrors } from './errors/error-encoder.ts'
 import type { BodyBytes } from './limits.ts'
-import type { HeaderPairs } from './wire/headers.ts'
+import type { HeaderList } from './wire/headers.ts'
 import { type Envelope, isRead, isStream } from './wire/json-rpc.ts'
 
 export type A2aRequest = {
@@ -19,7 +19,7 @@ export type A2aRequest = {
   /** `?…`, or empty. */
   query: string
   /** Empty once the answer has begun ({@link freeContent}), as are body, text and the outline of the envelope. */
-  headers: HeaderPairs
+  headers: HeaderList
   /** The `Connection` header; the headers that it names are not forwarded. */
   connection: string | undefined
   body: Uint8Array | undefined

@@ -17,10 +17,7 @@ export async function acceptPlatformMessage(
 ): Promise<Accepted> {
   const acceptance: Acceptance = {
     ...message,
-    headers: [
-      ['content-type', 'application/json'],
-      ['accept', 'application/json'],
-    ],
+    headers: ['content-type', 'application/json', 'accept', 'application/json'],
     query: '',
     envelope: await envelopeInSlices(message.text),
     isByPlatform: true,

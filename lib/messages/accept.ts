@@ -4,7 +4,7 @@ import { and, eq, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
 import { type CompletedMessage, normalizeMessage } from '../a2a/wire/normalize-message.ts'
-import type { HeaderPairs } from '../a2a/wire/headers.ts'
+import { type HeaderList, valueIn } from '../a2a/wire/headers.ts'
 import type { Envelope } from '../a2a/wire/json-rpc.ts'
 import { stringAt } from '../a2a/wire/request-outline.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
@@ -170,11 +170,14 @@ async function newMessage(
 /** Versions look like `1.0`. Other values in the query could not be sent as a header (docs/facts/a2a.md §1.3). */
 const VERSION = /^[\w.-]{1,32}$/
 
-function storedHeaders(headers: HeaderPairs, query: string): Record<string, string> {
+function storedHeaders(headers: HeaderList, query: string): Record<string, string> {
   const stored: Record<string, string> = {}
   const version = new URLSearchParams(query).get('A2A-Version')
   if (version !== null && VERSION.test(version)) stored['a2a-version'] = version
-  for (const [name, value] of headers) if (STORED_HEADERS.has(name)) stored[name] = value
+  for (const name of STORED_HEADERS) {
+    const value = valueIn(headers, name)
+    if (value !== undefined) stored[name] = value
+  }
   return stored
 }
 

@@ -159,7 +159,7 @@ async function send(
     headers: Object.entries({
       ...message.requestHeaders,
       ...(isTranslated ? { 'a2a-version': '1.0' } : {}),
-    }),
+    }).flat(),
     connection: undefined,
     body,
     text,

@@ -11,7 +11,7 @@ const COMMENT = ': keep-alive\n\n'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-function start(keepaliveMs: number, headers: [string, string][] = [['content-type', 'text/event-stream']]) {
+function start(keepaliveMs: number, headers = ['content-type', 'text/event-stream']) {
   let received = ''
   let agent: Receiver | undefined
   const append = (chunk?: Uint8Array) => {
@@ -73,13 +73,10 @@ test('an event that has begun is never interrupted by a comment', async () => {
 })
 
 test('no comment is sent when it is turned off, in a JSON answer or in a compressed stream', async () => {
-  const compressed: [string, string][] = [
-    ['content-type', 'text/event-stream'],
-    ['content-encoding', 'gzip'],
-  ]
+  const compressed = ['content-type', 'text/event-stream', 'content-encoding', 'gzip']
   for (const stream of [
     start(0),
-    start(15_000, [['content-type', 'application/json']]),
+    start(15_000, ['content-type', 'application/json']),
     start(15_000, compressed),
   ]) {
     await vi.advanceTimersByTimeAsync(60_000)

@@ -2,7 +2,7 @@
 import type { BodyLimits } from '../../../lib/a2a/body-collector.ts'
 import type { OversizedBody } from '../../../lib/a2a/oversized-body.ts'
 import type { ResponseWriter } from '../../../lib/a2a/response/response-writer.ts'
-import type { HeaderPairs } from '../../../lib/a2a/wire/headers.ts'
+import type { HeaderList } from '../../../lib/a2a/wire/headers.ts'
 import type { RequestInfo } from '../../http/request-info.ts'
 
 export type A2aPath = { workspaceId: string; tail: string }
@@ -12,7 +12,7 @@ export type A2aExchange = RequestInfo & {
   method: string
   /** `?…`, or empty. */
   query: string
-  headers: HeaderPairs
+  headers: HeaderList
   requestId: string
   /** Scheme and host of the request's URL. */
   origin: () => string

@@ -56,7 +56,7 @@ export function a2aRoutes(services: Services, exposure: Exposure) {
       path,
       method: c.req.method,
       query: search,
-      headers: c.req.raw.headers,
+      headers: [...c.req.raw.headers].flat(),
       requestId: c.get('requestId'),
       origin: () => origin,
       readBody: (limits) => readA2aBody(c.req.raw, limits).catch(cutOff),

@@ -1,6 +1,6 @@
 // The transport over fetch, the only HTTP client of Workers. The next chunk is not read while the caller is behind,
 // so that flow control holds the agent back too.
-import { type HeaderPairs, toHeaders } from '../wire/headers.ts'
+import { type HeaderList, toHeaders } from '../wire/headers.ts'
 import { type AgentRequest, neverConnected, type Receiver, type Transport } from './transport.ts'
 
 export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {
@@ -94,7 +94,9 @@ class FetchCall {
 }
 
 // fetch has decoded the body, so these two headers would describe other bytes.
-function decodedHeaders(headers: Headers): HeaderPairs {
-  if (!headers.has('content-encoding')) return headers
-  return [...headers].filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
+function decodedHeaders(headers: Headers): HeaderList {
+  const isDecoded = headers.has('content-encoding')
+  return [...headers]
+    .filter(([name]) => !isDecoded || (name !== 'content-encoding' && name !== 'content-length'))
+    .flat()
 }

@@ -1,6 +1,6 @@
 // One HTTP exchange with an agent, as events. It separates the proxy, which is the same on every runtime, from the
 // HTTP client: fetch on Workers (fetch-transport.ts), undici on Node (functions/node/undici-transport.ts).
-import type { HeaderList, HeaderPairs } from '../wire/headers.ts'
+import type { HeaderList } from '../wire/headers.ts'
 
 export type AgentRequest = {
   /** Scheme and host, without a path. */
@@ -25,7 +25,7 @@ export type TransportFailure = { kind: 'refused' | 'lost' | 'silent'; cause: unk
  * Receives, in this order: `head` once, `data` any number of times, `end`. `failed` replaces the rest at any point.
  */
 export type Receiver = {
-  head(status: number, headers: HeaderPairs, connection: string | undefined): void
+  head(status: number, headers: HeaderList, connection: string | undefined): void
   data(chunk: Uint8Array): void
   end(): void
   failed(failure: TransportFailure): void

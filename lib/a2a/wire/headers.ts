@@ -1,12 +1,8 @@
 // Which headers pass the proxy (docs/facts/a2a.md §3.4). Towards the agent, the caller's credential and every header
-// that steers a proxy are removed. Towards the caller, only headers of an allow list pass. Headers that were received are
-// pairs, so that each runtime can pass its own without a copy; headers to send are a flat list, which HTTP clients and
-// servers read fastest.
+// that steers a proxy are removed. Towards the caller, only headers of an allow list pass. Headers are flat lists, which
+// HTTP clients and servers read fastest, and which need no array for each header.
 
-/** Names in lower case. Iterated more than once, so never a generator. */
-export type HeaderPairs = Iterable<readonly [name: string, value: string]>
-
-/** Headers to send: names in lower case and values in turn. A name may come more than once. */
+/** Names in lower case and values in turn. A name may come more than once. */
 export type HeaderList = string[]
 
 /** @returns where the first header of a name is, or -1 */
@@ -85,15 +81,17 @@ function isForwarded(name: string): boolean {
  *   caller
  */
 export function requestHeaders(
-  from: HeaderPairs,
+  from: HeaderList,
   connection: string | undefined,
   added: Record<string, string>,
 ): HeaderList {
   const hops = hopsOf(connection)
   // A compressed stream would be buffered in a compressor (docs/facts/a2a.md §3.4).
   const headers = ['accept-encoding', 'identity']
-  for (const [name, value] of from) {
-    if (isForwarded(name) && !hops.includes(name) && !Object.hasOwn(added, name)) headers.push(name, value)
+  for (let at = 0; at < from.length; at += 2) {
+    const name = from[at] ?? ''
+    if (isForwarded(name) && !hops.includes(name) && !Object.hasOwn(added, name))
+      headers.push(name, from[at + 1] ?? '')
   }
   for (const name in added) headers.push(name, added[name] ?? '')
   return headers
@@ -105,7 +103,7 @@ export function requestHeaders(
  * @param ownType for an answer without a content type
  */
 export function responseHeaders(
-  from: HeaderPairs,
+  from: HeaderList,
   connection: string | undefined,
   isStream: boolean,
   ownType?: string,
@@ -119,7 +117,9 @@ export function responseHeaders(
   ]
   let type = ownType
   let types = 0
-  for (const [name, value] of from) {
+  for (let at = 0; at < from.length; at += 2) {
+    const name = from[at] ?? ''
+    const value = from[at + 1] ?? ''
     if (name === 'content-type') type = ++types === 1 ? safeContentType(value) : OPAQUE
     else if (RETURNED.has(name) && !hops.includes(name)) append(headers, name, value)
   }
@@ -153,8 +153,3 @@ const SAFE_TYPE =
  */
 export const safeContentType = (type: string | null | undefined): string =>
   type != null && SAFE_TYPE.test(type.trim()) ? type.trim() : OPAQUE
-
-export function findHeader(headers: HeaderPairs, wanted: string): string | undefined {
-  for (const [name, value] of headers) if (name === wanted) return value
-  return undefined
-}
