@@ -53,10 +53,11 @@ describe('the audit log', () => {
     const answers = await Promise.all(
       Array.from({ length: 120 }, () => call('DELETE', `/workspaces/${crypto.randomUUID()}`)),
     )
-    const { audit: rows } = await audit(`?after=${String(before[0]?.['seq'] ?? 0)}&limit=200`)
-    expect(rows.map((row) => row['request_id']).toSorted()).toEqual(
-      answers.map(({ headers }) => headers.get('x-request-id')).toSorted(),
+    const { audit: rows } = await audit(`?after=${Number(before[0]?.['seq'] ?? 0)}&limit=200`)
+    expect(new Set(rows.map((row) => row['request_id']))).toEqual(
+      new Set(answers.map(({ headers }) => headers.get('x-request-id'))),
     )
+    expect(rows).toHaveLength(answers.length)
   })
 
   test('the audit contains refused changes and the name of the token', async () => {
