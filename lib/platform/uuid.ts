@@ -17,9 +17,10 @@ export const normalizeUuid = (text: string | null | undefined): string | undefin
  * @param ms Unix milliseconds
  */
 export function newIdAt(ms: number): string {
-  const time = Math.trunc(ms).toString(16).padStart(12, '0')
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`
+  return `${hex(ms / 0x1_0000, 8)}-${hex(ms % 0x1_0000, 4)}-7${crypto.randomUUID().slice(15)}`
 }
+
+const hex = (value: number, digits: number) => Math.trunc(value).toString(16).padStart(digits, '0')
 
 /** The id of something in a request's body, query or path: in either case, and in lower case afterwards. */
 export const uuidInput = () => z.uuid('must be a UUID').toLowerCase()

@@ -6,7 +6,7 @@ import { hmacSha256, sha256 } from '../../lib/platform/digest.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
 import { runInSlices, type Steps, takeTurn } from '../../lib/platform/slices.ts'
 import { createSteadyClock } from '../../lib/platform/steady-clock.ts'
-import { isUuid, normalizeUuid } from '../../lib/platform/uuid.ts'
+import { isUuid, newIdAt, normalizeUuid } from '../../lib/platform/uuid.ts'
 
 describe('forEachConcurrently', () => {
   test('forEachConcurrently handles every item, at most `limit` at once', async () => {
@@ -113,6 +113,18 @@ describe('UUIDs', () => {
   ])('"%s" is not a UUID', (text) => {
     expect(isUuid(text)).toBe(false)
     expect(normalizeUuid(text)).toBeUndefined()
+  })
+
+  // The first is the example of RFC 9562 §A.6. The last two are before and after the lower 16 bits begin anew.
+  test.each([
+    [1_645_557_742_000, '017f22e2-79b0-7'],
+    [0, '00000000-0000-7'],
+    [0x0199_ffff_ffff, '0199ffff-ffff-7'],
+    [0x019a_0000_0000, '019a0000-0000-7'],
+  ])('a UUID of version 7 begins with its time: %i ms', (ms, start) => {
+    const id = newIdAt(ms)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(id.slice(0, start.length)).toBe(start)
   })
 })
 
