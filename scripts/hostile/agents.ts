@@ -73,7 +73,9 @@ function answer(response: ServerResponse, id: unknown, isCard: boolean): void {
 
 process.on('message', (command: AgentsCommand) => {
   hostileMachine = command.hostileMachine
-  hostileAnswer = ATTACKS.find(({ name }) => name === command.attack)?.answer
+  const attack = ATTACKS.find(({ name }) => name === command.attack)
+  attack?.prepare?.()
+  hostileAnswer = attack?.answer
   for (const count of counters) count()
   const written: AgentsAnswer = { answers, bytes }
   answers = bytes = 0

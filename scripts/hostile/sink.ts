@@ -39,7 +39,9 @@ function breakOff(socket: Socket): void {
 }
 
 process.on('message', (command: SinkCommand) => {
-  hostileAnswer = ATTACKS.find(({ name }) => name === command.attack)?.answer
+  const attack = ATTACKS.find(({ name }) => name === command.attack)
+  attack?.prepare?.()
+  hostileAnswer = attack?.answer
   mostBytes = command.mostBytes
   process.send?.({})
 })

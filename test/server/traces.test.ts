@@ -113,6 +113,10 @@ describe('a collector', () => {
       // A sweep would take work from a request on a busy computer.
       SWEEP_INTERVAL_SECONDS: '3600',
     })
+    // The first one too.
+    await expect
+      .poll(async () => (await fetch(new URL('/metrics', server.url))).text())
+      .toContain('molecule_sweeps_total{')
     const headers = { traceparent: PARENT }
     const created = await server.call('/workspaces', {
       method: 'POST',

@@ -40,6 +40,7 @@ export const ANSWER_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'a gzip bomb as an answer',
+    prepare: gzipBomb,
     answer: (_, response) => {
       response.writeHead(200, { ...JSON_TYPE, 'content-encoding': 'gzip' })
       response.end(gzipBomb())

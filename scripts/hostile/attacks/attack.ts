@@ -33,6 +33,8 @@ export type Reach = {
 
 export type Attack = {
   name: string
+  /** Makes what is answered, before anything is measured. */
+  prepare?: () => unknown
   answer?: HostileAnswer
   /** Its requests have no valid credential. All others have one, and must not be answered 401. */
   isAnonymous?: boolean
@@ -46,7 +48,7 @@ export type Attack = {
 }
 
 export const MB = 2 ** 20
-/** 100 MB of spaces as 100 kB, made at first use. */
+/** 100 MB of spaces as 100 kB, made once, where it is used. */
 export const gzipBomb = () => (bomb ??= gzipSync(Buffer.alloc(100 * MB, ' ')))
 let bomb: Buffer | undefined
 export const SPACES = Buffer.alloc(64 * 1024, ' ')

@@ -38,6 +38,7 @@ export const CARD_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'a gzip bomb as a card',
+    prepare: gzipBomb,
     answer: onCards((_, response) => {
       response.writeHead(200, { ...JSON_TYPE, 'content-encoding': 'gzip' })
       response.end(gzipBomb())
