@@ -14,7 +14,7 @@ export async function readDescription(): Promise<string> {
   const services = createServices(
     parseConfig({}),
     { db: drizzle.mock(), driver: 'postgres', close: async () => {} },
-    { fetch, log: () => {}, canRunInBackground: false },
+    { fetch, log: () => {} },
   )
   const app = createApp(services, { loopback: false }, { describeApi })
   const response = await app.request('/openapi.json')

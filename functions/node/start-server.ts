@@ -3,6 +3,7 @@
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { type Config, ConfigError, FLY_SETTINGS, warnAboutSettings } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { releaseDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { findDatabaseFailure } from '../../lib/control-plane/readiness.ts'
 import { rejectAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
@@ -112,7 +113,7 @@ export async function startServer(config: Config, print: (line: string) => void)
     fetch,
     fetchTarget: targets.fetch,
     log,
-    canRunInBackground: true,
+    longLived: LONG_LIVED,
     stopping: stop.signal,
     ...(tracer === undefined ? {} : { tracer }),
     transport: agents.transport,

@@ -60,7 +60,6 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
         }
       },
       log,
-      canRunInBackground: false,
     })
     const describeApi = describeFromAsset((path) =>
       (env['ASSETS'] as Assets | undefined)?.fetch(new Request(`https://assets.local${path}`)),

@@ -11,10 +11,8 @@ import { createAuditLog } from '../audit/audit-log.ts'
 import { createActivityLog } from '../activity/activity-log.ts'
 import { type SubrequestBudget, UNLIMITED } from '../platform/subrequest-budget.ts'
 import type { Config } from '../config/config.ts'
-import { createEventTail } from '../events/event-tail.ts'
 import { createFlyClient } from '../fly/client.ts'
 import { createFlyProvisioner } from '../provisioner/fly/fly-provisioner.ts'
-import { createLogTails } from '../inside/log-tail.ts'
 import type { Log } from '../platform/log.ts'
 import type { Caller } from '../auth/caller.ts'
 import { createMetrics } from '../platform/metrics.ts'
@@ -26,6 +24,7 @@ import {
 } from '../egress/egress-policy.ts'
 import { restrictTransport } from '../a2a/transport/restrict-transport.ts'
 import type { Provisioner } from '../provisioner/provisioner.ts'
+import type { LONG_LIVED } from './long-lived.ts'
 import { observeCalls, type OnCall } from './observe-calls.ts'
 import type { Services } from './services.ts'
 import { createForgers } from '../hooks/forgers.ts'
@@ -43,7 +42,8 @@ export type RuntimeServices = {
   /** For webhooks; `fetch` where the platform itself reaches no private network. */
   fetchTarget?: typeof fetch
   log: Log
-  canRunInBackground: boolean
+  /** Given where requests may wait for each other, and work goes on without one. */
+  longLived?: typeof LONG_LIVED
   /** Aborted when the process is shutting down. */
   stopping?: AbortSignal
   /** Opens another backend than Fly. */
@@ -68,7 +68,8 @@ const UNVERIFIED_BODIES = 4
 const CACHE_ENTRIES = 20_000
 
 export function createServices(config: Config, database: OpenDatabase, outside: RuntimeServices): Services {
-  const { after = timeout, log, now = () => new Date(), tracer = NO_TRACER } = outside
+  const { after = timeout, log, longLived, now = () => new Date(), tracer = NO_TRACER } = outside
+  const canRunInBackground = longLived !== undefined
   const sleep = createSleep(after)
   const isAllowed = createAllowedOrigins(config)
   const metrics = createMetrics()
@@ -78,7 +79,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       ttlMs,
       limit: CACHE_ENTRIES,
       now: steady,
-      sharesReads: outside.canRunInBackground,
+      sharesReads: canRunInBackground,
     })
   const routes = cache<Route>(ROUTE_TTL_MS)
   const peerAccess = cache<boolean>(CACHE_MS)
@@ -116,9 +117,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     })
   }
   const { counted } = outside
-  const eventTail = outside.canRunInBackground
-    ? createEventTail({ db: database.db, log, metrics, sleep, steady, stopping: outside.stopping })
-    : undefined
+  const { stopping } = outside
+  const eventTail = longLived?.createEventTail({ db: database.db, log, metrics, sleep, steady, stopping })
   return {
     config,
     driver: database.driver,
@@ -129,7 +129,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
         ? undefined
         : { limit: config.subrequestLimit, bindBudget: (budget) => bind(budget, counted(budget)) },
     eventTail,
-    logTails: outside.canRunInBackground ? createLogTails() : undefined,
+    logTails: longLived?.createLogTails(),
     limits: createLimits({
       perMinute: config.a2a.ratePerMinute,
       maxInFlight: config.a2a.maxInFlight,
@@ -143,8 +143,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     peerAccess,
     callers,
     failedAttempts: createFailedAttempts(steady),
-    audit: createAuditLog({ db: database.db, now }, outside.canRunInBackground),
-    tokenLookup: createTokenLookup(database.db, outside.canRunInBackground),
+    audit: createAuditLog({ db: database.db, now }, canRunInBackground),
+    tokenLookup: createTokenLookup(database.db, canRunInBackground),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: steady }),
     countDelivery: createRateCounter({
       policy: 'webhooks',
@@ -165,8 +165,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       callers.clear()
       eventTail?.wake()
     },
-    canRunInBackground: outside.canRunInBackground,
-    stopping: outside.stopping,
+    canRunInBackground,
+    stopping,
     activity: createActivityLog({ db: database.db, log, now, sleep }),
     now,
     steady,

@@ -4,7 +4,7 @@
 // notify, because that would serialize their commits (docs/architecture.md).
 import type { Core } from '../platform/context.ts'
 import { EVENT_TYPE_NAMES } from './event-types.ts'
-import { type EventsPage, readEvents, type StoredEvent } from './read-events.ts'
+import { type EventsPage, PAGE, readEvents, type StoredEvent } from './read-events.ts'
 import { visibleSeq } from './visible-seq.ts'
 
 /** How often the log is read, and the shortest pause between two reads, in milliseconds. */
@@ -12,9 +12,8 @@ const POLL_MS = 200
 const GAP_MS = 20
 const AFTER_FAILURE_MS = 1_000
 
-/** Events that are kept in memory, and events per page. */
+/** Events that are kept in memory. */
 const KEPT = 2_000
-export const PAGE = 200
 
 /** How often waiting listeners wake although nothing has happened, in milliseconds. */
 const TICK_MS = 5_000

@@ -5,10 +5,9 @@ import type { Database } from '../../drizzle/database.ts'
 import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
-import { PAGE } from './event-tail.ts'
 import { ADMINS_ONLY, type EventType } from './event-types.ts'
 import { rejectExpiredCursor } from './retention.ts'
-import { type EventsPage, type EventsQuery, readEvents, type StoredEvent } from './read-events.ts'
+import { type EventsPage, type EventsQuery, PAGE, readEvents, type StoredEvent } from './read-events.ts'
 
 /** After this time without an event a listener gets its position, in milliseconds; ticks may add five seconds. */
 const QUIET_MS = 10_000

@@ -10,6 +10,9 @@ import { readLabelled } from './labelled-events.ts'
 import { narrowRange } from './range-of-times.ts'
 import { visibleSeq } from './visible-seq.ts'
 
+/** Events that a listener reads at a time. */
+export const PAGE = 200
+
 export type StoredEvent = typeof events.$inferSelect
 
 export type EventsQuery = EventsFilter & {

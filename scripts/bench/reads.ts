@@ -49,7 +49,7 @@ async function serve(postgresUrl: string, size: Size) {
   const services = createServices(
     parseConfig({ ADMIN_TOKEN, PUBLIC_URL: 'http://bench.example', API_RATE_PER_MINUTE: '0' }),
     database,
-    { fetch, log: () => {}, canRunInBackground: false },
+    { fetch, log: () => {} },
   )
   const app = createApp(services, { loopback: false })
   return {

@@ -10,6 +10,7 @@ import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { createLog } from '../../lib/platform/log.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
 import { signatureOf } from '../../lib/provisioner/provisioner.ts'
@@ -148,7 +149,7 @@ async function measure(url: string, workspaces: number, changes: number): Promis
   const services = createServices(config, database, {
     fetch: fly.fetch,
     log: createLog('warn', (line) => console.error(line)),
-    canRunInBackground: true,
+    longLived: LONG_LIVED,
   })
   for (let warm = 0; warm < 3; warm++) await sweep(services)
 

@@ -7,6 +7,7 @@ import { events } from '../../drizzle/schema/index.ts'
 import { createCheckedFetch } from '../../functions/node/checked-fetch.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { createLog } from '../../lib/platform/log.ts'
 import { rejectAddress, targetPolicy } from '../../lib/egress/egress-policy.ts'
 import { CreateEndpointInput } from '../../lib/webhooks/endpoint-input.ts'
@@ -41,7 +42,7 @@ async function run(count: number, endpoints: number, workspaces: number): Promis
       fetch,
       fetchTarget: targets.fetch,
       log: createLog('warn', (line) => console.error(line)),
-      canRunInBackground: true,
+      longLived: LONG_LIVED,
     })
     const secrets: string[] = []
     for (let n = 0; n < endpoints; n++) {

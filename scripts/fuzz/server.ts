@@ -9,6 +9,7 @@ import { createNodeA2aHandler } from '../../functions/node/a2a-handler.ts'
 import { createUndiciTransport } from '../../functions/node/undici-transport.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { withLostConnections } from '../../lib/emulator/shared/connection-lost.ts'
 import { createEmulator } from '../../lib/emulator/emulator.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
@@ -99,7 +100,7 @@ export async function startFuzzServer(env: Record<string, string> = {}, database
   const created = createServices({ ...parsed, publicUrl: platformUrl }, database, {
     fetch,
     transport: agents.transport,
-    canRunInBackground: true,
+    longLived: LONG_LIVED,
     log: (level, message, fields) => {
       if (level === 'error')
         loggedErrors.push(`${message} ${String((fields as { error?: unknown } | undefined)?.error)}`)

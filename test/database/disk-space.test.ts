@@ -7,6 +7,7 @@ import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { createApp } from '../../functions/app.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { cleanUps } from '../support/tcp-servers.ts'
 
 test('/readyz fails when the disk of the embedded database is nearly full', async () => {
@@ -17,7 +18,7 @@ test('/readyz fails when the disk of the embedded database is nearly full', asyn
     const services = createServices(parseConfig({}), database, {
       fetch: () => Promise.reject(new Error('no network')),
       log: () => {},
-      canRunInBackground: true,
+      longLived: LONG_LIVED,
     })
     const response = await createApp(services, { loopback: true }).request('/readyz')
     await database.close()

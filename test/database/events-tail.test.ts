@@ -8,12 +8,13 @@ import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { events } from '../../drizzle/schema/index.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { followEvents } from '../../lib/events/follow-events.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 
 const replicaOf = (database: OpenDatabase) =>
-  createServices(parseConfig({}), database, { fetch, log: () => {}, canRunInBackground: true })
+  createServices(parseConfig({}), database, { fetch, log: () => {}, longLived: LONG_LIVED })
 
 let url: string
 let databases: OpenDatabase[]

@@ -45,7 +45,6 @@ function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, ne
         signal: init?.signal ?? null,
       })
     },
-    canRunInBackground: false,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields: plain(fields) }),
     now: () => new Date(Date.now() + clockOffset),
     after: (ms, work) => after(ms / 20, work),

@@ -4,6 +4,7 @@ import { createApp } from '../../functions/app.ts'
 import { describeApi } from '../../functions/description/describe-api.ts'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
 import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -32,7 +33,7 @@ export async function startNodeControlPlane(options: ControlPlaneOptions): Promi
   }
   const created = createServices(configOf(options.env), database, {
     fetch: options.network,
-    canRunInBackground: true,
+    longLived: LONG_LIVED,
     stopping: stop.signal,
     log: (level, message, fields = {}) => void logged.push({ level, message, fields }),
     now: () => new Date(Date.now() + options.offset()),

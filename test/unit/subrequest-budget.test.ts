@@ -97,7 +97,6 @@ describe('work after an answer', () => {
         ),
       counted: () => database.db,
       log: () => {},
-      canRunInBackground: false,
     })
     const budget = createBudget(5, now, { cutAt: Date.now() + 20 })
     const { origin } = new URL(config.fly.apiUrl)

@@ -4,6 +4,7 @@ import { createApp } from '../../../functions/app.ts'
 import type { OpenDatabase } from '../../../drizzle/database.ts'
 import { parseConfig } from '../../../lib/config/config.ts'
 import { createServices } from '../../../lib/control-plane/create-services.ts'
+import { LONG_LIVED } from '../../../lib/control-plane/long-lived.ts'
 import { runDeliveries } from '../../../lib/control-plane/deliveries.ts'
 import { sweep } from '../../../lib/control-plane/sweep.ts'
 import { createEmulator } from '../../../lib/emulator/emulator.ts'
@@ -84,7 +85,7 @@ export async function openWorld(database: OpenDatabase) {
   })
   const created = createServices({ ...config, backend: 'emulator' }, database, {
     fetch: network,
-    canRunInBackground: true,
+    longLived: LONG_LIVED,
     stopping: stop.signal,
     log: () => {},
     now: () => new Date(clock()),

@@ -1,0 +1,6 @@
+// What only a process that lives on can have: parts that do work for many requests together. A Worker has none of them, because a
+// request there must not wait for another one, and its script does not contain them.
+import { createEventTail } from '../events/event-tail.ts'
+import { createLogTails } from '../inside/log-tail.ts'
+
+export const LONG_LIVED = { createEventTail, createLogTails }
