@@ -1,4 +1,4 @@
-// What an exchange reports while it lasts, to whom counts it.
+// What an exchange reports while it lasts: to the code that counts requests and marks workspaces as busy.
 
 export type ExchangeObserver = {
   /**

@@ -1,7 +1,7 @@
 // Rows and observations for the unit tests of `decide`.
 import type { Workspace } from '../../lib/lifecycle/workspace.ts'
 import type { MachinePhase, Observed } from '../../lib/provisioner/provisioner.ts'
-import { NO_MACHINE } from '../../lib/reconcile/no-machine.ts'
+import { UNTOUCHED } from '../../lib/workspaces/untouched.ts'
 
 export const NOW = new Date('2026-01-01T00:00:00Z')
 /** The defaults of the settings. */
@@ -17,6 +17,7 @@ export const later = (ms: number) => new Date(NOW.getTime() + ms)
 
 export function workspace(over: Partial<Workspace> = {}): Workspace {
   return {
+    ...UNTOUCHED,
     id: 'w',
     slug: null,
     name: 'w',
@@ -34,52 +35,19 @@ export function workspace(over: Partial<Workspace> = {}): Workspace {
     completesMessages: true,
     image: null,
     idleMinutes: null,
-    machineSeries: 0,
     diskId: null,
     diskPath: '/workspace',
     onHostLoss: 'wait',
     onOutsideStop: 'sleep',
-    specVersion: 1,
     status: 'provisioning',
     statusChangedAt: NOW,
-    reason: null,
-    generation: 1,
     deadlineAt: later(600_000),
-    wakeAt: null,
-    drainUntil: null,
-    busyUntil: null,
-    machineKeptUntil: null,
-    ...NO_MACHINE,
-    machineState: null,
-    machineRegion: null,
-    machineImage: null,
-    machineSeenAt: null,
-    secretsDelivered: null,
-    secretsVersion: null,
-    lastProbe: null,
-    recoveries: 0,
-    agentCard: null,
-    agentUrl: null,
-    registeredAt: null,
-    lastHeartbeatAt: null,
-    activeTasks: 0,
-    currentTask: '',
-    errorRate: 0,
-    sampleError: '',
-    uptimeSeconds: 0,
-    lastActiveAt: null,
-    lastFailure: null,
     idempotencyKey: null,
     idempotencyFingerprint: null,
     idempotencyAnswer: null,
     nextCheckAt: NOW,
-    leaseId: null,
-    leasedUntil: null,
-    attempts: 0,
     createdAt: NOW,
     updatedAt: NOW,
-    readyAt: null,
-    removedAt: null,
     disk: null,
     ...over,
   }
