@@ -3,21 +3,15 @@
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
-import { type ProxiedWorkspace, startProxiedWorkspace } from '../support/proxied-workspace.ts'
+import type { ProxiedWorkspace } from '../support/proxied-workspace.ts'
+import { startInFrontOf, STREAM_HEAD } from './in-front-of-agent.ts'
 import { type Arrival, createTcpAgent, ok, pour } from './tcp-agent.ts'
-
-const STREAM_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n'
 
 const agent = createTcpAgent()
 let server: ProxiedWorkspace
 beforeAll(async () => {
-  await agent.listen()
-  server = await startProxiedWorkspace(agent.url, {
-    databaseUrl: await createPostgresDatabase(),
-    settings: { A2A_MAX_BODY_BYTES: '20000', A2A_SILENCE_SECONDS: '2' },
-  })
+  server = await startInFrontOf(agent, { A2A_MAX_BODY_BYTES: '20000', A2A_SILENCE_SECONDS: '2' })
 })
 afterAll(async () => {
   await server.stop()

@@ -1,20 +1,14 @@
 // What an open stream keeps of its request: nothing of a large body, once the agent has it and has begun to answer.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion } from '../support/harness.ts'
-import { type ProxiedWorkspace, startProxiedWorkspace } from '../support/proxied-workspace.ts'
+import type { ProxiedWorkspace } from '../support/proxied-workspace.ts'
+import { startInFrontOf, STREAM_HEAD } from './in-front-of-agent.ts'
 import { type Arrival, createTcpAgent } from './tcp-agent.ts'
-
-const STREAM_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n'
 
 const agent = createTcpAgent()
 let server: ProxiedWorkspace
 beforeAll(async () => {
-  await agent.listen()
-  server = await startProxiedWorkspace(agent.url, {
-    databaseUrl: await createPostgresDatabase(),
-    settings: { A2A_MAX_BODY_BYTES: '600000', A2A_MAX_BYTES_IN_FLIGHT: '1000000' },
-  })
+  server = await startInFrontOf(agent, { A2A_MAX_BODY_BYTES: '600000', A2A_MAX_BYTES_IN_FLIGHT: '1000000' })
 })
 afterAll(async () => {
   await server.stop()
