@@ -85,7 +85,11 @@ export function addWorkspaceCommands(program: Command): void {
     .option('--role <role>', 'what the agent is for')
     .option('--image <image>', "an image instead of the runtime's")
     .option('--parent <workspace>', 'parent in the tree of workspaces')
-    .option('-e, --env <NAME=value>', 'an environment variable; repeat it for several', repeated)
+    .option(
+      '-e, --env <NAME=value>',
+      'an environment variable; NAME alone takes the value from the environment; repeat it for several',
+      repeated,
+    )
     .option(
       '-s, --secret <NAME=value>',
       'a secret; NAME alone takes the value from the environment; repeat it for several',
@@ -201,7 +205,7 @@ async function createInput(client: Client, name: string, flags: CreateFlags): Pr
     ...(idle === undefined ? {} : { idle_minutes: minutesOf(idle) }),
     ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),
     ...(flags.env === undefined ? {} : { env: assignments('--env', flags.env) }),
-    ...(flags.label === undefined ? {} : { labels: assignments('--label', flags.label) }),
+    ...(flags.label === undefined ? {} : { labels: labelsFrom(flags.label) }),
     ...(flags.secret === undefined ? {} : { secrets: assignments('--secret', flags.secret) }),
   }
 }
@@ -210,17 +214,33 @@ const defined = (values: Record<string, string | undefined>) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
 /** `NAME=value` pairs; `NAME` alone takes the value of this process's environment. */
-export function assignments(flag: string, pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=')
-      const name = at === -1 ? pair : pair.slice(0, at)
-      const value = at === -1 ? process.env[name] : pair.slice(at + 1)
-      if (value === undefined)
-        throw new UsageError(`${flag} ${name}: give NAME=value, or set ${name} in the environment`)
-      return [name, value]
-    }),
-  )
+export const assignments = (flag: string, pairs: readonly string[]): Record<string, string> =>
+  valuesOf(flag, pairs, (name) => {
+    const value = process.env[name]
+    if (value !== undefined) return value
+    throw new UsageError(`${flag} ${name}: give NAME=value, or set ${name} in the environment`)
+  })
+
+/** `key=value` pairs. */
+const labelsFrom = (pairs: readonly string[]): Record<string, string> =>
+  valuesOf('--label', pairs, (text) => {
+    throw new UsageError(`--label ${text}: give key=value`)
+  })
+
+/** @param valueWithout of a pair without `=` */
+function valuesOf(
+  flag: string,
+  pairs: readonly string[],
+  valueWithout: (text: string) => string,
+): Record<string, string> {
+  const values = new Map<string, string>()
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    const name = at === -1 ? pair : pair.slice(0, at)
+    if (values.has(name)) throw new UsageError(`${flag} ${name}: it is given twice`)
+    values.set(name, at === -1 ? valueWithout(name) : pair.slice(at + 1))
+  }
+  return Object.fromEntries(values)
 }
 
 function secondsOf(text: string): number {

@@ -1,6 +1,7 @@
 // Labels in a query, as `label=team=research`: workspaces that have all of them.
 import { z } from '@hono/zod-openapi'
 import { invalidField } from '../../lib/platform/errors.ts'
+import { readPairs } from '../../lib/platform/pairs.ts'
 
 export const LabelPairs = z
   .union([z.string(), z.array(z.string())])
@@ -10,9 +11,12 @@ export const LabelPairs = z
 /** @throws DomainError `invalid_input` */
 export const labelsOf = (pairs: readonly string[]): Record<string, string> =>
   Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=')
-      if (at < 1) throw invalidField('label', "must be key=value, such as 'team=research'")
-      return [pair.slice(0, at), pair.slice(at + 1)]
+    readPairs(pairs, (problem) => {
+      throw invalidField(
+        'label',
+        problem.kind === 'malformed'
+          ? "must be key=value, such as 'team=research'"
+          : `names ${problem.name} twice, but a workspace has one value of it`,
+      )
     }),
   )

@@ -1,6 +1,7 @@
 // The setting that puts programs of this computer in place of images: pairs in the variable itself, or a file that the Node
 // entry reads. Commands are lists of words, as in a Dockerfile's ENTRYPOINT, so that no shell changes them.
 import { z } from 'zod'
+import { readPairs } from '../platform/pairs.ts'
 import { validationText } from '../platform/validation-text.ts'
 import { parseImage } from '../machines/image-reference.ts'
 import { isRuntime, RUNTIMES } from '../machines/runtimes.ts'
@@ -18,15 +19,19 @@ export const emulatedImages = z.string().transform((text, context): EmulatedImag
   if (text.endsWith('.json') && !text.includes('=')) return { file: text }
   const commands: Record<string, string[]> = {}
   const refuse = (message: string) => context.addIssue({ code: 'custom', message })
-  const pairs = text.split(',').map((part) => part.trim())
-  for (const [at, pair] of pairs.entries()) {
-    const [name = '', command = ''] = pair.split(/=(.*)/s)
-    const words = command.split(/\s+/).filter(Boolean)
-    if (words.length === 0) {
+  const pairs = readPairs(
+    text.split(',').map((part) => part.trim()),
+    (problem) =>
       refuse(
-        `must be runtime=command pairs separated by commas, such as "hermes=python agent.py", or the path of a .json file, where pair ${at + 1} is neither; a command with commas needs the file`,
-      )
-    } else if (!isImageName(name)) refuse(`names "${name}", but names are ${NAMES}`)
+        problem.kind === 'repeated'
+          ? `names ${problem.name} twice`
+          : `must be runtime=command pairs separated by commas, such as "hermes=python agent.py", or the path of a .json file, where pair ${problem.at + 1} is neither; a command with commas needs the file`,
+      ),
+  )
+  for (const [name, command] of pairs) {
+    const words = command.split(/\s+/).filter(Boolean)
+    if (words.length === 0) refuse(`names no command for ${name}, such as "hermes=python agent.py"`)
+    else if (!isImageName(name)) refuse(`names "${name}", but names are ${NAMES}`)
     else if (/["'`\\$|&;<>()]/.test(command)) {
       refuse(
         `runs commands without a shell, so that ${command} would be taken literally: name a program and plain words, or use the .json file`,

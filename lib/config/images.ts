@@ -1,20 +1,21 @@
 // Settings of images: where runtimes come from, which images callers may name, and what is rolled out automatically.
 import { z } from 'zod'
 import { type ImagePolicy, isRuntime, RUNTIMES, type Runtime } from '../machines/runtimes.ts'
+import { readPairs } from '../platform/pairs.ts'
 import { list, setting, text, type Values } from './setting.ts'
 
 const RUNTIME_NAMES = RUNTIMES.join(', ')
 
-const runtimeImages = list.transform((pairs, context): Partial<Record<Runtime, string>> => {
+const runtimeImages = list.transform((texts, context): Partial<Record<Runtime, string>> => {
   const images: Partial<Record<Runtime, string>> = {}
-  for (const pair of pairs) {
-    const [runtime = '', image = ''] = pair.split(/=(.*)/s)
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+  const malformed = `must be runtime=image pairs separated by commas, with runtime one of ${RUNTIME_NAMES}`
+  const pairs = readPairs(texts, (problem) =>
+    refuse(problem.kind === 'malformed' ? malformed : `names ${problem.name} twice`),
+  )
+  for (const [runtime, image] of pairs) {
     if (isRuntime(runtime) && image !== '') images[runtime] = image
-    else
-      context.addIssue({
-        code: 'custom',
-        message: `must be runtime=image pairs separated by commas, with runtime one of ${RUNTIME_NAMES}`,
-      })
+    else refuse(malformed)
   }
   return images
 })

@@ -1,6 +1,7 @@
 // Settings that bound what callers and agents may use, and how long data is kept.
 import { z } from 'zod'
 import { isAddressRange } from '../platform/ip-address.ts'
+import { readPairs } from '../platform/pairs.ts'
 import { integer, list, number, setting, toMilliseconds } from './setting.ts'
 
 /** Requests per minute; 0: no limit. */
@@ -23,23 +24,33 @@ export type HookScheme = (typeof HOOK_SCHEMES)[number]
 const HOOK_BODY_BYTES = 26_214_400
 const hookBytes = integer(1_024, 100_000_000)
 
-/** One number for every scheme, or numbers for some: `github=26214400,slack=1000000`. */
+/** One number for every scheme, numbers for some, or both: `1000000,github=26214400`. */
 const hookBodyLimits = list.transform((entries, context): Record<HookScheme, number> => {
   const limits = Object.fromEntries(HOOK_SCHEMES.map((scheme) => [scheme, HOOK_BODY_BYTES])) as Record<
     HookScheme,
     number
   >
-  for (const entry of entries) {
-    const [scheme, text] = entry.includes('=') ? entry.split(/=(.*)/s) : [undefined, entry]
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+  const limit = (text: string, schemes: readonly HookScheme[]) => {
     const bytes = hookBytes.safeParse(text)
-    const named = HOOK_SCHEMES.filter((one) => scheme === undefined || one === scheme)
-    if (bytes.success && named.length > 0) for (const one of named) limits[one] = bytes.data
+    if (bytes.success && schemes.length > 0) for (const scheme of schemes) limits[scheme] = bytes.data
     else
-      context.addIssue({
-        code: 'custom',
-        message: `must be a number of bytes from 1024 to 100000000, or pairs such as github=26214400 with one of ${HOOK_SCHEMES.join(', ')}`,
-      })
+      refuse(
+        `must be a number of bytes from 1024 to 100000000, or pairs such as github=26214400 with one of ${HOOK_SCHEMES.join(', ')}`,
+      )
   }
+  const [number, ...more] = entries.filter((entry) => !entry.includes('='))
+  if (more.length > 0) refuse('has more than one number for every scheme')
+  if (number !== undefined) limit(number, HOOK_SCHEMES)
+  const pairs = readPairs(
+    entries.filter((entry) => entry.includes('=')),
+    (problem) => (problem.kind === 'repeated' ? refuse(`names ${problem.name} twice`) : limit('', [])),
+  )
+  for (const [name, text] of pairs)
+    limit(
+      text,
+      HOOK_SCHEMES.filter((scheme) => scheme === name),
+    )
   return limits
 })
 

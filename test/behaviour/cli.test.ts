@@ -141,6 +141,8 @@ test('wrong use ends with 2 and names the way out', async () => {
     [['cp', 'notes.txt', 'coder:notes.txt'], 'such as coder:/workspace/notes.txt'],
     [['cp', '.', 'coder:/workspace'], '. is a directory'],
     [['secrets', 'set', 'NOT_IN_ENVIRONMENT'], 'give NAME=value'],
+    [['create', 'x', '-e', 'A=1', '-e', 'A=2'], '--env A: it is given twice'],
+    [['create', 'x', '-l', 'PATH'], '--label PATH: give key=value'],
   ] as const) {
     const { code, stderr } = await cli(...args)
     expect({ code, args }).toEqual({ code: 2, args })

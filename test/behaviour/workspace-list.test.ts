@@ -115,6 +115,16 @@ describe('labels', () => {
   })
 })
 
+test.each([
+  'label=team=red&label=team=blue',
+  'label.team=red&label.team=blue',
+  'label=team=red&label.team=red',
+])('a list by two values of one label (%s) is refused', async (query) => {
+  const { body, status } = await h.request(`/workspaces?${query}`)
+  expect(status).toBe(400)
+  expect(body).toMatchObject({ errors: [{ field: 'label', message: expect.stringContaining('team twice') }] })
+})
+
 describe('query parameters that do not exist', () => {
   test.each([
     ['/workspaces?statuss=ready', 'statuss'],

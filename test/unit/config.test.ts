@@ -104,6 +104,7 @@ describe('configuration', () => {
     ['RUNTIME_EXEC', '{"hermes":"/run.sh"}'],
     ['RUNTIME_EXEC', '{"hermes":[]}'],
     ['RUNTIME_IMAGES', 'cobol=x'],
+    ['RUNTIME_IMAGES', 'hermes=a/b,hermes=a/c'],
     ['ROLLOUT_AUTO', 'hermes,cobol'],
     ['GITHUB_WEBHOOK_SECRET', 'short'],
     ['GITEA_WEBHOOK_SECRET', '<your-secret-of-the-forge>'],

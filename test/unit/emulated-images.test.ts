@@ -31,7 +31,8 @@ describe('the variable', () => {
 
   test.each([
     ['node agent.ts', 'EMULATOR_IMAGES must be runtime=command pairs'],
-    ['hermes=', 'where pair 1 is neither'],
+    ['hermes=', 'EMULATOR_IMAGES names no command for hermes'],
+    ['hermes=node a.ts,hermes=node b.ts', 'EMULATOR_IMAGES names hermes twice'],
     ['hermes=node agent.ts,', 'where pair 2 is neither'],
     ['herms=node agent.ts', 'EMULATOR_IMAGES names "herms", but names are runtimes (langgraph, '],
     ['hermes=sh -c "node agent.ts"', 'EMULATOR_IMAGES runs commands without a shell'],

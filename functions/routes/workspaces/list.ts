@@ -97,9 +97,10 @@ export function workspaceListRoutes(services: Services) {
 }
 
 /** `label=team=research` and `label.team=research` mean the same. @throws DomainError `invalid_input` */
-function allLabels(c: Context, pairs: readonly string[]): Record<string, string> {
-  const prefixed = Object.entries(c.req.query())
-    .filter(([name]) => name.startsWith(LABEL_PREFIX))
-    .map(([name, value]) => [name.slice(LABEL_PREFIX.length), value] as const)
-  return { ...labelsOf(pairs), ...Object.fromEntries(prefixed) }
-}
+const allLabels = (c: Context, pairs: readonly string[]): Record<string, string> =>
+  labelsOf([
+    ...pairs,
+    ...Object.entries(c.req.queries())
+      .filter(([name]) => name.startsWith(LABEL_PREFIX))
+      .flatMap(([name, values]) => values.map((value) => `${name.slice(LABEL_PREFIX.length)}=${value}`)),
+  ])
