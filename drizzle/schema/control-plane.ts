@@ -1,6 +1,6 @@
 // The control plane's identity, and rate limits that its replicas share.
 import { sql } from 'drizzle-orm'
-import { bigint, check, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, check, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
 /** One row, inserted by the first migration. Its id labels our machines, so two control planes can share an app. */
@@ -32,13 +32,10 @@ export const controlPlane = pgTable(
 )
 
 /**
- * Rate limits that all replicas share, by the generic cell rate algorithm: `next_at` is the theoretical arrival time.
+ * Rate limits that all replicas share, by the generic cell rate algorithm: `next_at` is the theoretical arrival time. It has no index,
+ * so that an update writes to none: each create waits for that of the same caller before it.
  */
-export const rateLimits = pgTable(
-  'rate_limits',
-  {
-    key: text('key').primaryKey(),
-    nextAt: timestamp('next_at').notNull(),
-  },
-  (table) => [index('rate_limits_next').on(table.nextAt)],
-)
+export const rateLimits = pgTable('rate_limits', {
+  key: text('key').primaryKey(),
+  nextAt: timestamp('next_at').notNull(),
+})

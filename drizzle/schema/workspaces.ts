@@ -1,6 +1,6 @@
 // Workspaces. A row separates the desired state (status, generation, spec), the last observed state (machine_*,
 // agent_*), and the schedule of the next check (next_check_at, lease).
-import { sql } from 'drizzle-orm'
+import { sql, type SQLWrapper } from 'drizzle-orm'
 import {
   type AnyPgColumn,
   bigint,
@@ -34,6 +34,22 @@ export type OutsideStopPolicy = (typeof OUTSIDE_STOP_POLICIES)[number]
 
 /** A file as it is listed. The digest shows whether it has changed. */
 export type WorkspaceFile = { path: string; bytes: number; sha256: string }
+
+type Columns = Record<'regions' | 'runtime', SQLWrapper>
+
+// What indexes and conditions have in common. All is written out, because Postgres compares them word for word.
+
+/** The order of names, the same in every database, and the one in which an index finds beginnings. */
+export const byteOrder = (name: SQLWrapper) => sql`${name} collate "C"`
+
+/** The preferred region. */
+export const firstRegion = ({ regions }: Columns) => sql`(${regions} ->> 0)`
+
+/** Without a machine there is no tier. */
+export const hasTier = ({ runtime }: Columns) => sql`${runtime} <> 'external'`
+
+/** @param wanted labels as JSON */
+export const hasLabels = (wanted: SQLWrapper | string) => sql`${workspaces.labels} @> ${wanted}::jsonb`
 
 export const workspaces = pgTable(
   'workspaces',
@@ -179,14 +195,18 @@ export const workspaces = pgTable(
       .on(table.nextCheckAt)
       .where(sql`${table.nextCheckAt} is not null`),
     index('workspaces_created').on(table.createdAt, table.id),
-    index('workspaces_parent').on(table.parentId),
-    // One for each filter of the list, in the order of the list.
+    // One for each filter of the list, in the order of the list. A workspace is only in those that can find it: every change of its
+    // status writes to each of them.
+    index('workspaces_parent')
+      .on(table.parentId)
+      .where(sql`${table.parentId} is not null`),
     index('workspaces_status').on(table.status, table.createdAt, table.id),
     index('workspaces_runtime').on(table.runtime, table.createdAt, table.id),
-    index('workspaces_tier').on(table.tier, table.createdAt, table.id),
-    index('workspaces_region').on(sql`(${table.regions} ->> 0)`, table.createdAt, table.id),
-    index('workspaces_name').on(table.name, table.id),
-    index('workspaces_name_prefix').on(table.name.op('text_pattern_ops')),
+    index('workspaces_tier').on(table.tier, table.createdAt, table.id).where(hasTier(table)),
+    index('workspaces_region')
+      .on(firstRegion(table), table.createdAt, table.id)
+      .where(sql`${firstRegion(table)} is not null`),
+    index('workspaces_name').on(byteOrder(table.name), table.id),
     index('workspaces_labels').using('gin', table.labels.op('jsonb_path_ops')),
     // What the sweep looks at for workspaces to hibernate: those that are awake and have an idle policy.
     index('workspaces_idle')
@@ -194,7 +214,9 @@ export const workspaces = pgTable(
       .where(sql`${table.idleMinutes} is not null and ${table.status} in ('ready', 'degraded')`),
     uniqueIndex('workspaces_slug')
       .on(table.slug)
-      .where(sql`${table.status} <> 'removed'`),
-    uniqueIndex('workspaces_machine').on(table.machineId),
+      .where(sql`${table.slug} is not null and ${table.status} <> 'removed'`),
+    uniqueIndex('workspaces_machine')
+      .on(table.machineId)
+      .where(sql`${table.machineId} is not null`),
   ],
 )

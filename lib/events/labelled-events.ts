@@ -3,7 +3,7 @@
 import { and, asc, desc, eq, gt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
-import { events, workspaces } from '../../drizzle/schema/index.ts'
+import { events, hasLabels, workspaces } from '../../drizzle/schema/index.ts'
 import { type FilterValues, matches } from './events-filter.ts'
 
 /** Up to so many workspaces are asked one by one at first. */
@@ -21,14 +21,11 @@ export type End = 'oldest' | 'newest'
 const inRange = (valueOf: ValueOf<LabelledValues>): SQL | undefined =>
   and(gt(events.seq, valueOf('after')), lte(events.seq, valueOf('visible')), matches(valueOf))
 
-const hasLabels = (valueOf: ValueOf<Pick<LabelledValues, 'labels'>>): SQL =>
-  sql`${workspaces.labels} @> ${valueOf('labels')}::jsonb`
-
 type SomeValues = Pick<LabelledValues, 'labels' | 'among' | 'limit'>
 
 const isWanted = (valueOf: ValueOf<Pick<LabelledValues, 'labels' | 'among'>>): SQL => {
   const among = sql`${valueOf('among')}::uuid[]`
-  return sql`${hasLabels(valueOf)} and (${among} is null or ${workspaces.id} = any(${among}))`
+  return sql`${hasLabels(valueOf('labels'))} and (${among} is null or ${workspaces.id} = any(${among}))`
 }
 
 const findSome = prepared(
@@ -49,7 +46,7 @@ export const walkStatement = (end: End) => (db: Database, valueOf: ValueOf<WalkV
     .as('looked')
   // A join could read all workspaces first.
   const isLabelled = db
-    .select({ is: hasLabels(valueOf) })
+    .select({ is: hasLabels(valueOf('labels')) })
     .from(workspaces)
     .where(eq(workspaces.id, looked.workspaceId))
   return db

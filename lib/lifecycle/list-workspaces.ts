@@ -2,8 +2,7 @@
 // index (drizzle/schema/workspaces.ts).
 import { and, asc, count, desc, eq, gt, inArray, like, ne, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
-import { workspaces } from '../../drizzle/schema/index.ts'
-import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
+import { byteOrder, firstRegion, hasLabels, hasTier, workspaces } from '../../drizzle/schema/index.ts'
 import type { WorkspaceStatus } from './lifecycle.ts'
 import { type ShownWorkspace, shownColumns } from './workspace.ts'
 
@@ -48,7 +47,7 @@ export async function listWorkspaces(
 
 /** The statement of one page. It reads one row more than `limit`, to know whether there is a next page. */
 export function listStatement(db: Database, filter: WorkspaceFilter, { after, limit, order }: WorkspacePage) {
-  const column = order.endsWith('name') ? workspaces.name : workspaces.createdAt
+  const column = order.endsWith('name') ? nameOrder : workspaces.createdAt
   const direction = order.startsWith('-') ? desc : asc
   return db
     .select(shownColumns)
@@ -68,7 +67,12 @@ export async function findIdsWithLabels(
   const [row] = await db
     .select({ ids: sql<string[]>`coalesce(jsonb_agg(${workspaces.id}), '[]')` })
     .from(workspaces)
-    .where(and(hasLabels(labels), only === undefined ? undefined : inArray(workspaces.id, [...only])))
+    .where(
+      and(
+        hasLabels(JSON.stringify(labels)),
+        only === undefined ? undefined : inArray(workspaces.id, [...only]),
+      ),
+    )
   return row?.ids ?? []
 }
 
@@ -97,26 +101,24 @@ function conditions(filter: WorkspaceFilter): (SQL | undefined)[] {
   return [
     status === undefined ? ne(workspaces.status, 'removed') : inArray(workspaces.status, [...status]),
     runtime === undefined ? undefined : eq(workspaces.runtime, runtime),
-    // Without a machine there is no tier.
-    tier === undefined ? undefined : and(eq(workspaces.tier, tier), ne(workspaces.runtime, EXTERNAL_RUNTIME)),
-    region === undefined ? undefined : sql`(${workspaces.regions} ->> 0) = ${region}`,
+    tier === undefined ? undefined : and(eq(workspaces.tier, tier), hasTier(workspaces)),
+    region === undefined ? undefined : eq(firstRegion(workspaces), region),
     parentId === undefined ? undefined : eq(workspaces.parentId, parentId),
-    name === undefined ? undefined : eq(workspaces.name, name),
-    namePrefix === undefined ? undefined : like(workspaces.name, `${escapeLike(namePrefix)}%`),
-    Object.keys(labels).length === 0 ? undefined : hasLabels(labels),
+    name === undefined ? undefined : eq(nameOrder, name),
+    namePrefix === undefined ? undefined : like(nameOrder, `${escapeLike(namePrefix)}%`),
+    Object.keys(labels).length === 0 ? undefined : hasLabels(JSON.stringify(labels)),
     createdAfter === undefined ? undefined : gt(workspaces.createdAt, createdAfter),
     only == null ? undefined : inArray(workspaces.id, [...only]),
   ]
 }
 
-const hasLabels = (labels: Readonly<Record<string, string>>) =>
-  sql`${workspaces.labels} @> ${JSON.stringify(labels)}::jsonb`
+const nameOrder = byteOrder(workspaces.name)
 
 // A comparison of rows is one range of the index, where `a > x or (a = x and b > y)` reads all before it.
 function isBehind(order: WorkspaceOrder, { id, value }: ListPosition): SQL {
   const operator = order.startsWith('-') ? sql`<` : sql`>`
   return order.endsWith('name')
-    ? sql`(${workspaces.name}, ${workspaces.id}) ${operator} (${value}::text, ${id}::uuid)`
+    ? sql`(${nameOrder}, ${workspaces.id}) ${operator} (${value}::text, ${id}::uuid)`
     : sql`(${workspaces.createdAt}, ${workspaces.id}) ${operator} (${value}::timestamptz, ${id}::uuid)`
 }
 

@@ -6,6 +6,7 @@ import type { OpenDatabase } from '../../drizzle/database.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import {
   listStatement,
+  listWorkspaces,
   WORKSPACE_ORDERS,
   type WorkspaceFilter,
   type WorkspaceOrder,
@@ -52,8 +53,8 @@ const planOfList = (
   after?: { value: string; id: string },
 ) => planOf(listStatement(database.db, filter, { limit: 100, order, after }))
 
-async function planOf(statement: SQLWrapper) {
-  const result: unknown = await database.db.execute(sql`explain ${statement}`)
+async function planOf(statement: SQLWrapper, db = database.db) {
+  const result: unknown = await db.execute(sql`explain ${statement}`)
   const { rows } = result as { rows: Record<string, string>[] }
   return rows.map((row) => row['QUERY PLAN']).join('\n')
 }
@@ -91,4 +92,29 @@ test('the sweep finds idle workspaces in an index', async () => {
 test('the metrics count workspaces in indexes', async () => {
   const plan = await planOf(stockStatement(database.db, bound({ now: new Date() })))
   expect(plan).not.toContain('Seq Scan on workspaces')
+})
+
+test('names have the same order in a database of another locale, and their beginnings are found in the index', async () => {
+  const { close, db } = connectPostgres(await createPostgresDatabase())
+  try {
+    await db.execute(sql`alter table workspaces alter column name type text collate "und-x-icu"`)
+    await db.execute(sql`
+      insert into workspaces (id, name, runtime, tier, regions, status, status_changed_at, created_at, updated_at)
+      select gen_random_uuid(), name, 'hermes', 2, '["ord"]', 'ready', now(), now(), now()
+      from (select unnest('{b,A,a,B}'::text[]) union all select 'worker-' || n from generate_series(1, 10000) n) as names(name)`)
+    await db.execute(sql`analyze workspaces`)
+    const page = (filter: WorkspaceFilter, limit: number, after?: { value: string; id: string }) =>
+      listWorkspaces(db, filter, { limit, order: 'name', after })
+    const first = await page({}, 2)
+    expect(first.rows.map(({ name }) => name)).toEqual(['A', 'B'])
+    const second = await page({}, 2, first.next)
+    expect(second.rows.map(({ name }) => name)).toEqual(['a', 'b'])
+    const plan = await planOf(
+      listStatement(db, { namePrefix: 'worker-777' }, { limit: 100, order: 'created_at' }),
+      db,
+    )
+    expect(plan).toContain('workspaces_name')
+  } finally {
+    await close()
+  }
 })
