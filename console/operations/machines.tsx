@@ -42,13 +42,13 @@ export function Machines() {
     <>
       <div class="tab-bar">
         <p class="muted">
-          {current.machines.length} machines and {current.disks.length} disks in all. This list has those that
-          are not simply as wanted.
+          {current.machines.length} machines and {current.disks.length} disks in all. The list shows those
+          that need attention.
         </p>
         <ShowCommands request={{ method: 'GET', path: '/fleet' }} cli={['fleet']} />
       </div>
       {machines.length + disks.length === 0 && (
-        <Empty title="Everything that the provider has is as wanted.">No orphans, no drift.</Empty>
+        <Empty title="All machines and disks are as wanted.">No orphans, no drift.</Empty>
       )}
       {current.unknown_apps.length > 0 && (
         <p class="note-warn">The provider did not answer for: {current.unknown_apps.join(', ')}</p>

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { invalidField } from '../../lib/platform/errors.ts'
 import { readPairs } from '../../lib/platform/pairs.ts'
+import { isStorable, NOT_STORABLE } from '../../lib/platform/postgres-text.ts'
 
 export const LabelPairs = z
   .union([z.string(), z.array(z.string())])
@@ -9,8 +10,9 @@ export const LabelPairs = z
   .openapi({ type: 'array', items: { type: 'string' }, example: ['team=research'] })
 
 /** @throws DomainError `invalid_input` */
-export const labelsOf = (pairs: readonly string[]): Record<string, string> =>
-  Object.fromEntries(
+export const labelsOf = (pairs: readonly string[]): Record<string, string> => {
+  if (!pairs.every(isStorable)) throw invalidField('label', NOT_STORABLE)
+  return Object.fromEntries(
     readPairs(pairs, (problem) => {
       throw invalidField(
         'label',
@@ -20,3 +22,4 @@ export const labelsOf = (pairs: readonly string[]): Record<string, string> =>
       )
     }),
   )
+}

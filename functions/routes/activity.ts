@@ -8,6 +8,7 @@ import { reportActivity, ReportActivityInput } from '../../lib/activity/report-a
 import type { Services } from '../../lib/control-plane/services.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { described } from '../../lib/platform/described.ts'
+import { Moment } from '../http/since.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
 import { uuidInput, workspaceIdInput } from '../../lib/platform/uuid.ts'
 import { INBOX_TYPE, readInbox } from '../../lib/messages/inbox.ts'
@@ -63,7 +64,7 @@ const listRoute = createRoute({
         .default(100),
       since_id: uuidInput().optional(),
       peer_id: workspaceIdInput().optional(),
-      before_ts: z.iso.datetime({ offset: true }).optional(),
+      before_ts: Moment.optional(),
       since_secs: z.coerce.number().int().min(1).max(MAX_SECONDS).optional(),
     }),
   },
@@ -121,11 +122,16 @@ export function activityRoutes(services: Services) {
 
   app.openapi(listRoute, async (c) => {
     const { id } = c.req.valid('param')
-    const { type, source, limit, since_id: sinceId, since_secs: seconds, ...more } = c.req.valid('query')
-    const before = more.before_ts === undefined ? undefined : new Date(more.before_ts)
+    const {
+      before_ts: before,
+      peer_id: peerId,
+      since_id: sinceId,
+      since_secs: seconds,
+      ...rest
+    } = c.req.valid('query')
     const since = seconds === undefined ? undefined : new Date(services.now().getTime() - seconds * 1_000)
     // Some clients send an empty type for all types.
-    const query = { type: type || undefined, source, limit, sinceId, since, before, peerId: more.peer_id }
+    const query = { ...rest, type: rest.type || undefined, sinceId, since, before, peerId }
     const rows = (await isInboxOf(c.get('caller'), id, query.type))
       ? await readInbox(services, id, query)
       : await listActivity(services.db, id, query)

@@ -6,7 +6,7 @@ import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
-import { Since, timeOf } from '../http/since.ts'
+import { Moment, Since, timeOf } from '../http/since.ts'
 import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 
 const Outcome = z.enum(['ok', 'refused', 'failed'])
@@ -45,7 +45,7 @@ const auditRoute = createRoute({
       route: boundedText().max(200).optional(),
       outcome: Outcome.optional(),
       since: Since.optional(),
-      until: z.iso.datetime({ offset: true }).optional(),
+      until: Moment.optional(),
     }),
   },
   responses: described(() => ({
@@ -60,7 +60,7 @@ const auditRoute = createRoute({
 export function auditRoutes(services: Services) {
   const app = createRouter()
   app.openapi(auditRoute, async (c) => {
-    const { since, until, workspace_id: workspaceId, ...query } = c.req.valid('query')
+    const { since, workspace_id: workspaceId, ...query } = c.req.valid('query')
     const { after, before } = query
     if (after !== undefined && before !== undefined)
       throw invalidField('before', 'give after or before, not both')
@@ -68,7 +68,6 @@ export function auditRoutes(services: Services) {
       ...query,
       workspaceId,
       since: timeOf(since, services.now()),
-      until: until === undefined ? undefined : new Date(until),
     })
     const next = after === undefined ? audit[0]?.seq : audit.at(-1)?.seq
     return c.json({ audit, next: next ?? after ?? null }, 200)

@@ -2,12 +2,13 @@
 // first, so that such input is a 400 that names its field instead of a failed statement.
 import { z } from 'zod'
 
-const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
+/** Whether Postgres can store a text. */
+export const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
 
-const MESSAGE = 'contains characters that cannot be stored (NUL or a broken surrogate pair)'
+export const NOT_STORABLE = 'contains characters that cannot be stored (NUL or a broken surrogate pair)'
 
 /** A string that can be stored. */
-export const boundedText = () => z.string().refine(isStorable, MESSAGE)
+export const boundedText = () => z.string().refine(isStorable, NOT_STORABLE)
 
 /** Replaces every character that cannot be stored by U+FFFD. */
 export const toPostgresText = (text: string): string =>
@@ -39,7 +40,7 @@ export const boundedJson = <Schema extends z.ZodType>(schema: Schema, maxBytes: 
       error: `must not be nested deeper than ${MAX_NESTING} levels`,
       abort: true,
     })
-    .refine(isStorableValue, MESSAGE)
+    .refine(isStorableValue, NOT_STORABLE)
     .refine(
       (value) => JSON.stringify(value).length <= maxBytes,
       `must not be longer than ${maxBytes} bytes as JSON`,

@@ -11,14 +11,15 @@ import { assertCopies } from '../disks/unavailable.ts'
 import { getLivingWorkspace, getWorkspace } from '../lifecycle/queries.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
+import { boundedText } from '../platform/postgres-text.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
 import type { PreparedFile } from './files-input.ts'
 
 export const FromInput = z.union(
   [
     z.strictObject({ workspace: workspaceIdInput() }),
-    z.strictObject({ snapshot: z.string().max(255) }),
-    z.strictObject({ disk: z.string().max(64) }),
+    z.strictObject({ snapshot: boundedText().max(255) }),
+    z.strictObject({ disk: boundedText().max(64) }),
   ],
   { error: 'must be {"workspace": id}, {"snapshot": id} or {"disk": id}' },
 )

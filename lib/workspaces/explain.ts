@@ -241,7 +241,7 @@ function sentenceOf(step: Step, row: Workspace, drift: Drift[]): string {
       ? 'Nothing: the differences are only reported. A restart of the workspace undoes them.'
       : keptUntil(row) === null
         ? AT_REST[row.status]
-        : 'Its machine is removed at this time. POST /workspaces/{id}/restart tries again.'
+        : 'Nothing, until its machine is removed. POST /workspaces/{id}/restart tries again.'
   }
   const note = step.do === 'wait' ? step.note : step.do === 'probe' ? step.deferred?.note : undefined
   return note ?? SENTENCES[step.do]

@@ -7,9 +7,9 @@ import { getDisk, listDisks } from '../../../lib/disks/list-disks.ts'
 import { withRequestBudget } from '../../../lib/platform/subrequest-budget.ts'
 import { described } from '../../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
-import { cursorOf, parseCursor } from '../../http/pagination.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { withCaller } from '../../http/with-caller.ts'
+import { cursorOf, parseCursor } from './cursor.ts'
 import { DiskParam, DiskView, toDiskView } from './view.ts'
 
 const listRoute = createRoute({
@@ -64,7 +64,7 @@ export function diskRoutes(services: Services) {
     const { more, rows } = await listDisks(services.db, {
       limit,
       retainedOnly: retained === 'true',
-      after: parseCursor(cursor, (text) => text),
+      after: parseCursor(cursor),
     })
     const last = rows.at(-1)
     if (more && last !== undefined) {

@@ -4,11 +4,11 @@ import { type Disk, DISK_STATES } from '../../../lib/lifecycle/workspace.ts'
 import type { DiskProvisioner } from '../../../lib/provisioner/disks.ts'
 import { priceOf } from '../../../lib/provisioner/prices.ts'
 import { described } from '../../../lib/platform/described.ts'
+import { boundedText } from '../../../lib/platform/postgres-text.ts'
 import { nullableTimestamp } from '../../http/openapi.ts'
 
 export const DiskParam = z.object({
-  disk: z
-    .string()
+  disk: boundedText()
     .max(64)
     .openapi({ param: { name: 'disk', in: 'path' } }),
 })

@@ -30,7 +30,7 @@ import { eventStream } from './stream.ts'
 import { EventView } from './view.ts'
 import { LabelPairs, labelsOf } from '../../http/labels.ts'
 import { requestInfo } from '../../http/request-info.ts'
-import { Since, timeOf } from '../../http/since.ts'
+import { Moment, Since, timeOf } from '../../http/since.ts'
 import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
 import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 
@@ -51,7 +51,7 @@ const Query = z.object({
   tail: z.coerce.number().int().min(1).max(MAX_TAIL).optional(),
   types: Types.optional(),
   since: Since.optional(),
-  until: z.iso.datetime({ offset: true }).optional(),
+  until: Moment.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 })
 
@@ -177,7 +177,7 @@ async function filterOf(
     labels,
     among: limitedTo(caller),
     since: timeOf(since, now()),
-    until: until === undefined ? undefined : new Date(until),
+    until,
   }
 }
 

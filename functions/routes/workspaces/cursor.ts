@@ -7,8 +7,12 @@ import {
 } from '../../../lib/lifecycle/list-workspaces.ts'
 import { decodeBase64, encodeBase64Url } from '../../../lib/platform/encoding.ts'
 import { invalidField } from '../../../lib/platform/errors.ts'
+import { boundedText } from '../../../lib/platform/postgres-text.ts'
 
-const Cursor = z.object({ order: z.enum(WORKSPACE_ORDERS), value: z.string().max(1000), id: z.uuid() })
+const Cursor = z.object({ order: z.enum(WORKSPACE_ORDERS), value: boundedText().max(1000), id: z.uuid() })
+
+/** As a position has it. Postgres has no year 0. */
+const Time = z.iso.datetime().regex(/^[1-9]/)
 
 export const cursorOf = (order: WorkspaceOrder, { id, value }: ListPosition): string =>
   encodeBase64Url(new TextEncoder().encode(JSON.stringify({ order, value, id })))
@@ -18,8 +22,11 @@ export function parseCursor(cursor: string | undefined, order: WorkspaceOrder): 
   if (cursor === undefined) return undefined
   const parsed = Cursor.safeParse(read(cursor))
   const { data } = parsed
-  const isTime = data !== undefined && !Number.isNaN(Date.parse(data.value))
-  if (data === undefined || data.order !== order || (!order.endsWith('name') && !isTime)) {
+  if (
+    data === undefined ||
+    data.order !== order ||
+    !(order.endsWith('name') || Time.safeParse(data.value).success)
+  ) {
     throw invalidField('cursor', 'is not a cursor of this list; follow the Link header')
   }
   return { value: data.value, id: data.id }

@@ -10,9 +10,11 @@ import {
   WORKSPACE_ORDERS,
   type WorkspaceFilter,
 } from '../../../lib/lifecycle/list-workspaces.ts'
+import { boundedText } from '../../../lib/platform/postgres-text.ts'
 import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 import { LABEL_PREFIX } from '../../http/known-parameters.ts'
 import { LabelPairs, labelsOf } from '../../http/labels.ts'
+import { Moment } from '../../http/since.ts'
 import { described } from '../../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
@@ -22,7 +24,7 @@ import { toWorkspaceView, WorkspaceView } from './view.ts'
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1000
 
-const Text = z.string().max(1000)
+const Text = boundedText().max(1000)
 
 const Query = z.object({
   status: z
@@ -37,7 +39,7 @@ const Query = z.object({
   name: Text.optional(),
   name_prefix: Text.optional(),
   label: LabelPairs.optional(),
-  created_after: z.iso.datetime({ offset: true }).optional(),
+  created_after: Moment.optional(),
   sort: z.enum(WORKSPACE_ORDERS).default('created_at'),
   total: z.enum(['true', 'false']).default('false'),
   // Molecule's clients read one page, so their list is as long as it can be.
@@ -75,7 +77,7 @@ export function workspaceListRoutes(services: Services) {
       name: query.name,
       namePrefix: query.name_prefix,
       labels: allLabels(c, query.label ?? []),
-      createdAfter: query.created_after === undefined ? undefined : new Date(query.created_after),
+      createdAfter: query.created_after,
       only: limitedTo(c.get('caller')) ?? null,
     }
     const page = { limit, order: sort, after: parseCursor(cursor, sort) }
