@@ -66,7 +66,7 @@ const revokeTokenRoute = createRoute({
   method: 'delete',
   path: '/tokens/{id}',
   operationId: 'revokeToken',
-  request: { params: IdParam },
+  request: { params: z.object({ id: uuidInput().openapi({ param: { name: 'id', in: 'path' } }) }) },
   responses: described(() => ({
     200: json(
       z.object({ status: z.literal('revoked'), id: z.uuid() }),

@@ -247,7 +247,7 @@ export const isEventType = (name: string): name is EventType => Object.hasOwn(EV
 export function unknownTypeText(name: unknown): string {
   if (typeof name !== 'string') return 'must be a type of event, such as workspace_created'
   const meant = nearestWord(name, EVENT_TYPE_NAMES)
-  const hint = meant === undefined ? 'docs/events.md lists them' : `did you mean '${meant}'?`
+  const hint = meant === undefined ? '/openapi.json lists them' : `did you mean '${meant}'?`
   return `'${name.slice(0, 100)}' is not a type of event; ${hint}`
 }
 

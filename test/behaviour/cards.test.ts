@@ -188,6 +188,17 @@ describe('the card route', () => {
     expect((await h.request(`/workspaces/${id}`)).body['status']).toBe('hibernated')
   })
 
+  test('a card that does not exist yet is 503 with a time to ask again, and nothing for the log of errors', async () => {
+    const external = await h.request('/workspaces', {
+      method: 'POST',
+      json: { name: 'elsewhere', runtime: 'external' },
+    })
+    const path = `/workspaces/${String(external.body['id'])}/a2a/.well-known/agent-card.json`
+    const { headers, status } = await h.fetchRaw(path)
+    expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^\d+$/)])
+    expect((await h.logs()).filter(({ level }) => level === 'error')).toEqual([])
+  })
+
   test('the card of an unknown or removed workspace is 404, and what is neither an id nor a slug is 400', async () => {
     const status = async (other: string) =>
       (await h.fetchRaw(`/workspaces/${other}/a2a/.well-known/agent-card.json`)).status

@@ -51,6 +51,7 @@ describe('API tokens', () => {
       body: { error: 'this token has been revoked' },
     })
     expect((await call('DELETE', `/tokens/${String(body['id'])}`)).status).toBe(404)
+    expect((await call('DELETE', '/tokens/nightly')).body).toMatchObject({ detail: 'id: must be a UUID' })
   })
 
   test('an expired API token is refused, and the error says since when', async () => {

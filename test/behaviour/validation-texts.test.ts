@@ -104,6 +104,6 @@ test('an unknown type of event is refused with the type that it resembles', asyn
     { field: 'types', message: meant },
   ])
   expect(await messagesOf('GET', '/events?types=something_else')).toEqual([
-    { field: 'types', message: "'something_else' is not a type of event; docs/events.md lists them" },
+    { field: 'types', message: "'something_else' is not a type of event; /openapi.json lists them" },
   ])
 })

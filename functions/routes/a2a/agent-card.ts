@@ -3,9 +3,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { fetchAgentCard } from '../../../lib/a2a/fetch-agent-card.ts'
-import { ProxyError } from '../../../lib/a2a/errors/proxy-error.ts'
 import { encodeBase64Url } from '../../../lib/platform/encoding.ts'
-import { DomainError } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { rejectForgedCaller } from '../../http/verify-caller-header.ts'
@@ -28,7 +26,7 @@ export function agentCardRoutes(services: Services) {
       id,
       version: c.req.header('a2a-version') ?? c.req.query('A2A-Version'),
       publicUrl: publicUrlOf(services.config, c),
-    }).catch(asDomainError)
+    })
     const etag = await etagOf(body)
     const headers = {
       'content-type': 'application/json',
@@ -63,18 +61,11 @@ export function agentCardRoutes(services: Services) {
       },
       304: { description: 'The card has not changed.' },
       404: problem('No such workspace.'),
+      409: problem('The workspace is paused and has no card yet, or its agent offers only gRPC.'),
       503: problem('The agent has not provided a card yet.'),
     })),
   })
   return app
-}
-
-function asDomainError(error: unknown): never {
-  if (!(error instanceof ProxyError)) throw error
-  throw new DomainError('unavailable', error.message, {
-    retryAfterSeconds: error.retryAfterSeconds ?? 5,
-    cause: error,
-  })
 }
 
 async function etagOf(body: string): Promise<string> {
