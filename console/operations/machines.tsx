@@ -42,8 +42,8 @@ export function Machines() {
     <>
       <div class="tab-bar">
         <p class="muted">
-          {current.machines.length} machines and {current.disks.length} disks in all. The list shows those
-          that need attention.
+          {current.machines.length} machines and {current.disks.length} disks in all. Listed are those that
+          differ, and those without a workspace.
         </p>
         <ShowCommands request={{ method: 'GET', path: '/fleet' }} cli={['fleet']} />
       </div>
