@@ -58,6 +58,10 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addRolloutCommands(program)
   addMcpCommand(program)
   complete(program)
+  // Its own sentence begins with a capital letter, unlike all others.
+  program.commands
+    .find((command) => command.name() === 'complete')
+    ?.description('print a script for completion in a shell')
   nameHelp(program)
   return program
 }

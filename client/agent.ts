@@ -8,11 +8,12 @@ import {
   RestTransportFactory,
 } from '@a2a-js/sdk/client'
 import type { Client } from './client.ts'
+import { problemOf } from './problem.ts'
 
 /**
  * Reads the agent's card through the proxy, and connects as the card says: JSON-RPC or HTTP+JSON, version 1.0 or 0.3.
  * @param id of the workspace
- * @throws ApiProblem, and errors of the SDK for a card that it cannot use
+ * @throws ApiProblem where the server has no card; errors of the SDK for a card that it cannot use
  */
 export async function connectToAgent(client: Client, id: string): Promise<A2aClient> {
   const { fetch: fetchImpl, url } = client.agent(id)
@@ -22,7 +23,16 @@ export async function connectToAgent(client: Client, id: string): Promise<A2aCli
       new JsonRpcTransportFactory({ fetchImpl, legacyCompat }),
       new RestTransportFactory({ fetchImpl, legacyCompat }),
     ],
-    cardResolver: new DefaultAgentCardResolver({ fetchImpl, legacyCompat }),
+    cardResolver: new DefaultAgentCardResolver({ fetchImpl: orProblem(fetchImpl), legacyCompat }),
   })
   return factory.createFromUrl(url)
 }
+
+/** The SDK would name only the status of a card that it does not get. */
+const orProblem =
+  (fetchImpl: typeof fetch): typeof fetch =>
+  async (input, init) => {
+    const response = await fetchImpl(input, init)
+    if (!response.ok) throw await problemOf(response)
+    return response
+  }

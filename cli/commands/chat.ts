@@ -1,12 +1,12 @@
 // chat: talk to the agent of a workspace. Interactive on a terminal; with a message as argument, or piped text, it
 // sends one message and prints the answer.
 import { createInterface } from 'node:readline/promises'
-import type { StreamResponse } from '@a2a-js/sdk'
+import { StreamResponse } from '@a2a-js/sdk'
 import type { Client as A2aClient } from '@a2a-js/sdk/client'
 import type { Command } from 'commander'
 import { connectToAgent } from '../../client/agent.ts'
 import { type Conversation, messageRequest, textOfParts } from '../../client/conversation.ts'
-import { contextOf } from '../context.ts'
+import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { print, report, styled } from '../output.ts'
 
@@ -27,16 +27,24 @@ Examples:
     .action(async (reference: string, words: string[], _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const id = await findWorkspaceId(client, reference)
+      const message = await messageOf(words)
       const agent = await connectToAgent(client, id)
-      if (words.length > 0) return sendOne(agent, words.join(' '), json)
-      if (!process.stdin.isTTY) return sendOne(agent, (await process.stdin.toArray()).join(''), json)
-      return converse(agent, reference)
+      if (message === undefined) return converse(agent, reference)
+      return sendOne(agent, message, json)
     })
+}
+
+/** The words, or what is piped; undefined on a terminal. @throws UsageError when that is nothing */
+async function messageOf(words: readonly string[]): Promise<string | undefined> {
+  if (words.length === 0 && process.stdin.isTTY) return undefined
+  const text = words.length > 0 ? words.join(' ') : Buffer.concat(await process.stdin.toArray()).toString()
+  if (text.trim() === '') throw new UsageError('chat: the message is empty')
+  return text
 }
 
 async function sendOne(agent: A2aClient, text: string, json: boolean): Promise<void> {
   for await (const piece of agent.sendMessageStream(messageRequest(text, { contextId: '', taskId: '' }))) {
-    if (json) print(JSON.stringify(piece))
+    if (json) print(JSON.stringify(StreamResponse.toJSON(piece)))
     else process.stdout.write(textOf(piece))
   }
   if (!json) print('')

@@ -1,8 +1,9 @@
 // events: the log of changes, read or followed.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Event, EventType } from '../../client/client.ts'
-import { contextOf, UsageError } from '../context.ts'
+import { contextOf } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
+import { wholeNumber } from '../number-option.ts'
 import { clean, print } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
@@ -11,8 +12,8 @@ type EventFlags = {
   type?: string[]
   since?: string
   follow?: boolean
-  after?: string
-  tail: string
+  after?: number
+  tail?: number
 }
 
 export function addEventCommand(program: Command): void {
@@ -22,8 +23,16 @@ export function addEventCommand(program: Command): void {
     .option('-w, --workspace <workspace>', 'only events of this workspace')
     .option('--type <type>', 'only events of this type; repeat it for several', repeated)
     .option('--since <time>', 'all events since a time, or an age such as 15m')
-    .option('--after <number>', 'all events after this number')
-    .option('-n, --tail <count>', 'the newest events, at most 1000', '20')
+    .addOption(
+      new Option('--after <number>', 'all events after this number')
+        .argParser(wholeNumber(0))
+        .conflicts('tail'),
+    )
+    .option(
+      '-n, --tail <count>',
+      'only the newest, at most 1000; without --since and --after: 20',
+      wholeNumber(0),
+    )
     .option('-f, --follow', 'stay, and print events as they happen')
     .addHelpText(
       'after',
@@ -35,29 +44,23 @@ Examples:
     .action(async (flags: EventFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const show = (event: Event) => print(json ? JSON.stringify(event) : lineOf(event))
-      const after = flags.after === undefined ? undefined : countOf('--after', flags.after)
-      const tail = countOf('--tail', flags.tail)
-      const isTail = after === undefined && flags.since === undefined
+      const hasBeginning = flags.after !== undefined || flags.since !== undefined
+      const tail = flags.tail ?? (hasBeginning ? undefined : 20)
       const filter = {
         // The server knows the types, and refuses an unknown one by name.
         types: flags.type as EventType[] | undefined,
         workspaceId:
           flags.workspace === undefined ? undefined : await findWorkspaceId(client, flags.workspace),
         since: flags.since,
-        after,
-        tail: isTail && tail > 0 ? tail : undefined,
+        after: flags.after,
+        tail: tail === 0 ? undefined : tail,
       }
       if (flags.follow === true) {
         for await (const event of client.followEvents(filter)) show(event)
-      } else if (!isTail || tail > 0) {
+      } else if (tail !== 0) {
         for await (const event of client.listEvents(filter)) show(event)
       }
     })
-}
-
-function countOf(flag: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new UsageError(`${flag}: '${text}' is not a number`)
 }
 
 function lineOf({ at, payload, type, workspace_id }: Event): string {

@@ -7,11 +7,12 @@ import type { Command } from 'commander'
 import type { Client, LogPage } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
+import { wholeNumber } from '../number-option.ts'
 import { clean, print, printJson, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
-type LogFlags = { follow?: boolean; tail: string; since?: string; level?: string[]; grep?: string }
-type ExecFlags = { cwd?: string; timeout: string; stdin?: boolean }
+type LogFlags = { follow?: boolean; tail: number; since?: string; level?: string[]; grep?: string }
+type ExecFlags = { cwd?: string; timeout: number; stdin?: boolean }
 
 export function addInsideCommands(program: Command): void {
   program
@@ -19,7 +20,7 @@ export function addInsideCommands(program: Command): void {
     .description('show what the machine of a workspace prints')
     .argument('<workspace>', 'slug, name, id or beginning of an id')
     .option('-f, --follow', 'stay, and print lines as they come')
-    .option('-n, --tail <count>', 'the newest lines', '100')
+    .option('-n, --tail <count>', 'the newest lines', wholeNumber(0), 100)
     .option('--since <time>', 'a time, or an age such as 15m')
     .option('--level <level>', 'only lines of this level; repeat it for several', repeated)
     .option('--grep <text>', 'only lines that contain this text')
@@ -27,7 +28,7 @@ export function addInsideCommands(program: Command): void {
       const { client, json } = contextOf(command)
       const id = await findWorkspaceId(client, reference)
       const query = {
-        tail: Number(flags.tail),
+        tail: flags.tail,
         ...(flags.since === undefined ? {} : { since: flags.since }),
         ...(flags.level === undefined ? {} : { level: flags.level }),
         ...(flags.grep === undefined ? {} : { q: flags.grep }),
@@ -50,7 +51,7 @@ export function addInsideCommands(program: Command): void {
     .argument('<workspace>', 'slug, name, id or beginning of an id')
     .argument('<command...>', 'the program and its arguments, after --')
     .option('--cwd <directory>', 'where it runs')
-    .option('--timeout <seconds>', 'when it is killed', '60')
+    .option('--timeout <seconds>', 'when it is killed', wholeNumber(1), 60)
     .option('-i, --stdin', 'pass standard input to it')
     .addHelpText(
       'after',
@@ -67,7 +68,7 @@ Examples:
         body: {
           command: words,
           encoding: 'base64',
-          timeout_seconds: Number(flags.timeout),
+          timeout_seconds: flags.timeout,
           ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
           ...(flags.stdin === true
             ? { stdin: Buffer.concat(await process.stdin.toArray()).toString('base64') }
@@ -75,10 +76,11 @@ Examples:
         },
       })
       if (data === undefined) return
-      if (json) printJson(data)
+      const [stdout, stderr] = [Buffer.from(data.stdout, 'base64'), Buffer.from(data.stderr, 'base64')]
+      if (json) printJson({ ...data, stdout: stdout.toString(), stderr: stderr.toString() })
       else {
-        process.stdout.write(Buffer.from(data.stdout, 'base64'))
-        process.stderr.write(Buffer.from(data.stderr, 'base64'))
+        process.stdout.write(stdout)
+        process.stderr.write(stderr)
         if (data.timed_out) report(`killed after ${flags.timeout} s`)
         if (data.truncated) report('the output was longer than can be shown')
       }

@@ -14,7 +14,7 @@ export function addMcpCommand(program: Command): void {
       'after',
       `
 Example for an MCP client's settings:
-  { "command": "npx", "args": ["molecule-fly", "mcp"], "env": { "MOLECULE_FLY_URL": "…", "MOLECULE_FLY_TOKEN": "…" } }`,
+  ${JSON.stringify({ command: process.execPath, args: [process.argv[1], 'mcp'], env: { MOLECULE_FLY_URL: '…', MOLECULE_FLY_TOKEN: '…' } })}`,
     )
     .action(async (_flags, command: Command) => {
       const { client } = contextOf(command)

@@ -9,7 +9,7 @@ export function addOpenCommand(program: Command): void {
   program
     .command('open')
     .description('open the console in a browser')
-    .argument('[workspace]', 'name, id or beginning of an id; the fleet without it')
+    .argument('[workspace]', 'slug, name, id or beginning of an id; without it, the fleet')
     .option('--print', 'print the address, and open nothing')
     .addHelpText(
       'after',

@@ -2,10 +2,11 @@
 import { type Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
+import { wholeNumber } from '../number-option.ts'
 import { age, clean, print, printJson, printTable, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
-type CreateFlags = { scope: 'read' | 'operate' | 'exec' | 'admin'; workspace?: string[]; days?: string }
+type CreateFlags = { scope: 'read' | 'operate' | 'exec' | 'admin'; workspace?: string[]; days?: number }
 
 export function addTokenCommands(program: Command): void {
   const tokens = program.command('tokens').description('list, create and revoke API tokens')
@@ -40,7 +41,7 @@ export function addTokenCommands(program: Command): void {
         .default('read'),
     )
     .option('-w, --workspace <workspace>', 'limit it to this workspace; repeat it for several', repeated)
-    .option('--days <days>', 'days until it ends')
+    .option('--days <days>', 'days until it ends; without it, it never ends', wholeNumber(1))
     .action(async (name: string, { days, scope, workspace }: CreateFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const { data } = await client.api.POST('/tokens', {
@@ -50,7 +51,7 @@ export function addTokenCommands(program: Command): void {
           ...(workspace === undefined
             ? {}
             : { workspaces: await Promise.all(workspace.map((one) => findWorkspaceId(client, one))) }),
-          ...(days === undefined ? {} : { expires_in_days: Number(days) }),
+          ...(days === undefined ? {} : { expires_in_days: days }),
         },
       })
       if (json) return printJson(data)

@@ -37,7 +37,7 @@ export function addVerbCommands(program: Command): void {
   program
     .command('rm')
     .description('remove workspaces with their machines and disks')
-    .argument('<workspaces...>', 'names, ids or beginnings of ids')
+    .argument('<workspaces...>', 'slugs, names, ids or beginnings of ids')
     .option('--children', 'also remove their descendants')
     .option('--keep-disk', 'keep the disks, which `disks` lists until they are deleted')
     .action(async (references: string[], { children, keepDisk }: RemoveFlags, command: Command) => {

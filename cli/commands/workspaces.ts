@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { Client, CreateWorkspace, Workspace, WorkspaceQuery } from '../../client/client.ts'
 import { type CommandContext, contextOf, UsageError } from '../context.ts'
 import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
+import { wholeNumber } from '../number-option.ts'
 import { age, clean, print, printJson, printTable, report, statusText } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
@@ -18,7 +19,7 @@ type CreateFlags = {
   env?: string[]
   secret?: string[]
   label?: string[]
-  idle?: string
+  idle?: number
   wait?: boolean
 }
 
@@ -28,7 +29,7 @@ type ListFlags = {
   region?: string
   label?: string[]
   sort?: string
-  limit?: string
+  limit?: number
   quiet?: boolean
 }
 
@@ -41,14 +42,14 @@ export function addWorkspaceCommands(program: Command): void {
     .option('--runtime <runtime>', 'only workspaces with this runtime')
     .option('--region <region>', 'only workspaces in this region')
     .option('-l, --label <key=value>', 'only workspaces with this label; repeat it for several', repeated)
-    .option('--limit <count>', 'at most this many')
+    .option('--limit <count>', 'at most this many', wholeNumber(1))
     .option('--sort <order>', 'created_at, -created_at, name or -name')
     .option('-q, --quiet', 'print ids only')
     .action(async (flags: ListFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const rows: Workspace[] = []
       const { limit, quiet, ...filter } = flags
-      const most = limit === undefined ? Infinity : countOf(limit)
+      const most = limit ?? Infinity
       const query = { ...(filter as WorkspaceQuery), limit: Math.min(most, 1000) }
       for await (const workspace of client.listWorkspaces(query)) {
         rows.push(workspace)
@@ -96,7 +97,7 @@ export function addWorkspaceCommands(program: Command): void {
       repeated,
     )
     .option('-l, --label <key=value>', 'a label; repeat it for several', repeated)
-    .option('--idle <minutes>', 'hibernate after this many idle minutes')
+    .option('--idle <minutes>', 'hibernate after this many idle minutes', wholeNumber(1))
     .option('--no-wait', 'return at once')
     .addHelpText(
       'after',
@@ -129,11 +130,11 @@ Examples:
     .command('wait')
     .description('wait until a workspace is ready, or has come to rest otherwise')
     .argument('<workspace>', 'slug, name, id or beginning of an id')
-    .option('--timeout <seconds>', 'longest wait', '600')
-    .action(async (reference: string, { timeout }: { timeout: string }, command: Command) => {
+    .option('--timeout <seconds>', 'longest wait', wholeNumber(0), 600)
+    .action(async (reference: string, { timeout }: { timeout: number }, command: Command) => {
       const context = contextOf(command)
       const id = await findWorkspaceId(context.client, reference)
-      const workspace = await context.client.waitForWorkspace(id, secondsOf(timeout))
+      const workspace = await context.client.waitForWorkspace(id, timeout)
       show(context, workspace)
       if (workspace.status !== 'ready') process.exitCode = 1
     })
@@ -202,7 +203,7 @@ async function createInput(client: Client, name: string, flags: CreateFlags): Pr
     name,
     ...defined({ slug, runtime, region, model, role, image }),
     ...(tier === undefined ? {} : { tier: Number(tier) }),
-    ...(idle === undefined ? {} : { idle_minutes: minutesOf(idle) }),
+    ...(idle === undefined ? {} : { idle_minutes: idle }),
     ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),
     ...(flags.env === undefined ? {} : { env: assignments('--env', flags.env) }),
     ...(flags.label === undefined ? {} : { labels: labelsFrom(flags.label) }),
@@ -241,23 +242,4 @@ function valuesOf(
     values.set(name, at === -1 ? valueWithout(name) : pair.slice(at + 1))
   }
   return Object.fromEntries(values)
-}
-
-function secondsOf(text: string): number {
-  const seconds = Number(text)
-  if (!(seconds >= 0)) throw new UsageError(`--timeout: '${text}' is not a number of seconds`)
-  return seconds
-}
-
-function countOf(text: string): number {
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1) throw new UsageError(`--limit: '${text}' is not a number from 1`)
-  return count
-}
-
-function minutesOf(text: string): number {
-  const minutes = Number(text)
-  if (!Number.isInteger(minutes) || minutes < 1)
-    throw new UsageError(`--idle: '${text}' is not a number of minutes`)
-  return minutes
 }

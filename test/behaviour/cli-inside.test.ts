@@ -45,6 +45,11 @@ test('exec passes output and the exit code of a command', async () => {
   })
 })
 
+test('exec --json prints the output as text', async () => {
+  const { stdout } = await cli('exec', 'coder', '--json', '--', 'sh', '-c', 'echo grün; exit 3')
+  expect(JSON.parse(stdout)).toMatchObject({ exit_code: 3, stdout: 'grün\n', stderr: '' })
+})
+
 test('cp copies a file into the machine and back', async () => {
   const file = join(directory, 'notes.txt')
   writeFileSync(file, 'what was learned')

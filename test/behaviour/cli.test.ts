@@ -59,6 +59,29 @@ test('create waits until the workspace is ready, chat answers, rm removes it', a
   expect(await cli('ls', '-q')).toEqual({ stdout: '', stderr: '', code: 0 })
 })
 
+test('chat --json prints A2A, and an empty message is not sent', async () => {
+  await createWorkspace('talker')
+  await cli('wait', 'talker')
+  const { stdout } = await cli('chat', 'talker', 'hello', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({
+    message: { role: 'ROLE_AGENT', parts: [{ text: 'Echo: hello' }] },
+  })
+  expect(await cli('chat', 'talker', ' ')).toEqual({
+    stdout: '',
+    stderr: 'molecule-fly: chat: the message is empty\n',
+    code: 2,
+  })
+})
+
+test('chat with an agent that has not registered says so', async () => {
+  await cli('create', 'absent', '--runtime', 'external')
+  const { code, stderr } = await cli('chat', 'absent', 'hello')
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining('is being provisioned') as string,
+  })
+})
+
 test('an option that may be repeated leaves the name alone, and ls filters by label and ends at a limit', async () => {
   const wanted = ['-r', 'hermes', '--no-wait', '-l', 'team=red', '-l', 'stage=test', '-e', 'A=1']
   const created = await cli('create', ...wanted, 'labelled')
@@ -135,7 +158,13 @@ test('wrong use ends with 2 and names the way out', async () => {
     [['create', 'x', '-t', '9'], 'Allowed choices are 2, 3, 4'],
     [['ls', '--url', 'nonsense'], 'is not an address'],
     [['login', 'localhost:8080'], 'try http://localhost:8080'],
-    [['ls', '--limit', 'few'], "--limit: 'few' is not a number"],
+    [['ls', '--limit', 'few'], "'few' is invalid. It must be a whole number, at least 1."],
+    [['create', 'x', '--idle', '0'], "'0' is invalid. It must be a whole number, at least 1."],
+    [['wait', 'x', '--timeout', '-1'], "'-1' is invalid"],
+    [['logs', 'x', '-n', '1.5'], "'1.5' is invalid"],
+    [['exec', 'x', '--timeout', 'long', '--', 'ls'], "'long' is invalid"],
+    [['tokens', 'create', 'x', '--days', 'thirty'], "'thirty' is invalid"],
+    [['events', '--after', '1', '-n', '2'], "cannot be used with option '-n, --tail <count>'"],
     [['exec', 'x', 'ls', '-la'], 'come after --'],
     [['rollout', 'get'], "See 'molecule-fly rollout get --help'"],
     [['cp', 'notes.txt', 'coder:notes.txt'], 'such as coder:/workspace/notes.txt'],
@@ -190,7 +219,8 @@ test('events shows the newest events of a workspace, and refuses an unknown type
     .split('\n')
     .map((line) => (JSON.parse(line) as { type: string }).type)
   expect(types[0]).toBe('workspace_created')
-  expect((await cli('events', '-n', 'few')).stderr).toContain("--tail: 'few' is not a number")
+  const newest = await cli('events', '-w', 'eventful', '--since', '1h', '-n', '1', '--json')
+  expect(newest.stdout.trim().split('\n')).toHaveLength(1)
   const refused = await cli('events', '--type', 'nonsense')
   expect(refused.stderr).toContain("'nonsense' is not a type of event")
 })

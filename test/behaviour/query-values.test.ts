@@ -1,5 +1,5 @@
 // Values in addresses that Postgres cannot store or read: a text is refused, and a time means the nearest that exists.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ApiDocument } from '../../functions/description/api-document.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
@@ -37,23 +37,21 @@ async function failuresOf(place: 'path' | 'query', value: (parameter: Parameter)
   return failures
 }
 
-describe('no route fails', () => {
-  test('with a NUL in a query parameter', async () => {
-    expect(await failuresOf('query', () => 'a\0b')).toEqual([])
-  })
-
-  test('with a NUL in a path', async () => {
-    expect(await failuresOf('path', () => 'a\0b')).toEqual([])
-  })
-
-  test.each(['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+23:00', '9999-12-31T23:59:59-23:00', '999999d'])(
-    'with the time %s',
-    async (time) => {
-      const isTime = ({ name, schema }: Parameter) => schema.format === 'date-time' || name === 'since'
-      expect(await failuresOf('query', (parameter) => (isTime(parameter) ? time : undefined))).toEqual([])
-    },
-  )
+test('no route fails for a NUL in a query parameter', async () => {
+  expect(await failuresOf('query', () => 'a\0b')).toEqual([])
 })
+
+test('no route fails for a NUL in a path', async () => {
+  expect(await failuresOf('path', () => 'a\0b')).toEqual([])
+})
+
+test.each(['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+23:00', '9999-12-31T23:59:59-23:00', '999999d'])(
+  'no route fails for the time %s',
+  async (time) => {
+    const isTime = ({ name, schema }: Parameter) => schema.format === 'date-time' || name === 'since'
+    expect(await failuresOf('query', (parameter) => (isTime(parameter) ? time : undefined))).toEqual([])
+  },
+)
 
 test.each([
   ['name', 'name=a%00'],
