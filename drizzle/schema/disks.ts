@@ -13,12 +13,13 @@ export const diskState = pgEnum('disk_state', ['wanted', 'creating', 'ready', 'd
 
 /**
  * Where a disk's first content comes from. A snapshot without an id is still to be taken of the disk: it is one that is
- * not among the `known` ones, which are listed before it is requested.
+ * not among the `known` ones, which are listed before it is requested. `for_copy`: it was taken for this disk alone, so another
+ * one can take its place.
  */
 export type DiskSource =
   | { kind: 'empty' }
   | { kind: 'disk'; disk_id: string }
-  | { kind: 'snapshot'; disk_id: string; snapshot_id: string; taken_at: string }
+  | { kind: 'snapshot'; disk_id: string; snapshot_id: string; taken_at: string; for_copy?: true }
   | { kind: 'snapshot'; disk_id: string; snapshot_id: null; known: string[] | null }
 
 /** Why a disk is kept without a workspace. */

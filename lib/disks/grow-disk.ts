@@ -1,6 +1,6 @@
 // Grows a disk at the provider, and stores its new size. Growing to a size can be repeated, so a lost answer is answered
 // by the next request for the same size.
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { disks } from '../../drizzle/schema/index.ts'
 import type { ChangeContext } from '../lifecycle/transition.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
@@ -20,9 +20,16 @@ export function checkGrowth(disk: Disk, sizeGb: number): void {
 const notReady = ({ state }: Disk) =>
   new DomainError('conflict', `the disk is ${state}: it can grow when it is ready`)
 
+const replacedMeanwhile = () =>
+  new DomainError(
+    'conflict',
+    'the disk was replaced or removed meanwhile: read the workspace and repeat the request',
+  )
+
 /**
  * @returns whether a running machine sees the new size only after a restart
- * @throws DomainError `invalid_input` for a smaller size; `conflict` for a disk that is not ready; `unavailable`
+ * @throws DomainError `invalid_input` for a smaller size; `conflict` for a disk that is not ready, or was replaced
+ *   meanwhile; `unavailable`
  */
 export async function growDisk(
   services: DiskContext & ChangeContext,
@@ -36,7 +43,7 @@ export async function growDisk(
     changeDisk(services, {
       id: disk.id,
       now,
-      where: sql`${disks.state} = ${from}`,
+      where: eq(disks.state, from),
       changes: { sizeGb: sql`greatest(${disks.sizeGb}, ${sizeGb}::int)` },
       logs: { event: 'disk_grown', payload: { needs_restart: needsRestart } },
     })
@@ -44,6 +51,7 @@ export async function growDisk(
   if (disk.state !== 'ready' || disk.volumeId === null) throw notReady(disk)
   const ref = { app: disk.app ?? '', id: disk.volumeId }
   const { needsRestart } = await services.provisioner.growDisk(ref, sizeGb).catch(unavailable)
-  await store(needsRestart, 'ready')
+  const grown = await store(needsRestart, 'ready')
+  if (grown?.workspaceId !== disk.workspaceId) throw replacedMeanwhile()
   return { needsRestart }
 }

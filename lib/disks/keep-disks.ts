@@ -11,7 +11,15 @@ const KEPT = sql`('ready', 'missing', 'deleting')`
 export const hasContent: SQL = sql`exists (select from ${disks} where ${disks.id} = ${workspaces.diskId} and ${disks.state} in ${KEPT})`
 
 /**
- * The parts of a statement that has the ids of the workspaces in a CTE `moved`, which sets their `disk_id` to null.
+ * Whether a workspace of `moved` still waits for a copy of this disk, or for the disk in its place: then this one has what its
+ * agent wrote.
+ */
+const isLeftFor = sql`exists (select from moved join ${disks} pending on pending.id = moved.disk_id
+  where pending.state in ('wanted', 'creating') and ${disks.madeFor} = moved.id
+    and (pending.source ->> 'disk_id' = ${disks.id} or ${disks.replacedBy} = pending.id))`
+
+/**
+ * The parts of a statement that has the workspaces in a CTE `moved`, which sets the `disk_id` of those whose disk is kept to null.
  *
  * @param until when the disks are deleted; null: on request only
  */
@@ -21,9 +29,11 @@ export function keepDisks(
 ) {
   const kept = services.db.$with('kept', {}).as(
     sql`update ${disks} set workspace_id = null, retained_at = ${now.toISOString()}::timestamptz,
-          retained_reason = ${reason}, retained_until = ${until?.toISOString() ?? null}::timestamptz,
+          retained_reason = ${reason},
+          retained_until = case when ${until !== null}::boolean then greatest(${until?.toISOString() ?? null}::timestamptz, retained_until) end,
           state = case when state = 'deleting' then 'ready' else state end
         where workspace_id in (select id from moved) and state in ${KEPT}
+          or workspace_id is null and state in ('ready', 'missing') and ${isLeftFor}
         returning id, made_for, volume_id, region, size_gb`,
   )
   const logged = appendDiskEvents(services, 'kept', now, {

@@ -8,10 +8,17 @@ import type { Disk } from '../lifecycle/workspace.ts'
 import { appendDiskEvents } from './change-disk.ts'
 import { newDiskId } from './disk-names.ts'
 
+/** Whether a disk contains something: a machine had it, or it was made as a copy, whose origin may be gone by now. */
+export const hasData = ({
+  mountedAt,
+  source,
+  state,
+}: Pick<Disk, 'mountedAt' | 'source' | 'state'>): boolean =>
+  mountedAt !== null || (state === 'ready' && source.kind !== 'empty')
+
 /** What a copy of a disk starts from. Only within the app and region can the provider copy a disk itself. */
 export function copyOf(disk: Disk, isSameRegion: boolean): DiskSource {
-  // A disk that no machine ever had contains what its own source does.
-  const from: DiskSource = disk.mountedAt === null ? disk.source : { kind: 'disk', disk_id: disk.id }
+  const from: DiskSource = hasData(disk) ? { kind: 'disk', disk_id: disk.id } : disk.source
   if (from.kind !== 'disk' || isSameRegion) return from
   return { kind: 'snapshot', disk_id: from.disk_id, snapshot_id: null, known: null }
 }
@@ -25,6 +32,7 @@ export type Replacement = {
   source: DiskSource
   /** Where the new disk must be; null: in any region of the workspace. */
   region: string | null
+  /** The new disk is at least this large, and at least as large as the old one. */
   sizeGb?: number
   cause: 'host_full' | 'host_lost' | 'moved' | 'restored'
   /** When the data of the new disk was written last, where that is known. */
@@ -58,8 +66,8 @@ export async function replaceDisk(
 
 /**
  * The parts of a statement that points the workspace to the new disk in a CTE `moved`: they release the old disk, store
- * the new one, and append the event. A disk that no machine ever had contains nothing of its own, so it is deleted; any
- * other is kept.
+ * the new one, and append the event. A disk without data is deleted. One that no machine ever had is kept until the new
+ * one is a copy of it; any other is kept for a while.
  */
 export function replacementParts(
   services: ReplaceContext,
@@ -72,15 +80,17 @@ export function replacementParts(
   const at = sql`${now.toISOString()}::timestamptz`
   const newId = newDiskId()
   const until = daysAfter(now, Math.max(REPLACED_DISK_DAYS, config.disks.retentionDays))
+  const isCopied = source.kind !== 'empty' && source.disk_id === old.id
   const released = db.$with('released', {}).as(
     sql`update ${disks} set workspace_id = null, replaced_by = ${newId}, retained_at = ${at}, retained_reason = 'replaced',
-          retained_until = ${until.toISOString()}::timestamptz,
-          state = case when state = 'wanted' then 'gone' when mounted_at is null then 'deleting' else state end
-        where id = ${old.id} and workspace_id = ${id}::uuid and exists (select from moved) returning id`,
+          retained_until = case when mounted_at is null and ${isCopied}::boolean then ${at} else ${until.toISOString()}::timestamptz end,
+          state = case when state = 'wanted' then 'gone'
+            when mounted_at is null and (state <> 'ready' or source ->> 'kind' = 'empty') then 'deleting' else state end
+        where id = ${old.id} and workspace_id = ${id}::uuid and exists (select from moved) returning id, size_gb`,
   )
   const made = db.$with('made', {}).as(
     sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
-        select ${newId}, ${id}::uuid, ${id}::uuid, 'wanted', ${sizeGb ?? old.sizeGb}::int, ${JSON.stringify(source)}::jsonb, ${old.app}, ${region}, ${at}
+        select ${newId}, ${id}::uuid, ${id}::uuid, 'wanted', greatest(size_gb, ${sizeGb ?? 0}::int), ${JSON.stringify(source)}::jsonb, ${old.app}, ${region}, ${at}
         from released returning id, made_for, volume_id, region, size_gb`,
   )
   const age = dataFrom === null ? null : Math.round((now.getTime() - dataFrom.getTime()) / 1000)
@@ -91,7 +101,7 @@ export function replacementParts(
       cause,
       data_from: dataFrom?.toISOString() ?? null,
       data_age_seconds: age === null ? null : Math.max(0, age),
-      kept_until: old.mountedAt === null ? null : until.toISOString(),
+      kept_until: hasData(old) && (old.mountedAt !== null || !isCopied) ? until.toISOString() : null,
     },
   })
   return { newId, withs: [released, made, logged] }

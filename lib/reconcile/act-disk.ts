@@ -12,8 +12,8 @@ import { type Tier, TIERS } from '../machines/machine-spec.ts'
 import type { DiskInput, ProviderDisk } from '../provisioner/disks.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
-import { extendDeadline, onNoRoom } from './copy-disk.ts'
-import { holdsItsLease, setDisk, type WithDisk } from './disk-row.ts'
+import { extendDeadline, onNoRoom, onSnapshotGone } from './copy-disk.ts'
+import { holdsItsLease, loseDisk, setDisk, type WithDisk } from './disk-row.ts'
 import { waitForProvider } from './decide-started.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { problemReason } from './machine-reasons.ts'
@@ -26,8 +26,8 @@ import { CONTINUE, type StepResult } from './step-result.ts'
 export async function createDisk(services: ReconcileContext, row: WithDisk): Promise<StepResult> {
   const { db, provisioner } = services
   const { disk } = row
-  const source = await sourceOf(services, disk)
-  if (source === 'lost') return lost(services, row)
+  const origin = await originOf(services, disk)
+  if (origin === 'lost') return loseDisk(services, row)
   const now = services.now()
   const turn = await takeTurn(services, row)
   if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }
@@ -57,15 +57,20 @@ export async function createDisk(services: ReconcileContext, row: WithDisk): Pro
     const made = await provisioner.createDisk(turn.app, {
       name: await volumeName(row.controlPlane, disk.id),
       region,
-      sizeGb: disk.sizeGb,
+      // Its origin may have grown since.
+      sizeGb: Math.max(disk.sizeGb, origin?.sizeGb ?? 0),
       fits: TIERS[row.tier as Tier],
-      ...(source === undefined ? {} : { source }),
+      ...(origin === undefined ? {} : { source: origin.of }),
     })
     return await storeDisk(services, row, made, 'disk_created')
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
     // Certainly refused: there is no volume to look for, and another region may be taken.
-    if (error.applied === 'no') await wantAgain(services, row, fixed ?? null)
+    if (error.applied === 'no') {
+      await wantAgain(services, row, fixed ?? null)
+      const isGone = await onSnapshotGone(services, row)
+      if (isGone !== undefined) return isGone
+    }
     if (error.problem.code !== 'no_capacity') throw error
     await recordNoCapacity(db, region, error.problem, services.now())
     if (fixed !== undefined) return onNoRoom(services, row, error)
@@ -74,23 +79,17 @@ export async function createDisk(services: ReconcileContext, row: WithDisk): Pro
   }
 }
 
-/** What the provider is to copy; undefined: nothing. `lost`: what the disk starts from no longer exists. */
-async function sourceOf({ db }: ReconcileContext, { source }: Disk): Promise<DiskInput['source'] | 'lost'> {
-  if (source.kind === 'empty') return undefined
-  if (source.kind === 'snapshot') return { snapshot: source.snapshot_id ?? '' }
-  const [copied] = await db.select().from(disks).where(eq(disks.id, source.disk_id))
-  return copied?.volumeId == null || copied.state === 'gone' ? 'lost' : { disk: copied.volumeId }
-}
+type Origin = { of: NonNullable<DiskInput['source']>; sizeGb: number }
 
-async function lost(services: ReconcileContext, row: WithDisk): Promise<StepResult> {
-  await changeDisk(services, {
-    id: row.disk.id,
-    now: services.now(),
-    where: holdsItsLease(row),
-    changes: { state: 'missing' },
-    logs: { event: 'disk_missing', payload: {} },
-  })
-  return CONTINUE
+/** What the provider is to copy; undefined: nothing. `lost`: what the disk starts from no longer exists. */
+async function originOf({ db }: ReconcileContext, { source }: Disk): Promise<Origin | undefined | 'lost'> {
+  if (source.kind === 'empty') return undefined
+  const [copied] = await db.select().from(disks).where(eq(disks.id, source.disk_id))
+  const sizeGb = copied?.sizeGb ?? 0
+  if (source.kind === 'snapshot') return { of: { snapshot: source.snapshot_id ?? '' }, sizeGb }
+  return copied?.volumeId == null || copied.state === 'gone'
+    ? 'lost'
+    : { of: { disk: copied.volumeId }, sizeGb }
 }
 
 const wantAgain = (services: ReconcileContext, row: WithDisk, region: string | null) =>
@@ -174,7 +173,7 @@ export async function lookForDisk(services: ReconcileContext, row: WithDisk): Pr
   if (disk.absentSince === null || now.getTime() - disk.absentSince.getTime() < ABSENCE_MS) {
     return { next: 'wait', ms: ABSENCE_MS }
   }
-  return lost(services, row)
+  return loseDisk(services, row)
 }
 
 /** Deletes the disk of a removed workspace, and looks until it is gone. @throws ProvisionError */
@@ -215,7 +214,7 @@ async function keepForCopy(services: ReconcileContext, row: WithDisk): Promise<S
           isNeededByOneAtRest(sql`${workspaces.diskId}`),
         ),
       )
-      .returning({ id: workspaces.id }),
+      .returning({ id: workspaces.id, diskId: workspaces.diskId }),
   )
   const [kept] = await db
     .with(moved, ...keepDisks(services, { now, reason: 'copy_wanted', until: now }))

@@ -3,20 +3,21 @@
 import { eq, sql } from 'drizzle-orm'
 import { disks, type DiskSource, type StoredReason, workspaces } from '../../drizzle/schema/index.ts'
 import { deleteMarkedDisks } from '../disks/delete-disks.ts'
-import { copyOf, replaceDisk, type Replacement, replacementParts } from '../disks/replace-disk.ts'
+import { copyOf, hasData, replaceDisk, type Replacement, replacementParts } from '../disks/replace-disk.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { transition } from '../lifecycle/transition.ts'
+import type { Disk } from '../lifecycle/workspace.ts'
 import type { DiskSnapshot } from '../provisioner/disks.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from './context.ts'
-import { setDisk, type WithDisk } from './disk-row.ts'
+import { loseDisk, setDisk, type WithDisk } from './disk-row.ts'
 import { newGeneration } from './new-generation.ts'
 import { NO_MACHINE } from './no-machine.ts'
 import { problemReason } from './machine-reasons.ts'
 import { CONTINUE, type StepResult } from './step-result.ts'
 
-/** Pause between tries to find a host for a disk that no machine ever had. */
+/** Pause between tries to find a host for an empty disk. */
 const RETRY_MS = 10_000
 
 /** Pause between looks for a snapshot of a disk whose host may still come back. */
@@ -55,10 +56,10 @@ export async function onNoRoom(
     await setDisk(services, row, { lastFailure: { ...problemReason(error.problem), at: now.toISOString() } })
   }
   const waited = now.getTime() - (since ?? now).getTime()
-  const hasData = disk.mountedAt !== null || (code === 'no_capacity' && disk.source.kind !== 'empty')
-  if (hasData && waited < WAIT_FOR_MS[code]) throw error
+  const isCopy = code === 'no_capacity' && disk.source.kind !== 'empty'
+  if ((hasData(disk) || isCopy) && waited < WAIT_FOR_MS[code]) throw error
   const replaced = await replaceForRoom(services, row, code)
-  if (disk.mountedAt !== null || code === 'no_capacity') return replaced
+  if (hasData(disk) || code === 'no_capacity') return replaced
   // The next disk may meet a full host too: the one before goes first, and the pauses keep the number of tries small.
   await deleteMarkedDisks(services)
   return { next: 'wait', ms: RETRY_MS, failed: true }
@@ -135,7 +136,7 @@ export async function restoreLostDisk(
 
 async function snapshotsOf(
   { provisioner }: ReconcileContext,
-  { app, volumeId }: WithDisk['disk'],
+  { app, volumeId }: Disk,
 ): Promise<DiskSnapshot[]> {
   if (volumeId === null) return []
   try {
@@ -160,10 +161,7 @@ export async function takeSnapshot(services: ReconcileContext, row: WithDisk): P
   const { source } = disk
   if (source.kind !== 'snapshot' || source.snapshot_id !== null) return CONTINUE
   const [copied] = await db.select().from(disks).where(eq(disks.id, source.disk_id))
-  if (copied?.volumeId == null || copied.state === 'gone') {
-    await setDisk(services, row, { state: 'missing' })
-    return CONTINUE
-  }
+  if (copied?.volumeId == null || copied.state === 'gone') return loseDisk(services, row)
   const ref = { app: copied.app ?? '', id: copied.volumeId }
   const listed = await provisioner.listSnapshots(ref)
   const known = source.known ?? listed.map(({ id }) => id)
@@ -172,7 +170,7 @@ export async function takeSnapshot(services: ReconcileContext, row: WithDisk): P
   if (fresh?.isUsable === true) {
     const taken = { snapshot_id: fresh.id, taken_at: fresh.createdAt.toISOString() }
     await setDisk(services, row, {
-      source: { kind: 'snapshot', disk_id: copied.id, ...taken },
+      source: { kind: 'snapshot', disk_id: copied.id, ...taken, for_copy: true },
       requestedAt: null,
     })
     return CONTINUE
@@ -185,6 +183,28 @@ export async function takeSnapshot(services: ReconcileContext, row: WithDisk): P
   }
   await extendDeadline(services, row, now)
   return { next: 'wait', ms: 2_000 }
+}
+
+/**
+ * A create from a snapshot was refused. The provider keeps snapshots for some days, and a workspace may have been paused for
+ * longer: then one that was taken for this disk is taken again.
+ * @returns undefined when the snapshot exists
+ */
+export async function onSnapshotGone(
+  services: ReconcileContext,
+  row: WithDisk,
+): Promise<StepResult | undefined> {
+  const { source } = row.disk
+  if (source.kind !== 'snapshot') return undefined
+  const [copied] = await services.db.select().from(disks).where(eq(disks.id, source.disk_id))
+  const listed = copied === undefined ? [] : await snapshotsOf(services, copied)
+  if (listed.some(({ id }) => id === source.snapshot_id)) return undefined
+  if (!('for_copy' in source)) return loseDisk(services, row)
+  await setDisk(services, row, {
+    source: { kind: 'snapshot', disk_id: source.disk_id, snapshot_id: null, known: null },
+    requestedAt: null,
+  })
+  return CONTINUE
 }
 
 /** A large snapshot or copy takes minutes: the deadline of provisioning counts from its end, within an hour. */

@@ -47,7 +47,7 @@ export async function restoreWorkspace(
   const { newId, withs } = replacementParts(services, row.disk, id, {
     source: sourceOf(found),
     region: null,
-    sizeGb: Math.max(row.disk.sizeGb, found.disk.sizeGb),
+    sizeGb: found.disk.sizeGb,
     cause: 'restored',
     dataFrom: found.snapshot.createdAt,
   })
