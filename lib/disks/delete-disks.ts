@@ -1,6 +1,6 @@
 // Deletes disks that no workspace owns: on request, or when their time is over. First the deletion is stored, then the
 // provider is asked until it no longer knows the disk.
-import { and, asc, eq, inArray, isNull, lte, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, lte, sql } from 'drizzle-orm'
 import { disks } from '../../drizzle/schema/index.ts'
 import type { ChangeContext } from '../lifecycle/transition.ts'
 import type { Disk } from '../lifecycle/workspace.ts'
@@ -75,7 +75,8 @@ export async function deleteMarkedDisks(services: Core & DiskContext): Promise<v
     .select()
     .from(disks)
     .where(isMarked)
-    .orderBy(asc(disks.insertedAt))
+    // Those that cannot be deleted now, such as those of a lost host, must not keep the others waiting.
+    .orderBy(sql`random()`)
     .limit(MOST_PER_PASS)
   for (const disk of marked) {
     if (services.budget.left() < COST) return

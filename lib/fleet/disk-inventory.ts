@@ -73,6 +73,8 @@ async function confirmAbsent(services: ReconcileContext, app: string, listed: Pr
     .select()
     .from(disks)
     .where(and(eq(disks.app, app), eq(disks.state, 'ready'), isNotNull(disks.volumeId)))
+    // Those of which nothing can be said now must not keep the others waiting.
+    .orderBy(sql`random()`)
   const absent = ready.filter(({ volumeId }) => volumeId !== null && !known.has(volumeId))
   for (const disk of absent.slice(0, MOST_PER_PASS)) {
     if (services.budget.left() < COST) return
@@ -177,6 +179,7 @@ async function deleteOrphans(services: ReconcileContext, prefix: string): Promis
         gte(orphanDisks.lastSeenAt, new Date(now.getTime() - BETWEEN_LOOKS_MS)),
       ),
     )
+    .orderBy(sql`random()`)
     .limit(MOST_PER_PASS)
   const gone: string[] = []
   for (const { app, name, volumeId } of due) {

@@ -60,7 +60,10 @@ export async function describeDisks(
   const prefix = controlPlaneId === undefined ? undefined : await volumePrefix(controlPlaneId)
   const rows = await db.select().from(disks).where(ne(disks.state, 'gone'))
   const rowOf = new Map(rows.flatMap((row) => (row.volumeId === null ? [] : [[row.volumeId, row]])))
-  const rowNamed = new Map(rows.map((row) => [`${prefix}${row.id.slice('disk_'.length)}`, row]))
+  // While a create is not answered, the name says which disk a volume is. Afterwards a second volume of the name is in no record.
+  const rowNamed = new Map(
+    rows.flatMap((row) => (row.volumeId === null ? [[`${prefix}${row.id.slice('disk_'.length)}`, row]] : [])),
+  )
   const entries: FleetDisk[] = []
   for (const app of apps) {
     const listed = await listOf(services, app)

@@ -2,7 +2,7 @@
 // destroyed, but only after two sightings and a grace period, a few per pass, and only if they are provably ours.
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
-import { and, asc, eq, gte, isNull, lte, sql } from 'drizzle-orm'
+import { and, eq, gte, isNull, lte, sql } from 'drizzle-orm'
 import { orphans, workspaces } from '../../drizzle/schema/index.ts'
 import { insertEvents } from '../events/append-event.ts'
 import { type AppFleet, fleetRelation } from './drift.ts'
@@ -51,7 +51,8 @@ export async function destroyOrphans(services: ReconcileContext, controlPlane: s
         sql`(${orphans.attempts} = 0 or ${orphans.lastSeenAt} >= ${orphans.firstSeenAt} + make_interval(secs => 30 * power(2, least(${orphans.attempts}, 10))))`,
       ),
     )
-    .orderBy(asc(orphans.firstSeenAt))
+    // Those that cannot be destroyed now must not keep the others waiting.
+    .orderBy(sql`random()`)
     .limit(MOST_PER_PASS)
   let destroyed = 0
   for (const orphan of due) {

@@ -2,6 +2,8 @@
 // reported and kept.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { disks as diskTable } from '../../drizzle/schema/index.ts'
+import { newDisk } from '../../lib/disks/new-disk.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 let h: Harness
@@ -103,7 +105,45 @@ describe('the disks of the fleet', () => {
   })
 })
 
+test('disks that cannot be deleted do not keep others from being deleted', async () => {
+  await open()
+  // As many as a pass deletes, on hosts that do not answer.
+  for (let n = 0; n < 10; n++) {
+    const { id: volumeId } = await flyVolume('POST', '', { name: `stuck_${n}`, region: 'fra', size_gb: 1 })
+    const disk = newDisk(crypto.randomUUID(), new Date(0), { sizeGb: 1, app: 'test-app', region: 'fra' })
+    await h.db.insert(diskTable).values({ ...disk, workspaceId: null, state: 'deleting', volumeId })
+  }
+  for (const { host, region } of h.emulator.volumes())
+    if (region === 'fra') h.emulator.faults.add({ kind: 'host-unreachable', host })
+  const { id } = await h.createWorkspace({ region: 'ord' })
+  const { body } = await h.request<{ kept_disks: string[] }>(`/workspaces/${id}?keep_disk=true`, {
+    method: 'DELETE',
+  })
+  const [kept] = body.kept_disks
+  for (let sweeps = 0; sweeps < 100 && h.livingMachines().length > 0; sweeps++) {
+    await Promise.race([h.untilIdle(), delay(50)])
+    h.advance(1_000)
+    await h.sweep({ patienceMs: 500 })
+  }
+  await h.request(`/disks/${kept}`, { method: 'DELETE' })
+  const stateOf = async () => (await h.request(`/disks/${kept}`)).body['state']
+  for (let passes = 0; passes < 50 && (await stateOf()) !== 'gone'; passes++) await inventory()
+  expect(await stateOf()).toBe('gone')
+})
+
 describe('orphaned disks', () => {
+  test('a second volume with the name of a disk is an orphan', async () => {
+    await open()
+    await h.createWorkspace()
+    const [owned] = (await fleet()).disks
+    const { name } = await flyVolume('GET', `/${owned?.volume_id}`)
+    const second = await flyVolume('POST', '', { name, region: 'ord', size_gb: 1 })
+    expect(kindsOf((await fleet()).disks)).toEqual({
+      [String(owned?.volume_id)]: 'owned',
+      [second.id]: 'orphan',
+    })
+  })
+
   test('an orphaned disk is reported and kept', async () => {
     await open()
     await h.createWorkspace()
