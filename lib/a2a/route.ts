@@ -27,7 +27,7 @@ export type Route = {
 /** How long a route is used before it is read again. Far below the shortest idle time, which is a minute. */
 export const ROUTE_TTL_MS = 5_000
 
-const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
+export const AWAKE: readonly WorkspaceStatus[] = ['ready', 'degraded']
 
 const isAwake = (row: WorkspaceRow) => AWAKE.includes(row.status)
 

@@ -1,13 +1,14 @@
 // The state of a stored message before it is finished: claimed, leased, being sent, returned to the queue. A row is
 // `sending` before its first byte is sent, so a row that is `sending` without a live lease may have arrived and is
 // never sent again.
-import { and, eq, isNotNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { messages, type StoredFailure, workspaces } from '../../drizzle/schema/index.ts'
-import { LEADS_TO_READY } from '../a2a/route.ts'
+import { AWAKE, LEADS_TO_READY } from '../a2a/route.ts'
 import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
+import type { WorkspaceStatus } from '../lifecycle/lifecycle.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { isFree, LEASE_MS, leaseEnd } from '../platform/lease.ts'
 import type { Message } from './message.ts'
@@ -17,10 +18,7 @@ type ClaimValues = { workspaceId: string | null; limit: number; now: Date; lease
 const claimStatement = prepared(
   (db, valueOf: ValueOf<ClaimValues>) => {
     const now = sql`${valueOf('now')}::timestamptz`
-    const leadsToReady = sql.join(
-      LEADS_TO_READY.map((status) => sql`${status}`),
-      sql`, `,
-    )
+    const isAwake = hasStatus(AWAKE)
     const message = alias(messages, 'message')
     const only = sql`${valueOf('workspaceId')}::uuid`
     // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
@@ -28,13 +26,17 @@ const claimStatement = prepared(
     select message.id from ${messages} message join ${workspaces} on ${workspaces.id} = message.workspace_id
     where message.state = 'queued' and message.next_attempt_at <= ${now} and message.expires_at > ${now}
       and ${isFree(message, sql`${valueOf('now')}`)}
-      and ${workspaces.status} in (${leadsToReady}) and ${workspaces.runtime} <> ${EXTERNAL_RUNTIME}
+      and ${hasStatus(LEADS_TO_READY)} and ${workspaces.runtime} <> ${EXTERNAL_RUNTIME}
       and (${only} is null or message.workspace_id = ${only})
       and not exists (
         select from ${messages} earlier
         where earlier.workspace_id = message.workspace_id and earlier.context_id = message.context_id
           and earlier.state in ('queued', 'sending') and earlier.seq < message.seq)
-    order by message.seq limit ${valueOf('limit')} for no key update of message skip locked)`
+      and (${isAwake} or not exists (
+        select from ${messages} earlier
+        where earlier.workspace_id = message.workspace_id
+          and earlier.state in ('queued', 'sending') and earlier.seq < message.seq))
+    order by ${isAwake} desc, message.next_attempt_at, message.seq limit ${valueOf('limit')} for no key update of message skip locked)`
     return db
       .update(messages)
       .set({
@@ -47,9 +49,16 @@ const claimStatement = prepared(
   { planEachTime: true },
 )
 
+const hasStatus = (statuses: readonly WorkspaceStatus[]): SQL =>
+  sql`${workspaces.status} in (${sql.join(
+    statuses.map((status) => sql`${status}`),
+    sql`, `,
+  )})`
+
 /**
- * Claims due messages in order. A message waits while an earlier one of its context is unfinished. Agents that run
- * elsewhere fetch theirs (inbox.ts).
+ * Claims due messages, the oldest first. A message waits while an earlier one of its context is unfinished. Those to workspaces that
+ * are not awake come last, and of each such workspace only the first one is claimed: it wakes the workspace, and the others would
+ * only wait for that too. Agents that run elsewhere fetch theirs (inbox.ts).
  * @param workspaceId limits the claim to one workspace
  */
 export function claimMessages(

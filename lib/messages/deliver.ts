@@ -121,12 +121,16 @@ async function deliverSafely(services: ProxyContext, message: Message, waitUntil
 
 async function deliver(services: ProxyContext, message: Message, waitUntil: WaitUntil): Promise<void> {
   const stopRenewing = renewLease(services, message)
+  let hasWaited = false
   try {
     const { paths } = await resolveRoute(services, message.workspaceId, {
       ms: WAIT_MS,
       signal: services.stopping,
       waitUntil,
+      onWait: () => (hasWaited = true),
     })
+    // The other messages to the workspace were not claimed while it was not awake.
+    if (hasWaited) waitUntil(deliverSoon(services, message.workspaceId))
     if (await markSending(services, message)) await send(services, message, paths, waitUntil)
   } catch (error) {
     services.budget.close()

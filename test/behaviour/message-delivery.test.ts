@@ -77,6 +77,30 @@ describe('delivering', () => {
     ])
   })
 
+  test('messages to a workspace that does not get ready do not delay those to others', async () => {
+    const stuck = await create()
+    await command(stuck, 'pause')
+    const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.start', status: 503 })
+    await h.request(`/workspaces/${stuck}/resume`, { method: 'POST', headers: ADMIN })
+    const waiting: string[] = []
+    // More than a pass delivers at the same time.
+    for (let at = 0; at < 20; at++) waiting.push(await sendUndelivered(stuck, { text: `${at}` }))
+    const path = await sendUndelivered(agent)
+    const pass = h.deliver()
+    expect((await finished(path)).state).toBe('answered')
+    h.emulator.faults.remove(fault)
+    h.advance(60_000)
+    await pass
+    const states = () => Promise.all(waiting.map(stateOf))
+    for (let passes = 0; passes < 50 && (await states()).includes('queued'); passes++) {
+      h.advance(60_000)
+      await h.sweep({ patienceMs: 5_000 })
+      await h.deliver()
+    }
+    expect(new Set(await states())).toEqual(new Set(['answered']))
+    expect(scriptedAgent.textsAt(stuck).toSorted()).toEqual(waiting.map((_, at) => `${at}`).toSorted())
+  })
+
   test('concurrent delivery passes deliver each message once', async () => {
     const paths: string[] = []
     for (let at = 0; at < 40; at++) paths.push(await sendUndelivered(agent, { text: `${at}` }))
