@@ -66,13 +66,19 @@ async function run(services: Context, schedule: Schedule): Promise<'stored' | 'r
       },
       advanced,
     )
-    return isRepeat ? 'repeated' : 'stored'
+    if (!isRepeat) return 'stored'
+    // A change by a replica whose clock is behind has set the schedule back to a time whose message was stored before.
+    await db.update(schedules).set({ nextRunAt: next }).where(isDueAt(schedule, dueAt))
+    return 'repeated'
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error
     await recordMissed(services, schedule, dueAt, next, error)
     return 'refused'
   }
 }
+
+const isDueAt = ({ id }: Pick<Schedule, 'id'>, dueAt: Date) =>
+  and(eq(schedules.id, id), eq(schedules.nextRunAt, dueAt))
 
 /** A paused, failed or overloaded workspace gets no message: the time is over, and the next one counts. */
 async function recordMissed(
@@ -82,13 +88,15 @@ async function recordMissed(
   next: Date | null,
   { message, reason }: ProxyError,
 ): Promise<void> {
-  const missed = db.$with('missed').as(
-    db
-      .update(schedules)
-      .set({ nextRunAt: next, lastRunAt: dueAt, lastMessageId: null, lastFailure: { reason, message } })
-      .where(and(eq(schedules.id, id), eq(schedules.nextRunAt, dueAt)))
-      .returning({ id: schedules.id, workspaceId: schedules.workspaceId }),
-  )
+  const missed = db
+    .$with('missed')
+    .as(
+      db
+        .update(schedules)
+        .set({ nextRunAt: next, lastRunAt: dueAt, lastMessageId: null, lastFailure: { reason, message } })
+        .where(isDueAt({ id }, dueAt))
+        .returning({ id: schedules.id, workspaceId: schedules.workspaceId }),
+    )
   const facts = { schedule: name, due_at: dueAt.toISOString(), reason, message }
   const logged = appendEvent(db, 'missed', {
     event: 'schedule_missed',

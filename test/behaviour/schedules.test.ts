@@ -112,6 +112,25 @@ describe('runs', () => {
   })
 })
 
+describe('clocks that differ', () => {
+  test('a schedule that was set back to a time that is over goes on with the next one', async () => {
+    const { id } = await h.createWorkspace()
+    const { next_run_at: first } = await create(id)
+    advanceTo(first)
+    await deliver()
+    // Changed by a replica whose clock is behind.
+    h.advance(-60_000)
+    const path = `/workspaces/${id}/schedules/daily`
+    expect((await call('PATCH', path, { time_zone: 'Etc/UTC' })).body).toMatchObject({ next_run_at: first })
+    advanceTo(first)
+    await deliver()
+    await deliver()
+    expect(await messagesOf(id)).toHaveLength(1)
+    const { next_run_at: second } = (await call('GET', path)).body
+    expect(Date.parse(String(second)) - Date.parse(String(first))).toBe(24 * HOUR)
+  })
+})
+
 describe('managing schedules', () => {
   test('times follow the time zone, and a change of it moves the next run', async () => {
     const { id } = await h.createWorkspace()
