@@ -14,5 +14,8 @@ export const baseUrlFor = (
 export function publicUrlOf(config: Config, c: Context<AppEnv>): string {
   // Signed routes have no caller.
   const caller: Caller | undefined = c.get('caller')
-  return baseUrlFor(config, caller, () => new URL(c.req.url).origin)
+  return baseUrlFor(config, caller, () => originOf(c.req.url))
 }
+
+/** Of the URL of a request, which has the normal form. To parse it takes longer than to read a row. */
+const originOf = (url: string): string => url.slice(0, url.indexOf('/', url.indexOf('://') + 3))

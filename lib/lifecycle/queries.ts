@@ -5,7 +5,7 @@ import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
 import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
-import { type Workspace, workspaceColumns } from './workspace.ts'
+import { shownColumns, type ShownWorkspace, type Workspace, workspaceColumns } from './workspace.ts'
 
 /**
  * A claimed row, with the lease that later writes must hold, the control plane's id for labels, and the key of
@@ -19,6 +19,20 @@ const readStatement = prepared((db, valueOf: ValueOf<{ id: string }>) =>
     .from(workspaces)
     .where(eq(workspaces.id, valueOf('id'))),
 )
+
+const readShownStatement = prepared((db, valueOf: ValueOf<{ id: string }>) =>
+  db
+    .select(shownColumns)
+    .from(workspaces)
+    .where(eq(workspaces.id, valueOf('id'))),
+)
+
+/** What answers show of it. @throws DomainError `not_found` */
+export async function getShownWorkspace(db: Database, id: string): Promise<ShownWorkspace> {
+  const [row] = await readShownStatement(db, { id })
+  if (row === undefined) throw workspaceNotFound()
+  return row
+}
 
 /** @throws DomainError `not_found` */
 export async function getWorkspace(db: Database, id: string): Promise<Workspace> {

@@ -5,11 +5,11 @@ import type { Context } from 'hono'
 import { invalidField } from '../../../lib/platform/errors.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { createWorkspace, IDEMPOTENCY_HOURS } from '../../../lib/workspaces/create.ts'
-import { getWorkspace } from '../../../lib/lifecycle/queries.ts'
+import { getShownWorkspace } from '../../../lib/lifecycle/queries.ts'
 import { removeWorkspace } from '../../../lib/workspaces/remove.ts'
 import { updateWorkspace } from '../../../lib/workspaces/update.ts'
 import { waitUntilSettled } from '../../../lib/lifecycle/wait.ts'
-import type { Workspace } from '../../../lib/lifecycle/workspace.ts'
+import type { ShownWorkspace, Workspace } from '../../../lib/lifecycle/workspace.ts'
 import { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../../lib/workspaces/workspace-input.ts'
 import { ignoredMembers, warningsOf } from '../../http/ignored-members.ts'
 import { described } from '../../../lib/platform/described.ts'
@@ -113,7 +113,8 @@ const CHANGEABLE = Object.keys(UpdateWorkspaceInput.shape).join(', ')
 
 export function workspaceRoutes(services: Services) {
   const app = createRouter()
-  const view = (c: Context, row: Workspace) => toWorkspaceView(services, row, publicUrlOf(services.config, c))
+  const view = (c: Context, row: ShownWorkspace) =>
+    toWorkspaceView(services, row, publicUrlOf(services.config, c))
 
   app.openapi(createRouteDefinition, async (c) => {
     const key = idempotencyKeyOf(c)
@@ -142,7 +143,7 @@ export function workspaceRoutes(services: Services) {
     const seconds = preferredWait(c)
     const row =
       seconds === undefined
-        ? await getWorkspace(services.db, id)
+        ? await getShownWorkspace(services.db, id)
         : await waitUntilSettled(services, id, seconds, c.req.raw.signal)
     return c.json(view(c, row), 200)
   })
