@@ -33,11 +33,17 @@ export function prepared<Values extends Record<string, Value>, Rows>(
       statement = build(db, sql.placeholder).prepare(planEachTime ? UNNAMED : NAMED)
       statements.set(db, statement)
     }
-    const sent: Record<string, unknown> = { ...values }
-    for (const name of Object.keys(sent)) {
-      const value = sent[name]
-      if (value instanceof Date) sent[name] = value.toISOString()
-    }
-    return statement.execute(sent)
+    return statement.execute(withoutDates(values))
   }
+}
+
+function withoutDates(values: Record<string, Value>): Record<string, Value> {
+  let sent = values
+  for (const name in values) {
+    const value = values[name]
+    if (!(value instanceof Date)) continue
+    if (sent === values) sent = { ...values }
+    sent[name] = value.toISOString()
+  }
+  return sent
 }

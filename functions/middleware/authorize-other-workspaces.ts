@@ -19,18 +19,19 @@ import { replaceBody, replaceInQuery } from '../http/replace-ids.ts'
 export const authorizeOtherWorkspaces = (services: Services) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const policy = ROUTE_POLICIES[c.get('route')?.name ?? '']
-    if (typeof policy !== 'object' || policy.others === undefined) return next()
+    const others = typeof policy === 'object' ? policy.others : undefined
+    if (others?.body === undefined && others?.query === undefined) return next()
     const caller = c.get('caller')
     const allowed = limitedTo(caller)
+    const body = others.body === undefined ? {} : await bodyOf(c)
     // Agents name each other by id. They must not learn which slugs exist.
-    if (caller.kind !== 'workspace') await replaceSlugs(services, c, policy.others, allowed !== undefined)
-    const named = (await namedIn(c, policy.others)).flatMap(({ values }) =>
+    if (caller.kind !== 'workspace') await replaceSlugs(services, c, others, body, allowed !== undefined)
+    const named = namedIn(c, others, body).flatMap(({ values }) =>
       values.map(normalizeUuid).filter((id) => id !== undefined),
     )
     c.set('otherWorkspaces', [...new Set(named)])
     if (allowed !== undefined && named.some((id) => !allowed.includes(id))) throw workspaceNotFound()
-    if (allowed !== undefined && (await makesRoot(c, policy.others)))
-      throw new DomainError('forbidden', NO_ROOT)
+    if (allowed !== undefined && makesRoot(others, body)) throw new DomainError('forbidden', NO_ROOT)
     return next()
   })
 
@@ -38,16 +39,20 @@ const NO_ROOT =
   'a token for some workspaces cannot make a workspace a root: its agent could then talk to every other root'
 
 /** A workspace without a parent is a sibling of all others without one (lib/registry/can-communicate.ts). */
-const makesRoot = async (c: Context<AppEnv>, { body }: OtherWorkspaces): Promise<boolean> =>
-  body?.includes('parent_id') === true && (await bodyOf(c))['parent_id'] === null
+const makesRoot = (others: OtherWorkspaces, body: Body): boolean =>
+  others.body?.includes('parent_id') === true && body['parent_id'] === null
 
+type Body = Record<string, unknown>
+
+/** Replaces them in the body as it was read, too. */
 async function replaceSlugs(
   { db }: Services,
   c: Context<AppEnv>,
   others: OtherWorkspaces,
+  body: Body,
   isLimited: boolean,
 ): Promise<void> {
-  const named = (await namedIn(c, others)).flatMap(({ name, values }) =>
+  const named = namedIn(c, others, body).flatMap(({ name, values }) =>
     values.filter(isSlug).map((slug) => ({ name, slug })),
   )
   if (named.length === 0) return
@@ -58,7 +63,6 @@ async function replaceSlugs(
   if (unknown !== undefined) throw invalidField(unknown.name, `no workspace has the slug '${unknown.slug}'`)
   if (others.query !== undefined) replaceInQuery(c, others.query, (value) => ids.get(value))
   if (others.body === undefined) return
-  const body = await bodyOf(c)
   const replaced = (value: unknown) => (typeof value === 'string' ? (ids.get(value) ?? value) : value)
   for (const name of others.body) {
     const { holder, key } = memberOf(body, name)
@@ -70,36 +74,33 @@ async function replaceSlugs(
 }
 
 /** The texts in the members and parameters that name workspaces. Others are left to the handler, which refuses them. */
-async function namedIn(
+function namedIn(
   c: Context<AppEnv>,
-  { body, query }: OtherWorkspaces,
-): Promise<{ name: string; values: string[] }[]> {
-  const members = body === undefined ? {} : await bodyOf(c)
-  const inBody = (body ?? []).map((name) => {
-    const { holder, key } = memberOf(members, name)
+  others: OtherWorkspaces,
+  body: Body,
+): { name: string; values: string[] }[] {
+  const inBody = (others.body ?? []).map((name) => {
+    const { holder, key } = memberOf(body, name)
     const values = [holder?.[key]].flat()
     return { name, values: values.filter((value) => typeof value === 'string') }
   })
-  return [...(query ?? []).map((name) => ({ name, values: c.req.queries(name) ?? [] })), ...inBody]
+  return [...(others.query ?? []).map((name) => ({ name, values: c.req.queries(name) ?? [] })), ...inBody]
 }
 
 /** A member of a body, or with a dot a member of an object in it. */
-function memberOf(
-  body: Record<string, unknown>,
-  name: string,
-): { holder: Record<string, unknown> | undefined; key: string } {
+function memberOf(body: Body, name: string): { holder: Body | undefined; key: string } {
   const [first = '', second] = name.split('.')
   if (second === undefined) return { holder: body, key: first }
   const inner = body[first]
   const isObject = typeof inner === 'object' && inner !== null
-  return { holder: isObject ? (inner as Record<string, unknown>) : undefined, key: second }
+  return { holder: isObject ? (inner as Body) : undefined, key: second }
 }
 
 /** The members of a JSON object; none for another body, which the handler refuses. */
-async function bodyOf(c: Context<AppEnv>): Promise<Record<string, unknown>> {
+async function bodyOf(c: Context<AppEnv>): Promise<Body> {
   try {
     const body: unknown = await c.req.json()
-    return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+    return typeof body === 'object' && body !== null ? (body as Body) : {}
   } catch {
     return {}
   }

@@ -25,14 +25,9 @@ const COLUMNS = Object.keys(getTableColumns(workspaces)).filter(
   (name): name is Column => !Object.hasOwn(UNTOUCHED, name),
 )
 
-function cellsOf(row: WorkspaceRow): Record<Column, Cell> {
-  const cells = {} as Record<Column, Cell>
-  for (const column of COLUMNS) {
-    const value = row[column]
-    const isJson = typeof value === 'object' && value !== null && !(value instanceof Date)
-    cells[column] = isJson ? JSON.stringify(value) : value
-  }
-  return cells
+function cellOf(value: WorkspaceRow[Column]): Cell {
+  if (value instanceof Date) return value.toISOString()
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
 }
 
 const names = sql.join(
@@ -84,21 +79,22 @@ type Beside = { sealed: SealedSecret[]; files: PreparedFile[]; quota: QuotaValue
  */
 export async function insertWorkspace(
   { by, db }: Store,
-  { disk, ...row }: Workspace,
+  row: Workspace,
   { files, quota, sealed }: Beside,
 ): Promise<'stored' | 'repeated' | 'over_quota'> {
-  const { image, labels, name, parentId, regions, runtime, slug } = row
+  const { disk, image, labels, name, parentId, regions, runtime, slug } = row
   const facts = { name, slug, runtime, tier: machineTier(row), regions, image, parent_id: parentId, labels }
   const hasParts = disk !== null || sealed.length > 0 || files.length > 0
+  const values = {
+    ...quota,
+    payload: payloadOf(by, { event: 'workspace_created', payload: facts }),
+    secretRecords: JSON.stringify(sealed),
+    fileRecords: fileRecords(files),
+    diskRecords: diskRecords(disk),
+  } as Values
+  for (const column of COLUMNS) values[column] = cellOf(row[column])
   try {
-    const [result] = await (hasParts ? insertWithParts : insertAlone)(db, {
-      ...cellsOf(row),
-      ...quota,
-      payload: payloadOf(by, { event: 'workspace_created', payload: facts }),
-      secretRecords: JSON.stringify(sealed),
-      fileRecords: fileRecords(files),
-      diskRecords: diskRecords(disk),
-    })
+    const [result] = await (hasParts ? insertWithParts : insertAlone)(db, values)
     if (result?.isStored === true) return 'stored'
     return result?.isAllowed === true ? 'repeated' : 'over_quota'
   } catch (error) {
