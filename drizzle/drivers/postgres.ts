@@ -17,9 +17,28 @@ export type PostgresOptions = {
   watch?: ((statement: Statement) => void) | undefined
 }
 
+/** Sends statements over one pool of connections. */
+export type PostgresPool = {
+  send: (config: QueryConfig, values?: unknown[]) => Promise<QueryResult>
+  close: () => Promise<void>
+}
+
 /** Opens a pool. It connects with the first query, and replaces broken connections silently. */
 export function connectPostgres(url: string, options: PostgresOptions = {}): OpenDatabase {
-  const { max = 10, timeoutMs = DATABASE_TIMEOUT_MS, watch } = options
+  return databaseOn(openPool(url, options), options.watch)
+}
+
+/** @returns the database behind a pool, which closes it */
+export function databaseOn({ close, send }: PostgresPool, watch?: PostgresOptions['watch']): OpenDatabase {
+  // drizzle calls nothing else of a pool outside of transactions.
+  const client = { query: watch === undefined ? send : watched(send, watch) }
+  return { db: drizzle(client as unknown as Pool, { casing: 'snake_case' }), driver: 'postgres', close }
+}
+
+export function openPool(
+  url: string,
+  { max = 10, timeoutMs = DATABASE_TIMEOUT_MS }: PostgresOptions = {},
+): PostgresPool {
   const open = (limits: { statement_timeout?: number }) => createPool(url, { max, timeoutMs, ...limits })
   let pool = open({ statement_timeout: Math.ceil(timeoutMs * SERVER_SHARE) })
   let isLimited = true
@@ -37,11 +56,7 @@ export function connectPostgres(url: string, options: PostgresOptions = {}): Ope
     }
   }
 
-  const query = withNames(send)
-  // drizzle calls nothing else of a pool outside of transactions.
-  const client = { query: watch === undefined ? query : watched(query, watch) }
-  const db = drizzle(client as unknown as Pool, { casing: 'snake_case' })
-  return { db, driver: 'postgres', close: () => pool.end() }
+  return { send: withNames(send), close: () => pool.end() }
 }
 
 function createPool(

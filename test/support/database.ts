@@ -1,40 +1,50 @@
 // Gives each harness a migrated database without rows in the Postgres of the test run. Migrations run once; every other database is a
-// copy of that one. A process empties the databases of its harnesses and uses them again, which costs far less than a copy.
+// copy of that one. A process empties the databases of its harnesses and uses them again over the same connections, which costs far
+// less than a copy and new connections.
 import { randomUUID } from 'node:crypto'
 import { Client, DatabaseError } from 'pg'
 import { inject } from 'vitest'
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
-import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { databaseOn, openPool, type PostgresPool } from '../../drizzle/drivers/postgres.ts'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { TARGET } from './test-target.ts'
 
 const TEMPLATE = 'workspaces_template'
 
-/** Databases of this process that are closed. */
-const closed: string[] = []
+/** Databases of this process that no test uses now. */
+const free: PostgresPool[] = []
 
 export async function openTestDatabase(): Promise<OpenDatabase> {
   if (TARGET === 'pglite') return connectPglite()
-  const url = (await reuseDatabase()) ?? (await createPostgresDatabase())
-  const opened = connectPostgres(url, { max: 8 })
-  return {
-    ...opened,
-    async close() {
-      await opened.close()
-      closed.push(url)
+  const pool = (await reusePool()) ?? openPool(await createPostgresDatabase(), { max: 8 })
+  const running = new Set<Promise<unknown>>()
+  let isOpen = true
+  return databaseOn({
+    /** Work that outlives the test of this database must not reach that of the next one. */
+    async send(...statement) {
+      if (!isOpen) throw new Error('this database is closed')
+      const answer = pool.send(...statement)
+      running.add(answer)
+      return answer.finally(() => running.delete(answer))
     },
-  }
+    async close() {
+      isOpen = false
+      await Promise.allSettled(running)
+      free.push(pool)
+    },
+  })
 }
 
-/** @returns a closed database, emptied. One that cannot be emptied, because a test has changed its tables, is not used again. */
-async function reuseDatabase(): Promise<string | undefined> {
-  for (let url = closed.pop(); url !== undefined; url = closed.pop()) {
+/** @returns a pool of an emptied database. One that cannot be emptied, because a test has changed its tables, is not used again. */
+async function reusePool(): Promise<PostgresPool | undefined> {
+  for (let pool = free.pop(); pool !== undefined; pool = free.pop()) {
     try {
-      await withClient(url, (client) => client.query(EMPTY))
-      return url
+      await pool.send({ text: EMPTY })
+      return pool
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error
+      await pool.close()
     }
   }
   return undefined
@@ -53,7 +63,7 @@ const EMPTY = `do $$
     end if;
     -- A statement that nobody waits for any more may still run.
     perform pg_terminate_backend(pid, 10000) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend';
+      where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' and state <> 'idle';
     set local session_replication_role = replica;
     for name in select oid::regclass::text from pg_class
       where relnamespace = 'public'::regnamespace and relkind = 'r' and pg_relation_size(oid) > 0

@@ -1,5 +1,6 @@
 // The contract of every provisioner. The test of a provisioner passes a function that creates one; nothing here depends on
 // Fly. `more` adds tests of one provider alone, while its subject is open.
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type MachineRef,
@@ -254,17 +255,25 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
     })
 
     test('a command has the environment of its machine, a failing one is a result, and the log is read on', async () => {
-      const machine = refOf((await launch(await specOf({ env: { CONTRACT: 'kept' } }))).id)
-      await backend.waitUntilSettled(machine, 10)
+      const { id, spec } = await launchAtRest({ env: { CONTRACT: 'kept' } })
+      const machine = refOf(id)
       const run = (script: string) =>
         backend.exec(machine, { command: ['sh', '-c', script], stdin: 'in', timeoutSeconds: 10 })
       const done = { exitCode: 0, signal: undefined, stdout: 'kept in', stderr: '' }
       expect(await run('printf "$CONTRACT "; cat')).toEqual(done)
       expect(await run('echo no >&2; exit 4')).toMatchObject({ exitCode: 4, stderr: 'no\n' })
-      const { next } = await backend.logs(machine)
-      expect(await backend.logs(machine, { after: next })).toEqual({ lines: [], next })
+      let early = await backend.logs(machine)
+      for (let tries = 0; early.lines.length === 0 && tries < 100; tries++) {
+        await delay(100)
+        early = await backend.logs(machine)
+      }
+      expect(early.lines).not.toEqual([])
       await backend.stop(machine)
-      await backend.waitUntilSettled(machine, 10)
+      await observeAtRest(spec, id)
+      // Only an agent that does not run writes nothing more.
+      const { lines, next } = await backend.logs(machine, { after: early.next })
+      expect(lines.filter((line) => early.lines.some((shown) => shown.id === line.id))).toEqual([])
+      expect(await backend.logs(machine, { after: next })).toEqual({ lines: [], next })
       await expect(run('true')).rejects.toThrow(ProvisionError)
     })
 
