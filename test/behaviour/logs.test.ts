@@ -6,14 +6,8 @@ import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { readEventStream } from '../support/event-stream.ts'
 import { IN_WORKERD } from '../support/test-target.ts'
 
-type Line = {
-  id: string
-  time: string
-  level: string
-  message: string
-  machine: string
+type Line = Record<'id' | 'time' | 'level' | 'message' | 'machine' | 'source', string> & {
   generation: number
-  source: string
 }
 type Logs = { lines: Line[]; next: string; gap: boolean; kept: Json | null }
 
@@ -36,7 +30,12 @@ beforeAll(async () => {
 })
 afterAll(() => h.close())
 
-const make = async (input: Json = {}) => (await h.createWorkspace(input)).id
+/** A workspace whose agent prints nothing more by itself. */
+async function make(input: Json = {}): Promise<string> {
+  const { id } = await h.createWorkspace(input)
+  await expect.poll(async () => messages(await read(id))).toContain('registered')
+  return id
+}
 const print = (id: string, ...lines: string[]) => lines.forEach((line) => machines.get(id)?.log(line))
 const read = async (id: string, query = '') => (await h.request<Logs>(`/workspaces/${id}/logs${query}`)).body
 const messages = ({ lines }: Logs) => lines.map(({ message }) => message)

@@ -1,6 +1,5 @@
 // The contract of every provisioner. The test of a provisioner passes a function that creates one; nothing here depends on
 // Fly. `more` adds tests of one provider alone, while its subject is open.
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type MachineRef,
@@ -205,15 +204,12 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
       const spec = await specOf()
       const { id } = await launch(spec)
       await backend.destroy(refOf(id))
-      for (let tries = 0; tries < 100; tries++) {
-        const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], id)
-        if (
-          observed.presence === 'absent' ||
-          (observed.presence === 'present' && observed.machine.phase === 'gone')
-        )
-          break
-        await backend.waitUntilSettled(refOf(id), 1)
-      }
+      await expect
+        .poll(async () => {
+          const observed = await backend.observe(spec.labels.workspaceId, backend.apps[0], id)
+          return observed.presence === 'present' ? observed.machine.phase : observed.presence
+        })
+        .toMatch(/^(absent|gone)$/)
       await backend.destroy(refOf(id))
       await backend.destroy(refOf('00000000000000'))
       const again = await launch(spec)
@@ -263,11 +259,7 @@ export function describeProvisioner(open: () => Promise<ContractSubject>, more =
       expect(await run('printf "$CONTRACT "; cat')).toEqual(done)
       expect(await run('echo no >&2; exit 4')).toMatchObject({ exitCode: 4, stderr: 'no\n' })
       let early = await backend.logs(machine)
-      for (let tries = 0; early.lines.length === 0 && tries < 100; tries++) {
-        await delay(100)
-        early = await backend.logs(machine)
-      }
-      expect(early.lines).not.toEqual([])
+      await expect.poll(async () => (early = await backend.logs(machine)).lines).not.toEqual([])
       await backend.stop(machine)
       await observeAtRest(spec, id)
       // Only an agent that does not run writes nothing more.
