@@ -117,6 +117,18 @@ describe('hibernate', () => {
     ])
   })
 
+  test.each([400, 412, 422])(
+    'the machine that Fly refuses to suspend with %i is stopped, and does not run on',
+    async (status) => {
+      const { id } = await h.createWorkspace()
+      const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.suspend', status })
+      await command(id, 'hibernate')
+      await expectMachine(id, 'stopped')
+      h.emulator.faults.remove(fault)
+      expect((await command(id, 'resume')).body).toMatchObject({ status: 'ready' })
+    },
+  )
+
   test('hibernate is refused while the agent has active tasks, unless it is forced', async () => {
     const { id } = await h.createWorkspace()
     const token = await h.tokenOf(id)

@@ -145,8 +145,11 @@ export function createFlyProvisioner({
         // Suspending more memory takes long; swap or a schedule forbid it (docs/facts/fly.md §4.5).
         const fits =
           keepsMemory(config?.guest?.memory_mb ?? 0) && !config?.init?.swap_size_mb && !config?.schedule
-        if (fits) await fly.suspendMachine(app, machineId)
-        else await fly.stopMachine(app, machineId)
+        if (!fits) return fly.stopMachine(app, machineId)
+        await fly.suspendMachine(app, machineId).catch((error: unknown) => {
+          if (!cannotSuspend(error)) throw error
+          return fly.stopMachine(app, machineId)
+        })
       }),
 
     destroy: ({ app, machineId }) =>
@@ -237,6 +240,15 @@ export function createFlyProvisioner({
       }),
   }
 }
+
+/**
+ * Whether Fly refuses to suspend a machine as it is. What it answers then is not documented (docs/facts/fly.md §13), and a machine that
+ * runs on costs money.
+ */
+const cannotSuspend = (error: unknown): boolean =>
+  error instanceof FlyError &&
+  !error.retryable &&
+  (error.code === 'invalid_request' || error.code === 'wrong_state')
 
 /** Fly advises suspending up to 2 GB of memory (docs/facts/fly.md §4.5). */
 const MAX_SUSPEND_MB = 2048
