@@ -1,15 +1,16 @@
 // Hibernation: the machine sleeps until it is needed, suspended where Fly can keep its memory, stopped where it
 // cannot. Requested by callers or the idle policy, and ended by a message.
+import type { Config } from '../config/config.ts'
 import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, eq, gt, inArray, isNotNull, lte, not, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { drainEnd } from '../lifecycle/deadline.ts'
 import { isHeld } from '../lifecycle/held.ts'
+import { reportsTasks } from '../lifecycle/reported-tasks.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transition } from '../lifecycle/transition.ts'
@@ -45,16 +46,16 @@ export async function hibernateWorkspace(
       drainUntil: force ? null : drainEnd(services.config, now),
       ...(wakeAt === undefined ? {} : { wakeAt }),
     },
-    where: force ? undefined : and(eq(workspaces.activeTasks, 0), not(isHeld(now))),
+    where: force ? undefined : and(not(reportsTasks(services.config, now)), not(isHeld(now))),
   })
   if (moved !== undefined) return moved
   const { activeTasks, status } = await getWorkspace(db, id)
   if (!force && TRANSITIONS.hibernate_requested.from.includes(status)) {
     const [hold] = await readHolds(services, id)
     const [why, details] =
-      activeTasks > 0
+      hold === undefined
         ? ['the agent is at work', { active_tasks: activeTasks }]
-        : ['a hold keeps it awake', { held_until: hold?.until.toISOString() ?? null }]
+        : ['a hold keeps it awake', { held_until: hold.until.toISOString() }]
     throw new DomainError('conflict', `${why}: wait, or repeat with ?force=true`, { details })
   }
   throw await statusConflict(services, id, 'hibernated')
@@ -94,10 +95,10 @@ export async function touchWorkspace(services: Store, id: string): Promise<void>
 const LEFT_FOR_OTHERS = 20
 
 /** Whether a workspace was idle for longer than its `idle_minutes`. */
-const isIdle = (now: Date) =>
+const isIdle = (config: Config, now: Date) =>
   and(
     isNotNull(workspaces.idleMinutes),
-    eq(workspaces.activeTasks, 0),
+    not(reportsTasks(config, now)),
     lte(
       workspaces.lastActiveAt,
       sql`${now.toISOString()}::timestamptz - make_interval(mins => ${workspaces.idleMinutes})`,
@@ -106,11 +107,11 @@ const isIdle = (now: Date) =>
   )
 
 /** The statement that finds workspaces to hibernate. */
-export const idleStatement = (db: Database, now: Date, limit: number) =>
+export const idleStatement = ({ config, db }: Pick<Context, 'config' | 'db'>, now: Date, limit: number) =>
   db
     .select({ id: workspaces.id })
     .from(workspaces)
-    .where(and(inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]), isIdle(now)))
+    .where(and(inArray(workspaces.status, [...TRANSITIONS.hibernate_requested.from]), isIdle(config, now)))
     .limit(limit)
 
 /**
@@ -120,7 +121,7 @@ export const idleStatement = (db: Database, now: Date, limit: number) =>
  */
 export async function hibernateIdle(services: Context, limit: number): Promise<number> {
   const now = services.now()
-  const candidates = await idleStatement(services.db, now, limit)
+  const candidates = await idleStatement(services, now, limit)
   let asleep = 0
   for (const { id } of candidates) {
     if (services.budget.left() < LEFT_FOR_OTHERS) break
@@ -129,7 +130,7 @@ export async function hibernateIdle(services: Context, limit: number): Promise<n
       event: 'hibernate_requested',
       now,
       changes: { nextCheckAt: now, drainUntil: drainEnd(services.config, now) },
-      where: isIdle(now),
+      where: isIdle(services.config, now),
       payload: { cause: 'idle' },
     })
     if (moved !== undefined) asleep++

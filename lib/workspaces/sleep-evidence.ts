@@ -45,7 +45,7 @@ const isAwake = ({ status }: Workspace) => TRANSITIONS.hibernate_requested.from.
 /** Pure. */
 function evidenceOf(row: Workspace, known: Known): SleepEvidence {
   const { holds, next, work } = known
-  const isIdle = isAwake(row) && work === undefined && row.activeTasks === 0
+  const isIdle = isAwake(row) && work === undefined
   const idleSince = isIdle ? row.lastActiveAt : null
   const sleepsAt =
     idleSince === null || row.idleMinutes === null
@@ -88,7 +88,6 @@ function whyAwake(
 ): string[] {
   const why = [
     ...(row.idleMinutes === null ? ['It has no idle policy (idle_minutes).'] : []),
-    ...(row.activeTasks > 0 ? [`Its agent reports ${row.activeTasks} active tasks.`] : []),
     ...(work === undefined ? [] : [`${work.charAt(0).toUpperCase()}${work.slice(1)}.`]),
     ...holds.map(({ reason, until }) => `A hold keeps it awake until ${until.toISOString()}: ${reason}`),
   ]

@@ -174,6 +174,26 @@ describe('hibernate', () => {
   })
 })
 
+test('the tasks of an agent whose heartbeats have ended keep a workspace awake for AGENT_BUSY_SECONDS only', async () => {
+  const separate = await createHarness({ env: { AGENT_BUSY_SECONDS: '1800' } })
+  try {
+    const { id } = await separate.createWorkspace({ idle_minutes: 5 })
+    const beat = async (active_tasks: number) =>
+      separate.request('/registry/heartbeat', {
+        method: 'POST',
+        json: { workspace_id: id, active_tasks },
+        headers: { authorization: `Bearer ${await separate.tokenOf(id)}` },
+      })
+    await beat(2)
+    separate.advance(20 * 60_000)
+    expect((await separate.sweep({ patienceMs: 1_000 })).hibernated).toBe(0)
+    separate.advance(20 * 60_000)
+    expect((await separate.sweep({ patienceMs: 1_000 })).hibernated).toBe(1)
+  } finally {
+    await separate.close()
+  }
+})
+
 describe('messages in flight', () => {
   test('a message in flight keeps a workspace awake until it is answered', async () => {
     let answer: (text: string) => void = () => {}

@@ -4,6 +4,7 @@ import { type SQLWrapper, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { OpenDatabase } from '../../drizzle/database.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
+import { parseConfig } from '../../lib/config/config.ts'
 import {
   listStatement,
   listWorkspaces,
@@ -84,7 +85,7 @@ test.each(WORKSPACE_ORDERS)(
 )
 
 test('the sweep finds idle workspaces in an index', async () => {
-  const plan = await planOf(idleStatement(database.db, new Date(), 50))
+  const plan = await planOf(idleStatement({ db: database.db, config: parseConfig({}) }, new Date(), 50))
   expect(plan).toContain('workspaces_idle')
   expect(plan).not.toContain('Seq Scan on workspaces')
 })
