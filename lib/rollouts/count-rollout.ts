@@ -42,7 +42,7 @@ export async function recordProgress({ config, db, now }: Context, rollout: Roll
         when member.state = 'ready' then 'ready'
         when ${workspaces.status} in ('paused', 'hibernated', 'removed') then 'left'
         when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'ready'
-        when ${moment} >= member.started_at + make_interval(secs => ${seconds}) then 'failed'
+        when ${moment} >= greatest(member.started_at, ${workspaces.drainUntil}) + make_interval(secs => ${seconds}) then 'failed'
         else 'updating' end as new, ${workspaces.reason} as reason, ${workspaces.status} as status
       from ${rolloutWorkspaces} member join ${workspaces} on ${workspaces.id} = member.workspace_id
       where member.rollout_id = ${id} and member.state in ('updating', 'ready', 'restoring')

@@ -55,6 +55,37 @@ describe('restarts that Fly refuses', () => {
   )
 })
 
+test('the time that a workspace takes to end its work is not counted against the image', async () => {
+  const h = await openRolloutHarness({ PROVISION_TIMEOUT_SECONDS: '60', DRAIN_SECONDS: '3600' })
+  try {
+    const [{ id } = { id: '' }] = await fleetOf(h, 1)
+    const beat = async (active_tasks: number) =>
+      h.request('/registry/heartbeat', {
+        method: 'POST',
+        json: { workspace_id: id, active_tasks },
+        headers: { authorization: `Bearer ${await h.tokenOf(id)}` },
+      })
+    await beat(1)
+    const { body } = await start(h, {
+      digest: digest('1'),
+      watch_seconds: 0,
+      busy_seconds: 0,
+      when_busy: 'restart',
+    })
+    await until(h, body.id, ({ counts }) => counts['updating'] === 1)
+    for (let minutes = 0; minutes < 5; minutes++) {
+      await beat(1)
+      h.advance(60_000)
+      await h.sweep()
+    }
+    expect(await read(h, body.id)).toMatchObject({ state: 'running', counts: { updating: 1 } })
+    await beat(0)
+    expect(await until(h, body.id, ended)).toMatchObject({ state: 'completed', counts: { failed: 0 } })
+  } finally {
+    await h.close()
+  }
+})
+
 describe('images that fail', () => {
   let h: Harness
   let fleet: { id: string }[]
