@@ -3,6 +3,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { machineTier } from '../../lib/machines/runtimes.ts'
+import { storedCardOf } from '../../lib/a2a/stored-card.ts'
 import { rewriteCard } from '../../lib/a2a/wire/agent-card.ts'
 import { limitedTo } from '../../lib/auth/authorize.ts'
 import { canCommunicate } from '../../lib/registry/can-communicate.ts'
@@ -121,17 +122,17 @@ export function peerRoutes(services: Services) {
   return app
 }
 
-const toView = (config: Config, row: Peer, url: string): z.infer<typeof PeerView> => ({
-  id: row.id,
-  name: row.name,
-  role: row.role,
-  tier: machineTier(row),
-  status: statusView(config, row.status),
-  agent_card:
-    row.agentCard === null
-      ? null
-      : rewriteCard(row.agentCard, { url, secured: config.adminTokens.length > 0 }),
-  url,
-  parent_id: row.parentId,
-  active_tasks: row.activeTasks,
-})
+function toView(config: Config, row: Peer, url: string): z.infer<typeof PeerView> {
+  const card = storedCardOf(row)
+  return {
+    id: row.id,
+    name: row.name,
+    role: row.role,
+    tier: machineTier(row),
+    status: statusView(config, row.status),
+    agent_card: card === null ? null : rewriteCard(card, { url, secured: config.adminTokens.length > 0 }),
+    url,
+    parent_id: row.parentId,
+    active_tasks: row.activeTasks,
+  }
+}

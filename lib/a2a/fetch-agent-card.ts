@@ -7,6 +7,7 @@ import type { ProxyContext } from './context.ts'
 import { storeMovedCard } from './refresh-route.ts'
 import { requestCard } from './request-card.ts'
 import { noRouteError, readRoute } from './route.ts'
+import { storedCardOf } from './stored-card.ts'
 import { rewriteCard } from './wire/agent-card.ts'
 
 export type ServedCard = {
@@ -31,7 +32,7 @@ export async function fetchAgentCard(
   // The stored card is the one without a version, too.
   if (route !== undefined && live?.storable !== undefined && input.version === undefined)
     await storeMovedCard(services, route, live.storable)
-  const card = live?.value ?? row.agentCard
+  const card = live?.value ?? storedCardOf(row)
   if (card === null) throw noRouteError(row)
   if (!isReachableByHttp(card)) throw new DomainError('conflict', notReachableByHttp().message)
   const options = {

@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectToAgent } from '../../client/agent.ts'
 import { ApiProblem, type ClientOptions, createClient, type Event } from '../../client/client.ts'
+import { messageRequest } from '../../client/conversation.ts'
+import { externalAgents } from '../support/external-agents.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 const SERVER = 'http://localhost:8080'
@@ -12,6 +14,8 @@ beforeAll(async () => {
   h = await createHarness()
 })
 afterAll(() => h.close())
+
+const { connect, fetchOne, respond } = externalAgents(() => h)
 
 /** Sends a request of the client to the control plane. */
 const send: typeof globalThis.fetch = (input, init) => {
@@ -137,6 +141,31 @@ test('the A2A client of the SDK is bound to a workspace', async () => {
   }
   for await (const piece of agent.sendMessageStream({ message } as never)) pieces.push(piece)
   expect(JSON.stringify(pieces)).toContain('Echo: hello')
+})
+
+test('the A2A client of the SDK talks to an agent that runs elsewhere, and says where a late answer will be', async () => {
+  const agent = await connect()
+  const ask = async (options: Partial<ClientOptions> = {}) => {
+    const connected = await connectToAgent(clientWith(options), agent.id)
+    const message = messageRequest('how many words', { contextId: '', taskId: '' })
+    const pieces = []
+    for await (const piece of connected.sendMessageStream(message)) pieces.push(piece)
+    return JSON.stringify(pieces)
+  }
+  const answered = ask()
+  await respond(agent, (await fetchOne(agent)).id, { text: 'three words' })
+  expect(await answered).toContain('three words')
+
+  const fetch: typeof globalThis.fetch = (input, init) => {
+    const request = new Request(input, init)
+    request.headers.set('prefer', 'wait=0')
+    return send(request)
+  }
+  await expect(ask({ fetch })).rejects.toMatchObject({
+    name: 'ApiProblem',
+    status: 202,
+    message: expect.stringMatching(/its answer will be at http\S+\/messages\//) as string,
+  })
 })
 
 /** The body of a stream up to its second event; then the connection is lost. */
