@@ -36,6 +36,7 @@ export type WorkspaceReasonCode =
   | 'cordoned'
   | 'never_launched'
   | 'host_unreachable'
+  | 'machine_stuck'
   | 'never_started'
   | 'never_updated'
   | 'never_registered'

@@ -175,6 +175,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'The host of machine <machine> does not answer.',
     hint: 'It is checked again automatically. If this lasts, restart the workspace in another region.',
   },
+  machine_stuck: {
+    about: 'platform',
+    message: 'Machine <machine> has been <state> for minutes.',
+    hint: 'It is waited for until the deadline.[ Look at it with `<look>`.] If it stays so, destroy it at the provider and restart the workspace.',
+  },
   never_started: {
     about: 'image',
     message: 'Machine <machine> was still <state> at the deadline.',

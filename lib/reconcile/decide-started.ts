@@ -18,6 +18,7 @@ import {
   isHostLost,
   isOutdated,
   isSilent,
+  isStuck,
   isUnrecorded,
   type Liveness,
 } from './observation.ts'
@@ -36,7 +37,9 @@ export function decideStarted(workspace: Workspace, observed: Observed, now: Dat
     case 'unknown':
       return onUnreachable(workspace, machine, now, liveness)
     case 'busy':
-      return { do: 'wait_for_machine', ms: 25_000 }
+      return isStuck(workspace, now)
+        ? { do: 'go_offline', reason: machineReason('machine_stuck', machine) }
+        : { do: 'wait_for_machine', ms: 25_000 }
     case 'failed':
     case 'stopped':
     case 'suspended':

@@ -1,5 +1,6 @@
 // What an observation means for a row: predicates that several decisions share. Pure.
 import type { Config } from '../config/config.ts'
+import { isTransient } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { Machine } from '../provisioner/provisioner.ts'
 
@@ -34,6 +35,16 @@ export const isSilent = ({ lastHeartbeatAt }: Workspace, now: Date, { silenceMs 
 
 export const isAbsent = ({ absentSince }: Workspace, now: Date) =>
   absentSince !== null && since(absentSince, now) >= ABSENCE_MS
+
+/** How long a machine may change its state: a stop may take 300 s (docs/facts/fly.md §2.3). */
+const STUCK_MS = 360_000
+
+/**
+ * Whether a machine that is changing its state has done so for too long, although its workspace is to be in use. One that is being
+ * started has a deadline.
+ */
+export const isStuck = ({ machineSeenAt, status }: Workspace, now: Date) =>
+  !isTransient(status) && machineSeenAt !== null && since(machineSeenAt, now) >= STUCK_MS
 
 /** Whether the host has not answered for so long that its disk may be given up, where the workspace allows that. */
 export const isDiskLost = (

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
+import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
 import { workspaceSteps } from '../support/workspace-steps.ts'
 
@@ -10,10 +11,17 @@ const crashing: Program = async () => 3
 const deaf: Program = async (machine) =>
   new Promise((resolve) => machine.stopping.addEventListener('abort', () => resolve(0)))
 
+/** Ignores the signal to stop. */
+const stubborn: Program = (machine) => sampleAgent({ ...machine, stopping: new AbortController().signal })
+
 let h: Harness
 beforeEach(async () => {
   h = await createHarness({
-    programs: { 'ghcr.io/molecule-ai/crashing': crashing, 'ghcr.io/molecule-ai/deaf': deaf },
+    programs: {
+      'ghcr.io/molecule-ai/crashing': crashing,
+      'ghcr.io/molecule-ai/deaf': deaf,
+      'ghcr.io/molecule-ai/stubborn': stubborn,
+    },
     env: { ALLOWED_IMAGE_REGISTRIES: 'ghcr.io/molecule-ai,docker.io' },
   })
 })
@@ -226,4 +234,23 @@ describe('concurrency', () => {
     expect(row['generation']).toBe(6)
     expect((await h.machineOf(id)).config.metadata['generation']).toBe('6')
   })
+})
+
+test('a machine that stays between two states makes its workspace offline, and fails it at the deadline', async () => {
+  const { id, machine_id } = await h.createWorkspace({ image: 'ghcr.io/molecule-ai/stubborn' })
+  const read = async () => (await h.request(`/workspaces/${id}`)).body
+  await h.untilIdle()
+  await h.fly('POST', `/${String(machine_id)}/stop`, { timeout: '300s' })
+  const pass = async (minutes: number) => {
+    for (let minute = 0; minute < minutes; minute++) {
+      h.advance(60_000)
+      await h.sweep()
+    }
+  }
+  await pass(3)
+  expect(await read()).toMatchObject({ status: 'ready', machine_state: 'stopping' })
+  await pass(5)
+  expect(await read()).toMatchObject({ status: 'offline', reason: { code: 'machine_stuck' } })
+  await pass(30)
+  expect(await read()).toMatchObject({ status: 'failed', reason: { code: 'machine_stuck' } })
 })
