@@ -1,5 +1,6 @@
-// Writes a response to Node's ServerResponse as the agent sends it. One read of the agent's socket often holds many
-// events; they are written as one chunk, because Node allocates four buffers for each.
+// Writes a response to Node's ServerResponse as the agent sends it. What a turn of the event loop brings is written at its end: the
+// events of one response as one chunk, because Node allocates four buffers for each, and all responses in a row, because system
+// calls in a row take less time than between other work.
 import type { ServerResponse } from 'node:http'
 import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 import type { HeaderList } from '../../lib/a2a/wire/headers.ts'
@@ -11,6 +12,9 @@ export class NodeResponseWriter implements ResponseWriter {
   /** Chunks of this turn of the event loop. */
   #gathered: Uint8Array[] = []
   #gatheredBytes = 0
+  /** The response ends with them. */
+  #isEnding = false
+  #isDue = false
   #isPaused = false
 
   /** @param extraHeaders added to every response */
@@ -42,20 +46,15 @@ export class NodeResponseWriter implements ResponseWriter {
   write(chunk: Uint8Array): boolean {
     const outgoing = this.#outgoing
     if (outgoing.destroyed) return true
-    if (this.#gathered.length === 0) process.nextTick(flushGathered, this)
-    this.#gathered.push(chunk)
-    this.#gatheredBytes += chunk.length
+    this.#gather(chunk)
     this.#isPaused ||= this.#gatheredBytes + outgoing.writableLength >= outgoing.writableHighWaterMark
     return !this.#isPaused
   }
 
   end(last?: Uint8Array): void {
-    this.#flush()
-    const outgoing = this.#outgoing
-    if (last === undefined) outgoing.end()
-    else if (last.length > MAX_TEXT_BYTES) outgoing.end(last)
-    // Node joins text with the head, and writes a buffer apart from it.
-    else outgoing.end(latin1Of(last), 'latin1')
+    this.#isEnding = true
+    if (last === undefined) this.#writeSoon()
+    else this.#gather(last)
   }
 
   destroy(): void {
@@ -63,19 +62,41 @@ export class NodeResponseWriter implements ResponseWriter {
     this.#outgoing.destroy()
   }
 
-  /** Writes what this turn of the event loop has gathered. */
-  flushGathered(): void {
+  /** Writes what this turn of the event loop has brought. */
+  writeNow(): void {
+    this.#isDue = false
     this.#flush()
     if (this.#isPaused && !this.#outgoing.writableNeedDrain) this.#resume()
   }
 
+  #gather(chunk: Uint8Array): void {
+    this.#gathered.push(chunk)
+    this.#gatheredBytes += chunk.length
+    this.#writeSoon()
+  }
+
+  #writeSoon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    if (due.length === 0) setImmediate(writeAll)
+    due.push(this)
+  }
+
   #flush(): void {
-    if (this.#gatheredBytes === 0) return
     const [first] = this.#gathered
-    const bytes = this.#gathered.length === 1 ? first : Buffer.concat(this.#gathered, this.#gatheredBytes)
+    const bytes = this.#gathered.length > 1 ? Buffer.concat(this.#gathered, this.#gatheredBytes) : first
+    const isEnding = this.#isEnding
     this.#gathered = []
     this.#gatheredBytes = 0
-    if (!this.#outgoing.destroyed) this.#outgoing.write(bytes)
+    this.#isEnding = false
+    const outgoing = this.#outgoing
+    if (outgoing.destroyed) return
+    if (!isEnding) {
+      if (bytes !== undefined) outgoing.write(bytes)
+    } else if (bytes === undefined) outgoing.end()
+    else if (bytes.length > MAX_TEXT_BYTES) outgoing.end(bytes)
+    // Node joins text with the head, and writes a buffer apart from it.
+    else outgoing.end(latin1Of(bytes), 'latin1')
   }
 
   #resume(): void {
@@ -84,10 +105,17 @@ export class NodeResponseWriter implements ResponseWriter {
   }
 }
 
+/** Writers that have something to write in this turn of the event loop. */
+let due: NodeResponseWriter[] = []
+
+function writeAll(): void {
+  const writers = due
+  due = []
+  for (const writer of writers) writer.writeNow()
+}
+
 /** The longest end of a body that is written as text, in bytes. */
 const MAX_TEXT_BYTES = 8 * 1024
 
 const latin1Of = ({ buffer, byteLength, byteOffset }: Uint8Array): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
-
-const flushGathered = (writer: NodeResponseWriter) => writer.flushGathered()
