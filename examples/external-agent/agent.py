@@ -12,8 +12,8 @@ import urllib.error
 import urllib.request
 
 SERVER = os.environ.get("SERVER_URL", "http://localhost:8080").rstrip("/")
-WORKSPACE = os.environ["WORKSPACE_ID"]
-TOKEN = os.environ["WORKSPACE_TOKEN"]
+WORKSPACE = os.environ.get("WORKSPACE_ID") or sys.exit("WORKSPACE_ID is missing: README.md says how to set it")
+TOKEN = os.environ.get("WORKSPACE_TOKEN") or sys.exit("WORKSPACE_TOKEN is missing: README.md says how to set it")
 HEARTBEAT_SECONDS = 30
 POLL_SECONDS = 1
 CARD = {"name": "external-agent", "description": "Counts words, wherever it runs.", "version": "1.0.0"}
@@ -64,7 +64,10 @@ def answer_all() -> None:
 
 
 def main() -> None:
-    call("POST", "/registry/register", {"id": WORKSPACE, "agent_card": CARD, "delivery_mode": "poll"})
+    try:
+        call("POST", "/registry/register", {"id": WORKSPACE, "agent_card": CARD, "delivery_mode": "poll"})
+    except urllib.error.HTTPError as refused:
+        sys.exit(refused.read().decode())  # It says what is wrong.
     print("connected", flush=True)
     threading.Thread(target=beat, daemon=True).start()
     while True:

@@ -8,10 +8,12 @@ import hashlib
 import hmac
 import json
 import os
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-SECRET = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
+WEBHOOK_SECRET = os.environ.get("WEBHOOK_SECRET") or sys.exit("WEBHOOK_SECRET is missing: the secret of the endpoint, whsec_…")
+SECRET = base64.b64decode(WEBHOOK_SECRET.removeprefix("whsec_"))
 TOLERANCE_SECONDS = 5 * 60
 MAX_BODY_BYTES = 1_000_000
 
