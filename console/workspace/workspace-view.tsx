@@ -46,7 +46,12 @@ export function WorkspaceView({ id, tab }: { id: string; tab: WorkspaceTab }) {
             Reading the workspace…
           </p>
         ) : (
-          <Problem problem={read.problem} onRetry={read.reload} />
+          <>
+            <Problem problem={read.problem} onRetry={read.reload} />
+            <p>
+              <a href="#/">Go to the fleet</a>
+            </p>
+          </>
         )}
       </main>
     )

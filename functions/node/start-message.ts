@@ -22,7 +22,7 @@ export function startMessage(config: Config, url: string, driver: string, failur
   const isOpen = allowsAnonymous(config, { loopback: isLoopback(config.listen.host) })
   const shown = config.publicUrl ?? url
   const lines = [
-    `Workspaces on ${config.backend === 'docker' ? 'Docker' : 'Fly Machines'} ${VERSION}`,
+    `Molecule Fly ${VERSION}: workspaces on ${config.backend === 'docker' ? 'Docker' : 'Fly Machines'}`,
     '',
     `  API        ${shown}   (docs at ${shown}/docs)`,
     `  Console    ${shown}/console`,
