@@ -30,19 +30,22 @@ export async function recordProgress({ config, db, now }: Context, rollout: Roll
     message: `It did not become ready within ${seconds} s.`,
     hint: 'GET /workspaces/{id}/explain shows what it waits for.',
   }
+  const isLate = sql`${moment} >= greatest(member.started_at, ${workspaces.drainUntil}) + make_interval(secs => ${seconds})`
+  const isNotTheImage = sql`${workspaces.reason} ->> 'code' in ${NOT_ABOUT_THE_IMAGE}`
   await db.execute(sql`
     with observed as (
       select member.workspace_id as id, member.state as old, case
         when member.state = 'restoring' then case
           when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'restored'
           when ${workspaces.status} in ('paused', 'hibernated', 'removed', 'failed') then 'left'
+          -- It waits for its host without a deadline.
+          when ${isLate} and coalesce(${workspaces.deadlineAt} <= ${moment}, true) then 'left'
           else 'restoring' end
-        when ${workspaces.status} = 'failed' then case
-          when ${workspaces.reason} ->> 'code' in ${NOT_ABOUT_THE_IMAGE} then 'left' else 'failed' end
+        when ${workspaces.status} = 'failed' then case when ${isNotTheImage} then 'left' else 'failed' end
         when member.state = 'ready' then 'ready'
         when ${workspaces.status} in ('paused', 'hibernated', 'removed') then 'left'
         when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'ready'
-        when ${moment} >= greatest(member.started_at, ${workspaces.drainUntil}) + make_interval(secs => ${seconds}) then 'failed'
+        when ${isLate} then case when ${isNotTheImage} then 'left' else 'failed' end
         else 'updating' end as new, ${workspaces.reason} as reason, ${workspaces.status} as status
       from ${rolloutWorkspaces} member join ${workspaces} on ${workspaces.id} = member.workspace_id
       where member.rollout_id = ${id} and member.state in ('updating', 'ready', 'restoring')
@@ -50,7 +53,8 @@ export async function recordProgress({ config, db, now }: Context, rollout: Roll
     update ${rolloutWorkspaces} set state = observed.new,
       ready_at = case when observed.new = 'ready' then ${moment} else ready_at end,
       reason = case when observed.status = 'failed' then observed.reason
-        when observed.new = 'failed' then ${JSON.stringify(late)}::jsonb else ${rolloutWorkspaces.reason} end
+        when observed.new = 'failed' then ${JSON.stringify(late)}::jsonb
+        when observed.new = 'left' and observed.status in ('provisioning', 'offline') then observed.reason else ${rolloutWorkspaces.reason} end
     from observed
     where rollout_id = ${id} and workspace_id = observed.id and state = observed.old and observed.new <> observed.old`)
 }

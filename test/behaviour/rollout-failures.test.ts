@@ -5,6 +5,7 @@ import { type FlyMachine, type Harness } from '../support/harness.ts'
 import {
   digest,
   image,
+  command,
   CRASHING,
   DEAF,
   DYING,
@@ -53,6 +54,42 @@ describe('restarts that Fly refuses', () => {
       h.emulator.faults.remove(fault)
     },
   )
+
+  test('a workspace that Fly keeps from being ready in time is left out, and the image is not to blame', async () => {
+    const fleet = await fleetOf(h, 2)
+    const fault = h.emulator.faults.add({
+      kind: 'answer',
+      action: 'machine.update',
+      machine: String(fleet[0]?.['machine_id']),
+      status: 503,
+    })
+    const { body } = await start(h, { digest: digest('7'), watch_seconds: 0, ready_seconds: 10 })
+    const done = await until(h, body.id, ended)
+    expect(done).toMatchObject({ state: 'completed', reason: null })
+    expect(done.workspaces.find(({ workspace_id }) => workspace_id === fleet[0]?.id)).toMatchObject({
+      state: 'left',
+      reason: { code: 'provider_unreachable' },
+    })
+    h.emulator.faults.remove(fault)
+  })
+
+  test('a rollback does not wait for ever for a workspace whose host does not answer', async () => {
+    const [lost] = await fleetOf(h, 1)
+    const { body } = await start(h, {
+      digest: digest('8'),
+      workspaces: [lost?.id],
+      watch_seconds: 0,
+      ready_seconds: 60,
+    })
+    await until(h, body.id, ({ state }) => state === 'halted')
+    const { machine_id } = (await h.request(`/workspaces/${lost?.id}`)).body
+    const fault = h.emulator.faults.add({ kind: 'host-unreachable', machine: String(machine_id) })
+    await command(h, body.id, 'rollback')
+    const done = await until(h, body.id, ended, 10_000)
+    expect(done).toMatchObject({ state: 'rolled_back', workspaces: [{ state: 'left' }] })
+    expect(['provisioning', 'offline']).toContain(await statusOf(h, lost?.id ?? ''))
+    h.emulator.faults.remove(fault)
+  })
 })
 
 test('the time that a workspace takes to end its work is not counted against the image', async () => {
