@@ -89,7 +89,9 @@ describe('delivering', () => {
     const pass = h.deliver()
     expect((await finished(path)).state).toBe('answered')
     h.emulator.faults.remove(fault)
+    // The pass waits for the workspace until it is ready.
     h.advance(60_000)
+    await h.sweep({ patienceMs: 5_000 })
     await pass
     const states = () => Promise.all(waiting.map(stateOf))
     for (let passes = 0; passes < 50 && (await states()).includes('queued'); passes++) {
