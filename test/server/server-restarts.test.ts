@@ -13,7 +13,6 @@ import {
   machinesAtFly,
   type Server,
   spawnNode,
-  startAndExpectExit,
   startServer,
 } from '../support/server.ts'
 
@@ -54,28 +53,6 @@ async function region(server: Server, id: string): Promise<unknown> {
   return body.result?.parts[0]?.text ?? body
 }
 
-describe('ending', () => {
-  test('SIGTERM ends the server with code 0 and stops every agent', async () => {
-    const server = await start()
-    await createReady(server, 'one')
-    await createReady(server, 'two')
-    const guests = server.guests()
-    expect(guests).toHaveLength(2)
-    expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null })
-    expect(stillLiving(guests)).toEqual([])
-  })
-
-  test('kill -9 leaves no agent running', async () => {
-    const server = await start()
-    await createReady(server, 'one')
-    await createReady(server, 'two')
-    const guests = server.guests()
-    expect(guests).toHaveLength(2)
-    await server.end('SIGKILL')
-    await expect.poll(() => stillLiving(guests)).toEqual([])
-  })
-})
-
 test('an event stream ends at SIGTERM and continues at the next server without a gap', async () => {
   const listen = async (server: Server, headers: Record<string, string> = {}) =>
     readEventStream(
@@ -101,14 +78,22 @@ test('an event stream ends at SIGTERM and continues at the next server without a
 
 describe('starting again on the same directory', () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)(
-    'after %s a second start has the same workspaces, which answer and can be restarted',
+    '%s leaves no agent running, and a second start has the same workspaces, which answer and can be restarted',
     async (signal) => {
       const first = await start()
       const { id } = await createReady(first, 'lasting')
-      await first.end(signal)
+      const { id: other } = await createReady(first, 'other')
+      const guests = first.guests()
+      expect(guests).toHaveLength(2)
+      const exit = await first.end(signal)
+      if (signal === 'SIGTERM') {
+        expect(exit).toEqual({ code: 0, signal: null })
+        expect(stillLiving(guests)).toEqual([])
+      } else await expect.poll(() => stillLiving(guests)).toEqual([])
 
       const second = await start()
-      expect((await second.call<Workspace[]>('/workspaces')).body.map((one) => one.id)).toEqual([id])
+      const { body: listed } = await second.call<Workspace[]>('/workspaces')
+      expect(new Set(listed.map((one) => one.id))).toEqual(new Set([id, other]))
       await expect.poll(() => region(second, id), { interval: 200 }).toBe('ord')
       expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
 
@@ -123,52 +108,38 @@ describe('starting again on the same directory', () => {
     },
   )
 
-  test('a start with another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too', async () => {
-    const [old, other] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
-    const first = await start({ SECRETS_ENCRYPTION_KEY: old ?? '' })
-    const saved = await first.call('/settings/secrets', { method: 'PUT', json: { key: 'A', value: 'kept' } })
-    expect(saved).toMatchObject({ status: 200 })
-    await first.end('SIGTERM')
-
-    const { code, stderr } = await startAndExpectExit({
-      ...files.settings,
-      SECRETS_ENCRYPTION_KEY: other ?? '',
-    })
-    expect(code).toBe(2)
-    expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
-
-    const settings = { SECRETS_ENCRYPTION_KEY: other ?? '', SECRETS_PREVIOUS_KEYS: old ?? '' }
-    const rotation = spawnNode('commands/secrets-rotate.ts', { ...files.settings, ...settings })
-    expect(await rotation.exited).toMatchObject({ code: 0 })
-    expect(rotation.printed.stdout).toMatch(/^sealed 1 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
-    const second = await start({ SECRETS_ENCRYPTION_KEY: other ?? '' })
-    expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
-  })
-
   test('secrets:rotate fails if there is no database', async () => {
     const rotation = spawnNode('commands/secrets-rotate.ts', { DATA_DIR: join(tmpdir(), randomUUID()) })
     expect(await rotation.exited).toMatchObject({ code: 1 })
     expect(rotation.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
   })
 
-  // At 0 ms the row is stored, at 400 ms the machine is being placed, pulled or booted.
-  test.each([0, 400])(
-    'after kill -9 %i ms into a create, the workspace comes to rest with one machine',
-    async (ms) => {
-      const first = await start({ EMULATOR_BOOT_MS: '1000' })
-      const { body: created } = await first.call<Workspace>('/workspaces', {
+  test('after a kill -9 workspaces that were being created come to rest with one machine, and one that was being removed with none', async () => {
+    const first = await start({ EMULATOR_BOOT_MS: '1000' })
+    const begin = async (name: string) => {
+      const { body } = await first.call<Workspace>('/workspaces', {
         method: 'POST',
-        json: { name: 'interrupted', runtime: 'hermes', tier: 2 },
+        json: { name, runtime: 'hermes', tier: 2 },
       })
-      expect(created['status']).toBe('provisioning')
-      await delay(ms)
-      await first.end('SIGKILL')
+      expect(body['status']).toBe('provisioning')
+      return body
+    }
+    const going = await createReady(first, 'going')
+    const placed = await begin('its machine is being placed, pulled or booted')
+    await delay(400)
+    const [stored] = await Promise.all([
+      begin('its row is stored'),
+      first.call(`/workspaces/${going.id}`, { method: 'DELETE' }),
+    ])
+    await first.end('SIGKILL')
 
-      const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
-      const read = async () => (await second.call<Workspace>(`/workspaces/${created.id}`)).body
+    const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
+    expect((await second.call(`/workspaces/${going.id}`)).body).toMatchObject({ status: 'removed' })
+    for (const { id } of [placed, stored]) {
+      const read = async () => (await second.call<Workspace>(`/workspaces/${id}`)).body
       // The killed server held the lease, so the create continues when the lease has expired.
       await expect
-        .poll(async () => (await read())['status'], { timeout: 90_000, interval: 250 })
+        .poll(async () => (await read())['status'], { timeout: 120_000, interval: 250 })
         .not.toBe('provisioning')
       const atRest = await read()
       if (atRest['status'] !== 'ready') {
@@ -181,23 +152,12 @@ describe('starting again on the same directory', () => {
           },
         })
       } else {
-        expect(await region(second, created.id)).toBe('ord')
+        expect(await region(second, id)).toBe('ord')
       }
-      expect(await machinesAtFly(files.emulatorUrl, created.id)).toHaveLength(
-        atRest['status'] === 'ready' ? 1 : 0,
-      )
-    },
-  )
-
-  test('a removal that kill -9 interrupted is finished after the next start', async () => {
-    const first = await start()
-    const { id } = await createReady(first, 'going')
-    await first.call(`/workspaces/${id}`, { method: 'DELETE' })
-    await first.end('SIGKILL')
-    const second = await start({ SWEEP_INTERVAL_SECONDS: '1' })
-    expect((await second.call(`/workspaces/${id}`)).body).toMatchObject({ status: 'removed' })
+      expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(atRest['status'] === 'ready' ? 1 : 0)
+    }
     await expect
-      .poll(() => machinesAtFly(files.emulatorUrl, id), { timeout: 90_000, interval: 250 })
+      .poll(() => machinesAtFly(files.emulatorUrl, going.id), { timeout: 90_000, interval: 250 })
       .toEqual([])
   })
 })

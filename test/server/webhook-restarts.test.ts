@@ -1,7 +1,13 @@
 // A server process that is killed between a change and its delivery: the next one delivers it. And a rotation of its keys.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Json } from '../support/harness.ts'
-import { createUsedServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
+import {
+  createUsedServerFixture,
+  type Server,
+  spawnNode,
+  startAndExpectExit,
+  startServer,
+} from '../support/server.ts'
 import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
 
 type Endpoint = Json & { id: string; secret: string }
@@ -91,18 +97,25 @@ test('a kill in the middle of a delivery repeats it under the same id', async ()
     .toContain(interrupted?.id)
 })
 
-test('after a rotation of SECRETS_ENCRYPTION_KEY webhooks are signed with the same secret', async () => {
+test('another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too, and after a rotation everything is read with it', async () => {
   const [old = '', other = ''] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
   const first = await start({ SECRETS_ENCRYPTION_KEY: old })
   const endpoint = await subscribe(first)
+  const saved = await first.call('/settings/secrets', { method: 'PUT', json: { key: 'A', value: 'kept' } })
+  expect(saved).toMatchObject({ status: 200 })
   await first.end('SIGTERM')
 
-  const keys = { SECRETS_ENCRYPTION_KEY: other, SECRETS_PREVIOUS_KEYS: old }
-  const rotation = spawnNode('commands/secrets-rotate.ts', { ...files.settings, ...keys })
+  const settings = { ...files.settings, SECRETS_ENCRYPTION_KEY: other }
+  const { code, stderr } = await startAndExpectExit(settings)
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
+
+  const rotation = spawnNode('commands/secrets-rotate.ts', { ...settings, SECRETS_PREVIOUS_KEYS: old })
   expect(await rotation.exited).toMatchObject({ code: 0 })
-  expect(rotation.printed.stdout).toMatch(/^sealed 1 anew/)
+  expect(rotation.printed.stdout).toMatch(/^sealed 2 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
 
   const second = await start({ SECRETS_ENCRYPTION_KEY: other })
+  expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
   const { body } = await second.call(`/webhook-endpoints/${endpoint.id}/test`, { method: 'POST' })
   expect(body).toMatchObject({ delivered: true })
 })
