@@ -10,9 +10,10 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { guardChild } from '../support/child-guard.ts'
+import { createPostgresDatabase } from '../support/database.ts'
 import type { Json } from '../support/emulator.ts'
 import { freePorts } from '../support/ports.ts'
-import { createUsedServerFixture, type Server, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, startServer } from '../support/server.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
 const isInstalled = (tool: string) => spawnSync(tool, ['--version']).error === undefined
@@ -20,11 +21,16 @@ const isInstalled = (tool: string) => spawnSync(tool, ['--version']).error === u
 const ADMIN_TOKEN = 'a-token-of-the-operator'
 const SECRET = `whsec_${Buffer.alloc(24, 'k').toString('base64')}`
 
-let files: Awaited<ReturnType<typeof createUsedServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let server: Server
 beforeAll(async () => {
-  files = await createUsedServerFixture()
-  server = await startServer({ ...files.settings, ADMIN_TOKEN })
+  files = await createServerFixture()
+  server = await startServer({
+    ...files.settings,
+    DATABASE_URL: await createPostgresDatabase(),
+    SECRETS_ENCRYPTION_KEY: Buffer.alloc(32, 'e').toString('base64'),
+    ADMIN_TOKEN,
+  })
 })
 afterAll(async () => {
   await server.end('SIGTERM')

@@ -5,15 +5,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createPostgresDatabase } from '../support/database.ts'
 import type { Json } from '../support/emulator.ts'
-import { createUsedServerFixture, type Server, startAndExpectExit, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, startAndExpectExit, startServer } from '../support/server.ts'
 
 const hasPython = spawnSync('python3', ['--version']).error === undefined
 
 const FAILS = `console.log('no model is configured'); process.exit(3)`
 
 let folder: string
-let files: Awaited<ReturnType<typeof createUsedServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let server: Server
 
 beforeAll(async () => {
@@ -31,8 +32,13 @@ beforeAll(async () => {
     crewai: { command: [process.execPath, 'fails.mjs'] },
   }
   writeFileSync(join(folder, 'agents.json'), JSON.stringify(images))
-  files = await createUsedServerFixture()
-  server = await startServer({ ...files.settings, EMULATOR_IMAGES: join(folder, 'agents.json') })
+  files = await createServerFixture()
+  const DATABASE_URL = await createPostgresDatabase()
+  server = await startServer({
+    ...files.settings,
+    DATABASE_URL,
+    EMULATOR_IMAGES: join(folder, 'agents.json'),
+  })
 })
 afterAll(async () => {
   await server.end('SIGTERM')
@@ -165,7 +171,7 @@ describe('settings that cannot work', () => {
     ['hermes=pyhton agent.py', 'EMULATOR_IMAGES: hermes: there is no program "pyhton" in PATH'],
     ['no-such-file.json', 'EMULATOR_IMAGES names a file that cannot be read'],
   ])('EMULATOR_IMAGES=%s stops the start with a sentence', async (images, sentence) => {
-    const { settings, remove } = await createUsedServerFixture()
+    const { settings, remove } = await createServerFixture()
     onTestFinished(remove)
     const { code, stderr } = await startAndExpectExit({ ...settings, EMULATOR_IMAGES: images })
     expect(stderr).toContain(sentence)

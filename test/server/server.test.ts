@@ -1,7 +1,7 @@
-// The start of the server as a process: what it prints, and when it refuses. Each test has its own data directory and ports.
+// The start of the server as a process: what it prints, and when it refuses. Each start has its own data directory and ports.
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { expectConsole } from '../support/console-assets.ts'
 import { freePorts } from '../support/ports.ts'
 import type { Json } from '../support/harness.ts'
@@ -87,47 +87,6 @@ describe('starting', () => {
     },
   )
 
-  test('the address of a client is what proxies in the trusted networks report', async () => {
-    const admin = { authorization: 'Bearer a-token-of-the-operator' }
-    const used = await createUsedServerFixture()
-    onTestFinished(() => used.remove())
-    const server = await start({
-      ...used.settings,
-      ADMIN_TOKEN: 'a-token-of-the-operator',
-      TRUSTED_PROXY: '127.0.0.0/8, 10.0.0.0/8 fd00::/8',
-      TRUSTED_PROXY_HEADER: 'X-Client-Chain',
-    })
-    const addressFor = async (chain: string | undefined) => {
-      const headers = { ...admin, ...(chain === undefined ? {} : { 'x-client-chain': chain }) }
-      const json = { name: 'seen', scopes: ['read'] }
-      const { headers: answered } = await server.call('/tokens', { method: 'POST', headers, json })
-      const requestId = answered.get('x-request-id')
-      for (;;) {
-        const { body } = await server.call('/audit', { headers: admin })
-        const entry = (body['audit'] as Json[]).find((one) => one['request_id'] === requestId)
-        if (entry !== undefined) return entry['address']
-      }
-    }
-    expect(await addressFor(undefined)).toBe('127.0.0.1')
-    expect(await addressFor('203.0.113.9')).toBe('203.0.113.9')
-    // What the client wrote itself is to the left of what the proxies appended.
-    expect(await addressFor('198.51.100.1, 203.0.113.9, 10.1.2.3')).toBe('203.0.113.9')
-    expect(await addressFor('203.0.113.9:4711, [fd00::2]:80')).toBe('203.0.113.9')
-    expect(await addressFor('not an address, 10.1.2.3')).toBe('10.1.2.3')
-  })
-
-  // The data of a used server are made by a start before this one.
-  test('the banner asks for ADMIN_TOKEN and never shows it', async () => {
-    const used = await createUsedServerFixture()
-    onTestFinished(() => used.remove())
-    const server = await start({ ...used.settings, ADMIN_TOKEN: 'a-token-of-the-operator' })
-    expect((await server.call('/workspaces')).status).toBe(401)
-    const headers = { authorization: 'Bearer a-token-of-the-operator' }
-    expect((await server.call('/workspaces', { headers })).status).toBe(200)
-    expect(server.printed.stdout).toContain('$ADMIN_TOKEN')
-    expect(server.printed.stdout).not.toContain('a-token-of-the-operator')
-  })
-
   test('the banner shows PUBLIC_URL, and no address that nothing can be reached at', async () => {
     const settings = { HOST: '0.0.0.0', ADMIN_TOKEN: 'a-token-of-the-operator' }
     const url = 'http://workspaces.example'
@@ -152,6 +111,14 @@ describe('starting', () => {
     expect(server.printed.stdout).toContain('app my-workspaces, region fra')
     expect(server.printed.stdout).toContain('set PUBLIC_URL')
     expect(server.printed.stdout).toContain('CLOSED: set ADMIN_TOKEN')
+    expect(server.printed.stdout).toContain('ANONYMOUS_LOOPBACK=true')
+    expect(await server.call('/workspaces', { method: 'POST', json: {} })).toMatchObject({
+      status: 503,
+      body: {
+        code: 'misconfigured',
+        detail: expect.stringContaining('ANONYMOUS_LOOPBACK=true') as string,
+      },
+    })
     expect((await server.call('/workspaces')).status).toBe(503)
     expect(server.printed.stdout).not.toMatch(/emulator|a-secret/)
     expect(server.printed.stderr).not.toContain('a-secret')
@@ -230,11 +197,58 @@ describe('refusing to start', () => {
       }
     },
   )
+})
+
+describe('a server with ADMIN_TOKEN and data of an earlier start', () => {
+  const ADMIN_TOKEN = 'a-token-of-the-operator'
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+  let used: Awaited<ReturnType<typeof createUsedServerFixture>>
+  let server: Server
+  beforeAll(async () => {
+    used = await createUsedServerFixture()
+    server = await startServer({
+      ...used.settings,
+      ADMIN_TOKEN,
+      TRUSTED_PROXY: '127.0.0.0/8, 10.0.0.0/8 fd00::/8',
+      TRUSTED_PROXY_HEADER: 'X-Client-Chain',
+    })
+  })
+  afterAll(async () => {
+    await server.end('SIGKILL')
+    used.remove()
+  })
+
+  test('the address of a client is what proxies in the trusted networks report', async () => {
+    const addressFor = async (chain: string | undefined) => {
+      const json = { name: 'seen', scopes: ['read'] }
+      const { headers: answered } = await server.call('/tokens', {
+        method: 'POST',
+        headers: { ...headers, ...(chain === undefined ? {} : { 'x-client-chain': chain }) },
+        json,
+      })
+      const requestId = answered.get('x-request-id')
+      for (;;) {
+        const { body } = await server.call('/audit', { headers })
+        const entry = (body['audit'] as Json[]).find((one) => one['request_id'] === requestId)
+        if (entry !== undefined) return entry['address']
+      }
+    }
+    expect(await addressFor(undefined)).toBe('127.0.0.1')
+    expect(await addressFor('203.0.113.9')).toBe('203.0.113.9')
+    // What the client wrote itself is to the left of what the proxies appended.
+    expect(await addressFor('198.51.100.1, 203.0.113.9, 10.1.2.3')).toBe('203.0.113.9')
+    expect(await addressFor('203.0.113.9:4711, [fd00::2]:80')).toBe('203.0.113.9')
+    expect(await addressFor('not an address, 10.1.2.3')).toBe('10.1.2.3')
+  })
+
+  test('the banner asks for ADMIN_TOKEN and never shows it', async () => {
+    expect((await server.call('/workspaces')).status).toBe(401)
+    expect((await server.call('/workspaces', { headers })).status).toBe(200)
+    expect(server.printed.stdout).toContain('$ADMIN_TOKEN')
+    expect(server.printed.stdout).not.toContain(ADMIN_TOKEN)
+  })
 
   test('a refused start says which process holds the data directory', async () => {
-    const used = await createUsedServerFixture()
-    onTestFinished(() => used.remove())
-    const first = await start(used.settings)
     const [port = 0, emulatorPort = 0] = await freePorts(3)
     const { code, stderr } = await startAndExpectExit({
       ...used.settings,
@@ -243,6 +257,6 @@ describe('refusing to start', () => {
     })
     expect(code).toBe(2)
     expect(stderr).toMatch(/is open in process \d+: stop it, or set DATA_DIR to another directory/)
-    expect((await first.call('/healthz')).status).toBe(200)
+    expect((await server.call('/healthz', { headers })).status).toBe(200)
   })
 })

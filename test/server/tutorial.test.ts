@@ -5,11 +5,18 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listen } from '../../functions/node/http-server.ts'
+import { createPostgresDatabase } from '../support/database.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
 import { freePorts } from '../support/ports.ts'
-import { createUsedServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
+import {
+  createServerFixture,
+  createUsedServerFixture,
+  type Server,
+  spawnNode,
+  startServer,
+} from '../support/server.ts'
 
 const TUTORIAL = readFileSync(new URL('../fixtures/tutorial.md', import.meta.url), 'utf8')
 
@@ -107,70 +114,46 @@ test('the commands of the README about an agent that remembers print what it rem
   ])
 })
 
-/** The settings that the tutorial prints, against an emulator in place of Fly. */
-async function startWithTutorialSettings(fly: Awaited<ReturnType<typeof startLoopbackFly>>, more = {}) {
-  const { settings, remove } = await createUsedServerFixture()
+test('the printed commands work with the tutorial’s settings and ANONYMOUS_LOOPBACK', async () => {
+  const fly = await startLoopbackFly()
+  onTestFinished(() => fly.close())
+  const { settings, remove } = await createServerFixture()
+  onTestFinished(remove)
   const { DATA_DIR, PORT } = settings
-  const started = await startServer({ DATA_DIR, PORT, ...fly.settings, ...more })
+  const DATABASE_URL = await createPostgresDatabase()
+  const running = await startServer({
+    DATA_DIR,
+    PORT,
+    DATABASE_URL,
+    ...fly.settings,
+    ANONYMOUS_LOOPBACK: 'true',
+  })
+  onTestFinished(async () => void (await running.end('SIGTERM')))
   const curlHome = mkdtempSync(join(tmpdir(), 'tutorial-fly-'))
+  onTestFinished(() => rmSync(curlHome, { recursive: true }))
   writeFileSync(join(curlHome, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${PORT}"\n`)
-  return {
-    server: started,
-    curlHome,
-    async end() {
-      await started.end('SIGTERM')
-      remove()
-      rmSync(curlHome, { recursive: true })
-    },
-  }
-}
-
-describe("the tutorial's own settings", () => {
-  let fly: Awaited<ReturnType<typeof startLoopbackFly>>
-  beforeAll(async () => {
-    fly = await startLoopbackFly()
-  })
-  afterAll(() => fly.close())
-
-  test('the printed commands work with the tutorial’s settings and ANONYMOUS_LOOPBACK', async () => {
-    const running = await startWithTutorialSettings(fly, { ANONYMOUS_LOOPBACK: 'true' })
-    try {
-      const folder = join(running.curlHome, 'bin')
-      writeStandIns(
-        folder,
-        ['curl', 'jq'].filter((tool) => !isInstalled(tool)),
-      )
-      const steps = printedSteps()
-      const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
-      const path = `${folder}${delimiter}${process.env['PATH'] ?? ''}`
-      const { code, output } = await runInBash(script, path, running.curlHome)
-      expect(output.trim().split('\n').at(-1)).toBe('"ord"')
-      expect(code).toBe(0)
-    } finally {
-      await running.end()
-    }
-  })
-
-  test('without ANONYMOUS_LOOPBACK the banner and the 503 name it', async () => {
-    const running = await startWithTutorialSettings(fly)
-    try {
-      expect(running.server.printed.stdout).toContain('ANONYMOUS_LOOPBACK=true')
-      const refused = await running.server.call<{ detail: string }>('/workspaces', {
-        method: 'POST',
-        json: {},
-      })
-      expect(refused).toMatchObject({ status: 503, body: { code: 'misconfigured' } })
-      expect(refused.body.detail).toContain('ANONYMOUS_LOOPBACK=true')
-    } finally {
-      await running.end()
-    }
-  })
+  const folder = join(curlHome, 'bin')
+  writeStandIns(
+    folder,
+    ['curl', 'jq'].filter((tool) => !isInstalled(tool)),
+  )
+  const steps = printedSteps()
+  const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
+  const path = `${folder}${delimiter}${process.env['PATH'] ?? ''}`
+  const { code, output } = await runInBash(script, path, curlHome)
+  expect(output.trim().split('\n').at(-1)).toBe('"ord"')
+  expect(code).toBe(0)
 })
 
 describe('npm run tutorial', () => {
-  test('npm run tutorial goes from create to delete at BASE_URL and prints each step', async () => {
-    const { printed, exited } = spawnNode('commands/tutorial.ts', { BASE_URL: server.url })
+  test('npm run tutorial goes from create to delete on a server of its own with ADMIN_TOKEN, and prints each step', async () => {
+    const { printed, exited } = spawnNode(
+      'commands/tutorial.ts',
+      { ADMIN_TOKEN: 'a-token-of-the-operator' },
+      ['--embedded'],
+    )
     expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
+    expect(printed.stdout).toContain('An embedded server is started')
     const steps = printed.stdout.split('\n').filter((line) => line.startsWith('▸'))
     expect(steps.map((line) => line.split(/[ ,:]/)[1])).toEqual([
       'What',
@@ -189,16 +172,6 @@ describe('npm run tutorial', () => {
     expect(printed.stdout.match(/^ {4}"ord" {3}\[\d+\.\d\d s\]$/gm)).toHaveLength(2)
     expect(printed.stdout.match(/"I remember: the milk"/g)).toHaveLength(2)
     expect(printed.stdout).toMatch(/^✓ the whole tutorial/m)
-  })
-
-  test('npm run tutorial starts its own server and uses ADMIN_TOKEN', async () => {
-    const { printed, exited } = spawnNode(
-      'commands/tutorial.ts',
-      { ADMIN_TOKEN: 'a-token-of-the-operator' },
-      ['--embedded'],
-    )
-    expect(await exited, printed.stdout).toEqual({ code: 0, signal: null })
-    expect(printed.stdout).toContain('An embedded server is started')
   })
 
   test('npm run tutorial fails at the first step if no server answers', async () => {

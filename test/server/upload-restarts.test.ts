@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { createPostgresDatabase } from '../support/database.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
-import { createUsedServerFixture, type Server, startServer } from '../support/server.ts'
+import { createServerFixture, type Server, startServer } from '../support/server.ts'
 
 const ADMIN = { authorization: 'Bearer the-admin-of-uploads' }
 const MB = 2 ** 20
@@ -12,11 +13,12 @@ test('a server that is killed in the middle of an upload leaves the old file who
   const fly = await startLoopbackFly()
   onTestFinished(() => fly.close())
   fly.emulator.faults.add({ kind: 'rate-limits', on: false })
-  const files = await createUsedServerFixture()
+  const files = await createServerFixture()
   onTestFinished(() => files.remove())
   const settings = {
     ...files.settings,
     ...fly.settings,
+    DATABASE_URL: await createPostgresDatabase(),
     ADMIN_TOKEN: 'the-admin-of-uploads',
     PUBLIC_URL: `http://127.0.0.1:${files.settings.PORT}`,
   }
