@@ -1,6 +1,4 @@
 // The embedded database on a disk that is nearly full.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { connectPglite } from '../../drizzle/drivers/pglite.ts'
@@ -8,13 +6,14 @@ import { createApp } from '../../functions/app.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
+import { createUsedServerFixture } from '../support/server.ts'
 import { cleanUps } from '../support/tcp-servers.ts'
 
 test('/readyz fails when the disk of the embedded database is nearly full', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'embedded-'))
-  cleanUps.push(() => rmSync(directory, { recursive: true, force: true }))
+  const { remove, settings } = await createUsedServerFixture()
+  cleanUps.push(remove)
   const ready = async (minFreeBytes: number) => {
-    const database = await connectPglite(join(directory, 'data'), { minFreeBytes })
+    const database = await connectPglite(join(settings.DATA_DIR, 'postgres'), { minFreeBytes })
     const services = createServices(parseConfig({}), database, {
       fetch: () => Promise.reject(new Error('no network')),
       log: () => {},
