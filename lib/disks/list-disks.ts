@@ -8,7 +8,7 @@ import { DomainError } from '../platform/errors.ts'
 /** @throws DomainError `not_found` */
 export async function getDisk(db: Database, id: string): Promise<Disk> {
   const [disk] = await db.select().from(disks).where(eq(disks.id, id))
-  if (disk === undefined) throw new DomainError('not_found', 'disk not found')
+  if (disk === undefined) throw new DomainError('not_found', 'disk not found; GET /disks lists them')
   return disk
 }
 

@@ -23,7 +23,8 @@ export type ListedEndpoint = { endpoint: WebhookEndpoint; pending: number; dead:
 /** Each endpoint is one request per event. */
 export const MOST_ENDPOINTS = 50
 
-const endpointNotFound = () => new DomainError('not_found', 'webhook endpoint not found')
+const endpointNotFound = () =>
+  new DomainError('not_found', 'webhook endpoint not found; GET /webhook-endpoints lists them')
 
 /** The last sequence number of the log; 0 before the first event. */
 export const lastSeq: SQL<number> = sql`(select case when is_called then last_value else 0 end from events_seq_seq)`
