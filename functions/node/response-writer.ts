@@ -1,6 +1,6 @@
-// Writes a response to Node's ServerResponse as the agent sends it. What a turn of the event loop brings is written at its end: the
-// events of one response as one chunk, because Node allocates four buffers for each, and all responses in a row, because system
-// calls in a row take less time than between other work.
+// Writes a response to Node's ServerResponse as the agent sends it. One read of the agent's socket often holds many
+// events; they are written as one chunk, because Node allocates four buffers for each. Responses that end in one turn of the event
+// loop are written in a row at its end, because system calls in a row take less time than between other work.
 import type { ServerResponse } from 'node:http'
 import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 import type { HeaderList } from '../../lib/a2a/wire/headers.ts'
@@ -14,7 +14,6 @@ export class NodeResponseWriter implements ResponseWriter {
   #gatheredBytes = 0
   /** The response ends with them. */
   #isEnding = false
-  #isDue = false
   #isPaused = false
 
   /** @param extraHeaders added to every response */
@@ -46,15 +45,17 @@ export class NodeResponseWriter implements ResponseWriter {
   write(chunk: Uint8Array): boolean {
     const outgoing = this.#outgoing
     if (outgoing.destroyed) return true
+    if (this.#gathered.length === 0) process.nextTick(writeGathered, this)
     this.#gather(chunk)
     this.#isPaused ||= this.#gatheredBytes + outgoing.writableLength >= outgoing.writableHighWaterMark
     return !this.#isPaused
   }
 
   end(last?: Uint8Array): void {
+    if (last !== undefined) this.#gather(last)
     this.#isEnding = true
-    if (last === undefined) this.#writeSoon()
-    else this.#gather(last)
+    if (ending.length === 0) setImmediate(writeEnding)
+    ending.push(this)
   }
 
   destroy(): void {
@@ -62,9 +63,8 @@ export class NodeResponseWriter implements ResponseWriter {
     this.#outgoing.destroy()
   }
 
-  /** Writes what this turn of the event loop has brought. */
-  writeNow(): void {
-    this.#isDue = false
+  /** Writes what this turn of the event loop has gathered. */
+  writeGathered(): void {
     this.#flush()
     if (this.#isPaused && !this.#outgoing.writableNeedDrain) this.#resume()
   }
@@ -72,14 +72,6 @@ export class NodeResponseWriter implements ResponseWriter {
   #gather(chunk: Uint8Array): void {
     this.#gathered.push(chunk)
     this.#gatheredBytes += chunk.length
-    this.#writeSoon()
-  }
-
-  #writeSoon(): void {
-    if (this.#isDue) return
-    this.#isDue = true
-    if (due.length === 0) setImmediate(writeAll)
-    due.push(this)
   }
 
   #flush(): void {
@@ -105,14 +97,16 @@ export class NodeResponseWriter implements ResponseWriter {
   }
 }
 
-/** Writers that have something to write in this turn of the event loop. */
-let due: NodeResponseWriter[] = []
+/** Writers whose responses end in this turn of the event loop. */
+let ending: NodeResponseWriter[] = []
 
-function writeAll(): void {
-  const writers = due
-  due = []
-  for (const writer of writers) writer.writeNow()
+function writeEnding(): void {
+  const writers = ending
+  ending = []
+  for (const writer of writers) writer.writeGathered()
 }
+
+const writeGathered = (writer: NodeResponseWriter) => writer.writeGathered()
 
 /** The longest end of a body that is written as text, in bytes. */
 const MAX_TEXT_BYTES = 8 * 1024
