@@ -4,7 +4,7 @@ import { spawnNode } from '../../support/server.ts'
 import { type DockerServer, LONG_MS } from './fixture.ts'
 
 /** The name of this project, and of the tutorial's workspace, is no provider. */
-const FLY = /(?<!molecule-)\bfly\b(?!-worker)|flyctl/i
+const FLY = /(?<!molecule[- ])\bfly\b(?!-worker)|flyctl/i
 
 export function words(get: () => DockerServer): void {
   test(
