@@ -1,6 +1,6 @@
 // The only writer of the event log. An event is appended by the statement that makes the change it describes, so
 // there is no change without its event.
-import { type SQL, sql } from 'drizzle-orm'
+import { count, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { events } from '../../drizzle/schema/index.ts'
@@ -43,7 +43,7 @@ const insertStatement = prepared((db, valueOf: ValueOf<{ rows: string }>) => {
     generation: sql`generation`,
     payload: sql`payload`,
   })
-  return db.with(rows, logged).select({ seq: logged.seq }).from(logged)
+  return db.with(rows, logged).select({ appended: count() }).from(logged)
 })
 
 /** Appends events about something that no statement changes: audit entries, a machine without a row. */

@@ -32,12 +32,12 @@ export const quotaValues = (key: string, perHour: number, now: Date): QuotaValue
  * @returns also the condition that the request is allowed
  */
 export function consumeQuota(name: string, valueOf: ValueOf<QuotaValues>): { part: SQL; isAllowed: SQL } {
-  const at = sql`${valueOf('quotaAt')}::timestamptz`
   const intervalMs = sql`${valueOf('quotaIntervalMs')}::float8`
   const after = (from: SQL) => sql`${from} + ${intervalMs} * interval '1 millisecond'`
-  const next = after(sql`greatest(${rateLimits.nextAt}, ${at})`)
+  const first = after(sql`${valueOf('quotaAt')}::timestamptz`)
+  const next = sql`greatest(${after(sql`${rateLimits.nextAt}`)}, excluded.next_at)`
   return {
-    part: sql`insert into ${rateLimits} (key, next_at) select ${valueOf('quotaKey')}, ${after(at)} where ${intervalMs} is not null
+    part: sql`insert into ${rateLimits} (key, next_at) select ${valueOf('quotaKey')}, ${first} where ${intervalMs} is not null
       on conflict (key) do update set next_at = ${next} where ${next} <= ${valueOf('quotaUntil')}::timestamptz
       returning key`,
     isAllowed: sql`(${intervalMs} is null or exists (select from ${sql.identifier(name)}))`,
