@@ -8,7 +8,7 @@ import {
   RestTransportFactory,
 } from '@a2a-js/sdk/client'
 import type { Client } from './client.ts'
-import { ApiProblem, problemOf } from './problem.ts'
+import { answeredLater, problemOf } from './problem.ts'
 
 /**
  * Reads the agent's card through the proxy, and connects as the card says: JSON-RPC or HTTP+JSON, version 1.0 or 0.3.
@@ -43,8 +43,6 @@ const orLater =
   (fetchImpl: typeof fetch): typeof fetch =>
   async (input, init) => {
     const response = await fetchImpl(input, init)
-    if (response.status !== 202) return response
-    const { url } = (await response.json()) as { url: string }
-    const message = `the agent has not answered yet: the message is stored, and its answer will be at ${url}`
-    throw new ApiProblem(message, { status: 202, code: 'stored' })
+    if (response.status === 202) throw await answeredLater(response)
+    return response
   }

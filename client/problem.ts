@@ -52,6 +52,13 @@ export async function problemOf(response: Response): Promise<ApiProblem> {
   return new ApiProblem(detail, { status, code, requestId, errors })
 }
 
+/** @param response with the status 202 to an A2A message whose agent has not answered in time */
+export async function answeredLater(response: Response): Promise<ApiProblem> {
+  const { url } = (await response.json()) as { url: string }
+  const message = `the agent has not answered yet: the message is stored, and its answer will be at ${url}`
+  return new ApiProblem(message, { status: 202, code: 'stored' })
+}
+
 function parse(text: string): ProblemDocument | undefined {
   try {
     const value = JSON.parse(text) as Partial<ProblemDocument>

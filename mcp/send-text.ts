@@ -1,6 +1,7 @@
 // One text to an agent, and its answer as text: in the A2A version that the agent's card offers (1.0 or 0.3), over
 // JSON-RPC through the proxy.
 import type { Client } from '../client/client.ts'
+import { answeredLater } from '../client/problem.ts'
 
 type Json = Record<string, unknown>
 
@@ -59,6 +60,7 @@ async function call(
     headers: { 'content-type': 'application/json', ...(version === '1.0' ? { 'a2a-version': version } : {}) },
     body: JSON.stringify({ jsonrpc: '2.0', id: crypto.randomUUID(), method, params }),
   })
+  if (response.status === 202) throw await answeredLater(response)
   const body = (await response.json()) as {
     result?: Json
     error?: { message?: string } | string

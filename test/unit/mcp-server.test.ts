@@ -6,9 +6,10 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/sdk/types.js'
 import { expect, test } from 'vitest'
-import type { Client } from '../../client/client.ts'
+import { type Client, createClient } from '../../client/client.ts'
 import { answerMcp } from '../../mcp/http.ts'
 import { createMcpServer, PROTOCOL_VERSIONS } from '../../mcp/server.ts'
+import { sendText } from '../../mcp/send-text.ts'
 import { createTools } from '../../mcp/tools.ts'
 
 const WORKSPACE = { id: 'one', slug: null, name: 'One', status: 'ready', runtime: 'hermes' }
@@ -174,4 +175,16 @@ test('`molecule-fly mcp` lists the tools on standard input and output', async ()
   const { content, isError } = await client.callTool({ name: 'get_workspace', arguments: { id: KNOWN } })
   expect([isError, content]).toEqual([true, [{ type: 'text', text: expect.stringMatching(/\w/) }]])
   await client.close()
+})
+
+test('a message whose answer comes later is answered with the address of the answer', async () => {
+  const url = 'http://server/workspaces/one/messages/1'
+  const client = createClient({
+    url: 'http://server',
+    fetch: (input) =>
+      Promise.resolve(
+        new Request(input).method === 'POST' ? Response.json({ url }, { status: 202 }) : Response.json({}),
+      ),
+  })
+  await expect(sendText(client, 'one', 'hello')).rejects.toThrow(`its answer will be at ${url}`)
 })
