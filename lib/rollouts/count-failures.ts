@@ -1,8 +1,9 @@
 // What counts as a failure when images are compared: a machine that stopped or was lost, an agent that fell silent or
 // reports that most of its calls fail, a card that HTTP cannot use, and an agent that registers again with the same token, because its process
-// ended and Fly restarted it.
+// ended and Fly restarted it. A host that does not answer is not among them.
 import { type SQL, sql } from 'drizzle-orm'
 import { events } from '../../drizzle/schema/index.ts'
+import type { ReasonCode } from '../platform/reasons.ts'
 
 const DEATHS = [
   'machine_stopped',
@@ -13,8 +14,12 @@ const DEATHS = [
   'trouble_reported',
 ]
 
+/** What happens to a machine whatever its image is. */
+const OF_THE_MACHINE: ReasonCode[] = ['cordoned', 'host_unreachable', 'machine_stuck']
+
 /** Whether an event can count as one. */
-export const mayBeFailure: SQL = sql`${events.type} in ${[...DEATHS, 'agent_registered']}`
+export const mayBeFailure: SQL = sql`(${events.type} in ${[...DEATHS, 'agent_registered']}
+  and coalesce(${events.payload} -> 'reason' ->> 'code', '') not in ${OF_THE_MACHINE})`
 
 /** @param source a relation of such events: `id` of the workspace, `type`, `generation` */
 export const countFailures = (source: SQL): SQL<number> => sql`(

@@ -2,7 +2,7 @@
 // counted. Two statements, however many workspaces there are.
 import type { Context } from '../config/context.ts'
 import type { RolloutContext } from './context.ts'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import {
   events,
   type RolloutReason,
@@ -38,8 +38,7 @@ export async function recordProgress({ config, db, now }: Context, rollout: Roll
         when member.state = 'restoring' then case
           when ${workspaces.status} in ('ready', 'degraded') and ${workspaces.machineGeneration} = ${workspaces.generation} then 'restored'
           when ${workspaces.status} in ('paused', 'hibernated', 'removed', 'failed') then 'left'
-          -- It waits for its host without a deadline.
-          when ${isLate} and coalesce(${workspaces.deadlineAt} <= ${moment}, true) then 'left'
+          when ${isLate} and ${waitsWithoutEnd(moment)} then 'left'
           else 'restoring' end
         when ${workspaces.status} = 'failed' then case when ${isNotTheImage} then 'left' else 'failed' end
         when member.state = 'ready' then 'ready'
@@ -59,6 +58,9 @@ export async function recordProgress({ config, db, now }: Context, rollout: Roll
     where rollout_id = ${id} and workspace_id = observed.id and state = observed.old and observed.new <> observed.old`)
 }
 
+/** Whether a workspace that is not at rest waits for its host, or for the end of a cordon, however long that takes. */
+const waitsWithoutEnd = (moment: SQL): SQL => sql`coalesce(${workspaces.deadlineAt} <= ${moment}, true)`
+
 export async function countRollout(services: RolloutContext, rollout: Rollout): Promise<Counted> {
   const { db, now } = services
   const { afterSeq, baseline, id } = rollout
@@ -71,7 +73,7 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       ready: of('ready'),
       failed: of('failed'),
       restoring: of('restoring'),
-      unwell: sql<number>`(count(*) filter (where member.state = 'ready' and ${workspaces.status} in ('provisioning', 'offline')))::int`,
+      unwell: sql<number>`(count(*) filter (where member.state = 'ready' and ${workspaces.status} in ('provisioning', 'offline') and not ${waitsWithoutEnd(moment)}))::int`,
       failure: sql<
         StoredReason | RolloutReason | null
       >`(array_agg(member.reason order by member.started_at) filter (where member.state = 'failed'))[1]`,

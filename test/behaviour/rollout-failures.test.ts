@@ -73,6 +73,19 @@ describe('restarts that Fly refuses', () => {
     h.emulator.faults.remove(fault)
   })
 
+  test('a host that stops answering while the image is watched neither blames it nor holds the rollout', async () => {
+    const fleet = await fleetOf(h, 2)
+    const { body } = await start(h, { digest: digest('9'), tranches: [1], watch_seconds: 180 })
+    const { workspaces } = await until(h, body.id, ({ watching_since }) => watching_since !== null, 1_000)
+    const lost = workspaces[0]?.workspace_id ?? ''
+    const { machine_id } = (await h.request(`/workspaces/${lost}`)).body
+    const fault = h.emulator.faults.add({ kind: 'host-unreachable', machine: String(machine_id) })
+    expect(await until(h, body.id, ended, 20_000)).toMatchObject({ state: 'completed', reason: null })
+    const other = fleet.find(({ id }) => id !== lost)?.id ?? ''
+    expect(await imageOf(h, other)).toBe(image('9'))
+    h.emulator.faults.remove(fault)
+  })
+
   test('a rollback does not wait for ever for a workspace whose host does not answer', async () => {
     const [lost] = await fleetOf(h, 1)
     const { body } = await start(h, {
