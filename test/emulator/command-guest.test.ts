@@ -149,7 +149,7 @@ test('a program that closes its port is refused connections', async () => {
 test('what a program prints is in the log, and its exit code is the exit code of its machine', async () => {
   expect(await boot({ mode: 'exit' }).exited).toEqual({ exitCode: 7, oomKilled: false })
   await start({ mode: 'printing' })
-  expect(lines).toEqual(expect.arrayContaining(['printing up', 'printing a line of stderr']))
+  await expect.poll(() => lines).toEqual(expect.arrayContaining(['printing up', 'printing a line of stderr']))
 })
 
 test('a program gets SIGTERM, and is killed when it ignores it, also while it is suspended', async () => {
