@@ -54,6 +54,9 @@ function printColumns(headings: readonly string[], rows: readonly (readonly stri
 /** A text from elsewhere on one line, without control characters. */
 export const clean = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
 
+/** The first digits of a digest are enough to tell images apart. */
+export const shortImage = (image: string): string => image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1')
+
 /** A moment as an age: `12s`, `5m`, `3h`, `2d`. */
 export function age(time: string | null, now = Date.now()): string {
   if (time === null) return '-'

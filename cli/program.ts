@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { ApiProblem } from '../client/problem.ts'
 import { addChatCommand } from './commands/chat.ts'
 import { addDiskCommands } from './commands/disks.ts'
+import { addEditCommand } from './commands/edit.ts'
 import { addEventCommand } from './commands/events.ts'
 import { addHookCommands } from './commands/hooks.ts'
 import { addInsideCommands } from './commands/inside.ts'
@@ -45,6 +46,7 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
     )
   addLoginCommands(program)
   addWorkspaceCommands(program)
+  addEditCommand(program)
   addChatCommand(program)
   addOpenCommand(program)
   addVerbCommands(program)

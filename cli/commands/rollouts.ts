@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { components } from '../../client/api.d.ts'
 import type { Client } from '../../client/client.ts'
 import { type CommandContext, contextOf, UsageError } from '../context.ts'
-import { age, clean, print, printJson, printTable, statusText } from '../output.ts'
+import { age, clean, print, printJson, printTable, shortImage, statusText } from '../output.ts'
 
 type Rollout = components['schemas']['Rollout']
 type Progress = components['schemas']['RolloutProgress']
@@ -102,9 +102,6 @@ function printRollouts(rollouts: readonly Rollout[]): void {
     ]),
   )
 }
-
-/** The first digits of a digest are enough to tell images apart. */
-const shortImage = (image: string): string => image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1')
 
 /** Prints one rollout: all of it as JSON, or its row and why it stands still. */
 function showRollout({ json }: CommandContext, rollout: Rollout): void {

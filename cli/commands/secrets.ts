@@ -1,9 +1,9 @@
 // secrets: the encrypted variables of one workspace, or of all.
 import type { Command } from 'commander'
+import { assignments } from '../assignments.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId } from '../find-workspace.ts'
 import { age, print, printJson, printTable, report } from '../output.ts'
-import { assignments } from './workspaces.ts'
 
 type SecretFlags = { workspace?: string; restart?: boolean }
 

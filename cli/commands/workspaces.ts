@@ -1,27 +1,16 @@
 // ls, create, get, wait, explain: workspaces and their state.
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { Client, CreateWorkspace, Workspace, WorkspaceQuery } from '../../client/client.ts'
-import { type CommandContext, contextOf, UsageError } from '../context.ts'
+import { assignments, labelsFrom } from '../assignments.ts'
+import { type CommandContext, contextOf } from '../context.ts'
+import { defined } from '../defined.ts'
 import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
 import { wholeNumber } from '../number-option.ts'
-import { age, clean, print, printJson, printTable, report, statusText } from '../output.ts'
+import { age, clean, print, printJson, printTable, report, shortImage, statusText } from '../output.ts'
 import { repeated } from '../repeated.ts'
+import { addSpecOptions, type SpecFlags, specOf } from '../spec-options.ts'
 
-type CreateFlags = {
-  slug?: string
-  runtime?: string
-  tier?: string
-  region?: string
-  model?: string
-  role?: string
-  image?: string
-  parent?: string
-  env?: string[]
-  secret?: string[]
-  label?: string[]
-  idle?: number
-  wait?: boolean
-}
+type CreateFlags = SpecFlags & { env?: string[]; secret?: string[]; diskPath?: string; wait?: boolean }
 
 type ListFlags = {
   status?: string[]
@@ -71,21 +60,11 @@ export function addWorkspaceCommands(program: Command): void {
       )
     })
 
-  program
+  const create = program
     .command('create')
     .description('create a workspace, and wait until it is ready')
     .argument('<name>', 'name of the workspace')
-    .option('--slug <slug>', 'unique name that can be used in place of the id')
-    .option(
-      '-r, --runtime <runtime>',
-      'kind of agent, such as hermes or langgraph; external: it runs elsewhere',
-    )
-    .addOption(new Option('-t, --tier <tier>', 'size of the machine').choices(['2', '3', '4']))
-    .option('--region <region>', 'region of the machine; on Fly such as ord')
-    .option('--model <model>', 'language model')
-    .option('--role <role>', 'what the agent is for')
-    .option('--image <image>', "an image instead of the runtime's")
-    .option('--parent <workspace>', 'parent in the tree of workspaces')
+  addSpecOptions(create)
     .option(
       '-e, --env <NAME=value>',
       'an environment variable; NAME alone takes the value from the environment; repeat it for several',
@@ -96,8 +75,7 @@ export function addWorkspaceCommands(program: Command): void {
       'a secret; NAME alone takes the value from the environment; repeat it for several',
       repeated,
     )
-    .option('-l, --label <key=value>', 'a label; repeat it for several', repeated)
-    .option('--idle <minutes>', 'hibernate after this many idle minutes', wholeNumber(1))
+    .option('--disk-path <path>', 'where the agent finds the disk, such as /workspace')
     .option('--no-wait', 'return at once')
     .addHelpText(
       'after',
@@ -163,11 +141,15 @@ Examples:
 export function show({ json }: CommandContext, workspace: Workspace): void {
   if (json) return printJson(workspace)
   const {
+    disk,
     endpoint,
     id,
+    idle_minutes,
+    image,
     labels,
     machine_id,
     machine_region,
+    model,
     name,
     reason,
     region,
@@ -177,69 +159,39 @@ export function show({ json }: CommandContext, workspace: Workspace): void {
     tier,
   } = workspace
   print(`${clean(name)}  ${statusText(status)}`)
-  const lines: [string, string][] = [
+  const place = tier === null ? [] : [`tier ${tier}`, machine_region ?? region]
+  const lines: [string, string | null][] = [
     ['id', id],
-    ...(slug === null ? [] : [['slug', slug] as [string, string]]),
-    ...(Object.keys(labels).length === 0 ? [] : [['labels', labelsText(labels)] as [string, string]]),
-    ['runtime', [runtime, ...(tier === null ? [] : [`tier ${tier}`, machine_region ?? region])].join(', ')],
+    ['slug', slug],
+    ['labels', labelsText(labels)],
+    ['runtime', [runtime, ...place].join(', ')],
+    ['model', model],
+    ['image', image === null ? null : shortImage(image)],
+    ['disk', disk === null ? null : `${disk.size_gb} GB`],
+    ['sleeps', idle_minutes === null ? null : `after ${idle_minutes} idle minutes`],
     ['machine', machine_id ?? (runtime === 'external' ? 'none: the agent runs elsewhere' : 'none')],
     ['A2A', endpoint],
   ]
-  for (const [label, value] of lines) print(`  ${label.padEnd(8)} ${value}`)
+  for (const [label, value] of lines) if (value !== null) print(`  ${label.padEnd(8)} ${clean(value)}`)
   if (reason !== null)
     print(`  ${'reason'.padEnd(8)} ${clean(reason.message)}\n  ${''.padEnd(8)} ${clean(reason.hint)}`)
 }
 
-const labelsText = (labels: Workspace['labels']): string =>
-  clean(
-    Object.entries(labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(' '),
-  )
-
-async function createInput(client: Client, name: string, flags: CreateFlags): Promise<CreateWorkspace> {
-  const { idle, image, model, parent, region, role, runtime, slug, tier } = flags
-  return {
-    name,
-    ...defined({ slug, runtime, region, model, role, image }),
-    ...(tier === undefined ? {} : { tier: Number(tier) }),
-    ...(idle === undefined ? {} : { idle_minutes: idle }),
-    ...(parent === undefined ? {} : { parent_id: await findWorkspaceId(client, parent) }),
-    ...(flags.env === undefined ? {} : { env: assignments('--env', flags.env) }),
-    ...(flags.label === undefined ? {} : { labels: labelsFrom(flags.label) }),
-    ...(flags.secret === undefined ? {} : { secrets: assignments('--secret', flags.secret) }),
-  }
+function labelsText(labels: Workspace['labels']): string | null {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
+  return pairs.length === 0 ? null : pairs.join(' ')
 }
 
-const defined = (values: Record<string, string | undefined>) =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
-
-/** `NAME=value` pairs; `NAME` alone takes the value of this process's environment. */
-export const assignments = (flag: string, pairs: readonly string[]): Record<string, string> =>
-  valuesOf(flag, pairs, (name) => {
-    const value = process.env[name]
-    if (value !== undefined) return value
-    throw new UsageError(`${flag} ${name}: give NAME=value, or set ${name} in the environment`)
-  })
-
-/** `key=value` pairs. */
-const labelsFrom = (pairs: readonly string[]): Record<string, string> =>
-  valuesOf('--label', pairs, (text) => {
-    throw new UsageError(`--label ${text}: give key=value`)
-  })
-
-/** @param valueWithout of a pair without `=` */
-function valuesOf(
-  flag: string,
-  pairs: readonly string[],
-  valueWithout: (text: string) => string,
-): Record<string, string> {
-  const values = new Map<string, string>()
-  for (const pair of pairs) {
-    const at = pair.indexOf('=')
-    const name = at === -1 ? pair : pair.slice(0, at)
-    if (values.has(name)) throw new UsageError(`${flag} ${name}: it is given twice`)
-    values.set(name, at === -1 ? valueWithout(name) : pair.slice(at + 1))
+async function createInput(client: Client, name: string, flags: CreateFlags): Promise<CreateWorkspace> {
+  const { diskPath, env, label, secret } = flags
+  return {
+    name,
+    ...(await specOf(client, flags)),
+    ...defined({
+      disk_path: diskPath,
+      env: env === undefined ? undefined : assignments('--env', env),
+      labels: label === undefined ? undefined : labelsFrom(label),
+      secrets: secret === undefined ? undefined : assignments('--secret', secret),
+    }),
   }
-  return Object.fromEntries(values)
 }

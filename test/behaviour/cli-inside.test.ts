@@ -1,35 +1,18 @@
 // The command line inside a workspace: logs, commands, files, disks and snapshots.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { cli } from '../support/cli.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { cli, useCliSettings } from '../support/cli.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
-const SERVER = 'http://localhost:8080'
-
 let h: Harness
-let directory: string
 beforeAll(async () => {
   h = await createHarness()
   await h.createWorkspace({ name: 'coder' })
 })
 afterAll(() => h.close())
 
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cli-test-'))
-  vi.stubEnv('MOLECULE_FLY_CONFIG', join(directory, 'config.json'))
-  vi.stubEnv('MOLECULE_FLY_URL', SERVER)
-  vi.stubGlobal('fetch', (input: Request | string, init?: RequestInit) => {
-    const { body, headers, method, signal, url } = new Request(input, init)
-    return h.fetchRaw(url.replace(SERVER, ''), { method, headers, body, signal })
-  })
-})
-afterEach(() => {
-  vi.unstubAllEnvs()
-  vi.unstubAllGlobals()
-  rmSync(directory, { recursive: true, force: true })
-})
+const directory = useCliSettings(() => h)
 
 test('logs prints the newest lines of the machine', async () => {
   const { code, stdout } = await cli('logs', 'coder', '-n', '3')
@@ -51,13 +34,13 @@ test('exec --json prints the output as text', async () => {
 })
 
 test('cp copies a file into the machine and back', async () => {
-  const file = join(directory, 'notes.txt')
+  const file = join(directory(), 'notes.txt')
   writeFileSync(file, 'what was learned')
   expect((await cli('cp', file, 'coder:/workspace/notes.txt')).code).toBe(0)
   rmSync(file)
-  expect((await cli('cp', 'coder:/workspace/notes.txt', directory)).code).toBe(0)
+  expect((await cli('cp', 'coder:/workspace/notes.txt', directory())).code).toBe(0)
   expect(readFileSync(file, 'utf8')).toBe('what was learned')
-  const wrong = await cli('cp', file, directory)
+  const wrong = await cli('cp', file, directory())
   expect(wrong.code).toBe(2)
   expect(wrong.stderr).toContain('workspace:/path')
 })

@@ -1,18 +1,15 @@
 // The command line against a whole control plane: what it prints, what it asks for, and its exit codes.
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createProgram } from '../../cli/program.ts'
-import { cli } from '../support/cli.ts'
+import { cli, CLI_SERVER, useCliSettings } from '../support/cli.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
-const SERVER = 'http://localhost:8080'
 const ADMIN_TOKEN = 'kPbq8MsQe0vYJcTzRk3XwLhN5dGfUa7i'
 
 let h: Harness
-let directory: string
 beforeAll(async () => {
   h = await createHarness({
     env: { ADMIN_TOKEN, SECRETS_ENCRYPTION_KEY: btoa('a key of thirty-two bytes, sure!') },
@@ -21,21 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => h.close())
 
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cli-test-'))
-  vi.stubEnv('MOLECULE_FLY_CONFIG', join(directory, 'config.json'))
-  vi.stubEnv('MOLECULE_FLY_URL', SERVER)
-  vi.stubEnv('MOLECULE_FLY_TOKEN', ADMIN_TOKEN)
-  vi.stubGlobal('fetch', (input: Request | string, init?: RequestInit) => {
-    const { body, headers, method, signal, url } = new Request(input, init)
-    return h.fetchRaw(url.replace(SERVER, ''), { method, headers, body, signal })
-  })
-})
-afterEach(() => {
-  vi.unstubAllEnvs()
-  vi.unstubAllGlobals()
-  rmSync(directory, { recursive: true, force: true })
-})
+const directory = useCliSettings(() => h, { MOLECULE_FLY_TOKEN: ADMIN_TOKEN })
 
 const createWorkspace = async (name: string) =>
   (
@@ -122,8 +105,8 @@ test('login stores the server and the token in a file that only its owner reads'
   vi.stubEnv('MOLECULE_FLY_TOKEN', undefined)
   vi.stubEnv('MOLECULE_FLY_URL', undefined)
   expect((await cli('ls')).stderr).toContain("log in with 'molecule-fly login'")
-  expect((await cli('login', SERVER, '--token', ADMIN_TOKEN)).code).toBe(0)
-  expect(statSync(join(directory, 'config.json')).mode & 0o777).toBe(0o600)
+  expect((await cli('login', CLI_SERVER, '--token', ADMIN_TOKEN)).code).toBe(0)
+  expect(statSync(join(directory(), 'config.json')).mode & 0o777).toBe(0o600)
   expect((await cli('ls')).code).toBe(0)
   expect((await cli('logout')).code).toBe(0)
   expect((await cli('ls')).code).toBe(1)
@@ -131,16 +114,16 @@ test('login stores the server and the token in a file that only its owner reads'
 
 test('login refuses a token that the server refuses, and stores nothing', async () => {
   vi.stubEnv('MOLECULE_FLY_TOKEN', undefined)
-  const { code, stderr } = await cli('login', SERVER, '--token', 'wrong')
+  const { code, stderr } = await cli('login', CLI_SERVER, '--token', 'wrong')
   expect(code).toBe(1)
   expect(stderr).toContain('molecule-fly:')
-  expect(() => statSync(join(directory, 'config.json'))).toThrow('ENOENT')
+  expect(() => statSync(join(directory(), 'config.json'))).toThrow('ENOENT')
 })
 
 test('a stored token is sent to no other server', async () => {
   vi.stubEnv('MOLECULE_FLY_TOKEN', undefined)
   vi.stubEnv('MOLECULE_FLY_URL', undefined)
-  await cli('login', SERVER, '--token', ADMIN_TOKEN)
+  await cli('login', CLI_SERVER, '--token', ADMIN_TOKEN)
   const sent: (string | null)[] = []
   vi.stubGlobal('fetch', (request: Request) => {
     sent.push(request.headers.get('authorization'))
@@ -172,6 +155,8 @@ test('wrong use ends with 2 and names the way out', async () => {
     [['secrets', 'set', 'NOT_IN_ENVIRONMENT'], 'give NAME=value'],
     [['create', 'x', '-e', 'A=1', '-e', 'A=2'], '--env A: it is given twice'],
     [['create', 'x', '-l', 'PATH'], '--label PATH: give key=value'],
+    [['edit', 'x', '--disk', '-1'], "'-1' is invalid"],
+    [['edit', 'x', '--on-host-loss', 'hope'], 'Allowed choices are wait, restore'],
   ] as const) {
     const { code, stderr } = await cli(...args)
     expect({ code, args }).toEqual({ code: 2, args })
