@@ -6,6 +6,9 @@ import { UsageError } from './context.ts'
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const SLUG = /^[a-z][a-z0-9-]{0,61}[a-z0-9]$/
 
+/** The argument of commands on one workspace, for commander. */
+export const WORKSPACE_ARGUMENT = ['<workspace>', 'slug, name, id or beginning of an id'] as const
+
 /** @throws UsageError when none or several workspaces match */
 export async function findWorkspace(client: Client, reference: string): Promise<Workspace> {
   if (UUID.test(reference)) return client.getWorkspace(reference)

@@ -57,6 +57,9 @@ export const clean = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]/g
 /** The first digits of a digest are enough to tell images apart. */
 export const shortImage = (image: string): string => image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, '$1')
 
+/** An amount of US dollars for a table; null where nothing has a price. */
+export const dollars = (amount: number | null | undefined): string | null => amount?.toFixed(2) ?? null
+
 /** A moment as an age: `12s`, `5m`, `3h`, `2d`. */
 export function age(time: string | null, now = Date.now()): string {
   if (time === null) return '-'

@@ -2,20 +2,25 @@
 import complete from '@bomb.sh/tab/commander'
 import { Command, CommanderError } from 'commander'
 import { ApiProblem } from '../client/problem.ts'
+import { addAuditCommand } from './commands/audit.ts'
 import { addChatCommand } from './commands/chat.ts'
 import { addDiskCommands } from './commands/disks.ts'
 import { addEditCommand } from './commands/edit.ts'
 import { addEventCommand } from './commands/events.ts'
+import { addHoldCommands } from './commands/holds.ts'
 import { addHookCommands } from './commands/hooks.ts'
 import { addInsideCommands } from './commands/inside.ts'
 import { addLoginCommands } from './commands/login.ts'
 import { addMcpCommand } from './commands/mcp.ts'
+import { addMessageCommands } from './commands/messages.ts'
 import { addOpenCommand } from './commands/open.ts'
 import { addOperationCommands } from './commands/operations.ts'
 import { addRolloutCommands } from './commands/rollouts.ts'
+import { addScheduleCommands } from './commands/schedules.ts'
 import { addSecretCommands } from './commands/secrets.ts'
 import { addTokenCommands } from './commands/tokens.ts'
 import { addVerbCommands } from './commands/verbs.ts'
+import { addWebhookCommands } from './commands/webhooks.ts'
 import { addWorkspaceCommands } from './commands/workspaces.ts'
 import { UsageError } from './context.ts'
 import { report } from './output.ts'
@@ -52,10 +57,15 @@ Completion: 'molecule-fly complete bash' (or zsh, fish) prints a script for your
   addVerbCommands(program)
   addInsideCommands(program)
   addDiskCommands(program)
+  addMessageCommands(program)
+  addScheduleCommands(program)
+  addHoldCommands(program)
   addEventCommand(program)
   addSecretCommands(program)
   addTokenCommands(program)
   addHookCommands(program)
+  addWebhookCommands(program)
+  addAuditCommand(program)
   addOperationCommands(program)
   addRolloutCommands(program)
   addMcpCommand(program)

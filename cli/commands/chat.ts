@@ -7,14 +7,14 @@ import type { Command } from 'commander'
 import { connectToAgent } from '../../client/agent.ts'
 import { type Conversation, messageRequest, textOfParts } from '../../client/conversation.ts'
 import { contextOf, UsageError } from '../context.ts'
-import { findWorkspaceId } from '../find-workspace.ts'
+import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { print, report, styled } from '../output.ts'
 
 export function addChatCommand(program: Command): void {
   program
     .command('chat')
     .description('talk to the agent of a workspace')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .argument('[message...]', 'one message; without it, standard input or a conversation')
     .addHelpText(
       'after',

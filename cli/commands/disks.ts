@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import type { components } from '../../client/api.d.ts'
 import { contextOf, UsageError } from '../context.ts'
-import { findWorkspaceId } from '../find-workspace.ts'
-import { age, print, printJson, printTable, report } from '../output.ts'
+import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
+import { age, dollars, print, printJson, printTable, report } from '../output.ts'
 import { show } from './workspaces.ts'
 
 type Kept = Pick<components['schemas']['Disk'], 'retained_at' | 'retained_reason' | 'retained_until'>
@@ -35,7 +35,7 @@ export function addDiskCommands(program: Command): void {
           disk.region ?? '-',
           disk.workspace_id ?? '-',
           keptUntil(disk),
-          disk.usd_per_month?.toFixed(2) ?? null,
+          dollars(disk.usd_per_month),
         ]),
       )
     })
@@ -57,7 +57,7 @@ export function addDiskCommands(program: Command): void {
   snapshots
     .command('ls')
     .description('list snapshots, newest first')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -77,7 +77,7 @@ export function addDiskCommands(program: Command): void {
   snapshots
     .command('take')
     .description('take a snapshot, and wait until it can be used')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -91,7 +91,7 @@ export function addDiskCommands(program: Command): void {
   program
     .command('restore')
     .description("replace a workspace's disk with a copy of a snapshot; the old disk is kept")
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .argument('<snapshot>', 'id of the snapshot')
     .action(async (reference: string, snapshot: string, _flags, command: Command) => {
       const context = contextOf(command)
@@ -106,7 +106,7 @@ export function addDiskCommands(program: Command): void {
   program
     .command('fork')
     .description('create a workspace with a copy of the disk of another one')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .argument('<name>', 'name of the new workspace')
     .option('--snapshot <id>', 'copy a snapshot instead of the disk as it is')
     .action(async (reference: string, name: string, flags: { snapshot?: string }, command: Command) => {

@@ -4,7 +4,7 @@ import type { Client, paths, Workspace } from '../../client/client.ts'
 import { assignments, labelsFrom } from '../assignments.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { defined, orNull } from '../defined.ts'
-import { findWorkspace } from '../find-workspace.ts'
+import { findWorkspace, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { clean, printJson, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
 import { addSpecOptions, type SpecFlags, specOf } from '../spec-options.ts'
@@ -25,7 +25,7 @@ export function addEditCommand(program: Command): void {
   const edit = program
     .command('edit')
     .description('change a workspace: only what is given; its other labels stay')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .option('--name <name>', 'another name')
   addSpecOptions(edit)
     .option('--remove-label <key>', 'remove a label; repeat it for several', repeated)

@@ -1,7 +1,7 @@
 // hooks: addresses at which other systems send messages to a workspace.
 import { type Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
-import { findWorkspaceId } from '../find-workspace.ts'
+import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { age, print, printJson, printTable, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
@@ -17,7 +17,7 @@ export function addHookCommands(program: Command): void {
   hooks
     .command('ls')
     .description('list hooks')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
@@ -38,7 +38,7 @@ export function addHookCommands(program: Command): void {
   hooks
     .command('create')
     .description('create a hook; its secret is printed once')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .argument('<name>', 'last part of the address')
     .addOption(new Option('--scheme <scheme>', 'how the sender signs').choices(SCHEMES).default('standard'))
     .option('--secret <secret>', "the sender's secret; without it one is made")
@@ -67,7 +67,7 @@ export function addHookCommands(program: Command): void {
   hooks
     .command('rm')
     .description('delete a hook')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .argument('<name>', 'name of the hook')
     .action(async (reference: string, hook: string, _flags, command: Command) => {
       const { client } = contextOf(command)

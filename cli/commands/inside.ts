@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import type { Client, LogPage } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
-import { findWorkspaceId } from '../find-workspace.ts'
+import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { wholeNumber } from '../number-option.ts'
 import { clean, print, printJson, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
@@ -18,7 +18,7 @@ export function addInsideCommands(program: Command): void {
   program
     .command('logs')
     .description('show what the machine of a workspace prints')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .option('-f, --follow', 'stay, and print lines as they come')
     .option('-n, --tail <count>', 'the newest lines', wholeNumber(0), 100)
     .option('--since <time>', 'a time, or an age such as 15m')
@@ -48,7 +48,7 @@ export function addInsideCommands(program: Command): void {
   program
     .command('exec')
     .description('run a command in the machine of a workspace')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .argument('<command...>', 'the program and its arguments, after --')
     .option('--cwd <directory>', 'where it runs')
     .option('--timeout <seconds>', 'when it is killed', wholeNumber(1), 60)

@@ -1,7 +1,7 @@
-// fleet, doctor: the machines at the provider, and the health of the server.
+// fleet, prices, doctor: the machines at the provider, what one costs, and the health of the server.
 import type { Command } from 'commander'
 import { contextOf } from '../context.ts'
-import { clean, print, printJson, printTable, styled } from '../output.ts'
+import { clean, dollars, print, printJson, printTable, styled } from '../output.ts'
 
 export function addOperationCommands(program: Command): void {
   program
@@ -22,7 +22,7 @@ export function addOperationCommands(program: Command): void {
             machine_state,
             workspace_id ?? '-',
             region,
-            usd_per_month?.toFixed(2) ?? null,
+            dollars(usd_per_month),
           ]),
         )
         print('')
@@ -33,6 +33,30 @@ export function addOperationCommands(program: Command): void {
         )
       if (data.unknown_apps.length > 0)
         print(styled('red', `no answer from: ${data.unknown_apps.join(', ')}`))
+    })
+
+  program
+    .command('prices')
+    .description('show what machines and disks cost in 30 days, in US dollars')
+    .action(async (_flags, command: Command) => {
+      const { client, json } = contextOf(command)
+      const { data } = await client.api.GET('/prices')
+      if (json || data === undefined) return printJson(data)
+      printTable(
+        ['TIER', 'CPUS', 'MEMORY', 'RUNNING', 'STOPPED'],
+        data.tiers.map((one) => [
+          `${one.tier}${one.is_default ? ' (default)' : ''}`,
+          String(one.cpus),
+          `${one.memory_mb} MB`,
+          dollars(one.running_usd_per_month),
+          dollars(one.stopped_usd_per_month),
+        ]),
+      )
+      for (const [name, { usd_per_gb_month }] of Object.entries({
+        disk: data.disk,
+        snapshots: data.snapshots,
+      }))
+        if (usd_per_gb_month !== null) print(`${name}: ${dollars(usd_per_gb_month)} a GB`)
     })
 
   program

@@ -2,7 +2,8 @@
 import type { Command } from 'commander'
 import type { components } from '../../client/api.d.ts'
 import type { Client } from '../../client/client.ts'
-import { type CommandContext, contextOf, UsageError } from '../context.ts'
+import { type CommandContext, contextOf } from '../context.ts'
+import { findId } from '../find-by-id.ts'
 import { age, clean, print, printJson, printTable, shortImage, statusText } from '../output.ts'
 
 type Rollout = components['schemas']['Rollout']
@@ -75,19 +76,15 @@ Examples:
   }
 }
 
-/** @throws UsageError when the beginning of an id fits none or several of the newest hundred rollouts */
-async function findRolloutId(client: Client, reference: string): Promise<string> {
-  if (reference.length === 36) return reference
-  const { data } = await client.api.GET('/rollouts', { params: { query: { limit: 100 } } })
-  const found = (data?.rollouts ?? []).filter(({ id }) => id.startsWith(reference.toLowerCase()))
-  const [only] = found
-  if (only === undefined)
-    throw new UsageError(
-      `no rollout has an id that begins with '${reference}': see 'molecule-fly rollout ls'`,
-    )
-  if (found.length > 1) throw new UsageError(`'${reference}' fits ${found.length} rollouts; use an id`)
-  return only.id
-}
+/** Finds one of the newest hundred rollouts. */
+const findRolloutId = (client: Client, reference: string): Promise<string> =>
+  findId(
+    'rollout',
+    reference,
+    async () =>
+      (await client.api.GET('/rollouts', { params: { query: { limit: 100 } } })).data?.rollouts ?? [],
+    'rollout ls',
+  )
 
 function printRollouts(rollouts: readonly Rollout[]): void {
   printTable(

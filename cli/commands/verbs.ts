@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { contextOf } from '../context.ts'
 import { defined, orNull } from '../defined.ts'
-import { findWorkspaceId } from '../find-workspace.ts'
+import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { printJson, report } from '../output.ts'
 import { show } from './workspaces.ts'
 
@@ -82,7 +82,7 @@ function addVerb(
   return program
     .command(verb)
     .description(description)
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .option('--no-wait', 'return at once')
     .action(async (reference: string, flags: VerbFlags, command: Command) => {
       const context = contextOf(command)

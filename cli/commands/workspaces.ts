@@ -4,7 +4,7 @@ import type { Client, CreateWorkspace, Workspace, WorkspaceQuery } from '../../c
 import { assignments, labelsFrom } from '../assignments.ts'
 import { type CommandContext, contextOf } from '../context.ts'
 import { defined } from '../defined.ts'
-import { findWorkspace, findWorkspaceId } from '../find-workspace.ts'
+import { findWorkspace, findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { wholeNumber } from '../number-option.ts'
 import { age, clean, print, printJson, printTable, report, shortImage, statusText } from '../output.ts'
 import { repeated } from '../repeated.ts'
@@ -98,7 +98,7 @@ Examples:
   program
     .command('get')
     .description('show a workspace')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .action(async (reference: string, _flags, command: Command) => {
       const context = contextOf(command)
       show(context, await findWorkspace(context.client, reference))
@@ -107,7 +107,7 @@ Examples:
   program
     .command('wait')
     .description('wait until a workspace is ready, or has come to rest otherwise')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .option('--timeout <seconds>', 'longest wait', wholeNumber(0), 600)
     .action(async (reference: string, { timeout }: { timeout: number }, command: Command) => {
       const context = contextOf(command)
@@ -120,7 +120,7 @@ Examples:
   program
     .command('explain')
     .description('say why a workspace is as it is, and what happens next')
-    .argument('<workspace>', 'slug, name, id or beginning of an id')
+    .argument(...WORKSPACE_ARGUMENT)
     .action(async (reference: string, _flags, command: Command) => {
       const { client, json } = contextOf(command)
       const path = { id: await findWorkspaceId(client, reference) }
