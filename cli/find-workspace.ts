@@ -49,3 +49,6 @@ async function all(client: Client, query: { name?: string }): Promise<Workspace[
 
 export const findWorkspaceId = async (client: Client, reference: string): Promise<string> =>
   (await findWorkspace(client, reference)).id
+
+export const findWorkspaceIds = (client: Client, references: readonly string[]): Promise<string[]> =>
+  Promise.all(references.map((reference) => findWorkspaceId(client, reference)))

@@ -47,6 +47,8 @@ export type EventFilter = {
   since?: string | undefined
   /** A time: only events before it. */
   until?: string | undefined
+  /** Only events of workspaces with all of these labels, as `key=value`; not together with `workspaceId`. */
+  labels?: readonly string[] | undefined
 }
 
 /** The largest page of events. */
@@ -213,13 +215,14 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
 const eventPath = ({ workspaceId }: EventFilter) =>
   workspaceId === undefined ? '/events' : `/workspaces/${workspaceId}/events`
 
-function eventQuery({ after, since, tail, types = [], until }: EventFilter): URLSearchParams {
+function eventQuery({ after, labels = [], since, tail, types = [], until }: EventFilter): URLSearchParams {
   const query = new URLSearchParams({ limit: String(EVENTS_PER_PAGE) })
   if (types.length > 0) query.set('types', types.join(','))
   if (after !== undefined) query.set('after', String(after))
   if (since !== undefined) query.set('since', since)
   if (tail !== undefined) query.set('tail', String(tail))
   if (until !== undefined) query.set('until', until)
+  for (const label of labels) query.append('label', label)
   return query
 }
 

@@ -22,9 +22,11 @@ export function addDiskCommands(program: Command): void {
   disks
     .command('ls')
     .description('list disks')
-    .action(async (_flags, command: Command) => {
+    .option('--retained', 'only disks that are kept without a workspace')
+    .action(async ({ retained }: { retained?: boolean }, command: Command) => {
       const { client, json } = contextOf(command)
-      const { data = [] } = await client.api.GET('/disks')
+      const query = retained === true ? ({ retained: 'true' } as const) : {}
+      const { data = [] } = await client.api.GET('/disks', { params: { query } })
       if (json) return printJson(data)
       printTable(
         ['ID', 'STATE', 'SIZE', 'REGION', 'WORKSPACE', 'KEPT UNTIL', 'USD/MONTH'],

@@ -11,6 +11,8 @@ type EventFlags = {
   workspace?: string
   type?: string[]
   since?: string
+  until?: string
+  label?: string[]
   follow?: boolean
   after?: number
   tail?: number
@@ -20,9 +22,15 @@ export function addEventCommand(program: Command): void {
   program
     .command('events')
     .description('show events, oldest first')
-    .option('-w, --workspace <workspace>', 'only events of this workspace')
+    .addOption(new Option('-w, --workspace <workspace>', 'only events of this workspace').conflicts('label'))
+    .option(
+      '-l, --label <key=value>',
+      'only events of workspaces with this label; repeat it for several',
+      repeated,
+    )
     .option('--type <type>', 'only events of this type; repeat it for several', repeated)
     .option('--since <time>', 'all events since a time, or an age such as 15m')
+    .addOption(new Option('--until <time>', 'only events before a time').conflicts('follow'))
     .addOption(
       new Option('--after <number>', 'all events after this number')
         .argParser(wholeNumber(0))
@@ -51,7 +59,9 @@ Examples:
         types: flags.type as EventType[] | undefined,
         workspaceId:
           flags.workspace === undefined ? undefined : await findWorkspaceId(client, flags.workspace),
+        labels: flags.label,
         since: flags.since,
+        until: flags.until,
         after: flags.after,
         tail: tail === 0 ? undefined : tail,
       }

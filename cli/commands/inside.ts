@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import type { Client, LogPage } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
+import { defined } from '../defined.ts'
 import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { wholeNumber } from '../number-option.ts'
 import { clean, print, printJson, report } from '../output.ts'
@@ -29,9 +30,7 @@ export function addInsideCommands(program: Command): void {
       const id = await findWorkspaceId(client, reference)
       const query = {
         tail: flags.tail,
-        ...(flags.since === undefined ? {} : { since: flags.since }),
-        ...(flags.level === undefined ? {} : { level: flags.level }),
-        ...(flags.grep === undefined ? {} : { q: flags.grep }),
+        ...defined({ since: flags.since, level: flags.level, q: flags.grep }),
       }
       const show = (line: { time: string; level: string; message: string }) =>
         print(json ? JSON.stringify(line) : `${line.time}  ${line.level.padEnd(5)}  ${clean(line.message)}`)
@@ -69,10 +68,13 @@ Examples:
           command: words,
           encoding: 'base64',
           timeout_seconds: flags.timeout,
-          ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
-          ...(flags.stdin === true
-            ? { stdin: Buffer.concat(await process.stdin.toArray()).toString('base64') }
-            : {}),
+          ...defined({
+            cwd: flags.cwd,
+            stdin:
+              flags.stdin === true
+                ? Buffer.concat(await process.stdin.toArray()).toString('base64')
+                : undefined,
+          }),
         },
       })
       if (data === undefined) return

@@ -1,18 +1,54 @@
 // fleet, prices, doctor: the machines at the provider, what one costs, and the health of the server.
 import type { Command } from 'commander'
+import type { paths } from '../../client/client.ts'
 import { contextOf } from '../context.ts'
+import { defined } from '../defined.ts'
+import { findWorkspaceId } from '../find-workspace.ts'
 import { clean, dollars, print, printJson, printTable, styled } from '../output.ts'
+import { repeated } from '../repeated.ts'
+
+type FleetQuery = NonNullable<paths['/fleet']['get']['parameters']['query']>
+
+type FleetFlags = {
+  all?: boolean
+  kind?: string[]
+  app?: string
+  region?: string
+  workspace?: string
+  label?: string[]
+}
 
 export function addOperationCommands(program: Command): void {
   program
     .command('fleet')
     .description('compare the machines at the provider with the workspaces')
     .option('--all', 'also machines that are as wanted')
-    .action(async ({ all }: { all?: boolean }, command: Command) => {
+    .option(
+      '--kind <kind>',
+      'only this kind: owned, drifted, orphan, foreign or missing; repeat it for several',
+      repeated,
+    )
+    .option('--app <app>', 'only machines in this app')
+    .option('--region <region>', 'only machines in this region')
+    .option('-w, --workspace <workspace>', 'only the machine of this workspace')
+    .option(
+      '-l, --label <key=value>',
+      'only machines of workspaces with this label; repeat it for several',
+      repeated,
+    )
+    .action(async ({ all, kind: kinds, workspace, ...flags }: FleetFlags, command: Command) => {
       const { client, json } = contextOf(command)
-      const { data } = await client.api.GET('/fleet')
+      const query = {
+        ...flags,
+        ...defined({
+          // The server knows the kinds, and refuses an unknown one by name.
+          kind: kinds as FleetQuery['kind'],
+          workspace_id: workspace === undefined ? undefined : await findWorkspaceId(client, workspace),
+        }),
+      }
+      const { data } = await client.api.GET('/fleet', { params: { query } })
       if (json || data === undefined) return printJson(data)
-      const rows = data.machines.filter(({ kind }) => all === true || kind !== 'owned')
+      const rows = data.machines.filter(({ kind }) => all === true || kinds !== undefined || kind !== 'owned')
       if (rows.length > 0) {
         printTable(
           ['KIND', 'MACHINE', 'STATE', 'WORKSPACE', 'REGION', 'USD/MONTH'],
@@ -38,6 +74,12 @@ export function addOperationCommands(program: Command): void {
   program
     .command('prices')
     .description('show what machines and disks cost in 30 days, in US dollars')
+    .addHelpText(
+      'after',
+      `
+Example:
+  molecule-fly prices --json | jq '.tiers[] | select(.is_default).running_usd_per_month'`,
+    )
     .action(async (_flags, command: Command) => {
       const { client, json } = contextOf(command)
       const { data } = await client.api.GET('/prices')

@@ -1,13 +1,37 @@
 // rollout: a new image for the workspaces of a runtime, its progress, and the commands that stop or reverse it.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { components } from '../../client/api.d.ts'
-import type { Client } from '../../client/client.ts'
+import type { Client, paths } from '../../client/client.ts'
 import { type CommandContext, contextOf } from '../context.ts'
+import { defined } from '../defined.ts'
 import { findId } from '../find-by-id.ts'
+import { findWorkspaceIds } from '../find-workspace.ts'
+import { wholeNumber } from '../number-option.ts'
 import { age, clean, print, printJson, printTable, shortImage, statusText } from '../output.ts'
+import { repeated } from '../repeated.ts'
 
 type Rollout = components['schemas']['Rollout']
 type Progress = components['schemas']['RolloutProgress']
+
+type RolloutQuery = NonNullable<paths['/rollouts']['get']['parameters']['query']>
+
+const WHEN_BUSY = ['skip', 'wait', 'restart'] as const
+
+type StartFlags = {
+  workspace?: string[]
+  tranche?: (number | string)[]
+  maxFailures?: number
+  ready?: number
+  watch?: number
+  busy?: number
+  whenBusy?: (typeof WHEN_BUSY)[number]
+}
+
+/** Collects the sizes of groups, for commander: numbers, and shares such as `10%`. */
+const tranches = (text: string, before: readonly (number | string)[] = []): (number | string)[] => [
+  ...before,
+  text.endsWith('%') ? text : wholeNumber(1)(text),
+]
 
 const VERBS = {
   halt: 'stop: no more workspaces receive the image',
@@ -33,18 +57,56 @@ Examples:
     .description('start a rollout')
     .argument('<runtime>', 'runtime, such as hermes')
     .argument('<image>', 'image with a tag or digest')
-    .action(async (runtime: string, image: string, _flags, command: Command) => {
+    .option(
+      '-w, --workspace <workspace>',
+      'a workspace that tries the image first; repeat it for several',
+      repeated,
+    )
+    .option(
+      '--tranche <size>',
+      'size of a group: a number, or a share such as 10%; repeat it for several',
+      tranches,
+    )
+    .option('--max-failures <count>', 'failed workspaces after which it halts', wholeNumber(0))
+    .option('--ready <seconds>', 'how long a workspace may take to become ready', wholeNumber(1))
+    .option('--watch <seconds>', 'how long a group is watched before the next one begins', wholeNumber(0))
+    .option('--busy <seconds>', 'how long it waits for a workspace at work', wholeNumber(0))
+    .addOption(
+      new Option('--when-busy <what>', 'what happens to a workspace that is at work for longer').choices(
+        WHEN_BUSY,
+      ),
+    )
+    .action(async (runtime: string, image: string, flags: StartFlags, command: Command) => {
       const context = contextOf(command)
-      const { data } = await context.client.api.POST('/rollouts', { body: { runtime, image } })
+      const { client } = context
+      const { busy, maxFailures, ready, tranche, watch, whenBusy, workspace } = flags
+      const { data } = await client.api.POST('/rollouts', {
+        body: {
+          runtime,
+          image,
+          ...defined({
+            workspaces: workspace && (await findWorkspaceIds(client, workspace)),
+            tranches: tranche,
+            max_failures: maxFailures,
+            ready_seconds: ready,
+            watch_seconds: watch,
+            busy_seconds: busy,
+            when_busy: whenBusy,
+          }),
+        },
+      })
       if (data !== undefined) showRollout(context, data)
     })
 
   rollout
     .command('ls')
     .description('list rollouts, newest first')
-    .action(async (_flags, command: Command) => {
+    .option('--runtime <runtime>', 'only rollouts of this runtime')
+    .option('--limit <count>', 'at most this many', wholeNumber(1), 20)
+    .action(async (flags: { runtime?: string; limit: number }, command: Command) => {
       const { client, json } = contextOf(command)
-      const { data } = await client.api.GET('/rollouts')
+      // The server knows the runtimes, and refuses an unknown one by name.
+      const { data } = await client.api.GET('/rollouts', { params: { query: flags as RolloutQuery } })
       if (json) return printJson(data)
       printRollouts(data?.rollouts ?? [])
     })

@@ -1,7 +1,8 @@
 // tokens: API tokens of people and programs.
 import { type Command, Option } from 'commander'
 import { contextOf } from '../context.ts'
-import { findWorkspaceId } from '../find-workspace.ts'
+import { defined } from '../defined.ts'
+import { findWorkspaceIds } from '../find-workspace.ts'
 import { wholeNumber } from '../number-option.ts'
 import { age, clean, print, printJson, printTable, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
@@ -48,10 +49,10 @@ export function addTokenCommands(program: Command): void {
         body: {
           name,
           scopes: [scope],
-          ...(workspace === undefined
-            ? {}
-            : { workspaces: await Promise.all(workspace.map((one) => findWorkspaceId(client, one))) }),
-          ...(days === undefined ? {} : { expires_in_days: days }),
+          ...defined({
+            workspaces: workspace && (await findWorkspaceIds(client, workspace)),
+            expires_in_days: days,
+          }),
         },
       })
       if (json) return printJson(data)

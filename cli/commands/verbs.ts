@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { contextOf } from '../context.ts'
 import { defined, orNull } from '../defined.ts'
-import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
+import { findWorkspaceId, findWorkspaceIds, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { printJson, report } from '../output.ts'
 import { show } from './workspaces.ts'
 
@@ -52,7 +52,7 @@ export function addVerbCommands(program: Command): void {
     .option('--keep-disk', 'keep the disks, which `disks` lists until they are deleted')
     .action(async (references: string[], { children, keepDisk }: RemoveFlags, command: Command) => {
       const { client, json } = contextOf(command)
-      const ids = await Promise.all(references.map((reference) => findWorkspaceId(client, reference)))
+      const ids = await findWorkspaceIds(client, references)
       for (const id of ids) {
         await client.api.DELETE('/workspaces/{id}', {
           params: {

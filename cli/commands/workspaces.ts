@@ -15,8 +15,12 @@ type CreateFlags = SpecFlags & { env?: string[]; secret?: string[]; diskPath?: s
 type ListFlags = {
   status?: string[]
   runtime?: string
+  tier?: number
   region?: string
+  parent?: string
+  namePrefix?: string
   label?: string[]
+  createdAfter?: string
   sort?: string
   limit?: number
   quiet?: boolean
@@ -29,7 +33,11 @@ export function addWorkspaceCommands(program: Command): void {
     .description('list workspaces')
     .option('--status <status>', 'only workspaces with this status; repeat it for several', repeated)
     .option('--runtime <runtime>', 'only workspaces with this runtime')
+    .option('--tier <tier>', 'only workspaces of this tier', wholeNumber(1))
     .option('--region <region>', 'only workspaces in this region')
+    .option('--parent <workspace>', 'only children of this workspace')
+    .option('--name-prefix <text>', 'only workspaces whose name begins with this')
+    .option('--created-after <time>', 'only workspaces that were created later')
     .option('-l, --label <key=value>', 'only workspaces with this label; repeat it for several', repeated)
     .option('--limit <count>', 'at most this many', wholeNumber(1))
     .option('--sort <order>', 'created_at, -created_at, name or -name')
@@ -37,9 +45,17 @@ export function addWorkspaceCommands(program: Command): void {
     .action(async (flags: ListFlags, command: Command) => {
       const { client, json } = contextOf(command)
       const rows: Workspace[] = []
-      const { limit, quiet, ...filter } = flags
+      const { createdAfter, limit, namePrefix, parent, quiet, ...filter } = flags
       const most = limit ?? Infinity
-      const query = { ...(filter as WorkspaceQuery), limit: Math.min(most, 1000) }
+      const query = {
+        ...(filter as WorkspaceQuery),
+        ...defined({
+          created_after: createdAfter,
+          name_prefix: namePrefix,
+          parent_id: parent === undefined ? undefined : await findWorkspaceId(client, parent),
+        }),
+        limit: Math.min(most, 1000),
+      }
       for await (const workspace of client.listWorkspaces(query)) {
         rows.push(workspace)
         if (rows.length >= most) break
