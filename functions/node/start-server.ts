@@ -29,8 +29,8 @@ import { openDatabase } from './open-database.ts'
 import { startMessage } from './start-message.ts'
 import { startSweepLoop } from './sweep-loop.ts'
 import { createNodeTracer, withTraceparent } from './tracing/tracer.ts'
-import { createUndiciTransport } from './undici-transport.ts'
 import { acceptSocket } from './web-sockets.ts'
+import { createAgentTransport } from './http-client/agent-transport.ts'
 
 /** Where this computer reaches a listener on all of its addresses. */
 const ADDRESS_OF_ALL: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }
@@ -105,7 +105,7 @@ export async function startServer(config: Config, print: (line: string) => void)
       ...(fly === undefined ? {} : { apiUrl: fly.apiUrl, logsUrl: fly.apiUrl, proxyUrl: fly.proxyUrl }),
     },
   }
-  const agents = createUndiciTransport()
+  const agents = createAgentTransport()
   const policy = targetPolicy(effective)
   const targets = createCheckedFetch((name, address) => rejectAddress(policy, name, address))
   const stop = new AbortController()

@@ -6,7 +6,7 @@ import { createApp } from '../../functions/app.ts'
 import { describeApi } from '../../functions/description/describe-api.ts'
 import { listen } from '../../functions/node/http-server.ts'
 import { createNodeA2aHandler } from '../../functions/node/a2a-handler.ts'
-import { createUndiciTransport } from '../../functions/node/undici-transport.ts'
+import { createAgentTransport } from '../../functions/node/http-client/agent-transport.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
@@ -89,7 +89,7 @@ export async function startFuzzServer(env: Record<string, string> = {}, database
     MOLECULE_COMPAT: 'true',
     ...env,
   })
-  const agents = createUndiciTransport()
+  const agents = createAgentTransport()
   let a2a: ReturnType<typeof createNodeA2aHandler> | undefined
   let app: ReturnType<typeof createApp> | undefined
   const listener = await listen(

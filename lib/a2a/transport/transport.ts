@@ -1,5 +1,5 @@
 // One HTTP exchange with an agent, as events. It separates the proxy, which is the same on every runtime, from the
-// HTTP client: fetch on Workers (fetch-transport.ts), undici on Node (functions/node/undici-transport.ts).
+// HTTP client: fetch on Workers (fetch-transport.ts), one of its own on Node (functions/node/http-client/).
 import type { HeaderList } from '../wire/headers.ts'
 
 export type AgentRequest = {
