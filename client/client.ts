@@ -11,6 +11,7 @@ export type { components, paths } from './api.d.ts'
 
 export type Workspace = components['schemas']['Workspace']
 export type Event = components['schemas']['Event']
+export type Disk = components['schemas']['Disk']
 export type CreateWorkspace = paths['/workspaces']['post']['requestBody']['content']['application/json']
 
 export type ClientOptions = {
@@ -26,6 +27,9 @@ export type ClientOptions = {
 
 /** Filters, order and pages of the list of workspaces. */
 export type WorkspaceQuery = NonNullable<paths['/workspaces']['get']['parameters']['query']>
+
+/** Filters and pages of the list of disks. */
+export type DiskQuery = NonNullable<paths['/disks']['get']['parameters']['query']>
 
 export type LogPage = components['schemas']['Logs']
 export type LogLine = LogPage['lines'][number]
@@ -96,16 +100,12 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
     },
 
     /** All workspaces, page by page. */
-    async *listWorkspaces(query: WorkspaceQuery = {}): AsyncGenerator<Workspace> {
-      let { cursor } = query
-      do {
-        const { data, response } = await api.GET('/workspaces', {
-          params: { query: cursor === undefined ? query : { ...query, cursor } },
-        })
-        yield* present(data)
-        cursor = nextCursor(response)
-      } while (cursor !== undefined)
-    },
+    listWorkspaces: (query: WorkspaceQuery = {}): AsyncGenerator<Workspace> =>
+      pages(query.cursor, (page) => api.GET('/workspaces', { params: { query: { ...query, ...page } } })),
+
+    /** All disks, page by page. */
+    listDisks: (query: DiskQuery = {}): AsyncGenerator<Disk> =>
+      pages(query.cursor, (page) => api.GET('/disks', { params: { query: { ...query, ...page } } })),
 
     /**
      * Waits until the status of a workspace is neither `provisioning` nor `offline`.
@@ -230,6 +230,19 @@ function eventQuery({ after, labels = [], since, tail, types = [], until }: Even
 function present<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new TypeError('the server answered without a body')
   return value
+}
+
+/** The rows of all pages, which the `Link` headers connect. */
+async function* pages<Row>(
+  first: string | undefined,
+  read: (page: { cursor?: string }) => Promise<{ data?: Row[]; response: Response }>,
+): AsyncGenerator<Row> {
+  let cursor = first
+  do {
+    const { data, response } = await read(cursor === undefined ? {} : { cursor })
+    yield* present(data)
+    cursor = nextCursor(response)
+  } while (cursor !== undefined)
 }
 
 function nextCursor(response: Response): string | undefined {

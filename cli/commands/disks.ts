@@ -1,12 +1,12 @@
 // disks, snapshots, restore, fork: what keeps a workspace's work.
 import type { Command } from 'commander'
-import type { components } from '../../client/api.d.ts'
+import type { Disk } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
 import { age, dollars, print, printJson, printTable, report } from '../output.ts'
 import { show } from './workspaces.ts'
 
-type Kept = Pick<components['schemas']['Disk'], 'retained_at' | 'retained_reason' | 'retained_until'>
+type Kept = Pick<Disk, 'retained_at' | 'retained_reason' | 'retained_until'>
 
 function keptUntil({ retained_at, retained_reason, retained_until }: Kept): string {
   if (retained_at === null) return '-'
@@ -26,11 +26,12 @@ export function addDiskCommands(program: Command): void {
     .action(async ({ retained }: { retained?: boolean }, command: Command) => {
       const { client, json } = contextOf(command)
       const query = retained === true ? ({ retained: 'true' } as const) : {}
-      const { data = [] } = await client.api.GET('/disks', { params: { query } })
-      if (json) return printJson(data)
+      const rows: Disk[] = []
+      for await (const disk of client.listDisks(query)) rows.push(disk)
+      if (json) return printJson(rows)
       printTable(
         ['ID', 'STATE', 'SIZE', 'REGION', 'WORKSPACE', 'KEPT UNTIL', 'USD/MONTH'],
-        data.map((disk) => [
+        rows.map((disk) => [
           disk.id,
           disk.state,
           `${disk.size_gb} GB`,

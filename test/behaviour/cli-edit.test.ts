@@ -1,7 +1,7 @@
 // What a workspace is to be, changed from the command line, and the flags of restart and hibernate.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { cli, useCliSettings } from '../support/cli.ts'
-import { createHarness, type Harness } from '../support/harness.ts'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 let h: Harness
 beforeAll(async () => {
@@ -87,6 +87,17 @@ test('edit --json prints what the API answers', async () => {
   await cli('create', 'for-programs', '-r', 'hermes', '--no-wait')
   const { stdout } = await cli('edit', 'for-programs', '--name', 'renamed', '--json')
   expect(JSON.parse(stdout)).toMatchObject({ status: 'updated', workspace: { name: 'renamed' } })
+})
+
+test('edit prints the warnings of the API on stderr', async () => {
+  await cli('create', 'warned', '-r', 'hermes', '--no-wait')
+  const send = fetch
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const response = await send(request)
+    if (request.method !== 'PATCH') return response
+    return Response.json({ ...((await response.json()) as Json), warnings: ['role: was ignored'] })
+  })
+  expect((await cli('edit', 'warned', '--slug', 'warned-slug')).stderr).toBe('role: was ignored\n')
 })
 
 test('edit of nothing, and what the API refuses, change nothing', async () => {

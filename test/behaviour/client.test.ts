@@ -33,6 +33,9 @@ test('all pages of a list are read', async () => {
   const listed: string[] = []
   for await (const { id } of clientWith().listWorkspaces({ limit: 2 })) listed.push(id)
   expect(listed).toEqual(made)
+  const disks: string[] = []
+  for await (const disk of clientWith().listDisks({ limit: 2 })) disks.push(disk.workspace_id ?? 'none')
+  expect(disks.toSorted()).toEqual(made.toSorted())
 })
 
 test('a create whose answer is lost is repeated, and creates one workspace', async () => {
