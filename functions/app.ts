@@ -2,7 +2,6 @@
 // and routes, in the order in which requests pass them.
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
-import { secureHeaders } from 'hono/secure-headers'
 import type { Services } from '../lib/control-plane/services.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { createAuthenticator, type Exposure } from './http/authenticate.ts'
@@ -17,6 +16,7 @@ import { allowOrigins } from './middleware/cors.ts'
 import { answerErrors, answerNotFound } from './middleware/errors.ts'
 import { limitBodies } from './middleware/limit-body.ts'
 import { assignRequestId, traceRequests } from './middleware/tracing.ts'
+import { setSecurityHeaders } from './middleware/security-headers.ts'
 import { agentCardRoutes } from './routes/a2a/agent-card.ts'
 import { a2aRoutes } from './routes/a2a/routes.ts'
 import { activityRoutes } from './routes/activity.ts'
@@ -94,7 +94,7 @@ export function createApp(
   // A2A has its own body limit and its own error format, so it is mounted before the middleware of the other routes.
   app.route('/', a2aRoutes(services, exposure))
 
-  app.use(secureHeaders({ crossOriginResourcePolicy: false }))
+  app.use(setSecurityHeaders)
   const limitBody = limitBodies(services.config.apiMaxBodyBytes)
   const send = (request: Request, c: Context<AppEnv>) => app.fetch(request, c.env, c.executionCtx)
   if (services.config.moleculeCompat)

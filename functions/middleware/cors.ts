@@ -3,7 +3,6 @@
 // credentials all the same: Molecule's canvas does with each request (docs/facts/molecule.md §8.3), and a browser then hides
 // the answer from it unless the answer allows them.
 import { createMiddleware } from 'hono/factory'
-import { cors } from 'hono/cors'
 
 const EXPOSED_HEADERS = [
   'Location',
@@ -26,32 +25,43 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 /** How long a browser may cache the answer to a preflight, in seconds. */
 const MAX_AGE_SECONDS = 600
 
-export function allowOrigins(origins: readonly string[]) {
-  const answer = cors({
-    origin: [...origins],
-    allowMethods: METHODS,
-    exposeHeaders: EXPOSED_HEADERS,
-    credentials: true,
-    maxAge: MAX_AGE_SECONDS,
-  })
-  return createMiddleware(async (c, next) => {
-    // hono/cors answers every OPTIONS request; only a preflight names the method that it asks for.
-    const isPreflight =
-      c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined
-    if (isPreflight || origins.includes(c.req.header('origin') ?? '')) return answer(c, next)
-    // Everybody else gets the response without a CORS header, so that an agent's answer passes unchanged.
+export const allowOrigins = (origins: readonly string[]) =>
+  createMiddleware(async (c, next) => {
+    const headers = corsHeaders(origins, c.req.header('origin'))
+    // An OPTIONS request that names no method is not a preflight, and goes to its route.
+    if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined)
+      return c.body(null, 204, {
+        ...headers,
+        ...preflightHeaders(headers, c.req.header('access-control-request-headers')),
+      })
     await next()
-    if (origins.length > 0) c.header('vary', 'Origin', { append: true })
+    for (const [name, value] of Object.entries(headers)) c.header(name, value, { append: name === 'vary' })
+    return undefined
   })
+
+/** @param headers of the answer @param asked the headers that the page wants to send: all of them are allowed */
+function preflightHeaders(
+  headers: Record<string, string>,
+  asked: string | undefined,
+): Record<string, string> {
+  if (headers[ALLOWED] === undefined) return {}
+  return {
+    vary: 'Origin, Access-Control-Request-Headers',
+    'access-control-allow-methods': METHODS.join(','),
+    'access-control-max-age': String(MAX_AGE_SECONDS),
+    ...(asked === undefined ? {} : { 'access-control-allow-headers': asked }),
+  }
 }
 
-/** The CORS headers of a response outside the app (functions/node/a2a-handler.ts). Preflights go to the app. */
+const ALLOWED = 'access-control-allow-origin'
+
+/** The CORS headers of a response, also of one outside the app (functions/node/a2a-handler.ts). Everybody else's passes unchanged. */
 export function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
   if (origins.length === 0) return {}
   if (origin === undefined || !origins.includes(origin)) return { vary: 'Origin' }
   return {
     vary: 'Origin',
-    'access-control-allow-origin': origin,
+    [ALLOWED]: origin,
     'access-control-allow-credentials': 'true',
     'access-control-expose-headers': EXPOSED_HEADERS.join(', '),
   }
