@@ -145,6 +145,8 @@ test.each([
   ['a size with a sign', `${OK}\r\n${CHUNKED}\r\n\r\n+1\r\na\r\n0\r\n\r\n`],
   ['a size with a prefix', `${OK}\r\n${CHUNKED}\r\n\r\n0x1\r\na\r\n0\r\n\r\n`],
   ['a line feed alone after a size', `${OK}\r\n${CHUNKED}\r\n\r\n1\na\r\n0\r\n\r\n`],
+  ['a line feed alone after an extension', `${OK}\r\n${CHUNKED}\r\n\r\n1;ab\na\r\n0\r\n\r\n`],
+  ['a size of too many digits', `${OK}\r\n${CHUNKED}\r\n\r\n0000000000001\r\na\r\n0\r\n\r\n`],
   ['a size without an end', `${OK}\r\n${CHUNKED}\r\n\r\n${'0'.repeat(300)}`],
   ['headers without an end', `${OK}\r\n${'a: b\r\n'.repeat(3_000)}`],
   ['trailers without an end', `${OK}\r\n${CHUNKED}\r\n\r\n0\r\n${'a: b\r\n'.repeat(3_000)}`],

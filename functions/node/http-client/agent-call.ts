@@ -11,7 +11,8 @@ import type { ResponseHead } from './response-head.ts'
 type Controls = Pick<RequestControl, 'pause' | 'resume' | 'abort'>
 
 export class AgentCall implements RequestControl {
-  readonly request: AgentRequest
+  /** Longest silence of the agent, in milliseconds. */
+  readonly silenceMs: number
   readonly #receiver: Receiver
   /** Since the request is sent. */
   connection: Controls | undefined
@@ -19,8 +20,9 @@ export class AgentCall implements RequestControl {
   isOver = false
   holdsBody = true
 
-  constructor(request: AgentRequest, receiver: Receiver) {
-    this.request = request
+  // It does not keep the request: a body would be kept as long as the answer takes.
+  constructor({ silenceMs }: AgentRequest, receiver: Receiver) {
+    this.silenceMs = silenceMs
     this.#receiver = receiver
   }
 

@@ -1,7 +1,7 @@
 // The transport to agents on Node: a client of HTTP/1.1 with a pool of connections for each origin. It decodes nothing, sends
 // nothing twice, and knows whether a request ever had a connection (docs/facts/a2a.md §3.7). A general client takes
 // more time for a message than everything else that the proxy does.
-import type { Transport } from '../../../lib/a2a/transport/transport.ts'
+import type { AgentRequest, Receiver, Transport } from '../../../lib/a2a/transport/transport.ts'
 import { AgentCall } from './agent-call.ts'
 import { Connection, type Origin } from './connection.ts'
 
@@ -11,14 +11,16 @@ const CHECK_MS = 500
 export function createAgentTransport(): { transport: Transport; close(): Promise<void> } {
   const client = new AgentClient()
   return {
-    transport: (request, receiver) => client.send(new AgentCall(request, receiver)),
+    transport: (request, receiver) => client.send(request, receiver),
     close: () => client.close(),
   }
 }
 
+type Waiting = { call: AgentCall; request: AgentRequest }
+
 class AgentClient {
   readonly #pools = new Map<string, Pool>()
-  #waiting: AgentCall[] = []
+  #waiting: Waiting[] = []
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -26,9 +28,10 @@ class AgentClient {
    * Requests are sent at the end of the turn of the event loop. By then it is known which connections their agents have closed: a
    * request on one of those would be lost, and nobody could say whether it arrived.
    */
-  send(call: AgentCall): AgentCall {
+  send(request: AgentRequest, receiver: Receiver): AgentCall {
+    const call = new AgentCall(request, receiver)
     if (this.#waiting.length === 0) setImmediate(() => this.#sendAll())
-    this.#waiting.push(call)
+    this.#waiting.push({ call, request })
     return call
   }
 
@@ -39,11 +42,11 @@ class AgentClient {
   }
 
   #sendAll(): void {
-    const calls = this.#waiting
+    const waiting = this.#waiting
     this.#waiting = []
-    for (const call of calls) {
+    for (const { call, request } of waiting) {
       if (this.#isClosed) call.fail('refused', new Error('the server is stopping'))
-      else if (!call.isOver) this.#poolOf(call.request.origin).send(call)
+      else if (!call.isOver) this.#poolOf(request.origin).send(call, request)
     }
   }
 
@@ -79,11 +82,11 @@ class Pool {
     this.#onEmpty = onEmpty
   }
 
-  send(call: AgentCall): void {
+  send(call: AgentCall, request: AgentRequest): void {
     const free = this.#free.pop()
-    if (free !== undefined && !free.isOpen) return this.send(call)
+    if (free !== undefined && !free.isOpen) return this.send(call, request)
     const connection = free ?? this.#connect()
-    connection.send(call)
+    connection.send(call, request)
   }
 
   closeLate(now: number): void {

@@ -2,6 +2,7 @@
 // time of a message, and in slices, so that an agent that sends without a pause holds up nobody else.
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { AgentRequest } from '../../../lib/a2a/transport/transport.ts'
 import { pauseSlice, SLICE, SliceCounter } from '../../../lib/platform/slices.ts'
 import type { AgentCall } from './agent-call.ts'
 import { requestHead } from './request-head.ts'
@@ -80,11 +81,11 @@ export class Connection implements ResponseEvents {
   }
 
   /** Sends a request. The connection must be free. */
-  send(call: AgentCall): void {
-    const { body, method } = call.request
+  send(call: AgentCall, request: AgentRequest): void {
+    const { body, method } = request
     let head: string
     try {
-      head = requestHead(call.request, this.#origin.host)
+      head = requestHead(request, this.#origin.host)
     } catch (error) {
       this.#owner.onFree(this)
       call.fail('refused', error)
@@ -93,7 +94,7 @@ export class Connection implements ResponseEvents {
     this.#call = call
     call.connection = this
     this.#isPersistent = true
-    if (this.#isConnected) this.#expectWithin(call.request.silenceMs)
+    if (this.#isConnected) this.#expectWithin(call.silenceMs)
     this.#parser.begin(method, this)
     if (body !== undefined && body.length > MAX_JOINED) {
       this.#isWritten = false
@@ -250,7 +251,7 @@ export class Connection implements ResponseEvents {
   }
 
   #waitAgain(): void {
-    if (this.#call !== undefined && this.#isConnected) this.#expectWithin(this.#call.request.silenceMs)
+    if (this.#call !== undefined && this.#isConnected) this.#expectWithin(this.#call.silenceMs)
   }
 
   #expectWithin(ms: number): void {

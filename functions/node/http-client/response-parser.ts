@@ -16,10 +16,13 @@ const MAX_HEAD = 16 * 1024
 /** Bytes of the line before a chunk: its size, and extensions that nobody uses. */
 const MAX_CHUNK_LINE = 256
 
+/** Of a size, which then is exact as a number. */
+const MAX_DIGITS = 12
+
 /** Interim responses before a response; an agent could send them without an end. */
 const MAX_INTERIM = 10
 
-const CHUNK_LINE = /^([0-9A-Fa-f]{1,12})(?:;[\t\x20-\x7e\x80-\xff]+)?$/
+const CHUNK_LINE = /^([0-9A-Fa-f]{1,12});[\t\x20-\x7e\x80-\xff]+$/
 
 /**
  * - `idle`: no response is expected
@@ -40,6 +43,9 @@ export class ResponseParser {
   /** Bytes of the body or of the chunk that have not come. */
   #left = 0
   #interim = 0
+  /** Where in the piece the body is that was found in it. */
+  #bodyFrom = 0
+  #bodyTo = 0
 
   /** Expects the response to a request. */
   begin(method: string, events: ResponseEvents): void {
@@ -56,17 +62,19 @@ export class ResponseParser {
     this.#rest = undefined
   }
 
-  /** @throws InvalidResponse */
+  /**
+   * @param received is used up: what is not of the body is overwritten
+   * @throws InvalidResponse
+   */
   push(received: Buffer): void {
     const bytes = this.#rest === undefined ? received : Buffer.concat([this.#rest, received])
     // Where it was searched already; a line end may be cut.
     const searched = Math.max(0, (this.#rest?.length ?? 0) - 3)
     this.#rest = undefined
     let at = 0
-    const body: Buffer[] = []
     try {
       while (at < bytes.length && !this.#isStopped) {
-        const next = this.#step(bytes, at, Math.max(at, searched), body)
+        const next = this.#step(bytes, at, Math.max(at, searched))
         if (next === undefined) {
           this.#rest = bytes.subarray(at)
           return
@@ -74,7 +82,7 @@ export class ResponseParser {
         at = next
       }
     } finally {
-      this.#pass(body)
+      this.#pass(bytes)
     }
   }
 
@@ -83,7 +91,7 @@ export class ResponseParser {
     if (this.#events === undefined) return
     if (this.#state !== 'body' || Number.isFinite(this.#left))
       throw new InvalidResponse('the connection ended before the response')
-    this.#end([])
+    this.#end(NOTHING)
   }
 
   // Whoever is told of a part of the response may stop the rest of it.
@@ -92,7 +100,7 @@ export class ResponseParser {
   }
 
   /** @returns where the next step begins; undefined when more must come before */
-  #step(bytes: Buffer, at: number, from: number, body: Buffer[]): number | undefined {
+  #step(bytes: Buffer, at: number, from: number): number | undefined {
     switch (this.#state) {
       case 'idle':
       case 'stopped':
@@ -102,7 +110,7 @@ export class ResponseParser {
       case 'size':
         return this.#readSize(bytes, at, from)
       case 'trailers':
-        return this.#readTrailers(bytes, at, from, body)
+        return this.#readTrailers(bytes, at, from)
       case 'chunk-end':
         if (bytes.length - at < 2) return undefined
         if (bytes[at] !== CR || bytes[at + 1] !== LF)
@@ -112,11 +120,11 @@ export class ResponseParser {
       case 'body':
       case 'chunk': {
         const to = Math.min(at + this.#left, bytes.length)
-        body.push(bytes.subarray(at, to))
+        this.#keep(bytes, at, to)
         this.#left -= to - at
         if (this.#left > 0) return to
         if (this.#state === 'chunk') this.#state = 'chunk-end'
-        else this.#end(body)
+        else this.#end(bytes)
         return to
       }
     }
@@ -138,46 +146,54 @@ export class ResponseParser {
     this.#left = head.length === 'until-close' ? Infinity : head.length === 'chunked' ? 0 : head.length
     this.#state = head.length === 'chunked' ? 'size' : 'body'
     this.#events?.head(head)
-    if (head.length === 0) this.#end([])
+    if (head.length === 0) this.#end(bytes)
     return next
   }
 
   #readSize(bytes: Buffer, at: number, from: number): number | undefined {
-    const end = bytes.indexOf(LINE_END, from)
+    const end = bytes.indexOf(LF, from)
     if ((end === -1 ? bytes.length : end) - at > MAX_CHUNK_LINE)
       throw new InvalidResponse(`the line of a chunk is longer than ${MAX_CHUNK_LINE} bytes`)
     if (end === -1) return undefined
-    const size = CHUNK_LINE.exec(bytes.toString('latin1', at, end))?.[1]
-    if (size === undefined) throw new InvalidResponse('the size of a chunk is not a number')
-    this.#left = Number.parseInt(size, 16)
+    this.#left = sizeIn(bytes, at, end)
     this.#state = this.#left === 0 ? 'trailers' : 'chunk'
-    return end + LINE_END.length
+    return end + 1
   }
 
   /** Trailers are for one hop; none has a meaning in A2A. */
-  #readTrailers(bytes: Buffer, at: number, from: number, body: Buffer[]): number | undefined {
+  #readTrailers(bytes: Buffer, at: number, from: number): number | undefined {
     if (bytes.length - at < 2) return undefined
     if (bytes[at] === CR && bytes[at + 1] === LF) {
-      this.#end(body)
+      this.#end(bytes)
       return at + 2
     }
     const end = bytes.indexOf(EMPTY_LINE, from)
     if ((end === -1 ? bytes.length : end) - at > MAX_HEAD)
       throw new InvalidResponse(`the trailers are longer than ${MAX_HEAD} bytes`)
     if (end === -1) return undefined
-    this.#end(body)
+    this.#end(bytes)
     return end + EMPTY_LINE.length
   }
 
-  /** All that one piece has of a body is passed on together, however small its chunks are. */
-  #pass(body: Buffer[]): void {
-    const [first] = body
-    if (first !== undefined) this.#events?.data(body.length === 1 ? first : Buffer.concat(body))
-    body.length = 0
+  /** Moves a chunk to those before it, so that all that a piece has of a body is one part of it, however small the chunks are. */
+  #keep(bytes: Buffer, from: number, to: number): void {
+    if (this.#bodyTo === this.#bodyFrom) {
+      this.#bodyFrom = from
+      this.#bodyTo = to
+      return
+    }
+    bytes.copyWithin(this.#bodyTo, from, to)
+    this.#bodyTo += to - from
   }
 
-  #end(body: Buffer[]): void {
-    this.#pass(body)
+  #pass(bytes: Buffer): void {
+    const { from, to } = { from: this.#bodyFrom, to: this.#bodyTo }
+    this.#bodyFrom = this.#bodyTo = 0
+    if (to > from) this.#events?.data(bytes.subarray(from, to))
+  }
+
+  #end(bytes: Buffer): void {
+    this.#pass(bytes)
     const events = this.#events
     this.#events = undefined
     if (!this.#isStopped) this.#state = 'idle'
@@ -185,7 +201,35 @@ export class ResponseParser {
   }
 }
 
+/** Most chunks have a size without extensions. It is read without a text, because a piece can have ten thousand of them. */
+function sizeIn(bytes: Buffer, at: number, lineFeed: number): number {
+  const end = lineFeed - 1
+  if (end <= at || bytes[end] !== CR) throw noSize()
+  let size = 0
+  for (let place = at; place < end; place++) {
+    const digit = digitOf(bytes[place] ?? 0)
+    if (digit === -1) return sizeWithExtensions(bytes.toString('latin1', at, end))
+    size = size * 16 + digit
+  }
+  if (end - at > MAX_DIGITS) throw noSize()
+  return size
+}
+
+function sizeWithExtensions(line: string): number {
+  const size = CHUNK_LINE.exec(line)?.[1]
+  if (size === undefined) throw noSize()
+  return Number.parseInt(size, 16)
+}
+
+const noSize = () => new InvalidResponse('the size of a chunk is not a number')
+
+function digitOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const lower = code | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}
+
 const CR = 0x0d
 const LF = 0x0a
-const LINE_END = Buffer.from('\r\n')
 const EMPTY_LINE = Buffer.from('\r\n\r\n')
+const NOTHING = Buffer.alloc(0)
