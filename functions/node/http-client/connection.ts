@@ -1,5 +1,5 @@
-// One connection to an agent over HTTP/1.1: a request at a time. It is read past Node's streams where Node allows it, which saves a sixth of the
-// time of a message, and in slices, so that an agent that sends without a pause holds up nobody else.
+// One connection to an agent over HTTP/1.1: a request at a time. Without TLS it is read past Node's streams, which take longer. It is
+// read in slices, so that an agent that sends without a pause holds up nobody else.
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { AgentRequest } from '../../../lib/a2a/transport/transport.ts'
@@ -20,7 +20,7 @@ export type Origin = {
   session: Buffer | undefined
 }
 
-export const CONNECT_TIMEOUT_MS = 5_000
+const CONNECT_TIMEOUT_MS = 5_000
 
 /** How long an unused connection is kept: less than the 5 s after which Node and uvicorn close it. */
 const IDLE_MS = 4_000
