@@ -1,6 +1,6 @@
 // The transport to agents on Node: a client of HTTP/1.1 with a pool of connections for each origin. It decodes nothing, sends
 // nothing twice, and knows whether a request ever had a connection (docs/facts/a2a.md §3.7). With undici in its
-// place a message takes a quarter more of this server's time (docs/performance.md).
+// place a message takes 1.3 times this server's processor time (docs/performance.md).
 import type { AgentRequest, Receiver, Transport } from '../../../lib/a2a/transport/transport.ts'
 import { AgentCall } from './agent-call.ts'
 import { Connection, type Origin } from './connection.ts'
