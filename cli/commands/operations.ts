@@ -85,7 +85,7 @@ Example:
       const { data } = await client.api.GET('/prices')
       if (json || data === undefined) return printJson(data)
       printTable(
-        ['TIER', 'CPUS', 'MEMORY', 'RUNNING', 'STOPPED'],
+        ['TIER', 'CPUS', 'MEMORY', 'RUNNING (USD, 30 DAYS)', 'STOPPED (USD, 30 DAYS)'],
         data.tiers.map((one) => [
           `${one.tier}${one.is_default ? ' (default)' : ''}`,
           String(one.cpus),
@@ -98,7 +98,7 @@ Example:
         disk: data.disk,
         snapshots: data.snapshots,
       }))
-        if (usd_per_gb_month !== null) print(`${name}: ${dollars(usd_per_gb_month)} a GB`)
+        if (usd_per_gb_month !== null) print(`${name}: ${dollars(usd_per_gb_month)} USD a GB in 30 days`)
     })
 
   program

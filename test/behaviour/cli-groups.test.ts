@@ -174,6 +174,8 @@ test('audit shows who asked for which change', async () => {
 
 test('prices shows what machines, disks and snapshots cost', async () => {
   const { stdout } = await cli('prices')
-  expect(stdout).toMatch(/^TIER +CPUS +MEMORY +RUNNING +STOPPED\n2 +1 +512 MB +\d+\.\d\d +\d+\.\d\d\n/)
-  expect(stdout).toMatch(/\ndisk: \d+\.\d\d a GB\nsnapshots: \d+\.\d\d a GB\n$/)
+  expect(stdout).toMatch(
+    /^TIER +CPUS +MEMORY +RUNNING \(USD, 30 DAYS\) +STOPPED \(USD, 30 DAYS\)\n2 +1 +512 MB +\d+\.\d\d +\d+\.\d\d\n/,
+  )
+  expect(stdout).toMatch(/\ndisk: \d+\.\d\d USD a GB in 30 days\nsnapshots: \d+\.\d\d USD a GB in 30 days\n$/)
 })
