@@ -1,5 +1,5 @@
-// The status line and the headers of a response over HTTP/1.1, and what they say about its body and its connection. Whoever answers may be
-// hostile, so what two readers could understand in two ways is refused (RFC 9112 §6.3, §11.2).
+// The status line and the headers of a response over HTTP/1.1: how long its body is, and whether its connection can be used again. Agents may
+// be hostile, so a head that two programs could read in two ways is refused (RFC 9112 §6.3, §11.2).
 import type { HeaderList } from '../../../lib/a2a/wire/headers.ts'
 
 /** The response breaks HTTP/1.1, or a limit on it. */

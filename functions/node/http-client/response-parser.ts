@@ -94,7 +94,7 @@ export class ResponseParser {
     this.#end(NOTHING)
   }
 
-  // Whoever is told of a part of the response may stop the rest of it.
+  // A receiver may stop the response when it gets a part of it.
   get #isStopped(): boolean {
     return this.#state === 'stopped'
   }
