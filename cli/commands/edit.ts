@@ -15,25 +15,25 @@ type Changes = paths['/workspaces/{id}']['patch']['requestBody']['content']['app
 type EditFlags = SpecFlags & {
   name?: string
   removeLabel?: string[]
-  replaceEnv?: string[]
-  /** True without `--no-env`. */
-  env: boolean
+  env?: string[] | false
+  removeEnv?: string[]
   wakeAt?: string | false
 }
 
 export function addEditCommand(program: Command): void {
   const edit = program
     .command('edit')
-    .description('change a workspace: only what is given; its other labels stay')
+    .description('change a workspace: only what is given; its other labels and variables stay')
     .argument(...WORKSPACE_ARGUMENT)
     .option('--name <name>', 'another name')
   addSpecOptions(edit)
     .option('--remove-label <key>', 'remove a label; repeat it for several', repeated)
     .option(
-      '--replace-env <NAME=value>',
-      'all environment variables, in place of those that it has; NAME alone takes the value from the environment; repeat it for several',
+      '-e, --env <NAME=value>',
+      'an environment variable; NAME alone takes the value from the environment; repeat it for several',
       repeated,
     )
+    .option('--remove-env <NAME>', 'remove an environment variable; repeat it for several', repeated)
     .option('--wake-at <time>', 'when it wakes by itself if it is hibernated then')
     .option('--no-slug', 'no slug')
     .option('--no-model', 'no model')
@@ -70,29 +70,39 @@ Examples:
 }
 
 async function changesOf(client: Client, before: Workspace, flags: EditFlags): Promise<Changes> {
-  const { env, label, name, removeLabel, replaceEnv, wakeAt } = flags
-  if (!env && replaceEnv !== undefined) throw new UsageError('edit: give --replace-env or --no-env')
+  const { env, label, name, removeEnv, removeLabel, wakeAt } = flags
   return {
     ...(await specOf(client, flags)),
     ...defined({
       name,
       wake_at: orNull(wakeAt),
       env:
-        replaceEnv === undefined ? orNull(env ? undefined : false) : assignments('--replace-env', replaceEnv),
-      labels:
-        label === undefined && removeLabel === undefined
-          ? undefined
-          : { ...without(before.labels, removeLabel ?? []), ...labelsFrom(label ?? []) },
+        env === false
+          ? null
+          : changedBy(env && assignments('--env', env), removal('--remove-env', removeEnv, before.env_names)),
+      labels: changedBy(
+        label && labelsFrom(label),
+        removal('--remove-label', removeLabel, Object.keys(before.labels)),
+      ),
     }),
   }
 }
 
-/** @throws UsageError for a key that no label has */
-function without(labels: Workspace['labels'], keys: readonly string[]): Workspace['labels'] {
-  const unknown = keys.find((key) => !Object.hasOwn(labels, key))
+/** As the API has it: null removes a name, and names that are absent stay. */
+const changedBy = (
+  given: Record<string, string> | undefined,
+  removed: Record<string, null> | undefined,
+): Record<string, string | null> | undefined => (given || removed ? { ...removed, ...given } : undefined)
+
+/** @throws UsageError for a name that the workspace does not have */
+function removal(
+  flag: string,
+  names: readonly string[] | undefined,
+  existing: readonly string[],
+): Record<string, null> | undefined {
+  if (names === undefined) return undefined
+  const unknown = names.find((name) => !existing.includes(name))
   if (unknown !== undefined)
-    throw new UsageError(
-      `--remove-label ${unknown}: the workspace has ${Object.keys(labels).join(', ') || 'no labels'}`,
-    )
-  return Object.fromEntries(Object.entries(labels).filter(([key]) => !keys.includes(key)))
+    throw new UsageError(`${flag} ${unknown}: the workspace has ${existing.join(', ') || 'none'}`)
+  return Object.fromEntries(names.map((name) => [name, null]))
 }

@@ -31,7 +31,12 @@ export const EVENT_TYPES = {
   })),
   workspace_updated: described(() => ({
     says: 'Its name, shape or settings were changed: `fields` names what was sent, and the values of some are shown.',
-    payload: ofWorkspace({ fields: z.array(z.string()), ...z.object(shape).partial().shape }),
+    payload: ofWorkspace({
+      ...z.object(shape).partial().shape,
+      fields: z.array(z.string()),
+      /** As sent: null removes a label, or all. */
+      labels: z.record(z.string(), z.string().nullable()).nullish(),
+    }),
   })),
   restart_requested: described(() => ({
     says: 'A restart was requested; `image` is present where another one was requested.',

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { boundedText } from '../platform/postgres-text.ts'
 
-const MAX_LABELS = 32
+export const MAX_LABELS = 32
 
 const LabelKey = z
   .string()
@@ -20,3 +20,6 @@ export const Labels = z
     (labels) => Object.keys(labels).length <= MAX_LABELS,
     `must not have more than ${MAX_LABELS} labels`,
   )
+
+/** Labels by name; null removes one. */
+export const LabelChanges = z.record(LabelKey, LabelValue.nullable())

@@ -14,11 +14,14 @@ import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
+import { patched, patchedColumn } from './patched.ts'
+import { MAX_LABELS } from './labels-input.ts'
 import { refuseMachineMembers } from './external.ts'
 import { prepareFiles } from './files-input.ts'
 import { deleteOtherFiles, fileRecords, insertFiles, listedFiles } from './store-files.ts'
 import {
   imageOf,
+  MAX_ENV,
   regionsOf,
   runtimeOf,
   tierOf,
@@ -56,11 +59,12 @@ export async function updateWorkspace(
       : { regions: regionsOf(services, input) }),
     ...(input.model === undefined ? {} : { model: input.model || null }),
     ...(input.parent_id === undefined ? {} : { parentId: input.parent_id }),
-    ...(input.env === undefined ? {} : { env: input.env ?? {} }),
+    ...(input.env === undefined ? {} : { env: patched('env', row.env, input.env, MAX_ENV) }),
     ...(input.config === undefined ? {} : { config: input.config ?? {} }),
     ...(files === undefined ? {} : { files: listedFiles(files) }),
     ...(input.image === undefined ? {} : { image: imageOf(config, input.image) }),
   } satisfies Partial<Workspace>
+  if (input.labels !== undefined) patched('labels', row.labels, input.labels, MAX_LABELS)
   const wakeAt = wakeAtOf(input.wake_at, services.now())
   const changed = Object.entries(wanted).filter(
     ([column, value]) => JSON.stringify(value) !== JSON.stringify(row[column as keyof typeof wanted]),
@@ -77,8 +81,9 @@ export async function updateWorkspace(
     where: ne(workspaces.status, 'removed'),
     changes: {
       ...wanted,
+      ...(input.env === undefined ? {} : { env: patchedColumn(workspaces.env, input.env) }),
       ...(input.slug === undefined ? {} : { slug: input.slug }),
-      ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
+      ...(input.labels === undefined ? {} : { labels: patchedColumn(workspaces.labels, input.labels) }),
       ...(input.public_card === undefined ? {} : { publicCard: input.public_card }),
       ...(input.complete_messages === undefined
         ? {}
@@ -97,7 +102,7 @@ export async function updateWorkspace(
       fields: Object.keys(input),
       ...shownOf(wanted),
       ...(input.slug === undefined ? {} : { slug: input.slug }),
-      ...(input.labels === undefined ? {} : { labels: input.labels ?? {} }),
+      ...(input.labels === undefined ? {} : { labels: input.labels }),
     },
     also: [
       ...(records === undefined ? [] : [deleteOtherFiles('moved', records), insertFiles('moved', records)]),

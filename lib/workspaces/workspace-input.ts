@@ -23,7 +23,7 @@ import {
   type WorkspaceRuntime,
 } from '../machines/runtimes.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
-import { Labels } from './labels-input.ts'
+import { LabelChanges, Labels } from './labels-input.ts'
 import { WorkspaceFiles } from './files-input.ts'
 
 // Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (docs/facts/molecule.md §2.3).
@@ -34,11 +34,18 @@ const plain = (max: number) =>
     .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain line breaks or control characters')
 const label = (max: number) => plain(max).regex(/^[^{}[\]|>*&!]*$/, 'must not contain any of {}[]|>*&!')
 
+export const MAX_ENV = 200
+
+const EnvValue = boundedText().max(32_768)
+
 /** Variables for the agent. Names of the platform are refused, not silently overridden. */
-const WorkspaceEnv = z
-  .record(EnvName, boundedText().max(32_768))
-  .refine((env) => Object.keys(env).length <= 200, 'must not have more than 200 variables')
-  .superRefine((env, context) => {
+const WorkspaceEnv = unreserved(z.record(EnvName, EnvValue)).refine(
+  (env) => Object.keys(env).length <= MAX_ENV,
+  `must not have more than ${MAX_ENV} variables`,
+)
+
+function unreserved<Env extends z.ZodType<Record<string, unknown>>>(schema: Env): Env {
+  return schema.superRefine((env, context) => {
     for (const name of Object.keys(env).filter(isReservedEnv)) {
       context.addIssue({
         code: 'custom',
@@ -47,6 +54,7 @@ const WorkspaceEnv = z
       })
     }
   })
+}
 
 /** Further values of config.yaml. Images differ in the word that they expect as `runtime`, so it may be another one. */
 const WorkspaceConfig = boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).refine(
@@ -193,6 +201,10 @@ export function imageOf({ images }: Config, image: string | null | undefined): s
 /** The body of PATCH /workspaces/:id: members that are absent stay as they are. */
 export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ from: true, secrets: true, template: true })
   .partial()
-  .extend({ wake_at: WakeAt.nullish() })
+  .extend({
+    env: unreserved(z.record(EnvName, EnvValue.nullable())).nullish(),
+    labels: LabelChanges.nullish(),
+    wake_at: WakeAt.nullish(),
+  })
 
 export type UpdateWorkspaceInput = z.infer<typeof UpdateWorkspaceInput>

@@ -53,7 +53,15 @@ test('edit adds and removes single labels, and the others stay', async () => {
   })
 })
 
-test('edit switches off what --no-… names, and replaces the environment only where that is said', async () => {
+test('two edits of labels at once lose none', async () => {
+  await cli('create', 'shared', '-r', 'hermes', '--no-wait', '-l', 'a=1')
+  await Promise.all(Array.from({ length: 6 }, (_, n) => cli('edit', 'shared', '-l', `by=x`, '-l', `e${n}=1`)))
+  expect(await get('shared')).toMatchObject({
+    labels: { a: '1', by: 'x', e0: '1', e1: '1', e2: '1', e3: '1', e4: '1', e5: '1' },
+  })
+})
+
+test('edit switches off what --no-… names, and changes the environment by name', async () => {
   const settings = [
     '--model',
     'm',
@@ -77,8 +85,9 @@ test('edit switches off what --no-… names, and replaces the environment only w
     idle_minutes: null,
     env_names: ['A', 'B'],
   })
-  await cli('edit', 'simple', '--replace-env', 'C=3')
-  expect(await get('simple')).toMatchObject({ env_names: ['C'] })
+  await cli('edit', 'simple', '-e', 'C=3', '--remove-env', 'A')
+  expect(await get('simple')).toMatchObject({ env_names: ['B', 'C'] })
+  expect((await cli('edit', 'simple', '--remove-env', 'A')).stderr).toContain('the workspace has B, C')
   await cli('edit', 'simple', '--no-env')
   expect(await get('simple')).toMatchObject({ env_names: [] })
 })
@@ -105,8 +114,6 @@ test('edit of nothing, and what the API refuses, change nothing', async () => {
   const nothing = await cli('edit', 'kept')
   expect(nothing.code).toBe(2)
   expect(nothing.stderr).toContain("nothing is to be changed; see 'molecule-fly edit --help'")
-  const both = await cli('edit', 'kept', '--no-env', '--replace-env', 'A=1')
-  expect(both.code).toBe(2)
   const refused = await cli('edit', 'kept', '--name', 'other', '--image', 'elsewhere.example/image')
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain('image')

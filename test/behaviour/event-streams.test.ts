@@ -71,7 +71,7 @@ describe('streaming events', () => {
     const owners = () => new Set(stream.received.map(({ data }) => data['workspace_id']))
     await expect.poll(owners).toEqual(new Set([created, one]))
     expect(stream.received[0]).toMatchObject({ type: 'workspace_created' })
-    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { labels: {} } })
+    await ask(`/workspaces/${one}`, { method: 'PATCH', json: { labels: { team: null } } })
     await ask(`/workspaces/${one}`, { method: 'PATCH', json: { name: 'without the label' } })
     await ask(`/workspaces/${created}`, { method: 'PATCH', json: { name: 'the last' } })
     await expect.poll(() => JSON.stringify(stream.received)).toContain('the last')

@@ -84,7 +84,7 @@ describe('order and pages', () => {
 })
 
 describe('labels', () => {
-  test('labels are shown, replaced and removed, and an event says so', async () => {
+  test('labels are shown, changed one by one and removed, and an event says so', async () => {
     const { id } = await h.createWorkspace({ name: 'labelled', labels: { team: 'green' } })
     const change = (labels: Json | null) =>
       h.request<{ workspace: Json }>(`/workspaces/${id}`, { method: 'PATCH', json: { labels } })
@@ -93,12 +93,46 @@ describe('labels', () => {
       needs_restart: false,
       workspace: { labels: { team: 'blue', 'cost-centre': '42' } },
     })
+    expect((await change({ size: 'xl', team: null })).body).toMatchObject({
+      workspace: { labels: { size: 'xl', 'cost-centre': '42' } },
+    })
+    expect(await list('label.team=blue')).toEqual([])
     expect(await list('label.cost-centre=42')).toEqual(['labelled'])
     const { body: log } = await h.request<{ events: { type: string; payload: Json }[] }>(
       `/workspaces/${id}/events?types=workspace_updated`,
     )
-    expect(log.events.at(-1)?.payload).toMatchObject({ labels: { team: 'blue', 'cost-centre': '42' } })
+    expect(log.events.at(-1)?.payload).toMatchObject({ labels: { size: 'xl', team: null } })
     expect((await change(null)).body.workspace['labels']).toEqual({})
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+  })
+
+  test('people who change different labels and variables at once lose none', async () => {
+    const { id } = await h.createWorkspace({ name: 'crowded', labels: { first: '1' }, env: { FIRST: '1' } })
+    const ten = Array.from({ length: 10 }, (_, n) => n)
+    await Promise.all(
+      ten.map((n) =>
+        h.request(`/workspaces/${id}`, {
+          method: 'PATCH',
+          json: { labels: { [`l${n}`]: '' }, env: { [`E${n}`]: '' } },
+        }),
+      ),
+    )
+    const { body } = await h.request<{ labels: Json; env_names: string[] }>(`/workspaces/${id}`)
+    expect(Object.keys(body.labels)).toHaveLength(11)
+    expect(body.env_names).toHaveLength(11)
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+  })
+
+  test('a change that would leave too many labels is refused, and another in place of one is not', async () => {
+    const labels = Object.fromEntries(Array.from({ length: 32 }, (_, n) => [`k${n}`, '']))
+    const { id } = await h.createWorkspace({ name: 'full', labels })
+    const change = (changes: Json) =>
+      h.request(`/workspaces/${id}`, { method: 'PATCH', json: { labels: changes } })
+    expect(await change({ more: '' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'labels', message: expect.stringContaining('remove some with null') }] },
+    })
+    expect((await change({ more: '', k0: null })).status).toBe(200)
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
   })
 

@@ -16,6 +16,10 @@ export const INPUT_FIELDS: Readonly<Record<string, string>> = {
   disk_gb: 'The size of its disk; 0: none. A disk can grow, and never shrinks.',
   disk_path: 'Where the agent finds the disk. Cannot be changed later.',
   'createWorkspace.on_host_loss': ON_HOST_LOSS,
+  'updateWorkspace.env':
+    'Environment variables that change, by name: null removes one, and the others stay. Null: removes all. Up to 200 remain.',
+  'updateWorkspace.labels':
+    'Labels that change, by key: null removes one, and the others stay. Null: removes all. Up to 32 remain.',
   'updateWorkspace.on_host_loss': ON_HOST_LOSS,
   'restoreWorkspace.snapshot': 'The id of a snapshot of one of its disks.',
   'Exec.command': 'The program and its arguments. No shell is involved: for one, use `["sh", "-c", "…"]`.',

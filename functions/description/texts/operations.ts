@@ -21,7 +21,7 @@ export const OPERATIONS: Readonly<Record<string, OperationText>> = {
   updateWorkspace: {
     summary: 'Change a workspace',
     description:
-      'Members that are left out keep their values. A change of the machine takes effect at the next restart.',
+      'Members that are left out keep their values. `labels` and `env` change by name, as in a JSON Merge Patch (RFC 7396); other members are replaced. A change of the machine takes effect at the next restart.',
   },
   removeWorkspace: {
     summary: 'Remove a workspace',
