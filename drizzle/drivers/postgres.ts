@@ -4,6 +4,7 @@ import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
 import { withExplicitSslMode } from '../connection-string.ts'
 import { DATABASE_TIMEOUT_MS, type OpenDatabase, type Statement, watched } from '../database.ts'
 import { queryWithin } from './bounded-query.ts'
+import { runStatement } from './named-query.ts'
 import { withNames } from './named-statements.ts'
 
 /** The server cancels a statement before the client's limit, so that a late statement has a known result: not executed. */
@@ -45,14 +46,14 @@ export function openPool(
 
   async function send(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
     try {
-      return await queryWithin(pool, timeoutMs, config, values)
+      return await queryWithin(pool, timeoutMs, config, values, runStatement)
     } catch (error) {
       if (!isUnsupportedParameter(error)) throw error
       if (isLimited) {
         isLimited = false
         pool = open({})
       }
-      return queryWithin(pool, timeoutMs, config, values)
+      return queryWithin(pool, timeoutMs, config, values, runStatement)
     }
   }
 

@@ -77,3 +77,79 @@ test('a statement that is planned each time has no name', async () => {
   expect(await known()).toBe(0)
   await close()
 })
+
+const readKinds = prepared((db: Database, valueOf: ValueOf<{ at: Date; on: boolean; count: number }>) =>
+  db
+    .select({
+      at: sql`${valueOf('at')}::timestamptz`.mapWith(controlPlane.lastSweptAt),
+      on: sql<boolean>`${valueOf('on')}::boolean`,
+      count: sql<number>`${valueOf('count')}::int`,
+      share: sql<number>`0.5::real`,
+      large: sql<string>`9007199254740993`,
+      text: sql<string>`'ä'`,
+      list: sql<unknown>`'[{"a": null}]'::jsonb`,
+      names: sql<string[]>`array['a', 'b']`,
+      nothing: sql<null>`null::jsonb`,
+    })
+    .from(controlPlane),
+)
+
+test('the first and later executions on a connection read every type of column alike', async () => {
+  const { close, db } = await open()
+  const expected = {
+    on: true,
+    count: -7,
+    share: 0.5,
+    large: '9007199254740993',
+    text: 'ä',
+    list: [{ a: null }],
+    names: ['a', 'b'],
+    nothing: null,
+  }
+  for (const at of [new Date('2001-01-01T00:00:00.123Z'), new Date('2002-01-01T00:00:00Z')]) {
+    expect(await readKinds(db, { at, on: true, count: -7 })).toEqual([{ at, ...expected }])
+  }
+  await close()
+})
+
+test('a statement without columns in its answer runs again and again', async () => {
+  const { close, db } = await open()
+  const touch = prepared((database: Database, valueOf: ValueOf<{ at: Date }>) =>
+    database.update(controlPlane).set({ lastSweptAt: sql`${valueOf('at')}::timestamptz` }),
+  )
+  const at = new Date('2001-01-01T00:00:00Z')
+  await touch(db, { at })
+  await touch(db, { at })
+  expect(await db.select({ at: controlPlane.lastSweptAt }).from(controlPlane)).toEqual([{ at }])
+  await close()
+})
+
+test('a statement runs after a migration has changed the type of a column of it', async () => {
+  const { close, db } = await open()
+  await db.execute(sql`create table changed as select 1 as one`)
+  const read = prepared((database: Database) => database.select({ one: sql`one` }).from(sql`changed`))
+  expect(await read(db, {})).toEqual([{ one: 1 }])
+  await db.execute(sql`alter table changed alter one type text`)
+  expect(await read(db, {})).toEqual([{ one: '1' }])
+  expect(await read(db, {})).toEqual([{ one: '1' }])
+  await close()
+})
+
+test('a statement that fails or takes too long says so, and the next one has another connection', async () => {
+  const { close, db } = connectPostgres(await createPostgresDatabase(), { max: 1, timeoutMs: 400 })
+  const divide = prepared((database: Database, valueOf: ValueOf<{ by: number }>) =>
+    database.select({ quotient: sql<number>`6 / ${valueOf('by')}::int` }).from(controlPlane),
+  )
+  const wait = prepared((database: Database, valueOf: ValueOf<{ seconds: number }>) =>
+    database.select({ slept: sql`pg_sleep(${valueOf('seconds')}::float)::text` }).from(controlPlane),
+  )
+  for (let round = 0; round < 2; round++) {
+    expect(await divide(db, { by: 2 })).toEqual([{ quotient: 3 }])
+    await expect(divide(db, { by: 0 })).rejects.toMatchObject({ cause: { code: '22012' } })
+    expect(await wait(db, { seconds: 0 })).toEqual([{ slept: '' }])
+    await expect(wait(db, { seconds: 5 })).rejects.toMatchObject({
+      cause: { message: expect.any(String) as string },
+    })
+  }
+  await close()
+})
