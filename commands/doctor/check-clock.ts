@@ -1,8 +1,9 @@
-// Clocks: leases, deadlines and expiring tokens compare this computer's time with times of the database and, where it is used, of Fly.
+// Clocks: deadlines, marks of requests in flight and expiring tokens compare this computer's time with times that other servers stored and,
+// where it is used, of Fly. Leases do not: they end by the clock of the database.
 import { type Finding, ok, skipped, warning, wrong } from './finding.ts'
 import type { ClockReading, DoctorContext } from './context.ts'
 
-/** Leases tolerate less than this, in milliseconds: with more, two servers may hold the same lease. */
+/** As long as a mark of a request in flight lasts, in milliseconds: with more, another server may not wait for the request. */
 const WRONG_MS = 30_000
 /** The `Date` header has whole seconds, and a request takes time; synchronised clocks differ by less. */
 const WARNING_MS = 3_000

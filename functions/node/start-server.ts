@@ -82,7 +82,7 @@ export async function startServer(config: Config, print: (line: string) => void)
   if (database.driver === 'pglite') {
     // Only this process uses PGlite's directory, so leases in it belong to a process that was killed.
     await releaseAllLeases(database.db, new Date())
-    await releaseDeliveries(database.db, new Date())
+    await releaseDeliveries(database.db)
   }
   // Only this process uses PGlite's directory, so no other emulator can belong to it.
   const claim =

@@ -30,7 +30,7 @@ async function runPass(services: Services, pass: (services: Services) => Promise
 }
 
 /** Ends all leases. Only for a process that is alone with its database, where every holder is gone at the start. */
-export async function releaseDeliveries(db: Database, now: Date): Promise<void> {
-  await releaseMessages(db, now)
+export async function releaseDeliveries(db: Database): Promise<void> {
+  await releaseMessages(db)
   await releaseAllEndpoints(db)
 }

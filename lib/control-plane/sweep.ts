@@ -71,7 +71,7 @@ async function sweepOnce(services: Services, options: SweepOptions): Promise<Swe
   while (isMore && !isStopping(services)) {
     const wanted = Math.min(limit, Math.floor((budget.left() - CLAIM_COST) / RECONCILE_COST))
     if (wanted < 1) break
-    const rows = await claimDue(services.db, now(), { dueAt, limit: wanted })
+    const rows = await claimDue(services.db, { dueAt, limit: wanted })
     const done = await reconcileAll(services, rows, { concurrency, until: now().getTime() + patienceMs })
     reconciled += done.reconciled
     failed += done.failed

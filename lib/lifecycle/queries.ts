@@ -4,7 +4,7 @@ import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { controlPlane, workspaces } from '../../drizzle/schema/index.ts'
 import { workspaceNotFound } from '../platform/errors.ts'
-import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
+import { holdsLease, isFree, LEASE_END, NO_LEASE } from '../platform/lease.ts'
 import { shownColumns, type ShownWorkspace, type Workspace, workspaceColumns } from './workspace.ts'
 
 /**
@@ -54,39 +54,35 @@ const claimColumns = {
   agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }
 
-type LeaseValues = { leaseId: string; leasedUntil: Date }
+type LeaseValues = { leaseId: string }
 
 /** The columns of a new lease in a prepared statement. */
 const leaseOf = (valueOf: ValueOf<LeaseValues>) => ({
   leaseId: sql`${valueOf('leaseId')}::uuid`,
-  leasedUntil: sql`${valueOf('leasedUntil')}::timestamptz`,
+  leasedUntil: LEASE_END,
 })
 
-const claimStatement = prepared((db, valueOf: ValueOf<LeaseValues & { id: string; now: Date }>) =>
+const claimStatement = prepared((db, valueOf: ValueOf<LeaseValues & { id: string }>) =>
   db
     .update(workspaces)
     .set(leaseOf(valueOf))
-    .where(and(eq(workspaces.id, valueOf('id')), isFree(workspaces, sql`${valueOf('now')}`)))
+    .where(and(eq(workspaces.id, valueOf('id')), isFree(workspaces)))
     .returning(claimColumns),
 )
 
 /** Takes the lease of one workspace; undefined when another process holds it or there is no such row. */
-export async function claimWorkspace(
-  db: Database,
-  id: string,
-  now: Date,
-): Promise<ClaimedWorkspace | undefined> {
-  const [row] = await claimStatement(db, { ...newLease(now), id, now })
+export async function claimWorkspace(db: Database, id: string): Promise<ClaimedWorkspace | undefined> {
+  const [row] = await claimStatement(db, { leaseId: crypto.randomUUID(), id })
   return row as ClaimedWorkspace | undefined
 }
 
-type DueValues = LeaseValues & { now: Date; dueAt: Date; limit: number }
+type DueValues = LeaseValues & { dueAt: Date; limit: number }
 
 const claimDueStatement = prepared((db, valueOf: ValueOf<DueValues>) => {
   const due = db
     .select({ id: workspaces.id })
     .from(workspaces)
-    .where(and(lte(workspaces.nextCheckAt, valueOf('dueAt')), isFree(workspaces, sql`${valueOf('now')}`)))
+    .where(and(lte(workspaces.nextCheckAt, valueOf('dueAt')), isFree(workspaces)))
     .orderBy(asc(workspaces.nextCheckAt))
     .limit(valueOf('limit'))
     // Weaker than for update: statements that only refer to a workspace do not wait for it.
@@ -107,17 +103,16 @@ const claimDueStatement = prepared((db, valueOf: ValueOf<DueValues>) => {
  */
 export async function claimDue(
   db: Database,
-  now: Date,
   { dueAt, limit }: { dueAt: Date; limit: number },
 ): Promise<ClaimedWorkspace[]> {
-  const rows = await claimDueStatement(db, { ...newLease(now), now, dueAt, limit })
+  const rows = await claimDueStatement(db, { leaseId: crypto.randomUUID(), dueAt, limit })
   return rows as ClaimedWorkspace[]
 }
 
 const renewStatement = prepared((db, valueOf: ValueOf<LeaseValues & { id: string }>) =>
   db
     .update(workspaces)
-    .set({ leasedUntil: leaseOf(valueOf).leasedUntil })
+    .set({ leasedUntil: LEASE_END })
     .where(holdsLease(workspaces, { id: valueOf('id'), leaseId: valueOf('leaseId') }))
     .returning(claimColumns),
 )
@@ -126,9 +121,8 @@ const renewStatement = prepared((db, valueOf: ValueOf<LeaseValues & { id: string
 export async function renewLease(
   db: Database,
   { id, leaseId }: ClaimedWorkspace,
-  now: Date,
 ): Promise<ClaimedWorkspace | undefined> {
-  const [renewed] = await renewStatement(db, { id, leaseId, leasedUntil: leaseEnd(now) })
+  const [renewed] = await renewStatement(db, { id, leaseId })
   return renewed as ClaimedWorkspace | undefined
 }
 

@@ -10,10 +10,10 @@ import { AWAKE, LEADS_TO_READY } from '../a2a/route.ts'
 import { EXTERNAL_RUNTIME } from '../machines/runtimes.ts'
 import type { WorkspaceStatus } from '../lifecycle/lifecycle.ts'
 import type { Core, Store } from '../platform/context.ts'
-import { isFree, LEASE_MS, leaseEnd } from '../platform/lease.ts'
+import { isFree, LEASE_END, LEASE_MS } from '../platform/lease.ts'
 import type { Message } from './message.ts'
 
-type ClaimValues = { workspaceId: string | null; limit: number; now: Date; leasedUntil: Date }
+type ClaimValues = { workspaceId: string | null; limit: number; now: Date }
 
 const claimStatement = prepared(
   (db, valueOf: ValueOf<ClaimValues>) => {
@@ -33,14 +33,14 @@ const claimStatement = prepared(
     const due = sql`array(
     select message.id from ${messages} message join (${open}) place on place.id = message.id
     where message.state = 'queued' and message.next_attempt_at <= ${now} and message.expires_at > ${now}
-      and ${isFree(message, sql`${valueOf('now')}`)}
+      and ${isFree(message)}
       and place.is_first_of_context and (place.is_awake or place.is_first)
     order by place.is_awake desc, message.next_attempt_at, message.seq
     limit ${valueOf('limit')} for no key update of message skip locked)`
     return db
       .update(messages)
       .set({
-        leasedUntil: sql`${valueOf('leasedUntil')}::timestamptz`,
+        leasedUntil: LEASE_END,
         attempts: sql`${messages.attempts} + 1`,
       })
       .where(sql`${messages.id} = any(${due})`)
@@ -66,9 +66,7 @@ export function claimMessages(
   limit: number,
   workspaceId: string | undefined,
 ): Promise<Message[]> {
-  const now = services.now()
-  const values = { workspaceId: workspaceId ?? null, limit, now, leasedUntil: leaseEnd(now) }
-  return claimStatement(services.db, values)
+  return claimStatement(services.db, { workspaceId: workspaceId ?? null, limit, now: services.now() })
 }
 
 /** A later claim counts one more attempt, so the number identifies a claim. */
@@ -78,7 +76,7 @@ const isThisClaim = ({ attempts, id }: Message) => and(eq(messages.id, id), eq(m
 export async function markSending({ db, now }: Store, message: Message): Promise<boolean> {
   const marked = await db
     .update(messages)
-    .set({ state: 'sending', sentAt: now(), leasedUntil: leaseEnd(now()) })
+    .set({ state: 'sending', sentAt: now(), leasedUntil: LEASE_END })
     .where(and(isThisClaim(message), eq(messages.state, 'queued')))
     .returning({ id: messages.id })
   return marked.length > 0
@@ -104,7 +102,7 @@ export async function requeueMessage(
 }
 
 /** Renews the lease of a claimed message until the returned function is called. */
-export function renewLease(services: Pick<Core, 'db' | 'now' | 'sleep'>, message: Message): () => void {
+export function renewLease(services: Pick<Core, 'db' | 'sleep'>, message: Message): () => void {
   const ended = new AbortController()
   const renewRepeatedly = async () => {
     while (!ended.signal.aborted) {
@@ -112,7 +110,7 @@ export function renewLease(services: Pick<Core, 'db' | 'now' | 'sleep'>, message
       if (ended.signal.aborted) return
       await services.db
         .update(messages)
-        .set({ leasedUntil: leaseEnd(services.now()) })
+        .set({ leasedUntil: LEASE_END })
         // A message without a lease is finished or was returned to the queue.
         .where(and(isThisClaim(message), isNotNull(messages.leasedUntil)))
         .catch(() => {})
@@ -123,6 +121,9 @@ export function renewLease(services: Pick<Core, 'db' | 'now' | 'sleep'>, message
 }
 
 /** Ends all leases. Only for a process that is alone with its database, where every sender is gone at the start. */
-export async function releaseMessages(db: Database, now: Date): Promise<void> {
-  await db.update(messages).set({ leasedUntil: now }).where(isNotNull(messages.leasedUntil))
+export async function releaseMessages(db: Database): Promise<void> {
+  await db
+    .update(messages)
+    .set({ leasedUntil: sql`now()` })
+    .where(isNotNull(messages.leasedUntil))
 }

@@ -8,6 +8,7 @@ import type { Context } from '../config/context.ts'
 import { appendEvent } from '../events/append-event.ts'
 import type { Store } from '../platform/context.ts'
 import { isDatabaseUnavailable } from '../platform/database-errors.ts'
+import { isFree } from '../platform/lease.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import { encodeBase64InSlices } from '../platform/slices.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
@@ -139,10 +140,9 @@ export async function finishUndeliverable({ db, ...services }: Context): Promise
         expiresAt: new Date(now.getTime() + retentionMs(services.config.a2a.messageRetentionHours)),
       })
       .where(
-        sql`${messages.state} = 'sending' and coalesce(${messages.leasedUntil}, ${messages.expiresAt}) <= ${at}::timestamptz
-         or ${messages.state} = 'queued' and (${messages.leasedUntil} is null or ${messages.leasedUntil} <= ${at}::timestamptz)
-            and (${messages.expiresAt} <= ${at}::timestamptz
-              or exists (select from ${workspaces} where ${workspaces.id} = ${messages.workspaceId} and ${workspaces.status} = 'removed'))`,
+        sql`${isFree(messages)} and (${messages.state} = 'sending' and (${messages.leasedUntil} is not null or ${messages.expiresAt} <= ${at}::timestamptz)
+         or ${messages.state} = 'queued' and (${messages.expiresAt} <= ${at}::timestamptz
+              or exists (select from ${workspaces} where ${workspaces.id} = ${messages.workspaceId} and ${workspaces.status} = 'removed')))`,
       )
       .returning(EVENT_COLUMNS),
   )

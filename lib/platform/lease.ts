@@ -1,6 +1,6 @@
 // Leases: a claim on a row that ends by itself. A process that dies while it holds one delays its row and never
 // blocks it. The four tables with leases (workspaces, messages, webhook endpoints, rollouts) take, extend and release
-// them with these.
+// them with these. Their ends are by the database's clock, which all processes share: those of two hosts differ.
 import { and, eq, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 
@@ -11,17 +11,17 @@ import type { PgColumn } from 'drizzle-orm/pg-core'
 export const LEASE_MS = 90_000
 
 /** Columns of a new lease. */
-export const newLease = (now: Date) => ({ leaseId: crypto.randomUUID(), leasedUntil: leaseEnd(now) })
+export const newLease = () => ({ leaseId: crypto.randomUUID(), leasedUntil: LEASE_END })
 
-/** When a lease that is taken or extended at `now` ends. */
-export const leaseEnd = (now: Date): Date => new Date(now.getTime() + LEASE_MS)
+/** When a lease that a statement takes or extends ends. */
+export const LEASE_END = sql`now() + interval '${sql.raw(String(LEASE_MS))} milliseconds'`
 
 /** Columns of a row without a lease. */
 export const NO_LEASE = { leaseId: null, leasedUntil: null } as const
 
 /** Whether nobody holds the row's lease: a condition of the statement that takes it. */
-export const isFree = ({ leasedUntil }: { leasedUntil: PgColumn }, now: Date | SQL): SQL =>
-  sql`(${leasedUntil} is null or ${leasedUntil} <= ${now instanceof Date ? now.toISOString() : now}::timestamptz)`
+export const isFree = ({ leasedUntil }: { leasedUntil: PgColumn }): SQL =>
+  sql`(${leasedUntil} is null or ${leasedUntil} <= now())`
 
 /** Whether the row's lease is still this one: a condition of every write by its holder. */
 export const holdsLease = (

@@ -34,7 +34,7 @@ export async function reconcileNow(services: ReconcileContext, id: string): Prom
   })
   if (share === undefined) return
   const bounded = withBudget({ ...counted, budget }, share)
-  const row = await claimWorkspace(bounded.db, id, bounded.now())
+  const row = await claimWorkspace(bounded.db, id)
   if (row !== undefined) await reconcileSafely(bounded, row, until)
   share.end()
 }
@@ -61,7 +61,7 @@ export async function reconcileSafely(
     while (row !== undefined && (await reconcileTraced(services, row, until))) {
       row =
         services.now().getTime() < until && !isStopping(services)
-          ? await claimWorkspace(services.db, row.id, services.now())
+          ? await claimWorkspace(services.db, row.id)
           : undefined
     }
     return true

@@ -46,7 +46,7 @@ export async function reconcileWorkspace(
       const isHeld = await pause(services, row, result, left, refusedWaits)
       refusedWaits = isHeld ? 0 : refusedWaits + 1
     }
-    const renewed = await renewLease(db, row, services.now())
+    const renewed = await renewLease(db, row)
     // Another process has the lease by now, and does what remains.
     if (renewed === undefined) return false
     row = { ...renewed, attempts }

@@ -1,9 +1,10 @@
 // Whether a workspace is at work, as far as it is known. While it is, its machine is neither rebooted nor given up, and
 // a requested restart or hibernation waits for a while.
-import { and, eq, gt } from 'drizzle-orm'
+import { and, eq, not } from 'drizzle-orm'
 import { messages } from '../../drizzle/schema/index.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ReconcileContext } from './context.ts'
+import { isFree } from '../platform/lease.ts'
 import { isOutdated } from './observation.ts'
 
 /** Whether the last heartbeat came from the program that the workspace waits for, and not from one that has ended before. */
@@ -24,9 +25,7 @@ export async function findWork(services: ReconcileContext, row: Workspace): Prom
   const [sending] = await db
     .select({ id: messages.id })
     .from(messages)
-    .where(
-      and(eq(messages.workspaceId, row.id), eq(messages.state, 'sending'), gt(messages.leasedUntil, now())),
-    )
+    .where(and(eq(messages.workspaceId, row.id), eq(messages.state, 'sending'), not(isFree(messages))))
     .limit(1)
   return sending === undefined ? undefined : 'a stored message is being delivered to it'
 }

@@ -4,7 +4,7 @@ import type { RolloutContext } from './context.ts'
 import type { Store } from '../platform/context.ts'
 import { and, inArray } from 'drizzle-orm'
 import { rollouts } from '../../drizzle/schema/index.ts'
-import { holdsLease, isFree, leaseEnd, newLease, NO_LEASE } from '../platform/lease.ts'
+import { holdsLease, isFree, LEASE_END, newLease, NO_LEASE } from '../platform/lease.ts'
 import { executeStep } from './execute-step.ts'
 import { countRollout, recordProgress } from './count-rollout.ts'
 import { decideRollout } from './decide-rollout.ts'
@@ -60,19 +60,19 @@ const isMoving = (rollout: Rollout): rollout is Rollout & { state: 'running' | '
   rollout.state === 'running' || rollout.state === 'rolling_back'
 
 /** Takes the free leases of all active rollouts. Two passes at once never get the same one. */
-function claim({ db, now }: Store): Promise<Rollout[]> {
+function claim({ db }: Store): Promise<Rollout[]> {
   return db
     .update(rollouts)
-    .set(newLease(now()))
-    .where(and(inArray(rollouts.state, ['running', 'rolling_back']), isFree(rollouts, now())))
+    .set(newLease())
+    .where(and(inArray(rollouts.state, ['running', 'rolling_back']), isFree(rollouts)))
     .returning()
 }
 
 /** The rollout as it is now; undefined when another process has its lease. */
-async function renew({ db, now }: Store, rollout: Rollout): Promise<Rollout | undefined> {
+async function renew({ db }: Store, rollout: Rollout): Promise<Rollout | undefined> {
   const [row] = await db
     .update(rollouts)
-    .set({ leasedUntil: leaseEnd(now()) })
+    .set({ leasedUntil: LEASE_END })
     .where(holdsLease(rollouts, rollout))
     .returning()
   return row

@@ -5,7 +5,7 @@ import type { Store } from '../platform/context.ts'
 import { and, eq, gt, sql } from 'drizzle-orm'
 import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
-import { holdsLease, leaseEnd } from '../platform/lease.ts'
+import { holdsLease, LEASE_END } from '../platform/lease.ts'
 import type { BatchResult } from './batch.ts'
 import type { Claimed } from './claim.ts'
 import type { Health } from './health.ts'
@@ -25,7 +25,7 @@ export async function applyResults(
       .set({
         ...seen,
         afterSeq: after,
-        leasedUntil: leaseEnd(at),
+        leasedUntil: LEASE_END,
         ...(disable === undefined
           ? {}
           : {

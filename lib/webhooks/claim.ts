@@ -21,13 +21,13 @@ export async function claimEndpoints(
   except: readonly string[],
 ): Promise<Claimed[]> {
   const at = now().toISOString()
-  const lease = newLease(now())
+  const lease = newLease()
   const endpoint = alias(webhookEndpoints, 'endpoint')
   // An array is evaluated once. A subquery might be evaluated for every row, and claim more than the limit.
   const due = sql`array(
     select endpoint.id from ${webhookEndpoints} endpoint
     where endpoint.disabled_at is null
-      and ${isFree(endpoint, now())}
+      and ${isFree(endpoint)}
       and (endpoint.rests_until is null or endpoint.rests_until <= ${at}::timestamptz)
       and (endpoint.due_at <= ${at}::timestamptz or endpoint.after_seq < ${lastSeq})
       and not (endpoint.id = any(string_to_array(${except.join(',')}, ',')::uuid[]))

@@ -1,5 +1,6 @@
 // A client for stored messages, which are sent with `Prefer: respond-async`: its functions call the harness of the test file.
 import { eq } from 'drizzle-orm'
+import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { messages } from '../../drizzle/schema/index.ts'
 import type { Harness, Json } from './harness.ts'
 import { SCRIPTED_AGENT_IMAGE } from './scripted-agent.ts'
@@ -82,7 +83,7 @@ export function messageClient(harness: () => Harness) {
 
   const rowOf = (path: string) => eq(messages.id, path.split('/').at(-1) ?? '')
   /** Changes the stored row of a message. */
-  const change = (path: string, fields: Partial<typeof messages.$inferInsert>) =>
+  const change = (path: string, fields: PgUpdateSetSource<typeof messages>) =>
     harness().db.update(messages).set(fields).where(rowOf(path))
 
   return {
