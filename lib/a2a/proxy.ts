@@ -1,7 +1,6 @@
 // Carries one A2A request: waits for the workspace, sends to its machine, passes the answer on, and repeats only what
 // cannot have been delivered or changes nothing. Before the answer it writes nothing, and it reads nothing that was
 // read a few seconds ago.
-import { encodeUtf8InSlices, SLICE } from '../platform/slices.ts'
 import { withRequestBudget } from '../platform/subrequest-budget.ts'
 import { scheduleRecheck } from '../reconcile/schedule-recheck.ts'
 import type { ProxyContext } from './context.ts'
@@ -13,16 +12,12 @@ import { isAddressRefused, mayHaveMoved, refreshRoute } from './refresh-route.ts
 import { type A2aRequest, bindingOf, errorEncoderOf, isReadOnly, wantsStream } from './request.ts'
 import { resolveRoute } from './resolve-route.ts'
 import { KeepaliveStream } from './response/keepalive-stream.ts'
-import {
-  type ResponseListener,
-  type ResponseWriter,
-  sendResponse,
-  toBytes,
-} from './response/response-writer.ts'
+import { type ResponseListener, type ResponseWriter, sendResponse } from './response/response-writer.ts'
 import type { RequestSlot } from './limits.ts'
 import type { Route } from './route.ts'
 import { sendToAgent } from './send-to-agent.ts'
-import { normalizeMessage } from './wire/normalize-message.ts'
+import { type InsertedText, insertText } from './wire/insert-text.ts'
+import { completionOf } from './wire/normalize-message.ts'
 
 export type ProxyOptions = {
   reply: ResponseWriter
@@ -74,6 +69,8 @@ class ProxiedCall implements ResponseListener {
   #reply: ResponseWriter
   #isWaiting = false
   #budgeted: ProxyContext | undefined
+  /** What the body lacks. It is found once, so that every attempt has the same message id. */
+  #missing: InsertedText[] | undefined
 
   constructor(services: ProxyContext, request: A2aRequest, { reply, store, waitUntil }: ProxyOptions) {
     this.#services = services
@@ -91,7 +88,6 @@ class ProxiedCall implements ResponseListener {
     const slot = services.limits.acquire(request.workspaceId)
     let retryUntil: number | undefined
     let hasRefreshed = false
-    let isComplete = false
     try {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         this.#watchCaller()
@@ -103,12 +99,8 @@ class ProxiedCall implements ResponseListener {
               : this.#sendError(route),
           )
         if (this.#isGone) return this.#record({ kind: 'gone' })
-        if (route.completesMessages && !isComplete) {
-          // Once, so that every attempt has the same message id.
-          isComplete = true
-          const completed = completeBody(request)
-          request.body = completed instanceof Promise ? await completed : completed
-        }
+        const completed = route.completesMessages ? this.#completeBody() : undefined
+        request.completedBody = completed instanceof Promise ? await completed : completed
         const sentAt = services.steady()
         const outcome = await this.#send(route, slot)
         if (outcome.kind === 'answered' && mayHaveMoved(outcome.status))
@@ -137,6 +129,14 @@ class ProxiedCall implements ResponseListener {
     } finally {
       slot.release()
     }
+  }
+
+  #completeBody(): Uint8Array | undefined | Promise<Uint8Array> {
+    const request = this.#request
+    const { body, envelope, isJson } = request
+    if (bindingOf(request) !== 'json-rpc' || !isJson || body === undefined) return undefined
+    this.#missing ??= completionOf(body, envelope).insertions
+    return insertText(body, this.#missing)
   }
 
   #send(route: Route, slot: RequestSlot): Promise<ExchangeOutcome> {
@@ -235,11 +235,3 @@ class ProxiedCall implements ResponseListener {
 
 const mayBeMachineFault = ({ reason }: ProxyError): boolean =>
   reason === 'AGENT_UNREACHABLE' || reason === 'AGENT_CONNECTION_LOST'
-
-function completeBody(request: A2aRequest): Uint8Array | undefined | Promise<Uint8Array> {
-  const { body, envelope, text } = request
-  if (bindingOf(request) !== 'json-rpc' || text === undefined || body === undefined) return body
-  const completed = normalizeMessage(text, envelope).text
-  if (completed === text) return body
-  return completed.length > SLICE ? encodeUtf8InSlices(completed) : toBytes(completed)
-}

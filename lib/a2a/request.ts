@@ -18,15 +18,17 @@ export type A2aRequest = {
   tail: string
   /** `?…`, or empty. */
   query: string
-  /** Empty once the answer has begun ({@link freeContent}), as are body, text and the outline of the envelope. */
+  /** Empty once the answer has begun ({@link freeContent}), as are both bodies and the outline of the envelope. */
   headers: HeaderList
   /** The `Connection` header; the headers that it names are not forwarded. */
   connection: string | undefined
   body: Uint8Array | undefined
+  /** The body with the members that it lacks for its agent. */
+  completedBody?: Uint8Array | undefined
   /** Counts the body as long as it is kept. */
   bodyBytes?: BodyBytes | undefined
-  /** The body as text, if its type is JSON and missing members may be added. */
-  text: string | undefined
+  /** The body is UTF-8, and JSON by its type: missing members may be added. */
+  isJson: boolean
   envelope: Envelope
   /** The caller's W3C header. */
   traceparent: string | undefined
@@ -40,7 +42,7 @@ export type A2aRequest = {
 export function freeContent(request: A2aRequest): void {
   request.headers = []
   request.body = undefined
-  request.text = undefined
+  request.completedBody = undefined
   request.envelope.outline = undefined
 }
 

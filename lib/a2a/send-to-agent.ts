@@ -29,8 +29,9 @@ export function sendToAgent(services: ProxyContext, attempt: Attempt): Promise<E
   }
   const headers = requestHeaders(request.headers, request.connection, proxyHeaders(services, request, route))
   const { silenceMs, streamKeepaliveMs } = services.config.a2a
+  const body = request.completedBody ?? request.body
   return exchange(
-    { origin: route.origin, path, method: request.method, headers, body: request.body, silenceMs },
+    { origin: route.origin, path, method: request.method, headers, body, silenceMs },
     {
       transport: services.transport,
       reply,

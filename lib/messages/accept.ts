@@ -3,9 +3,10 @@
 import { and, eq, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { messages } from '../../drizzle/schema/index.ts'
-import { type CompletedMessage, normalizeMessage } from '../a2a/wire/normalize-message.ts'
 import { type HeaderList, valueIn } from '../a2a/wire/headers.ts'
+import { insertText } from '../a2a/wire/insert-text.ts'
 import type { Envelope } from '../a2a/wire/json-rpc.ts'
+import { type Completion, completionOf } from '../a2a/wire/normalize-message.ts'
 import { stringAt } from '../a2a/wire/request-outline.ts'
 import { ProxyError } from '../a2a/errors/proxy-error.ts'
 import { toBytes } from '../a2a/response/response-writer.ts'
@@ -13,17 +14,12 @@ import type { A2aRequest } from '../a2a/request.ts'
 import { LEADS_TO_READY, noRouteError } from '../a2a/route.ts'
 import { callerKey } from '../auth/caller.ts'
 import type { Context } from '../config/context.ts'
-import { encodeHex } from '../platform/encoding.ts'
+import { concatBytes, encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { isExternal } from '../machines/runtimes.ts'
-import {
-  decodeBase64InSlices,
-  decodeUtf8InSlices,
-  encodeBase64InSlices,
-  encodeUtf8InSlices,
-} from '../platform/slices.ts'
+import { decodeBase64InSlices, decodeUtf8InSlices, encodeBase64InSlices } from '../platform/slices.ts'
 import { inboxEntry } from './inbox.ts'
 import { type Message, MESSAGE_FACTS, retentionMs } from './message.ts'
 
@@ -40,8 +36,10 @@ const STORED_HEADERS = new Set([
   'tracestate',
 ])
 
-export type Acceptance = Pick<A2aRequest, 'workspaceId' | 'caller' | 'headers' | 'query' | 'envelope'> & {
-  text: string | undefined
+export type Acceptance = Pick<
+  A2aRequest,
+  'workspaceId' | 'caller' | 'headers' | 'query' | 'body' | 'envelope'
+> & {
   /** The control plane wrote the message itself. */
   isByPlatform?: boolean
   /** Identifies the message where its sender identifies it by other means than its content. */
@@ -127,15 +125,26 @@ const requestText = async ({ request }: Pick<Message, 'request'>) =>
 
 async function newMessage(
   { config, now, tracer }: Context,
-  { caller, envelope, fingerprint, headers, isByPlatform = false, query, text = '', workspaceId }: Acceptance,
+  {
+    body = new Uint8Array(),
+    caller,
+    envelope,
+    fingerprint,
+    headers,
+    isByPlatform = false,
+    query,
+    workspaceId,
+  }: Acceptance,
   { completesMessages }: Pick<Workspace, 'completesMessages'>,
 ): Promise<Omit<Message, 'seq'>> {
   const id = crypto.randomUUID()
   const at = now()
   // Completed now, so that the row has the message id that is delivered.
-  const completed = completesMessages ? normalizeMessage(text, envelope) : { text, messageId: undefined }
-  const { messageId, contextId } = idsOf(text, envelope, completed)
-  const request = await encodeBase64InSlices(await encodeUtf8InSlices(completed.text))
+  const completion = completesMessages
+    ? completionOf(body, envelope)
+    : { insertions: [], messageId: undefined }
+  const { messageId, contextId } = idsOf(body, envelope, completion)
+  const request = await encodeBase64InSlices(await insertText(body, completion.insertions))
   const traceparent = tracer.traceparent()
   return {
     id,
@@ -151,7 +160,7 @@ async function newMessage(
       ...storedHeaders(headers, query),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
-    fingerprint: fingerprint ?? (await fingerprintOf(text, envelope)),
+    fingerprint: fingerprint ?? (await fingerprintOf(body, envelope)),
     state: 'queued',
     attempts: 0,
     nextAttemptAt: at,
@@ -185,9 +194,10 @@ function storedHeaders(headers: HeaderList, query: string): Record<string, strin
  * Identifies a message by its method and params. The envelope is left out, because a client may use a new id for a
  * second attempt, and so are the members that were added here.
  */
-async function fingerprintOf(text: string, { method, outline }: Envelope): Promise<string> {
-  const params = outline?.params && text.slice(outline.params.start, outline.params.end)
-  const bytes = toBytes(`${JSON.stringify(method ?? null)} ${params ?? ''}`)
+async function fingerprintOf(body: Uint8Array, { method, outline }: Envelope): Promise<string> {
+  const { start, end } = outline?.params ?? { start: 0, end: 0 }
+  const name = toBytes(`${JSON.stringify(method ?? null)} `)
+  const bytes = concatBytes([name, body.subarray(start, end)], name.length + end - start)
   return encodeHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as BufferSource)))
 }
 
@@ -198,13 +208,13 @@ const MAX_ID_LENGTH = 512
 const MAX_WRITTEN_LENGTH = 6 * MAX_ID_LENGTH + 2
 
 function idsOf(
-  text: string,
+  body: Uint8Array,
   { outline }: Envelope,
-  completed: CompletedMessage,
+  completion: Completion,
 ): { messageId?: string; contextId?: string } {
   const message = outline?.message
-  const messageId = completed.messageId ?? stringAt(text, message?.messageId, MAX_WRITTEN_LENGTH)
-  const contextId = stringAt(text, message?.contextId, MAX_WRITTEN_LENGTH)
+  const messageId = completion.messageId ?? stringAt(body, message?.messageId, MAX_WRITTEN_LENGTH)
+  const contextId = stringAt(body, message?.contextId, MAX_WRITTEN_LENGTH)
   return {
     ...(isStorableId(messageId) ? { messageId } : {}),
     ...(isStorableId(contextId) ? { contextId } : {}),

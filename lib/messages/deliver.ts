@@ -151,7 +151,7 @@ async function send(
   const isTranslated = message.isByPlatform && isOnlyV1
   const stored = await decodeBase64InSlices(message.request)
   const body = isTranslated ? await inVersion1(stored) : stored
-  const { envelope, text } = await parseEnvelope(body)
+  const { envelope, isText } = await parseEnvelope(body)
   const request: A2aRequest = {
     workspaceId: message.workspaceId,
     caller:
@@ -166,7 +166,7 @@ async function send(
     }).flat(),
     connection: undefined,
     body,
-    text,
+    isJson: isText,
     envelope,
     traceparent: message.requestHeaders['traceparent'],
     publicUrl: services.config.publicUrl ?? '',

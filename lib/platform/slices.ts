@@ -74,6 +74,19 @@ export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result>
   }
 }
 
+export async function isUtf8InSlices(bytes: Uint8Array): Promise<boolean> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  try {
+    await forEachSlice(bytes.length, SLICE, (from, to) => {
+      decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length })
+    })
+    return true
+  } catch (error) {
+    if (error instanceof TypeError) return false
+    throw error
+  }
+}
+
 /** @returns undefined for bytes that are not UTF-8 */
 export async function decodeUtf8InSlices(bytes: Uint8Array): Promise<string | undefined> {
   try {

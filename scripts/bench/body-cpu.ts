@@ -4,12 +4,13 @@
 import { createHook } from 'node:async_hooks'
 import { parseEnvelope } from '../../lib/a2a/wire/json-rpc.ts'
 import { rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
-import { normalizeMessage } from '../../lib/a2a/wire/normalize-message.ts'
+import { insertText } from '../../lib/a2a/wire/insert-text.ts'
+import { completionOf } from '../../lib/a2a/wire/normalize-message.ts'
 import { readAnswer } from '../../lib/a2a/wire/read-answer.ts'
 import { toMessageText } from '../../lib/hooks/hook-message.ts'
 import { readPayload } from '../../lib/hooks/payload.ts'
 import { verifySignature } from '../../lib/hooks/verify.ts'
-import { decodeBase64InSlices, encodeBase64InSlices, encodeUtf8InSlices } from '../../lib/platform/slices.ts'
+import { decodeBase64InSlices, encodeBase64InSlices } from '../../lib/platform/slices.ts'
 import { AgentCard } from '../../lib/reconcile/probe-agent.ts'
 import { printJson } from './support/figures.ts'
 import { benchOptions } from './support/options.ts'
@@ -91,9 +92,9 @@ async function report(name: string, work: () => unknown): Promise<void> {
 for (const [kind, text] of Object.entries(BODIES)) {
   const body = bytes(text)
   await report(`A2A message of 10 MB, ${kind}: read`, () => parseEnvelope(body))
-  const { envelope, text: read = '' } = await parseEnvelope(body)
+  const { envelope } = await parseEnvelope(body)
   await report(`A2A message of 10 MB, ${kind}: complete`, () =>
-    encodeUtf8InSlices(normalizeMessage(read, envelope).text),
+    insertText(body, completionOf(body, envelope).insertions),
   )
 }
 const numbers = bytes(BODIES['numbers'] ?? '')

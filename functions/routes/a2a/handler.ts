@@ -121,7 +121,7 @@ export function createA2aHandler(
       traceparent: incoming.header('traceparent'),
       body,
       bodyBytes: bytes,
-      text: isJson(incoming.header('content-type')) ? parsed?.text : undefined,
+      isJson: parsed?.isText === true && isJsonType(incoming.header('content-type')),
       envelope: answering.envelope,
       publicUrl: baseUrlFor(config, caller, incoming.origin),
       waitMs: preferences.wait === undefined ? undefined : preferences.wait * 1000,
@@ -166,7 +166,7 @@ type Answering = Pick<A2aExchange, 'path' | 'requestId' | 'waitUntil' | 'writer'
   bytes: BodyBytes | undefined
 }
 
-const canBeStored = ({ envelope, text }: A2aRequest) => text !== undefined && isSend(envelope.method)
+const canBeStored = ({ envelope, isJson }: A2aRequest) => isJson && isSend(envelope.method)
 
 type Admitted = { caller: Caller; workspaceId: string } | { error: unknown }
 
@@ -194,7 +194,7 @@ function refusedMethod({ extraHeaders, method, path: { tail } }: A2aExchange): P
 }
 
 /** Only JSON is normalised; other bodies pass unchanged (docs/facts/a2a.md §3.9). */
-const isJson = (type: string | undefined) =>
+const isJsonType = (type: string | undefined) =>
   type !== undefined && /^application\/([\w.-]+\+)?json\b/i.test(type)
 
 /**

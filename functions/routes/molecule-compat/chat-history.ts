@@ -10,8 +10,10 @@ import { concatBytes } from '../../../lib/platform/encoding.ts'
 type Kept = { services: ProxyContext; reply: ResponseWriter }
 
 /** @returns what the proxy gets in place of both, so that it records the message and its answer where they are short JSON */
-export function keepMessage(services: ProxyContext, { text }: A2aRequest, reply: ResponseWriter): Kept {
-  const sent = isShort(text) ? text : undefined
+export function keepMessage(services: ProxyContext, request: A2aRequest, reply: ResponseWriter): Kept {
+  const { body, isJson } = request
+  const isKept = isJson && body !== undefined && body.length <= MAX_SHORT_BYTES
+  const sent = isKept ? new TextDecoder().decode(body) : undefined
   const copy = new CopyingWriter(reply)
   const activity: ProxyContext['activity'] = {
     ...services.activity,
@@ -69,6 +71,9 @@ class CopyingWriter implements ResponseWriter {
     else this.#parts = []
   }
 }
+
+/** More bytes are more characters than the activity keeps. */
+const MAX_SHORT_BYTES = 3 * ACTIVITY_LIMITS.body
 
 const isShort = (text: string | undefined): text is string =>
   text !== undefined && text.length <= ACTIVITY_LIMITS.body

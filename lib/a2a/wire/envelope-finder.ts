@@ -1,5 +1,6 @@
 // Finds the id and the method of a JSON-RPC request in a body that is too large to be kept, so that its refusal has
 // the caller's id. It reads the body in chunks and keeps only those two members.
+import { toBytes } from '../response/response-writer.ts'
 import { type Envelope, envelopeOf, NO_ENVELOPE } from './json-rpc.ts'
 
 /** Longest name or value that is kept, in bytes as it is written. */
@@ -43,7 +44,7 @@ export class EnvelopeFinder {
   /** What was found. */
   envelope(): Envelope {
     const members = [...this.#found].map(([name, value]) => `"${name}":${value}`)
-    return members.length === 0 ? NO_ENVELOPE : envelopeOf(`{${members.join(',')}}`)
+    return members.length === 0 ? NO_ENVELOPE : envelopeOf(toBytes(`{${members.join(',')}}`))
   }
 
   /**

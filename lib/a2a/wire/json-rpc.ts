@@ -1,8 +1,9 @@
 // The JSON-RPC envelope of A2A, as far as a proxy needs it: the id of the answer, the dialect of the method, and
 // which methods may be sent twice. It does not validate: the agent does.
-import { decodeUtf8InSlices, runInSlices, SLICE } from '../../platform/slices.ts'
+import { isUtf8InSlices, runInSlices, SLICE } from '../../platform/slices.ts'
 import { losslessNumber, type RawNumber } from './lossless-json.ts'
 import { outlineInSlices, outlineRequest, type RequestOutline, stringAt } from './request-outline.ts'
+import { textAt } from './span.ts'
 
 /**
  * A request id, unchanged: 0, "", null, "1" and 1 are all different (docs/facts/a2a.md §2.4). A number that
@@ -20,15 +21,15 @@ export type Envelope = {
 
 export const NO_ENVELOPE: Envelope = { id: null, method: undefined, outline: undefined }
 
-/** Longest method name that is read, in characters with quotes. */
+/** Longest method name that is read, in bytes with quotes. */
 const MAX_METHOD_LENGTH = 1_000
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The envelope of a body, and the body as text; `text` is undefined for bytes that are not UTF-8. */
-export type ParsedBody = { envelope: Envelope; text: string | undefined }
+/** The envelope of a body, and whether the body is UTF-8. */
+export type ParsedBody = { envelope: Envelope; isText: boolean }
 
-const NOT_TEXT: ParsedBody = { envelope: NO_ENVELOPE, text: undefined }
+const NOT_TEXT: ParsedBody = { envelope: NO_ENVELOPE, isText: false }
 
 /**
  * Reads the envelope of a body. The agent refuses what is not one JSON object in plain UTF-8 (docs/facts/a2a.md
@@ -42,28 +43,27 @@ export function parseEnvelope(bytes: Uint8Array): ParsedBody | Promise<ParsedBod
   } catch {
     return NOT_TEXT
   }
-  return { envelope: envelopeOf(text), text }
+  return { envelope: envelopeOf(bytes, text.length === bytes.length ? text : undefined), isText: true }
 }
 
 async function parseInSlices(bytes: Uint8Array): Promise<ParsedBody> {
-  const text = await decodeUtf8InSlices(bytes)
-  if (text === undefined) return NOT_TEXT
-  return { envelope: await envelopeInSlices(text), text }
+  if (!(await isUtf8InSlices(bytes))) return NOT_TEXT
+  return { envelope: toEnvelope(bytes, await runInSlices(outlineInSlices(bytes, SLICE))), isText: true }
 }
 
-/** Reads the envelope of a body that is already text, in slices. */
-export const envelopeInSlices = async (text: string): Promise<Envelope> =>
-  toEnvelope(text, await runInSlices(outlineInSlices(text, SLICE)))
+/**
+ * Reads the envelope of a short body that is UTF-8.
+ * @param ascii the body as text, if it is ASCII
+ */
+export const envelopeOf = (bytes: Uint8Array, ascii?: string): Envelope =>
+  toEnvelope(bytes, outlineRequest(bytes), ascii)
 
-/** Reads the envelope of a short body that is already text. */
-export const envelopeOf = (text: string): Envelope => toEnvelope(text, outlineRequest(text))
-
-function toEnvelope(text: string, outline: RequestOutline | undefined): Envelope {
+function toEnvelope(bytes: Uint8Array, outline: RequestOutline | undefined, ascii?: string): Envelope {
   if (outline === undefined) return NO_ENVELOPE
   try {
     return {
-      id: outline.id === undefined ? null : parseId(text.slice(outline.id.start, outline.id.end)),
-      method: stringAt(text, outline.method, MAX_METHOD_LENGTH),
+      id: outline.id === undefined ? null : parseId(textAt(bytes, outline.id, ascii)),
+      method: stringAt(bytes, outline.method, MAX_METHOD_LENGTH, ascii),
       outline,
     }
   } catch (error) {

@@ -1,12 +1,10 @@
-// Finds values in JSON text by their position, in one pass and without building them, so that a large message can be
-// read and edited cheaply. The structure of the objects and lists that are visited is checked; values that are
-// skipped are not. A scan pauses after each slice of the text, wherever it is. It is a loop with a stack of its own and no
-// generator, because each message is scanned.
+// Finds values in JSON by their position in its UTF-8, in one pass and without building them, so that a large message can be
+// read and edited cheaply: as text it would need its memory once more. The structure of the objects and lists that are visited is
+// checked; values that are skipped are not. A scan pauses after each slice of the bytes, wherever it is. It is a loop with a stack of
+// its own and no generator, because each message is scanned.
 import type { Steps } from '../../platform/slices.ts'
 import { searchWindow } from './search-window.ts'
-
-/** Where a value is in a text. `end` is exclusive. */
-export type Span = { start: number; end: number }
+import { isAt, textAt, wordAt } from './span.ts'
 
 /** A place in JSON that is visited: the members of its object, or the elements of its list, that are visited too. */
 export type Place = {
@@ -33,30 +31,27 @@ const CLOSE_LIST = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
-/**
- * Characters of a string that are compared one by one before the native search is used, which is faster only for long
- * strings.
- */
+/** Bytes of a string that are compared one by one before the native search is used, which is faster only for long strings. */
 const SHORT_STRING = 64
 
 /** Objects that are visited have at most this many members; more are far more than A2A knows. */
 const MAX_MEMBERS = 10_000
 
-/** Longest white space between two tokens, and longest number, in characters. */
+/** Longest white space between two tokens, and longest number, in bytes. */
 const MAX_SPACE = 250_000
 const MAX_WORD = 250_000
 
-/** Of longer numbers only the first characters are checked. */
+/** Of longer numbers only the first digits are checked. */
 const MAX_CHECKED_WORD = 1_000
 
 /** Returned in place of the end of a value whose scan has paused. */
 const PAUSED = -1
 
 /**
- * Positions only move forward, so one scanner reads a text once. All methods throw SyntaxError for malformed text.
+ * Positions only move forward, so one scanner reads its bytes once. All methods throw SyntaxError for malformed JSON.
  */
 export class JsonScanner {
-  readonly text: string
+  readonly bytes: Uint8Array
   readonly #visitor: Visitor
   readonly #slice: number
   readonly #containers: Container[] = []
@@ -72,31 +67,31 @@ export class JsonScanner {
   #at = 0
   #depth = 0
   #isInString = false
-  /** Positions found by the native search. They are kept, so that no part of the text is searched twice. */
+  /** Positions found by the native search. They are kept, so that no part of the bytes is searched twice. */
   #nextQuote = -1
   #nextBackslash = -1
   #hasEscape = false
 
-  /** @param slice after how many characters a scan pauses; the default is never */
-  constructor(text: string, visitor: Visitor, slice = Number.POSITIVE_INFINITY) {
-    this.text = text
+  /** @param slice after how many bytes a scan pauses; the default is never */
+  constructor(bytes: Uint8Array, visitor: Visitor, slice = Number.POSITIVE_INFINITY) {
+    this.bytes = bytes
     this.#visitor = visitor
     this.#slice = slice
     this.#pauseAt = slice
   }
 
   isObject(at: number): boolean {
-    return this.text.charCodeAt(at) === OPEN_OBJECT
+    return this.bytes[at] === OPEN_OBJECT
   }
 
   isString(at: number): boolean {
-    return this.text.charCodeAt(at) === QUOTE
+    return this.bytes[at] === QUOTE
   }
 
   /** @returns the position of the next character that is not white space */
   skipSpace(at: number): number {
     for (const stop = at + MAX_SPACE; at < stop; at++) {
-      const code = this.text.charCodeAt(at)
+      const code = this.bytes[at]
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
     }
     throw new SyntaxError('too much white space')
@@ -125,14 +120,14 @@ export class JsonScanner {
       if (this.#isName) {
         const place = this.#placeOf(container?.place.members ?? [], this.#start, end)
         const at = this.skipSpace(end)
-        if (this.text.charCodeAt(at) !== COLON) throw new SyntaxError('expected a colon')
+        if (this.bytes[at] !== COLON) throw new SyntaxError('expected a colon')
         end = this.#enter(place, this.skipSpace(at + 1))
         continue
       }
       if (this.#place !== undefined) this.#visitor.end(this.#place, this.#start, end)
       if (container === undefined) return end
       const at = this.skipSpace(end)
-      const code = this.text.charCodeAt(at)
+      const code = this.bytes[at]
       if (code === (container.place.members === undefined ? CLOSE_LIST : CLOSE_OBJECT))
         end = this.#leave(at + 1)
       else if (code === COMMA) end = this.#next(container, this.skipSpace(at + 1))
@@ -149,12 +144,12 @@ export class JsonScanner {
     if (place === undefined) return this.#skipValue(at)
     this.#visitor.begin(place, at)
     const isObject = place.members !== undefined && this.isObject(at)
-    if (!isObject && (place.elements === undefined || this.text.charCodeAt(at) !== OPEN_LIST))
+    if (!isObject && (place.elements === undefined || this.bytes[at] !== OPEN_LIST))
       return this.#skipValue(at)
     const container = { place, start: at, count: 0 }
     this.#containers.push(container)
     const first = this.skipSpace(at + 1)
-    const isEmpty = this.text.charCodeAt(first) === (isObject ? CLOSE_OBJECT : CLOSE_LIST)
+    const isEmpty = this.bytes[first] === (isObject ? CLOSE_OBJECT : CLOSE_LIST)
     return isEmpty ? this.#leave(first + 1) : this.#next(container, first)
   }
 
@@ -188,7 +183,7 @@ export class JsonScanner {
   }
 
   #skipValue(at: number): number {
-    const code = this.text.charCodeAt(at)
+    const code = this.bytes[at]
     if (code === QUOTE) {
       this.#hasEscape = false
       this.#depth = 0
@@ -211,10 +206,10 @@ export class JsonScanner {
 
   /** @param depth how many objects and lists of the value are open at the position */
   #skipContainer(at: number, depth: number): number {
-    const { text } = this
-    const stop = Math.min(text.length, this.#pauseAt)
+    const { bytes } = this
+    const stop = Math.min(bytes.length, this.#pauseAt)
     for (; at < stop; at++) {
-      const code = text.charCodeAt(at)
+      const code = bytes[at] ?? 0
       // Digits, commas, colons and white space are most of what is skipped here.
       if (code <= COLON) {
         if (code === QUOTE) {
@@ -226,7 +221,7 @@ export class JsonScanner {
       } else if (code === OPEN_OBJECT || code === OPEN_LIST) depth++
       else if ((code === CLOSE_OBJECT || code === CLOSE_LIST) && --depth === 0) return at + 1
     }
-    if (at >= text.length) throw new SyntaxError('the text ends inside a value')
+    if (at >= bytes.length) throw new SyntaxError('the text ends inside a value')
     this.#at = at
     this.#depth = depth
     return PAUSED
@@ -242,25 +237,23 @@ export class JsonScanner {
 
   #skipWord(at: number): number {
     const start = at
-    for (; at < this.text.length; at++) {
+    for (; at < this.bytes.length; at++) {
       if (at - start > MAX_WORD) throw new SyntaxError('a number is too long')
-      const code = this.text.charCodeAt(at)
+      const code = this.bytes[at] ?? 0
       if (code === COMMA || code === CLOSE_OBJECT || code === CLOSE_LIST || code <= 0x20) break
     }
-    const isValid =
-      at - start <= MAX_CHECKED_WORD
-        ? WORD.test(this.text.slice(start, at))
-        : /^-?\d/.test(this.text.slice(start, start + 2))
-    if (!isValid) throw new SyntaxError('expected a value')
+    const isWhole = at - start <= MAX_CHECKED_WORD
+    const word = wordAt(this.bytes, { start, end: isWhole ? at : start + 2 })
+    if (!(isWhole ? WORD : /^-?\d/).test(word)) throw new SyntaxError('expected a value')
     return at
   }
 
   /** @param index a position within the string, after its opening quote */
   #skipString(index: number): number {
-    const { text } = this
-    while (index < text.length) {
-      for (const end = Math.min(index + SHORT_STRING, text.length); index < end; index++) {
-        const code = text.charCodeAt(index)
+    const { bytes } = this
+    while (index < bytes.length) {
+      for (const end = Math.min(index + SHORT_STRING, bytes.length); index < end; index++) {
+        const code = bytes[index]
         if (code === QUOTE) return index + 1
         if (code === BACKSLASH) {
           this.#hasEscape = true
@@ -272,8 +265,8 @@ export class JsonScanner {
         this.#isInString = true
         return PAUSED
       }
-      if (this.#nextQuote < index) this.#nextQuote = searchWindow(text, '"', index)
-      if (this.#nextBackslash < index) this.#nextBackslash = searchWindow(text, '\\', index)
+      if (this.#nextQuote < index) this.#nextQuote = searchWindow(bytes, QUOTE, index)
+      if (this.#nextBackslash < index) this.#nextBackslash = searchWindow(bytes, BACKSLASH, index)
       index = Math.min(this.#nextQuote, this.#nextBackslash)
     }
     throw new SyntaxError('the text ends inside a string')
@@ -284,11 +277,14 @@ export class JsonScanner {
     // Names that are longer than any member of A2A's envelope are not decoded.
     const decoded =
       this.#hasEscape && end - start <= MAX_NAME_LENGTH
-        ? (JSON.parse(this.text.slice(start, end)) as string)
+        ? (JSON.parse(textAt(this.bytes, { start, end })) as string)
         : undefined
     for (const [name, place] of members) {
-      const isWritten = end - start - 2 === name.length && this.text.startsWith(name, start + 1)
-      if (decoded === undefined ? isWritten : decoded === name) return place
+      const isName =
+        decoded === undefined
+          ? end - start - 2 === name.length && isAt(this.bytes, start + 1, name)
+          : decoded === name
+      if (isName) return place
     }
     return undefined
   }

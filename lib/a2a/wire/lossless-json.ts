@@ -1,6 +1,7 @@
 // JSON that is parsed and printed without a loss: numbers that JavaScript would print differently (1.0,
 // 9007199254740993) and names that need an escape keep their text.
-import { JsonScanner, type Span } from './json-scanner.ts'
+import { JsonScanner } from './json-scanner.ts'
+import { type Span, textAt } from './span.ts'
 
 /**
  * Parsed JSON. In `value` a string with a random prefix stands for each number that is not exact in JavaScript, and for
@@ -19,7 +20,8 @@ export type LosslessJson = {
  */
 export function parseLossless(text: string): LosslessJson {
   const parsed: unknown = JSON.parse(text)
-  const inexact = inexactSpans(text)
+  const bytes = new TextEncoder().encode(text)
+  const inexact = inexactSpans(bytes)
   if (inexact.length === 0 || inexact.length > MAX_INEXACT)
     return { value: parsed, print: (value) => JSON.stringify(value) }
   const prefix = crypto.randomUUID()
@@ -27,8 +29,11 @@ export function parseLossless(text: string): LosslessJson {
   const pieces: string[] = []
   let copiedTo = 0
   for (const { end, start } of inexact) {
-    const source = text.slice(start, end)
-    pieces.push(text.slice(copiedTo, start), source.startsWith('"') ? nameOf(source) : `"${prefix}${source}"`)
+    const source = textAt(bytes, { start, end })
+    pieces.push(
+      textAt(bytes, { start: copiedTo, end: start }),
+      source.startsWith('"') ? nameOf(source) : `"${prefix}${source}"`,
+    )
     copiedTo = end
   }
   function nameOf(source: string): string {
@@ -39,7 +44,7 @@ export function parseLossless(text: string): LosslessJson {
   const restore = (_: string, mark: string, rest: string) =>
     mark === '' ? rest : (names[Number(rest)] ?? '')
   return {
-    value: JSON.parse(pieces.join('') + text.slice(copiedTo)),
+    value: JSON.parse(pieces.join('') + textAt(bytes, { start: copiedTo, end: bytes.length })),
     print: (value) => JSON.stringify(value).replaceAll(placeholder, restore),
   }
 }
@@ -76,30 +81,30 @@ const MAX_INEXACT = 10_000
 
 const isExact = (source: string) => String(Number(source)) === source
 
-const isDigit = (code: number) => code >= 0x30 && code <= 0x39
+const isDigit = (code = 0) => code >= 0x30 && code <= 0x39
 
 /** Integers of at most so many digits are exact. */
 const SHORT_INTEGER = 15
 
 /** @returns the end of a short integer that begins here; `at` for any other number, a negative zero included */
-function endOfShortInteger(text: string, at: number): number {
-  const start = text.charCodeAt(at) === 0x2d ? at + 1 : at
+function endOfShortInteger(bytes: Uint8Array, at: number): number {
+  const start = bytes[at] === 0x2d ? at + 1 : at
   let end = start
-  while (isDigit(text.charCodeAt(end))) end++
-  const next = text.charCodeAt(end)
+  while (isDigit(bytes[end])) end++
+  const next = bytes[end]
   const isInteger = next !== 0x2e && next !== 0x65 && next !== 0x45
-  const isZero = text.charCodeAt(start) === 0x30
+  const isZero = bytes[start] === 0x30
   return isInteger && end - start <= SHORT_INTEGER && !(isZero && start > at) ? end : at
 }
 
 /** The numbers that JavaScript would print differently, and the names that are written with an escape. */
-function inexactSpans(text: string): Span[] {
-  const scanner = new JsonScanner(text, { begin() {}, end() {} })
+function inexactSpans(bytes: Uint8Array): Span[] {
+  const scanner = new JsonScanner(bytes, { begin() {}, end() {} })
   const spans: Span[] = []
-  for (let at = 0; at < text.length && spans.length <= MAX_INEXACT;) {
-    const code = text.charCodeAt(at)
+  for (let at = 0; at < bytes.length && spans.length <= MAX_INEXACT;) {
+    const code = bytes[at]
     const isNumber = code === 0x2d || isDigit(code)
-    const afterInteger = isNumber ? endOfShortInteger(text, at) : at
+    const afterInteger = isNumber ? endOfShortInteger(bytes, at) : at
     if (afterInteger > at) {
       at = afterInteger
       continue
@@ -110,9 +115,9 @@ function inexactSpans(text: string): Span[] {
     }
     const span = { start: at, end: scanner.skipScalar(at) }
     at = span.end
-    const isName = !isNumber && text.charCodeAt(scanner.skipSpace(at)) === 0x3a
+    const isName = !isNumber && bytes[scanner.skipSpace(at)] === 0x3a
     if (!isNumber && !isName) continue
-    const source = text.slice(span.start, span.end)
+    const source = textAt(bytes, span)
     if (isName ? source.includes('\\') : !isExact(source)) spans.push(span)
   }
   return spans

@@ -1,6 +1,6 @@
 // The text of an agent's answer, for lists and previews (docs/facts/a2a.md §1.5). The answer itself is never changed.
 import { isObject, type JsonObject } from '../../platform/json-object.ts'
-import { decodeUtf8InSlices, runInSlices, SLICE, type Steps } from '../../platform/slices.ts'
+import { isUtf8InSlices, runInSlices, SLICE, type Steps } from '../../platform/slices.ts'
 import { toPostgresText } from '../../platform/postgres-text.ts'
 import { JsonScanner, type Place } from './json-scanner.ts'
 import { stringAt } from './request-outline.ts'
@@ -16,10 +16,8 @@ export type AnswerText = { text: string } | { error: string }
 
 /** A large answer is read in slices, between which other requests continue. */
 export async function readAnswer(body: Uint8Array): Promise<AnswerText> {
-  if (body.length > MAX_PARSED_BYTES) {
-    const large = await decodeUtf8InSlices(body)
-    return large === undefined ? NOT_JSON : runInSlices(readLargeAnswer(large))
-  }
+  if (body.length > MAX_PARSED_BYTES)
+    return (await isUtf8InSlices(body)) ? runInSlices(readLargeAnswer(body)) : NOT_JSON
   const text = new TextDecoder().decode(body)
   let answer: unknown
   try {
@@ -61,17 +59,17 @@ const RESPONSE: Place = {
 }
 
 /** In one pass, and without a preview: an answer of 10 MB would take too long to parse. */
-function* readLargeAnswer(text: string): Steps<AnswerText> {
+function* readLargeAnswer(body: Uint8Array): Steps<AnswerText> {
   let isError = false
   let state = ''
   const visitor = {
     begin() {},
     end(place: Place, start: number, end: number) {
       if (place === ERROR) isError = scanner.isObject(start)
-      else if (place === STATE) state = stringAt(text, { start, end }, 100) ?? ''
+      else if (place === STATE) state = stringAt(body, { start, end }, 100) ?? ''
     },
   }
-  const scanner = new JsonScanner(text, visitor, SLICE)
+  const scanner = new JsonScanner(body, visitor, SLICE)
   try {
     yield* scanner.scanInSlices(RESPONSE, scanner.skipSpace(0))
   } catch (error) {

@@ -1,7 +1,8 @@
-// The parts of a JSON-RPC request that the proxy reads or completes, as positions in its text. One pass over the
-// text: a body of 10 MB is read in milliseconds, and its other members are neither built nor checked.
+// The parts of a JSON-RPC request that the proxy reads or completes, as positions in its bytes. One pass over them:
+// a body of 10 MB is read in milliseconds, and its other members are neither built nor checked.
 import type { Steps } from '../../platform/slices.ts'
-import { JsonScanner, type Place, type Span, type Visitor } from './json-scanner.ts'
+import { JsonScanner, type Place, type Visitor } from './json-scanner.ts'
+import { type Span, textAt } from './span.ts'
 
 export type RequestOutline = {
   id: Span | undefined
@@ -53,22 +54,22 @@ function placeOf(members: Record<string, Place>): Place {
 }
 
 /**
- * @returns undefined for a text that is not one JSON object. Of repeated members the last one counts, as in
- *   `JSON.parse`.
+ * @param bytes UTF-8
+ * @returns undefined for what is not one JSON object. Of repeated members the last one counts, as in `JSON.parse`.
  */
-export function outlineRequest(text: string): RequestOutline | undefined {
+export function outlineRequest(bytes: Uint8Array): RequestOutline | undefined {
   try {
-    const reader = new OutlineReader(text)
+    const reader = new OutlineReader(bytes)
     return reader.outlineUntil(reader.scanner.scan(BODY, reader.start))
   } catch (error) {
     return undefinedIfSyntax(error)
   }
 }
 
-/** The same in slices. @param slice after how many characters it pauses */
-export function* outlineInSlices(text: string, slice: number): Steps<RequestOutline | undefined> {
+/** The same in slices. @param slice after how many bytes it pauses */
+export function* outlineInSlices(bytes: Uint8Array, slice: number): Steps<RequestOutline | undefined> {
   try {
-    const reader = new OutlineReader(text, slice)
+    const reader = new OutlineReader(bytes, slice)
     return reader.outlineUntil(yield* reader.scanner.scanInSlices(BODY, reader.start))
   } catch (error) {
     return undefinedIfSyntax(error)
@@ -90,8 +91,8 @@ class OutlineReader implements Visitor {
   #isText = false
 
   /** @throws SyntaxError */
-  constructor(text: string, slice?: number) {
-    this.scanner = new JsonScanner(text, this, slice)
+  constructor(bytes: Uint8Array, slice?: number) {
+    this.scanner = new JsonScanner(bytes, this, slice)
     this.start = this.scanner.skipSpace(0)
     if (!this.scanner.isObject(this.start)) throw new SyntaxError('expected an object')
     this.#outline = {
@@ -107,7 +108,7 @@ class OutlineReader implements Visitor {
 
   /** @returns undefined if anything follows the object */
   outlineUntil(end: number): RequestOutline | undefined {
-    return this.scanner.skipSpace(end) === this.scanner.text.length ? this.#outline : undefined
+    return this.scanner.skipSpace(end) === this.scanner.bytes.length ? this.#outline : undefined
   }
 
   begin(place: Place, at: number): void {
@@ -151,7 +152,7 @@ class OutlineReader implements Visitor {
 
   /** Molecule's own callers write `type` for `kind` (docs/facts/molecule.md §1.7). */
   #endPart(message: MessageOutline, start: number): void {
-    const kind = this.#hasKind ? undefined : impliedKind(this.scanner.text, this.#type, this.#isText)
+    const kind = this.#hasKind ? undefined : impliedKind(this.scanner.bytes, this.#type, this.#isText)
     if (kind !== undefined)
       message.incompleteParts.push({ insertion: insertionAfter(this.scanner, start), kind })
   }
@@ -165,25 +166,34 @@ const emptyMessage = (insertion: Insertion): MessageOutline => ({
   incompleteParts: [],
 })
 
-function impliedKind(text: string, type: Span | undefined, isText: boolean): string | undefined {
+function impliedKind(bytes: Uint8Array, type: Span | undefined, isText: boolean): string | undefined {
   if (type === undefined) return isText ? 'text' : undefined
-  return PART_KINDS.get(text.slice(type.start, type.end))
+  return type.end - type.start > MAX_KIND ? undefined : PART_KINDS.get(textAt(bytes, type))
 }
+
+/** Longest kind, in bytes as it is written. */
+const MAX_KIND = 6
 
 /** As they are written in JSON. */
 const PART_KINDS = new Map(['text', 'file', 'data'].map((kind) => [`"${kind}"`, kind]))
 
 function insertionAfter(scanner: JsonScanner, start: number): Insertion {
-  return { at: start + 1, isEmpty: scanner.text.charCodeAt(scanner.skipSpace(start + 1)) === 0x7d }
+  return { at: start + 1, isEmpty: scanner.bytes[scanner.skipSpace(start + 1)] === 0x7d }
 }
 
 /**
- * The string at a position; undefined for another value, and for a string longer than `maxLength` as it is written.
+ * The string at a position; undefined for another value, and for a string of more than `maxLength` bytes as it is written.
+ * @param ascii as for `textAt`
  */
-export function stringAt(text: string, span: Span | undefined, maxLength: number): string | undefined {
-  if (span === undefined || span.end - span.start > maxLength || text[span.start] !== '"') return undefined
+export function stringAt(
+  bytes: Uint8Array,
+  span: Span | undefined,
+  maxLength: number,
+  ascii?: string,
+): string | undefined {
+  if (span === undefined || span.end - span.start > maxLength || bytes[span.start] !== 0x22) return undefined
   try {
-    return JSON.parse(text.slice(span.start, span.end)) as string
+    return JSON.parse(textAt(bytes, span, ascii)) as string
   } catch {
     return undefined
   }

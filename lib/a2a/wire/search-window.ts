@@ -1,11 +1,10 @@
-// The native search for one character, in a window of a text: it is slow where half of a character equals the one that it searches,
-// so it must not read all of a large text at once.
+// The native search for one byte, in a window, so that it does not read all of a large body at once.
 
-/** Characters that are searched at once. */
+/** Bytes that are searched at once. */
 const WINDOW = 250_000
 
-/** @returns a position before which the text is without the character: its own, or the end of the window */
-export function searchWindow(text: string, search: string, from: number): number {
-  const found = text.slice(from, from + WINDOW).indexOf(search)
+/** @returns a position before which the bytes are without the searched one: its own, or the end of the window */
+export function searchWindow(bytes: Uint8Array, searched: number, from: number): number {
+  const found = bytes.subarray(from, from + WINDOW).indexOf(searched)
   return found === -1 ? from + WINDOW : from + found
 }
