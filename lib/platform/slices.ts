@@ -74,23 +74,20 @@ export async function runInSlices<Result>(steps: Steps<Result>): Promise<Result>
   }
 }
 
-export async function isUtf8InSlices(bytes: Uint8Array): Promise<boolean> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  try {
-    await forEachSlice(bytes.length, SLICE, (from, to) => {
-      decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length })
-    })
-    return true
-  } catch (error) {
-    if (error instanceof TypeError) return false
-    throw error
-  }
-}
+export const isUtf8InSlices = async (bytes: Uint8Array): Promise<boolean> =>
+  (await decodeStrictly(bytes, () => '')) !== undefined
 
 /** @returns undefined for bytes that are not UTF-8 */
-export async function decodeUtf8InSlices(bytes: Uint8Array): Promise<string | undefined> {
+export const decodeUtf8InSlices = (bytes: Uint8Array): Promise<string | undefined> =>
+  decodeStrictly(bytes, (text) => text)
+
+/** @param kept what is kept of each slice */
+async function decodeStrictly(
+  bytes: Uint8Array,
+  kept: (text: string) => string,
+): Promise<string | undefined> {
   try {
-    return await decodeInSlices(bytes, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }))
+    return await decodeInSlices(bytes, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }), kept)
   } catch (error) {
     if (error instanceof TypeError) return undefined
     throw error
@@ -101,11 +98,15 @@ export async function decodeUtf8InSlices(bytes: Uint8Array): Promise<string | un
 export const decodeTextInSlices = (bytes: Uint8Array): Promise<string> =>
   decodeInSlices(bytes, new TextDecoder())
 
-async function decodeInSlices(bytes: Uint8Array, decoder: TextDecoder): Promise<string> {
+async function decodeInSlices(
+  bytes: Uint8Array,
+  decoder: TextDecoder,
+  kept = (text: string) => text,
+): Promise<string> {
   // `join` would copy two-byte characters one by one.
   let text = ''
   await forEachSlice(bytes.length, SLICE, (from, to) => {
-    text += decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length })
+    text += kept(decoder.decode(bytes.subarray(from, to), { stream: to < bytes.length }))
   })
   return text
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { bundleWorker } from '../support/worker-bundle.ts'
 
 /** Gzipped. Cloudflare allows 3 MiB on the free plan; a larger Worker starts later. Over Hyperdrive it contains node-postgres. */
-const MAX_KIB = { neon: 280, hyperdrive: 306 }
+const MAX_KIB = { neon: 280, hyperdrive: 308 }
 
 /** By how much the documented figures may be out of date. */
 const TOLERANCE_KIB = 5
