@@ -64,7 +64,8 @@ const waitsWithoutEnd = (moment: SQL): SQL => sql`coalesce(${workspaces.deadline
 export async function countRollout(services: RolloutContext, rollout: Rollout): Promise<Counted> {
   const { db, now } = services
   const { afterSeq, baseline, id } = rollout
-  const moment = sql`${now().toISOString()}::timestamptz`
+  // The figures of a rollout that has ended stay as they were.
+  const moment = sql`${(rollout.finishedAt ?? now()).toISOString()}::timestamptz`
   const isBack = rollout.state === 'rolling_back'
   const of = (state: string) => sql<number>`(count(*) filter (where member.state = ${state}))::int`
   const [members] = await db
@@ -81,7 +82,7 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       deaths:
         countFailures(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation
         from ${events} join ${rolloutWorkspaces} reached on reached.workspace_id = ${events.workspaceId}
-        where ${mayBeFailure} and ${events.seq} > ${afterSeq} and ${events.at} >= reached.started_at
+        where ${mayBeFailure} and ${events.seq} > ${afterSeq} and ${events.at} between reached.started_at and ${moment}
           and reached.rollout_id = ${id} and reached.state in ('updating', 'ready')) as failures`),
     })
     .from(sql`${rolloutWorkspaces} member`)
@@ -95,7 +96,7 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       busy: sql<number>`(count(*) filter (where ${isAtWork}))::int`,
     })
     .from(workspaces)
-    .where(wanted)
+    .where(rollout.finishedAt === null ? wanted : sql`false`)
   const { idle = 0, busy = 0 } = others ?? {}
   const usual = baseline.deaths / Math.max(1, baseline.workspaces * baseline.seconds)
   return {

@@ -5,7 +5,7 @@ import { workspaceIdInput } from '../platform/uuid.ts'
 
 const Tranche = z.union([
   z.int().min(1).max(1_000_000),
-  z.string().regex(/^(?:100|[1-9]?\d)%$/, 'must be a number of workspaces, or a share such as "10%"'),
+  z.string().regex(/^(?:100|[1-9]\d?)%$/, 'must be a number of workspaces, or a share such as "10%"'),
 ])
 
 export const DIGEST = /^sha256:[0-9a-f]{64}$/

@@ -161,7 +161,10 @@ describe('rolling out an image', () => {
     expect(await read(h, next.body.id)).toMatchObject({ state: 'halted', tranche: 1 })
     expect((await read(h, next.body.id)).workspaces).toHaveLength(reached)
     expect((await command(h, next.body.id, 'rollback')).status).toBe(200)
-    expect(await until(h, next.body.id, ended)).toMatchObject({ state: 'rolled_back' })
+    expect(await until(h, next.body.id, ended)).toMatchObject({
+      state: 'rolled_back',
+      counts: { waiting_idle: 0 },
+    })
     const images = await Promise.all(fleet.map(({ id }) => imageOf(h, id)))
     expect(new Set(images)).toEqual(new Set([`ghcr.io/molecule-ai/workspace-crewai@${digest('6')}`]))
   })
@@ -174,6 +177,15 @@ describe('rolling out an image', () => {
     const done = await until(h, body.id, ended)
     expect(done).toMatchObject({ state: 'completed' })
     expect(done.image).toMatch(/workspace-autogen@sha256:[0-9a-f]{64}$/)
+
+    // What happens later is not the rollout's.
+    const [victim = ''] = done.workspaces.map(({ workspace_id }) => workspace_id)
+    const { machine_id } = (await h.request(`/workspaces/${victim}`)).body
+    h.emulator.faults.add({ kind: 'out-of-memory', machine: String(machine_id) })
+    const registered = async () =>
+      (await h.request(`/events?workspace_id=${victim}&types=agent_registered`)).body['events']
+    while ((await registered()).length < 3) await delay(20)
+    expect((await read(h, body.id)).counts).toEqual(done.counts)
   })
 
   test.each([
@@ -185,6 +197,7 @@ describe('rolling out an image', () => {
     [{ digest: digest('1'), runtime: 'cobol' }, 'runtime'],
     [{ digest: digest('1'), tranches: ['110%'] }, 'tranches.0'],
     [{ digest: digest('1'), tranches: [0] }, 'tranches.0'],
+    [{ digest: digest('1'), tranches: ['0%'] }, 'tranches.0'],
     [{ digest: digest('1'), workspaces: [crypto.randomUUID()] }, 'workspaces'],
     [{ digest: digest('1'), max_failure: 3 }, 'max_failure'],
   ])('an invalid rollout is refused by the name of the field: %j', async (json, field) => {
