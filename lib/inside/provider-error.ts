@@ -22,15 +22,17 @@ export const factsOf = ({ code, hint, message, provider }: ProvisionProblem) => 
   ...(provider === undefined ? {} : { provider }),
 })
 
-/** A provider's problem as the answer to a request: 503 with `Retry-After`, unless only people can end it. */
+/**
+ * A provider's problem as the answer to a request: 503 with `Retry-After`, unless only people can end it. The hints of
+ * workspaces say that a step is repeated; a request is repeated by its caller.
+ */
 export function toRequestError(problem: ProvisionProblem): DomainError {
   const { message, ...details } = factsOf(problem)
-  return new DomainError(CODES[problem.code] ?? 'unavailable', message, {
-    details,
-    ...(isLasting(problem)
-      ? {}
-      : { retryAfterSeconds: Math.ceil((problem.retryAfterMs ?? RETRY_SECONDS * 1000) / 1000) }),
-  })
+  const code = CODES[problem.code]
+  if (code !== undefined) return new DomainError(code, message, { details })
+  const retryAfterSeconds = Math.ceil((problem.retryAfterMs ?? RETRY_SECONDS * 1000) / 1000)
+  if (problem.retryable) details.hint = `Send the request again in ${retryAfterSeconds} s.`
+  return new DomainError('unavailable', message, { details, retryAfterSeconds })
 }
 
 /** The same call, with the provider's failures as answers. @throws DomainError */

@@ -30,7 +30,7 @@ export const REASONS: Record<ReasonCode, Entry> = {
   },
   rate_limited: {
     about: 'platform',
-    message: 'The provider limits how fast machines are created.',
+    message: 'The provider limits how many requests it accepts.',
     hint: 'The request is repeated automatically.',
   },
   unauthorized: {

@@ -183,10 +183,10 @@ describe('a machine that does not run', () => {
   })
 
   test.each([
-    [500, 'command_lost'],
-    [429, 'rate_limited'],
-    [403, 'forbidden'],
-  ])('when Fly answers %i to every command, the answer has the reason %s', async (fly, reason) => {
+    [500, 'command_lost', undefined],
+    [429, 'rate_limited', 'Send the request again in 5 s.'],
+    [403, 'forbidden', expect.stringContaining('fly tokens create')],
+  ])('when Fly answers %i to every command, the answer has the reason %s', async (fly, reason, hint) => {
     const began = h.outgoing.length
     const fault = h.emulator.faults.add({ kind: 'answer', status: fly, action: 'machine.exec' })
     const answer = exec({ command: ['true'], timeout_seconds: 1 })
@@ -194,7 +194,7 @@ describe('a machine that does not run', () => {
     h.advance(60_000)
     const { body, status } = await answer
     h.emulator.faults.remove(fault)
-    expect([status, body['reason']]).toEqual([503, reason])
+    expect([status, body['reason'], body['hint']]).toEqual([503, reason, hint])
   })
 
   test('a command whose answer is lost was started once, and its outcome is found', async () => {

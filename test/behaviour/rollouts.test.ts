@@ -183,7 +183,8 @@ describe('rolling out an image', () => {
     const { machine_id } = (await h.request(`/workspaces/${victim}`)).body
     h.emulator.faults.add({ kind: 'out-of-memory', machine: String(machine_id) })
     const registered = async () =>
-      (await h.request(`/events?workspace_id=${victim}&types=agent_registered`)).body['events']
+      (await h.request<{ events: Json[] }>(`/events?workspace_id=${victim}&types=agent_registered`)).body
+        .events
     while ((await registered()).length < 3) await delay(20)
     expect((await read(h, body.id)).counts).toEqual(done.counts)
   })

@@ -9,7 +9,7 @@ export const FLY_REASONS: Partial<Record<ProvisionProblemCode, ReasonText>> = {
     hint: 'The request is repeated automatically. Check https://status.flyio.net.',
   },
   rate_limited: {
-    message: 'Fly limits how fast machines are created.',
+    message: 'Fly limits how many requests it accepts.',
     hint: 'The request is repeated automatically.',
   },
   unauthorized: {
