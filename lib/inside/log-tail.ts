@@ -5,7 +5,7 @@ import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { LogCursor } from './log-cursor.ts'
 import { isLasting } from './provider-error.ts'
-import { type LogEntry, openLog, readPage, type WorkspaceLog } from './workspace-log.ts'
+import { type LogEntry, openLog, readPage, relabel, type WorkspaceLog } from './workspace-log.ts'
 
 /** The pauses between polls, in milliseconds: doubled while nothing is new, as flyctl does (docs/facts/fly.md §12.2). */
 const SHORTEST_MS = 64
@@ -18,8 +18,11 @@ const FEW_MS = 2_500
 const FAILED_MS = 1_000
 const LONGEST_FAILED_MS = 30_000
 
-/** How often the workspace is read again, to notice another machine or generation. Milliseconds. */
+/** How often the workspace is read again, to notice another machine. Milliseconds. */
 const ROW_MS = 5_000
+
+/** How long ago it may have been read where lines are new: they may be of another generation, or have a new secret. */
+const FRESH_MS = 500
 
 /** A provider that does not answer is reported after this time. Milliseconds. */
 const ANSWER_MS = 10_000
@@ -74,17 +77,23 @@ export function startLogTail(services: ReconcileContext, workspaceId: string, is
   }
   const isOver = () => ended || stopped.signal.aborted || stopping?.aborted === true
 
+  async function open(maxAge: number): Promise<WorkspaceLog> {
+    if (log !== undefined && now().getTime() - readAt < maxAge) return log
+    log = await openLog(services, workspaceId)
+    readAt = now().getTime()
+    return log
+  }
+
   /** @returns whether something was new */
   async function poll(): Promise<boolean> {
-    if (log === undefined || now().getTime() - readAt >= ROW_MS) {
-      log = await openLog(services, workspaceId)
-      readAt = now().getTime()
-    }
     const query = { onceWithinMs: ANSWER_MS, signal: stopped.signal }
-    const page = await readPage(services, log, cursor, query)
+    const page = await readPage(services, await open(ROW_MS), cursor, query)
     problem = undefined
+    if (page.entries.length > 0) {
+      const fresh = await open(FRESH_MS)
+      entries.push(...page.entries.map((entry) => relabel(fresh, entry)))
+    }
     cursor = page.entries.at(-1)?.cursor ?? cursor
-    entries.push(...page.entries)
     const surplus = Math.max(0, entries.length - KEPT)
     entries = entries.slice(surplus)
     first += surplus

@@ -102,14 +102,7 @@ export async function readPage(
   const entries = page.lines.slice(known + 1).map((line, at, { length }): LogEntry => {
     const isLast = at === length - 1
     const position = { machine, token: isLast ? page.next : token, line: line.id }
-    return {
-      ...line,
-      message: log.redact(line.message),
-      machine,
-      generation: generationOf(log, machine, line.at),
-      cursor: position,
-      position: encodeCursor(position),
-    }
+    return relabel(log, { ...line, machine, cursor: position, position: encodeCursor(position) })
   })
   if (entries.length === 0 && isEarlier) {
     // A position in the log of an app holds for all of its machines (docs/facts/fly.md §12.2).
@@ -119,6 +112,13 @@ export async function readPage(
   // A newest page that no longer has the reader's last line may begin after the next one.
   return { entries, missed: cursor?.token === '' && known === -1 && entries.length > 0 }
 }
+
+/** An entry without its secrets, and with the generation that wrote it, as the workspace was last read. */
+export const relabel = (log: WorkspaceLog, entry: Omit<LogEntry, 'generation'>): LogEntry => ({
+  ...entry,
+  message: log.redact(entry.message),
+  generation: generationOf(log, entry.machine, entry.at),
+})
 
 /** The provider forgets a machine that is gone, and its log with it. */
 function nothingOfForgotten(error: unknown): LogPage {
