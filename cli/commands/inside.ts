@@ -130,7 +130,8 @@ function rejectRelativePath(text: string): void {
 async function upload(client: Client, file: string, { path, workspace }: RemotePath): Promise<void> {
   const { size } = await readableFile(file)
   const id = await findWorkspaceId(client, workspace)
-  await client.writeFile(id, path, Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>)
+  const target = path.endsWith('/') ? path + basename(file) : path
+  await client.writeFile(id, target, Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>)
   report(`${file}: ${size} bytes`)
 }
 

@@ -36,7 +36,7 @@ test('exec --json prints the output as text', async () => {
 test('cp copies a file into the machine and back', async () => {
   const file = join(directory(), 'notes.txt')
   writeFileSync(file, 'what was learned')
-  expect((await cli('cp', file, 'coder:/workspace/notes.txt')).code).toBe(0)
+  expect(await cli('cp', file, 'coder:/workspace/')).toMatchObject({ code: 0, stdout: '' })
   rmSync(file)
   expect((await cli('cp', 'coder:/workspace/notes.txt', directory())).code).toBe(0)
   expect(readFileSync(file, 'utf8')).toBe('what was learned')
