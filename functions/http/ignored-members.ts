@@ -10,7 +10,8 @@ const MAX_NAME_LENGTH = 100
 
 /** @returns the names of members with a value that the schema does not have */
 export async function ignoredMembers(c: Context, { shape }: z.ZodObject): Promise<string[]> {
-  const body: unknown = await c.req.json()
+  const text = await c.req.text()
+  const body: unknown = text === '' ? null : JSON.parse(text)
   if (typeof body !== 'object' || body === null) return []
   return Object.entries(body)
     .filter(([name, value]) => value !== null && !Object.hasOwn(shape, name))

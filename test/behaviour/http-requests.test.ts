@@ -33,6 +33,20 @@ describe('requests', () => {
     expect(await response.text()).toBe('')
   })
 
+  test('no request without a body is a mistake of this server', async () => {
+    const { id } = await h.createWorkspace()
+    const { body } = await h.request<{ paths: Record<string, Json> }>('/openapi.json')
+    for (const [path, operations] of Object.entries(body.paths))
+      for (const method of ['post', 'put', 'patch'].filter((one) => one in operations)) {
+        const url = path.replace('{id}', id).replaceAll(/\{\w+\}/g, crypto.randomUUID())
+        expect([
+          method,
+          path,
+          (await h.fetchRaw(url, { method: method.toUpperCase() })).status,
+        ]).not.toContain(500)
+      }
+  })
+
   test.each([
     ['invalid JSON', '{"name": ', 'application/json', 400],
     ['without a content type', '{}', '', 415],

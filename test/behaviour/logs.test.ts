@@ -185,21 +185,6 @@ describe('following the log', () => {
     await third.close()
   })
 
-  test('a stream has the newest secrets removed and the newest generation, at once after a restart', async () => {
-    const id = await make()
-    print(id, 'before')
-    const stream = await follow(id, '?tail=1')
-    await expect.poll(() => linesOf(stream)).toEqual(['before'])
-    const put = { method: 'PUT', json: { key: 'NEW', value: 'a-new-secret-value' } } as const
-    expect((await h.request(`/workspaces/${id}/secrets?restart=true`, put)).status).toBe(200)
-    await h.request(`/workspaces/${id}`, { headers: { prefer: 'wait=20' } })
-    h.advance(1_000)
-    print(id, 'NEW=a-new-secret-value')
-    await expect.poll(() => linesOf(stream).at(-1)).toMatch(/^NEW=/)
-    expect(stream.received.at(-1)?.data).toMatchObject({ message: 'NEW=[secret]', generation: 2 })
-    await stream.close()
-  })
-
   test('a stream goes on over a restart and over a new machine, without a gap or a double', async () => {
     const id = await make()
     const stream = await follow(id, '?tail=0')
