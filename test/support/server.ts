@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { guardChild } from './child-guard.ts'
+import { dataParent } from './data-parent.ts'
 import type { Answer, Json } from './harness.ts'
 import { isInRun, onceInRun, runEnv } from './once-in-run.ts'
 import { freePorts } from './ports.ts'
@@ -52,7 +53,7 @@ export type Settings = Record<string, string>
 
 /** A new data directory and free ports, which stay the same from one start to the next. */
 export async function createServerFixture() {
-  const directory = mkdtempSync(join(tmpdir(), 'workspaces-server-'))
+  const directory = mkdtempSync(join(dataParent(), 'workspaces-server-'))
   const [port = 0, emulatorPort = 0] = await freePorts(3)
   return {
     directory,
