@@ -1,5 +1,5 @@
 // Makes a directory once in a test run, however many processes and files of the run need it. The run removes it at its end.
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +24,8 @@ export function beginRun(): void {
   mkdirSync(CACHE, { recursive: true })
   const directory = mkdtempSync(join(CACHE, 'test-run-'))
   guardDirectory(directory)
+  // Without it Node parses each program in the directory once more, to find out that it is a module.
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
   process.env[VARIABLE] = directory
 }
 
