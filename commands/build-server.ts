@@ -35,8 +35,26 @@ const ADDRESSES = /new URL\('([^']+)', import\.meta\.url\)|import\.meta\.(url|di
  */
 export async function buildServer(outdir = dirname(file)): Promise<void> {
   const started = Date.now()
-  const { metafile, outputFiles } = await build({
-    entryPoints: ENTRIES,
+  const { metafile, outputFiles } = await bundle(ENTRIES, outdir)
+  const inputs = [...Object.keys(metafile.inputs), ...RESOLUTION].filter(isFile)
+  const fingerprint = fingerprintOf(inputs)
+  const late = inputs.find((input) => statSync(join(root, input)).mtimeMs > started)
+  if (late !== undefined) throw new Error(`${late} was changed while the server was built from it`)
+  mkdirSync(outdir, { recursive: true })
+  // The entry is the last, and complete when it appears.
+  for (const { path, text } of outputFiles.toSorted(
+    (a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)),
+  )) {
+    const draft = `${path}.${process.pid}`
+    writeFileSync(draft, isEntry(path) ? `// ${JSON.stringify({ inputs, fingerprint })}\n${text}` : text)
+    renameSync(draft, path)
+  }
+}
+
+/** Makes programs for Node of their sources, in memory. Each becomes one file, for this directory below the root. */
+export const bundle = (entries: string[], outdir: string) =>
+  build({
+    entryPoints: entries,
     entryNames: '[name]',
     outdir,
     write: false,
@@ -55,20 +73,6 @@ export async function buildServer(outdir = dirname(file)): Promise<void> {
     plugins: [addressesFrom(outdir)],
     logLevel: 'warning',
   })
-  const inputs = [...Object.keys(metafile.inputs), ...RESOLUTION].filter(isFile)
-  const fingerprint = fingerprintOf(inputs)
-  const late = inputs.find((input) => statSync(join(root, input)).mtimeMs > started)
-  if (late !== undefined) throw new Error(`${late} was changed while the server was built from it`)
-  mkdirSync(outdir, { recursive: true })
-  // The entry is the last, and complete when it appears.
-  for (const { path, text } of outputFiles.toSorted(
-    (a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)),
-  )) {
-    const draft = `${path}.${process.pid}`
-    writeFileSync(draft, isEntry(path) ? `// ${JSON.stringify({ inputs, fingerprint })}\n${text}` : text)
-    renameSync(draft, path)
-  }
-}
 
 const isEntry = (path: string): boolean => basename(path) === basename(file)
 

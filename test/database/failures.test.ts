@@ -19,6 +19,7 @@ import { ConfigError, parseConfig } from '../../lib/config/config.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
+import { bundleOf } from '../support/server-program.ts'
 import { changed, cleanUps, serve } from '../support/tcp-servers.ts'
 
 async function failureOf({ close, db }: OpenDatabase): Promise<unknown> {
@@ -145,7 +146,7 @@ describe('a refusal names its cause and the parameter that cures it, in the driv
   ])('an unencoded character in %s', async (value, problem) => {
     expect(() => parseConfig({ DATABASE_URL: value })).toThrow(ConfigError)
     expect(() => parseConfig({ DATABASE_URL: value })).toThrow(problem)
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: value })
+    const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), { DATABASE_URL: value })
     expect((await exited).code).toBe(2)
     expect(printed.stderr).toMatch(problem)
     expect(printed.stderr).not.toMatch(/xyz9|^\s+at /m)

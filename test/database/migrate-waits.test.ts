@@ -7,6 +7,7 @@ import { MIGRATION_LOCK } from '../../drizzle/drivers/migrate-postgres.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'
 import { spawnNode } from '../support/server.ts'
+import { bundleOf } from '../support/server-program.ts'
 import { changed, serve } from '../support/tcp-servers.ts'
 
 const url = () => inject('postgresUrl')
@@ -15,7 +16,7 @@ describe('db:migrate', () => {
   test('db:migrate waits for a database that does not answer yet', async () => {
     const target = new URL(await createEmptyDatabase())
     const [port = 0] = await freePorts(1)
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', {
+    const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), {
       DATABASE_URL: changed(target.href, { port: String(port) }),
     })
     while (!printed.stdout.includes('Waiting')) await delay(50)
@@ -35,7 +36,7 @@ describe('db:migrate', () => {
     await client.connect()
     try {
       await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-      const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: database })
+      const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), { DATABASE_URL: database })
       const closeOthers = `select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid() and wait_event_type = 'Lock'`
       while ((await client.query(closeOthers)).rowCount === 0) await delay(50)
@@ -62,7 +63,7 @@ describe('db:migrate', () => {
         socket.destroy()
       })
     })
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', {
+    const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), {
       DATABASE_URL: changed(target.href, { port: String(port) }),
     })
     expect((await exited).code, printed.stderr).toBe(0)
@@ -73,7 +74,7 @@ describe('db:migrate', () => {
   })
 
   test('db:migrate does not wait for a database that refuses the connection, and prints one line', async () => {
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', {
+    const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), {
       DATABASE_URL: changed(url(), { search: '?sslmode=require&channel_binding=require' }),
     })
     expect((await exited).code).toBe(1)

@@ -14,6 +14,7 @@ import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
+import { bundleOf } from '../support/server-program.ts'
 
 const FOLDER = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url))
 const NAMES = journal.entries.map(({ tag }) => tag)
@@ -157,7 +158,7 @@ describe('db:migrate', () => {
     await client.query(
       `alter table drizzle.__drizzle_migrations add constraint no_more_migrations check (created_at < ${newest})`,
     )
-    const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: url })
+    const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), { DATABASE_URL: url })
     expect(await exited).toMatchObject({ code: 1 })
     expect(printed.stderr).toMatch(/^Nothing was migrated: .*no_more_migrations.*\n$/)
     expect(await catalogueOf(client)).toEqual(before)
