@@ -7,6 +7,7 @@ import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
 import { type OpenDatabase, type Statement, watched } from '../database.ts'
 import { lockDirectory } from './directory-lock.ts'
+import { withRowsAtOnce } from './read-rows.ts'
 
 const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
 
@@ -43,7 +44,7 @@ export async function connectPglite(
   const unlock = directory === undefined ? undefined : await lockDirectory(directory)
   for (const flag of WITHOUT_OPTIMIZER) setFlagsFromString(flag)
   const client = await PGlite.create(directory, { startParams: START_PARAMETERS })
-  const db = drizzle(client, { casing: 'snake_case' })
+  const db = withRowsAtOnce(drizzle(client, { casing: 'snake_case' }))
   await migrate(db, { migrationsFolder })
   if (watch !== undefined) client.query = watched(client.query.bind(client), watch) as typeof client.query
   return {

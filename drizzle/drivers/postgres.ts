@@ -6,6 +6,7 @@ import { DATABASE_TIMEOUT_MS, type OpenDatabase, type Statement, watched } from 
 import { queryWithin } from './bounded-query.ts'
 import { runStatement } from './named-query.ts'
 import { withNames } from './named-statements.ts'
+import { withRowsAtOnce } from './read-rows.ts'
 
 /** The server cancels a statement before the client's limit, so that a late statement has a known result: not executed. */
 const SERVER_SHARE = 0.9
@@ -33,7 +34,8 @@ export function connectPostgres(url: string, options: PostgresOptions = {}): Ope
 export function databaseOn({ close, send }: PostgresPool, watch?: PostgresOptions['watch']): OpenDatabase {
   // drizzle calls nothing else of a pool outside of transactions.
   const client = { query: watch === undefined ? send : watched(send, watch) }
-  return { db: drizzle(client as unknown as Pool, { casing: 'snake_case' }), driver: 'postgres', close }
+  const db = withRowsAtOnce(drizzle(client as unknown as Pool, { casing: 'snake_case' }))
+  return { db, driver: 'postgres', close }
 }
 
 export function openPool(

@@ -153,3 +153,18 @@ test('a statement that fails or takes too long says so, and the next one has ano
   }
   await close()
 })
+
+test('rows with members in members, and statements for one call, are read alike', async () => {
+  const { close, db, id } = await open()
+  const flat = {
+    id: controlPlane.id,
+    at: sql`${values(id).at.toISOString()}::timestamptz`.mapWith(controlPlane.lastSweptAt),
+  }
+  const inner = prepared((database: Database) =>
+    database.select({ flat, one: sql<number>`1` }).from(controlPlane),
+  )
+  const expected = { id, at: values(id).at }
+  expect(await inner(db, {})).toEqual([{ flat: expected, one: 1 }])
+  expect(await db.select(flat).from(controlPlane)).toEqual([expected])
+  await close()
+})
