@@ -27,6 +27,7 @@ import type { listenForEmbeddedFly } from './embedded-fly.ts'
 import { listen } from './http-server.ts'
 import { openDatabase } from './open-database.ts'
 import { startMessage } from './start-message.ts'
+import { onStopSignals } from './stop-signals.ts'
 import { startSweepLoop } from './sweep-loop.ts'
 import { createNodeTracer, withTraceparent } from './tracing/tracer.ts'
 import { acceptSocket } from './web-sockets.ts'
@@ -147,13 +148,7 @@ export async function startServer(config: Config, print: (line: string) => void)
   const beginShutDown = () => {
     if (!stop.signal.aborted) void shutDown()
   }
-  let signals = 0
-  const onSignal = () => {
-    // A second signal ends the process at once.
-    if (++signals > 1) process.exit(1)
-    beginShutDown()
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+  onStopSignals(beginShutDown, () => process.exit(1))
   onStop(beginShutDown)
   return startMessage(effective, localUrl, database.driver, failure)
 }

@@ -76,6 +76,19 @@ test('an event stream ends at SIGTERM and continues at the next server without a
   await after.close()
 })
 
+test('a Ctrl-C that arrives twice, because npm passes it on, lets a request and the server end in good order', async () => {
+  const server = await start()
+  const answer = server.call('/workspaces', {
+    method: 'POST',
+    headers: { prefer: 'wait=30' },
+    json: { name: 'interrupted', runtime: 'external' },
+  })
+  await expect.poll(async () => (await server.call<Json[]>('/workspaces')).body.length).toBe(1)
+  const [exit] = await Promise.all([server.end('SIGINT'), delay(20).then(() => server.end('SIGINT'))])
+  expect((await answer).status).toBe(201)
+  expect(exit).toEqual({ code: 0, signal: null })
+})
+
 describe('starting again on the same directory', () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)(
     '%s leaves no agent running, and a second start has the same workspaces, which answer and can be restarted',

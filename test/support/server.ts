@@ -121,7 +121,7 @@ export async function startServer(settings: Settings, program?: string) {
     /** The ids of the processes that run its machines. */
     guests: () => childrenOf(child.pid ?? -1, 'guest-process'),
     /** Sends the signal and waits until the process has ended. */
-    async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<Exit> {
+    async end(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<Exit> {
       child.kill(signal)
       return exited
     },

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../../lib/config/config.ts'
 import { createLog, type Log } from '../../../lib/platform/log.ts'
 import type { MetricsSnapshot } from '../../../lib/platform/metrics.ts'
+import { onStopSignals } from '../stop-signals.ts'
 import type { PrimaryMessage, WorkerMessage } from './messages.ts'
 
 /** How long a worker may take to report its metrics. One that is busy for longer is missing in the sum. */
@@ -44,17 +45,16 @@ export async function startWorkers(config: Config, print: (line: string) => void
   // A mistake in the settings is reported by one worker, and not by all.
   const banner = await workers.start()
   await Promise.all(Array.from({ length: count - 1 }, () => workers.start()))
-  let isStopping = false
   const stop = async () => {
-    // A second signal ends the processes at once.
-    if (isStopping) workers.kill()
-    isStopping = true
     const overdue = setTimeout(() => workers.kill(), config.shutdownGraceMs + LAST_WRITES_MS)
     const isClean = await workers.stop()
     clearTimeout(overdue)
     process.exit(isClean ? 0 : 1)
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop())
+  onStopSignals(
+    () => void stop(),
+    () => workers.kill(),
+  )
   process.on('SIGHUP', () => void workers.replaceAll())
   return banner
 }
