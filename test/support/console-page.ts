@@ -2,7 +2,7 @@
 // build of this source, as Node or Cloudflare would serve them.
 import type { Socket } from 'node:net'
 import { serveStatic } from '@hono/node-server/serve-static'
-import axe from 'axe-core'
+import axe, { type RunOptions } from 'axe-core'
 import { Hono } from 'hono'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { buildConsole } from '../../commands/build-console.ts'
@@ -91,7 +91,10 @@ export async function openConsole(options: HarnessOptions = {}) {
 export async function accessibilityProblems(page: Page, rules: string[] = []): Promise<string[]> {
   await page.evaluate(`globalThis.axe === undefined && (() => { ${axe.source} })()`)
   return page.evaluate(async (only) => {
-    const options = only.length === 0 ? {} : { runOnly: only }
+    const options: RunOptions = {
+      resultTypes: ['violations'],
+      ...(only.length === 0 ? {} : { runOnly: only }),
+    }
     const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(options)
     return violations.flatMap(({ id, nodes }) =>
       nodes.map(({ failureSummary, html }) => `${id}: ${html} ${failureSummary}`),
