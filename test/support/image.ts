@@ -9,7 +9,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -147,12 +146,23 @@ function buildServer(directory: string): void {
 }
 
 function copyContext(directory: string): void {
-  const isIgnored = createIgnore(read('.dockerignore'))
-  for (const path of readdirSync(ROOT, { recursive: true, encoding: 'utf8' })) {
-    if (isIgnored(path) || statSync(join(ROOT, path)).isDirectory()) continue
+  for (const path of filesOfContext()) {
     mkdirSync(join(directory, dirname(path)), { recursive: true })
     cpSync(join(ROOT, path), join(directory, path))
   }
+}
+
+/** It reads no directory of which nothing is copied: that of the packages has tens of thousands of files. */
+function filesOfContext(): string[] {
+  const rules = read('.dockerignore')
+  const isIgnored = createIgnore(rules)
+  const list = (folder: string): string[] =>
+    readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name)
+      if (!entry.isDirectory()) return isIgnored(path) ? [] : [path]
+      return isIgnored(path) && !rules.includes(`\n!${path}/`) ? [] : list(path)
+    })
+  return list('')
 }
 
 /** Docker's rule: the last pattern that matches the path or a directory above it decides. Unlike in a shell, `*` matches dots too. */
