@@ -37,6 +37,7 @@ export type WorkspaceReasonCode =
   | 'never_launched'
   | 'host_unreachable'
   | 'machine_stuck'
+  | 'still_running'
   | 'never_started'
   | 'never_updated'
   | 'never_registered'

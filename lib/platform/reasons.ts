@@ -180,6 +180,11 @@ export const REASONS: Record<ReasonCode, Entry> = {
     message: 'Machine <machine> has been <state> for minutes.',
     hint: 'It is waited for until the deadline.[ Look at it with `<look>`.] If it stays so, destroy it at the provider and restart the workspace.',
   },
+  still_running: {
+    about: 'platform',
+    message: 'Machine <machine> was requested to end, and still runs.',
+    hint: 'The request is repeated at growing intervals.[ Look at it with `<look>`.]',
+  },
   never_started: {
     about: 'image',
     message: 'Machine <machine> was still <state> at the deadline.',

@@ -27,12 +27,10 @@ import { type Probe, probeAgent } from './probe-agent.ts'
 import { recoveriesOf } from './recoveries.ts'
 import { recordFailure } from './refusal.ts'
 import { reasonFor } from '../platform/reasons.ts'
-import { CONTINUE, type StepResult } from './step-result.ts'
+import { CONTINUE, STATE_CHANGE, type StepResult } from './step-result.ts'
 import type { Step } from './step.ts'
+import { endRun } from './end-run.ts'
 import { findWork } from './work.ts'
-
-/** How long a machine may take from one state to the next, per wait. */
-const STATE_CHANGE: StepResult = { next: 'wait', ms: 25_000, forMachine: true }
 
 /** The steps about disks that need no more than the row. */
 const DISK_STEPS = {
@@ -86,17 +84,12 @@ export async function act(
       if (row.status === 'offline') await countRecovery(services, row)
       return STATE_CHANGE
     case 'stop':
-      await provisioner.stop(machine)
-      return STATE_CHANGE
     case 'suspend':
-      await provisioner.suspend(machine)
-      return STATE_CHANGE
+    case 'destroy':
+      return endRun(services, row, step.do)
     case 'wake':
       await wakeWorkspace(services, row, { cause: 'time' })
       return CONTINUE
-    case 'destroy':
-      await provisioner.destroy(machine)
-      return { next: 'wait', ms: 500 }
     case 'probe':
       // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
       // (docs/facts/molecule.md §1.3).

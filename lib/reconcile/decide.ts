@@ -60,8 +60,17 @@ function decideAtRest(
   if ('do' in machine) return machine.do === 'rest' ? settleDisk(workspace) : machine
   if (machine.phase === 'unknown') return { do: 'wait', ms: 10_000 }
   if (machine.phase === 'busy') return { do: 'wait_for_machine', ms: 25_000 }
-  return machine.phase === 'started' ? { do: stopVerb } : { do: 'rest' }
+  if (machine.phase !== 'started') return { do: 'rest' }
+  return { do: ignoresSuspends(workspace) ? 'stop' : stopVerb }
 }
+
+/** A machine that should be suspended, and runs on after requests for so long, is stopped. */
+const SUSPENDS_WITHIN_MS = 60_000
+
+const ignoresSuspends = ({ lastFailure: last, statusChangedAt }: Workspace) =>
+  last?.code === 'still_running' &&
+  Date.parse(last.at) - Math.max(Date.parse(last.since ?? last.at), statusChangedAt.getTime()) >=
+    SUSPENDS_WITHIN_MS
 
 /** The machine of a workspace that wants none running, or the step that must come before its machine is known. */
 function machineAtRest(workspace: Workspace, observed: Observed, now: Date): Machine | Step {

@@ -37,7 +37,8 @@ export async function reconcileWorkspace(
       return releaseWorkspace(db, row, { at: null, attempts: 0 })
     }
     if (result.next === 'wait') {
-      attempts = result.failed === true ? attempts + 1 : 0
+      if (result.failed === true) attempts++
+      else if (result.forMachine !== true) attempts = 0
       const left = isStopping(services) ? 0 : until - services.now().getTime()
       if (left <= 0 || (result.forMachine !== true && result.ms > left)) {
         const ms = result.forMachine === true ? 1_000 : result.ms

@@ -12,3 +12,6 @@ export type StepResult =
   | { next: 'rest' }
 
 export const CONTINUE: StepResult = { next: 'again' }
+
+/** How long a machine may take from one state to the next, per wait. */
+export const STATE_CHANGE = { next: 'wait', ms: 25_000, forMachine: true } as const

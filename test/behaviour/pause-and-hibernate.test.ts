@@ -129,6 +129,45 @@ describe('hibernate', () => {
     },
   )
 
+  test('the machine that Fly accepts to suspend and does not is stopped, after a few requests', async () => {
+    const { id } = await h.createWorkspace()
+    const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.suspend', status: 200 })
+    const asked = () => h.outgoing.filter(({ url }) => url.endsWith('/suspend')).length
+    const before = asked()
+    await command(id, 'hibernate')
+    await expect
+      .poll(async () => {
+        h.advance(60_000)
+        await h.sweep()
+        return (await h.machineOf(id)).state
+      })
+      .toBe('stopped')
+    h.emulator.faults.remove(fault)
+    expect(asked() - before).toBeLessThan(10)
+    expect((await command(id, 'resume')).body).toMatchObject({ status: 'ready' })
+  })
+
+  test('requests to stop that have no effect are repeated at growing intervals, and the explanation says so', async () => {
+    const { id } = await h.createWorkspace()
+    const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.stop', status: 200 })
+    const asked = () => h.outgoing.filter(({ url }) => url.endsWith('/stop')).length
+    const before = asked()
+    await command(id, 'pause')
+    for (let minutes = 0; minutes < 30; minutes++) {
+      h.advance(60_000)
+      await h.sweep()
+    }
+    expect(asked() - before).toBeGreaterThan(5)
+    expect(asked() - before).toBeLessThan(20)
+    expect((await h.request(`/workspaces/${id}/explain`)).body).toMatchObject({
+      last_failure: { code: 'still_running', message: expect.stringContaining('still runs') },
+    })
+    h.emulator.faults.remove(fault)
+    h.advance(300_000)
+    await h.sweep()
+    await expectMachine(id, 'stopped')
+  })
+
   test('hibernate is refused while the agent has active tasks, unless it is forced', async () => {
     const { id } = await h.createWorkspace()
     const token = await h.tokenOf(id)

@@ -27,7 +27,7 @@ export const faultSchema = z.discriminatedUnion('kind', [
     status: z.int().min(400).max(599),
   }),
   /**
-   * The action is not done, and the response has this status. `body` is the `error` text. With `probability` (0–1) the
+   * The action is not done, and the response has this status: with 200 it was accepted in vain. `body` is the `error` text. With `probability` (0–1) the
    * fault applies to some calls only, to the same ones for the same seed.
    */
   z.strictObject({
@@ -36,7 +36,7 @@ export const faultSchema = z.discriminatedUnion('kind', [
     app,
     machine,
     times,
-    status: z.int().min(400).max(599),
+    status: z.union([z.literal(200), z.int().min(400).max(599)]),
     body: z.string().optional(),
     probability: z.number().min(0).max(1).optional(),
   }),
