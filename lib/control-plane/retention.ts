@@ -12,6 +12,7 @@ import { deleteExpiredRollouts } from '../rollouts/retention.ts'
 import { inventoryDisks } from '../fleet/disk-inventory.ts'
 import { deleteExpiredImages } from '../rollouts/record-published.ts'
 import type { Services } from './services.ts'
+import { deleteOfRemoved } from '../workspaces/delete-of-removed.ts'
 import { deleteExpiredHolds } from '../workspaces/holds.ts'
 import { deleteExpiredQuotas } from '../platform/distributed-rate-limit.ts'
 import { deleteExpiredDeliveries } from '../webhooks/deliveries.ts'
@@ -32,11 +33,12 @@ const TASKS = [
   deleteExpiredImages,
   deleteExpiredRollouts,
   deleteExpiredHolds,
+  deleteOfRemoved,
   deleteExpiredRecords,
 ]
 
 /** Requests that the tasks need when there is little to delete, and the part of a pass that they may take. */
-const COST = 14
+const COST = 15
 const PART = 1 / 3
 
 /**

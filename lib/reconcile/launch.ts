@@ -4,6 +4,7 @@ import { and, eq } from 'drizzle-orm'
 import { disks, workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
+import { holdsLease } from '../platform/lease.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { type Machine, type MachineRef, ProvisionError, signatureOf } from '../provisioner/provisioner.ts'
 import { lookForDisk } from './act-disk.ts'
@@ -70,13 +71,15 @@ export async function updateMachine(
   await storeMachine(services, row, updated, 'machine_updated')
 }
 
+/** Fenced by the lease: a process that has it now may have made the machine of this launch. */
 async function forgetLaunch({ db }: Store, row: ClaimedWorkspace, launchId: string): Promise<void> {
-  await db
+  const forgotten = await db
     .update(workspaces)
     .set(NO_MACHINE)
-    .where(and(eq(workspaces.id, row.id), eq(workspaces.launchId, launchId)))
+    .where(and(holdsLease(workspaces, row), eq(workspaces.launchId, launchId)))
+    .returning({ id: workspaces.id })
   // No machine ever had the disk, and so it still contains nothing of its own.
-  if (row.disk?.mountedAt === null)
+  if (forgotten.length > 0 && row.disk?.mountedAt === null)
     await db.update(disks).set({ mountedAt: null }).where(eq(disks.id, row.disk.id))
 }
 

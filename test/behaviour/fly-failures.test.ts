@@ -1,7 +1,9 @@
 // Failures of Fly: lost responses, no capacity, outages, changes by others. Each ends in exactly one machine or none, and in a status
 // that gives the reason.
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sql } from 'drizzle-orm'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
@@ -212,6 +214,28 @@ describe('concurrency', () => {
     h.advance(120_000)
     await until(id, 'ready')
     expect(h.emulator.machines()).toHaveLength(1)
+  })
+
+  test('a late refusal of a create does not hide the machine that another process has made meanwhile', async () => {
+    const send = h.emulator.api.fetch
+    const late = Promise.withResolvers<void>()
+    const spy = vi.spyOn(h.emulator.api, 'fetch').mockImplementation(async (request) => {
+      const isCreate = request.method === 'POST' && request.url.endsWith('/machines')
+      if (!isCreate || spy.mock.calls.filter(([{ url }]) => url === request.url).length > 1)
+        return send(request)
+      await late.promise
+      return Response.json({ error: 'invalid_argument: refused' }, { status: 400 })
+    })
+    const id = await create()
+    await expect
+      .poll(() => h.outgoing.some(({ url, method }) => method === 'POST' && url.endsWith('/machines')))
+      .toBe(true)
+    await h.db.update(workspaces).set({ leasedUntil: sql`now()` })
+    const { machine_id } = await until(id, 'ready')
+    late.resolve()
+    await h.untilIdle()
+    expect(await read(id)).toMatchObject({ status: 'ready', machine_id })
+    expect(machine_id).toEqual(expect.any(String))
   })
 
   test('removing workspaces during provisioning leaves no machine', async () => {
