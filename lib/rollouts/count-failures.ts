@@ -21,7 +21,10 @@ const OF_THE_MACHINE: ReasonCode[] = ['cordoned', 'host_unreachable', 'machine_s
 export const mayBeFailure: SQL = sql`(${events.type} in ${[...DEATHS, 'agent_registered']}
   and coalesce(${events.payload} -> 'reason' ->> 'code', '') not in ${OF_THE_MACHINE})`
 
-/** @param source a relation of such events: `id` of the workspace, `type`, `generation` */
+/** An agent that waits in vain for the answer of its registration repeats it, although its process runs on (docs/facts/molecule.md §1.4). */
+const REGISTERS_AGAIN_AFTER = '15 s'
+
+/** @param source a relation of such events: `id` of the workspace, `type`, `generation`, `at` */
 export const countFailures = (source: SQL): SQL<number> => sql`(
-  select coalesce(sum(case when type = 'agent_registered' then number - 1 else number end), 0)::int
-  from (select type, count(*) as number from ${source} group by id, generation, type) as counted)`
+  select count(*) filter (where type <> 'agent_registered' or at - before >= ${REGISTERS_AGAIN_AFTER}::interval)::int
+  from (select type, at, lag(at) over (partition by id, generation, type order by at) as before from ${source}) as counted)`

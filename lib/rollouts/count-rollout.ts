@@ -80,7 +80,7 @@ export async function countRollout(services: RolloutContext, rollout: Rollout): 
       >`(array_agg(member.reason order by member.started_at) filter (where member.state = 'failed'))[1]`,
       exposure: sql<number>`coalesce(sum(extract(epoch from ${moment} - member.ready_at)) filter (where member.state = 'ready'), 0)::float8`,
       deaths:
-        countFailures(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation
+        countFailures(sql`(select ${events.workspaceId} as id, ${events.type} as type, ${events.generation} as generation, ${events.at} as at
         from ${events} join ${rolloutWorkspaces} reached on reached.workspace_id = ${events.workspaceId}
         where ${mayBeFailure} and ${events.seq} > ${afterSeq} and ${events.at} between reached.started_at and ${moment}
           and reached.rollout_id = ${id} and reached.state in ('updating', 'ready')) as failures`),

@@ -183,11 +183,27 @@ describe('images that fail', () => {
     },
   )
 
+  test('an agent that repeats its registration, because the answer was late, is no failure of the image', async () => {
+    const { body } = await start(h, { digest: digest('8'), watch_seconds: 60 })
+    const { workspaces } = await until(h, body.id, ({ watching_since }) => watching_since !== null, 1_000)
+    const id = workspaces[0]?.workspace_id ?? ''
+    const { status } = await h.request('/registry/register', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await h.tokenOf(id)}` },
+      json: { id, agent_card: { name: 'again' } },
+    })
+    expect(status).toBe(200)
+    expect((await read(h, body.id)).counts).toMatchObject({ deaths: 0 })
+    await command(h, body.id, 'rollback')
+    await until(h, body.id, ended)
+  })
+
   test('an image that crashes while it is watched is rolled back', async () => {
     const { body } = await start(h, { digest: digest(DYING), watch_seconds: 60 })
     const { workspaces } = await until(h, body.id, ({ watching_since }) => watching_since !== null, 1_000)
     const victim = workspaces[0]?.workspace_id ?? ''
     const { machine_id } = (await h.request(`/workspaces/${victim}`)).body
+    h.advance(20_000)
     h.emulator.faults.add({ kind: 'out-of-memory', machine: String(machine_id) })
     // Fly restarts it before a sweep observes that it stopped; its agent registers a second time.
     while ((await read(h, body.id)).counts['deaths'] === 0) await delay(20)
