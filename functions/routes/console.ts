@@ -1,7 +1,6 @@
 // GET /console: the page that people keep open. The document is here, so that its policy is sent with it on every platform; its
 // script and style sheet are static files of `dist/assets/console/` (commands/build.ts), which Cloudflare serves outside the Worker.
 import { type MiddlewareHandler, Hono } from 'hono'
-import { html } from 'hono/html'
 import type { AppEnv } from '../http/app-env.ts'
 
 /**
@@ -11,7 +10,7 @@ import type { AppEnv } from '../http/app-env.ts'
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-const PAGE = html`<!doctype html>
+const PAGE = `<!doctype html>
   <html lang="en">
     <head>
       <meta charset="utf-8" />

@@ -1,6 +1,5 @@
 // GET /docs: the API reference. The page is Scalar's, from this server alone, so it works offline.
 import { type MiddlewareHandler, Hono } from 'hono'
-import { html } from 'hono/html'
 import type { AppEnv } from '../http/app-env.ts'
 
 /**
@@ -10,7 +9,7 @@ import type { AppEnv } from '../http/app-env.ts'
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-const PAGE = html`<!doctype html>
+const PAGE = `<!doctype html>
   <html lang="en">
     <head>
       <meta charset="utf-8" />
