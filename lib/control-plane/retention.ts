@@ -12,7 +12,7 @@ import { deleteExpiredRollouts } from '../rollouts/retention.ts'
 import { inventoryDisks } from '../fleet/disk-inventory.ts'
 import { deleteExpiredImages } from '../rollouts/record-published.ts'
 import type { Services } from './services.ts'
-import { deleteOfRemoved } from '../workspaces/delete-of-removed.ts'
+import { endOwnedByRemoved } from '../workspaces/owned-rows.ts'
 import { deleteExpiredHolds } from '../workspaces/holds.ts'
 import { deleteExpiredQuotas } from '../platform/distributed-rate-limit.ts'
 import { deleteExpiredDeliveries } from '../webhooks/deliveries.ts'
@@ -33,7 +33,7 @@ const TASKS = [
   deleteExpiredImages,
   deleteExpiredRollouts,
   deleteExpiredHolds,
-  deleteOfRemoved,
+  endOwnedByRemoved,
   deleteExpiredRecords,
 ]
 

@@ -183,7 +183,7 @@ export const REASONS: Record<ReasonCode, Entry> = {
   still_running: {
     about: 'platform',
     message: 'Machine <machine> was requested to end, and still runs.',
-    hint: 'The request is repeated at growing intervals.[ Look at it with `<look>`.]',
+    hint: 'The request is repeated automatically.[ Look at it with `<look>`.]',
   },
   never_started: {
     about: 'image',

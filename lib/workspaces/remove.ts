@@ -3,19 +3,11 @@
 import type { Context } from '../config/context.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
-import {
-  disks,
-  holds,
-  hooks,
-  schedules,
-  secrets,
-  workspaceFiles,
-  workspaces,
-  workspaceTokens,
-} from '../../drizzle/schema/index.ts'
+import { disks, workspaces } from '../../drizzle/schema/index.ts'
 import { hasContent, keepDisks } from '../disks/keep-disks.ts'
 import { daysAfter } from '../disks/replace-disk.ts'
 import { DomainError } from '../platform/errors.ts'
+import { endOwned } from './owned-rows.ts'
 import { listChildren } from '../lifecycle/family.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { transitionFamily } from '../lifecycle/transition-family.ts'
@@ -47,15 +39,7 @@ export async function removeWorkspace(
       deadlineAt: null,
       ...(keeps ? { diskId: sql`case when ${hasContent} then null else ${workspaces.diskId} end` } : {}),
     },
-    also: [
-      sql`update ${workspaceTokens} set revoked_at = ${now.toISOString()}::timestamptz
-          where revoked_at is null and workspace_id in (select id from moved) returning hash`,
-      sql`delete from ${secrets} where workspace_id in (select id from moved) returning id`,
-      sql`delete from ${workspaceFiles} where workspace_id in (select id from moved) returning path`,
-      sql`delete from ${hooks} where workspace_id in (select id from moved) returning id`,
-      sql`delete from ${holds} where workspace_id in (select id from moved) returning id`,
-      sql`delete from ${schedules} where workspace_id in (select id from moved) returning id`,
-    ],
+    also: endOwned(sql`select id from moved`, now),
     ...(keeps ? { withs: keepDisks(services, { now, reason: 'workspace_removed', until: keptUntil }) } : {}),
   })
   return { ids, keptDisks: keeps ? await keptAt(services, ids, now) : [] }
