@@ -7,7 +7,7 @@ import type { Disk } from '../lifecycle/workspace.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { changeDisk } from './change-disk.ts'
 import type { DiskContext } from './context.ts'
-import { unavailable } from './unavailable.ts'
+import { refuseRequest } from '../provisioner/request-error.ts'
 
 /** @throws DomainError `invalid_input` for a smaller size; `conflict` for a disk that is not ready */
 export function checkGrowth(disk: Disk, sizeGb: number): void {
@@ -50,7 +50,7 @@ export async function growDisk(
   if (disk.state === 'wanted' && (await store(false, 'wanted')) !== undefined) return { needsRestart: false }
   if (disk.state !== 'ready' || disk.volumeId === null) throw notReady(disk)
   const ref = { app: disk.app ?? '', id: disk.volumeId }
-  const { needsRestart } = await services.provisioner.growDisk(ref, sizeGb).catch(unavailable)
+  const { needsRestart } = await services.provisioner.growDisk(ref, sizeGb).catch(refuseRequest)
   const grown = await store(needsRestart, 'ready')
   if (grown?.workspaceId !== disk.workspaceId) throw replacedMeanwhile()
   return { needsRestart }

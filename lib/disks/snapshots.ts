@@ -11,7 +11,8 @@ import type { DiskSnapshot } from '../provisioner/disks.ts'
 import { changeDisk } from './change-disk.ts'
 import type { DiskContext } from './context.ts'
 import { getDisk } from './list-disks.ts'
-import { assertCopies, unavailable } from './unavailable.ts'
+import { refuseRequest } from '../provisioner/request-error.ts'
+import { assertCopies } from './assert-copies.ts'
 
 /** A snapshot with the disk that it is of. */
 export type SnapshotOf = { disk: Disk; snapshot: DiskSnapshot }
@@ -30,7 +31,7 @@ function refOf({ app, id, volumeId }: Disk) {
 
 /** Newest first. The disk stores how many there are. @throws DomainError `conflict`, `unavailable` */
 export async function listSnapshots(services: DiskContext, disk: Disk): Promise<SnapshotOf[]> {
-  const snapshots = await services.provisioner.listSnapshots(refOf(disk)).catch(unavailable)
+  const snapshots = await services.provisioner.listSnapshots(refOf(disk)).catch(refuseRequest)
   const snapshotBytes = snapshots.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
   if (snapshots.length !== disk.snapshots || snapshotBytes !== disk.snapshotBytes) {
     const counted = { snapshots: snapshots.length, snapshotBytes }
@@ -57,7 +58,7 @@ export async function takeSnapshot(
   }
   const ref = refOf(disk)
   const known = new Set((await listSnapshots(services, disk)).map(({ snapshot }) => snapshot.id))
-  await services.provisioner.takeSnapshot(ref).catch(unavailable)
+  await services.provisioner.takeSnapshot(ref).catch(refuseRequest)
   await changeDisk(services, {
     id: disk.id,
     now: services.now(),

@@ -9,7 +9,7 @@ import { touchWorkspace } from '../workspaces/hibernate.ts'
 import type { ExecInput } from './exec-input.ts'
 import { parseReport, POLL_SCRIPT, type Report, START_SCRIPT } from './exec-script.ts'
 import { runScript, type Script, ScriptFailed } from './machine-shell.ts'
-import { toRequestError } from './provider-error.ts'
+import { toRequestError } from '../provisioner/request-error.ts'
 
 export type ExecOutcome = {
   exitCode: number

@@ -7,7 +7,7 @@ import type { InsideContext } from './context.ts'
 import type { LogCursor } from './log-cursor.ts'
 import { type LogFilter, matches, newestOf } from './log-query.ts'
 import { type LogTail, startLogTail } from './log-tail.ts'
-import { toRequestError } from './provider-error.ts'
+import { toRequestError } from '../provisioner/request-error.ts'
 import { type EntryPage, type LogEntry, readPage } from './workspace-log.ts'
 
 export type FollowQuery = LogFilter & {

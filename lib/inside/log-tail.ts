@@ -4,7 +4,7 @@ import type { ProvisionProblem } from '../provisioner/provisioner.ts'
 import { ProvisionError } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { LogCursor } from './log-cursor.ts'
-import { isLasting } from './provider-error.ts'
+import { isLasting } from '../provisioner/request-error.ts'
 import { type LogEntry, openLog, readPage, relabel, type WorkspaceLog } from './workspace-log.ts'
 
 /** The pauses between polls, in milliseconds: doubled while nothing is new, as flyctl does (docs/facts/fly.md §12.2). */

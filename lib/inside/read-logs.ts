@@ -5,7 +5,7 @@ import { DomainError } from '../platform/errors.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { encodeCursor, type LogCursor } from './log-cursor.ts'
 import { type LogFilter, matches, newestOf } from './log-query.ts'
-import { askProvider } from './provider-error.ts'
+import { refuseRequest } from '../provisioner/request-error.ts'
 import { type LogEntry, openLog, readPage } from './workspace-log.ts'
 
 export type LogsQuery = LogFilter & {
@@ -39,7 +39,7 @@ export async function readLogs(
       },
     )
   }
-  const { entries, missed } = await askProvider(() => readPage(services, log, after))
+  const { entries, missed } = await readPage(services, log, after).catch(refuseRequest)
   const last = entries.at(-1)
   return {
     from: 'provider',

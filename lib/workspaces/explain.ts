@@ -272,7 +272,9 @@ function summaryOf(row: Workspace, drift: Drift[]): string {
   const differences = drift.map(({ actual, field, wanted }) => `${field} ${actual} instead of ${wanted}`)
   const suffix =
     differences.length === 0 ? '' : ` The provider runs something else: ${differences.join('; ')}.`
-  if (row.reason !== null) return `${row.reason.message} ${row.reason.hint}${suffix}`
+  // The words of a provider, which may end a message, have no full stop.
+  if (row.reason !== null)
+    return `${row.reason.message.replace(/[^.!?]$/, '$&.')} ${row.reason.hint}${suffix}`
   if (isExternal(row)) return EXTERNAL_SUMMARIES[row.status]
   const sentences: Record<Workspace['status'], string> = {
     provisioning:

@@ -68,6 +68,8 @@ describe('agents that fail', () => {
       code: 'image_unpullable',
       hint: expect.stringContaining('docker.io/nobody/nothing:1'),
     })
+    const { body } = await h.request(`/workspaces/${String(row['id'])}/explain`)
+    expect(body['summary']).toMatch(/canceling deploy\. Check that/)
     await untilRetentionEnds(row, ['failed', 'stopped'])
   })
 

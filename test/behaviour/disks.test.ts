@@ -205,6 +205,17 @@ describe('a disk without its workspace', () => {
     expect(await eventsOf(id)).toEqual(['disk_deleted'])
   })
 
+  test('a disk that Fly does not let grow for a moment says when to ask again', async () => {
+    const { id } = await h.createWorkspace()
+    h.emulator.faults.add({ kind: 'answer', action: 'volume.extend', status: 429 })
+    const { body, status } = await h.request(`/workspaces/${id}`, { method: 'PATCH', json: { disk_gb: 2 } })
+    expect([status, body['reason'], body['hint']]).toEqual([
+      503,
+      'rate_limited',
+      'Send the request again in 5 s.',
+    ])
+  })
+
   test('the disk of a workspace cannot be deleted by itself', async () => {
     const { id } = await h.createWorkspace()
     const { id: disk } = await diskOf(id)

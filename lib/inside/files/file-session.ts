@@ -5,7 +5,7 @@ import { MAX_EXEC_SECONDS } from '../../provisioner/inside.ts'
 import { type MachineRef, ProvisionError } from '../../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../../reconcile/context.ts'
 import { runScript, ScriptFailed } from '../machine-shell.ts'
-import { toRequestError } from '../provider-error.ts'
+import { toRequestError } from '../../provisioner/request-error.ts'
 
 /** The largest file and archive, in bytes. */
 export const MAX_FILE_BYTES = 100 * 1024 * 1024

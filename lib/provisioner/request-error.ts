@@ -1,6 +1,6 @@
-// A failure of the provider as the answer to a request that looks or reaches into a machine.
+// A failure of the provider as the answer to a request that only the provider can answer.
 import { DomainError, type ErrorCode } from '../platform/errors.ts'
-import { ProvisionError, type ProvisionProblem } from '../provisioner/provisioner.ts'
+import { ProvisionError, type ProvisionProblem } from './provisioner.ts'
 
 const CODES: Partial<Record<ProvisionProblem['code'], ErrorCode>> = {
   unauthorized: 'misconfigured',
@@ -35,11 +35,7 @@ export function toRequestError(problem: ProvisionProblem): DomainError {
   return new DomainError('unavailable', message, { details, retryAfterSeconds })
 }
 
-/** The same call, with the provider's failures as answers. @throws DomainError */
-export async function askProvider<Result>(call: () => Promise<Result>): Promise<Result> {
-  try {
-    return await call()
-  } catch (error) {
-    throw error instanceof ProvisionError ? toRequestError(error.problem) : error
-  }
+/** For `catch`: the provider's failure as an answer; any other error unchanged. @throws DomainError */
+export function refuseRequest(error: unknown): never {
+  throw error instanceof ProvisionError ? toRequestError(error.problem) : error
 }
