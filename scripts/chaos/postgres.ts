@@ -2,7 +2,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { Client } from 'pg'
+import { Client, escapeIdentifier } from 'pg'
+import type { Pace } from './clock.ts'
 
 export type ChaosPostgres = {
   url: string
@@ -45,14 +46,33 @@ export function withDatabase(serverUrl: string, name: string): string {
   return url.href
 }
 
-/** @returns its URL */
-export async function createDatabase(serverUrl: string, name: string): Promise<string> {
-  const client = new Client({ connectionString: serverUrl })
+/**
+ * Creates a database whose `now()` runs at the pace of the run: leases end by it.
+ * @returns its URL
+ */
+export async function createDatabase(
+  serverUrl: string,
+  name: string,
+  { epoch, speed }: Pace,
+): Promise<string> {
+  const url = withDatabase(serverUrl, name)
+  const quoted = escapeIdentifier(name)
+  await query(serverUrl, `create database ${quoted}`)
+  await query(
+    url,
+    `create function public.now() returns timestamptz language sql stable as $$
+      select to_timestamp(${epoch / 1000} + (extract(epoch from transaction_timestamp()) - ${epoch / 1000}) * ${speed}) $$;
+    alter database ${quoted} set search_path = public, pg_catalog`,
+  )
+  return url
+}
+
+async function query(url: string, statements: string): Promise<void> {
+  const client = new Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(`create database ${client.escapeIdentifier(name)}`)
+    await client.query(statements)
   } finally {
     await client.end()
   }
-  return withDatabase(serverUrl, name)
 }

@@ -92,7 +92,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
         return startEmbedded(settings, directory)
       }
       const database = `${new URL(server).pathname.slice(1)}_${name}`
-      const direct = await createDatabase(server, database)
+      const direct = await createDatabase(server, database, pace)
       const urls = { direct, replicas: withDatabase(relay.url, database) }
       const isOld = name === 'first' && wants('migrations')
       return startOnPostgres(settings, urls, ...(isOld ? [migrateToVersionBefore] : []))
