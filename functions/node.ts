@@ -19,6 +19,10 @@ try {
 } catch (error) {
   // The worker has printed why.
   if (error instanceof WorkerFailed) process.exit(error.exitCode)
+  if (isOfDataDirectory(error)) {
+    console.error(`DATA_DIR cannot be used: ${error.message}`)
+    process.exit(2)
+  }
   // A mistake in the settings needs one sentence; any other error needs its stack.
   const isExpected =
     error instanceof ConfigError ||
@@ -27,4 +31,10 @@ try {
     error instanceof EmulatorInUse
   console.error(isExpected ? error.message : error)
   process.exit(isExpected ? 2 : 1)
+}
+
+/** A directory that cannot be made or written is a mistake in the settings. */
+function isOfDataDirectory(error: unknown): error is NodeJS.ErrnoException {
+  const { path } = error as NodeJS.ErrnoException
+  return path?.startsWith(process.env['DATA_DIR'] ?? '.data') === true
 }

@@ -259,4 +259,9 @@ describe('a server with ADMIN_TOKEN and data of an earlier start', () => {
     expect(stderr).toMatch(/is open in process \d+: stop it, or set DATA_DIR to another directory/)
     expect((await server.call('/healthz', { headers })).status).toBe(200)
   })
+
+  test('a DATA_DIR that cannot be used ends the start with one line that names it', async () => {
+    const { code, stderr } = await startAndExpectExit({ ...files.settings, DATA_DIR: '/dev/null/data' })
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^DATA_DIR cannot be used: ENOTDIR.*\n$/)])
+  })
 })
