@@ -1,5 +1,7 @@
 // The whole product for one test file: the control plane on the tested target (control-plane.ts), the emulated Fly with its
 // machines in this process, and a clock that can be moved. Tests send requests and read what a caller or Fly could see.
+import { isNotNull, sql } from 'drizzle-orm'
+import { rollouts, workspaces } from '../../drizzle/schema/index.ts'
 import type { SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulator.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
@@ -55,6 +57,8 @@ export async function createHarness(options: HarnessOptions = {}) {
   /** Every request that the control plane sent. Only requests to Fly's API have their body here; the others are streams. */
   const outgoing: { url: string; method: string; headers: Headers; body: string }[] = []
   let offset = 0
+  /** The offset to which leases have ended. */
+  let leasesEndedTo = 0
   const now = () => new Date(Date.now() + offset)
 
   const directories = createMachineDirectories()
@@ -148,6 +152,15 @@ export async function createHarness(options: HarnessOptions = {}) {
     return (await response.json()) as Body
   }
 
+  /** Leases end by the clock of the database, which no test moves: their ends are moved instead. */
+  async function endLeases(ms: number): Promise<void> {
+    if (ms <= 0) return
+    for (const table of [workspaces, rollouts]) {
+      const leasedUntil = sql`${table.leasedUntil} - ${`${ms} milliseconds`}::interval`
+      await controlPlane.db.update(table).set({ leasedUntil }).where(isNotNull(table.leasedUntil))
+    }
+  }
+
   /** The internals of a control plane that runs in this process. */
   function inProcess() {
     if (controlPlane.inProcess === undefined)
@@ -180,7 +193,11 @@ export async function createHarness(options: HarnessOptions = {}) {
       offset += ms
       controlPlane.clockMoved?.()
     },
-    sweep: (sweepOptions?: SweepOptions) => controlPlane.sweep({ patienceMs: 0, ...sweepOptions }),
+    async sweep(sweepOptions?: SweepOptions) {
+      await endLeases(offset - leasesEndedTo)
+      leasesEndedTo = offset
+      return controlPlane.sweep({ patienceMs: 0, ...sweepOptions })
+    },
     /** Machines that exist at Fly and cost money. */
     livingMachines: () => emulator.machines().filter((machine) => machine.state !== 'destroyed'),
     /** The directory of a machine in which a command was run. */
