@@ -85,8 +85,11 @@ export async function createHarness(options: HarnessOptions = {}) {
     outgoing.push({ url: request.url, method: request.method, headers: new Headers(request.headers), body })
     if (origin === FLY || origin === FLY_INTERNAL) return emulator.api.fetch(request)
     if (origin.endsWith('.flycast')) return emulator.proxy(request)
-    if (origin === PROXY)
-      return emulator.proxy(new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request))
+    if (origin === PROXY) {
+      const passed = new Request(request.url.replace(PROXY, 'http://127.0.0.1'), request)
+      // The signal of the caller itself: that of `request` is silent once `request` is collected as garbage.
+      return emulator.proxy(init?.signal ? new Request(passed, { signal: init.signal }) : passed)
+    }
     if (origin === PLATFORM) return controlPlane.fetch(request)
     const host = options.hosts?.[origin]
     if (host !== undefined) return host(request)
