@@ -1,4 +1,4 @@
-// A secret that is set while somebody follows the log: the first line that could have it comes after its restart.
+// A secret is set while somebody follows the log. The restart delivers it, and no line after that may show it.
 import { expect, test } from 'vitest'
 import type { GuestMachine } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'

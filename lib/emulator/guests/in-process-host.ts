@@ -147,7 +147,9 @@ function bootProgram(
       await gate.passed()
       assertAlive()
       const request = new Request(input, init)
-      return outgoing(new Request(request, { signal: AbortSignal.any([request.signal, over.signal]) }))
+      // The guest's own signal: that of `request` is silent once `request` is collected as garbage.
+      const own = init?.signal ?? (input instanceof Request ? input.signal : request.signal)
+      return outgoing(new Request(request, { signal: AbortSignal.any([own, over.signal]) }))
     },
     async flyApi(method, path, body) {
       assertAlive()
