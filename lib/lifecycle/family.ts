@@ -1,6 +1,6 @@
 // Workspaces form trees. Walks up and down are bounded, and end even on a cycle.
 import type { Store } from '../platform/context.ts'
-import { and, eq, ne, type SQL, sql } from 'drizzle-orm'
+import { and, eq, ne, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 
@@ -14,6 +14,13 @@ export const MAX_DEPTH = 32
 export const familyOf = (id: string): SQL => sql`with recursive family(id) as (
   select ${id}::uuid union select child.id from ${workspaces} child join family on child.parent_id = family.id
 ) select id from family`
+
+/**
+ * Whether a parent is not removed: a condition of every statement that stores it. Such a statement and a removal of the parent wait
+ * for each other, so one of them sees the other's result.
+ */
+export const isLivingParent = (id: string | Placeholder): SQL =>
+  sql`exists (select from ${workspaces} parent where parent.id = ${id}::uuid and parent.status <> 'removed' for share)`
 
 /**
  * @throws DomainError `invalid_input` when the parent does not exist, is a descendant, or the tree would grow too

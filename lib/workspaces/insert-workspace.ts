@@ -4,6 +4,7 @@ import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { secrets, workspaces } from '../../drizzle/schema/index.ts'
 import { diskRecords, insertDisk } from '../disks/new-disk.ts'
+import { isLivingParent } from '../lifecycle/family.ts'
 import { slugTaken } from '../lifecycle/slugs.ts'
 import { appendEventsOf, payloadOf } from '../lifecycle/transition.ts'
 import type { Workspace, WorkspaceRow } from '../lifecycle/workspace.ts'
@@ -38,7 +39,7 @@ const names = sql.join(
 type Values = Record<Column, Cell> &
   QuotaValues & { payload: string; secretRecords: string; fileRecords: string; diskRecords: string }
 
-/** @param hasParts whether it has secrets, files or a disk: even without rows those parts take a sixth of the time */
+/** @param hasParts whether it has secrets, files, a disk or a parent: even without rows those parts take a sixth of the time */
 const insertStatement = (hasParts: boolean) =>
   prepared((db, valueOf: ValueOf<Values>) => {
     const part = (name: string, statement: SQL) => db.$with(name, {}).as(statement)
@@ -47,7 +48,9 @@ const insertStatement = (hasParts: boolean) =>
       COLUMNS.map((column) => sql`${valueOf(column)}`),
       sql`, `,
     )
-    const created = sql`insert into ${workspaces} (${names}) select ${cells} where ${quota.isAllowed}
+    const parentId = valueOf('parentId')
+    const hasPlace = hasParts ? sql` and (${parentId}::uuid is null or ${isLivingParent(parentId)})` : sql``
+    const created = sql`insert into ${workspaces} (${names}) select ${cells} where ${quota.isAllowed}${hasPlace}
       on conflict (idempotency_key) do nothing returning id, generation, status, disk_id, created_at`
     const kept = sql`insert into ${secrets} (id, workspace_id, key, key_id, sealed, created_at, updated_at)
       select gen_random_uuid(), created.id, secret.key, secret."keyId", secret.sealed, created.created_at, created.created_at
@@ -74,7 +77,7 @@ const insertWithParts = insertStatement(true)
 type Beside = { sealed: SealedSecret[]; files: PreparedFile[]; quota: QuotaValues }
 
 /**
- * @returns `repeated`: the idempotency key is taken, and nothing was stored; `over_quota`: nothing was stored
+ * @returns `repeated`: the idempotency key is taken or the parent is removed, and nothing was stored; `over_quota`: nothing was stored
  * @throws DomainError `conflict` when the slug is taken
  */
 export async function insertWorkspace(
@@ -84,7 +87,7 @@ export async function insertWorkspace(
 ): Promise<'stored' | 'repeated' | 'over_quota'> {
   const { disk, image, labels, name, parentId, regions, runtime, slug } = row
   const facts = { name, slug, runtime, tier: machineTier(row), regions, image, parent_id: parentId, labels }
-  const hasParts = disk !== null || sealed.length > 0 || files.length > 0
+  const hasParts = disk !== null || parentId !== null || sealed.length > 0 || files.length > 0
   const values = {
     ...quota,
     payload: payloadOf(by, { event: 'workspace_created', payload: facts }),

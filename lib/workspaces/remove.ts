@@ -29,19 +29,25 @@ export async function removeWorkspace(
   const keptUntil = keepDisk ? null : daysAfter(now, retentionDays)
   await getWorkspace(services.db, id)
   if (!confirm) await refuseWithChildren(services, id)
-  const ids = await transitionFamily(services, {
-    id,
-    event: 'removed',
-    now,
-    changes: {
-      removedAt: now,
-      nextCheckAt: now,
-      deadlineAt: null,
-      ...(keeps ? { diskId: sql`case when ${hasContent} then null else ${workspaces.diskId} end` } : {}),
-    },
-    also: endOwned(sql`select id from moved`, now),
-    ...(keeps ? { withs: keepDisks(services, { now, reason: 'workspace_removed', until: keptUntil }) } : {}),
-  })
+  const removeFamily = () =>
+    transitionFamily(services, {
+      id,
+      event: 'removed',
+      now,
+      changes: {
+        removedAt: now,
+        nextCheckAt: now,
+        deadlineAt: null,
+        ...(keeps ? { diskId: sql`case when ${hasContent} then null else ${workspaces.diskId} end` } : {}),
+      },
+      also: endOwned(sql`select id from moved`, now),
+      ...(keeps
+        ? { withs: keepDisks(services, { now, reason: 'workspace_removed', until: keptUntil }) }
+        : {}),
+    })
+  const ids: string[] = []
+  // A statement does not see the children that are stored while it waits for their parent.
+  for (let more = await removeFamily(); more.length > 0; more = await removeFamily()) ids.push(...more)
   return { ids, keptDisks: keeps ? await keptAt(services, ids, now) : [] }
 }
 

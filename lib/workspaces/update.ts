@@ -1,9 +1,9 @@
 // PATCH /workspaces/:id: changes the spec of a workspace. Changes that its machine gets only by a restart apply at
 // the next one, and the answer says so.
 import type { ReconcileContext } from '../reconcile/context.ts'
-import { ne, sql } from 'drizzle-orm'
+import { and, ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
-import { checkParent } from '../lifecycle/family.ts'
+import { checkParent, isLivingParent } from '../lifecycle/family.ts'
 import { checkGrowth, growDisk } from '../disks/grow-disk.ts'
 import { diskRecords, insertDisk, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
@@ -37,7 +37,11 @@ export async function updateWorkspace(
 ): Promise<Workspace> {
   const { config, db } = services
   const row = await getWorkspace(db, id)
-  if (input.parent_id && input.parent_id !== row.parentId) await checkParent(services, id, input.parent_id)
+  const newParent = input.parent_id && input.parent_id !== row.parentId ? input.parent_id : undefined
+  const checkNewParent = async () => {
+    if (newParent !== undefined) await checkParent(services, id, newParent)
+  }
+  await checkNewParent()
   if (isExternal(row)) refuseMachineMembers(input)
   const files = input.files === undefined ? undefined : await prepareFiles(input.files ?? {})
   const records = files === undefined ? undefined : fileRecords(files)
@@ -78,7 +82,10 @@ export async function updateWorkspace(
     id,
     event: 'workspace_updated',
     now: services.now(),
-    where: ne(workspaces.status, 'removed'),
+    where: and(
+      ne(workspaces.status, 'removed'),
+      newParent === undefined ? undefined : isLivingParent(newParent),
+    ),
     changes: {
       ...wanted,
       ...(input.env === undefined ? {} : { env: patchedColumn(workspaces.env, input.env) }),
@@ -109,7 +116,11 @@ export async function updateWorkspace(
       ...(added === null ? [] : [insertDisk('moved', diskRecords(added))]),
     ],
   }).catch(refuseTakenSlug(input.slug))
-  if (moved === undefined) throw await statusConflict(services, id, 'changed')
+  if (moved === undefined) {
+    // It may have been removed meanwhile.
+    await checkNewParent()
+    throw await statusConflict(services, id, 'changed')
+  }
   // The statement read the disk of the row before it stored the new one.
   return added !== null && moved.diskId === added.id ? { ...moved, disk: added } : moved
 }

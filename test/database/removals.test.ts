@@ -1,7 +1,7 @@
 // What is stored for a workspace in the moment in which it is removed.
 import { type SQL, sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createHarness, type Harness } from '../support/harness.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createHarness, type Harness, type Json } from '../support/harness.ts'
 
 let h: Harness
 beforeAll(async () => {
@@ -45,4 +45,67 @@ test('what is stored for a workspace while it is removed does not stay', async (
     )
     expect([table, await count(left)]).toEqual([table, 0])
   }
+})
+
+describe('a child that is stored while its parent is removed', () => {
+  const isSleeping = sql`select count(*)::int as n from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`
+
+  /** Statements that do this to workspaces take two seconds while they have their locks. */
+  async function slow(when: 'insert' | 'update', condition: string): Promise<void> {
+    await h.db.execute(
+      sql.raw(`create or replace function slow() returns trigger language plpgsql as $$ begin
+        perform pg_sleep(2); return new; end $$`),
+    )
+    await h.db.execute(
+      sql.raw(
+        `create trigger slow before ${when} on workspaces for each row when (${condition}) execute function slow()`,
+      ),
+    )
+  }
+  afterEach(() => h.db.execute(sql`drop trigger slow on workspaces`))
+
+  const external = (input: Json = {}) =>
+    h.request<{ id: string }>('/workspaces', {
+      method: 'POST',
+      json: { name: 'one of a family', runtime: 'external', ...input },
+    })
+  const idOf = async (input: Json = {}) => (await external(input)).body.id
+  const remove = (id: string) => h.request(`/workspaces/${id}?confirm=true`, { method: 'DELETE' })
+  const livingChildren = async (id: string) =>
+    (await h.request<{ id: string }[]>(`/workspaces?parent_id=${id}`)).body.map((child) => child.id)
+
+  test('is removed with it if the removal comes second', async () => {
+    const parent = await idOf()
+    await slow('insert', 'new.parent_id is not null')
+    const child = external({ parent_id: parent })
+    await expect.poll(() => count(isSleeping)).toBe(1)
+    expect(await remove(parent)).toMatchObject({ status: 200, body: { cascade_deleted: 1 } })
+    expect((await child).status).toBe(201)
+    expect(await livingChildren(parent)).toEqual([])
+  })
+
+  test('is refused if the removal comes first', async () => {
+    const parent = await idOf()
+    await slow('update', `new.status = 'removed'`)
+    const removed = remove(parent)
+    await expect.poll(() => count(isSleeping)).toBe(1)
+    const refused = await external({ parent_id: parent })
+    expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining('parent_id') } })
+    expect((await removed).status).toBe(200)
+    expect(await livingChildren(parent)).toEqual([])
+  })
+
+  test('stays where it is if it is given to the parent by a change', async () => {
+    const [parent, child] = [await idOf(), await idOf()]
+    await slow('update', `new.status = 'removed'`)
+    const removed = remove(parent)
+    await expect.poll(() => count(isSleeping)).toBe(1)
+    const refused = await h.request(`/workspaces/${child}`, { method: 'PATCH', json: { parent_id: parent } })
+    expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining('parent_id') } })
+    expect((await removed).status).toBe(200)
+    expect((await h.request(`/workspaces/${child}`)).body).toMatchObject({
+      parent_id: null,
+      status: 'provisioning',
+    })
+  })
 })
