@@ -17,6 +17,7 @@ import { holdsItsLease, loseDisk, setDisk, type WithDisk } from './disk-row.ts'
 import { waitForProvider } from './decide-started.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { problemReason } from './machine-reasons.ts'
+import { repeatAfter } from './end-run.ts'
 import { ABSENCE_MS } from './observation.ts'
 import { recordFailure } from './refusal.ts'
 import { chooseRegion, recordNoCapacity } from './region-health.ts'
@@ -176,9 +177,12 @@ export async function lookForDisk(services: ReconcileContext, row: WithDisk): Pr
   return loseDisk(services, row)
 }
 
-/** Deletes the disk of a removed workspace, and looks until it is gone. @throws ProvisionError */
+/**
+ * Deletes the disk of a removed workspace, and looks until it is gone. A provider may accept that and not do it.
+ * @throws ProvisionError
+ */
 export async function deleteDisk(services: ReconcileContext, row: WithDisk): Promise<StepResult> {
-  const { disk } = row
+  const { attempts, disk } = row
   if (disk.volumeId === null) return forgetDisk(services, row)
   const ref = { app: disk.app ?? '', id: disk.volumeId }
   if (disk.state === 'deleting' && (await isGone(services, ref))) return forgetDisk(services, row)
@@ -192,7 +196,8 @@ export async function deleteDisk(services: ReconcileContext, row: WithDisk): Pro
   if (marked === undefined) return (await keepForCopy(services, row)) ?? { next: 'wait', ms: 5_000 }
   const { gone } = await services.provisioner.deleteDisk(ref)
   if (gone) return forgetDisk(services, row)
-  return { next: 'wait', ms: 1_000 }
+  if (disk.state !== 'deleting') return { next: 'wait', ms: 1_000 }
+  return { next: 'wait', ms: repeatAfter(attempts), failed: true }
 }
 
 /**

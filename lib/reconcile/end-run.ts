@@ -7,6 +7,9 @@ import type { ReconcileContext } from './context.ts'
 import { recordFailure } from './refusal.ts'
 import { STATE_CHANGE, type StepResult } from './step-result.ts'
 
+/** The pause before a request that was accepted and had no effect is repeated, in milliseconds. */
+export const repeatAfter = (attempts: number) => Math.min(300_000, 2_500 * 2 ** attempts)
+
 /** @throws ProvisionError */
 export async function endRun(
   services: ReconcileContext,
@@ -22,6 +25,6 @@ export async function endRun(
   const details = { machine: machine.machineId, ...provisioner.help(machine) }
   await recordFailure(services, row, reasonFor('still_running', details))
   // Attempts before it were perhaps refused.
-  const ms = row.lastFailure?.code === 'still_running' ? 2_500 * 2 ** row.attempts : 5_000
-  return { next: 'wait', ms: Math.min(300_000, ms), failed: true }
+  const attempts = row.lastFailure?.code === 'still_running' ? row.attempts : 1
+  return { next: 'wait', ms: repeatAfter(attempts), failed: true }
 }

@@ -113,6 +113,22 @@ describe('a workspace with a disk', () => {
     expect(deletes.at(-1)).toContain('/volumes/')
   })
 
+  test('a deletion that Fly accepts and does not carry out is repeated at growing intervals', async () => {
+    const { id } = await h.createWorkspace()
+    const fault = h.emulator.faults.add({ kind: 'answer', action: 'volume.delete', status: 200 })
+    const asked = () =>
+      h.outgoing.filter(({ method, url }) => method === 'DELETE' && url.includes('/volumes/')).length
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+    for (let minutes = 0; minutes < 30; minutes++) {
+      h.advance(60_000)
+      await h.sweep({ patienceMs: 1_000 })
+    }
+    expect(asked()).toBeGreaterThan(5)
+    expect(asked()).toBeLessThan(20)
+    h.emulator.faults.remove(fault)
+    await sweepUntil(() => volumes().length === 0, 60_000)
+  })
+
   test('a disk grows, says whether a restart is needed, and never shrinks', async () => {
     const { id } = await h.createWorkspace()
     const grow = (disk_gb: number) => h.request(`/workspaces/${id}`, { method: 'PATCH', json: { disk_gb } })
