@@ -1,7 +1,8 @@
 // Whether a workspace is at work, as far as it is known. While it is, its machine is neither rebooted nor given up, and
 // a requested restart or hibernation waits for a while.
-import { and, eq, not } from 'drizzle-orm'
-import { messages } from '../../drizzle/schema/index.ts'
+import { and, eq, not, sql } from 'drizzle-orm'
+import { messages, workspaces } from '../../drizzle/schema/index.ts'
+import { isMarked } from '../lifecycle/in-flight.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ReconcileContext } from './context.ts'
 import { isFree } from '../platform/lease.ts'
@@ -16,16 +17,19 @@ const isOfThisRun = (row: Workspace): row is Workspace & { lastHeartbeatAt: Date
 export async function findWork(services: ReconcileContext, row: Workspace): Promise<string | undefined> {
   const { config, db, limits, now } = services
   if (limits.busyWorkspaces().includes(row.id)) return 'a request to it is in flight'
-  if (row.busyUntil !== null && row.busyUntil > now())
-    return 'a request to it is in flight in another process'
+  const isSending = and(
+    eq(messages.workspaceId, row.id),
+    eq(messages.state, 'sending'),
+    not(isFree(messages)),
+  )
+  const [known] = await db
+    .select({ isMarked, isSending: sql<boolean>`exists (select from ${messages} where ${isSending})` })
+    .from(workspaces)
+    .where(eq(workspaces.id, row.id))
+  if (known?.isMarked === true) return 'a request to it is in flight in another process'
   const reportedFor = isOfThisRun(row) ? now().getTime() - row.lastHeartbeatAt.getTime() : Infinity
   if ((row.activeTasks > 0 || row.currentTask !== '') && reportedFor < config.liveness.busyMs) {
     return `its last heartbeat reported ${row.activeTasks > 0 ? `${row.activeTasks} tasks` : 'a task'}`
   }
-  const [sending] = await db
-    .select({ id: messages.id })
-    .from(messages)
-    .where(and(eq(messages.workspaceId, row.id), eq(messages.state, 'sending'), not(isFree(messages))))
-    .limit(1)
-  return sending === undefined ? undefined : 'a stored message is being delivered to it'
+  return known?.isSending === true ? 'a stored message is being delivered to it' : undefined
 }

@@ -3,6 +3,7 @@
 import type { RolloutContext } from './context.ts'
 import { type SQL, sql } from 'drizzle-orm'
 import { messages, rollouts, rolloutWorkspaces, workspaces } from '../../drizzle/schema/index.ts'
+import { isMarked } from '../lifecycle/in-flight.ts'
 import { reportsTasks } from '../lifecycle/reported-tasks.ts'
 import { hasAnotherImage } from '../lifecycle/wanted-image.ts'
 import type { Rollout } from './rollout.ts'
@@ -10,7 +11,7 @@ import type { Rollout } from './rollout.ts'
 /** Its agent reports tasks, a stored message waits for it, or a request to it is in flight. */
 export function isBusy({ config, limits, now }: RolloutContext): SQL {
   const asked = limits.busyWorkspaces()
-  return sql`(${reportsTasks(config, now())} or coalesce(${workspaces.busyUntil} > ${now().toISOString()}::timestamptz, false)
+  return sql`(${reportsTasks(config, now())} or ${isMarked}
     or ${asked.length === 0 ? sql`false` : sql`${workspaces.id} in ${asked}`}
     or exists (select from ${messages}
       where ${messages.workspaceId} = ${workspaces.id} and ${messages.state} in ('queued', 'sending')))`

@@ -10,6 +10,7 @@ import { workspaces } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { drainEnd } from '../lifecycle/deadline.ts'
 import { isHeld } from '../lifecycle/held.ts'
+import { isMarked, MARK_END } from '../lifecycle/in-flight.ts'
 import { reportsTasks } from '../lifecycle/reported-tasks.ts'
 import { TRANSITIONS } from '../lifecycle/lifecycle.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
@@ -61,15 +62,12 @@ export async function hibernateWorkspace(
   throw await statusConflict(services, id, 'hibernated')
 }
 
-/** Longer than callers wait between two marks. */
-const MARK_LASTS_MS = 30_000
-
-const touchStatement = prepared((db, valueOf: ValueOf<{ id: string; now: Date; until: Date }>) =>
+const touchStatement = prepared((db, valueOf: ValueOf<{ id: string; now: Date }>) =>
   db
     .update(workspaces)
     .set({
       lastActiveAt: sql`${valueOf('now')}::timestamptz`,
-      busyUntil: sql`${valueOf('until')}::timestamptz`,
+      busyUntil: MARK_END,
     })
     .where(
       and(
@@ -83,12 +81,11 @@ const touchStatement = prepared((db, valueOf: ValueOf<{ id: string; now: Date; u
 )
 
 /**
- * Marks a workspace as at work, while a request to it lasts. The idle policy compares `last_active_at` in the statement
- * that hibernates; a restart that another process carries out waits until `busy_until`.
+ * Marks a workspace as at work, while a request to it lasts. The idle policy, and a restart that another process carries out, wait
+ * until the mark has ended.
  */
-export async function touchWorkspace(services: Store, id: string): Promise<void> {
-  const now = services.now()
-  await touchStatement(services.db, { id, now, until: new Date(now.getTime() + MARK_LASTS_MS) })
+export async function touchWorkspace({ db, now }: Store, id: string): Promise<void> {
+  await touchStatement(db, { id, now: now() })
 }
 
 /** Requests of a pass that are left for other work. */
@@ -104,6 +101,7 @@ const isIdle = (config: Config, now: Date) =>
       sql`${now.toISOString()}::timestamptz - make_interval(mins => ${workspaces.idleMinutes})`,
     ),
     not(isHeld(now)),
+    not(isMarked),
   )
 
 /** The statement that finds workspaces to hibernate. */

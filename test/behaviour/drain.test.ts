@@ -1,6 +1,8 @@
 // Restarts and hibernations wait for streams and tasks that are under way, within DRAIN_SECONDS.
 import { setTimeout as delay } from 'node:timers/promises'
+import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { workspaces } from '../../drizzle/schema/index.ts'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { askRegion, createHarness, type Harness } from '../support/harness.ts'
 
@@ -121,4 +123,34 @@ test('a hibernation waits until a message in flight is answered', async () => {
   await expect
     .poll(async () => (await sweeps(1, 5_000), (await h.machineOf(id)).state), WITHIN)
     .toBe('suspended')
+})
+
+/** Another process has had a request to the workspace for long: it marks the workspace, by the clock of the database. */
+const mark = (id: string, minutes: number) =>
+  h.db
+    .update(workspaces)
+    .set({ busyUntil: sql`now() + make_interval(secs => ${minutes * 60})` })
+    .where(eq(workspaces.id, id))
+
+test('a restart waits for a message in flight in another process, whose clock is a minute behind', async () => {
+  const { id } = await h.createWorkspace()
+  h.advance(60_000)
+  await h.sweep()
+  await mark(id, 0.5)
+  await command(id, 'restart')
+  await h.untilIdle()
+  await h.sweep()
+  expect((await h.machineOf(id)).config.metadata['generation']).toBe('1')
+  await mark(id, 0)
+  await expect.poll(async () => (await sweeps(1, 5_000), (await read(id))['status']), WITHIN).toBe('ready')
+  expect((await h.machineOf(id)).config.metadata['generation']).toBe('2')
+})
+
+test('an idle workspace stays awake for a message in flight in another process', async () => {
+  const { id } = await h.createWorkspace({ idle_minutes: 1 })
+  await mark(id, 10)
+  h.advance(5 * 60_000)
+  expect((await h.sweep()).hibernated).toBe(0)
+  h.advance(6 * 60_000)
+  expect((await h.sweep()).hibernated).toBe(1)
 })

@@ -1,6 +1,7 @@
 // The whole product for one test file: the control plane on the tested target (control-plane.ts), the emulated Fly with its
 // machines in this process, and a clock that can be moved. Tests send requests and read what a caller or Fly could see.
 import { isNotNull, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import { rollouts, workspaces } from '../../drizzle/schema/index.ts'
 import type { SweepOptions } from '../../lib/control-plane/sweep.ts'
 import { createEmulator, type EmulatorOptions } from '../../lib/emulator/emulator.ts'
@@ -155,12 +156,22 @@ export async function createHarness(options: HarnessOptions = {}) {
     return (await response.json()) as Body
   }
 
-  /** Leases end by the clock of the database, which no test moves: their ends are moved instead. */
+  /** Leases and marks end by the clock of the database, which no test moves: their ends are moved instead. */
   async function endLeases(ms: number): Promise<void> {
     if (ms <= 0) return
+    const earlier = (end: PgColumn) => sql`${end} - ${`${ms} milliseconds`}::interval`
+    const { db } = controlPlane
+    const { busyUntil } = workspaces
+    await db
+      .update(workspaces)
+      .set({ busyUntil: earlier(busyUntil) })
+      .where(isNotNull(busyUntil))
     for (const table of [workspaces, rollouts]) {
-      const leasedUntil = sql`${table.leasedUntil} - ${`${ms} milliseconds`}::interval`
-      await controlPlane.db.update(table).set({ leasedUntil }).where(isNotNull(table.leasedUntil))
+      const { leasedUntil } = table
+      await db
+        .update(table)
+        .set({ leasedUntil: earlier(leasedUntil) })
+        .where(isNotNull(leasedUntil))
     }
   }
 
