@@ -74,7 +74,7 @@ describe('a child that is stored while its parent is removed', () => {
   const livingChildren = async (id: string) =>
     (await h.request<{ id: string }[]>(`/workspaces?parent_id=${id}`)).body.map((child) => child.id)
 
-  test('is removed with it if the removal comes second', async () => {
+  test('a child that is being stored when the removal begins is removed with its parent', async () => {
     const parent = await idOf()
     await slow('insert', 'new.parent_id is not null')
     const child = external({ parent_id: parent })
@@ -84,7 +84,7 @@ describe('a child that is stored while its parent is removed', () => {
     expect(await livingChildren(parent)).toEqual([])
   })
 
-  test('is refused if the removal comes first', async () => {
+  test('a child that is created when the removal has begun is refused', async () => {
     const parent = await idOf()
     await slow('update', `new.status = 'removed'`)
     const removed = remove(parent)
@@ -95,7 +95,7 @@ describe('a child that is stored while its parent is removed', () => {
     expect(await livingChildren(parent)).toEqual([])
   })
 
-  test('stays where it is if it is given to the parent by a change', async () => {
+  test('a workspace that is moved below the parent when the removal has begun stays where it is', async () => {
     const [parent, child] = [await idOf(), await idOf()]
     await slow('update', `new.status = 'removed'`)
     const removed = remove(parent)
