@@ -7,8 +7,8 @@ import type { Limits } from './limits.ts'
 import type { Route } from './route.ts'
 import type { Transport } from './transport/transport.ts'
 
-/** When a look at a machine ended, and since when the machine had been at rest; both in steady milliseconds. */
-export type MachineRest = { endedAt: number; since: number | undefined }
+/** When a look at a machine began, and since when the machine had been at rest; both in steady milliseconds. */
+export type MachineRest = { beganAt: number; since: number | undefined }
 
 export type ProxyContext = ReconcileContext & {
   /** Sends A2A requests to agents. */
@@ -18,7 +18,7 @@ export type ProxyContext = ReconcileContext & {
   answersInFlight: AnswersInFlight
   /** Routes to workspaces that are awake, by workspace id. */
   routes: TtlCache<Route>
-  /** What was seen of machines that did not answer, by workspace id. */
+  /** What was seen of machines that did not answer, by `<workspace> <machine>`. */
   machineRests: TtlCache<MachineRest>
   /** Whether two workspaces may communicate, by `<caller> <target>`. */
   peerAccess: TtlCache<boolean>

@@ -274,16 +274,18 @@ class AnswerRelay implements ResponseListener, Receiver {
   /** Ends the exchange because the answer cannot be passed on. */
   #reject(error: ProxyError): void {
     this.#control?.abort()
-    this.#finish({ kind: 'failed', error })
+    this.#fail(error)
+  }
+
+  /** An agent that redirects has received the request, whatever becomes of the next one. */
+  #fail(error: ProxyError): void {
+    this.#finish({ kind: 'failed', error: this.#redirects > 0 ? error.afterDelivery() : error })
   }
 
   failed(failure: TransportFailure): void {
     if (this.#isOver) return
     const error = errorOfFailure(failure, this.#state === 'waiting')
-    if (this.#state !== 'passing') {
-      this.#finish({ kind: 'failed', error })
-      return
-    }
+    if (this.#state !== 'passing') return this.#fail(error)
     const { asked, reply } = this.#input
     if (this.#isStream) {
       // 1.0 has no `final` member, so its clients would take a silent close for success (docs/facts/a2a.md §3.6).

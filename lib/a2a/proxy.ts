@@ -68,6 +68,8 @@ class ProxiedCall implements ResponseListener {
   /** Where the answer is written: the caller, or a stream that began while the workspace was starting. */
   #reply: ResponseWriter
   #isWaiting = false
+  /** In an attempt before the last one. */
+  #mayHaveArrived = false
   #budgeted: ProxyContext | undefined
   /** What the body lacks. It is found once, so that every attempt has the same message id. */
   #missing: InsertedText[] | undefined
@@ -110,7 +112,10 @@ class ProxiedCall implements ResponseListener {
         services.routes.delete(request.workspaceId)
         if (!hasRefreshed && isAddressRefused(outcome.error)) {
           hasRefreshed = true
-          if (await refreshRoute(this.#withBudget(), route)) continue
+          if (await refreshRoute(this.#withBudget(), route)) {
+            this.#mayHaveArrived ||= outcome.error.delivered !== 'no'
+            continue
+          }
         }
         const now = services.now().getTime()
         retryUntil ??= now + RETRY_MS
@@ -120,6 +125,7 @@ class ProxiedCall implements ResponseListener {
           if (mayBeMachineFault(error)) this.#waitUntil(this.#recheck(route))
           return this.#record(this.#sendError(error))
         }
+        this.#mayHaveArrived ||= error.delivered !== 'no'
         // Its route would lead to the same machine until the workspace is known to sleep.
         if (atRest !== undefined) await this.#recheck(route)
         this.#watchCaller()
@@ -226,7 +232,8 @@ class ProxiedCall implements ResponseListener {
     return this.#withBudget().budget.left() >= RESERVED_SUBREQUESTS
   }
 
-  #sendError(error: ProxyError): ExchangeOutcome {
+  #sendError(last: ProxyError): ExchangeOutcome {
+    const error = this.#mayHaveArrived ? last.afterDelivery() : last
     const { body, headers, status } = errorEncoderOf(this.#request).answer(error)
     sendResponse(this.#reply, status, headers, body)
     return { kind: 'failed', error }

@@ -14,6 +14,8 @@ import { ProxyError, type ProxyReason } from './errors/proxy-error.ts'
 
 export type Route = {
   workspaceId: string
+  app: string
+  machineId: string
   /** The workspace's generation when the route was read: a failure of an older one does not end a newer route. */
   generation: number
   origin: string
@@ -102,6 +104,8 @@ async function routeTo(
   const secret = await inboundSecret(agentKey, row.id, machineGeneration ?? generation)
   return {
     workspaceId: row.id,
+    app,
+    machineId,
     generation,
     origin: url,
     headers: { ...headers, authorization: `Bearer ${secret}` },

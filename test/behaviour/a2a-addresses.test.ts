@@ -7,6 +7,8 @@ import { askRegion, createHarness, type Harness, type Json } from '../support/ha
 const a2a = useA2aFixture()
 const pathsSeen = () => a2a.seen.map(({ path }) => path)
 const redirect = (location: string, status = 307) => new Response(null, { status, headers: { location } })
+/** Cloudflare's answer for an origin to which it could not connect. */
+const NOT_CONNECTED = 521
 type Failure = { id: unknown; error: { message: string; data: Json } }
 
 describe('redirects', () => {
@@ -45,6 +47,14 @@ describe('redirects', () => {
     expect(a2a.h.outgoing.some(({ url }) => url.startsWith('http://evil.test'))).toBe(false)
   })
 
+  test('a message that an agent has redirected may have arrived, whatever the next address answers', async () => {
+    a2a.answer = ({ url }) =>
+      new URL(url).pathname === '/' ? redirect('/moved/') : new Response('', { status: NOT_CONNECTED })
+    const { body } = await a2a.send<Failure>(a2a.scripted, { json: askRegion(7) })
+    expect(body.error.data).toMatchObject({ reason: 'AGENT_UNREACHABLE', delivered: 'unknown' })
+    expect(pathsSeen()).toEqual(['/', '/moved/'])
+  })
+
   test('a redirect of the card leads to the card', async () => {
     a2a.answerCard = (request) =>
       request.url.includes('/real/')
@@ -70,6 +80,16 @@ describe('changed cards', () => {
     expect(pathsSeen()).toEqual(['/', '/renamed'])
     await a2a.send(a2a.scripted, { json: askRegion() })
     expect(pathsSeen()).toEqual(['/', '/renamed', '/renamed'])
+  })
+
+  test('a message that the old address has answered may have arrived, whatever the new one answers', async () => {
+    a2a.h.advance(60_000)
+    a2a.card = offer('/moved-away')
+    a2a.answer = ({ url }) =>
+      new Response('', { status: new URL(url).pathname === '/moved-away' ? 413 : 404 })
+    const { body } = await a2a.send<Failure>(a2a.scripted, { json: askRegion(8) })
+    expect(body.error.data).toMatchObject({ reason: 'AGENT_HTTP_ERROR', delivered: 'unknown' })
+    expect(pathsSeen()).toEqual(['/renamed', '/moved-away'])
   })
 
   test('an agent is reached at its new address once its card was read through the proxy', async () => {

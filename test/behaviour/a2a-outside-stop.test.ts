@@ -1,5 +1,6 @@
 // Messages that come at the same moment to a machine that others have stopped: the first one wakes the machine, while the rest
 // still find out why they failed.
+import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Harness } from '../support/harness.ts'
 import { useScriptedHarness } from '../support/scripted-harness.ts'
@@ -36,6 +37,47 @@ async function stoppedOutside(verb: string): Promise<string> {
   h.advance(5_000)
   return id
 }
+
+test('a message that a machine failed after its start is not repeated, although Fly answers late that it had been stopped', async () => {
+  const id = await stoppedOutside('stop')
+  const { body } = await h.request(`/workspaces/${id}`, { headers: ADMIN })
+  const machine = String(body['machine_id'])
+  const { api } = h.emulator
+  const { fetch } = api
+  const started = Promise.withResolvers<void>()
+  let looks = 0
+  api.fetch = async (request, ...rest) => {
+    const response = await fetch(request, ...rest)
+    const isLook = request.method === 'GET' && new URL(request.url).pathname.endsWith(`/machines/${machine}`)
+    if (isLook) {
+      looks++
+      await started.promise
+    }
+    return response
+  }
+  try {
+    h.emulator.faults.add({ kind: 'answer', action: 'proxy', status: 503, times: 1 })
+    const first = sendNow(id, 'fails at rest')
+    await expect.poll(() => looks).toBe(1)
+    await h.fly('POST', `/${machine}/start`)
+    await h.fly('GET', `/${machine}/wait?state=started&timeout=30`)
+    // Longer than the shortest start of a machine.
+    await delay(150)
+    scriptedAgent.answer = () => new Response('', { status: 502 })
+    const second = sendNow(id, 'fails')
+    await expect.poll(() => arrivalsOf(id, 'fails')).toBe(1)
+    await delay(50)
+    started.resolve()
+    expect((await second).body).toMatchObject({
+      error: { data: { reason: 'AGENT_UNREACHABLE', delivered: 'unknown' } },
+    })
+    expect(arrivalsOf(id, 'fails')).toBe(1)
+    await first
+  } finally {
+    started.resolve()
+    api.fetch = fetch
+  }
+})
 
 describe.each(['stop', 'suspend'])('after a %s from outside that was not seen yet', (verb) => {
   test('messages that come at the same moment arrive once, or their error says what is known', async () => {

@@ -74,7 +74,7 @@ type ProxyErrorOptions = {
   delivered?: Delivered
   /** Replaces the table's status where the agent's own is more exact. */
   status?: number
-  retryAfterSeconds?: number
+  retryAfterSeconds?: number | undefined
   /** Further facts for the caller. Never text from upstream, which may contain paths and addresses. */
   facts?: Record<string, string>
   cause?: unknown
@@ -100,5 +100,13 @@ export class ProxyError extends Error {
     this.code = row.code
     this.retryAfterSeconds = options.retryAfterSeconds ?? row.retryAfterSeconds
     this.facts = options.facts ?? {}
+  }
+
+  /** The same error of a request that an earlier attempt may have delivered. */
+  afterDelivery(): ProxyError {
+    if (this.delivered !== 'no') return this
+    const { cause, facts, retryAfterSeconds, status } = this
+    const options = { delivered: 'unknown', status, retryAfterSeconds, facts, cause } as const
+    return new ProxyError(this.reason, this.message, options)
   }
 }

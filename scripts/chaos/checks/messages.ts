@@ -47,7 +47,7 @@ export function wrongMessages(remains: Remains, sent: SentMessage[], arrivals: A
 
 function wrongAnswers(sent: SentMessage[], arrivals: Arrivals): Violation[] {
   const violations: Violation[] = []
-  for (const { delivered, id, outcome, workspace } of sent) {
+  for (const { delivered, id, outcome, reason, workspace } of sent) {
     const times = arrivals.get(id) ?? 0
     if (times > 1)
       violations.push({ kind: 'doubled', workspace, what: `message ${id} arrived ${times} times` })
@@ -61,7 +61,7 @@ function wrongAnswers(sent: SentMessage[], arrivals: Arrivals): Violation[] {
       violations.push({
         kind: 'misreported',
         workspace,
-        what: `message ${id} arrived, and its sender was informed that it did not`,
+        what: `message ${id} arrived, and its sender was informed that it did not (${String(reason)})`,
       })
   }
   return violations
