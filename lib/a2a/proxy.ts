@@ -112,7 +112,7 @@ class ProxiedCall implements ResponseListener {
         services.routes.delete(request.workspaceId)
         if (!hasRefreshed && isAddressRefused(outcome.error)) {
           hasRefreshed = true
-          if (await refreshRoute(this.#withBudget(), route)) {
+          if (await this.#hasMoved(route)) {
             this.#mayHaveArrived ||= outcome.error.delivered !== 'no'
             continue
           }
@@ -132,6 +132,10 @@ class ProxiedCall implements ResponseListener {
         await services.sleep(pauseMs, this.#goneSignal)
         if (this.#isGone) return this.#record({ kind: 'gone' })
       }
+    } catch (error) {
+      // Nobody else knows of the earlier attempt.
+      if (!this.#mayHaveArrived) throw error
+      return this.#record(this.#sendError(unavailable(error)))
     } finally {
       slot.release()
     }
@@ -201,9 +205,7 @@ class ProxiedCall implements ResponseListener {
       if (error instanceof ProxyError) return error
       // Once a stream has begun, the error can only be written here.
       if (this.#reply === this.#caller) throw error
-      return new ProxyError('UNAVAILABLE', 'the workspace cannot be read from the database now', {
-        cause: error,
-      })
+      return unavailable(error)
     } finally {
       this.#isWaiting = false
     }
@@ -219,6 +221,15 @@ class ProxiedCall implements ResponseListener {
   async #errorIfAtRest(route: Route, error: ProxyError, sentAt: number): Promise<ProxyError | undefined> {
     if (this.#withBudget().budget.left() < RESERVED_SUBREQUESTS) return undefined
     return errorIfAtRest(this.#withBudget(), route, error, sentAt)
+  }
+
+  /** The failure of its request is what the caller gets, not that of the database. */
+  #hasMoved(route: Route): Promise<boolean> {
+    return refreshRoute(this.#withBudget(), route).catch((error: unknown) => {
+      const { log } = this.#services
+      log('error', "an agent's card could not be stored", { workspace_id: route.workspaceId, error })
+      return false
+    })
   }
 
   #recheck({ generation, workspaceId }: Route): Promise<void> {
@@ -239,6 +250,9 @@ class ProxiedCall implements ResponseListener {
     return { kind: 'failed', error }
   }
 }
+
+const unavailable = (cause: unknown) =>
+  new ProxyError('UNAVAILABLE', 'the workspace cannot be read from the database now', { cause })
 
 const mayBeMachineFault = ({ reason }: ProxyError): boolean =>
   reason === 'AGENT_UNREACHABLE' || reason === 'AGENT_CONNECTION_LOST'

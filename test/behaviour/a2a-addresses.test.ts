@@ -1,5 +1,6 @@
 // Where A2A requests arrive at the agent: redirects of its framework, cards that change, and agents that HTTP does not
 // reach. Public reports: github.com/GoogleCloudPlatform/agent-starter-pack/issues/448 (redirects of mounted apps).
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { useA2aFixture } from '../support/a2a-fixture.ts'
 import { askRegion, createHarness, type Harness, type Json } from '../support/harness.ts'
@@ -90,6 +91,21 @@ describe('changed cards', () => {
     const { body } = await a2a.send<Failure>(a2a.scripted, { json: askRegion(8) })
     expect(body.error.data).toMatchObject({ reason: 'AGENT_HTTP_ERROR', delivered: 'unknown' })
     expect(pathsSeen()).toEqual(['/renamed', '/moved-away'])
+  })
+
+  test('a message that the old address has answered gets that answer when the new address cannot be stored', async () => {
+    a2a.h.advance(60_000)
+    a2a.card = offer('/not-stored')
+    a2a.answer = async () => {
+      await a2a.h.db.execute(sql`alter table workspaces rename to workspaces_away`)
+      return new Response('', { status: 404 })
+    }
+    try {
+      const { body } = await a2a.send<Failure>(a2a.scripted, { json: askRegion(9) })
+      expect(body.error.data).toMatchObject({ reason: 'AGENT_HTTP_ERROR', delivered: 'unknown' })
+    } finally {
+      await a2a.h.db.execute(sql`alter table workspaces_away rename to workspaces`)
+    }
   })
 
   test('an agent is reached at its new address once its card was read through the proxy', async () => {
