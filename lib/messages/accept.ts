@@ -14,6 +14,7 @@ import type { A2aRequest } from '../a2a/request.ts'
 import { LEADS_TO_READY, noRouteError } from '../a2a/route.ts'
 import { callerKey } from '../auth/caller.ts'
 import type { Context } from '../config/context.ts'
+import { diagnoseDatabase } from '../platform/database-errors.ts'
 import { concatBytes, encodeHex } from '../platform/encoding.ts'
 import { appendEvent } from '../events/append-event.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
@@ -65,7 +66,8 @@ const MAX_WAITING_BYTES = 100_000_000
  * @param also a further insert in the same statement, as a CTE that reads the CTE `stored`: both are stored or
  *   neither
  * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it can never be
- *   delivered; TOO_MANY_MESSAGES_WAITING; BODY_TOO_LARGE and INVALID_MESSAGE for an agent that runs elsewhere
+ *   delivered; TOO_MANY_MESSAGES_WAITING; BODY_TOO_LARGE and INVALID_MESSAGE for an agent that runs elsewhere; UNAVAILABLE
+ *   when the database has broken off, and may have stored it
  */
 export async function acceptMessage(
   services: Context,
@@ -95,6 +97,7 @@ export async function acceptMessage(
       .with(stored, logged, ...inbox, ...(also === undefined ? [] : [also]))
       .select()
       .from(stored)
+      .catch(throwUnconfirmed)
     if (message !== undefined) return { message, depth: waiting.count + 1, isRepeat: false }
   }
   const [earlier] = await db
@@ -118,6 +121,13 @@ export async function acceptMessage(
     throw new ProxyError('MESSAGE_ID_REUSED', 'this messageId was used for another message: use a new one')
   }
   return { message: earlier, depth: waiting.count, isRepeat: true }
+}
+
+function throwUnconfirmed(cause: unknown): never {
+  const failure = diagnoseDatabase(cause)
+  if (failure?.kind !== 'unavailable') throw cause
+  const message = `${failure.message}; the message may be stored: send it again with the same messageId`
+  throw new ProxyError('UNAVAILABLE', message, { delivered: 'unknown', cause })
 }
 
 const requestText = async ({ request }: Pick<Message, 'request'>) =>

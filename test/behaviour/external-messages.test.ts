@@ -1,4 +1,5 @@
 // Messages to agents that run elsewhere: the agent fetches them, and its answers reach their senders.
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { externalAgents } from '../support/external-agents.ts'
 import { createHarness, type Harness, type Json } from '../support/harness.ts'
@@ -94,6 +95,18 @@ describe('a message to an agent that runs elsewhere', () => {
     await respond(agent, fetched.id, { text: 'now' })
     expect((await send(agent.id, message)).body).toMatchObject({ result: { parts: [{ text: 'now' }] } })
     expect((await inbox(agent)).body).toEqual([])
+  })
+
+  test('a sender whose message is stored is told so when its answer cannot be read', async () => {
+    const agent = await connect()
+    const sent = send(agent.id, envelope({ text: 'unreadable' }))
+    const { id } = await fetchOne(agent)
+    await h.db.execute(sql`alter table messages rename to messages_away`)
+    try {
+      expect(await sent).toMatchObject({ status: 202, body: { queued: true, queue_id: id } })
+    } finally {
+      await h.db.execute(sql`alter table messages_away rename to messages`)
+    }
   })
 
   test('delegations and messages of peers say who sent them, and their senders get the answers', async () => {

@@ -1,8 +1,9 @@
 // Accepting messages that are stored and delivered later: what is answered with 202, what is refused, and what counts as the
 // same message.
+import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fillQueue } from '../support/full-queue.ts'
-import type { Harness } from '../support/harness.ts'
+import type { Harness, Json } from '../support/harness.ts'
 import { createGate, reply } from '../support/scripted-agent.ts'
 import { ADMIN, MESSAGE_SETTINGS, envelope, messageClient, pathOf } from '../support/stored-messages.ts'
 import { useScriptedHarness } from '../support/scripted-harness.ts'
@@ -18,6 +19,30 @@ beforeAll(async () => {
 })
 
 describe('accepting', () => {
+  test('a message may be stored when the database breaks off while it stores it', async () => {
+    await h.db.execute(sql`create function break_off() returns trigger language plpgsql as
+      $$ begin raise exception 'connection lost' using errcode = '08006'; end $$`)
+    await h.db.execute(
+      sql`create trigger break_off before insert on messages for each row execute function break_off()`,
+    )
+    const json = envelope({ messageId: 'broken off' })
+    try {
+      const { body, headers, status } = await h.request<{ error: Json }>(`/workspaces/${agent}/a2a`, {
+        method: 'POST',
+        headers: { ...ADMIN, prefer: 'respond-async' },
+        json,
+      })
+      expect([status, headers.get('retry-after')]).toEqual([503, '5'])
+      expect(body.error).toMatchObject({
+        message: expect.stringContaining('the same messageId'),
+        data: { reason: 'UNAVAILABLE', delivered: 'unknown' },
+      })
+    } finally {
+      await h.db.execute(sql`drop function break_off cascade`)
+    }
+    expect((await post(agent, json)).status).toBe(202)
+  })
+
   test('a stored message is answered with 202 at once, with its location and the fields that Molecule names', async () => {
     const gate = createGate()
     scriptedAgent.answer = async (arrival) => {

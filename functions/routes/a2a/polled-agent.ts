@@ -24,11 +24,13 @@ export async function sendToPolledAgent(
 ): Promise<ExchangeOutcome> {
   const disconnected = disconnectSignal(writer)
   const accepted = await acceptMessage(services, request)
-  const message = await waitUntilFinished(
-    services,
-    accepted.message,
-    waitSeconds(services, request),
-    disconnected,
+  const seconds = waitSeconds(services, request)
+  const message = await waitUntilFinished(services, accepted.message, seconds, disconnected).catch(
+    (error: unknown) => {
+      // It is stored, and its answer can be read later.
+      services.log('error', 'the answer to a message could not be read', { error })
+      return accepted.message
+    },
   )
   writer.listen(undefined)
   if (disconnected.aborted) return { kind: 'gone' }
