@@ -34,7 +34,7 @@ export type DiskQuery = NonNullable<paths['/disks']['get']['parameters']['query'
 export type LogPage = components['schemas']['Logs']
 export type LogLine = LogPage['lines'][number]
 
-export type LogQuery = { tail?: number; since?: string; level?: readonly string[]; q?: string }
+export type LogQuery = { tail?: number; since?: string; level?: LogLine['level'][]; q?: string }
 
 export type EventType = Event['type']
 

@@ -4,7 +4,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Command } from 'commander'
-import type { Client, LogPage } from '../../client/client.ts'
+import type { Client, LogLine, LogPage } from '../../client/client.ts'
 import { contextOf, UsageError } from '../context.ts'
 import { defined } from '../defined.ts'
 import { findWorkspaceId, WORKSPACE_ARGUMENT } from '../find-workspace.ts'
@@ -12,7 +12,7 @@ import { wholeNumber } from '../number-option.ts'
 import { clean, print, printJson, report } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
-type LogFlags = { follow?: boolean; tail: number; since?: string; level?: string[]; grep?: string }
+type LogFlags = { follow?: boolean; tail: number; since?: string; level?: LogLine['level'][]; grep?: string }
 type ExecFlags = { cwd?: string; timeout: number; stdin?: boolean }
 
 export function addInsideCommands(program: Command): void {
@@ -23,7 +23,11 @@ export function addInsideCommands(program: Command): void {
     .option('-f, --follow', 'stay, and print lines as they come')
     .option('-n, --tail <count>', 'the newest lines', wholeNumber(0), 100)
     .option('--since <time>', 'a time, or an age such as 15m')
-    .option('--level <level>', 'only lines of this level; repeat it for several', repeated)
+    .option(
+      '--level <level>',
+      'only lines of this level: debug, info, warn or error; repeat it for several',
+      repeated,
+    )
     .option('--grep <text>', 'only lines that contain this text')
     .action(async (reference: string, flags: LogFlags, command: Command) => {
       const { client, json } = contextOf(command)

@@ -14,9 +14,12 @@ const TAIL = 300
 const DRAW_MS = 100
 const TYPING_MS = 300
 
+/** The empty one is for all. */
+type Level = LogLine['level'] | ''
+
 export function Logs({ id }: { id: string }) {
   const [text, setText] = useState('')
-  const [level, setLevel] = useState('')
+  const [level, setLevel] = useState<Level>('')
   const [isFollowing, setFollowing] = useState(true)
   const { isWaiting, lines, problem } = useLines(id, text, level)
   const box = useRef<HTMLDivElement>(null)
@@ -40,7 +43,7 @@ export function Logs({ id }: { id: string }) {
         </label>
         <label class="inline-field">
           <span>Level</span>
-          <select value={level} onChange={(event) => setLevel(event.currentTarget.value)}>
+          <select value={level} onChange={(event) => setLevel(event.currentTarget.value as Level)}>
             <option value="">all</option>
             <option value="error">error</option>
             <option value="warn">warn</option>
@@ -83,7 +86,7 @@ export function Logs({ id }: { id: string }) {
   )
 }
 
-function useLines(id: string, text: string, level: string) {
+function useLines(id: string, text: string, level: Level) {
   const [lines, setLines] = useState<readonly LogLine[]>([])
   const [problem, setProblem] = useState<unknown>()
   const [isWaiting, setWaiting] = useState(true)

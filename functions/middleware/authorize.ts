@@ -23,7 +23,7 @@ import { elevated, type NeedsNoToken } from '../routes/molecule-compat/elevate.t
 import { MOLECULE_POLICIES } from '../routes/molecule-compat/policies.ts'
 
 /** The policy of a route; Molecule's routes exist with MOLECULE_COMPAT only. */
-const policyOf = (name: string) => ROUTE_POLICIES[name] ?? MOLECULE_POLICIES[name]
+export const policyOf = (name: string) => ROUTE_POLICIES[name] ?? MOLECULE_POLICIES[name]
 
 /** @param needsNoToken whether the token of any workspace suffices (MOLECULE_COMPAT) */
 export const authorizeRequests = (

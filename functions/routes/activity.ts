@@ -6,7 +6,6 @@ import { type Activity, listActivity } from '../../lib/activity/list-activity.ts
 import { notify, NotifyInput } from '../../lib/activity/notify.ts'
 import { reportActivity, ReportActivityInput } from '../../lib/activity/report-activity.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
-import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { described } from '../../lib/platform/described.ts'
 import { Moment } from '../http/since.ts'
 import { createRouter, IdParam, json, jsonBody, problem } from '../http/openapi.ts'
@@ -50,10 +49,8 @@ const listRoute = createRoute({
   request: {
     params: IdParam,
     query: z.object({
-      type: boundedText()
-        .max(100)
-        .optional()
-        .meta({ examples: [...ACTIVITY_TYPES] }),
+      // Molecule's clients may send an empty one, for all.
+      type: z.enum(['', ...ACTIVITY_TYPES]).optional(),
       source: z.enum(['canvas', 'agent']).optional(),
       // Molecule's clients may ask for more; they get the maximum.
       limit: z.coerce

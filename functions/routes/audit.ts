@@ -6,6 +6,7 @@ import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../http/openapi.ts'
+import { policyOf } from '../middleware/authorize.ts'
 import { Moment, Since, timeOf } from '../http/since.ts'
 import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 
@@ -42,7 +43,10 @@ const auditRoute = createRoute({
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       workspace_id: workspaceIdInput().optional(),
       caller: boundedText().max(200).toLowerCase().optional(),
-      route: boundedText().max(200).optional(),
+      route: z
+        .string()
+        .refine((name) => policyOf(name) !== undefined, 'is not a route, such as PATCH /workspaces/:id')
+        .optional(),
       outcome: Outcome.optional(),
       since: Since.optional(),
       until: Moment.optional(),

@@ -11,7 +11,7 @@ import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { printable } from '../../lib/platform/printable.ts'
 import { withRequestBudget } from '../../lib/platform/subrequest-budget.ts'
-import { LOG_SOURCES } from '../../lib/provisioner/inside.ts'
+import { LOG_LEVELS, LOG_SOURCES, toLogLevel } from '../../lib/provisioner/inside.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import type { Authenticate } from '../http/authenticate.ts'
 import { eventStreamOf, RETRY_FIELD } from '../http/event-stream.ts'
@@ -19,21 +19,15 @@ import { described } from '../../lib/platform/described.ts'
 import { createRouter, IdParam, problem } from '../http/openapi.ts'
 import { requestInfo } from '../http/request-info.ts'
 import { Since, timeOf } from '../http/since.ts'
+import { wordList } from '../http/word-list.ts'
 
 const MAX_TAIL = 1_000
-
-const Levels = z
-  .union([z.string(), z.array(z.string())])
-  .transform((value) =>
-    [value].flat().flatMap((list) => list.split(',').map((name) => name.trim().toLowerCase())),
-  )
-  .openapi({ type: 'array', items: { type: 'string' } })
 
 const Query = z.object({
   after: z.string().max(2_000).optional(),
   tail: z.coerce.number().int().min(0).max(MAX_TAIL).default(100),
   since: Since.optional(),
-  level: Levels.optional(),
+  level: wordList(LOG_LEVELS).optional(),
   q: boundedText().min(1).max(200).optional(),
 })
 
@@ -44,7 +38,7 @@ const LineView = described(() =>
       .nullable()
       .describe('The position of the line: `after`, or the id of an event of a stream.'),
     time: z.iso.datetime().describe('When it was written.'),
-    level: z.string().describe('`info`, `error` and others, as the provider has it.'),
+    level: z.enum(LOG_LEVELS).describe("The one that is nearest to the provider's own word."),
     message: z.string().describe('The line, in which values of secrets are replaced by `[secret]`.'),
     machine: z.string().describe('The id of the machine that wrote it.'),
     generation: z.int().nullable().describe('The generation that wrote it; null where that is not known.'),
@@ -153,6 +147,7 @@ function viewOf(page: LogsPage): z.infer<typeof LogsView> {
   return {
     lines: lines.map((line) => ({
       ...line,
+      level: toLogLevel(line.level),
       source: LOG_SOURCES.find((source) => source === line.source) ?? 'platform',
       id: null,
       machine,

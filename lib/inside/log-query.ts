@@ -1,9 +1,10 @@
 // Which lines of a log a reader wants. Pure.
+import type { LogLevel } from '../provisioner/inside.ts'
 import type { LogEntry } from './workspace-log.ts'
 
 export type LogFilter = {
-  /** In lower case; undefined: all. */
-  levels?: readonly string[] | undefined
+  /** Undefined: all. */
+  levels?: readonly LogLevel[] | undefined
   since?: Date | undefined
   /** Text that the message contains, in any case. */
   q?: string | undefined

@@ -6,11 +6,22 @@ export type LogSource = 'agent' | 'platform' | 'proxy'
 
 export const LOG_SOURCES = ['agent', 'platform', 'proxy'] as const satisfies readonly LogSource[]
 
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** The level for a provider's own word, of which it documents none (docs/facts/fly.md §12.2). */
+export function toLogLevel(word: string): LogLevel {
+  if (/^(err|crit|fatal|panic|alert|emerg)/i.test(word)) return 'error'
+  if (/^warn/i.test(word)) return 'warn'
+  return /^(debug|trace)/i.test(word) ? 'debug' : 'info'
+}
+
 /** A line of a machine's log. `id` is unique in the log of its machine. */
 export type LogLine = {
   id: string
   at: Date
-  level: string
+  level: LogLevel
   message: string
   source: LogSource
 }

@@ -69,7 +69,7 @@ export async function keepLastLines(
 /** Cut after the secrets are removed, so that no half of one stays. */
 const toKept = ({ at, level, message, source }: LogLine, redact: Redact): KeptLine => ({
   time: at.toISOString(),
-  level: toPostgresText(level.slice(0, 20)),
+  level,
   source,
   message: toPostgresText(redact(message).slice(0, MOST_CHARS)),
 })

@@ -159,6 +159,21 @@ test.each([
   expect(body).toMatchObject({ errors: [{ field: 'label', message: expect.stringContaining('team twice') }] })
 })
 
+describe('query parameters that have a word or a number which does not exist', () => {
+  test.each([
+    ['/workspaces?runtime=hermess', 'runtime', 'one of langgraph, .*hermes'],
+    ['/workspaces?tier=5', 'tier', '2, 3, 4'],
+    ['/workspaces/ID/logs?level=info,loud', 'level', "'loud' is none of debug, info, warn, error"],
+    ['/workspaces/ID/activity?type=a2a_receives', 'type', 'did you mean|a2a_receive'],
+    ['/audit?route=PATCH%20/workspaces/{id}', 'route', 'PATCH /workspaces/:id'],
+    ['/events?types=workspace_create', 'types', "did you mean 'workspace_created'"],
+  ])('%s is refused, and the answer names the parameter and what exists', async (path, field, text) => {
+    const { body, status } = await h.request(path.replace('ID', crypto.randomUUID()))
+    expect(status).toBe(400)
+    expect(body).toMatchObject({ errors: [{ field, message: expect.stringMatching(text) }] })
+  })
+})
+
 describe('query parameters that do not exist', () => {
   test.each([
     ['/workspaces?statuss=ready', 'statuss'],

@@ -8,7 +8,6 @@ import {
   ADMINS_ONLY,
   EVENT_TYPE_NAMES,
   type EventType,
-  isEventType,
   unknownTypeText,
 } from '../../../lib/events/event-types.ts'
 import { rejectExpiredCursor } from '../../../lib/events/retention.ts'
@@ -32,24 +31,15 @@ import { LabelPairs, labelsOf } from '../../http/labels.ts'
 import { requestInfo } from '../../http/request-info.ts'
 import { Moment, Since, timeOf } from '../../http/since.ts'
 import { MoleculeEvents, moleculeEvents } from '../molecule-compat/events.ts'
+import { wordList } from '../../http/word-list.ts'
 import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
-
-const Types = z
-  .union([z.string(), z.array(z.string())])
-  .transform((value, context): EventType[] => {
-    const names = [value].flat().flatMap((list) => list.split(',').map((name) => name.trim()))
-    const unknown = names.find((name) => !isEventType(name))
-    if (unknown !== undefined) context.addIssue({ code: 'custom', message: unknownTypeText(unknown) })
-    return names.filter(isEventType)
-  })
-  .openapi({ type: 'array', items: { type: 'string', enum: EVENT_TYPE_NAMES } })
 
 const MAX_TAIL = 1000
 
 const Query = z.object({
   after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   tail: z.coerce.number().int().min(1).max(MAX_TAIL).optional(),
-  types: Types.optional(),
+  types: wordList(EVENT_TYPE_NAMES, unknownTypeText).optional(),
   since: Since.optional(),
   until: Moment.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),

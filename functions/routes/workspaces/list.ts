@@ -10,6 +10,8 @@ import {
   WORKSPACE_ORDERS,
   type WorkspaceFilter,
 } from '../../../lib/lifecycle/list-workspaces.ts'
+import { isTier, TIERS } from '../../../lib/machines/machine-spec.ts'
+import { WORKSPACE_RUNTIMES } from '../../../lib/machines/runtimes.ts'
 import { boundedText } from '../../../lib/platform/postgres-text.ts'
 import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 import { LABEL_PREFIX } from '../../http/known-parameters.ts'
@@ -32,8 +34,12 @@ const Query = z.object({
     .transform((status) => [status].flat())
     .optional()
     .openapi({ type: 'array', items: { type: 'string', enum: [...STATUSES] } }),
-  runtime: Text.optional(),
-  tier: z.coerce.number().int().min(1).max(1000).optional(),
+  runtime: z.enum(WORKSPACE_RUNTIMES).optional(),
+  tier: z.coerce
+    .number()
+    .refine(isTier, `must be one of ${Object.keys(TIERS).join(', ')}`)
+    .optional()
+    .openapi({ type: 'integer', enum: Object.keys(TIERS).map(Number) }),
   region: Text.optional(),
   parent_id: workspaceIdInput().optional(),
   name: Text.optional(),

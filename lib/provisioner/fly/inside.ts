@@ -1,6 +1,6 @@
 // Logs and commands of Fly Machines: translates the provisioner's verbs to calls of Fly, and Fly's answers back.
 import type { FlyClient, FlyLogPage } from '../../fly/client.ts'
-import type { InsideProvisioner, LogPage, LogSource } from '../inside.ts'
+import { type InsideProvisioner, type LogPage, type LogSource, toLogLevel } from '../inside.ts'
 import { attempt } from './problems.ts'
 
 /** Fly's general limit, with a burst of three (docs/facts/fly.md §6). A smaller burst tolerates delays. */
@@ -17,7 +17,7 @@ function toLogPage({ lines, nextToken }: FlyLogPage, after: string | undefined):
       return {
         id: id === '' ? `${timestamp}/${at}` : id,
         at: Number.isNaN(time.getTime()) ? new Date(0) : time,
-        level: level.toLowerCase() || 'info',
+        level: toLogLevel(level),
         message,
         source: SOURCES[provider] ?? 'platform',
       }
