@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { listAudit } from '../../lib/audit/audit.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
+import { rejectExpiredCursor } from '../../lib/events/retention.ts'
 import { invalidField } from '../../lib/platform/errors.ts'
 import { boundedText } from '../../lib/platform/postgres-text.ts'
 import { described } from '../../lib/platform/described.ts'
@@ -58,6 +59,9 @@ const auditRoute = createRoute({
       'Entries, newest first; with `before` those before that `seq`. With `after` those after that `seq`, oldest first; `next` is the value of `after` for the next page.',
     ),
     400: problem('A query parameter is invalid.'),
+    410: problem(
+      'Entries after `after` are no longer kept: `oldest_seq` is the oldest number. Or there is no such number: `newest_seq` is the newest.',
+    ),
   })),
 })
 
@@ -73,6 +77,7 @@ export function auditRoutes(services: Services) {
       workspaceId,
       since: timeOf(since, services.now()),
     })
+    if (after !== undefined) await rejectExpiredCursor(services, after, ['audit'])
     const next = after === undefined ? audit[0]?.seq : audit.at(-1)?.seq
     return c.json({ audit, next: next ?? after ?? null }, 200)
   })

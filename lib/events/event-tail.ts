@@ -23,7 +23,7 @@ export type EventTail = {
   wake(): void
   /** Reads the log until the returned function is called. */
   join(): () => void
-  /** The events after a number, of all types; undefined where memory does not reach back so far. */
+  /** The events after a number, of all types; undefined where memory does not reach so far. */
   after(seq: number): EventsPage | undefined
   /** Resolves when there is something new, every few seconds anyway, and when the process is shutting down. */
   moved(): Promise<void>
@@ -83,6 +83,12 @@ export function createEventTail(outside: Outside): EventTail {
       }
       const page = await readEvents(outside, { after: reach.to, limit: PAGE, types: EVENT_TYPE_NAMES })
       if (over.aborted) return 0
+      if (page.next < reach.to) {
+        // Another log, from now on. Listeners see it when they read for themselves.
+        reach = undefined
+        notify()
+        return 0
+      }
       reach.to = page.next
       if (page.events.length === 0) return POLL_MS
       reach.events.push(...page.events)
@@ -123,11 +129,11 @@ export function createEventTail(outside: Outside): EventTail {
       }
     },
     after(seq) {
-      if (reach === undefined || seq < reach.from) return undefined
+      if (reach === undefined || seq < reach.from || seq > reach.to) return undefined
       const first = firstAfter(reach.events, seq)
       const events = reach.events.slice(first, first + PAGE)
       const isAll = first + events.length === reach.events.length
-      return { events, next: Math.max(seq, isAll ? reach.to : (events.at(-1)?.seq ?? seq)) }
+      return { events, next: isAll ? reach.to : (events.at(-1)?.seq ?? seq) }
     },
     moved: () => waiting.promise,
   }

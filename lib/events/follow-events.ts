@@ -6,7 +6,7 @@ import type { Core } from '../platform/context.ts'
 import type { EventContext } from './context.ts'
 import { createBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { ADMINS_ONLY, type EventType } from './event-types.ts'
-import { rejectExpiredCursor } from './retention.ts'
+import { cursorOfAnotherLog, rejectExpiredCursor } from './retention.ts'
 import { type EventsPage, type EventsQuery, PAGE, readEvents, type StoredEvent } from './read-events.ts'
 
 /** After this time without an event a listener gets its position, in milliseconds; ticks may add five seconds. */
@@ -116,13 +116,14 @@ async function findLabelled({ db }: Pick<Core, 'db'>, query: FollowQuery): Promi
 
 /**
  * A page of the log without a gap before it.
- * @throws DomainError `gone` when the next events have expired
+ * @throws DomainError `gone` when the next events have expired, or the cursor is beyond the newest event
  */
 export async function readPage(
   services: Pick<Core, 'db' | 'sleep'>,
   query: EventsQuery,
 ): Promise<EventsPage> {
   const page = await readEvents(services, query)
+  if (page.next < query.after) throw cursorOfAnotherLog(page.next)
   // A reader at the end has missed nothing.
   if (page.events.length > 0 || page.next > query.after) {
     await rejectExpiredCursor(services, query.after, query.types)

@@ -24,7 +24,8 @@ export type EventsQuery = EventsFilter & {
 export type EventsPage = {
   events: StoredEvent[]
   /**
-   * The next `after`: the last event's number, or a later one where nothing else matched. Never less than `after`.
+   * The next `after`: the last event's number, or a later one where nothing else matched. Less than `after` if that is of another log:
+   * the database was restored.
    */
   next: number
 }
@@ -58,7 +59,8 @@ export async function readEvents(
 ): Promise<EventsPage> {
   const { after, limit } = query
   const visible = await visibleSeq(services)
-  if (visible === undefined || visible <= after) return { events: [], next: after }
+  if (visible === undefined) return { events: [], next: after }
+  if (visible <= after) return { events: [], next: visible }
   const range = await narrowRange(services.db, { after, upTo: visible }, query)
   const values = { ...filterValues(query), after: range.after, visible: range.upTo, limit }
   const { labels } = query

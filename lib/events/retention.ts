@@ -7,6 +7,7 @@ import { controlPlane, events } from '../../drizzle/schema/index.ts'
 import { DomainError } from '../platform/errors.ts'
 import { deleteInBatches } from '../platform/delete-in-batches.ts'
 import type { EventType } from './event-types.ts'
+import { lastSeq } from './visible-seq.ts'
 
 const AUDIT: EventType = 'audit'
 
@@ -43,10 +44,22 @@ async function deleteExpired({ db, now }: Store, part: keyof typeof PARTS, days:
   })
 }
 
+/** What a reader does that cannot continue. */
+const readAgain = (seq: number) =>
+  `read the workspaces for what happened in between, and continue with after=${seq}`
+
+/** A cursor of another log: that of before the database was restored, or of another control plane. */
+export const cursorOfAnotherLog = (newest: number) =>
+  new DomainError(
+    'gone',
+    `the newest event has the number ${newest}: if the database was restored, ${readAgain(newest)}`,
+    { details: { newest_seq: newest } },
+  )
+
 /**
  * Refuses a cursor after which events were deleted. Called after the read, so that nothing can be deleted in between.
  * @param after the last number that the reader has handled; 0 is the oldest event there is
- * @throws DomainError `gone` with `oldest_seq`, the first number that is still there
+ * @throws DomainError `gone` with `oldest_seq`, the first number that is still there, or with `newest_seq`, which the cursor is beyond
  */
 export async function rejectExpiredCursor(
   { db }: Pick<Store, 'db'>,
@@ -55,8 +68,14 @@ export async function rejectExpiredCursor(
 ): Promise<void> {
   if (after === 0) return
   const [marks] = await db
-    .select({ events: controlPlane.eventsForgottenSeq, audit: controlPlane.auditForgottenSeq })
+    .select({
+      events: controlPlane.eventsForgottenSeq,
+      audit: controlPlane.auditForgottenSeq,
+      newest: lastSeq,
+    })
     .from(controlPlane)
+  const newest = marks?.newest ?? after
+  if (after > newest) throw cursorOfAnotherLog(newest)
   const wanted = [
     ...(types?.every((type) => type === AUDIT) === true ? [] : [marks?.events ?? 0]),
     ...(types?.includes(AUDIT) === true ? [marks?.audit ?? 0] : []),
@@ -65,7 +84,7 @@ export async function rejectExpiredCursor(
   if (after >= deletedSeq) return
   throw new DomainError(
     'gone',
-    `the events up to ${deletedSeq} are no longer kept (EVENTS_RETENTION_DAYS): read the workspaces for what happened in between, and continue with after=${deletedSeq}`,
+    `the events up to ${deletedSeq} are no longer kept (EVENTS_RETENTION_DAYS): ${readAgain(deletedSeq)}`,
     { details: { oldest_seq: deletedSeq + 1 } },
   )
 }

@@ -7,6 +7,10 @@ import { sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { prepared } from '../../drizzle/prepared.ts'
 
+/** The last sequence number of the log; 0 before the first event. */
+export const lastSeq =
+  sql<number>`(select case when is_called then last_value else 0 end from events_seq_seq)`.mapWith(Number)
+
 /** The first pause; each further one is twice as long, because each look is one of a Worker's few requests. */
 const FIRST_PAUSE_MS = 20
 

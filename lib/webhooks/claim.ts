@@ -5,8 +5,9 @@ import { isNotNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Database } from '../../drizzle/database.ts'
 import { webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
+import { lastSeq } from '../events/visible-seq.ts'
 import { holdsLease, isFree, newLease, NO_LEASE } from '../platform/lease.ts'
-import { lastSeq, type WebhookEndpoint } from './endpoints.ts'
+import type { WebhookEndpoint } from './endpoints.ts'
 
 /** An endpoint with the lease of this process. */
 export type Claimed = WebhookEndpoint & { leaseId: string }

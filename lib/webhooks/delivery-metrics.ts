@@ -2,7 +2,7 @@
 import type { Core } from '../platform/context.ts'
 import { sql } from 'drizzle-orm'
 import { controlPlane, events, webhookDeliveries, webhookEndpoints } from '../../drizzle/schema/index.ts'
-import { lastSeq } from './endpoints.ts'
+import { lastSeq } from '../events/visible-seq.ts'
 
 const ENDPOINT_STATES = ['ready', 'resting', 'disabled'] as const
 

@@ -3,12 +3,14 @@ import type { Context } from '../config/context.ts'
 import type { Store } from '../platform/context.ts'
 import { asc, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import {
+  controlPlane,
   webhookDeliveries,
   webhookEndpoints,
   webhookSecrets,
   workspaces,
 } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
+import { lastSeq } from '../events/visible-seq.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { NO_LEASE } from '../platform/lease.ts'
 import { rejectTarget, targetPolicy } from '../egress/egress-policy.ts'
@@ -25,9 +27,6 @@ export const MOST_ENDPOINTS = 50
 
 const endpointNotFound = () =>
   new DomainError('not_found', 'webhook endpoint not found; GET /webhook-endpoints lists them')
-
-/** The last sequence number of the log; 0 before the first event. */
-export const lastSeq: SQL<number> = sql`(select case when is_called then last_value else 0 end from events_seq_seq)`
 
 /**
  * @returns the endpoint, and its secret, which is shown only here
@@ -85,7 +84,7 @@ async function select({ db }: Store, where?: SQL): Promise<ListedEndpoint[]> {
       endpoint: webhookEndpoints,
       pending: count('pending'),
       dead: count('dead'),
-      last: sql<number>`${lastSeq}`.mapWith(Number),
+      last: lastSeq,
     })
     .from(webhookEndpoints)
     .where(where)
@@ -221,5 +220,10 @@ async function checkInput(services: Context, input: UpdateEndpoint): Promise<voi
       .from(workspaces)
       .where(eq(workspaces.id, input.workspace_id))
     if (found === undefined) throw invalidField('workspace_id', 'there is no such workspace')
+  }
+  if (input.after !== undefined) {
+    const [log] = await services.db.select({ last: lastSeq }).from(controlPlane)
+    if (log !== undefined && input.after > log.last)
+      throw invalidField('after', `must be at most ${log.last}, the number of the newest event`)
   }
 }

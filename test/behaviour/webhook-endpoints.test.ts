@@ -66,6 +66,7 @@ describe('managing endpoints', () => {
     ['workspace_id', { workspace_id: crypto.randomUUID() }],
     ['ordered', { ordered: 'yes' }],
     ['after', { after: -1 }],
+    ['after', { after: 1_000_000_000 }],
     ['description', { description: 'x'.repeat(501) }],
   ])('an invalid endpoint is refused by the name of the field: %s, %j', async (field, input) => {
     expect(await create(input)).toMatchObject({

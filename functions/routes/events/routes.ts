@@ -67,7 +67,7 @@ const responses = described(() => ({
   },
   400: problem('A parameter is invalid.'),
   410: problem(
-    'Events after `after` are no longer kept. `oldest_seq` is the number of the oldest one that is.',
+    'Events after `after` are no longer kept: `oldest_seq` is the number of the oldest one that is. Or `after` is beyond the newest event, as after a restore of the database: `newest_seq` is its number.',
   ),
 }))
 
