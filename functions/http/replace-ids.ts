@@ -11,23 +11,35 @@ export function replacePathId({ req }: Context, id: string): void {
   }) as typeof req.param
 }
 
-/** @param replace the id for a value; undefined where it stays */
-export function replaceInQuery(
-  { req }: Context,
-  names: readonly string[],
-  replace: (value: string) => string | undefined,
-): void {
-  const url = new URL(req.url)
-  for (const name of names) {
-    const values = url.searchParams.getAll(name)
-    url.searchParams.delete(name)
-    for (const value of values) url.searchParams.append(name, replace(value) ?? value)
-  }
-  req.raw = new Request(url, req.raw)
+type Replacement = {
+  /** Parameters of the query whose values may be replaced. */
+  query: readonly string[]
+  /** The id for a value; undefined where it stays. */
+  idOf: (value: string) => string | undefined
+  /** In JSON, in place of the body that was read; undefined: it stays. */
+  body: Record<string, unknown> | undefined
 }
 
-/** A body in JSON, in place of the one that was read. */
-export function replaceBody({ req }: Context, body: Record<string, unknown>): void {
-  req.raw = new Request(req.raw, { method: req.method, body: JSON.stringify(body) })
-  req.bodyCache = {}
+/**
+ * In the query and the body: with one new request for both, because in a chain of them the last one hears of the end of the first only
+ * until the one between them is collected as garbage.
+ */
+export function replaceIds({ req }: Context, { body, idOf, query }: Replacement): void {
+  const url = new URL(req.url)
+  for (const name of query) {
+    const values = url.searchParams.getAll(name)
+    url.searchParams.delete(name)
+    for (const value of values) url.searchParams.append(name, idOf(value) ?? value)
+  }
+  const { raw } = req
+  req.raw =
+    body === undefined
+      ? new Request(url, raw)
+      : new Request(url, {
+          method: raw.method,
+          headers: raw.headers,
+          signal: raw.signal,
+          body: JSON.stringify(body),
+        })
+  if (body !== undefined) req.bodyCache = {}
 }

@@ -10,7 +10,7 @@ import { DomainError, invalidField, workspaceNotFound } from '../../lib/platform
 import { normalizeUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv } from '../http/app-env.ts'
-import { replaceBody, replaceInQuery } from '../http/replace-ids.ts'
+import { replaceIds } from '../http/replace-ids.ts'
 
 /**
  * Runs after the authorization and the body limit.
@@ -61,16 +61,15 @@ async function replaceSlugs(
   // The answer for a workspace that the token does not include.
   if (unknown !== undefined && isLimited) throw workspaceNotFound()
   if (unknown !== undefined) throw invalidField(unknown.name, `no workspace has the slug '${unknown.slug}'`)
-  if (others.query !== undefined) replaceInQuery(c, others.query, (value) => ids.get(value))
-  if (others.body === undefined) return
-  const replaced = (value: unknown) => (typeof value === 'string' ? (ids.get(value) ?? value) : value)
-  for (const name of others.body) {
+  const idOf = (value: string) => ids.get(value)
+  const replaced = (value: unknown) => (typeof value === 'string' ? (idOf(value) ?? value) : value)
+  for (const name of others.body ?? []) {
     const { holder, key } = memberOf(body, name)
     const value = holder?.[key]
     if (holder !== undefined && value !== undefined)
       holder[key] = Array.isArray(value) ? value.map(replaced) : replaced(value)
   }
-  replaceBody(c, body)
+  replaceIds(c, { query: others.query ?? [], idOf, body: others.body === undefined ? undefined : body })
 }
 
 /** The texts in the members and parameters that name workspaces. Others are left to the handler, which refuses them. */

@@ -260,8 +260,14 @@ describe('a server with ADMIN_TOKEN and data of an earlier start', () => {
     expect((await server.call('/healthz', { headers })).status).toBe(200)
   })
 
-  test('a DATA_DIR that cannot be used ends the start with one line that names it', async () => {
-    const { code, stderr } = await startAndExpectExit({ ...files.settings, DATA_DIR: '/dev/null/data' })
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^DATA_DIR cannot be used: ENOTDIR.*\n$/)])
+  test.each([
+    ['/dev/null/data', 'ENOTDIR'],
+    ['/proc/none/data', 'ENOENT'],
+  ])('a DATA_DIR that cannot be used ends the start with one line: %s', async (directory, code) => {
+    const exit = await startAndExpectExit({ ...files.settings, DATA_DIR: directory })
+    expect([exit.code, exit.stderr]).toEqual([
+      2,
+      expect.stringMatching(new RegExp(`^DATA_DIR cannot be used: ${code}.*${directory.slice(0, 9)}.*\n$`)),
+    ])
   })
 })

@@ -1,7 +1,7 @@
 // Replaces `drizzle-orm/pg-core` in the Worker's bundle (wrangler.toml, `[alias]`): without its types of columns that no table has, and
 // without what only migrations read of a table.
 import type { PgColumn, PgColumnBuilderBase } from 'drizzle-orm/pg-core'
-import { PgTable } from '../../node_modules/drizzle-orm/pg-core/table.js'
+import { PgTable } from '../node_modules/drizzle-orm/pg-core/table.js'
 
 export {
   bigint,
@@ -12,9 +12,9 @@ export {
   text,
   timestamp,
   uuid,
-} from '../../node_modules/drizzle-orm/pg-core/columns/index.js'
-export { alias } from '../../node_modules/drizzle-orm/pg-core/alias.js'
-export { pgEnum } from '../../node_modules/drizzle-orm/pg-core/columns/enum.js'
+} from '../node_modules/drizzle-orm/pg-core/columns/index.js'
+export { alias } from '../node_modules/drizzle-orm/pg-core/alias.js'
+export { pgEnum } from '../node_modules/drizzle-orm/pg-core/columns/enum.js'
 
 /** A builder as Drizzle itself uses it. */
 type Builder = PgColumnBuilderBase & { setName(name: string): void; build(table: PgTable): PgColumn }
