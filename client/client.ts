@@ -12,6 +12,7 @@ export type { components, paths } from './api.d.ts'
 export type Workspace = components['schemas']['Workspace']
 export type Event = components['schemas']['Event']
 export type Disk = components['schemas']['Disk']
+export type Rollout = components['schemas']['Rollout']
 export type CreateWorkspace = paths['/workspaces']['post']['requestBody']['content']['application/json']
 
 export type ClientOptions = {
@@ -27,6 +28,9 @@ export type ClientOptions = {
 
 /** Filters, order and pages of the list of workspaces. */
 export type WorkspaceQuery = NonNullable<paths['/workspaces']['get']['parameters']['query']>
+
+/** Filters and pages of the list of rollouts. */
+export type RolloutQuery = NonNullable<paths['/rollouts']['get']['parameters']['query']>
 
 /** Filters and pages of the list of disks. */
 export type DiskQuery = NonNullable<paths['/disks']['get']['parameters']['query']>
@@ -106,6 +110,13 @@ export function createClient({ fetch = globalThis.fetch, retries = 3, token, url
     /** All disks, page by page. */
     listDisks: (query: DiskQuery = {}): AsyncGenerator<Disk> =>
       pages(query.cursor, (page) => api.GET('/disks', { params: { query: { ...query, ...page } } })),
+
+    /** All rollouts, page by page, the newest first. */
+    listRollouts: (query: RolloutQuery = {}): AsyncGenerator<Rollout> =>
+      pages(query.cursor, async (page) => {
+        const { data, response } = await api.GET('/rollouts', { params: { query: { ...query, ...page } } })
+        return { data: present(data).rollouts, response }
+      }),
 
     /**
      * Waits until the status of a workspace is neither `provisioning` nor `offline`.

@@ -1,7 +1,7 @@
 // rollout: a new image for the workspaces of a runtime, its progress, and the commands that stop or reverse it.
 import { type Command, Option } from 'commander'
 import type { components } from '../../client/api.d.ts'
-import type { Client, paths } from '../../client/client.ts'
+import type { Client, Rollout, RolloutQuery } from '../../client/client.ts'
 import { type CommandContext, contextOf } from '../context.ts'
 import { defined } from '../defined.ts'
 import { findId } from '../find-by-id.ts'
@@ -10,10 +10,7 @@ import { wholeNumber } from '../number-option.ts'
 import { age, clean, print, printJson, printTable, shortImage, statusText } from '../output.ts'
 import { repeated } from '../repeated.ts'
 
-type Rollout = components['schemas']['Rollout']
 type Progress = components['schemas']['RolloutProgress']
-
-type RolloutQuery = NonNullable<paths['/rollouts']['get']['parameters']['query']>
 
 const WHEN_BUSY = ['skip', 'wait', 'restart'] as const
 
@@ -106,9 +103,15 @@ Examples:
     .action(async (flags: { runtime?: string; limit: number }, command: Command) => {
       const { client, json } = contextOf(command)
       // The server knows the runtimes, and refuses an unknown one by name.
-      const { data } = await client.api.GET('/rollouts', { params: { query: flags as RolloutQuery } })
-      if (json) return printJson(data)
-      printRollouts(data?.rollouts ?? [])
+      const query = { ...flags, limit: Math.min(flags.limit, MOST_PER_PAGE) } as RolloutQuery
+      const rollouts: Rollout[] = []
+      for await (const one of client.listRollouts(query)) {
+        rollouts.push(one)
+        if (rollouts.length === flags.limit) break
+      }
+      if (!json) return printRollouts(rollouts)
+      const { data } = await client.api.GET('/rollouts', { params: { query: { limit: 1 } } })
+      printJson({ ...data, rollouts })
     })
 
   rollout
@@ -138,13 +141,17 @@ Examples:
   }
 }
 
-/** Finds one of the newest hundred rollouts. */
+const MOST_PER_PAGE = 100
+
 const findRolloutId = (client: Client, reference: string): Promise<string> =>
   findId(
     'rollout',
     reference,
-    async () =>
-      (await client.api.GET('/rollouts', { params: { query: { limit: 100 } } })).data?.rollouts ?? [],
+    async () => {
+      const rollouts: Rollout[] = []
+      for await (const one of client.listRollouts({ limit: MOST_PER_PAGE })) rollouts.push(one)
+      return rollouts
+    },
     'rollout ls',
   )
 

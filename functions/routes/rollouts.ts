@@ -20,10 +20,12 @@ import { RUNTIMES } from '../../lib/machines/runtimes.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { described } from '../../lib/platform/described.ts'
 import { createRouter, json, jsonBody, problem } from '../http/openapi.ts'
+import { linkNextPage } from '../http/next-page.ts'
 import { reconcileAfterResponse } from '../http/reconcile-after-response.ts'
+import { cursorOf, parseCursor } from '../http/time-cursor.ts'
 import { withCaller } from '../http/with-caller.ts'
 import { RolloutReason } from './workspaces/view.ts'
-import { uuidInput } from '../../lib/platform/uuid.ts'
+import { isUuid, uuidInput } from '../../lib/platform/uuid.ts'
 
 const RolloutView = described(() =>
   z
@@ -125,6 +127,7 @@ const listRoute = createRoute({
     query: z.object({
       runtime: z.enum(RUNTIMES).optional(),
       limit: z.coerce.number().int().min(1).max(100).default(20),
+      cursor: z.string().optional(),
     }),
   },
   responses: described(() => ({
@@ -134,7 +137,7 @@ const listRoute = createRoute({
         runtimes: z.array(RuntimeView),
         webhooks: z.array(WebhookView),
       }),
-      'Rollouts, newest first; the image of each runtime; and the webhooks that report new images.',
+      'Rollouts, newest first; the image of each runtime; and the webhooks that report new images. The Link header with rel="next" leads to the next page of rollouts.',
     ),
     400: problem('A query parameter is invalid.'),
   })),
@@ -195,10 +198,13 @@ export function rolloutRoutes(services: Services) {
     return c.json(toView(rollout), 201)
   })
   app.openapi(listRoute, async (c) => {
-    const [rows, runtimes] = await Promise.all([
-      listRollouts(services, c.req.valid('query')),
+    const { cursor, limit, runtime } = c.req.valid('query')
+    const [{ more, rows }, runtimes] = await Promise.all([
+      listRollouts(services, { limit, runtime, before: parseCursor(cursor, isUuid) }),
       listRuntimes(services),
     ])
+    const last = more ? rows.at(-1) : undefined
+    linkNextPage(services.config, c, limit, last && cursorOf(last))
     const { gitea, github } = services.config.forgeSecrets
     const webhooks = [
       { path: '/webhooks/github', setting: 'GITHUB_WEBHOOK_SECRET', is_set: github !== undefined },

@@ -16,17 +16,32 @@ import type { Counted } from './decide-rollout.ts'
 import { ACTIVE, type Rollout } from './rollout.ts'
 import { getRollout } from './rollout-commands.ts'
 
-/** The newest first. */
-export const listRollouts = (
+/** The newest first. Reads one more than `limit`, to know whether there is a next page. */
+export async function listRollouts(
   { db }: Store,
-  query: { limit: number; runtime?: Runtime | undefined },
-): Promise<Rollout[]> =>
-  db
+  query: {
+    limit: number
+    runtime?: Runtime | undefined
+    before?: { createdAt: Date; id: string } | undefined
+  },
+): Promise<{ rows: Rollout[]; more: boolean }> {
+  const { before, limit, runtime } = query
+  const position = sql`(${rollouts.createdAt}, ${rollouts.id})`
+  const rows = await db
     .select()
     .from(rollouts)
-    .where(query.runtime === undefined ? undefined : eq(rollouts.runtime, query.runtime))
+    .where(
+      and(
+        runtime === undefined ? undefined : eq(rollouts.runtime, runtime),
+        before === undefined
+          ? undefined
+          : sql`${position} < (${before.createdAt.toISOString()}::timestamptz, ${before.id}::uuid)`,
+      ),
+    )
     .orderBy(desc(rollouts.createdAt), desc(rollouts.id))
-    .limit(query.limit)
+    .limit(limit + 1)
+  return { rows: rows.slice(0, limit), more: rows.length > limit }
+}
 
 export type RolloutMember = Pick<
   typeof rolloutWorkspaces.$inferSelect,

@@ -1,6 +1,8 @@
 // The filters and settings of commands on the command line: lists, events, the fleet, hooks and rollouts.
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { cli, useCliSettings } from '../support/cli.ts'
+import { createClient } from '../../client/client.ts'
+import { cli, CLI_SERVER, useCliSettings } from '../support/cli.ts'
 import { createHarness, type Harness } from '../support/harness.ts'
 
 let h: Harness
@@ -125,4 +127,27 @@ test('a rollout has the groups, limits and first workspaces that its start names
   expect(await json('rollout', 'ls', '--runtime', 'codex')).toMatchObject({ rollouts: [] })
   expect(await json('rollout', 'ls', '--runtime', 'hermes')).toMatchObject({ rollouts: [{ image }] })
   expect((await cli('rollout', 'start', 'hermes', image, '--tranche', 'half')).code).toBe(2)
+})
+
+test('more rollouts than a page has are listed, and found by the beginning of their id', async () => {
+  // Earlier ones, each a second before the one after it.
+  await h.db.execute(sql`
+    insert into rollouts (id, runtime, image, previous_image, started_by, plan, baseline, after_seq, state, tranche_since, created_at, updated_at)
+    select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'codex', image, previous_image, started_by, plan, baseline, after_seq,
+      'completed', tranche_since, created_at - n * interval '1 second', updated_at
+    from (select * from rollouts limit 1) one, generate_series(1, 120) n`)
+  const ls = async (...flags: string[]) =>
+    ((await json('rollout', 'ls', ...flags)) as { rollouts: { id: string }[] }).rollouts.map(({ id }) => id)
+  const ids = await ls('--runtime', 'codex', '--limit', '500')
+  expect([ids.length, ids[0]?.slice(-3), ids[119]?.slice(-3)]).toEqual([120, '001', '120'])
+  expect(await ls('--runtime', 'codex', '--limit', '110')).toEqual(ids.slice(0, 110))
+  const read: string[] = []
+  for await (const { id } of createClient({ url: CLI_SERVER }).listRollouts({ runtime: 'codex', limit: 7 }))
+    read.push(id)
+  expect(read).toEqual(ids)
+  expect(await json('rollout', 'get', String(ids[119]).slice(0, 35))).toMatchObject({ id: ids[119] })
+  for (const cursor of ['x', '1_x', '1_', `1_${'-'.repeat(36)}`])
+    expect((await h.request(`/rollouts?cursor=${cursor}`)).body).toMatchObject({
+      errors: [{ field: 'cursor' }],
+    })
 })

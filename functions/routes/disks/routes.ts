@@ -7,9 +7,9 @@ import { getDisk, listDisks } from '../../../lib/disks/list-disks.ts'
 import { withRequestBudget } from '../../../lib/platform/subrequest-budget.ts'
 import { described } from '../../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
-import { publicUrlOf } from '../../http/public-url.ts'
+import { linkNextPage } from '../../http/next-page.ts'
 import { withCaller } from '../../http/with-caller.ts'
-import { cursorOf, parseCursor } from './cursor.ts'
+import { cursorOf, parseCursor } from '../../http/time-cursor.ts'
 import { DiskParam, DiskView, toDiskView } from './view.ts'
 
 const listRoute = createRoute({
@@ -64,17 +64,10 @@ export function diskRoutes(services: Services) {
     const { more, rows } = await listDisks(services.db, {
       limit,
       retainedOnly: retained === 'true',
-      after: parseCursor(cursor),
+      after: parseCursor(cursor, (text) => /^\w{1,64}$/.test(text)),
     })
-    const last = rows.at(-1)
-    if (more && last !== undefined) {
-      const next = new URLSearchParams({
-        ...(retained === undefined ? {} : { retained }),
-        limit: String(limit),
-        cursor: cursorOf({ id: last.id, createdAt: last.insertedAt }),
-      })
-      c.header('link', `<${publicUrlOf(services.config, c)}/disks?${next}>; rel="next"`)
-    }
+    const last = more ? rows.at(-1) : undefined
+    linkNextPage(services.config, c, limit, last && cursorOf({ id: last.id, createdAt: last.insertedAt }))
     return c.json(rows.map(view), 200)
   })
 

@@ -20,6 +20,7 @@ import { Moment } from '../../http/since.ts'
 import { described } from '../../../lib/platform/described.ts'
 import { createRouter, json, problem } from '../../http/openapi.ts'
 import { cursorOf, parseCursor } from './cursor.ts'
+import { linkNextPage } from '../../http/next-page.ts'
 import { publicUrlOf } from '../../http/public-url.ts'
 import { toWorkspaceView, WorkspaceView } from './view.ts'
 
@@ -89,12 +90,7 @@ export function workspaceListRoutes(services: Services) {
     const page = { limit, order: sort, after: parseCursor(cursor, sort) }
     const { next, rows } = await listWorkspaces(db, filter, page)
     const publicUrl = publicUrlOf(config, c)
-    if (next !== undefined) {
-      const following = new URLSearchParams(new URL(c.req.url).search)
-      following.set('limit', String(limit))
-      following.set('cursor', cursorOf(sort, next))
-      c.header('link', `<${publicUrl}/workspaces?${following}>; rel="next"`)
-    }
+    linkNextPage(config, c, limit, next && cursorOf(sort, next))
     if (total === 'true') c.header('x-total-count', String(await countWorkspaces(db, filter)))
     return c.json(
       rows.map((row) => toWorkspaceView(services, row, publicUrl)),
