@@ -88,6 +88,13 @@ describe('a fork', () => {
 })
 
 describe('snapshots', () => {
+  test('the snapshots of a removed workspace are 404, also for one that would be taken', async () => {
+    const { id } = await h.createWorkspace()
+    await h.request(`/workspaces/${id}`, { method: 'DELETE' })
+    expect((await h.request(`/workspaces/${id}/snapshots`)).status).toBe(404)
+    expect((await post(`/workspaces/${id}/snapshots`)).status).toBe(404)
+  })
+
   test('a restored workspace has what the snapshot has, and the disk before is kept', async () => {
     const id = await remembering()
     const { body } = await post<{ snapshot: { id: string } }>(`/workspaces/${id}/snapshots`)

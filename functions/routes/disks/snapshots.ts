@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { getDisk } from '../../../lib/disks/list-disks.ts'
 import { listSnapshots, snapshotId, type SnapshotOf, takeSnapshot } from '../../../lib/disks/snapshots.ts'
-import { getLivingWorkspace, getWorkspace } from '../../../lib/lifecycle/queries.ts'
+import { getLivingWorkspace } from '../../../lib/lifecycle/queries.ts'
 import type { Disk } from '../../../lib/lifecycle/workspace.ts'
 import { DomainError } from '../../../lib/platform/errors.ts'
 import { RestoreInput, restoreWorkspace } from '../../../lib/workspaces/restore.ts'
@@ -49,7 +49,7 @@ const listRoute = createRoute({
   request: { params: IdParam },
   responses: described(() => ({
     200: json(listOf, 'The snapshots of its disk, newest first.'),
-    404: problem('No such workspace.'),
+    404: problem('No such workspace, or it is removed.'),
     409: problem('The workspace has no disk, or the disk is not made yet.'),
     503: problem('The provider did not list them.'),
   })),
@@ -78,7 +78,7 @@ const takeRoute = createRoute({
       z.object({ snapshot: z.union([SnapshotView, z.null()]).describe('Null until the provider shows it.') }),
       'Requested. `Prefer: wait=60` waits until the snapshot can be used.',
     ),
-    404: problem('No such workspace.'),
+    404: problem('No such workspace, or it is removed.'),
     409: problem('The workspace has no disk, or the disk is not ready.'),
     501: problem('This provider keeps no snapshots.'),
     503: problem('The provider did not take it.'),
@@ -121,7 +121,7 @@ export function snapshotRoutes(services: Services) {
   }
 
   app.openapi(listRoute, async (c) => {
-    const { disk } = await getWorkspace(services.db, c.req.valid('param').id)
+    const { disk } = await getLivingWorkspace(services.db, c.req.valid('param').id)
     return c.json((await listSnapshots(services, assertDisk(disk))).map(view), 200)
   })
 
