@@ -1,6 +1,6 @@
-// Stores audit entries. Entries that come while a statement is under way are stored together by the next one, so that many
-// changes at a time need few statements.
+// Stores audit entries. Entries that come at the same time share a statement, so that many changes at a time need few.
 import { insertEvents } from '../events/append-event.ts'
+import type { createBatches } from '../platform/batches.ts'
 import type { Store } from '../platform/context.ts'
 import type { AuditEntry } from './audit.ts'
 
@@ -16,39 +16,26 @@ export type AuditLog = {
 }
 
 type Row = Parameters<typeof insertEvents>[1]
-type Waiting = { row: Row; resolve: () => void; reject: (error: unknown) => void }
 
-/** @param isBatched whether requests may wait for each other; on Workers they may not */
-export function createAuditLog({ db, now }: Store, isBatched: boolean): AuditLog {
+/** @param batches where requests may wait for each other; on Workers they may not */
+export function createAuditLog({ db, now }: Store, batches?: typeof createBatches): AuditLog {
   const rowOf = (workspaceId: string | null, entry: AuditEntry): Row => ({
     event: 'audit',
     workspaceId,
     payload: entry,
     at: now(),
   })
-  if (!isBatched) return { record: (workspaceId, entry) => insertEvents(db, rowOf(workspaceId, entry)) }
-  const waiting: Waiting[] = []
-  let isRunning = false
-
-  async function run(): Promise<void> {
-    isRunning = true
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, MAX_BATCH)
-      try {
-        await insertEvents(db, ...batch.map(({ row }) => row))
-        for (const { resolve } of batch) resolve()
-      } catch (error) {
-        for (const { reject } of batch) reject(error)
-      }
-    }
-    isRunning = false
-  }
-
+  const insert = batches?.<Row, void>({
+    maxItems: MAX_BATCH,
+    async run(rows) {
+      await insertEvents(db, ...rows)
+      return () => {}
+    },
+  })
   return {
-    record: (workspaceId, entry) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ row: rowOf(workspaceId, entry), resolve, reject })
-        if (!isRunning) void run()
-      }),
+    record(workspaceId, entry) {
+      const row = rowOf(workspaceId, entry)
+      return insert === undefined ? insertEvents(db, row) : insert('', row)
+    },
   }
 }

@@ -33,6 +33,7 @@ import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
 import { createTokenLookup } from '../auth/token-lookup.ts'
+import { createInsertWorkspace } from '../workspaces/insert-workspace.ts'
 import { type After, after as timeout, createSleep } from '../platform/sleep.ts'
 import { createSteadyClock } from '../platform/steady-clock.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
@@ -143,7 +144,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     peerAccess,
     callers,
     failedAttempts: createFailedAttempts(steady),
-    audit: createAuditLog({ db: database.db, now }, canRunInBackground),
+    insertWorkspace: createInsertWorkspace({ db: database.db, now }, longLived?.createInsertTogether),
+    audit: createAuditLog({ db: database.db, now }, longLived?.createBatches),
     tokenLookup: createTokenLookup(database.db, canRunInBackground),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: steady }),
     countDelivery: createRateCounter({

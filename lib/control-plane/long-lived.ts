@@ -2,5 +2,7 @@
 // request there must not wait for another one, and its script does not contain them.
 import { createEventTail } from '../events/event-tail.ts'
 import { createLogTails } from '../inside/log-tail.ts'
+import { createBatches } from '../platform/batches.ts'
+import { createInsertTogether } from '../workspaces/insert-together.ts'
 
-export const LONG_LIVED = { createEventTail, createLogTails }
+export const LONG_LIVED = { createBatches, createEventTail, createInsertTogether, createLogTails }

@@ -11,6 +11,7 @@ import type { HookContext } from '../hooks/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { WebhookContext } from '../webhooks/context.ts'
+import type { InsertWorkspace } from '../workspaces/insert-workspace.ts'
 
 export type Services = HookContext &
   EventContext &
@@ -22,6 +23,8 @@ export type Services = HookContext &
     checkDisk: OpenDatabase['checkDisk'] | undefined
     /** Authenticated callers, by their `Authorization` header. */
     callers: TtlCache<Caller>
+    /** Stores a new workspace. */
+    insertWorkspace: InsertWorkspace
     /** Stores who asked for which change. */
     audit: AuditLog
     /** Credentials that were valid or invalid a short time ago. */

@@ -37,14 +37,14 @@ export const newDisk = (
   insertedAt: now,
 })
 
-/** A disk for {@link insertDisk}, as JSON; null: none. */
-export const diskRecords = (disk: Disk | null) => JSON.stringify(disk === null ? [] : [disk])
+/** Disks for {@link insertDisks}, as JSON. */
+export const diskRecords = (disks: Disk[]) => JSON.stringify(disks)
 
 /**
- * The part of a statement that stores a new disk for the workspace that another part creates or changes, if that points to it.
- * @param source the CTE with the workspace
+ * The part of a statement that stores new disks for the workspaces that another part creates or changes, if those point to them.
+ * @param source the CTE with the workspaces
  */
-export const insertDisk = (source: string, records: string | Placeholder): SQL => {
+export const insertDisks = (source: string, records: string | Placeholder): SQL => {
   const owner = sql.identifier(source)
   return sql`insert into ${disks} (id, workspace_id, made_for, state, size_gb, source, app, region, inserted_at)
       select disk.id, ${owner}.id, ${owner}.id, 'wanted', disk."sizeGb", disk.source, disk.app, disk.region, disk."insertedAt"

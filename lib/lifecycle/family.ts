@@ -19,7 +19,7 @@ export const familyOf = (id: string): SQL => sql`with recursive family(id) as (
  * Whether a parent is not removed: a condition of every statement that stores it. Such a statement and a removal of the parent wait
  * for each other, so one of them sees the other's result.
  */
-export const isLivingParent = (id: string | Placeholder): SQL =>
+export const isLivingParent = (id: string | SQL | Placeholder): SQL =>
   sql`exists (select from ${workspaces} parent where parent.id = ${id}::uuid and parent.status <> 'removed' for share)`
 
 /**

@@ -1,7 +1,7 @@
 // The only writer of `status`: one conditional UPDATE from the statuses that an event allows, which also appends the
 // event. No row back means that another process changed the workspace first.
 import type { Core, Store } from '../platform/context.ts'
-import { and, eq, inArray, type Placeholder, type SQL, sql, type WithSubquery } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
@@ -96,7 +96,7 @@ export function appendEvents<Event extends EventType>(
   source: string,
   input: { event: Event; now: Date } & EventPayloads<Event>,
 ) {
-  return appendEventsOf(db, source, { ...input, payload: payloadOf(by, input) })
+  return appendEventsOf(db, source, { ...input, payload: sql`${payloadOf(by, input)}::jsonb` })
 }
 
 /** The payload of a workspace's event, without its status, which the statement adds. */
@@ -105,16 +105,16 @@ export const payloadOf = <Event extends EventType>(
   { payload }: { event: Event } & EventPayloads<Event>,
 ) => JSON.stringify({ ...payload, ...(by === undefined ? {} : { by }) })
 
-/** As {@link appendEvents}, with a payload from {@link payloadOf}. */
+/** As {@link appendEvents}, with the payload as jsonb. */
 export const appendEventsOf = (
   db: Database,
   source: string,
-  { event, now, payload }: { event: EventType; now: Date | SQL; payload: string | Placeholder },
+  { event, now, payload }: { event: EventType; now: Date | SQL; payload: SQL },
 ) =>
   appendEvent(db, source, {
     event,
     now,
     workspaceId: sql`id`,
     generation: sql`generation`,
-    payload: sql`jsonb_build_object('status', status) || ${payload}::jsonb`,
+    payload: sql`jsonb_build_object('status', status) || ${payload}`,
   })

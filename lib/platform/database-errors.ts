@@ -1,5 +1,6 @@
 // What the error of a failed statement means, for code that knows no driver.
 import { DrizzleQueryError } from 'drizzle-orm'
+import { diagnoseDatabase } from '../../drizzle/database-failure.ts'
 
 export {
   type DatabaseFailure,
@@ -7,6 +8,10 @@ export {
   isDatabaseUnavailable,
   UNMIGRATED,
 } from '../../drizzle/database-failure.ts'
+
+/** Whether the database answered and refused a statement for its values; nothing of it was stored. */
+export const isRefusedStatement = (error: unknown): boolean =>
+  error instanceof DrizzleQueryError && diagnoseDatabase(error) === undefined
 
 /** Whether a statement was refused because a unique value is taken; nothing of it was stored. */
 export const isUniqueViolation = (error: unknown): boolean => codeOf(error) === UNIQUE_VIOLATION

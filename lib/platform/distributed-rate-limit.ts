@@ -7,40 +7,44 @@ import type { Store } from './context.ts'
 
 const HOUR_MS = 3_600_000
 
-/** `quotaIntervalMs` is null where requests are not limited. */
+/** `perHour`: requests per hour, which is also the burst; 0: not limited. */
+export type Quota = {
+  /** The caller and what is limited. */
+  key: string
+  perHour: number
+}
+
+/** `quotaMs`: in which as many requests are allowed again; null where they are not limited. */
 export type QuotaValues = {
   quotaKey: string
   quotaAt: Date
   quotaUntil: Date
-  quotaIntervalMs: number | null
+  quotaMs: number | null
 }
 
-/**
- * @param key the caller and what is limited
- * @param perHour requests per hour, which is also the burst; 0: not limited
- */
-export const quotaValues = (key: string, perHour: number, now: Date): QuotaValues => ({
+/** @param requests that are consumed, all or none */
+export const quotaValues = ({ key, perHour }: Quota, requests: number, now: Date): QuotaValues => ({
   quotaKey: key,
   quotaAt: now,
   quotaUntil: new Date(now.getTime() + HOUR_MS),
-  quotaIntervalMs: perHour === 0 ? null : HOUR_MS / perHour,
+  quotaMs: perHour === 0 ? null : (requests * HOUR_MS) / perHour,
 })
 
 /**
- * The part of a statement that consumes one request of a quota.
+ * The part of a statement that consumes requests of a quota, if all of them are allowed.
  * @param name of the part
- * @returns also the condition that the request is allowed
+ * @returns also the condition that they are allowed
  */
 export function consumeQuota(name: string, valueOf: ValueOf<QuotaValues>): { part: SQL; isAllowed: SQL } {
-  const intervalMs = sql`${valueOf('quotaIntervalMs')}::float8`
-  const after = (from: SQL) => sql`${from} + ${intervalMs} * interval '1 millisecond'`
+  const ms = sql`${valueOf('quotaMs')}::float8`
+  const after = (from: SQL) => sql`${from} + ${ms} * interval '1 millisecond'`
   const first = after(sql`${valueOf('quotaAt')}::timestamptz`)
   const next = sql`greatest(${after(sql`${rateLimits.nextAt}`)}, excluded.next_at)`
   return {
-    part: sql`insert into ${rateLimits} (key, next_at) select ${valueOf('quotaKey')}, ${first} where ${intervalMs} is not null
+    part: sql`insert into ${rateLimits} (key, next_at) select ${valueOf('quotaKey')}, ${first} where ${ms} <= ${sql.raw(String(HOUR_MS))}
       on conflict (key) do update set next_at = ${next} where ${next} <= ${valueOf('quotaUntil')}::timestamptz
       returning key`,
-    isAllowed: sql`(${intervalMs} is null or exists (select from ${sql.identifier(name)}))`,
+    isAllowed: sql`(${ms} is null or exists (select from ${sql.identifier(name)}))`,
   }
 }
 

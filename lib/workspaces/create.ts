@@ -13,11 +13,11 @@ import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isExternal } from '../machines/runtimes.ts'
 import { checkParent } from '../lifecycle/family.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
-import { quotaValues, secondsBetween } from '../platform/distributed-rate-limit.ts'
+import { secondsBetween } from '../platform/distributed-rate-limit.ts'
 import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
 import { type PreparedFile, prepareFiles } from './files-input.ts'
 import { refuseMachineMembers } from './external.ts'
-import { insertWorkspace } from './insert-workspace.ts'
+import type { InsertWorkspace } from './insert-workspace.ts'
 import { listedFiles } from './store-files.ts'
 import { UNTOUCHED } from './untouched.ts'
 import { findOrigin, type Origin } from './create-from.ts'
@@ -41,7 +41,7 @@ export type Created = { row: Workspace; replayed?: Record<string, unknown> }
  *   when the key was used for another body
  */
 export async function createWorkspace(
-  services: ReconcileContext,
+  services: ReconcileContext & { insertWorkspace: InsertWorkspace },
   input: CreateWorkspaceInput,
   caller: Caller,
   idempotency?: Idempotency,
@@ -65,12 +65,14 @@ export async function createWorkspace(
   }
   // Machines cost money: the loop of one caller must not create thousands of them, through any replica.
   const perHour = services.config.createRatePerHour
-  const quota = quotaValues(`create ${callerKey(caller)}`, perHour, services.now())
-  const outcome = await insertWorkspace(services, row, { sealed, files, quota }).catch((error: unknown) => {
-    // The same request at the same time may have taken both its key and its slug.
-    if (idempotency === undefined || !(error instanceof DomainError)) throw error
-    return error
-  })
+  const quota = { key: `create ${callerKey(caller)}`, perHour }
+  const outcome = await services
+    .insertWorkspace({ row, by: services.by, sealed, files, quota })
+    .catch((error: unknown) => {
+      // The same request at the same time may have taken both its key and its slug.
+      if (idempotency === undefined || !(error instanceof DomainError)) throw error
+      return error
+    })
   if (outcome === 'stored') return { row }
   // A repetition creates nothing, and is never refused.
   const replayed = idempotency === undefined ? undefined : await replay(services, row)

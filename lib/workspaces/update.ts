@@ -5,7 +5,7 @@ import { and, ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent, isLivingParent } from '../lifecycle/family.ts'
 import { checkGrowth, growDisk } from '../disks/grow-disk.ts'
-import { diskRecords, insertDisk, newDisk } from '../disks/new-disk.ts'
+import { diskRecords, insertDisks, newDisk } from '../disks/new-disk.ts'
 import { invalidField } from '../platform/errors.ts'
 import { getWorkspace } from '../lifecycle/queries.ts'
 import { isExternal } from '../machines/runtimes.ts'
@@ -44,7 +44,7 @@ export async function updateWorkspace(
   await checkNewParent()
   if (isExternal(row)) refuseMachineMembers(input)
   const files = input.files === undefined ? undefined : await prepareFiles(input.files ?? {})
-  const records = files === undefined ? undefined : fileRecords(files)
+  const records = files === undefined ? undefined : fileRecords([{ id, files }])
   if (input.disk_path != null && input.disk_path !== row.diskPath) {
     throw invalidField('disk_path', `the disk is at ${row.diskPath}: its path cannot be changed`)
   }
@@ -113,7 +113,7 @@ export async function updateWorkspace(
     },
     also: [
       ...(records === undefined ? [] : [deleteOtherFiles('moved', records), insertFiles('moved', records)]),
-      ...(added === null ? [] : [insertDisk('moved', diskRecords(added))]),
+      ...(added === null ? [] : [insertDisks('moved', diskRecords([added]))]),
     ],
   }).catch(refuseTakenSlug(input.slug))
   if (moved === undefined) {
