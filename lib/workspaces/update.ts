@@ -1,7 +1,7 @@
 // PATCH /workspaces/:id: changes the spec of a workspace. Changes that its machine gets only by a restart apply at
 // the next one, and the answer says so.
 import type { ReconcileContext } from '../reconcile/context.ts'
-import { and, ne, sql } from 'drizzle-orm'
+import { and, eq, ne, sql } from 'drizzle-orm'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { checkParent, isLivingParent } from '../lifecycle/family.ts'
 import { checkGrowth, growDisk } from '../disks/grow-disk.ts'
@@ -14,13 +14,14 @@ import { isUniqueViolation } from '../platform/database-errors.ts'
 import { changeWorkspace } from '../lifecycle/transition.ts'
 import { statusConflict } from './status-conflict.ts'
 import type { Disk, Workspace } from '../lifecycle/workspace.ts'
-import { patched, patchedColumn } from './patched.ts'
+import { mergePatch, patched, patchedColumn } from './patched.ts'
 import { MAX_LABELS } from './labels-input.ts'
 import { refuseMachineMembers } from './external.ts'
 import { prepareFiles } from './files-input.ts'
 import { deleteOtherFiles, fileRecords, insertFiles, listedFiles } from './store-files.ts'
 import {
   imageOf,
+  MAX_CONFIG_BYTES,
   MAX_ENV,
   regionsOf,
   runtimeOf,
@@ -64,7 +65,7 @@ export async function updateWorkspace(
     ...(input.model === undefined ? {} : { model: input.model || null }),
     ...(input.parent_id === undefined ? {} : { parentId: input.parent_id }),
     ...(input.env === undefined ? {} : { env: patched('env', row.env, input.env, MAX_ENV) }),
-    ...(input.config === undefined ? {} : { config: input.config ?? {} }),
+    ...(input.config === undefined ? {} : { config: configOf(row, input.config) }),
     ...(files === undefined ? {} : { files: listedFiles(files) }),
     ...(input.image === undefined ? {} : { image: imageOf(config, input.image) }),
   } satisfies Partial<Workspace>
@@ -85,6 +86,7 @@ export async function updateWorkspace(
     where: and(
       ne(workspaces.status, 'removed'),
       newParent === undefined ? undefined : isLivingParent(newParent),
+      input.config === undefined ? undefined : eq(workspaces.specVersion, row.specVersion),
     ),
     changes: {
       ...wanted,
@@ -119,10 +121,23 @@ export async function updateWorkspace(
   if (moved === undefined) {
     // It may have been removed meanwhile.
     await checkNewParent()
+    // Another change has come first, of the configuration or of something else.
+    if (input.config !== undefined && row.status !== 'removed') return updateWorkspace(services, id, input)
     throw await statusConflict(services, id, 'changed')
   }
   // The statement read the disk of the row before it stored the new one.
   return added !== null && moved.diskId === added.id ? { ...moved, disk: added } : moved
+}
+
+/** @throws DomainError when it would be too long */
+function configOf({ config }: Workspace, changes: Record<string, unknown> | null): Workspace['config'] {
+  const merged = changes === null ? {} : mergePatch(config, changes)
+  if (JSON.stringify(merged).length > MAX_CONFIG_BYTES)
+    throw invalidField(
+      'config',
+      `would be longer than ${MAX_CONFIG_BYTES} bytes as JSON: remove members with null`,
+    )
+  return merged
 }
 
 /** @throws DomainError when the disk cannot grow */

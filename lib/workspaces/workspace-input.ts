@@ -57,10 +57,14 @@ function unreserved<Env extends z.ZodType<Record<string, unknown>>>(schema: Env)
 }
 
 /** Further values of config.yaml. Images differ in the word that they expect as `runtime`, so it may be another one. */
-const WorkspaceConfig = boundedJson(z.record(z.string().max(255), z.unknown()), 65_536).refine(
-  ({ runtime }) => runtime === undefined || (typeof runtime === 'string' && /^[\w.-]{1,100}$/.test(runtime)),
-  { path: ['runtime'], error: 'must be a word of letters, digits and ._- (at most 100)' },
-)
+const workspaceConfig = (noRuntime: null | undefined) =>
+  boundedJson(z.record(z.string().max(255), z.unknown()), MAX_CONFIG_BYTES).refine(
+    ({ runtime = noRuntime }) =>
+      runtime === noRuntime || (typeof runtime === 'string' && /^[\w.-]{1,100}$/.test(runtime)),
+    { path: ['runtime'], error: 'must be a word of letters, digits and ._- (at most 100)' },
+  )
+
+export const MAX_CONFIG_BYTES = 65_536
 
 /** A directory of its own: what the image or the platform has at the path would be hidden by the disk. */
 const DiskPath = z
@@ -110,7 +114,7 @@ export const CreateWorkspaceInput = z.object({
   parent_id: workspaceIdInput().nullish(),
   image: plain(512).nullish(),
   env: WorkspaceEnv.nullish(),
-  config: WorkspaceConfig.nullish(),
+  config: workspaceConfig(undefined).nullish(),
   labels: Labels.nullish(),
   files: WorkspaceFiles.nullish(),
   public_card: z.boolean().nullish(),
@@ -204,6 +208,7 @@ export const UpdateWorkspaceInput = CreateWorkspaceInput.omit({ from: true, secr
   .extend({
     env: unreserved(z.record(EnvName, EnvValue.nullable())).nullish(),
     labels: LabelChanges.nullish(),
+    config: workspaceConfig(null).nullish(),
     wake_at: WakeAt.nullish(),
   })
 

@@ -106,6 +106,36 @@ describe('labels', () => {
     await h.request(`/workspaces/${id}`, { method: 'DELETE' })
   })
 
+  test('the configuration is changed by name, also within objects, and the answer has all of it', async () => {
+    const config = { runtime: 'other', model: { name: 'm', heat: 1 }, tools: ['a', 'b'], kept: true }
+    const { id } = await h.createWorkspace({ name: 'configured', config })
+    const change = async (changes: Json | null) =>
+      (
+        await h.request<{ workspace: Json; needs_restart: boolean }>(`/workspaces/${id}`, {
+          method: 'PATCH',
+          json: { config: changes },
+        })
+      ).body
+    const changes = {
+      runtime: null,
+      model: { heat: null, size: { ctx: 8 } },
+      tools: ['c'],
+      added: { gone: null },
+    }
+    const merged = { model: { name: 'm', size: { ctx: 8 } }, tools: ['c'], kept: true, added: {} }
+    expect(await change(changes)).toMatchObject({ needs_restart: true, workspace: { config: merged } })
+    expect((await h.request(`/workspaces/${id}`)).body['config']).toEqual(merged)
+    const half = { a: 'x'.repeat(40_000) }
+    await change(half)
+    expect(await change({ b: half.a })).toMatchObject({ errors: [{ field: 'config' }] })
+    expect((await change(null)).workspace['config']).toEqual({})
+    await Promise.all(Array.from({ length: 10 }, (_, n) => change({ [`c${n}`]: n, in: { [`c${n}`]: n } })))
+    const { body } = await h.request<{ config: Json & { in: Json } }>(`/workspaces/${id}`)
+    expect([Object.keys(body.config), Object.keys(body.config.in)].map((names) => names.length)).toEqual([
+      11, 10,
+    ])
+  })
+
   test('people who change different labels and variables at once lose none', async () => {
     const { id } = await h.createWorkspace({ name: 'crowded', labels: { first: '1' }, env: { FIRST: '1' } })
     const ten = Array.from({ length: 10 }, (_, n) => n)

@@ -20,6 +20,8 @@ export const INPUT_FIELDS: Readonly<Record<string, string>> = {
     'Environment variables that change, by name: null removes one, and the others stay. Null: removes all. Up to 200 remain.',
   'updateWorkspace.labels':
     'Labels that change, by key: null removes one, and the others stay. Null: removes all. Up to 32 remain.',
+  'updateWorkspace.config':
+    'Members of the configuration that change, as a JSON Merge Patch, also within objects: null removes one, and the others stay. Null: removes all.',
   'updateWorkspace.on_host_loss': ON_HOST_LOSS,
   'restoreWorkspace.snapshot': 'The id of a snapshot of one of its disks.',
   'Exec.command': 'The program and its arguments. No shell is involved: for one, use `["sh", "-c", "…"]`.',
