@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http'
 import type { ResponseListener, ResponseWriter } from '../../lib/a2a/response/response-writer.ts'
 import type { HeaderList } from '../../lib/a2a/wire/headers.ts'
+import { latin1Of } from './latin1.ts'
 
 export class NodeResponseWriter implements ResponseWriter {
   readonly #outgoing: ServerResponse
@@ -15,6 +16,7 @@ export class NodeResponseWriter implements ResponseWriter {
   /** The response ends with them. */
   #isEnding = false
   #isPaused = false
+  #awaitsDrain = false
 
   /** @param extraHeaders added to every response */
   constructor(outgoing: ServerResponse, extraHeaders: Record<string, string>) {
@@ -23,7 +25,6 @@ export class NodeResponseWriter implements ResponseWriter {
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) this.#listener?.onDisconnect()
     })
-    outgoing.on('drain', () => this.#resume())
   }
 
   get begun(): boolean {
@@ -66,7 +67,13 @@ export class NodeResponseWriter implements ResponseWriter {
   /** Writes what this turn of the event loop has gathered. */
   writeGathered(): void {
     this.#flush()
-    if (this.#isPaused && !this.#outgoing.writableNeedDrain) this.#resume()
+    if (!this.#isPaused || this.#awaitsDrain) return
+    if (!this.#outgoing.writableNeedDrain) return this.#resume()
+    this.#awaitsDrain = true
+    this.#outgoing.once('drain', () => {
+      this.#awaitsDrain = false
+      this.#resume()
+    })
   }
 
   #gather(chunk: Uint8Array): void {
@@ -110,6 +117,3 @@ const writeGathered = (writer: NodeResponseWriter) => writer.writeGathered()
 
 /** The longest end of a body that is written as text, in bytes. */
 const MAX_TEXT_BYTES = 8 * 1024
-
-const latin1Of = ({ buffer, byteLength, byteOffset }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('latin1')

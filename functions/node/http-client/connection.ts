@@ -4,6 +4,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { AgentRequest } from '../../../lib/a2a/transport/transport.ts'
 import { pauseSlice, SLICE, SliceCounter } from '../../../lib/platform/slices.ts'
+import { latin1Of } from '../latin1.ts'
 import type { AgentCall } from './agent-call.ts'
 import { requestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -260,6 +261,3 @@ export class Connection implements ResponseEvents {
 }
 
 const SOCKET = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
-
-const latin1Of = ({ buffer, byteLength, byteOffset }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('latin1')

@@ -131,12 +131,14 @@ export class ResponseParser {
   }
 
   #readHead(bytes: Buffer, at: number, from: number): number | undefined {
-    const end = bytes.indexOf(EMPTY_LINE, from)
-    if ((end === -1 ? bytes.length : end) - at > MAX_HEAD)
+    // Text is searched faster than bytes, and most of the responses that begin here are short.
+    const text = bytes.toString('latin1', at, Math.min(bytes.length, at + MAX_HEAD + EMPTY_LINE.length))
+    const end = text.indexOf('\r\n\r\n', from - at)
+    if ((end === -1 ? text.length : end) > MAX_HEAD)
       throw new InvalidResponse(`the headers are longer than ${MAX_HEAD} bytes`)
     if (end === -1) return undefined
-    const head = readHead(bytes.toString('latin1', at, end), this.#method)
-    const next = end + EMPTY_LINE.length
+    const head = readHead(text.slice(0, end), this.#method)
+    const next = at + end + EMPTY_LINE.length
     if (head.status < 200) {
       // Interim responses (102, 103) are for the next hop only.
       if (head.status === 101 || ++this.#interim > MAX_INTERIM)
