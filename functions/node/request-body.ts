@@ -7,6 +7,8 @@ import { NO_ENVELOPE } from '../../lib/a2a/wire/json-rpc.ts'
 import { pauseSlice, SliceCounter } from '../../lib/platform/slices.ts'
 import { cutOff, RequestCutOff } from '../routes/a2a/exchange.ts'
 
+const NOTHING = Promise.resolve()
+
 /** @throws RequestCutOff */
 export async function readBody(
   incoming: IncomingMessage,
@@ -17,7 +19,7 @@ export async function readBody(
   const collector = new BodyCollector(declared, limits)
   if (!collector.isRefused) {
     // Node's parser passes the body on after the request.
-    await undefined
+    await NOTHING
     const piece = incoming.read() as Buffer | null
     if (piece !== null) collector.append(piece)
     if (!collector.isRefused && (incoming.complete || piece?.length === declared)) return collector.body()

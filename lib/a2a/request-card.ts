@@ -41,12 +41,14 @@ export async function requestCard(
       origin: route.origin,
       path,
       method: 'GET',
-      headers: Object.entries({
+      headers: [
         ...route.headers,
-        accept: 'application/json',
-        'accept-encoding': 'identity',
-        ...(version === undefined ? {} : { 'a2a-version': version }),
-      }).flat(),
+        'accept',
+        'application/json',
+        'accept-encoding',
+        'identity',
+        ...(version === undefined ? [] : ['a2a-version', version]),
+      ],
       body: undefined,
       silenceMs: CARD_SILENCE_MS,
     }

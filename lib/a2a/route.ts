@@ -11,6 +11,7 @@ import type { ReconcileContext } from '../reconcile/context.ts'
 import { statusesWanting, type WorkspaceStatus } from '../lifecycle/lifecycle.ts'
 import type { WorkspaceRow } from '../lifecycle/workspace.ts'
 import { ProxyError, type ProxyReason } from './errors/proxy-error.ts'
+import type { HeaderList } from './wire/headers.ts'
 
 export type Route = {
   workspaceId: string
@@ -20,7 +21,7 @@ export type Route = {
   generation: number
   origin: string
   /** Headers that select the machine, and the proxy's credential at its agent. */
-  headers: Record<string, string>
+  headers: HeaderList
   paths: InterfacePaths
   /** Members that 0.3 messages lack are added. */
   completesMessages: boolean
@@ -108,7 +109,7 @@ async function routeTo(
     machineId,
     generation,
     origin: url,
-    headers: { ...headers, authorization: `Bearer ${secret}` },
+    headers: [...Object.entries(headers).flat(), 'authorization', `Bearer ${secret}`],
     paths: interfacePaths(row.agentCard),
     completesMessages: row.completesMessages,
   }

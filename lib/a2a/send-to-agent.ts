@@ -9,7 +9,7 @@ import { type A2aRequest, type Binding, bindingOf, freeContent, mayBeAnsweredEmp
 import type { ResponseWriter } from './response/response-writer.ts'
 import type { Route } from './route.ts'
 import { rewriteExtendedCard } from './wire/agent-card.ts'
-import { requestHeaders } from './wire/headers.ts'
+import { type HeaderList, requestHeaders } from './wire/headers.ts'
 import { isExtendedCard, isV1Method } from './wire/json-rpc.ts'
 
 export type Attempt = {
@@ -110,14 +110,15 @@ function proxyHeaders(
   { tracer }: Pick<ProxyContext, 'tracer'>,
   { caller, requestId }: A2aRequest,
   route: Route,
-): Record<string, string> {
+): HeaderList {
   const traceparent = tracer.traceparent()
-  return {
+  return [
     ...route.headers,
-    'x-request-id': requestId,
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(caller.kind === 'workspace' ? { 'x-workspace-id': caller.workspaceId } : {}),
-  }
+    'x-request-id',
+    requestId,
+    ...(traceparent === undefined ? [] : ['traceparent', traceparent]),
+    ...(caller.kind === 'workspace' ? ['x-workspace-id', caller.workspaceId] : []),
+  ]
 }
 
 /** `/v1/card` in 0.3, `/extendedAgentCard` in 1.0, either below a tenant (docs/facts/a2a.md §2.9). */

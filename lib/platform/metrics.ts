@@ -186,7 +186,4 @@ class Keys {
 }
 
 const escaped = (value: string | number) =>
-  typeof value === 'number' || !/[\\"\n]/.test(value) ? value : escapedText(value)
-
-const escapedText = (value: string) =>
-  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+  String(value).replaceAll(/[\\"\n]/g, (sign) => (sign === '\n' ? '\\n' : `\\${sign}`))

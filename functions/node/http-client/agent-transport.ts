@@ -60,8 +60,7 @@ class AgentClient {
   }
 
   #check(): void {
-    const now = performance.now()
-    for (const pool of this.#pools.values()) pool.closeLate(now)
+    for (const pool of this.#pools.values()) pool.closeLate()
     if (this.#pools.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
@@ -89,8 +88,8 @@ class Pool {
     connection.send(call, request)
   }
 
-  closeLate(now: number): void {
-    for (const connection of this.#open) connection.closeIfLate(now)
+  closeLate(): void {
+    for (const connection of this.#open) connection.closeIfLate(CHECK_MS)
   }
 
   /** @returns when all connections are closed */

@@ -23,10 +23,14 @@ export function toHeaders(list: HeaderList): Headers {
   return headers
 }
 
-const HOP_BY_HOP = ['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']
-
 const NOT_FORWARDED = new Set([
-  ...HOP_BY_HOP,
+  // They belong to one hop.
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
   'host',
   'content-length',
   'expect',
@@ -83,17 +87,17 @@ function isForwarded(name: string): boolean {
 export function requestHeaders(
   from: HeaderList,
   connection: string | undefined,
-  added: Record<string, string>,
+  added: HeaderList,
 ): HeaderList {
   const hops = hopsOf(connection)
   // A compressed stream would be buffered in a compressor (docs/facts/a2a.md §3.4).
   const headers = ['accept-encoding', 'identity']
   for (let at = 0; at < from.length; at += 2) {
     const name = from[at] ?? ''
-    if (isForwarded(name) && !hops.includes(name) && !Object.hasOwn(added, name))
+    if (isForwarded(name) && !hops.includes(name) && indexIn(added, name) === -1)
       headers.push(name, from[at + 1] ?? '')
   }
-  for (const name in added) headers.push(name, added[name] ?? '')
+  headers.push(...added)
   return headers
 }
 
