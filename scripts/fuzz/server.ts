@@ -85,6 +85,8 @@ export async function startFuzzServer(env: Record<string, string> = {}, database
     API_RATE_PER_MINUTE: '0',
     A2A_RATE_PER_MINUTE: '0',
     CREATE_RATE_PER_HOUR: '0',
+    // Passes begin after so many requests: on a slow computer /readyz would call them late.
+    SWEEP_INTERVAL_SECONDS: '3600',
     CORS_ORIGINS: 'https://console.example.com',
     MOLECULE_COMPAT: 'true',
     ...env,
