@@ -9,16 +9,20 @@ import type { Program } from '../../lib/emulator/guests/host.ts'
 import { createInProcessHost } from '../../lib/emulator/guests/in-process-host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createMachineDirectories } from './machine-directories.ts'
-import { startNodeControlPlane } from './node-control-plane.ts'
 import { TIMINGS } from './quick-timings.ts'
 import { IN_WORKERD } from './test-target.ts'
-import { startWorkerdControlPlane } from './workerd-control-plane.ts'
 
 const PLATFORM = 'http://platform.test'
 const FLY = 'http://fly.test'
 const PROXY = 'http://fly-proxy.test'
 /** Fly's API on its private network (FLY_ENDPOINT=internal). */
 const FLY_INTERNAL = 'http://_api.internal:4280'
+
+/** The other target is not loaded: the packages that run workerd need a second of processor time. */
+const startOfTarget = async () =>
+  IN_WORKERD
+    ? (await import('./workerd-control-plane.ts')).startWorkerdControlPlane
+    : (await import('./node-control-plane.ts')).startNodeControlPlane
 
 export type HarnessOptions = {
   env?: Record<string, string>
@@ -99,7 +103,7 @@ export async function createHarness(options: HarnessOptions = {}) {
     })
   }
 
-  const start = IN_WORKERD ? startWorkerdControlPlane : startNodeControlPlane
+  const start = await startOfTarget()
   const controlPlane = await start({
     env: {
       CONTAINER_BACKEND: 'flyio',
