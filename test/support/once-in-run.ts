@@ -1,11 +1,15 @@
 // Makes a directory once in a test run, however many processes and files of the run need it. The run removes it at its end.
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { guardDirectory } from './child-guard.ts'
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url))
+
+/** Node's default directory for compiled code. With it a process starts in less time. */
+export const COMPILE_CACHE = join(tmpdir(), 'node-compile-cache')
 
 /** The variable that the processes of a run inherit. */
 const VARIABLE = 'TEST_RUN_DIRECTORY'
@@ -27,6 +31,7 @@ export function beginRun(): void {
   // Without it Node parses each program in the directory once more, to find out that it is a module.
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
   process.env[VARIABLE] = directory
+  process.env['NODE_COMPILE_CACHE'] ??= COMPILE_CACHE
 }
 
 /**

@@ -1,21 +1,17 @@
 // Starts the server in its own process, with a data directory and real ports, and ends it with any signal.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { guardChild } from './child-guard.ts'
 import { dataParent } from './data-parent.ts'
 import type { Answer, Json } from './harness.ts'
-import { isInRun, onceInRun, runEnv } from './once-in-run.ts'
+import { COMPILE_CACHE, isInRun, onceInRun, runEnv } from './once-in-run.ts'
 import { freePorts } from './ports.ts'
 import { childrenOf } from './processes.ts'
 import { serverProgram } from './server-program.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-
-/** Node's default directory for compiled code. With it a process starts in less time. */
-const COMPILE_CACHE = join(tmpdir(), 'node-compile-cache')
 
 /** Code of WebAssembly is not optimized: this halves the processor time of a start with the embedded database. */
 const QUICK_START = ['--liftoff-only']

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { onceInRun } from './once-in-run.ts'
+import { COMPILE_CACHE, onceInRun } from './once-in-run.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WRANGLER = createRequire(import.meta.url).resolve('wrangler/package.json')
@@ -55,6 +55,7 @@ async function runWrangler(options: BundleOptions): Promise<Bundle> {
         env: {
           PATH: process.env['PATH'],
           HOME: out,
+          NODE_COMPILE_CACHE: COMPILE_CACHE,
           WRANGLER_HIDE_BANNER: 'true',
           WRANGLER_SEND_METRICS: 'false',
         },
