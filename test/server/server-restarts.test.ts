@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
 import { readEventStream } from '../support/event-stream.ts'
@@ -58,7 +59,8 @@ test('an event stream ends at SIGTERM and continues at the next server without a
     readEventStream(
       await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }),
     )
-  const first = await start()
+  const DATABASE_URL = await createPostgresDatabase()
+  const first = await start({ DATABASE_URL })
   const before = await listen(first, { 'last-event-id': '0' })
   const { id } = await createReady(first, 'listened')
   await expect.poll(() => before.received.map(({ type }) => type)).toContain('agent_answered')
@@ -66,7 +68,7 @@ test('an event stream ends at SIGTERM and continues at the next server without a
   // It ends normally: a broken connection would be an error here.
   await before.ended
 
-  const second = await start()
+  const second = await start({ DATABASE_URL })
   const after = await listen(second, { 'last-event-id': before.lastEventId() })
   await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'renamed' } })
   await expect.poll(() => after.received.map(({ type }) => type)).toContain('workspace_updated')

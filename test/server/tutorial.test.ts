@@ -10,13 +10,7 @@ import { listen } from '../../functions/node/http-server.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
 import { freePorts } from '../support/ports.ts'
-import {
-  createServerFixture,
-  createUsedServerFixture,
-  type Server,
-  spawnNode,
-  startServer,
-} from '../support/server.ts'
+import { createServerFixture, type Server, spawnNode, startServer } from '../support/server.ts'
 
 const TUTORIAL = readFileSync(new URL('../fixtures/tutorial.md', import.meta.url), 'utf8')
 
@@ -39,13 +33,13 @@ function writeStandIns(folder: string, tools: string[]): void {
   }
 }
 
-let files: Awaited<ReturnType<typeof createUsedServerFixture>>
+let files: Awaited<ReturnType<typeof createServerFixture>>
 let server: Server
 let home: string
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'tutorial-'))
-  files = await createUsedServerFixture()
-  server = await startServer(files.settings)
+  files = await createServerFixture()
+  server = await startServer({ ...files.settings, DATABASE_URL: await createPostgresDatabase() })
   writeFileSync(join(home, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${files.settings.PORT}"\n`)
 })
 afterAll(async () => {
