@@ -167,7 +167,7 @@ describe('db:migrate', () => {
   test('db:migrate says what it applied and leaves a newer schema alone', async () => {
     const { client, url } = await databaseAt(NAMES.length - 1)
     const run = async () => {
-      const { exited, printed } = spawnNode('drizzle/migrate.ts', { DATABASE_URL: url })
+      const { exited, printed } = spawnNode(await bundleOf('drizzle/migrate.ts'), { DATABASE_URL: url })
       expect({ ...(await exited), ...printed }).toMatchObject({ code: 0, stderr: '' })
       return printed.stdout
     }

@@ -9,6 +9,7 @@ import { diagnoseDatabase } from '../../drizzle/database-failure.ts'
 import { connectPostgres } from '../../drizzle/drivers/postgres.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { startPostgres } from '../support/postgres.ts'
+import { bundleOf } from '../support/server-program.ts'
 import { createServerFixture, spawnNode, startServer } from '../support/server.ts'
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>
@@ -149,7 +150,7 @@ test("Neon's documented parameters migrate and start without any page of warning
     DATABASE_URL: urlWith('?sslmode=require&channel_binding=require'),
     NODE_EXTRA_CA_CERTS: postgres.authority,
   }
-  const migration = spawnNode('drizzle/migrate.ts', settings)
+  const migration = spawnNode(await bundleOf('drizzle/migrate.ts'), settings)
   expect([await migration.exited, migration.printed.stderr]).toEqual([{ code: 0, signal: null }, ''])
   const server = await startServer(settings)
   const { body } = await server.call<{ checks: unknown }>('/readyz')

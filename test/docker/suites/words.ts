@@ -1,5 +1,6 @@
 // What a server with Docker says of its provider: Docker and its commands, and nothing of Fly.
 import { expect, test } from 'vitest'
+import { bundleOf } from '../../support/server-program.ts'
 import { spawnNode } from '../../support/server.ts'
 import { type DockerServer, LONG_MS } from './fixture.ts'
 
@@ -49,8 +50,9 @@ export function words(get: () => DockerServer): void {
       )
       expect(metrics).toMatch(/^molecule_provider_call_seconds_count\{action="start_container"\} [1-9]/m)
       expect(printed()).not.toMatch(FLY)
+      const program = await bundleOf('commands/doctor.ts')
       const doctors = [{}, { DOCKER_NETWORK: 'none' }].map((more) =>
-        spawnNode('commands/doctor.ts', { ...settings, ...more }),
+        spawnNode(program, { ...settings, ...more }),
       )
       for (const { exited, printed } of doctors) {
         await exited
