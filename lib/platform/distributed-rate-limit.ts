@@ -17,16 +17,16 @@ export type Quota = {
 /** `quotaMs`: in which as many requests are allowed again; null where they are not limited. */
 export type QuotaValues = {
   quotaKey: string
-  quotaAt: Date
-  quotaUntil: Date
+  quotaAt: string
+  quotaUntil: string
   quotaMs: number | null
 }
 
 /** @param requests that are consumed, all or none */
 export const quotaValues = ({ key, perHour }: Quota, requests: number, now: Date): QuotaValues => ({
   quotaKey: key,
-  quotaAt: now,
-  quotaUntil: new Date(now.getTime() + HOUR_MS),
+  quotaAt: now.toISOString(),
+  quotaUntil: new Date(now.getTime() + HOUR_MS).toISOString(),
   quotaMs: perHour === 0 ? null : (requests * HOUR_MS) / perHour,
 })
 

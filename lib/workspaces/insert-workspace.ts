@@ -27,7 +27,7 @@ export function createInsertWorkspace(
   const { db, now } = store
   async function insertAlone(one: Pending): Promise<Outcome> {
     const { cells, files, quota, row, sealed } = one
-    const values = { ...alwaysOf([one], quota, now()), ...cells }
+    const values = { ...cells, ...alwaysOf([one], quota, now()) }
     const hasParts = row.disk !== null || row.parentId !== null || files.length > 0 || sealed.length > 0
     const rows = await (hasParts
       ? insertWithParts(db, { ...values, ...partRecords([one]) })

@@ -35,10 +35,13 @@ export function pendingOf(workspace: NewWorkspace): Pending {
   const { image, labels, name, parentId, regions, runtime, slug } = row
   const facts = { name, slug, runtime, tier: machineTier(row), regions, image, parent_id: parentId, labels }
   const payload = payloadOf(by, { event: 'workspace_created', payload: facts })
-  const cells = {} as Cells
+  const cells = { ...EMPTY }
   for (const column of COLUMNS) cells[column] = cellOf(row[column])
   return { ...workspace, cells, payload }
 }
+
+/** Read from a text, because V8 keeps a wide object whose members are added one after the other as a hash table. */
+const EMPTY = JSON.parse(JSON.stringify(Object.fromEntries(COLUMNS.map((column) => [column, null])))) as Cells
 
 /** @param together of one quota, which consume it at `now` */
 export const alwaysOf = (together: Pending[], quota: Quota, now: Date): Always => ({
