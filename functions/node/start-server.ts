@@ -17,7 +17,6 @@ import { createApp } from '../app.ts'
 import { describeApi } from '../description/describe-api.ts'
 import { serveAssets } from './assets.ts'
 import { keepEmulatorClaim } from './emulator-claim.ts'
-import { createAfter } from './after.ts'
 import { createNodeA2aHandler, type NodeA2aHandler } from './a2a-handler.ts'
 import { createBackground } from './background.ts'
 import { onStop, shareMetrics, workerNumber } from './cluster/worker.ts'
@@ -112,7 +111,6 @@ export async function startServer(config: Config, print: (line: string) => void)
   const targets = createCheckedFetch((name, address) => rejectAddress(policy, name, address))
   const stop = new AbortController()
   const services = createServices(effective, database, {
-    after: createAfter(),
     fetch,
     fetchTarget: targets.fetch,
     log,
