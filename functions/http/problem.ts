@@ -81,7 +81,6 @@ const CODES: Partial<Record<ProxyReason, ErrorCode>> = {
   WORKSPACE_STARTING: 'unavailable',
   WORKSPACE_REMOVED: 'not_found',
   TOO_MANY_MESSAGES_WAITING: 'rate_limited',
-  UNAVAILABLE: 'unavailable',
 }
 
 // Routes other than A2A accept messages too (delegations, hooks), and answer as the rest of the API does.

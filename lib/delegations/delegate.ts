@@ -4,7 +4,6 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { delegations } from '../../drizzle/schema/index.ts'
 import type { ProxyContext } from '../a2a/context.ts'
-import { toBytes } from '../a2a/response/response-writer.ts'
 import { getLivingWorkspace } from '../lifecycle/queries.ts'
 import { acceptPlatformMessage } from '../messages/accept-platform-message.ts'
 import { deliverSoon } from '../messages/deliver.ts'
@@ -12,6 +11,7 @@ import { writePlatformMessage } from '../messages/platform-message.ts'
 import type { Store } from '../platform/context.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
+import { encodeUtf8InSlices } from '../platform/slices.ts'
 import { canCommunicate } from '../registry/can-communicate.ts'
 import { Assignment, Name, recordDelegationActivity, type WaitUntil } from './task.ts'
 
@@ -49,8 +49,8 @@ export async function delegate(
   if (!(await canCommunicate(db, sourceId, targetId))) throw unknownPeer(sourceId)
 
   const id = crypto.randomUUID()
-  const text = messageOf(id, input.task)
-  if (toBytes(text).length > config.a2a.maxBodyBytes) {
+  const body = await encodeUtf8InSlices(messageOf(id, input.task))
+  if (body.length > config.a2a.maxBodyBytes) {
     throw new DomainError(
       'too_large',
       `the message for this task would be larger than ${config.a2a.maxBodyBytes} bytes (A2A_MAX_BODY_BYTES): send large data as a URL`,
@@ -60,7 +60,7 @@ export async function delegate(
   try {
     await acceptPlatformMessage(
       services,
-      { workspaceId: targetId, caller: { kind: 'workspace', workspaceId: sourceId }, text },
+      { workspaceId: targetId, caller: { kind: 'workspace', workspaceId: sourceId }, body },
       insertDelegation(services, row),
     )
   } catch (error) {

@@ -1,5 +1,6 @@
-// The A2A message that a webhook delivery becomes. Pure.
+// The A2A message that a webhook delivery becomes.
 import { type PlatformMessage, writePlatformMessage } from '../messages/platform-message.ts'
+import { encodeUtf8InSlices } from '../platform/slices.ts'
 import type { Payload } from './payload.ts'
 import { cutText, fillTemplate, MAX_OUTPUT } from './template.ts'
 
@@ -21,9 +22,9 @@ type Share = 'all' | 'data' | 'cut'
  * A payload that is too large for a message is cut, because its sender could not send it in parts: the metadata then has
  * `payload_bytes` and `truncated`.
  * @param maxBytes of the message
- * @returns undefined when not even a cut payload fits
+ * @returns the body of its request; undefined when not even a cut payload fits
  */
-export function toMessageText(message: HookMessage, maxBytes: number): string | undefined {
+export async function toMessageBody(message: HookMessage, maxBytes: number): Promise<Uint8Array | undefined> {
   const { payload, template } = message
   /** How often the message contains the whole payload. */
   const copies: Record<Share, number> = payload.isJson
@@ -32,8 +33,8 @@ export function toMessageText(message: HookMessage, maxBytes: number): string | 
   for (const share of ['all', 'data', 'cut'] as const) {
     // What cannot fit is not built.
     if (template === '' && copies[share] * payload.bytes > maxBytes) continue
-    const text = buildMessage(message, share)
-    if (new TextEncoder().encode(text).length <= maxBytes) return text
+    const body = await encodeUtf8InSlices(buildMessage(message, share))
+    if (body.length <= maxBytes) return body
   }
   return undefined
 }

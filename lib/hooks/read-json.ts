@@ -195,6 +195,7 @@ class Reader {
       const code = text.charCodeAt(end)
       if (code === COMMA || code === CLOSE_LIST || code === CLOSE_OBJECT || isSpace(code)) break
       areDigits &&= code >= 0x30 && code <= 0x39
+      if (end - start === LONGEST_WORD) throw new SyntaxError(`a word longer than ${LONGEST_WORD} characters`)
     }
     const isPlain = areDigits && (end === start + 1 || (end > start && text.charCodeAt(start) !== 0x30))
     if (!isPlain && !WORD.test(text.slice(start, end))) throw new SyntaxError('expected a value')
@@ -203,6 +204,9 @@ class Reader {
 }
 
 const isSpace = (code: number) => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+
+/** No number has more characters. It is read without a pause, and so is text that is no JSON. */
+const LONGEST_WORD = 10_000
 
 const LETTER_U = 0x75
 const HEX = /^[0-9a-fA-F]{4}$/

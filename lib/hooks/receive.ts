@@ -12,7 +12,7 @@ import { DomainError } from '../platform/errors.ts'
 import { type Sender, senderOf } from './answers.ts'
 import type { HookContext } from './context.ts'
 import { DELIVERY_PATHS, deliveryOf, isWanted } from './delivery.ts'
-import { toMessageText } from './hook-message.ts'
+import { toMessageBody } from './hook-message.ts'
 import { type Payload, readPayload, textAt } from './payload.ts'
 import { type HookAddress, type ProvenHook, proveHook } from './prove-hook.ts'
 import { recordRefusal, refusalOf } from './refusals.ts'
@@ -91,17 +91,17 @@ async function receiveAuthenticated(
   const delivery = await deliveryId(services, caller, id, body)
   const messageId = messageIdOf(name, delivery)
   const { maxBodyBytes } = services.config.a2a
-  const text = toMessageText(
+  const request = await toMessageBody(
     { hook: name, template, messageId, delivery, event: events.at(-1), payload },
     maxBodyBytes,
   )
-  if (text === undefined)
+  if (request === undefined)
     throw new DomainError(
       'too_large',
       `the message for this delivery would be larger than ${maxBodyBytes} bytes (A2A_MAX_BODY_BYTES): give the hook a shorter template`,
     )
   // A repeated delivery may have another body: Stripe counts the attempts in it.
-  const message = { workspaceId, caller, text, fingerprint: delivery }
+  const message = { workspaceId, caller, body: request, fingerprint: delivery }
   const accepted = await acceptPlatformMessage(services, message)
   return { outcome: accepted.isRepeat ? 'repeated' : 'stored', accepted }
 }

@@ -65,14 +65,15 @@ const MAX_WAITING_BYTES = 100_000_000
 /**
  * @param also a further insert in the same statement, as a CTE that reads the CTE `stored`: both are stored or
  *   neither
+ * @param unconfirmed the error to throw for one after which the message may be stored
  * @throws ProxyError MESSAGE_ID_REUSED when its id was used for another message; WORKSPACE_… when it can never be
- *   delivered; TOO_MANY_MESSAGES_WAITING; BODY_TOO_LARGE and INVALID_MESSAGE for an agent that runs elsewhere; UNAVAILABLE
- *   when the database has broken off, and may have stored it
+ *   delivered; TOO_MANY_MESSAGES_WAITING; BODY_TOO_LARGE and INVALID_MESSAGE for an agent that runs elsewhere
  */
 export async function acceptMessage(
   services: Context,
   acceptance: Acceptance,
   also?: WithSubquery,
+  unconfirmed: (error: unknown) => unknown = (error) => error,
 ): Promise<Accepted> {
   const { db } = services
   const [workspace, waiting] = await Promise.all([
@@ -97,7 +98,9 @@ export async function acceptMessage(
       .with(stored, logged, ...inbox, ...(also === undefined ? [] : [also]))
       .select()
       .from(stored)
-      .catch(throwUnconfirmed)
+      .catch((error: unknown) => {
+        throw unconfirmed(error)
+      })
     if (message !== undefined) return { message, depth: waiting.count + 1, isRepeat: false }
   }
   const [earlier] = await db
@@ -123,12 +126,17 @@ export async function acceptMessage(
   return { message: earlier, depth: waiting.count, isRepeat: true }
 }
 
-function throwUnconfirmed(cause: unknown): never {
-  const failure = diagnoseDatabase(cause)
-  if (failure?.kind !== 'unavailable') throw cause
-  const message = `${failure.message}; the message may be stored: send it again with the same messageId`
-  throw new ProxyError('UNAVAILABLE', message, { delivered: 'unknown', cause })
-}
+/**
+ * Accepts a message of a sender who reads whether it may have been delivered.
+ * @throws ProxyError as {@link acceptMessage}; UNAVAILABLE when the database breaks off, and may have stored it
+ */
+export const acceptFromSender = (services: Context, acceptance: Acceptance): Promise<Accepted> =>
+  acceptMessage(services, acceptance, undefined, (cause) => {
+    const failure = diagnoseDatabase(cause)
+    if (failure?.kind !== 'unavailable') return cause
+    const message = `${failure.message}; the message may be stored: send it again with the same messageId`
+    return new ProxyError('UNAVAILABLE', message, { delivered: 'unknown', cause })
+  })
 
 const requestText = async ({ request }: Pick<Message, 'request'>) =>
   (await decodeUtf8InSlices(await decodeBase64InSlices(request))) ?? ''

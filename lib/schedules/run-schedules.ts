@@ -8,6 +8,7 @@ import { appendEvent } from '../events/append-event.ts'
 import { acceptPlatformMessage } from '../messages/accept-platform-message.ts'
 import { writePlatformMessage } from '../messages/platform-message.ts'
 import { isStopping } from '../platform/context.ts'
+import { encodeUtf8InSlices } from '../platform/slices.ts'
 import { nextRun } from './next-run.ts'
 import type { Schedule } from './schedules.ts'
 
@@ -50,7 +51,7 @@ async function run(services: Context, schedule: Schedule): Promise<'stored' | 'r
   const next = nextRun(cron, timeZone, services.now())
   const due = dueAt.toISOString()
   const messageId = `schedule:${id}:${due}`
-  const text = toMessageText(schedule, messageId, due)
+  const body = await encodeUtf8InSlices(toMessageText(schedule, messageId, due))
   const advanced = db.$with('advanced', {}).as(sql`
     update ${schedules} set next_run_at = ${next?.toISOString() ?? null}::timestamptz, last_run_at = ${due}::timestamptz,
       last_message_id = stored.id, last_failure = null
@@ -61,7 +62,7 @@ async function run(services: Context, schedule: Schedule): Promise<'stored' | 'r
       {
         workspaceId,
         caller: { kind: 'schedule', workspaceId, schedule: name },
-        text,
+        body,
         fingerprint: messageId,
       },
       advanced,

@@ -7,7 +7,7 @@ import { rewriteExtendedCard } from '../../lib/a2a/wire/agent-card.ts'
 import { insertText } from '../../lib/a2a/wire/insert-text.ts'
 import { completionOf } from '../../lib/a2a/wire/normalize-message.ts'
 import { readAnswer } from '../../lib/a2a/wire/read-answer.ts'
-import { toMessageText } from '../../lib/hooks/hook-message.ts'
+import { toMessageBody } from '../../lib/hooks/hook-message.ts'
 import { readPayload } from '../../lib/hooks/payload.ts'
 import { verifySignature } from '../../lib/hooks/verify.ts'
 import { decodeBase64InSlices, encodeBase64InSlices } from '../../lib/platform/slices.ts'
@@ -138,7 +138,7 @@ for (const [kind, text] of Object.entries(HOOKS)) {
     await report(`webhook of 25 MiB, ${kind}, ${how}: read and make a message`, async () => {
       const payload = await readPayload(body, type, ['n.0', 'type', 'event.type'])
       const facts = { hook: 'a', template, messageId: 'a:1', delivery: '1', event: undefined, payload }
-      return toMessageText(facts, BODY_BYTES)
+      return toMessageBody(facts, BODY_BYTES)
     })
   }
   for (const scheme of ['github', 'gitea', 'standard', 'slack'] as const) {

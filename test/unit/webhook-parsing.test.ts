@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DomainError } from '../../lib/platform/errors.ts'
 import { DELIVERY_PATHS, deliveryOf, isWanted } from '../../lib/hooks/delivery.ts'
-import { toMessageText } from '../../lib/hooks/hook-message.ts'
+import { toMessageBody } from '../../lib/hooks/hook-message.ts'
 import { formFields } from '../../lib/hooks/form.ts'
 import { readPayload } from '../../lib/hooks/payload.ts'
 import { readJson, TooDeep } from '../../lib/hooks/read-json.ts'
@@ -20,6 +20,9 @@ const fill = async (template: string, value: unknown) =>
     event: 'push',
     delivery: 'd-1',
   })
+/** The message that is sent, as text. */
+const textOf = async (...of: Parameters<typeof toMessageBody>) => textOrNone(await toMessageBody(...of))
+const textOrNone = (body?: Uint8Array) => body && new TextDecoder().decode(body)
 const facts = { hook: 'a', messageId: 'a:1', delivery: '1', event: undefined }
 
 describe('a payload', () => {
@@ -27,7 +30,7 @@ describe('a payload', () => {
     const text = '{"id": 9007199254740993, "price": 1.0, "of": [{"deep": -0}]}'
     const payload = await readPayload(bytes(text), 'application/cloudevents+json', ['id', 'price'])
     expect(payload.text).toBe(text)
-    const message = toMessageText({ ...facts, template: '', payload }, 10_000)
+    const message = await textOf({ ...facts, template: '', payload }, 10_000)
     expect(message).toContain(`"data":${text}`)
     expect(fillTemplate('{{id}} {{price}}', { payload, event: undefined, delivery: '' })).toBe(
       '9007199254740993 1.0',
@@ -74,7 +77,7 @@ describe('a payload', () => {
             expect(error).toBeInstanceOf(DomainError)
             return
           }
-          const message = toMessageText({ ...facts, template, payload }, 100_000)
+          const message = await textOf({ ...facts, template, payload }, 100_000)
           const text: unknown = expect.any(String)
           const hasData = template === '' && payload.isJson && !payload.text.trimStart().startsWith('"')
           expect(JSON.parse(message ?? '')).toMatchObject({
@@ -88,8 +91,8 @@ describe('a payload', () => {
   test('a payload that is too large for a message loses its copy as text, and then its data', async () => {
     const payload = await payloadOf({ list: Array.from({ length: 20_000 }, (_, at) => at) }, [])
     const size = payload.text.length
-    const messageOf = (maxBytes: number) => {
-      const text = toMessageText({ ...facts, template: '', payload }, maxBytes)
+    const messageOf = async (maxBytes: number) => {
+      const text = await textOf({ ...facts, template: '', payload }, maxBytes)
       return text === undefined
         ? undefined
         : (
@@ -98,14 +101,14 @@ describe('a payload', () => {
             }
           ).params.message
     }
-    expect(messageOf(10 * size)?.metadata).toEqual({ hook: 'a', delivery_id: '1' })
+    expect((await messageOf(10 * size))?.metadata).toEqual({ hook: 'a', delivery_id: '1' })
     const metadata = { hook: 'a', delivery_id: '1', truncated: true, payload_bytes: size }
-    const withData = messageOf(1.5 * size)
+    const withData = await messageOf(1.5 * size)
     expect(withData).toMatchObject({ metadata, parts: [{ kind: 'text' }, { kind: 'data' }] })
     expect(withData?.parts[0]?.text).toHaveLength(MAX_OUTPUT + 1)
-    expect(messageOf(0.9 * size)).toMatchObject({ metadata, parts: [{ kind: 'text' }] })
-    expect(messageOf(0.9 * size)?.parts).toHaveLength(1)
-    expect(messageOf(1_000)).toBeUndefined()
+    expect(await messageOf(0.9 * size)).toMatchObject({ metadata, parts: [{ kind: 'text' }] })
+    expect((await messageOf(0.9 * size))?.parts).toHaveLength(1)
+    expect(await messageOf(1_000)).toBeUndefined()
   })
 })
 
@@ -180,6 +183,11 @@ describe('values of a JSON text', () => {
   test('deep nesting is refused', async () => {
     await expect(readJson('['.repeat(101) + ']'.repeat(101), [])).rejects.toBeInstanceOf(TooDeep)
     await expect(readJson('['.repeat(100) + ']'.repeat(100), [])).resolves.toBeDefined()
+  })
+
+  test('a number has at most 10,000 characters', async () => {
+    await expect(readJson('1'.repeat(10_000), [])).resolves.toBeDefined()
+    await expect(readJson('1'.repeat(10_001), [])).rejects.toThrow('longer than 10000 characters')
   })
 })
 

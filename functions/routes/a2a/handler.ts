@@ -14,7 +14,7 @@ import { authorize } from '../../../lib/auth/authorize.ts'
 import { type Caller, callerKey } from '../../../lib/auth/caller.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { findIdOfSlug } from '../../../lib/lifecycle/slugs.ts'
-import { acceptMessage } from '../../../lib/messages/accept.ts'
+import { acceptFromSender } from '../../../lib/messages/accept.ts'
 import { deliverSoon } from '../../../lib/messages/deliver.ts'
 import type { DomainError, ErrorCode } from '../../../lib/platform/errors.ts'
 import { isPlainPath } from '../../../lib/platform/request-path.ts'
@@ -255,7 +255,7 @@ async function storeForDelivery(
   { extraHeaders, waitUntil, writer }: A2aExchange,
   request: A2aRequest,
 ): Promise<void> {
-  const accepted = await acceptMessage(services, request)
+  const accepted = await acceptFromSender(services, request)
   waitUntil(deliverSoon(services, request.workspaceId))
   extraHeaders['preference-applied'] = 'respond-async'
   sendQueued(writer, request, accepted)

@@ -6,7 +6,7 @@ import type { A2aRequest } from '../../../lib/a2a/request.ts'
 import { disconnectSignal, sendResponse } from '../../../lib/a2a/response/response-writer.ts'
 import { safeContentType } from '../../../lib/a2a/wire/headers.ts'
 import type { Services } from '../../../lib/control-plane/services.ts'
-import { type Accepted, acceptMessage } from '../../../lib/messages/accept.ts'
+import { type Accepted, acceptFromSender } from '../../../lib/messages/accept.ts'
 import type { Message } from '../../../lib/messages/message.ts'
 import { waitUntilFinished } from '../../../lib/messages/queries.ts'
 import { decodeBase64 } from '../../../lib/platform/encoding.ts'
@@ -23,7 +23,7 @@ export async function sendToPolledAgent(
   request: A2aRequest,
 ): Promise<ExchangeOutcome> {
   const disconnected = disconnectSignal(writer)
-  const accepted = await acceptMessage(services, request)
+  const accepted = await acceptFromSender(services, request)
   const seconds = waitSeconds(services, request)
   const message = await waitUntilFinished(services, accepted.message, seconds, disconnected).catch(
     (error: unknown) => {
