@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, fetch, type RequestInit, type Response } from 'undici'
 import { cpuSeconds, mainThreadMs, residentKb } from '../bench/support/process-stats.ts'
 import type { ProxiedWorkspace } from '../../test/support/proxied-workspace.ts'
-import { WORKER } from '../../test/support/worker.ts'
 import { workerMemoryMb } from './worker-memory.ts'
 
 export type Runtime = 'node' | 'workerd'
@@ -116,6 +115,8 @@ export class Neighbour {
 
   async memoryMb(): Promise<number | undefined> {
     if (this.#runtime === 'workerd') {
+      // A run on Node does not load what runs workerd.
+      const { WORKER } = await import('../../test/support/worker.ts')
       return workerMemoryMb(this.#probePort, WORKER, async () => (await this.call('/livez')).arrayBuffer())
     }
     const kb = residentKb(this.#server.pid)

@@ -1,7 +1,6 @@
 // Runs attacks one after the other against a real server and measures its other workspace meanwhile; and the same attacks against
 // a bare sink beside the server, which shows what the attackers alone cost on processors that all share.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startProxiedWorker } from '../../test/support/proxied-worker.ts'
 import { freePorts } from '../../test/support/ports.ts'
 import { startProxiedWorkspace } from '../../test/support/proxied-workspace.ts'
 import type { AgentsAnswer, AgentsCommand } from './agents.ts'
@@ -69,7 +68,9 @@ export async function runAttacks(attacks: readonly Attack[], options: RunOptions
           nodeOption: `--import=${new URL('uninterrupted-cpu.ts', import.meta.url).href}`,
           settings: { ...DEFAULT_LIMITS, UNINTERRUPTED_CPU_PORT: String(probePort) },
         })
-      : await startProxiedWorker(agentUrl, {
+      : await (
+          await import('../../test/support/proxied-worker.ts')
+        ).startProxiedWorker(agentUrl, {
           databaseUrl,
           inspectorPort: probePort,
           settings: DEFAULT_LIMITS,

@@ -1,5 +1,4 @@
 // Starts the Worker in workerd, with Neon's protocol or a Hyperdrive, and Fly's API and proxy on loopback ports of this process.
-import { Miniflare } from 'miniflare'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { guardChild } from './child-guard.ts'
 import { createPostgresDatabase } from './database.ts'
@@ -30,6 +29,8 @@ export async function startWorkerd(
   { hyperdrive, inspectorPort, nodejs = hyperdrive !== undefined, port, subrequests }: WorkerdOptions = {},
 ): Promise<{ url: string; pid: number; runCron(): Promise<string>; close(): Promise<void> }> {
   const others = new Set(childrenOf(process.pid, 'workerd'))
+  // Files that also test Node load it only when they need it.
+  const { Miniflare } = await import('miniflare')
   const miniflare = new Miniflare({
     workers: [
       {
