@@ -5,7 +5,6 @@ import { EmulatorInUse } from '../lib/control-plane/emulator-claim.ts'
 import { startWorkers, workerCount, WorkerFailed } from './node/cluster/primary.ts'
 import { reportStarted, workerNumber } from './node/cluster/worker.ts'
 import { PortInUse } from './node/http-server.ts'
-import { makeDirectory } from './node/make-directory.ts'
 import { firstStartMessage } from './node/start-message.ts'
 import { startServer } from './node/start-server.ts'
 
@@ -13,7 +12,6 @@ try {
   const config = parseConfig(process.env)
   const first = firstStartMessage(config)
   if (first !== undefined) console.log(first)
-  if (config.database.url === undefined || config.backend === 'emulator') makeDirectory(config.dataDirectory)
   const print = (line: string) => console.error(line)
   if (workerNumber() !== undefined) reportStarted(await startServer(config, print))
   else if (workerCount(config) === 1) console.log(await startServer(config, print))

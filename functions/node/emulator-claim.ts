@@ -1,6 +1,6 @@
 // The claim of this server's embedded emulator on the database: its id, which is kept beside its machines, and the renewal
 // of the claim while the server runs.
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   claimEmulator,
@@ -13,6 +13,7 @@ import {
 import type { Database } from '../../drizzle/database.ts'
 import type { Log } from '../../lib/platform/log.ts'
 import { sleep } from '../../lib/platform/sleep.ts'
+import { makeDirectory } from './make-directory.ts'
 
 /**
  * The id of the emulator that keeps its machines in a directory. A copy of the directory is another emulator: the file
@@ -20,7 +21,7 @@ import { sleep } from '../../lib/platform/sleep.ts'
  */
 export function readEmulatorId(directory: string): string {
   const path = join(directory, 'emulator-id')
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(directory)
   try {
     const [inode, id] = readFileSync(path, 'utf8').trim().split(' ')
     if (id !== undefined && inode === String(statSync(path).ino)) return id

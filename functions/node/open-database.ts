@@ -9,6 +9,7 @@ import type { Config } from '../../lib/config/config.ts'
 import { decodeBase64, encodeBase64 } from '../../lib/platform/encoding.ts'
 import { KEY_BYTES } from '../../lib/secrets/seal.ts'
 import type { Tracer } from '../../lib/platform/trace.ts'
+import { makeDirectory } from './make-directory.ts'
 
 export type OpenData = { database: OpenDatabase; secretKeys: Uint8Array[] }
 
@@ -23,6 +24,7 @@ export async function openDatabase(
   const watch = tracer === undefined ? undefined : recordTo(tracer)
   if (database.url !== undefined)
     return { database: connectPostgres(database.url, { timeoutMs: database.timeoutMs, watch }), secretKeys }
+  makeDirectory(dataDirectory)
   return {
     database: await connectPglite(`${dataDirectory}/postgres`, { watch }),
     secretKeys: secretKeys.length > 0 ? secretKeys : [await embeddedKey(dataDirectory)],
