@@ -16,11 +16,15 @@ const LONGEST_REST_MS = 25
 let mayBeginAt = Number.NEGATIVE_INFINITY
 let waiting = 0
 
-/** Waits until no other slice has run just before. */
-async function waitForTurn(): Promise<void> {
+/**
+ * Waits until no other slice has run just before.
+ * @param begin runs at once then: who waits beside finds what it has set
+ */
+async function waitForTurn(begin = () => {}): Promise<void> {
   waiting++
   try {
     while (performance.now() < mayBeginAt) await sleep(0)
+    begin()
   } finally {
     waiting--
   }
@@ -41,11 +45,12 @@ export async function pauseSlice(): Promise<void> {
  * turns, and other work then has as much time as the turn took.
  */
 export async function takeTurn(): Promise<void> {
-  await waitForTurn()
-  const began = performance.now()
-  const endOfRest = (took: number) => began + took + Math.min(Math.max(took, REST_MS), LONGEST_REST_MS)
-  mayBeginAt = endOfRest(LONGEST_REST_MS)
-  void sleep(0).then(() => (mayBeginAt = endOfRest(performance.now() - began)))
+  await waitForTurn(() => {
+    const began = performance.now()
+    const endOfRest = (took: number) => began + took + Math.min(Math.max(took, REST_MS), LONGEST_REST_MS)
+    mayBeginAt = endOfRest(LONGEST_REST_MS)
+    void sleep(0).then(() => (mayBeginAt = endOfRest(performance.now() - began)))
+  })
 }
 
 /** Counts the bytes of a large body that arrives: sockets that never run dry would otherwise be read for very long without a pause. */
