@@ -19,6 +19,9 @@ const EVENTS_PER_TICK = Buffer.from(EVENT.repeat(100))
 const sends = (times: number) => (reach: Reach) => several(times, () => reach.message())
 const streams = (times: number) => (reach: Reach) => several(times, () => reach.message('message/stream'))
 
+/** 64 KB of headers. */
+const LINES = Array.from({ length: 64 }, (_, index) => `x-${index}: `.padEnd(1022, 'a')).join('\r\n') + '\r\n'
+
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
 
 export const ANSWER_ATTACKS: readonly Attack[] = [
@@ -49,10 +52,7 @@ export const ANSWER_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'an answer with headers of 4 MB',
-    answer: (_, response) => {
-      const lines = Array.from({ length: 4_000 }, (_line, index) => `x-${index}: ${'a'.repeat(1_000)}\r\n`)
-      response.socket?.end(`HTTP/1.1 200 OK\r\n${lines.join('')}\r\n`)
-    },
+    answer: (_, response) => pourRaw(response, HEAD, LINES, (4 * MB) / LINES.length),
     round: sends(4),
   },
   {

@@ -60,12 +60,17 @@ export function pour(response: ServerResponse, chunk: Buffer, times = Number.POS
   pourInto(response, chunk, times, () => response.end())
 }
 
-/** Answers with raw bytes: `head`, then `chunk` again and again without an end. */
-export function pourRaw({ socket }: ServerResponse, head: string, chunk: string): void {
+/** Answers with raw bytes: `head`, then `chunk` again and again, and an empty line after the last one. */
+export function pourRaw(
+  { socket }: ServerResponse,
+  head: string,
+  chunk: string,
+  times = Number.POSITIVE_INFINITY,
+): void {
   if (socket === null) return
   socket.on('error', () => {})
   socket.write(head)
-  pourInto(socket, Buffer.from(chunk), Number.POSITIVE_INFINITY, () => {})
+  pourInto(socket, Buffer.from(chunk), times, () => void socket.end('\r\n'))
 }
 
 type Sink = {
