@@ -1,7 +1,7 @@
 // The only writer of `status`: one conditional UPDATE from the statuses that an event allows, which also appends the
 // event. No row back means that another process changed the workspace first.
 import type { Core, Store } from '../platform/context.ts'
-import { and, eq, inArray, type SQL, sql, type WithSubquery } from 'drizzle-orm'
+import { and, eq, inArray, type Placeholder, type SQL, sql, type WithSubquery } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { appendEvent } from '../events/append-event.ts'
@@ -62,32 +62,46 @@ export async function changeWorkspace<Event extends EventType>(
   services: ChangeContext,
   input: ChangeInput<Event>,
 ): Promise<Workspace | undefined> {
-  const { db } = services
   const { fence } = input
+  const [row] = await changeStatement(services.db, {
+    ...input,
+    payload: sql`${payloadOf(services.by, input)}::jsonb`,
+    where: and(
+      input.where,
+      fence === undefined ? undefined : eq(workspaces.generation, fence.generation),
+      fence?.machineId === undefined
+        ? undefined
+        : sql`${workspaces.machineId} is not distinct from ${fence.machineId}`,
+    ),
+  })
+  if (row !== undefined) services.invalidate(row.id)
+  return row
+}
+
+type ChangeParts = Pick<ChangeInput, 'event' | 'where' | 'changes' | 'also' | 'withs'> & {
+  id: string | Placeholder
+  now: Date | SQL
+  payload: SQL
+}
+
+/** The statement of {@link changeWorkspace}, for values or for the places of values. Who runs it calls `invalidate`. */
+export function changeStatement(
+  db: Database,
+  { also = [], changes, event, id, now, payload, where, withs = [] }: ChangeParts,
+) {
   const moved = db.$with('moved').as(
     db
       .update(workspaces)
-      .set({ ...input.changes, updatedAt: input.now })
-      .where(
-        and(
-          eq(workspaces.id, input.id),
-          input.where,
-          fence === undefined ? undefined : eq(workspaces.generation, fence.generation),
-          fence?.machineId === undefined
-            ? undefined
-            : sql`${workspaces.machineId} is not distinct from ${fence.machineId}`,
-        ),
-      )
+      .set({ ...changes, updatedAt: now })
+      .where(and(eq(workspaces.id, id), where))
       .returning(workspaceColumns),
   )
-  const also = (input.also ?? []).map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
-  const logged = appendEvents(services, 'moved', input)
-  const [row] = await db
-    .with(moved, ...also, ...(input.withs ?? []), logged)
+  const others = also.map((statement, at) => db.$with(`also_${at}`, {}).as(statement))
+  const logged = appendEventsOf(db, 'moved', { event, now, payload })
+  return db
+    .with(moved, ...others, ...withs, logged)
     .select()
     .from(moved)
-  if (row !== undefined) services.invalidate(row.id)
-  return row
 }
 
 /** The CTE that appends one event for each row of another CTE that returns workspaces. */

@@ -1,13 +1,14 @@
 // Registers an agent: once at boot with its card, and again when the card changes. The address that it reports is
 // stored for people to read and never called: the control plane knows the address of the machine that it created
 // (docs/facts/molecule.md §0.3).
-import { ne } from 'drizzle-orm'
+import { and, eq, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { authenticateAgent } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { getLivingWorkspace, getWorkspace } from '../lifecycle/queries.ts'
-import { changeWorkspace } from '../lifecycle/transition.ts'
+import { changeStatement, payloadOf } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { isExternal } from '../machines/runtimes.ts'
 import type { Core } from '../platform/context.ts'
@@ -31,6 +32,33 @@ export const RegisterInput = z.object({
 /** The body of POST /registry/update-card. */
 export const UpdateCardInput = z.object({ workspace_id: uuidInput(), agent_card: RepairedCard })
 
+type RegisterValues = {
+  id: string
+  generation: number
+  now: Date
+  card: string
+  url: string | null
+  payload: string
+}
+
+const registerStatement = prepared((db, valueOf: ValueOf<RegisterValues>) => {
+  const now = sql`${valueOf('now')}::timestamptz`
+  return changeStatement(db, {
+    id: valueOf('id'),
+    event: 'agent_registered',
+    now,
+    payload: sql`${valueOf('payload')}::jsonb`,
+    where: and(ne(workspaces.status, 'removed'), eq(workspaces.generation, valueOf('generation'))),
+    changes: {
+      agentCard: sql`${valueOf('card')}::jsonb`,
+      agentUrl: sql`${valueOf('url')}::text`,
+      registeredAt: now,
+      lastHeartbeatAt: now,
+      nextCheckAt: now,
+    },
+  })
+})
+
 /**
  * Stores the card. The reconcile that follows makes the workspace ready: agents register before they listen
  * (docs/facts/molecule.md §1.3), and `ready` means that a message will be answered.
@@ -47,20 +75,15 @@ export async function registerAgent(
   const now = services.now()
   const { agentKey, generation } = await authenticateAgent(services.db, input.id, token, now)
   if (input.delivery_mode === 'push') await refuseToCall(services, input.id)
-  const stored = await changeWorkspace(services, {
+  const [stored] = await registerStatement(services.db, {
     id: input.id,
-    event: 'agent_registered',
+    generation,
     now,
-    where: ne(workspaces.status, 'removed'),
-    fence: { generation },
-    changes: {
-      agentCard: input.agent_card,
-      agentUrl: input.url ?? null,
-      registeredAt: now,
-      lastHeartbeatAt: now,
-      nextCheckAt: now,
-    },
+    card: JSON.stringify(input.agent_card),
+    url: input.url ?? null,
+    payload: payloadOf(services.by, { event: 'agent_registered' }),
   })
+  if (stored !== undefined) services.invalidate(stored.id)
   const row = stored && (await followCard(services, stored))
   return { row, inboundSecret: await inboundSecret(agentKey, input.id, generation) }
 }

@@ -6,6 +6,7 @@ import { askRegion, createHarness, type Harness } from '../support/harness.ts'
 
 const IN_OTHER_PROCESS = 'SQL is observed where it is built'
 const ADMIN = 'an-administrator-of-this-test'
+const CARD = { name: 'asking', url: 'http://localhost:8000/', protocolVersion: '0.3.0' }
 /** Longer than callers, routes, permissions and valid tokens are remembered, in milliseconds. */
 const FORGOTTEN_MS = 700_000
 
@@ -70,6 +71,7 @@ const send = async (as: Caller, method: string, path: string, json?: unknown, ex
 const REPEATED: Record<string, () => Promise<void>> = {
   'a heartbeat': () =>
     send('agent', 'POST', '/registry/heartbeat', { workspace_id: callers.id, active_tasks: 0 }),
+  'a registration': () => send('agent', 'POST', '/registry/register', { id: callers.id, agent_card: CARD }),
   'a create': () =>
     send('admin', 'POST', '/workspaces', { name: 'another', runtime: 'external', role: 'adds' }, 201),
   'a message': () => send('admin', 'POST', `/workspaces/${callers.id}/a2a`, askRegion()),
