@@ -140,6 +140,16 @@ describe('a server of two workers', () => {
   })
 })
 
+test('SIGTERM ends a worker that has not started yet, with exit code 0', async () => {
+  const server = await startServer({ ...settings, SHUTDOWN_GRACE_SECONDS: '1' })
+  const [victim = Number.NaN] = workersOf(server)
+  process.kill(victim, 'SIGKILL')
+  const replacements = () => workersOf(server).filter((pid) => pid !== victim)
+  await expect.poll(() => replacements().length, { interval: 5, timeout: 30_000 }).toBe(2)
+  const exit = await server.end('SIGTERM')
+  expect(exit, server.printed.stderr).toEqual({ code: 0, signal: null })
+})
+
 test('workers end with their primary process, also when it is killed', async () => {
   const server = await startServer(settings)
   const workers = workersOf(server)
