@@ -2,6 +2,7 @@
 import { neon, neonConfig, type NeonQueryFunction } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-http'
 import { type Counter, DATABASE_TIMEOUT_MS, type OpenDatabase } from '../database.ts'
+import { withRowsAtOnce } from './read-rows.ts'
 import { repeatConflicts } from './repeat-conflicts.ts'
 
 export type NeonOptions = {
@@ -28,7 +29,9 @@ export function connectNeon(
   const client = {
     query: (...args: Parameters<typeof statements.query>) => repeatConflicts(() => statements.query(...args)),
   }
-  const db = drizzle(client as unknown as NeonQueryFunction<false, false>, { casing: 'snake_case' })
+  const db = withRowsAtOnce(
+    drizzle(client as unknown as NeonQueryFunction<false, false>, { casing: 'snake_case' }),
+  )
   return { db, driver: 'neon', close: () => Promise.resolve() }
 }
 

@@ -1,4 +1,4 @@
-// How rows become objects, for the drivers on Node. Drizzle looks at each column of each row anew, and adds its members one after the
+// How rows become objects. Drizzle looks at each column of each row anew, and adds its members one after the
 // other: V8 then keeps a wide row as a hash table. A copy of an object that was read from a text is faster to fill and to read.
 type Decoder = { mapFromDriverValue(value: unknown): unknown }
 

@@ -1,5 +1,5 @@
 // The event log, which is also the audit log.
-import { desc, sql, type SQLWrapper } from 'drizzle-orm'
+import { desc, type Placeholder, sql, type SQLWrapper } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { timestamp } from './columns.ts'
 
@@ -10,7 +10,7 @@ export const isShown = (type: SQLWrapper) => sql`${type} <> 'audit'`
  * Newest first, the events of one workspace, for the index of its events: as a range of rows, because for an equation Postgres may
  * walk the whole log backwards, where the workspace has written many events, or there are few workspaces.
  */
-export const ofWorkspace = (id: string) => ({
+export const ofWorkspace = (id: string | Placeholder) => ({
   where: sql`(${events.workspaceId}, ${events.seq}) > (${id}::uuid, 0)
     and (${events.workspaceId}, ${events.seq}) <= (${id}::uuid, 9223372036854775807)`,
   newestFirst: [desc(events.workspaceId), desc(events.seq)] as const,

@@ -1,5 +1,6 @@
 // A workspace's row with its disk, as every command passes it around. The disk is read in the same statement.
 import { getTableColumns, type SQL, sql } from 'drizzle-orm'
+import { fromDriver, rowFromJson } from '../../drizzle/json-rows.ts'
 import { disks, diskState, workspaces } from '../../drizzle/schema/index.ts'
 
 export type Disk = typeof disks.$inferSelect
@@ -63,14 +64,10 @@ export const shownColumns = Object.fromEntries(
   Object.entries(workspaceColumns).filter(([name]) => !(INTERNAL as readonly string[]).includes(name)),
 ) as Omit<typeof workspaceColumns, (typeof INTERNAL)[number]>
 
-/** A disk from its row as JSON, which drivers return as an object or as text. */
+const DISK_COLUMNS = getTableColumns(disks)
+
 function readDisk(value: unknown): Disk {
-  const row = (typeof value === 'string' ? JSON.parse(value) : value) as Record<string, unknown>
-  const entries = Object.entries(getTableColumns(disks)).map(([key, column]) => {
-    const cell = row[column.name] ?? null
-    return [key, cell === null ? null : column.mapFromDriverValue(cell)]
-  })
-  return Object.fromEntries(entries) as Disk
+  return rowFromJson(DISK_COLUMNS, fromDriver(value) as Record<string, unknown>)
 }
 
 export { OUTSIDE_STOP_POLICIES } from '../../drizzle/schema/index.ts'

@@ -1,6 +1,6 @@
 // The last lines of a machine that ended by itself, kept with the reason: soon afterwards the provider has forgotten
 // them. The lines are bounded, and secrets are removed.
-import { eq } from 'drizzle-orm'
+import { eq, type Placeholder } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { type KeptLine, machineLogs, type StoredReason } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
@@ -76,6 +76,9 @@ const toKept = ({ at, level, message, source }: LogLine, redact: Redact): KeptLi
 
 /** What was kept of the last machine that ended by itself. */
 export async function readLastLines(db: Database, workspaceId: string): Promise<LastLines | undefined> {
-  const [kept] = await db.select().from(machineLogs).where(eq(machineLogs.workspaceId, workspaceId))
+  const [kept] = await lastLinesStatement(db, workspaceId)
   return kept
 }
+
+export const lastLinesStatement = (db: Database, workspaceId: string | Placeholder) =>
+  db.select().from(machineLogs).where(eq(machineLogs.workspaceId, workspaceId))

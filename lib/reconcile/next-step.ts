@@ -15,15 +15,23 @@ import { findWork } from './work.ts'
 /** Pause until work that defers a step is looked at again. */
 export const DEFERRED_MS = 15_000
 
+/** What a decision may depend on beside the row. Most decisions do not. */
+type Looks = { work: () => Promise<string | undefined>; isHeld: () => Promise<boolean> }
+
+/** @param looks where these are known already; otherwise they are read when they are needed */
 export async function nextStep(
   services: ReconcileContext,
   row: Workspace,
   observed: Observed,
+  looks: Looks = {
+    work: () => findWork(services, row),
+    isHeld: () => isHeldAwake(services, row.id),
+  },
 ): Promise<Step> {
   const now = services.now()
   const { driftPolicy, liveness } = services.config
   const decided = decide(row, observed, now, liveness)
-  if (decided.do === 'accept_stop' && (await isHeldAwake(services, row.id)))
+  if (decided.do === 'accept_stop' && (await looks.isHeld()))
     return decide({ ...row, onOutsideStop: 'restart' }, observed, now, liveness)
   const step = driftPolicy === 'undo' ? undoDrift(row, observed, now, decided) : decided
   const isRunning = observed.presence === 'present' && observed.machine.phase === 'started'
@@ -33,7 +41,7 @@ export async function nextStep(
   const drainsUntil = endsRun(row, step) ? row.drainUntil : null
   if (!isUnrequested && (drainsUntil === null || drainsUntil <= now)) return step
   if (isRecovery && (isDeferredForTooLong(row, now, liveness.busyMs) || isToEnd(row, now))) return step
-  const work = await findWork(services, row)
+  const work = await looks.work()
   if (work === undefined) return step
   if (step.do === 'undo_drift') return undoneAfter(work)
   return isRecovery

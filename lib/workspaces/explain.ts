@@ -1,29 +1,20 @@
 // GET /workspaces/:id/explain: what is wanted, what the provider and the agent show, why the status is what it is,
 // and what happens next. Observes the machine with one read, which wakes nothing, and decides without acting.
-import { and, isNotNull } from 'drizzle-orm'
-import type { Database } from '../../drizzle/database.ts'
-import {
-  type Drift,
-  events,
-  isShown,
-  ofWorkspace,
-  type KeptLine,
-  type StoredReason,
-} from '../../drizzle/schema/index.ts'
+import type { Drift, KeptLine, StoredReason } from '../../drizzle/schema/index.ts'
 import { isTransient, wakeTime, wantedMachine } from '../lifecycle/lifecycle.ts'
 import { machineName } from '../machines/machine-spec.ts'
 import { isExternal } from '../machines/runtimes.ts'
 import { pendingCopies } from '../disks/needed.ts'
-import { getWorkspace } from '../lifecycle/queries.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import { type DiskExplanation, explainDisk } from './explain-disk.ts'
 import { driftOf } from '../reconcile/drift.ts'
-import { readLastLines } from '../reconcile/last-lines.ts'
 import { nextStep } from '../reconcile/next-step.ts'
 import { MAX_RECOVERIES } from '../reconcile/recoveries.ts'
 import type { Step } from '../reconcile/step.ts'
+import { workOf } from '../reconcile/work.ts'
+import { readForExplanation } from './explain-reads.ts'
 import { type SleepEvidence, sleepEvidence } from './sleep-evidence.ts'
 import { type Survival, survivalOf } from './survival.ts'
 
@@ -84,17 +75,6 @@ export type Explanation = {
   recent_events: { type: string; at: string; payload: Record<string, unknown> }[]
 }
 
-/** The newest events of the workspace itself: messages and tokens have no generation, and there may be many. */
-export function recentStatement(db: Database, id: string) {
-  const { newestFirst, where } = ofWorkspace(id)
-  return db
-    .select()
-    .from(events)
-    .where(and(where, isShown(events.type), isNotNull(events.generation)))
-    .orderBy(...newestFirst)
-    .limit(10)
-}
-
 const SENTENCES: Record<Exclude<Step['do'], 'rest'>, string> = {
   launch: 'Create the machine when its turn has come.',
   adopt: 'Take over the machine that the provider has for this workspace.',
@@ -147,7 +127,7 @@ const UNTIL_COPIED = 'Delete the disk, when it was copied for another workspace.
 /** @throws DomainError `not_found` */
 export async function explainWorkspace(services: ReconcileContext, id: string): Promise<Explanation> {
   const { db, provisioner } = services
-  const row = await getWorkspace(db, id)
+  const { holds, kept, known, next, recent, row } = await readForExplanation(db, id, services.now())
   const observed =
     row.launchId === null
       ? ({ presence: 'absent' } as const)
@@ -157,11 +137,13 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
           row.machineId,
           machineName(row.id, row.machineSeries),
         )
-  const step = await nextStep(services, row, observed)
+  const work = workOf(services, row, known)
+  const step = await nextStep(services, row, observed, {
+    work: () => Promise.resolve(work),
+    isHeld: () => Promise.resolve(holds.length > 0),
+  })
   const copies =
     step.do === 'delete_disk' && row.disk !== null ? await pendingCopies(services, row.disk.id) : []
-  const recent = await recentStatement(db, id)
-  const kept = await readLastLines(db, id)
   const machine = observed.presence === 'present' ? observed.machine : undefined
   const drift = machine === undefined ? (row.drift ?? []) : driftOf(row, machine)
   return {
@@ -205,7 +187,7 @@ export async function explainWorkspace(services: ReconcileContext, id: string): 
       at: nextAt(row, step)?.toISOString() ?? null,
     },
     recoveries: { used: row.recoveries, most: MAX_RECOVERIES },
-    sleep: await sleepEvidence(services, row),
+    sleep: sleepEvidence(row, { holds, work, next }),
     // What the agent of an external workspace keeps is its own affair.
     survives: isExternal(row)
       ? []

@@ -1,6 +1,7 @@
 // Holds: a caller or the agent itself keeps a workspace awake until a time. A hold ends by itself, and wakes nothing.
-import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, lte, type Placeholder, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import type { Database } from '../../drizzle/database.ts'
 import { holds, workspaces } from '../../drizzle/schema/index.ts'
 import type { Context } from '../config/context.ts'
 import { appendEvent } from '../events/append-event.ts'
@@ -88,10 +89,14 @@ export async function listHolds(services: Store, workspaceId: string): Promise<H
 }
 
 export const readHolds = ({ db, now }: Store, workspaceId: string): Promise<Hold[]> =>
+  holdsStatement(db, workspaceId, now())
+
+/** Holds whose time is not over at `at`, the first to end first. */
+export const holdsStatement = (db: Database, workspaceId: string | Placeholder, at: Date | Placeholder) =>
   db
     .select()
     .from(holds)
-    .where(and(eq(holds.workspaceId, workspaceId), gt(holds.until, now())))
+    .where(and(eq(holds.workspaceId, workspaceId), gt(holds.until, at)))
     .orderBy(asc(holds.until), asc(holds.id))
 
 /** @throws DomainError `not_found` */

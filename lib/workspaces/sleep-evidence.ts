@@ -1,11 +1,7 @@
 // The evidence of each decision to let a workspace sleep or to keep it awake, for `explain`.
-import { and, asc, eq, isNotNull } from 'drizzle-orm'
-import { schedules } from '../../drizzle/schema/index.ts'
 import { TRANSITIONS, wakeTime } from '../lifecycle/lifecycle.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
-import type { ReconcileContext } from '../reconcile/context.ts'
-import { findWork } from '../reconcile/work.ts'
-import { type Hold, readHolds } from './holds.ts'
+import type { Hold } from './holds.ts'
 
 export type SleepEvidence = {
   policy: { idle_minutes: number | null; on_outside_stop: Workspace['onOutsideStop'] }
@@ -26,24 +22,10 @@ export type SleepEvidence = {
 
 type Known = { holds: Hold[]; work: string | undefined; next: { name: string; at: Date } | undefined }
 
-export async function sleepEvidence(services: ReconcileContext, row: Workspace): Promise<SleepEvidence> {
-  const { db } = services
-  const holds = await readHolds(services, row.id)
-  const work = await findWork(services, row)
-  const [scheduled] = await db
-    .select({ name: schedules.name, at: schedules.nextRunAt })
-    .from(schedules)
-    .where(and(eq(schedules.workspaceId, row.id), isNotNull(schedules.nextRunAt)))
-    .orderBy(asc(schedules.nextRunAt))
-    .limit(1)
-  const next = scheduled?.at == null ? undefined : { name: scheduled.name, at: scheduled.at }
-  return evidenceOf(row, { holds, work, next })
-}
-
 const isAwake = ({ status }: Workspace) => TRANSITIONS.hibernate_requested.from.includes(status)
 
 /** Pure. */
-function evidenceOf(row: Workspace, known: Known): SleepEvidence {
+export function sleepEvidence(row: Workspace, known: Known): SleepEvidence {
   const { holds, next, work } = known
   const isIdle = isAwake(row) && work === undefined
   const idleSince = isIdle ? row.lastActiveAt : null

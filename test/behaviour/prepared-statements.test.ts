@@ -78,6 +78,7 @@ const REPEATED: Record<string, () => Promise<void>> = {
   'a message to a slug': () => send('admin', 'POST', '/workspaces/asking/a2a', askRegion()),
   'a message between agents': () => send('agent', 'POST', `/workspaces/${peer}/a2a`, askRegion()),
   'reading a workspace with an API token': () => send('api', 'GET', `/workspaces/${callers.id}`),
+  'an explanation': () => send('admin', 'GET', `/workspaces/${callers.id}/explain`),
   'a page of events': () => send('admin', 'GET', '/events?after=0&limit=5'),
   'a forged webhook': async () => {
     const { status } = await h.request(`/webhooks/workspaces/${callers.id}/any`, { method: 'POST', json: {} })

@@ -7,7 +7,7 @@ import { type AuditQuery, auditStatement } from '../../lib/audit/audit.ts'
 import { type EventsFilter, filterValues } from '../../lib/events/events-filter.ts'
 import { newestStatement, pageStatement } from '../../lib/events/read-events.ts'
 import { bootsStatement } from '../../lib/inside/workspace-log.ts'
-import { recentStatement } from '../../lib/workspaces/explain.ts'
+import { recentStatement } from '../../lib/workspaces/explain-reads.ts'
 import { bound } from '../support/bound-values.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 

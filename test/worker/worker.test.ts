@@ -131,6 +131,7 @@ test('frequent requests need few statements on the Worker', async () => {
   const ask = () => worker.call(`/workspaces/${id}/a2a`, { method: 'POST', json: askRegion('7') })
 
   expect(await statementsOf(() => worker.call(`/workspaces/${id}`))).toHaveLength(1)
+  expect(await statementsOf(() => worker.call(`/workspaces/${id}/explain`))).toHaveLength(1)
   expect(
     await statementsOf(() =>
       worker.call('/registry/heartbeat', {
