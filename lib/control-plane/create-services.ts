@@ -32,6 +32,7 @@ import { createByteBudget } from '../platform/byte-budget.ts'
 import { createRateCounter } from '../platform/rate-limit.ts'
 import { TtlCache } from '../platform/ttl-cache.ts'
 import { createFailedAttempts } from '../auth/failed-attempts.ts'
+import { createStoreBeat } from '../registry/store-beat.ts'
 import { createTokenLookup } from '../auth/token-lookup.ts'
 import { createInsertWorkspace } from '../workspaces/insert-workspace.ts'
 import { type After, after as timeout, createSleep } from '../platform/sleep.ts'
@@ -145,6 +146,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     callers,
     failedAttempts: createFailedAttempts(steady),
     insertWorkspace: createInsertWorkspace({ db: database.db, now }, longLived?.createInsertTogether),
+    storeBeat: createStoreBeat({ db: database.db, now, sleep }, longLived?.createStoreBeatsTogether),
     audit: createAuditLog({ db: database.db, now }, longLived?.createBatches),
     tokenLookup: createTokenLookup(database.db, canRunInBackground),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: steady }),

@@ -3,6 +3,13 @@
 import { createEventTail } from '../events/event-tail.ts'
 import { createLogTails } from '../inside/log-tail.ts'
 import { createBatches } from '../platform/batches.ts'
+import { createStoreBeatsTogether } from '../registry/beats-together.ts'
 import { createInsertTogether } from '../workspaces/insert-together.ts'
 
-export const LONG_LIVED = { createBatches, createEventTail, createInsertTogether, createLogTails }
+export const LONG_LIVED = {
+  createBatches,
+  createEventTail,
+  createInsertTogether,
+  createLogTails,
+  createStoreBeatsTogether,
+}

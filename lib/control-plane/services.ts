@@ -9,6 +9,7 @@ import type { EventContext } from '../events/context.ts'
 import type { InsideContext } from '../inside/context.ts'
 import type { HookContext } from '../hooks/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
+import type { StoreBeat } from '../registry/beat.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
 import type { WebhookContext } from '../webhooks/context.ts'
 import type { InsertWorkspace } from '../workspaces/insert-workspace.ts'
@@ -25,6 +26,8 @@ export type Services = HookContext &
     callers: TtlCache<Caller>
     /** Stores a new workspace. */
     insertWorkspace: InsertWorkspace
+    /** Stores a heartbeat. */
+    storeBeat: StoreBeat
     /** Stores who asked for which change. */
     audit: AuditLog
     /** Credentials that were valid or invalid a short time ago. */

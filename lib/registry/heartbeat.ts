@@ -1,20 +1,17 @@
 // Records heartbeats of agents. A heartbeat with a valid token proves that the agent lives even if it never
 // registered (docs/facts/molecule.md §7.7); absent members mean "no change" (docs/facts/molecule.md §1.5).
-import { and, eq, gt, ne, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
-import { workspaces } from '../../drizzle/schema/index.ts'
-import { type AgentIdentity, identityOf, noToken, tokenUse, wrongToken } from '../auth/authenticate-agent.ts'
+import { noToken, wrongToken } from '../auth/authenticate-agent.ts'
 import { inboundSecret } from '../auth/inbound-secret.ts'
 import { hashToken } from '../auth/token.ts'
 import { isTransient } from '../lifecycle/lifecycle.ts'
 import { transition } from '../lifecycle/transition.ts'
-import type { WorkspaceRow } from '../lifecycle/workspace.ts'
-import type { Core, Store } from '../platform/context.ts'
+import type { Core } from '../platform/context.ts'
 import { isObject } from '../platform/json-object.ts'
 import { agentNumber, agentText } from '../platform/postgres-text.ts'
 import { reasonFor } from '../platform/reasons.ts'
 import { uuidInput } from '../platform/uuid.ts'
+import type { BeatRow, StoreBeat } from './beat.ts'
 
 /** Counts of agents fit the column: a whole number of at most 31 bits. */
 const count = agentNumber(0, 2_147_483_647)
@@ -42,9 +39,6 @@ export const HeartbeatInput = z.object({
 })
 
 type HeartbeatInput = z.infer<typeof HeartbeatInput>
-
-/** What a heartbeat reads of its workspace. */
-type BeatRow = Pick<WorkspaceRow, 'id' | 'status' | 'generation' | 'reason' | 'errorRate'>
 
 const REPAIRED = [
   'error_rate',
@@ -74,115 +68,37 @@ export function repairedMembers(sent: unknown, input: HeartbeatInput): string[] 
  * @throws DomainError `unauthenticated`
  */
 export async function recordHeartbeat(
-  services: Core,
+  services: Core & { storeBeat: StoreBeat },
   input: HeartbeatInput,
   token: string | undefined,
 ): Promise<{ row: BeatRow | undefined; inboundSecret: string }> {
   if (token === undefined) throw noToken()
-  const now = services.now()
-  const { identity, row } = await storeHeartbeat(services, input, token, now)
-  const { agentKey, generation } = identity
-  return {
-    row: row === undefined ? undefined : await updateHealth(services, input, row, now),
-    inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation),
-  }
-}
-
-type BeatValues = {
-  id: string
-  hash: string
-  now: Date
-  errorRate: number | null
-  sampleError: string | null
-  activeTasks: number | null
-  currentTask: string | null
-  uptimeSeconds: number | null
-}
-
-/** Heartbeats are frequent, so one statement checks the token and stores the heartbeat. A null changes nothing. */
-const beatStatement = prepared((db, valueOf: ValueOf<BeatValues>) => {
-  const now = sql`${valueOf('now')}::timestamptz`
-  const activeTasks = sql`${valueOf('activeTasks')}::integer`
-  const { used, older } = tokenUse(db, valueOf('hash'), now)
-  const beat = db
-    .update(workspaces)
-    .set({
-      lastHeartbeatAt: now,
-      // A workspace with active tasks is not idle, and its idle time begins when they end.
-      lastActiveAt: sql`case when ${activeTasks} > 0 or (${activeTasks} = 0 and ${workspaces.activeTasks} > 0) then ${now} else ${workspaces.lastActiveAt} end`,
-      errorRate: sql`coalesce(${valueOf('errorRate')}::real, ${workspaces.errorRate})`,
-      sampleError: sql`coalesce(${valueOf('sampleError')}::text, ${workspaces.sampleError})`,
-      activeTasks: sql`coalesce(${activeTasks}, ${workspaces.activeTasks})`,
-      currentTask: sql`coalesce(${valueOf('currentTask')}::text, ${workspaces.currentTask})`,
-      // Partial heartbeats report 0 (docs/facts/molecule.md §1.5): the uptime never falls within one generation.
-      uptimeSeconds: sql`greatest(${workspaces.uptimeSeconds}, ${valueOf('uptimeSeconds')}::bigint)`,
-      nextCheckAt: sql`case when ${workspaces.status} in ('provisioning', 'offline') then ${now} else ${workspaces.nextCheckAt} end`,
-    })
-    .where(
-      and(
-        eq(workspaces.id, valueOf('id')),
-        sql`${workspaces.id} = (select workspace_id from used)`,
-        or(
-          sql`${workspaces.generation} = coalesce((select generation from used), ${workspaces.generation})`,
-          // A restart waits for the work of the program before it, which says when that has ended.
-          and(
-            eq(workspaces.status, 'provisioning'),
-            gt(workspaces.drainUntil, now),
-            sql`${workspaces.machineGeneration} = (select generation from used)`,
-          ),
-        ),
-        ne(workspaces.status, 'removed'),
-      ),
-    )
-    .returning({
-      id: workspaces.id,
-      status: workspaces.status,
-      generation: workspaces.generation,
-      reason: workspaces.reason,
-      errorRate: workspaces.errorRate,
-    })
-  const stored = db.$with('beat').as(beat)
-  return db
-    .with(used, older, stored)
-    .select()
-    .from(used)
-    .leftJoin(stored, sql`true`)
-})
-
-/** @throws DomainError `unauthenticated` */
-async function storeHeartbeat(
-  { db }: Store,
-  input: HeartbeatInput,
-  token: string,
-  now: Date,
-): Promise<{ identity: AgentIdentity; row: BeatRow | undefined }> {
-  const [found] = await beatStatement(db, {
+  const stored = await services.storeBeat({
     id: input.workspace_id,
     hash: await hashToken(token),
-    now,
     errorRate: input.error_rate ?? null,
     sampleError: input.sample_error ?? null,
     activeTasks: input.active_tasks ?? null,
     currentTask: input.current_task ?? null,
     uptimeSeconds: input.uptime_seconds ?? null,
   })
-  if (found?.used.workspaceId !== input.workspace_id) throw wrongToken()
-  return { identity: identityOf(found.used), row: found.beat ?? undefined }
+  if (stored === undefined) throw wrongToken()
+  const { identity, row } = stored
+  const { agentKey, generation } = identity
+  return {
+    row: row === undefined ? undefined : await updateHealth(services, input, row),
+    inboundSecret: await inboundSecret(agentKey, input.workspace_id, generation),
+  }
 }
 
-async function updateHealth(
-  services: Core,
-  input: HeartbeatInput,
-  row: BeatRow,
-  now: Date,
-): Promise<BeatRow> {
+async function updateHealth(services: Core, input: HeartbeatInput, row: BeatRow): Promise<BeatRow> {
   const event = healthEvent(row, input)
   if (event === undefined) return row
   const reason = event === 'trouble_reported' ? reasonOf(input) : null
   const moved = await transition(services, {
     id: row.id,
     event,
-    now,
+    now: services.now(),
     fence: { generation: row.generation },
     changes: { reason },
     payload: {
