@@ -96,6 +96,7 @@ async function lock({ id }: Agent): Promise<() => Promise<unknown>> {
 
 /** Sends heartbeats while the statement of an earlier one is under way. @returns their answers */
 async function beatTogether(beats: [Agent, Json?][], meanwhile?: () => Promise<unknown>) {
+  begun = 0
   const first = await agent('first')
   const release = await lock(first)
   const earlier = beat(first)
@@ -229,14 +230,25 @@ test('a heartbeat that Postgres refuses is answered 500, and the others are stor
   expect(await read(m)).toMatchObject({ current_task: '', last_heartbeat_at: expect.any(String) })
 })
 
+test('a token that is revoked meanwhile is refused, and the others are stored', async () => {
+  const [a, m, z] = await agents('a', 'm', 'z')
+  const answers = await beatTogether([[a], [m, { active_tasks: 9 }], [z]], () =>
+    h.db.execute(sql`update workspace_tokens set revoked_at = now() where workspace_id = ${m.id}`),
+  )
+  expect(statusesOf(answers)).toEqual([200, 401, 200])
+  expect(await read(m)).toMatchObject({ active_tasks: 0, last_heartbeat_at: null })
+})
+
 test('the first use of a new token revokes those of older generations, beside others', async () => {
   const [a, m] = await agents('a', 'm')
   await client.query('update workspaces set generation = 2 where id = $1', [m.id])
   const renewed = { id: m.id, token: await tokenFor(m.id, 2) }
   const requested = { id: a.id, token: await tokenFor(a.id, null) }
-  const answers = await beatTogether([[requested], [m, { active_tasks: 7 }], [renewed, { active_tasks: 2 }]])
-  expect(statusesOf(answers)).toEqual([200, 200, 200])
+  expect(statusesOf(await beatTogether([[a], [m, { active_tasks: 7 }]]))).toEqual([200, 200])
   // What the program of the older generation reports is ignored.
+  expect(await read(m)).toMatchObject({ active_tasks: 0 })
+  const answers = await beatTogether([[requested], [renewed, { active_tasks: 2 }]])
+  expect(statusesOf(answers)).toEqual([200, 200])
   expect(await read(m)).toMatchObject({ active_tasks: 2 })
   expect((await beat(m)).status).toBe(401)
   expect(statusesOf([await beat(a), await beat(renewed), await beat(requested)])).toEqual([200, 200, 200])
