@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { DISK_KINDS } from '../../lib/fleet/fleet-disks.ts'
 import { describeFleet } from '../../lib/fleet/fleet.ts'
-import { selectFleet } from '../../lib/fleet/select-fleet.ts'
+import { checkPlaces, selectFleet } from '../../lib/fleet/select-fleet.ts'
 import { findIdsWithLabels } from '../../lib/lifecycle/list-workspaces.ts'
 import { workspaceIdInput } from '../../lib/platform/uuid.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
@@ -130,7 +130,9 @@ export function fleetRoutes(services: Services) {
     const { label, workspace_id: workspaceId, ...filter } = c.req.valid('query')
     const among =
       label === undefined ? undefined : await findIdsWithLabels(services.db, labelsOf(label), undefined)
-    return c.json(selectFleet(await describeFleet(services), { ...filter, workspaceId, among }), 200)
+    const fleet = await describeFleet(services)
+    checkPlaces(filter, fleet, services.provisioner)
+    return c.json(selectFleet(fleet, { ...filter, workspaceId, among }), 200)
   })
   app.openapi(regionsRoute, async (c) => {
     const known = new Map((await listRegionHealth(services.db)).map((health) => [health.region, health]))

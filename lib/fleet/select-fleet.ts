@@ -1,4 +1,6 @@
 // A part of the fleet: the machines and disks that match a filter, counted, and of those one page.
+import { checkPlace } from '../provisioner/places.ts'
+import type { Provisioner } from '../provisioner/provisioner.ts'
 import { type Fleet, totalsOf } from './fleet.ts'
 import { diskTotalsOf } from './fleet-disks.ts'
 
@@ -14,6 +16,20 @@ export type FleetFilter = {
   limit?: number | undefined
   /** Machines, and disks, to skip. */
   offset?: number | undefined
+}
+
+/**
+ * A place that no configuration has and where nothing is would look like one that is empty.
+ * @throws DomainError `invalid_input` for an unknown app or region
+ */
+export function checkPlaces(
+  { app, region }: FleetFilter,
+  { disks, machines }: Fleet,
+  { apps, regions }: Pick<Provisioner, 'apps' | 'regions'>,
+): void {
+  const rows = [...machines, ...disks]
+  if (app !== undefined) checkPlace('app', app, [...apps, ...rows.map((row) => row.app)])
+  if (region !== undefined) checkPlace('region', region, [...regions, ...rows.map((row) => row.region)])
 }
 
 type Row = { kind: string; app: string; region: string; workspace_id: string | null }

@@ -24,6 +24,7 @@ import {
 } from '../machines/runtimes.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
 import { LabelChanges, Labels } from './labels-input.ts'
+import { checkPlace } from '../provisioner/places.ts'
 import { WorkspaceFiles } from './files-input.ts'
 
 // Characters that Molecule refuses in names and roles, because they end up in YAML and in prompts (docs/facts/molecule.md §2.3).
@@ -171,10 +172,7 @@ export function regionsOf(
   const wanted = input.regions ?? (input.region ? [input.region] : [config.region])
   const field = input.regions ? 'regions' : 'region'
   if (wanted.length === 0) throw invalidField(field, 'must not be empty')
-  for (const region of wanted) {
-    if (!provisioner.regions.includes(region))
-      throw invalidField(field, `must be one of ${provisioner.regions.join(', ')}`)
-  }
+  for (const region of wanted) checkPlace(field, region, provisioner.regions)
   return [...new Set(wanted)]
 }
 

@@ -127,9 +127,11 @@ describe('the fleet', () => {
     expect(await machinesOf('workspace_id=red')).toEqual([[red], 1, 1])
     expect(await machinesOf('label=team=blue')).toEqual([[blue], 1, 1])
     expect(await machinesOf('region=fra')).toEqual([[blue], 1, 1])
-    expect(await machinesOf('app=another-app')).toEqual([[], 0, 0])
+    expect(await machinesOf('region=ams')).toEqual([[], 0, 0])
     expect(await machinesOf('kind=orphan&kind=missing')).toEqual([[], 0, 0])
     expect(await fieldsOf('/fleet?kind=lost')).toEqual(['kind'])
+    expect(await fieldsOf('/fleet?app=another-app')).toEqual(['app'])
+    expect(await fieldsOf('/fleet?region=atlantis')).toEqual(['region'])
   })
 
   test('pages have limit and offset, and count everything that matches', async () => {

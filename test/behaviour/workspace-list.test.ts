@@ -46,6 +46,14 @@ describe('filters', () => {
     expect(await list(query)).toEqual(names)
   })
 
+  test('a region that does not exist is refused, and the answer says which do', async () => {
+    const { body, status } = await h.request('/workspaces?region=atlantis')
+    expect(status).toBe(400)
+    expect(body).toMatchObject({
+      errors: [{ field: 'region', message: expect.stringMatching(/^must be one of .*\bfra\b/) as string }],
+    })
+  })
+
   test('children are found by their parent in any notation of its id', async () => {
     expect(await list(`parent_id=${ids['alpha']?.toUpperCase()}`)).toEqual(['beta'])
   })

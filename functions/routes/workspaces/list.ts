@@ -13,6 +13,7 @@ import {
 import { isTier, TIERS } from '../../../lib/machines/machine-spec.ts'
 import { WORKSPACE_RUNTIMES } from '../../../lib/machines/runtimes.ts'
 import { boundedText } from '../../../lib/platform/postgres-text.ts'
+import { checkPlace } from '../../../lib/provisioner/places.ts'
 import { workspaceIdInput } from '../../../lib/platform/uuid.ts'
 import { LABEL_PREFIX } from '../../http/known-parameters.ts'
 import { LabelPairs, labelsOf } from '../../http/labels.ts'
@@ -70,11 +71,12 @@ const listRoute = createRoute({
 
 export function workspaceListRoutes(services: Services) {
   const app = createRouter()
-  const { config, db } = services
+  const { config, db, provisioner } = services
 
   app.openapi(listRoute, async (c) => {
     const query = c.req.valid('query')
     const { cursor, limit = config.moleculeCompat ? MAX_LIMIT : DEFAULT_LIMIT, sort, total } = query
+    if (query.region !== undefined) checkPlace('region', query.region, provisioner.regions)
     const filter: WorkspaceFilter = {
       status: query.status,
       runtime: query.runtime,
