@@ -256,7 +256,8 @@ async function* pages<Row>(
   } while (cursor !== undefined)
 }
 
-function nextCursor(response: Response): string | undefined {
+/** @returns the cursor of the page that follows a response; undefined for the last page */
+export function nextCursor(response: Response): string | undefined {
   const next = /<([^<>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
   return next === undefined ? undefined : (new URL(next).searchParams.get('cursor') ?? undefined)
 }

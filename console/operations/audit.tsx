@@ -1,5 +1,4 @@
 // The audit: who asked for which change, from where, and what came of it. The newest entries first, older ones page by page.
-import { useState } from 'preact/hooks'
 import type { components, paths } from '../../client/client.ts'
 import { route, setQuery } from '../route.ts'
 import { currentClient } from '../session/session.ts'
@@ -7,9 +6,8 @@ import { ReadAgain } from '../ui/read-again.tsx'
 import { ResourceTable } from '../ui/resource-table.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
 import { Time } from '../ui/time.tsx'
-import { useAction } from '../ui/use-action.ts'
+import { OlderButton, type Page, useOlder } from '../ui/older.tsx'
 import { useResource } from '../ui/use-resource.ts'
-import { Problem } from '../ui/problem.tsx'
 import { WorkspaceName } from '../ui/workspace-name.tsx'
 
 type Entry = components['schemas']['AuditEntry']
@@ -34,23 +32,11 @@ export function Audit() {
     ...(filter.route === '' ? {} : { route: filter.route }),
     ...(filter.workspace === '' ? {} : { workspace_id: filter.workspace }),
   }
-  const [older, setOlder] = useState<{ of: Entry | undefined; entries: readonly Entry[]; isEnd: boolean }>()
-  const key = new URLSearchParams(Object.entries(request).map(([name, value]) => [name, String(value)]))
-  const newest = useResource(() => readAudit(request), [String(key)])
-  // Older entries belong to one reading of the newest ones.
-  const more = older !== undefined && older.of === newest.value?.[0] ? older : undefined
-  const entries = newest.value && [...newest.value, ...(more?.entries ?? [])]
-  const isEnd = more?.isEnd ?? (newest.value?.length ?? 0) < PAGE
-  const readOlder = useAction(async () => {
-    const last = entries?.at(-1)
-    if (last === undefined) return
-    const page = await readAudit({ ...request, before: last.seq })
-    setOlder({
-      of: newest.value?.[0],
-      entries: [...(more?.entries ?? []), ...page],
-      isEnd: page.length < PAGE,
-    })
-  })
+  const key = String(
+    new URLSearchParams(Object.entries(request).map(([name, value]) => [name, String(value)])),
+  )
+  const newest = useResource(() => readAudit(request), [key])
+  const older = useOlder(`${key} ${newest.readAt}`, newest.value)
 
   return (
     <>
@@ -61,26 +47,21 @@ export function Audit() {
         <ShowCommands request={{ method: 'GET', path: `/audit?${key}` }} />
       </div>
       <ResourceTable
-        resource={{ ...newest, value: entries }}
+        resource={{ ...newest, value: older.rows }}
         empty="Nothing was asked for."
         columns={['When', 'Who', 'What', 'Workspace', 'Outcome', 'From']}
         renderRow={(entry) => <AuditRow key={entry.seq} entry={entry} />}
       />
-      {readOlder.problem !== undefined && <Problem problem={readOlder.problem} />}
-      {entries !== undefined && !isEnd && (
-        <p>
-          <button type="button" class="button" disabled={readOlder.isBusy} onClick={() => readOlder.run()}>
-            Older entries
-          </button>
-        </p>
-      )}
+      <OlderButton older={older} title="Older entries" />
     </>
   )
 }
 
-async function readAudit(query: AuditQuery): Promise<Entry[]> {
+async function readAudit(query: AuditQuery): Promise<Page<Entry>> {
   const { data } = await currentClient().api.GET('/audit', { params: { query } })
-  return data?.audit ?? []
+  const rows = data?.audit ?? []
+  const last = rows.length < PAGE ? undefined : rows.at(-1)
+  return { rows, readNext: last && (() => readAudit({ ...query, before: last.seq })) }
 }
 
 type Filter = { outcome: string | undefined; caller: string; route: string }

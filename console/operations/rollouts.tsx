@@ -1,9 +1,11 @@
 // Rollouts of new images: those that were started, and starting one.
 import { useComputed } from '@preact/signals'
+import { type components, nextCursor } from '../../client/client.ts'
 import { recentEvents } from '../fleet/store.ts'
 import { navigate } from '../route.ts'
 import { currentClient, mayAll } from '../session/session.ts'
 import { shortDigest } from '../ui/format.ts'
+import { OlderButton, type Page, useOlder } from '../ui/older.tsx'
 import { ResourceTable } from '../ui/resource-table.tsx'
 import { Field, RowForm } from '../ui/row-form.tsx'
 import { ShowCommands } from '../ui/show-commands.tsx'
@@ -12,16 +14,17 @@ import { Time } from '../ui/time.tsx'
 import { useResource } from '../ui/use-resource.ts'
 import { linkToOperations } from './links.ts'
 import { readRolloutForm, WHEN_BUSY } from './rollout-input.ts'
-import { RolloutState } from './rollout-state.tsx'
+import { type Rollout, RolloutState } from './rollout-state.tsx'
+
+type Runtime = components['schemas']['Runtime']
 
 export function Rollouts() {
   const newest = useComputed(
     () => recentEvents.value.find(({ type }) => /^(rollout|image)_/.test(type))?.seq ?? 0,
   )
-  const read = useResource(async () => {
-    const { data } = await currentClient().api.GET('/rollouts')
-    return data
-  }, [newest.value])
+  const read = useResource(() => readRollouts(), [newest.value])
+  // A page is the same while its first rollout is.
+  const older = useOlder(read.value?.rows[0]?.id ?? '', read.value)
   return (
     <>
       <div class="tab-bar">
@@ -35,7 +38,7 @@ export function Rollouts() {
         <RolloutForm runtimes={read.value.runtimes.map(({ runtime }) => runtime)} />
       )}
       <ResourceTable
-        resource={{ ...read, value: read.value?.rollouts }}
+        resource={{ ...read, value: older.rows }}
         empty="There are no rollouts."
         columns={['Runtime', 'State', 'Tranche', 'Image', 'Started', 'By', 'Why']}
         renderRow={(rollout) => (
@@ -60,6 +63,7 @@ export function Rollouts() {
           </tr>
         )}
       />
+      <OlderButton older={older} title="Older rollouts" />
       {read.value !== undefined && (
         <section>
           <h2>Images of the runtimes</h2>
@@ -88,6 +92,17 @@ export function Rollouts() {
       )}
     </>
   )
+}
+
+async function readRollouts(cursor?: string): Promise<Page<Rollout> & { runtimes: readonly Runtime[] }> {
+  const query = cursor === undefined ? {} : { cursor }
+  const { data, response } = await currentClient().api.GET('/rollouts', { params: { query } })
+  const next = nextCursor(response)
+  return {
+    rows: data?.rollouts ?? [],
+    readNext: next === undefined ? undefined : () => readRollouts(next),
+    runtimes: data?.runtimes ?? [],
+  }
 }
 
 function RolloutForm({ runtimes }: { runtimes: readonly string[] }) {

@@ -9,7 +9,7 @@ import {
   SETUP_MS,
   wasAttacked,
 } from '../support/console-page.ts'
-import { digest, ended, image, imagesOf, read, until } from '../support/rollouts.ts'
+import { digest, ended, image, imagesOf, read, start, until } from '../support/rollouts.ts'
 
 let fixture: ConsoleFixture
 let receiverStatus = 500
@@ -75,6 +75,23 @@ test('a rollout is started, followed tranche by tranche, halted, resumed and rol
   for (const after of await imagesOf(h, fleet)) expect(after).toContain(first.replace(/:latest$/, ''))
   expect(await imagesOf(h, fleet)).not.toContain(image('1'))
   expect(await wasAttacked(page)).toBe(false)
+  expect(fixture.failures).toEqual([])
+})
+
+test('older rollouts than the newest are shown page by page', async () => {
+  const { h } = fixture
+  for (let made = 0; made < 21; made++) {
+    const { body } = await start(h, { runtime: 'codex', digest: digest('1') })
+    await until(h, body.id, ended)
+  }
+  const page = await fixture.open('#/operations?tab=rollouts')
+  const listed = page.getByRole('link', { name: 'codex', exact: true })
+  const older = page.getByRole('button', { name: 'Older rollouts' })
+  await older.waitFor()
+  expect(await listed.count()).toBe(20)
+  await older.click()
+  await older.waitFor({ state: 'detached' })
+  expect(await listed.count()).toBe(21)
   expect(fixture.failures).toEqual([])
 })
 
