@@ -7,7 +7,9 @@ import { availableParallelism, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { type Figure, figureTable, readJson } from './support/figures.ts'
 import { benchOptions, refuse } from './support/options.ts'
+import { fixedWorkMs } from './all/processor-speed.ts'
 import { type Computer, reportOf, withReport } from './all/report.ts'
+import { median } from './proxy/statistics.ts'
 
 /** The benches with options that keep a whole run under 15 minutes on two quiet processors. */
 const BENCHES: Readonly<Record<string, readonly string[]>> = {
@@ -41,7 +43,11 @@ if (unknown !== undefined) refuse(`--only: ${unknown} is not one of ${Object.key
 const began = performance.now()
 const figures: Figure[] = []
 const failed: string[] = []
+/** One for each bench, taken before it. The first piece of work of this process compiles its code. */
+const speeds: number[] = []
+fixedWorkMs()
 for (const name of only) {
+  speeds.push(fixedWorkMs())
   process.stderr.write(`${name} … `)
   const since = performance.now()
   const measured = await run(name)
@@ -49,6 +55,13 @@ for (const name of only) {
   if (measured === undefined) failed.push(name)
   else figures.push(...measured)
 }
+figures.unshift(
+  { title: 'this computer, a fixed piece of work', value: median(speeds), unit: 'ms' },
+  {
+    title: 'this computer, slowest ÷ fastest of that work',
+    value: Math.max(...speeds) / Math.min(...speeds),
+  },
+)
 const computer: Computer = {
   processors: availableParallelism(),
   model: cpus()[0]?.model ?? 'unknown',
