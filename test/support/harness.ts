@@ -1,5 +1,6 @@
 // The whole product for one test file: the control plane on the tested target (control-plane.ts), the emulated Fly with its
 // machines in this process, and a clock that can be moved. Tests send requests and read what a caller or Fly could see.
+import { setTimeout as delay } from 'node:timers/promises'
 import { isNotNull, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
 import { rollouts, workspaces } from '../../drizzle/schema/index.ts'
@@ -23,6 +24,9 @@ const startOfTarget = async () =>
   IN_WORKERD
     ? (await import('./workerd-control-plane.ts')).startWorkerdControlPlane
     : (await import('./node-control-plane.ts')).startNodeControlPlane
+
+/** How long a pass may need to end after its workspace is ready. Some tests leave other work running for ever. */
+const PASS_END_MS = 1_000
 
 export type HarnessOptions = {
   env?: Record<string, string>
@@ -248,6 +252,8 @@ export async function createHarness(options: HarnessOptions = {}) {
         json: { name: 'test', runtime: 'hermes', tier: 2, ...input },
       })
       if (status !== 201) throw new Error(`create answered ${status}: ${JSON.stringify(body)}`)
+      // The pass that made it ready still sets the time of the next one, which a clock moved meanwhile would make too late.
+      await Promise.race([controlPlane.untilIdle(), delay(PASS_END_MS, undefined, { ref: false })])
       return body
     },
     async close() {
