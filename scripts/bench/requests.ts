@@ -1,5 +1,6 @@
 // `npm run bench:requests`: what heartbeats, reads, lists and creates cost this server on Postgres, compared in the same run
-// with what Node and Postgres need for the same answers. The two take turns, so that other load on this computer affects both.
+// with what Node and Postgres need for the same answers. The two take turns, so that other load on this computer affects both, and each
+// ratio is the median of those of all turns, so that load which comes and goes affects few of them.
 import { randomBytes } from 'node:crypto'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
@@ -18,7 +19,7 @@ const ABOUT = `Heartbeats with valid tokens, beside node:http and node-postgres 
 
 const { connections, json, rounds, seconds } = benchOptions('bench:requests', ABOUT, {
   seconds: { says: 'of each kind on each server, over all rounds', default: 10 },
-  rounds: { says: 'in which the servers take turns', default: 10 },
+  rounds: { says: 'in which the servers take turns', default: 30 },
   connections: { says: 'each sends one request after the other', default: 16 },
 })
 
@@ -88,23 +89,28 @@ try {
 }
 
 async function compare(kind: Kind, ours: Server): Promise<Figure[]> {
-  const measured = new Map<Server, Round[]>([
-    [kind.floor, []],
-    [ours, []],
-  ])
-  for (const one of measured.keys()) await send(kind, one, WARM_UP_SECONDS)
+  for (const server of [kind.floor, ours]) await send(kind, server, WARM_UP_SECONDS)
+  const pairs: Record<'floor' | 'ours', Round>[] = []
   for (let round = 0; round < rounds; round++) {
-    for (const [one, all] of measured) all.push(await send(kind, one, seconds / rounds))
+    const turn = (server: Server) => send(kind, server, seconds / rounds)
+    // None is always the first.
+    const own = round % 2 === 0 ? undefined : await turn(ours)
+    const floor = await turn(kind.floor)
+    pairs.push({ floor, ours: own ?? (await turn(ours)) })
   }
-  const of = (one: Server, which: keyof Round) =>
-    median((measured.get(one) ?? []).map((round) => round[which]))
-  const ratio = (which: keyof Round) => of(ours, which) / of(kind.floor, which)
   const { atLeast, name } = kind
-  const both = (which: keyof Round, digits: number) =>
-    `${of(kind.floor, which).toFixed(digits)} and ${of(ours, which).toFixed(digits)}`
+  const of = (which: 'floor' | 'ours', what: keyof Round) => median(pairs.map((pair) => pair[which][what]))
+  const ratio = (what: keyof Round, share = 0.5) =>
+    percentile(
+      pairs.map((pair) => pair.ours[what] / pair.floor[what]),
+      share,
+    )
+  const both = (what: keyof Round, digits: number) =>
+    `${of('floor', what).toFixed(digits)} and ${of('ours', what).toFixed(digits)}`
   if (!json) {
+    const quartiles = [0.25, 0.75].map((share) => ratio('perSecond', share).toFixed(2)).join(' and ')
     console.log(
-      `${name.padEnd(24)}${both('perSecond', 0)} requests/s, ${both('cpuMs', 2)} ms of CPU, p99 ${both('p99', 1)} ms`,
+      `${name.padEnd(24)}${both('perSecond', 0)} requests/s (quartiles of their ratio ${quartiles}), ${both('cpuMs', 2)} ms of CPU, p99 ${both('p99', 1)} ms`,
     )
   }
   const figures: Figure[] = [
@@ -112,7 +118,7 @@ async function compare(kind: Kind, ours: Server): Promise<Figure[]> {
     { title: `${name} ÷ its floor, CPU`, value: ratio('cpuMs') },
   ]
   if (name !== 'heartbeat') return figures
-  const percent = (of(ours, 'cpuMs') * (10_000 / 30)) / 10
+  const percent = (of('ours', 'cpuMs') * (10_000 / 30)) / 10
   const beating = { title: '10,000 agents that beat every 30 s', value: percent, unit: '% of a core' }
   return [...figures, { ...beating, atMost: 25 }]
 }
