@@ -134,20 +134,25 @@ describe('a server of two workers', () => {
 
   test('SIGINT ends all processes with exit code 0, also when npm passes it on once more', async () => {
     const workers = workersOf(server)
-    const [exit] = await Promise.all([server.end('SIGINT'), delay(20).then(() => server.end('SIGINT'))])
+    const began = performance.now()
+    const once = server.end('SIGINT')
+    await delay(20)
+    // Where this process was held up, it would be another request, to end at once.
+    if (performance.now() - began < 500) await server.end('SIGINT')
+    const exit = await once
     expect(exit).toEqual({ code: 0, signal: null })
     expect(stillLiving(workers)).toEqual([])
   })
 })
 
-test('SIGTERM ends a worker that has not started yet, with exit code 0', async () => {
-  const server = await startServer({ ...settings, SHUTDOWN_GRACE_SECONDS: '1' })
-  const [victim = Number.NaN] = workersOf(server)
-  process.kill(victim, 'SIGKILL')
-  const replacements = () => workersOf(server).filter((pid) => pid !== victim)
-  await expect.poll(() => replacements().length, { interval: 5, timeout: 30_000 }).toBe(2)
-  const exit = await server.end('SIGTERM')
-  expect(exit, server.printed.stderr).toEqual({ code: 0, signal: null })
+test('a worker that cannot start in time does not make the exit code of a shutdown another one', async () => {
+  const server = await startServer({ ...settings, SHUTDOWN_GRACE_SECONDS: '0' })
+  const before = workersOf(server)
+  process.kill(before[0] ?? Number.NaN, 'SIGKILL')
+  const replacement = () => workersOf(server).find((pid) => !before.includes(pid))
+  await expect.poll(replacement, { interval: 5, timeout: 30_000 }).toEqual(expect.any(Number))
+  process.kill(replacement() ?? Number.NaN, 'SIGSTOP')
+  expect(await server.end('SIGTERM'), server.printed.stderr).toEqual({ code: 0, signal: null })
 })
 
 test('workers end with their primary process, also when it is killed', async () => {

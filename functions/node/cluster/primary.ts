@@ -127,7 +127,9 @@ class WorkerGroup {
   async stop(): Promise<boolean> {
     this.#isStopping = true
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
-    const codes = await Promise.all(workers.map(stopWorker))
+    const codes = await Promise.all(
+      workers.map((worker) => (this.#running.has(worker) ? stopWorker(worker) : cancelStart(worker))),
+    )
     return codes.every((code) => code === 0)
   }
 
@@ -166,6 +168,18 @@ async function stopWorker(worker: Worker): Promise<number | null> {
   const exited = new Promise<number | null>((resolve) => worker.once('exit', resolve))
   if (worker.isConnected()) send(worker, { kind: 'stop' })
   return exited
+}
+
+/**
+ * A worker that has not started yet ends at once, as a server of one process does: on a busy computer its start may take longer than
+ * the grace period. One that has just started ends in good order.
+ */
+async function cancelStart(worker: Worker): Promise<0> {
+  if (worker.isDead()) return 0
+  const exited = new Promise((resolve) => worker.once('exit', resolve))
+  worker.process.kill('SIGTERM')
+  await exited
+  return 0
 }
 
 function send(worker: Worker, message: PrimaryMessage): void {
