@@ -6,13 +6,16 @@ import { DomainError, workspaceNotFound } from '../platform/errors.ts'
 import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { ACTIVITY_LIMITS, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
-const Attachment = z.object({
-  uri: boundedText().min(1, 'must not be empty').max(2048),
-  name: boundedText().min(1, 'must not be empty').max(255),
-  mimeType: boundedText().max(255).nullish(),
-  size: z.int().min(0).nullish(),
-})
+const Attachment = whenUsed(() =>
+  z.object({
+    uri: boundedText().min(1, 'must not be empty').max(2048),
+    name: boundedText().min(1, 'must not be empty').max(255),
+    mimeType: boundedText().max(255).nullish(),
+    size: z.int().min(0).nullish(),
+  }),
+)
 
 /** Bytes that storing adds to the message. */
 const ENVELOPE_BYTES = 4_096
@@ -20,12 +23,14 @@ const ENVELOPE_BYTES = 4_096
 const MAX_BYTES = ACTIVITY_LIMITS.body - ENVELOPE_BYTES
 
 /** The body of POST /workspaces/:id/notify. */
-export const NotifyInput = boundedJson(
-  z.object({
-    message: boundedText().max(MAX_BYTES).nullish(),
-    attachments: z.array(Attachment).max(20).nullish(),
-  }),
-  MAX_BYTES,
+export const NotifyInput = whenUsed(() =>
+  boundedJson(
+    z.object({
+      message: boundedText().max(MAX_BYTES).nullish(),
+      attachments: z.array(Attachment).max(20).nullish(),
+    }),
+    MAX_BYTES,
+  ),
 )
 
 /** @throws DomainError `invalid_input` without a message; `not_found`, also when the workspace is removed */

@@ -6,6 +6,7 @@ import { boundedJson, boundedText } from '../platform/postgres-text.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
 import { ACTIVITY_LIMITS, ACTIVITY_TYPES, toActivityRow } from './activity-row.ts'
 import { insertActivities } from './insert-activities.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 const type = z
   .string()
@@ -21,21 +22,23 @@ const body = () => boundedJson(z.unknown(), ACTIVITY_LIMITS.body).nullish()
 /**
  * The body of POST /workspaces/:id/activity. `type` is another name of `activity_type`, `metadata` of `request_body`.
  */
-export const ReportActivityInput = z.object({
-  activity_type: type,
-  type,
-  source_id: idOrEmpty,
-  target_id: idOrEmpty,
-  method: boundedText().max(ACTIVITY_LIMITS.method).nullish(),
-  summary: boundedText().max(ACTIVITY_LIMITS.summary).nullish(),
-  status: boundedText().max(ACTIVITY_LIMITS.method).nullish(),
-  error_detail: boundedText().max(ACTIVITY_LIMITS.errorDetail).nullish(),
-  duration_ms: z.number().min(0).nullish(),
-  request_body: body(),
-  response_body: body(),
-  metadata: body(),
-  tool_trace: body(),
-})
+export const ReportActivityInput = whenUsed(() =>
+  z.object({
+    activity_type: type,
+    type,
+    source_id: idOrEmpty,
+    target_id: idOrEmpty,
+    method: boundedText().max(ACTIVITY_LIMITS.method).nullish(),
+    summary: boundedText().max(ACTIVITY_LIMITS.summary).nullish(),
+    status: boundedText().max(ACTIVITY_LIMITS.method).nullish(),
+    error_detail: boundedText().max(ACTIVITY_LIMITS.errorDetail).nullish(),
+    duration_ms: z.number().min(0).nullish(),
+    request_body: body(),
+    response_body: body(),
+    metadata: body(),
+    tool_trace: body(),
+  }),
+)
 
 /**
  * @throws DomainError `invalid_input` for an unknown type; `forbidden` for an activity of another workspace;

@@ -48,7 +48,7 @@ export class ConfigError extends Error {
 
 // What remains when an example is copied. A placeholder is a setting that was never made.
 const PLACEHOLDER =
-  /^(<.*>|\.\.\.|…|change[-_ ]?me|replace[-_ ]?me|todo|tbd|placeholder|example|secret|password|xxx+|your[-_ ].*|""|'')$/i
+  /^(<.*>|\.\.\.|\u2026|change[-_ ]?me|replace[-_ ]?me|todo|tbd|placeholder|example|secret|password|xxx+|your[-_ ].*|""|'')$/i
 
 const isPlaceholder = (value: string) => value.split(',').some((part) => PLACEHOLDER.test(part.trim()))
 

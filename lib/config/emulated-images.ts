@@ -5,6 +5,7 @@ import { readPairs } from '../platform/pairs.ts'
 import { validationText } from '../platform/validation-text.ts'
 import { parseImage } from '../machines/image-reference.ts'
 import { isRuntime, RUNTIMES } from '../machines/runtimes.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 /** Commands by runtime or image, or the path of a JSON file with them. */
 export type EmulatedImages = { commands: Record<string, string[]> } | { file: string }
@@ -41,13 +42,15 @@ export const emulatedImages = z.string().transform((text, context): EmulatedImag
   return { commands }
 })
 
-const Entry = z.strictObject({
-  command: z.array(z.string().max(4_096)).min(1).max(100),
-  directory: z.string().min(1).optional(),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
-})
+const Entry = whenUsed(() =>
+  z.strictObject({
+    command: z.array(z.string().max(4_096)).min(1).max(100),
+    directory: z.string().min(1).optional(),
+    env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+  }),
+)
 
-const Entries = z.record(z.string(), Entry)
+const Entries = whenUsed(() => z.record(z.string(), Entry))
 
 export type EmulatedImageEntry = z.infer<typeof Entry>
 

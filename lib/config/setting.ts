@@ -48,15 +48,18 @@ export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL such as https://example.com' })
   .transform((url) => url.replace(/(?<!\/)\/+$/, ''))
 
-export const number = (min: number, max: number) => {
-  const error = `must be a number from ${min} to ${max}`
-  return z.coerce.number({ error }).min(min, { error }).max(max, { error })
-}
+export const number = (min: number, max: number) =>
+  numberThat((value) => value >= min && value <= max, `must be a number from ${min} to ${max}`)
 
-export const integer = (min: number, max: number) => {
-  const error = `must be a whole number from ${min} to ${max}`
-  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
-}
+export const integer = (min: number, max: number) =>
+  numberThat(
+    (value) => Number.isInteger(value) && value >= min && value <= max,
+    `must be a whole number from ${min} to ${max}`,
+  )
+
+/** One check, because each further one makes another schema, also where a Worker starts. */
+const numberThat = (isAllowed: (value: number) => boolean, error: string) =>
+  z.coerce.number({ error }).refine(isAllowed, { error })
 
 /** `true` or `false`, which is the default. */
 export const flag = (name: string): Setting<boolean> =>

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { CallOptions, Requester } from './request.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 export type FlyLogLine = {
   id: string
@@ -17,37 +18,41 @@ export type FlyLogLine = {
 /** `nextToken` is undefined when Fly sent none: the token of before then stays valid. */
 export type FlyLogPage = { lines: FlyLogLine[]; nextToken: string | undefined }
 
-const text = z.string().nullish().catch('')
+const text = whenUsed(() => z.string().nullish().catch(''))
 
-const line = z.looseObject({
-  id: z.union([z.string(), z.number()]).nullish().catch(''),
-  attributes: z.looseObject({
-    timestamp: text,
-    message: text,
-    level: text,
-    instance: text,
-    region: text,
-    meta: z
-      .looseObject({ event: z.looseObject({ provider: text }).nullish().catch(null) })
-      .nullish()
-      .catch(null),
+const line = whenUsed(() =>
+  z.looseObject({
+    id: z.union([z.string(), z.number()]).nullish().catch(''),
+    attributes: z.looseObject({
+      timestamp: text,
+      message: text,
+      level: text,
+      instance: text,
+      region: text,
+      meta: z
+        .looseObject({ event: z.looseObject({ provider: text }).nullish().catch(null) })
+        .nullish()
+        .catch(null),
+    }),
   }),
-})
+)
 
-const page = z
-  .looseObject({ data: z.array(line).nullish(), meta: z.looseObject({ next_token: text }).nullish() })
-  .transform(({ data, meta }): FlyLogPage => ({
-    lines: (data ?? []).map(({ attributes, id }) => ({
-      id: String(id ?? ''),
-      timestamp: attributes.timestamp ?? '',
-      message: attributes.message ?? '',
-      level: attributes.level ?? '',
-      instance: attributes.instance ?? '',
-      region: attributes.region ?? '',
-      provider: attributes.meta?.event?.provider ?? '',
+const page = whenUsed(() =>
+  z
+    .looseObject({ data: z.array(line).nullish(), meta: z.looseObject({ next_token: text }).nullish() })
+    .transform(({ data, meta }): FlyLogPage => ({
+      lines: (data ?? []).map(({ attributes, id }) => ({
+        id: String(id ?? ''),
+        timestamp: attributes.timestamp ?? '',
+        message: attributes.message ?? '',
+        level: attributes.level ?? '',
+        instance: attributes.instance ?? '',
+        region: attributes.region ?? '',
+        provider: attributes.meta?.event?.provider ?? '',
+      })),
+      nextToken: meta?.next_token || undefined,
     })),
-    nextToken: meta?.next_token || undefined,
-  }))
+)
 
 export function logCalls(request: Requester) {
   return {

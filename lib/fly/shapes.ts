@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import type { components } from './machines-openapi.d.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 type Schemas = components['schemas']
 
@@ -70,56 +71,56 @@ export type AssignedIp = Schemas['AssignIPResponse']
 export type TokenInfo = Schemas['main.tokenInfo']
 export type Region = Schemas['main.regionRow'] & { code: string }
 
-/** Types a schema, which checks only some fields, as the generated type. */
-const shape = <T>(schema: z.ZodType): z.ZodType<T> => schema as z.ZodType<T>
+/** Types a schema, which checks only some fields, as the generated type. Most requests need one of them, or none. */
+const shape = <T>(make: () => z.ZodType): z.ZodType<T> => whenUsed(make) as z.ZodType<T>
 
 const machineSchema = z.looseObject({ id: z.string(), state: z.string() })
-export const machine = shape<Machine>(machineSchema)
-export const machines = shape<Machine[]>(z.array(machineSchema))
-export const events = shape<MachineEvent[]>(z.array(z.looseObject({})))
+export const machine = shape<Machine>(() => machineSchema)
+export const machines = shape<Machine[]>(() => z.array(machineSchema))
+export const events = shape<MachineEvent[]>(() => z.array(z.looseObject({})))
 // A start that succeeded must not fail because of its answer.
-export const startAnswer = shape<StartAnswer>(z.looseObject({}).catch({}))
+export const startAnswer = shape<StartAnswer>(() => z.looseObject({}).catch({}))
 const text = z.string().optional().catch(undefined)
-export const waitAnswer = shape<WaitAnswer>(
+export const waitAnswer = shape<WaitAnswer>(() =>
   // The documentation shows `{"ok": true}`; Fly also sends the state (docs/facts/fly.md §12).
   z.looseObject({ state: text, version: text, event_id: text }),
 )
-export const metadata = shape<Record<string, string>>(z.record(z.string(), z.string()))
-export const app = shape<App>(z.looseObject({ name: z.string() }))
-export const ipList = shape<{ ips: IpAssignment[] }>(
+export const metadata = shape<Record<string, string>>(() => z.record(z.string(), z.string()))
+export const app = shape<App>(() => z.looseObject({ name: z.string() }))
+export const ipList = shape<{ ips: IpAssignment[] }>(() =>
   z.looseObject({ ips: z.array(z.looseObject({})).nullish() }).transform(({ ips }) => ({ ips: ips ?? [] })),
 )
-export const assignedIp = shape<AssignedIp>(z.looseObject({}))
+export const assignedIp = shape<AssignedIp>(() => z.looseObject({}))
 const volumeSchema = z.looseObject({ id: z.string(), name: z.string(), state: z.string() })
-export const volume = shape<Volume>(volumeSchema)
-export const volumes = shape<Volume[]>(z.array(volumeSchema))
-export const extendVolumeAnswer = shape<ExtendVolumeAnswer>(z.looseObject({}))
-export const snapshots = shape<VolumeSnapshot[]>(
+export const volume = shape<Volume>(() => volumeSchema)
+export const volumes = shape<Volume[]>(() => z.array(volumeSchema))
+export const extendVolumeAnswer = shape<ExtendVolumeAnswer>(() => z.looseObject({}))
+export const snapshots = shape<VolumeSnapshot[]>(() =>
   z
     .array(z.looseObject({ id: z.string() }))
     .nullish()
     .transform((list) => list ?? []),
 )
 // Fly's schemas have both spellings (docs/facts/fly.md §2.8).
-export const secretsUpdate = shape<{ version?: number; Version?: number }>(
+export const secretsUpdate = shape<{ version?: number; Version?: number }>(() =>
   z.looseObject({ version: z.number().optional(), Version: z.number().optional() }),
 )
-export const secretList = shape<{ secrets: { name: string }[] }>(
+export const secretList = shape<{ secrets: { name: string }[] }>(() =>
   z
     .looseObject({ secrets: z.array(z.looseObject({ name: z.string() })).nullish() })
     .transform(({ secrets }) => ({ secrets: secrets ?? [] })),
 )
-export const currentToken = shape<{ tokens: TokenInfo[] }>(
+export const currentToken = shape<{ tokens: TokenInfo[] }>(() =>
   z.looseObject({ tokens: z.array(z.looseObject({})) }),
 )
 
 // Fly wraps a lease in `data`, unlike its published schema (docs/facts/fly.md §2.4).
 const unwrapped = (body: unknown): unknown =>
   typeof body === 'object' && body !== null && 'data' in body ? body.data : body
-export const lease = shape<Lease>(
+export const lease = shape<Lease>(() =>
   z.preprocess(unwrapped, z.looseObject({ nonce: z.string(), expires_at: z.number() })),
 )
-export const leaseView = shape<LeaseView>(
+export const leaseView = shape<LeaseView>(() =>
   z.preprocess(unwrapped, z.looseObject({ nonce: z.string().optional(), expires_at: z.number() })),
 )
 
@@ -134,7 +135,7 @@ const snakeKeys = (value: unknown): unknown => {
     ]),
   )
 }
-export const regionList = shape<{ regions: Region[]; nearest?: string }>(
+export const regionList = shape<{ regions: Region[]; nearest?: string }>(() =>
   z.preprocess(
     snakeKeys,
     z.looseObject({ regions: z.array(z.looseObject({ code: z.string() })), nearest: z.string().optional() }),

@@ -12,23 +12,26 @@ import { boundedJson, boundedText, toPostgresJson } from '../platform/postgres-t
 import { finishMessage } from './finish.ts'
 import type { Message } from './message.ts'
 import { findMessage } from './queries.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 /** The longest answer, in bytes as JSON. */
 const MAX_ANSWER_BYTES = 1_000_000
 
 /** The body of POST /workspaces/:id/messages/:message/response: exactly one of the three. */
-export const AnswerInput = boundedJson(
-  z
-    .strictObject({
-      text: boundedText().min(1, 'must not be empty').optional(),
-      result: z.record(z.string(), z.unknown()).optional(),
-      error: z.looseObject({ code: z.int(), message: boundedText().max(4_000) }).optional(),
-    })
-    .refine(
-      ({ error, result, text }) => [error, result, text].filter((one) => one !== undefined).length === 1,
-      'must have text, result or error, and only one of them',
-    ),
-  MAX_ANSWER_BYTES,
+export const AnswerInput = whenUsed(() =>
+  boundedJson(
+    z
+      .strictObject({
+        text: boundedText().min(1, 'must not be empty').optional(),
+        result: z.record(z.string(), z.unknown()).optional(),
+        error: z.looseObject({ code: z.int(), message: boundedText().max(4_000) }).optional(),
+      })
+      .refine(
+        ({ error, result, text }) => [error, result, text].filter((one) => one !== undefined).length === 1,
+        'must have text, result or error, and only one of them',
+      ),
+    MAX_ANSWER_BYTES,
+  ),
 )
 
 /**

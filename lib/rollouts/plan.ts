@@ -2,39 +2,44 @@
 import { z } from 'zod'
 import type { RolloutPlan } from '../../drizzle/schema/index.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
-const Tranche = z.union([
-  z.int().min(1).max(1_000_000),
-  z.string().regex(/^(?:100|[1-9]\d?)%$/, 'must be a number of workspaces, or a share such as "10%"'),
-])
+const Tranche = whenUsed(() =>
+  z.union([
+    z.int().min(1).max(1_000_000),
+    z.string().regex(/^(?:100|[1-9]\d?)%$/, 'must be a number of workspaces, or a share such as "10%"'),
+  ]),
+)
 
 export const DIGEST = /^sha256:[0-9a-f]{64}$/
 
 /**
  * The body of POST /rollouts. Unknown members are refused: a misspelled one would change how the rollout proceeds.
  */
-export const RolloutInput = z.strictObject({
-  runtime: z.string(),
-  image: z
-    .string()
-    .max(512)
-    // The characters of a registry's names, tags and digests.
-    .regex(/^[\w./:@-]+$/, 'must be the name of an image')
-    .optional(),
-  digest: z.string().regex(DIGEST, 'must be sha256: and 64 hexadecimal digits').optional(),
-  workspaces: z.array(workspaceIdInput()).min(1).max(1_000).optional(),
-  tranches: z
-    .array(Tranche)
-    .min(1)
-    .max(20)
-    .optional()
-    .meta({ examples: [[1, '10%', '50%', '100%']] }),
-  max_failures: z.int().min(0).max(10_000).optional(),
-  ready_seconds: z.int().min(1).max(86_400).optional(),
-  watch_seconds: z.int().min(0).max(86_400).optional(),
-  busy_seconds: z.int().min(0).max(604_800).optional(),
-  when_busy: z.enum(['skip', 'wait', 'restart']).optional(),
-})
+export const RolloutInput = whenUsed(() =>
+  z.strictObject({
+    runtime: z.string(),
+    image: z
+      .string()
+      .max(512)
+      // The characters of a registry's names, tags and digests.
+      .regex(/^[\w./:@-]+$/, 'must be the name of an image')
+      .optional(),
+    digest: z.string().regex(DIGEST, 'must be sha256: and 64 hexadecimal digits').optional(),
+    workspaces: z.array(workspaceIdInput()).min(1).max(1_000).optional(),
+    tranches: z
+      .array(Tranche)
+      .min(1)
+      .max(20)
+      .optional()
+      .meta({ examples: [[1, '10%', '50%', '100%']] }),
+    max_failures: z.int().min(0).max(10_000).optional(),
+    ready_seconds: z.int().min(1).max(86_400).optional(),
+    watch_seconds: z.int().min(0).max(86_400).optional(),
+    busy_seconds: z.int().min(0).max(604_800).optional(),
+    when_busy: z.enum(['skip', 'wait', 'restart']).optional(),
+  }),
+)
 
 export type RolloutInput = z.infer<typeof RolloutInput>
 

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { DIGEST } from './plan.ts'
 import { boundedText } from '../platform/postgres-text.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 export type Published = {
   /** Registry, owner and name, in lower case. */
@@ -24,25 +25,29 @@ const ignored = (why: string): Reading => ({ ignored: why })
  * the parts of an image for several platforms (octokit/webhooks, payload-examples/api.github.com/registry_package and
  * package).
  */
-const GithubPackage = z.object({
-  namespace: z.string(),
-  name: z.string(),
-  package_version: z
-    .object({
-      version: z.string().nullish(),
-      name: z.string().nullish(),
-      package_url: z.string().nullish(),
-      container_metadata: z
-        .object({ tag: z.object({ name: z.string().nullish(), digest: z.string().nullish() }).nullish() })
-        .nullish(),
-    })
-    .nullish(),
-})
-const GithubEvent = z.object({
-  action: z.string(),
-  package: GithubPackage.optional(),
-  registry_package: GithubPackage.optional(),
-})
+const GithubPackage = whenUsed(() =>
+  z.object({
+    namespace: z.string(),
+    name: z.string(),
+    package_version: z
+      .object({
+        version: z.string().nullish(),
+        name: z.string().nullish(),
+        package_url: z.string().nullish(),
+        container_metadata: z
+          .object({ tag: z.object({ name: z.string().nullish(), digest: z.string().nullish() }).nullish() })
+          .nullish(),
+      })
+      .nullish(),
+  }),
+)
+const GithubEvent = whenUsed(() =>
+  z.object({
+    action: z.string(),
+    package: GithubPackage.optional(),
+    registry_package: GithubPackage.optional(),
+  }),
+)
 
 /** Whether an event of a forge is about a package; others are ignored unread. */
 export const isPackageEvent = (event: string) => event === 'package' || event === 'registry_package'
@@ -72,18 +77,20 @@ export function readGithubEvent(event: string, body: unknown): Reading {
  * tag creates a new version. Only `html_url` names the registry (go-gitea/gitea: modules/structs/package.go,
  * services/convert/package.go, routers/api/packages/container/manifest.go).
  */
-const GiteaEvent = z.object({
-  action: z.string(),
-  package: z.object({
-    id: z.int(),
-    type: z.string(),
-    name: z.string(),
-    version: z.string(),
-    html_url: z.url(),
-    created_at: boundedText().max(50),
-    owner: z.object({ login: z.string() }),
+const GiteaEvent = whenUsed(() =>
+  z.object({
+    action: z.string(),
+    package: z.object({
+      id: z.int(),
+      type: z.string(),
+      name: z.string(),
+      version: z.string(),
+      html_url: z.url(),
+      created_at: boundedText().max(50),
+      owner: z.object({ login: z.string() }),
+    }),
   }),
-})
+)
 
 /** @param event `X-Gitea-Event` */
 export function readGiteaEvent(event: string, body: unknown): Reading {

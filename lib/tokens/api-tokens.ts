@@ -13,6 +13,7 @@ import { DomainError, invalidField } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
 import { workspaceIdInput } from '../platform/uuid.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
@@ -23,19 +24,21 @@ const PREFIX = 'mol_'
 export const isApiToken = (token: string) => token.startsWith(PREFIX)
 
 /** The body of POST /tokens. */
-export const CreateTokenInput = z.strictObject({
-  name: boundedText().trim().min(1, 'must not be empty').max(100),
-  scopes: z
-    .array(z.enum(SCOPES))
-    .min(1, `must name at least one of ${SCOPES.join(', ')}`)
-    .max(SCOPES.length),
-  workspaces: z
-    .array(workspaceIdInput())
-    .min(1, 'must contain at least one id; omit it for all workspaces')
-    .max(1_000)
-    .nullish(),
-  expires_in_days: z.int().min(1).max(3_650).nullish(),
-})
+export const CreateTokenInput = whenUsed(() =>
+  z.strictObject({
+    name: boundedText().trim().min(1, 'must not be empty').max(100),
+    scopes: z
+      .array(z.enum(SCOPES))
+      .min(1, `must name at least one of ${SCOPES.join(', ')}`)
+      .max(SCOPES.length),
+    workspaces: z
+      .array(workspaceIdInput())
+      .min(1, 'must contain at least one id; omit it for all workspaces')
+      .max(1_000)
+      .nullish(),
+    expires_in_days: z.int().min(1).max(3_650).nullish(),
+  }),
+)
 
 /**
  * @returns the row, and the token, which is shown only once

@@ -11,6 +11,7 @@ import type { Store } from '../platform/context.ts'
 import { DomainError, invalidField } from '../platform/errors.ts'
 import { boundedText } from '../platform/postgres-text.ts'
 import { refuseWithoutMachine } from './external.ts'
+import { whenUsed } from '../platform/when-used.ts'
 
 /** Most holds of one workspace at the same time. */
 export const MAX_HOLDS = 20
@@ -18,16 +19,22 @@ export const MAX_HOLDS = 20
 export type Hold = typeof holds.$inferSelect
 
 /** The body of POST /workspaces/:id/holds. Unknown members are refused. */
-export const CreateHoldInput = z
-  .strictObject({
-    until: z.iso.datetime({ offset: true }).optional(),
-    for_seconds: z.int().min(1).optional(),
-    reason: boundedText().trim().min(1, 'must not be empty').max(500),
-  })
-  .superRefine(({ for_seconds, until }, context) => {
-    if ((until === undefined) === (for_seconds === undefined))
-      context.addIssue({ code: 'custom', path: ['until'], message: 'give until or for_seconds, one of them' })
-  })
+export const CreateHoldInput = whenUsed(() =>
+  z
+    .strictObject({
+      until: z.iso.datetime({ offset: true }).optional(),
+      for_seconds: z.int().min(1).optional(),
+      reason: boundedText().trim().min(1, 'must not be empty').max(500),
+    })
+    .superRefine(({ for_seconds, until }, context) => {
+      if ((until === undefined) === (for_seconds === undefined))
+        context.addIssue({
+          code: 'custom',
+          path: ['until'],
+          message: 'give until or for_seconds, one of them',
+        })
+    }),
+)
 
 /**
  * @param createdBy a caller's key

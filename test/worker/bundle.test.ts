@@ -18,6 +18,10 @@ test('the bundle imports nothing, not even a Node module', () => {
   expect(bundle.code).not.toMatch(/(from|import|require\()\s*["']node:/)
 })
 
+test('the bundle is ASCII, because V8 reads and keeps other texts as two bytes a character', () => {
+  expect(bundle.code.match(/\P{ASCII}/gu) ?? []).toEqual([])
+})
+
 test('the bundle contains neither the emulator nor another driver', () => {
   const unwanted = /lib\/emulator|pglite|node_modules\/pg\/|@a2a-js|functions\/(node|listen|embedded-fly)\.ts/
   expect(bundle.inputs.filter((input) => unwanted.test(input))).toEqual([])

@@ -10,18 +10,23 @@ import { boundedJson, boundedText } from '../../../lib/platform/postgres-text.ts
 import type { AppEnv } from '../../http/app-env.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { idParam, jsonOf, type LimitBody, parse } from './request.ts'
+import { whenUsed } from '../../../lib/platform/when-used.ts'
 
-const ApprovalInput = z.object({
-  action: boundedText().min(1, 'must not be empty').max(1_000),
-  reason: boundedText().max(4_000).nullish(),
-  task_id: boundedText().max(200).nullish(),
-  context: boundedJson(z.record(z.string(), z.unknown()), 65_536).nullish(),
-})
+const ApprovalInput = whenUsed(() =>
+  z.object({
+    action: boundedText().min(1, 'must not be empty').max(1_000),
+    reason: boundedText().max(4_000).nullish(),
+    task_id: boundedText().max(200).nullish(),
+    context: boundedJson(z.record(z.string(), z.unknown()), 65_536).nullish(),
+  }),
+)
 
-const Decision = z.object({
-  decision: z.enum(['approved', 'denied']),
-  decided_by: boundedText().max(200).default('human'),
-})
+const Decision = whenUsed(() =>
+  z.object({
+    decision: z.enum(['approved', 'denied']),
+    decided_by: boundedText().max(200).default('human'),
+  }),
+)
 
 const PENDING = { status: 'pending' }
 

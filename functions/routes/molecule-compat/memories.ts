@@ -16,26 +16,31 @@ import { boundedJson, boundedText } from '../../../lib/platform/postgres-text.ts
 import type { AppEnv } from '../../http/app-env.ts'
 import { withCaller } from '../../http/with-caller.ts'
 import { idParam, jsonOf, type LimitBody, parse } from './request.ts'
+import { whenUsed } from '../../../lib/platform/when-used.ts'
 
 const MAX_CONTENT = 100_000
 
-const MemoryInput = z.object({
-  content: boundedText().min(1, 'must not be empty').max(MAX_CONTENT),
-  scope: z.enum(['LOCAL', 'TEAM', 'GLOBAL']).default('LOCAL'),
-  namespace: boundedText().max(200).optional(),
-})
+const MemoryInput = whenUsed(() =>
+  z.object({
+    content: boundedText().min(1, 'must not be empty').max(MAX_CONTENT),
+    scope: z.enum(['LOCAL', 'TEAM', 'GLOBAL']).default('LOCAL'),
+    namespace: boundedText().max(200).optional(),
+  }),
+)
 
 export type MemoryInput = z.infer<typeof MemoryInput>
 
-const KeyInput = z.object({
-  key: boundedText().min(1, 'must not be empty').max(200),
-  value: boundedJson(z.unknown(), MAX_CONTENT),
-  ttl_seconds: z
-    .int()
-    .min(1)
-    .max(366 * 86_400)
-    .optional(),
-})
+const KeyInput = whenUsed(() =>
+  z.object({
+    key: boundedText().min(1, 'must not be empty').max(200),
+    value: boundedJson(z.unknown(), MAX_CONTENT),
+    ttl_seconds: z
+      .int()
+      .min(1)
+      .max(366 * 86_400)
+      .optional(),
+  }),
+)
 
 /** The `initial_memories` of a new workspace. @throws DomainError `invalid_input` */
 export const memoriesOf = (given: unknown): MemoryInput[] =>

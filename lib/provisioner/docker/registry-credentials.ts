@@ -1,15 +1,18 @@
 // Credentials for private registries, in the form of Docker's own config.json (DOCKER_AUTH_CONFIG).
 import { z } from 'zod'
 import { encodeBase64 } from '../../platform/encoding.ts'
+import { whenUsed } from '../../platform/when-used.ts'
 
 export type RegistryCredentials = {
   /** The X-Registry-Auth header for a registry's host; undefined where none is configured. */
   headerFor(registry: string): string | undefined
 }
 
-const AuthConfig = z.object({
-  auths: z.record(z.string(), z.looseObject({ auth: z.string() })),
-})
+const AuthConfig = whenUsed(() =>
+  z.object({
+    auths: z.record(z.string(), z.looseObject({ auth: z.string() })),
+  }),
+)
 
 /** Docker Hub's key in config.json. */
 const DOCKER_HUB = 'https://index.docker.io/v1/'
