@@ -10,6 +10,8 @@ export type OpenDatabase = {
   driver: 'pglite' | 'postgres' | 'neon' | 'hyperdrive'
   /** Checks the disk of an embedded database: a full one refuses writes only when it is too late. @returns what is wrong */
   checkDisk?: () => Promise<string | undefined>
+  /** The database for work whose statements are counted; where statements are no requests, it is absent. */
+  counted?: (counter: Counter) => Database
   close: () => Promise<void>
 }
 

@@ -3,6 +3,7 @@
 // (drivers/postgres.ts).
 import { type Placeholder, sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
+import { builderOf, runBy } from './over-client.ts'
 
 type Value = string | number | boolean | Date | null
 
@@ -28,12 +29,13 @@ export function prepared<Values extends Record<string, Value>, Rows>(
 ): (db: Database, values: Values) => Promise<Rows> {
   const statements = new WeakMap<Database, Prepared<Rows>>()
   return (db, values) => {
-    let statement = statements.get(db)
+    const builder = builderOf(db)
+    let statement = statements.get(builder)
     if (statement === undefined) {
-      statement = build(db, sql.placeholder).prepare(planEachTime ? UNNAMED : NAMED)
-      statements.set(db, statement)
+      statement = build(builder, sql.placeholder).prepare(planEachTime ? UNNAMED : NAMED)
+      statements.set(builder, statement)
     }
-    return statement.execute(withoutDates(values))
+    return runBy(db, statement).execute(withoutDates(values))
   }
 }
 

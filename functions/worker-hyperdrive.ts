@@ -9,7 +9,7 @@ type Binding = { connectionString: string }
 
 export default createWorker({
   settings: (env) => ({ ...env, DATABASE_URL: bindingOf(env).connectionString }),
-  connect: ({ timeoutMs }, counter) => connectHyperdrive({ timeoutMs, counter }),
+  connect: ({ timeoutMs }) => connectHyperdrive({ timeoutMs }),
   during: (env, work) => onConnection(bindingOf(env).connectionString, work),
 })
 

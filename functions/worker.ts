@@ -4,6 +4,5 @@ import { createWorker } from './worker/create-worker.ts'
 
 export default createWorker({
   settings: (env) => env,
-  connect: ({ neonEndpoint, timeoutMs, url }, counter) =>
-    connectNeon(url, { endpoint: neonEndpoint, timeoutMs, counter }),
+  connect: ({ neonEndpoint, timeoutMs, url }) => connectNeon(url, { endpoint: neonEndpoint, timeoutMs }),
 })

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { DatabaseError, Pool, type QueryConfig, type QueryResult } from 'pg'
 import { type Counter, DATABASE_TIMEOUT_MS, type OpenDatabase, StaleReads } from '../database.ts'
+import { overClient } from '../over-client.ts'
 import { queryWithin } from './bounded-query.ts'
 
 type Invocation = { connectionString: string; pool?: Pool; freshness?: Promise<void> }
@@ -23,9 +24,8 @@ export const onConnection = <Result>(connectionString: string, work: () => Resul
  * @param options `timeoutMs`: limit of one statement, with the wait for its connection
  */
 export function connectHyperdrive({
-  counter,
   timeoutMs = DATABASE_TIMEOUT_MS,
-}: { counter?: Counter | undefined; timeoutMs?: number } = {}): OpenDatabase {
+}: { timeoutMs?: number } = {}): OpenDatabase {
   function poolOf(invocation: Invocation): Pool {
     if (invocation.pool !== undefined) return invocation.pool
     const { connectionString } = invocation
@@ -41,14 +41,13 @@ export function connectHyperdrive({
     return (invocation.pool = pool)
   }
 
-  function run(pool: Pool, config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
-    counter?.spend()
-    return queryWithin(pool, timeoutMs, config, values)
-  }
-
-  // drizzle calls nothing else of a pool outside of transactions.
-  const client = {
+  /** drizzle calls nothing else of a pool outside of transactions. */
+  const clientOf = (counter?: Counter) => ({
     async query(config: QueryConfig, values?: unknown[]): Promise<QueryResult> {
+      const run = (pool: Pool, config: QueryConfig, values?: unknown[]) => {
+        counter?.spend()
+        return queryWithin(pool, timeoutMs, config, values)
+      }
       const invocation = invocations.getStore()
       if (invocation === undefined) {
         throw Object.assign(new Error('a statement outside of onConnection'), { code: 'XX000' })
@@ -60,9 +59,14 @@ export function connectHyperdrive({
       // A connection lasts as long as its invocation, so a name would save nothing.
       return run(pool, { ...config, name: '' }, values)
     },
+  })
+  const db = drizzle(clientOf() as unknown as Pool, { casing: 'snake_case' })
+  return {
+    db,
+    driver: 'hyperdrive',
+    counted: (counter) => overClient(db, clientOf(counter)),
+    close: () => Promise.resolve(),
   }
-  const db = drizzle(client as unknown as Pool, { casing: 'snake_case' })
-  return { db, driver: 'hyperdrive', close: () => Promise.resolve() }
 }
 
 // Checked until it is true, and then no more in this isolate.

@@ -2,6 +2,7 @@
 import { neon, neonConfig, type NeonQueryFunction } from '@neondatabase/serverless'
 import { drizzle } from 'drizzle-orm/neon-http'
 import { type Counter, DATABASE_TIMEOUT_MS, type OpenDatabase } from '../database.ts'
+import { overClient } from '../over-client.ts'
 import { withRowsAtOnce } from './read-rows.ts'
 import { repeatConflicts } from './repeat-conflicts.ts'
 
@@ -11,8 +12,6 @@ export type NeonOptions = {
    * tests.
    */
   endpoint?: string | undefined
-  /** Counts the statements of this connection. */
-  counter?: Counter | undefined
   /** Limit of one statement. */
   timeoutMs?: number
 }
@@ -20,19 +19,27 @@ export type NeonOptions = {
 /** @param url the Neon connection string */
 export function connectNeon(
   url: string,
-  { counter, endpoint, timeoutMs = DATABASE_TIMEOUT_MS }: NeonOptions = {},
+  { endpoint, timeoutMs = DATABASE_TIMEOUT_MS }: NeonOptions = {},
 ): OpenDatabase {
   if (endpoint !== undefined) neonConfig.fetchEndpoint = () => endpoint
   neonConfig.fetchFunction = boundedFetch
-  const statements = neon(url, { fetchOptions: { counter, timeoutMs } })
-  // drizzle calls nothing else of a connection outside of transactions.
-  const client = {
-    query: (...args: Parameters<typeof statements.query>) => repeatConflicts(() => statements.query(...args)),
+  /** drizzle calls nothing else of a connection outside of transactions. */
+  function clientOf(counter?: Counter) {
+    const statements = neon(url, { fetchOptions: { counter, timeoutMs } })
+    return {
+      query: (...args: Parameters<typeof statements.query>) =>
+        repeatConflicts(() => statements.query(...args)),
+    }
   }
   const db = withRowsAtOnce(
-    drizzle(client as unknown as NeonQueryFunction<false, false>, { casing: 'snake_case' }),
+    drizzle(clientOf() as unknown as NeonQueryFunction<false, false>, { casing: 'snake_case' }),
   )
-  return { db, driver: 'neon', close: () => Promise.resolve() }
+  return {
+    db,
+    driver: 'neon',
+    counted: (counter) => overClient(db, clientOf(counter)),
+    close: () => Promise.resolve(),
+  }
 }
 
 /** The driver has one fetch for all connections, so the options of a connection come with each request. */

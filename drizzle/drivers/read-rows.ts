@@ -6,22 +6,24 @@ type Decoder = { mapFromDriverValue(value: unknown): unknown }
 type Field = { path: string[]; field: Decoder | { decoder: Decoder } | { sql: { decoder: Decoder } } }
 type Mapper = (rows: unknown[][]) => Record<string, unknown>[]
 type Session = {
-  prepareQuery(
+  prepareQuery: (
+    this: Session,
     query: unknown,
     fields: Field[] | undefined,
     name: string | undefined,
     isArrayMode: boolean,
     mapper: Mapper | undefined,
     ...rest: unknown[]
-  ): unknown
+  ) => unknown
 }
 
 /** Lets a database of Drizzle read rows without nested members in this way. @returns the database */
 export function withRowsAtOnce<Db extends object>(db: Db): Db {
   const session = Reflect.get(db, 'session') as Session
-  const prepare = session.prepareQuery.bind(session)
-  session.prepareQuery = (query, fields, name, isArrayMode, mapper, ...rest) =>
-    prepare(query, fields, name, isArrayMode, mapper ?? mapperOf(fields), ...rest)
+  const prepare = session.prepareQuery
+  session.prepareQuery = function (query, fields, name, isArrayMode, mapper, ...rest) {
+    return prepare.call(this, query, fields, name, isArrayMode, mapper ?? mapperOf(fields), ...rest)
+  }
   return db
 }
 

@@ -1,7 +1,7 @@
 // A Cloudflare Worker: requests and the cron trigger, over the same services. Its entries differ in how they connect
 // to the database.
 import type { OpenDatabase } from '../../drizzle/database.ts'
-import { type SubrequestBudget, SubrequestBudgetExceeded } from '../../lib/platform/subrequest-budget.ts'
+import { SubrequestBudgetExceeded } from '../../lib/platform/subrequest-budget.ts'
 import { type Config, ConfigError, warnAboutSettings } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { createLog } from '../../lib/platform/log.ts'
@@ -21,8 +21,8 @@ type Isolate = { services: Services; app: ReturnType<typeof createApp> }
 export type WorkerOptions = {
   /** The settings, including `DATABASE_URL`. @throws ConfigError */
   settings: (env: Env) => Env
-  /** Connects to the database. With a budget, statements count against it. */
-  connect: (database: Config['database'] & { url: string }, budget?: SubrequestBudget) => OpenDatabase
+  /** Connects to the database. */
+  connect: (database: Config['database'] & { url: string }) => OpenDatabase
   /** Wraps each invocation and the work that it leaves behind. */
   during?: <Result>(env: Env, work: () => Promise<Result>) => Promise<Result>
 }
@@ -40,12 +40,10 @@ export function createWorker({ connect, during = (_env, work) => work(), setting
     }
     const { url } = config.database
     if (url === undefined) throw new ConfigError(['DATABASE_URL is missing'])
-    const database = { ...config.database, url }
     // oxlint-disable-next-line eslint/no-console -- the Worker's log is its console
     const log = createLog(config.logLevel, (line) => console.log(line))
     for (const warning of warnAboutSettings(env)) log('warn', warning)
-    const services = createServices(config, connect(database), {
-      counted: (budget) => connect(database, budget).db,
+    const services = createServices(config, connect({ ...config.database, url }), {
       fetch: async (input, init) => {
         try {
           // As a method of another object, the Workers' global fetch throws "Illegal invocation".

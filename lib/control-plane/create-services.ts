@@ -52,8 +52,6 @@ export type RuntimeServices = {
   openProvisioner?: ((onCall: OnCall) => Provisioner) | undefined
   /** For A2A requests; over `fetch` unless the runtime has something better. */
   transport?: Transport
-  /** The database for work whose requests are counted: on Workers each statement is a request. */
-  counted?: (budget: SubrequestBudget) => Database
   /** Receives spans; none by default. */
   tracer?: Tracer
   now?: () => Date
@@ -118,7 +116,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
       secretsDelivery: config.plainSecrets ? 'env' : 'fly',
     })
   }
-  const { counted } = outside
+  const { counted } = database
   const { stopping } = outside
   const eventTail = longLived?.createEventTail({ db: database.db, log, metrics, sleep, steady, stopping })
   return {

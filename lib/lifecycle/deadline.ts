@@ -2,12 +2,13 @@
 import type { Config } from '../config/config.ts'
 import { DEFAULT_RUNTIME, isRuntime, PROVISION_TIMEOUT_SECONDS } from '../machines/runtimes.ts'
 
+/** How long provisioning may take. */
+export const provisionSeconds = ({ provisionTimeoutSeconds }: Config, runtime: string): number =>
+  provisionTimeoutSeconds ?? PROVISION_TIMEOUT_SECONDS[isRuntime(runtime) ? runtime : DEFAULT_RUNTIME]
+
 /** The deadline of provisioning that begins at `from`. */
-export function provisionDeadline(config: Config, runtime: string, from: Date): Date {
-  const known = isRuntime(runtime) ? runtime : DEFAULT_RUNTIME
-  const seconds = config.provisionTimeoutSeconds ?? PROVISION_TIMEOUT_SECONDS[known]
-  return new Date(from.getTime() + seconds * 1000)
-}
+export const provisionDeadline = (config: Config, runtime: string, from: Date): Date =>
+  new Date(from.getTime() + provisionSeconds(config, runtime) * 1000)
 
 /** Until when work that is under way delays what is requested at `from`. */
 export const drainEnd = ({ sleep }: Config, from: Date): Date => new Date(from.getTime() + sleep.drainMs)

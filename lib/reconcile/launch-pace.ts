@@ -2,9 +2,10 @@
 // time at which a workspace may expect its create, in the order of requests. A permit, taken at that time, keeps
 // delayed creates from being sent together. Both are one row per app, shared by all replicas.
 import type { ReconcileContext } from './context.ts'
-import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, type Placeholder, sql } from 'drizzle-orm'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
-import { provisionDeadline } from '../lifecycle/deadline.ts'
+import { provisionSeconds } from '../lifecycle/deadline.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 
 /** How much the clocks of replicas may differ. */
@@ -20,35 +21,45 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
   // A launch that may have been carried out must be repeated in its own app, where its name is taken.
   const app = row.app ?? row.disk?.app ?? (await leastLoadedApp(services))
   const { perSecond, burst } = provisioner.launchRate
-  const interval = seconds(1 / perSecond)
-  const moment = sql`${now.toISOString()}::timestamptz`
+  const [turn] = await turnStatement(db, {
+    id: row.id,
+    app,
+    now,
+    interval: 1 / perSecond,
+    burst,
+    ahead: burst / perSecond,
+    provisioning: provisionSeconds(services.config, row.runtime),
+  })
+  return { app, at: turn?.at ?? now }
+}
+
+type Pace = { app: string; now: Date; interval: number }
+type TurnValues = Pace & { id: string; burst: number; ahead: number; provisioning: number }
+
+const turnStatement = prepared((db, valueOf: ValueOf<TurnValues>) => {
+  const app = sql`${valueOf('app')}::text`
+  const moment = sql`${valueOf('now')}::timestamptz`
+  const interval = seconds(valueOf('interval'))
   // A turn is not later than all that wait for theirs take together, unless a process whose clock was wrong gave it.
   const waiting = db
     .select({ count: sql`count(*)::float8` })
     .from(workspaces)
     .where(and(eq(workspaces.app, app), isNotNull(workspaces.launchSlotAt)))
-  const latest = sql`${moment} + (${waiting} + ${burst}::float8) * ${interval}`
+  const latest = sql`${moment} + (${waiting} + ${valueOf('burst')}::float8) * ${interval}`
   const paced = db.$with('paced', { nextTurnAt: launchPace.nextTurnAt }).as(
     sql`insert into ${launchPace} (app, next_turn_at, next_send_at) values (${app}, ${moment} + ${interval}, ${moment})
         on conflict (app) do update set next_turn_at = greatest(least(${launchPace.nextTurnAt}, ${latest}), ${moment}) + ${interval} returning next_turn_at`,
   )
-  const at = sql<Date>`greatest(${moment}, (select next_turn_at from paced) - ${seconds(burst / perSecond)})`
-  const [turn] = await db
+  const at = sql<Date>`greatest(${moment}, (select next_turn_at from paced) - ${seconds(valueOf('ahead'))})`
+  // The deadline counts from the turn.
+  const deadline = sql`case when ${at} > ${moment} then ${at} + ${seconds(valueOf('provisioning'))} else ${workspaces.deadlineAt} end`
+  return db
     .with(paced)
     .update(workspaces)
-    .set({ launchSlotAt: at, app })
-    .where(eq(workspaces.id, row.id))
+    .set({ launchSlotAt: at, app, deadlineAt: deadline })
+    .where(eq(workspaces.id, valueOf('id')))
     .returning({ at: workspaces.launchSlotAt })
-  const slot = turn?.at ?? now
-  // The deadline counts from the turn.
-  if (slot > now) {
-    await db
-      .update(workspaces)
-      .set({ deadlineAt: provisionDeadline(services.config, row.runtime, slot) })
-      .where(eq(workspaces.id, row.id))
-  }
-  return { app, at: slot }
-}
+})
 
 /**
  * Permission to send one create to an app now, or the milliseconds until the next try. Machines and disks have a limit
@@ -61,27 +72,34 @@ export async function takePermit(
   of: 'machines' | 'disks' = 'machines',
 ): Promise<{ retryMs?: number }> {
   const { perSecond, burst } = provisioner.launchRate
-  const moment = sql`${now.toISOString()}::timestamptz`
-  // Permits do not end later, unless a process whose clock was wrong gave one.
-  const latest = sql`${moment} + ${seconds(burst / perSecond + CLOCKS_DIFFER_SECONDS)}`
-  const sendAt = sql`case when ${launchPace.nextSendAt} > ${latest} then ${moment} else ${launchPace.nextSendAt} end`
-  const granted = await db
-    .insert(launchPace)
-    .values({
-      app: of === 'machines' ? app : `${app} ${of}`,
-      nextTurnAt: now,
-      nextSendAt: sql`${moment} + ${seconds(1 / perSecond)}`,
-    })
-    .onConflictDoUpdate({
-      target: launchPace.app,
-      set: { nextSendAt: sql`greatest(${sendAt}, ${moment}) + ${seconds(1 / perSecond)}` },
-      setWhere: sql`${sendAt} <= ${moment} + ${seconds((burst - 1) / perSecond)}`,
-    })
-    .returning({ app: launchPace.app })
+  const granted = await permitStatement(db, {
+    app: of === 'machines' ? app : `${app} ${of}`,
+    now,
+    interval: 1 / perSecond,
+    ahead: (burst - 1) / perSecond,
+    longest: burst / perSecond + CLOCKS_DIFFER_SECONDS,
+  })
   return granted.length > 0 ? {} : { retryMs: 1000 / perSecond }
 }
 
-const seconds = (count: number) => sql`make_interval(secs => ${count}::float8)`
+const permitStatement = prepared((db, valueOf: ValueOf<Pace & { ahead: number; longest: number }>) => {
+  const moment = sql`${valueOf('now')}::timestamptz`
+  const interval = seconds(valueOf('interval'))
+  // Permits do not end later, unless a process whose clock was wrong gave one.
+  const latest = sql`${moment} + ${seconds(valueOf('longest'))}`
+  const sendAt = sql`case when ${launchPace.nextSendAt} > ${latest} then ${moment} else ${launchPace.nextSendAt} end`
+  return db
+    .insert(launchPace)
+    .values({ app: valueOf('app'), nextTurnAt: moment, nextSendAt: sql`${moment} + ${interval}` })
+    .onConflictDoUpdate({
+      target: launchPace.app,
+      set: { nextSendAt: sql`greatest(${sendAt}, ${moment}) + ${interval}` },
+      setWhere: sql`${sendAt} <= ${moment} + ${seconds(valueOf('ahead'))}`,
+    })
+    .returning({ app: launchPace.app })
+})
+
+const seconds = (count: Placeholder) => sql`make_interval(secs => ${count}::float8)`
 
 async function leastLoadedApp({ db, provisioner }: ReconcileContext): Promise<string> {
   const { apps } = provisioner

@@ -34,7 +34,6 @@ function open(connect: WorkerOptions['connect'], { env, launchRate, loopback, ne
   const config = { ...parsed, backend: 'emulator' as const }
   const database = { ...config.database, url: config.database.url ?? '' }
   const created = createServices(config, connect(database), {
-    counted: (budget) => connect(database, budget).db,
     fetch: (input, init) => {
       const request = new Request(input, init)
       const url = new URL(request.url)

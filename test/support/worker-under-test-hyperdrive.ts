@@ -3,7 +3,7 @@ import { connectHyperdrive, onConnection } from '../../drizzle/drivers/hyperdriv
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({
-  connect: ({ timeoutMs }, counter) => connectHyperdrive({ timeoutMs, counter }),
+  connect: ({ timeoutMs }) => connectHyperdrive({ timeoutMs }),
   during: ({ HYPERDRIVE: binding }, work) =>
     onConnection((binding as { connectionString: string }).connectionString, work),
 })

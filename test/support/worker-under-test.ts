@@ -3,6 +3,5 @@ import { connectNeon } from '../../drizzle/drivers/neon.ts'
 import { createWorkerUnderTest } from './create-worker-under-test.ts'
 
 export default createWorkerUnderTest({
-  connect: ({ neonEndpoint, timeoutMs, url }, counter) =>
-    connectNeon(url, { endpoint: neonEndpoint, timeoutMs, counter }),
+  connect: ({ neonEndpoint, timeoutMs, url }) => connectNeon(url, { endpoint: neonEndpoint, timeoutMs }),
 })

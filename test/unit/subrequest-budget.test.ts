@@ -89,13 +89,13 @@ describe('work after an answer', () => {
 
   test('background work does not wait for a call that hangs', async () => {
     const config = parseConfig({})
-    const database = { db: {} as never, driver: 'neon' as const, close: () => Promise.resolve() }
+    const db = {} as never
+    const database = { db, driver: 'neon' as const, counted: () => db, close: () => Promise.resolve() }
     const services = createServices(config, database, {
       fetch: (_, init) =>
         new Promise((_, reject) =>
           init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)),
         ),
-      counted: () => database.db,
       log: () => {},
     })
     const budget = createBudget(5, now, { cutAt: Date.now() + 20 })
