@@ -143,7 +143,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     peerAccess,
     callers,
     failedAttempts: createFailedAttempts(steady),
-    insertWorkspace: createInsertWorkspace({ db: database.db, now }, longLived?.createInsertTogether),
+    insertWorkspace: createInsertWorkspace({ db: database.db }, longLived?.createInsertTogether),
     storeBeat: createStoreBeat({ db: database.db, now, sleep }, longLived?.createStoreBeatsTogether),
     audit: createAuditLog({ db: database.db, now }, longLived?.createBatches),
     tokenLookup: createTokenLookup(database.db, canRunInBackground),

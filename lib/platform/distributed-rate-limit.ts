@@ -1,5 +1,6 @@
 // A rate limit that all replicas share, for requests that cost money: the generic cell rate algorithm as a
-// part of the statement that does what is limited. Limits that one process may count by itself are in rate-limit.ts.
+// part of the statement that does what is limited, by the clock of the database, which they share too. Limits that one
+// process may count by itself are in rate-limit.ts.
 import { lt, type SQL, sql } from 'drizzle-orm'
 import type { ValueOf } from '../../drizzle/prepared.ts'
 import { rateLimits } from '../../drizzle/schema/index.ts'
@@ -17,16 +18,12 @@ export type Quota = {
 /** `quotaMs`: in which as many requests are allowed again; null where they are not limited. */
 export type QuotaValues = {
   quotaKey: string
-  quotaAt: string
-  quotaUntil: string
   quotaMs: number | null
 }
 
 /** @param requests that are consumed, all or none */
-export const quotaValues = ({ key, perHour }: Quota, requests: number, now: Date): QuotaValues => ({
+export const quotaValues = ({ key, perHour }: Quota, requests: number): QuotaValues => ({
   quotaKey: key,
-  quotaAt: now.toISOString(),
-  quotaUntil: new Date(now.getTime() + HOUR_MS).toISOString(),
   quotaMs: perHour === 0 ? null : (requests * HOUR_MS) / perHour,
 })
 
@@ -38,11 +35,11 @@ export const quotaValues = ({ key, perHour }: Quota, requests: number, now: Date
 export function consumeQuota(name: string, valueOf: ValueOf<QuotaValues>): { part: SQL; isAllowed: SQL } {
   const ms = sql`${valueOf('quotaMs')}::float8`
   const after = (from: SQL) => sql`${from} + ${ms} * interval '1 millisecond'`
-  const first = after(sql`${valueOf('quotaAt')}::timestamptz`)
+  const first = after(sql`now()`)
   const next = sql`greatest(${after(sql`${rateLimits.nextAt}`)}, excluded.next_at)`
   return {
     part: sql`insert into ${rateLimits} (key, next_at) select ${valueOf('quotaKey')}, ${first} where ${ms} <= ${sql.raw(String(HOUR_MS))}
-      on conflict (key) do update set next_at = ${next} where ${next} <= ${valueOf('quotaUntil')}::timestamptz
+      on conflict (key) do update set next_at = ${next} where ${next} <= now() + interval '1 hour'
       returning key`,
     isAllowed: sql`(${ms} is null or exists (select from ${sql.identifier(name)}))`,
   }
@@ -52,6 +49,6 @@ export function consumeQuota(name: string, valueOf: ValueOf<QuotaValues>): { par
 export const secondsBetween = (perHour: number): number => Math.ceil(HOUR_MS / perHour / 1000)
 
 /** Deletes the state of quotas that are unused again. */
-export async function deleteExpiredQuotas({ db, now }: Store): Promise<void> {
-  await db.delete(rateLimits).where(lt(rateLimits.nextAt, now()))
+export async function deleteExpiredQuotas({ db }: Pick<Store, 'db'>): Promise<void> {
+  await db.delete(rateLimits).where(lt(rateLimits.nextAt, sql`now()`))
 }

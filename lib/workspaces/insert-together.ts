@@ -20,10 +20,7 @@ const MAX_TOGETHER = 50
 const MAX_LENGTH = 500_000
 
 /** @param insertAlone stores one workspace in a statement of its own, which needs less than a shared one */
-export function createInsertTogether(
-  { db, now }: Pick<Store, 'db' | 'now'>,
-  insertAlone: InsertPending,
-): InsertPending {
+export function createInsertTogether({ db }: Pick<Store, 'db'>, insertAlone: InsertPending): InsertPending {
   const insert = createBatches<Pending, Outcome | 'refused_together'>({
     maxItems: MAX_TOGETHER,
     maxSize: MAX_LENGTH,
@@ -37,7 +34,7 @@ export function createInsertTogether(
       }
       try {
         const rows = await insertMany(db, {
-          ...alwaysOf(together, first.quota, now()),
+          ...alwaysOf(together, first.quota),
           ...partRecords(together),
           rows: JSON.stringify(together.map(({ cells }) => cells)),
         })

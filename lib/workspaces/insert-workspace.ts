@@ -21,13 +21,13 @@ export type InsertWorkspace = (workspace: NewWorkspace) => Promise<Outcome>
 
 /** @param insertTogether where requests may wait for each other; on Workers they may not */
 export function createInsertWorkspace(
-  store: Pick<Store, 'db' | 'now'>,
+  store: Pick<Store, 'db'>,
   insertTogether?: typeof createInsertTogether,
 ): InsertWorkspace {
-  const { db, now } = store
+  const { db } = store
   async function insertAlone(one: Pending): Promise<Outcome> {
     const { cells, files, quota, row, sealed } = one
-    const values = { ...cells, ...alwaysOf([one], quota, now()) }
+    const values = { ...cells, ...alwaysOf([one], quota) }
     const hasParts = row.disk !== null || row.parentId !== null || files.length > 0 || sealed.length > 0
     const rows = await (hasParts
       ? insertWithParts(db, { ...values, ...partRecords([one]) })

@@ -43,9 +43,9 @@ export function pendingOf(workspace: NewWorkspace): Pending {
 /** Read from a text, because V8 keeps a wide object whose members are added one after the other as a hash table. */
 const EMPTY = JSON.parse(JSON.stringify(Object.fromEntries(COLUMNS.map((column) => [column, null])))) as Cells
 
-/** @param together of one quota, which consume it at `now` */
-export const alwaysOf = (together: Pending[], quota: Quota, now: Date): Always => ({
-  ...quotaValues(quota, together.length, now),
+/** @param together of one quota */
+export const alwaysOf = (together: Pending[], quota: Quota): Always => ({
+  ...quotaValues(quota, together.length),
   payloads: `{${together.map(({ payload, row }) => `"${row.id}":${payload}`).join(',')}}`,
 })
 
