@@ -2,6 +2,7 @@
 // last rollout; or the configured one. Read whenever a machine is created or updated.
 import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { rollouts, rolloutWorkspaces, runtimeDefaults, workspaces } from '../../drizzle/schema/index.ts'
 import { type ImagePolicy, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 
@@ -19,13 +20,17 @@ export async function wantedImage(
   policy: ImagePolicy,
 ): Promise<string> {
   if (workspace.image !== null) return workspace.image
-  const [row] = await db
+  const [row] = await rolledStatement(db, { id: workspace.id })
+  return row?.image ?? runtimeImage(workspace.runtime, policy)
+}
+
+const rolledStatement = prepared((db, valueOf: ValueOf<{ id: string }>) =>
+  db
     // Wrapped, because drizzle omits table names of columns that a selection names directly.
     .select({ image: sql<string | null>`${rolledImage}` })
     .from(workspaces)
-    .where(eq(workspaces.id, workspace.id))
-  return row?.image ?? runtimeImage(workspace.runtime, policy)
-}
+    .where(eq(workspaces.id, valueOf('id'))),
+)
 
 /**
  * Whether a workspace's machine has, or may have, another image than this one. A provider may show another digest

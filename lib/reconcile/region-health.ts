@@ -2,6 +2,7 @@
 // launch tries it again, and its result counts for all.
 import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { regionHealth } from '../../drizzle/schema/index.ts'
 import type { ProvisionProblem } from '../provisioner/provisioner.ts'
 import { problemReason } from './machine-reasons.ts'
@@ -42,12 +43,16 @@ async function claimTrial(db: Database, region: string, now: Date): Promise<bool
 
 /** A launch succeeded in the region: it is tried again without a pause. */
 export async function recordCapacity(db: Database, region: string, now: Date): Promise<void> {
-  const works = { failures: 0, openUntil: null, lastSuccessAt: now }
-  await db
-    .insert(regionHealth)
-    .values({ region, ...works })
-    .onConflictDoUpdate({ target: regionHealth.region, set: works })
+  await capacityStatement(db, { region, now })
 }
+
+const capacityStatement = prepared((db, valueOf: ValueOf<{ region: string; now: Date }>) => {
+  const works = { failures: 0, openUntil: null, lastSuccessAt: sql`${valueOf('now')}::timestamptz` }
+  return db
+    .insert(regionHealth)
+    .values({ region: valueOf('region'), ...works })
+    .onConflictDoUpdate({ target: regionHealth.region, set: works })
+})
 
 /** A launch found no capacity: the region is skipped, for twice as long after each further failure. */
 export async function recordNoCapacity(
