@@ -29,14 +29,19 @@ export function createStoreBeatsTogether(
   { db, now, sleep }: Pick<Core, 'db' | 'now' | 'sleep'>,
   storeAlone: StoreBeat,
 ): StoreBeat {
-  /** The last heartbeat of each workspace that has one under way: the next one is stored after it. */
+  /**
+   * The last heartbeat with each token that has one under way: the next one is stored after it. By tokens, and not by workspaces,
+   * because anyone can name a workspace.
+   */
   const last = new Map<string, Promise<unknown>>()
 
   async function storeShared(beats: Beat[]): Promise<(beat: Beat) => StoredBeat | 'not_shared'> {
+    // A statement changes a row once.
+    const first = new Map(beats.toReversed().map((beat) => [beat.id, beat]))
     try {
-      const rows = await beatsStatement(db, { beats: JSON.stringify(beats), now: now() })
-      const stored = new Map(rows.map((row) => [row.id, storedOf(row)]))
-      return ({ id }) => stored.get(id) ?? 'not_shared'
+      const rows = await beatsStatement(db, { beats: JSON.stringify([...first.values()]), now: now() })
+      const stored = new Map(rows.map((row) => [first.get(row.id), storedOf(row)]))
+      return (beat) => stored.get(beat) ?? 'not_shared'
     } catch (error) {
       if (isRefusedStatement(error)) return () => 'not_shared'
       throw error
@@ -67,12 +72,13 @@ export function createStoreBeatsTogether(
   }
 
   return async (beat) => {
-    const stored = store(beat, last.get(beat.id))
-    last.set(beat.id, stored)
+    const { hash } = beat
+    const stored = store(beat, last.get(hash))
+    last.set(hash, stored)
     try {
       return await stored
     } finally {
-      if (last.get(beat.id) === stored) last.delete(beat.id)
+      if (last.get(hash) === stored) last.delete(hash)
     }
   }
 }

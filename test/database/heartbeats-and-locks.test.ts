@@ -42,6 +42,19 @@ test('heartbeats do not wait for long for one whose workspace is locked', async 
   expect((await locked).status).toBe(200)
 })
 
+test('heartbeats of a workspace do not wait for those that name it with the token of another one', async () => {
+  on.useStoreOf(async () => {})
+  const [m, victim] = await on.agents('m', 'victim')
+  await on.client.query('begin')
+  await on.client.query('select from workspace_tokens where hash = $1 for update', [hashOf(m.token)])
+  const hostile = on.beat({ id: victim.id, token: m.token })
+  await on.untilWaiting(1)
+  expect((await on.beat(victim)).status).toBe(200)
+  expect(await on.waiting()).toHaveLength(1)
+  await on.client.query('rollback')
+  expect((await hostile).status).toBe(401)
+})
+
 test('heartbeats whose connection breaks are answered 503, and the next ones are stored', async () => {
   const [a, b] = await on.agents('a', 'b')
   const first = await on.agent('first')

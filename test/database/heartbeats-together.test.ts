@@ -67,6 +67,17 @@ test('a token of another workspace and a token that does not exist are refused, 
   expect(stored[2]).toBeUndefined()
 })
 
+test('two tokens of one workspace that come at the same time are both stored, and each gets its own answer', async () => {
+  const [a, b] = await on.agents('a', 'b')
+  const second = { id: a.id, token: await on.tokenFor(a.id, null) }
+  const answers = await on.beatTogether([[a, { error_rate: 0.1 }], [second, { active_tasks: 3 }], [b]])
+  expect(statusesOf(answers)).toEqual([200, 200, 200])
+  expect(await on.read(a)).toMatchObject({ active_tasks: 3, last_error_rate: 0.1 })
+  for (const { token } of [a, second])
+    expect(await lastUse(token)).toEqual({ last_used_at: expect.any(Date) })
+  for (const [at, one] of [a, second].entries()) expect((await on.beat(one)).body).toEqual(answers[at]?.body)
+})
+
 test('a workspace that is removed meanwhile takes no heartbeat, and the others are stored', async () => {
   const [a, m, z] = await on.agents('a', 'm', 'z')
   const answers = await on.beatTogether([[a], [m, { active_tasks: 9 }], [z]], async () =>
