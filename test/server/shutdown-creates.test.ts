@@ -3,6 +3,7 @@
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
+import { waitingForLocks } from '../support/lock-waits.ts'
 import { freePorts } from '../support/ports.ts'
 import { type Server, startServer } from '../support/server.ts'
 
@@ -45,10 +46,7 @@ const create = async (name: string) => {
 const rowsOf = async (query: string) => (await client.query<{ count: number }>(query)).rows[0]?.count
 
 const stored = () => rowsOf('select count(*)::int as count from workspaces')
-const waiting = () =>
-  rowsOf(
-    `select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-  )
+const waiting = () => waitingForLocks(client)
 
 /** Creates of which the first waits for the lock of this test, and the others for the first. */
 async function createWhileLocked() {
@@ -57,7 +55,7 @@ async function createWhileLocked() {
     `insert into rate_limits (key, next_at) values ('create admin', 'epoch') on conflict (key) do update set next_at = 'epoch'`,
   )
   const answers = [create('first')]
-  await expect.poll(waiting).toBe(1)
+  await expect.poll(waiting).toHaveLength(1)
   answers.push(...Array.from({ length: GATHERED }, (_, at) => create(`gathered-${at}`)))
   // They have arrived when a request that came after them is answered.
   for (let asked = 0; asked < 3; asked++) await (await fetch(`${server.url}/livez`)).text()
@@ -93,6 +91,6 @@ test('SIGTERM during creates that outlast the grace period: those that wait for 
   await client.query('rollback')
   await exited
   // Only the statement that was sent may have been carried out.
-  await expect.poll(waiting).toBe(0)
+  await expect.poll(waiting).toHaveLength(0)
   expect(await stored()).toBeLessThanOrEqual(1 + statuses.filter((status) => status === 201).length)
 })

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, inject, vi } from 'vitest'
 import { createStoreBeatsTogether } from '../../lib/registry/beats-together.ts'
 import { createStoreBeat } from '../../lib/registry/store-beat.ts'
 import { createHarness, type Harness, type Json } from './harness.ts'
+import { waitingForLocks } from './lock-waits.ts'
 
 type Agent = { id: string; token: string }
 
@@ -82,12 +83,7 @@ export function beatingAgents() {
     })
 
   /** Statements of this test that wait for a lock. */
-  async function waiting(): Promise<number[]> {
-    const { rows } = await client.query<{ pid: number }>(
-      `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    return rows.map(({ pid }) => pid)
-  }
+  const waiting = () => waitingForLocks(client)
   const untilWaiting = (count: number) =>
     vi.waitFor(async () => expect(await waiting()).toHaveLength(count), { timeout: 60_000 })
   const untilBegun = (count: number) => vi.waitFor(() => expect(begun).toBe(count), { timeout: 60_000 })
