@@ -13,7 +13,16 @@ import { median } from './proxy/statistics.ts'
 
 /** The benches with options that keep a whole run under 15 minutes on two quiet processors. */
 const BENCHES: Readonly<Record<string, readonly string[]>> = {
-  proxy: ['--database', 'postgres', '--only', 'direct,ours,node,go,nginx', '--seconds', '2', '--rounds', '6'],
+  proxy: [
+    '--database',
+    'postgres',
+    '--only',
+    'direct,ours,node,go,nginx',
+    '--seconds',
+    '4',
+    '--rounds',
+    '12',
+  ],
   requests: ['--seconds', '6', '--rounds', '20'],
   reads: ['--requests', '60', '--events', '2000000'],
   sweep: [],

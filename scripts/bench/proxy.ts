@@ -10,8 +10,8 @@ import { benchOptions, refuse } from './support/options.ts'
 const ABOUT = `Compares ways to reach one agent: direct; ours, the real server with access control, limits and activity; node, the floor:
 node:http and undici alone; go, the reverse proxy of Go's standard library, and nginx, where these are installed; and two minimal
 proxies written with Hono, one with fetch and one with undici. Agent, clients and each proxy are separate processes. Each figure is
-measured in turns, and the median of the rounds is printed. Memory is measured after a garbage collection. A dash: not available
-on this system, or without meaning.`
+measured in turns, and the median of the rounds is printed; a ratio is the median of those of each round. Memory is measured after a
+garbage collection. A dash: not available on this system, or without meaning.`
 
 /** A run that takes this many times its expected duration is stuck. */
 const STUCK_FACTOR = 5

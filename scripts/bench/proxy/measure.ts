@@ -4,8 +4,8 @@ import { startChild } from './child.ts'
 import type { Result, Task } from './load.ts'
 import type { ProxyTarget } from './targets.ts'
 
-/** Times in milliseconds, processor time in seconds, memory in KB; NaN if it is not available. */
-export type Figures = {
+/** Times in milliseconds, processor time in seconds; NaN if it is not available. */
+export type Round = {
   p50: number
   p99: number
   perSecond1: number
@@ -15,10 +15,7 @@ export type Figures = {
   firstByte: number
   eventsPerSecond: number
   cpuPerThousand: number
-  kbPerIdleStream: number
 }
-
-export type Round = Omit<Figures, 'kbPerIdleStream'>
 
 const WARM_UP_CONNECTIONS = 16
 

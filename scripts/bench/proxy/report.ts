@@ -1,12 +1,16 @@
-// The figures as a table with a column for each target, and below it the goals. They are ratios and differences between
-// targets, which are comparable between computers.
+// The figures as a table with a column for each target, and below it the goals. They are ratios and differences between targets, which
+// are comparable between computers: of the same round, because other load changes from one round to the next.
 import { type Figure, figureTable } from '../support/figures.ts'
-import type { Figures } from './measure.ts'
+import type { Round } from './measure.ts'
+import { median } from './statistics.ts'
 import type { TargetName } from './targets.ts'
 
-export type Measured = Partial<Record<TargetName, Figures>>
+/** The figures of each round, and memory in KB. */
+export type MeasuredTarget = { rounds: Record<keyof Round, number[]>; kbPerIdleStream: number }
 
-const ROWS: [title: string, figure: keyof Figures, digits: number][] = [
+export type Measured = Partial<Record<TargetName, MeasuredTarget>>
+
+const ROWS: [title: string, figure: keyof Round, digits: number][] = [
   ['unary p50, 1 connection, ms', 'p50', 2],
   ['unary p99, 1 connection, ms', 'p99', 2],
   ['requests/s, 1 connection', 'perSecond1', 0],
@@ -16,13 +20,22 @@ const ROWS: [title: string, figure: keyof Figures, digits: number][] = [
   ['first streamed byte p50, ms', 'firstByte', 2],
   ['events/s, 100 streams', 'eventsPerSecond', 0],
   ['CPU s per 1,000 requests', 'cpuPerThousand', 3],
-  ['KB per idle stream, of 4,000', 'kbPerIdleStream', 1],
 ]
 
 export function goalsOf(measured: Measured): Figure[] {
-  const of = (proxy: TargetName, figure: keyof Figures) => measured[proxy]?.[figure] ?? Number.NaN
-  const ratio = (other: TargetName, figure: keyof Figures) => of('ours', figure) / of(other, figure)
-  const more = (other: TargetName, figure: keyof Figures) => of('ours', figure) - of(other, figure)
+  const compared = (
+    other: TargetName,
+    figure: keyof Round,
+    compare: (ours: number, theirs: number) => number,
+  ) => {
+    const theirs = measured[other]?.rounds[figure] ?? []
+    const ours = measured.ours?.rounds[figure] ?? []
+    return median(theirs.map((value, round) => compare(ours[round] ?? Number.NaN, value)))
+  }
+  const ratio = (other: TargetName, figure: keyof Round) =>
+    compared(other, figure, (ours, theirs) => ours / theirs)
+  const more = (other: TargetName, figure: keyof Round) =>
+    compared(other, figure, (ours, theirs) => ours - theirs)
   return [
     { title: 'A2A ÷ node, requests/s at 16', value: ratio('node', 'perSecond16'), atLeast: 0.8 },
     { title: 'A2A ÷ node, requests/s at 128', value: ratio('node', 'perSecond128'), atLeast: 0.8 },
@@ -36,7 +49,7 @@ export function goalsOf(measured: Measured): Figure[] {
     { title: 'A2A − direct, p50 at 1', value: more('direct', 'p50'), unit: 'ms', atMost: 1 },
     { title: 'A2A − nginx, first streamed byte', value: more('nginx', 'firstByte'), unit: 'ms', atMost: 1 },
     { title: 'A2A ÷ node, events/s of 100 streams', value: ratio('node', 'eventsPerSecond'), atLeast: 0.8 },
-    { title: 'an idle stream', value: of('ours', 'kbPerIdleStream'), unit: 'KB', atMost: 20 },
+    { title: 'an idle stream', value: measured.ours?.kbPerIdleStream ?? Number.NaN, unit: 'KB', atMost: 20 },
   ]
 }
 
@@ -49,8 +62,12 @@ export function table(measured: Measured): string {
     ...ROWS.map(([title, figure, digits]) =>
       line(
         title,
-        targets.map((proxy) => shown(measured[proxy]?.[figure], digits)),
+        targets.map((proxy) => shown(median(measured[proxy]?.rounds[figure] ?? []), digits)),
       ),
+    ),
+    line(
+      'KB per idle stream, of 4,000',
+      targets.map((proxy) => shown(measured[proxy]?.kbPerIdleStream, 1)),
     ),
     '',
     figureTable(goalsOf(measured)),

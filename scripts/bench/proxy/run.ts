@@ -1,11 +1,10 @@
 // A whole run: first the memory of idle streams of each target, then rounds in which the targets take turns at every figure,
 // so that other load on this computer affects all of them.
 import { startListening } from './child.ts'
-import { type Clients, type Figures, MEASUREMENTS, type Round, startClients, warmUp } from './measure.ts'
+import { type Clients, MEASUREMENTS, type Round, startClients, warmUp } from './measure.ts'
 import { kbPerIdleStream } from './memory.ts'
-import type { Measured } from './report.ts'
+import type { Measured, MeasuredTarget } from './report.ts'
 import { type DatabaseKind, openTarget, type ProxyTarget, type TargetName } from './targets.ts'
-import { median } from './statistics.ts'
 
 export type RunOptions = {
   names: readonly TargetName[]
@@ -66,7 +65,8 @@ async function measureRounds({ names, seconds, rounds, database, report, clients
     for (let round = 1; round <= rounds; round++) {
       for (const { title, measure } of MEASUREMENTS) {
         report(`round ${round} of ${rounds}: ${title}`)
-        for (const proxy of targets) {
+        // None is always the first.
+        for (const proxy of round % 2 === 0 ? targets.toReversed() : targets) {
           measured.get(proxy.name)?.push(await withName(proxy, measure(clients, proxy, seconds / rounds)))
         }
       }
@@ -77,21 +77,20 @@ async function measureRounds({ names, seconds, rounds, database, report, clients
   return measured
 }
 
-function figuresOf(parts: Partial<Round>[], kb = Number.NaN): Figures {
-  const figure = (name: keyof Round) =>
-    median(parts.map((part) => part[name]).filter((value) => value !== undefined))
-  return {
-    p50: figure('p50'),
-    p99: figure('p99'),
-    perSecond1: figure('perSecond1'),
-    perSecond16: figure('perSecond16'),
-    p99Of16: figure('p99Of16'),
-    perSecond128: figure('perSecond128'),
-    firstByte: figure('firstByte'),
-    eventsPerSecond: figure('eventsPerSecond'),
-    cpuPerThousand: figure('cpuPerThousand'),
-    kbPerIdleStream: kb,
+function figuresOf(parts: Partial<Round>[], kb = Number.NaN): MeasuredTarget {
+  const all = (name: keyof Round) => parts.map((part) => part[name]).filter((value) => value !== undefined)
+  const rounds = {
+    p50: all('p50'),
+    p99: all('p99'),
+    perSecond1: all('perSecond1'),
+    perSecond16: all('perSecond16'),
+    p99Of16: all('p99Of16'),
+    perSecond128: all('perSecond128'),
+    firstByte: all('firstByte'),
+    eventsPerSecond: all('eventsPerSecond'),
+    cpuPerThousand: all('cpuPerThousand'),
   }
+  return { rounds, kbPerIdleStream: kb }
 }
 
 /** An error of one target ends the run, because there is nothing to compare with. The message names the target. */
