@@ -29,7 +29,7 @@ export function reportOf(figures: readonly Figure[], computer: Computer, documen
   ])
   return [
     `${at.toISOString().slice(0, 10)}, ${processors} processors (${model}), ${memoryGb} GB, Node ${node}; the run took ${Math.round(seconds / 60)} minutes. ` +
-      `${figures.filter((figure) => isReached(figure) === true).length} goals are reached, and ${missed.length} are not.`,
+      `${figures.filter((figure) => isReached(figure) === true).length} goals are reached, and ${missed.length} ${missed.length === 1 ? 'is' : 'are'} not.`,
     '',
     '| figure | measured | run before | goal | reached |',
     '|---|---|---|---|---|',
