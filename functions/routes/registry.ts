@@ -11,6 +11,7 @@ import { registerAgent, RegisterInput, updateCard, UpdateCardInput } from '../..
 import type { Services } from '../../lib/control-plane/services.ts'
 import { isExternal } from '../../lib/machines/runtimes.ts'
 import { reconcileNow } from '../../lib/reconcile/reconcile-now.ts'
+import { hashToken } from '../../lib/auth/token.ts'
 import { bearerOf } from '../http/authenticate.ts'
 import { described } from '../../lib/platform/described.ts'
 import { createRouter, jsonBody, problem } from '../http/openapi.ts'
@@ -46,9 +47,16 @@ const withSecret = <Status extends string>(status: Status) =>
 export function registryRoutes(services: Services) {
   const app = createRouter()
 
+  /** Requests with one token change the same rows. */
+  const inTurn = async <Result>(token: string | undefined, work: () => Promise<Result>) =>
+    services.inTurn(await hashToken(token ?? ''), work)
+
   const registered = withSecret('registered').extend({ delivery_mode: z.literal('poll').optional() })
   app.openapi(agentRoute('register', 'registerAgent', RegisterInput, registered), async (c) => {
-    const { row, inboundSecret } = await registerAgent(services, c.req.valid('json'), bearerOf(c))
+    const token = bearerOf(c)
+    const { row, inboundSecret } = await inTurn(token, () =>
+      registerAgent(services, c.req.valid('json'), token),
+    )
     if (row !== undefined) c.executionCtx.waitUntil(reconcileNow(services, row.id))
     const mode = row !== undefined && isExternal(row) ? { delivery_mode: 'poll' as const } : {}
     return c.json({ status: 'registered' as const, platform_inbound_secret: inboundSecret, ...mode }, 200)
@@ -66,7 +74,8 @@ export function registryRoutes(services: Services) {
   app.openapi(
     agentRoute('update-card', 'updateAgentCard', UpdateCardInput, z.object({ status: z.literal('updated') })),
     async (c) => {
-      await updateCard(services, c.req.valid('json'), bearerOf(c))
+      const token = bearerOf(c)
+      await inTurn(token, () => updateCard(services, c.req.valid('json'), token))
       return c.json({ status: 'updated' as const }, 200)
     },
   )

@@ -38,6 +38,7 @@ import { createInsertWorkspace } from '../workspaces/insert-workspace.ts'
 import { type After, after as timeout, createSleep } from '../platform/sleep.ts'
 import { createSteadyClock } from '../platform/steady-clock.ts'
 import { NO_TRACER, type Tracer } from '../platform/trace.ts'
+import { AT_ONCE } from '../platform/turns.ts'
 
 export type RuntimeServices = {
   fetch: typeof fetch
@@ -118,6 +119,7 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
   }
   const { counted } = database
   const { stopping } = outside
+  const inTurn = longLived?.createTurns() ?? AT_ONCE
   const eventTail = longLived?.createEventTail({ db: database.db, log, metrics, sleep, steady, stopping })
   return {
     config,
@@ -144,7 +146,8 @@ export function createServices(config: Config, database: OpenDatabase, outside: 
     callers,
     failedAttempts: createFailedAttempts(steady),
     insertWorkspace: createInsertWorkspace({ db: database.db }, longLived?.createInsertTogether),
-    storeBeat: createStoreBeat({ db: database.db, now, sleep }, longLived?.createStoreBeatsTogether),
+    inTurn,
+    storeBeat: createStoreBeat({ db: database.db, inTurn, now, sleep }, longLived?.createStoreBeatsTogether),
     audit: createAuditLog({ db: database.db, now }, longLived?.createBatches),
     tokenLookup: createTokenLookup(database.db, canRunInBackground),
     countRequest: createRateCounter({ policy: 'api', perMinute: config.apiRatePerMinute, now: steady }),

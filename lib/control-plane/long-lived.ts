@@ -3,6 +3,7 @@
 import { createEventTail } from '../events/event-tail.ts'
 import { createLogTails } from '../inside/log-tail.ts'
 import { createBatches } from '../platform/batches.ts'
+import { createTurns } from '../platform/turns.ts'
 import { createStoreBeatsTogether } from '../registry/beats-together.ts'
 import { createInsertTogether } from '../workspaces/insert-together.ts'
 
@@ -12,4 +13,5 @@ export const LONG_LIVED = {
   createInsertTogether,
   createLogTails,
   createStoreBeatsTogether,
+  createTurns,
 }

@@ -11,6 +11,7 @@ import type { HookContext } from '../hooks/context.ts'
 import type { RateCounter } from '../platform/rate-limit.ts'
 import type { StoreBeat } from '../registry/beat.ts'
 import type { TtlCache } from '../platform/ttl-cache.ts'
+import type { InTurn } from '../platform/turns.ts'
 import type { WebhookContext } from '../webhooks/context.ts'
 import type { InsertWorkspace } from '../workspaces/insert-workspace.ts'
 
@@ -26,6 +27,8 @@ export type Services = HookContext &
     callers: TtlCache<Caller>
     /** Stores a new workspace. */
     insertWorkspace: InsertWorkspace
+    /** Does what the requests with one workspace token change, one after the other. Keys are hashes of tokens. */
+    inTurn: InTurn
     /** Stores a heartbeat. */
     storeBeat: StoreBeat
     /** Stores who asked for which change. */

@@ -8,6 +8,7 @@ import { identityOf } from '../auth/authenticate-agent.ts'
 import { createBatches } from '../platform/batches.ts'
 import type { Core } from '../platform/context.ts'
 import { isRefusedStatement } from '../platform/database-errors.ts'
+import type { InTurn } from '../platform/turns.ts'
 import {
   type Beat,
   BEAT_ROW,
@@ -26,15 +27,9 @@ const MAX_WAIT_MS = 50
 
 /** @param storeAlone stores one heartbeat in a statement of its own, which needs less than a shared one */
 export function createStoreBeatsTogether(
-  { db, now, sleep }: Pick<Core, 'db' | 'now' | 'sleep'>,
+  { db, inTurn, now, sleep }: Pick<Core, 'db' | 'now' | 'sleep'> & { inTurn: InTurn },
   storeAlone: StoreBeat,
 ): StoreBeat {
-  /**
-   * The last heartbeat with each token that has one under way: the next one is stored after it. By tokens, and not by workspaces,
-   * because anyone can name a workspace.
-   */
-  const last = new Map<string, Promise<unknown>>()
-
   async function storeShared(beats: Beat[]): Promise<(beat: Beat) => StoredBeat | 'not_shared'> {
     // A statement changes a row once.
     const first = new Map(beats.toReversed().map((beat) => [beat.id, beat]))
@@ -60,27 +55,12 @@ export function createStoreBeatsTogether(
     },
   })
 
-  async function store(beat: Beat, earlier: Promise<unknown> | undefined): Promise<StoredBeat | undefined> {
-    try {
-      await earlier
-    } catch (error) {
-      // The database does not answer. If each waited for that anew, the last one would wait for ever.
-      if (!isRefusedStatement(error)) throw error
-    }
-    const stored = await share('', beat)
-    return stored === 'not_shared' ? storeAlone(beat) : stored
-  }
-
-  return async (beat) => {
-    const { hash } = beat
-    const stored = store(beat, last.get(hash))
-    last.set(hash, stored)
-    try {
-      return await stored
-    } finally {
-      if (last.get(hash) === stored) last.delete(hash)
-    }
-  }
+  // By tokens, and not by workspaces, because anyone can name a workspace.
+  return (beat) =>
+    inTurn(beat.hash, async () => {
+      const stored = await share('', beat)
+      return stored === 'not_shared' ? storeAlone(beat) : stored
+    })
 }
 
 const nothing = () => {}

@@ -4,6 +4,7 @@ import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { workspaces } from '../../drizzle/schema/index.ts'
 import { identityOf, tokenUse } from '../auth/authenticate-agent.ts'
 import type { Core } from '../platform/context.ts'
+import type { InTurn } from '../platform/turns.ts'
 import { type Beat, BEAT_ROW, BEAT_TYPES, beatColumns, type StoreBeat, takesBeats } from './beat.ts'
 import type { createStoreBeatsTogether } from './beats-together.ts'
 
@@ -32,7 +33,7 @@ const beatStatement = prepared((db, valueOf: ValueOf<Beat & { now: Date }>) => {
 
 /** @param storeTogether where requests may wait for each other; on Workers they may not */
 export function createStoreBeat(
-  store: Pick<Core, 'db' | 'now' | 'sleep'>,
+  store: Pick<Core, 'db' | 'now' | 'sleep'> & { inTurn: InTurn },
   storeTogether?: typeof createStoreBeatsTogether,
 ): StoreBeat {
   const { db, now } = store

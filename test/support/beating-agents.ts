@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, inject, vi } from 'vitest'
 import { createStoreBeatsTogether } from '../../lib/registry/beats-together.ts'
+import { createTurns } from '../../lib/platform/turns.ts'
 import { createStoreBeat } from '../../lib/registry/store-beat.ts'
 import { createHarness, type Harness, type Json } from './harness.ts'
 import { waitingForLocks } from './lock-waits.ts'
@@ -47,7 +48,7 @@ export function beatingAgents() {
 
   /** As in a process of its own. */
   const storeOf = (sleep: () => Promise<void>) =>
-    createStoreBeat({ db: h.db, now: h.now, sleep }, createStoreBeatsTogether)
+    createStoreBeat({ db: h.db, inTurn: createTurns(), now: h.now, sleep }, createStoreBeatsTogether)
 
   /** Workspaces that are ready, whose agents have tokens. */
   async function agents<Names extends readonly string[]>(...names: Names) {
