@@ -21,6 +21,7 @@ const LIMITS: Record<string, readonly [what: string, limit: string]> = {
   'lib/reconcile/probe-agent.ts': ['answers to the readiness probe', 'MAX_CARD_BYTES'],
   'lib/webhooks/send.ts': ['answers of webhook receivers', 'READ_BYTES'],
   'functions/worker/neon.ts': ['answers of the database over HTTP', 'MAX_ANSWER_BYTES'],
+  'functions/worker/openapi-fetch.ts': ['answers of the own API', 'MAX_ANSWER_BYTES'],
   'functions/node/tracing/exporter.ts': ['answers of the trace collector', 'MAX_ANSWER_BYTES'],
   'functions/node/web-sockets.ts': ['refusals of the app', 'MAX_REFUSAL'],
   'functions/routes/molecule-compat/request.ts': ['answers of the own API', 'MAX_ANSWER_BYTES'],
