@@ -1,6 +1,6 @@
 // The activity log of agents.
 import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 
 /** What agents did and were asked to do, for people to read (docs/facts/molecule.md §2.8). Kept for days. */
 export const activities = pgTable(
@@ -22,8 +22,8 @@ export const activities = pgTable(
     errorDetail: text('error_detail'),
     createdAt: timestamp('created_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     index('activities_workspace').on(table.workspaceId, table.seq),
     index('activities_created').on(table.createdAt),
-  ],
+  ]),
 )

@@ -1,6 +1,6 @@
 // Tokens: those of agents, and those of people and programs. Only their hashes are stored.
 import { index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 /** Workspace tokens. The plaintext is delivered to the machine and stored nowhere. */
@@ -25,7 +25,7 @@ export const workspaceTokens = pgTable(
     lastUsedAt: timestamp('last_used_at'),
     revokedAt: timestamp('revoked_at'),
   },
-  (table) => [index('workspace_tokens_workspace').on(table.workspaceId)],
+  forMigrations((table) => [index('workspace_tokens_workspace').on(table.workspaceId)]),
 )
 
 /** API tokens of people and programs. Each has a name, a scope and, optionally, a list of workspaces. */

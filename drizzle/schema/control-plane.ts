@@ -1,7 +1,7 @@
 // The control plane's identity, and rate limits that its replicas share.
 import { sql } from 'drizzle-orm'
 import { bigint, check, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 
 /** One row, inserted by the first migration. Its id labels our machines, so two control planes can share an app. */
 export const controlPlane = pgTable(
@@ -28,7 +28,7 @@ export const controlPlane = pgTable(
     eventsForgottenSeq: bigint('events_forgotten_seq', { mode: 'number' }).notNull().default(0),
     auditForgottenSeq: bigint('audit_forgotten_seq', { mode: 'number' }).notNull().default(0),
   },
-  (table) => [check('control_plane_is_one', sql`${table.only} = 1`)],
+  forMigrations((table) => [check('control_plane_is_one', sql`${table.only} = 1`)]),
 )
 
 /**

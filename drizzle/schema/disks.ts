@@ -2,7 +2,7 @@
 // and the volume's derived name are all that says whose it is.
 import { sql } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgEnum, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import type { StoredReason } from './reason.ts'
 
 /**
@@ -73,13 +73,13 @@ export const disks = pgTable(
 
     insertedAt: timestamp('inserted_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     uniqueIndex('disks_workspace').on(table.workspaceId),
     uniqueIndex('disks_volume').on(table.volumeId),
     index('disks_kept')
       .on(table.insertedAt, table.id)
       .where(sql`${table.state} <> 'gone'`),
-  ],
+  ]),
 )
 
 /** Volumes with our name that are in no record. They are reported, and deleted only where a setting says so. */

@@ -1,7 +1,7 @@
 // The event log, which is also the audit log.
 import { desc, type Placeholder, sql, type SQLWrapper } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 
 /** Whether an event is no audit. Written out, because an index of such events only is not used for a parameter. */
 export const isShown = (type: SQLWrapper) => sql`${type} <> 'audit'`
@@ -30,7 +30,7 @@ export const events = pgTable(
     payload: jsonb('payload').$type<Record<string, unknown>>().notNull(),
     at: timestamp('at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     // Audits lie between the other events, sometimes millions together, so neither is to be looked for among the other.
     index('events_shown').on(table.seq).where(isShown(table.type)),
     index('events_workspace_shown').on(table.workspaceId, table.seq).where(isShown(table.type)),
@@ -50,5 +50,5 @@ export const events = pgTable(
         .on(sql`(${table.payload} ->> ${sql.raw(`'${member}'`)})`, table.seq)
         .where(sql`${table.type} = 'audit'`),
     ),
-  ],
+  ]),
 )

@@ -1,5 +1,6 @@
 // Contents of the files that callers give to agents. Workspaces list them by path and size.
 import { pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { forMigrations } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 export const workspaceFiles = pgTable(
@@ -12,5 +13,5 @@ export const workspaceFiles = pgTable(
     path: text('path').notNull(),
     base64: text('base64').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.workspaceId, table.path] })],
+  forMigrations((table) => [primaryKey({ columns: [table.workspaceId, table.path] })]),
 )

@@ -1,6 +1,6 @@
 // Inbound webhooks: other systems post to a workspace.
 import { boolean, index, integer, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 /** Inbound webhooks. A delivery becomes a message to the workspace (lib/hooks/receive.ts). */
@@ -29,7 +29,7 @@ export const hooks = pgTable(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  (table) => [unique('hooks_once').on(table.workspaceId, table.name)],
+  forMigrations((table) => [unique('hooks_once').on(table.workspaceId, table.name)]),
 )
 
 /** Signing secrets of a hook, encrypted: the current one and, for a while after a rotation, the previous one. */
@@ -46,5 +46,5 @@ export const hookSecrets = pgTable(
     /** Null: the current secret. */
     expiresAt: timestamp('expires_at'),
   },
-  (table) => [index('hook_secrets_hook').on(table.hookId)],
+  forMigrations((table) => [index('hook_secrets_hook').on(table.hookId)]),
 )

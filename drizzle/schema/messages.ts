@@ -13,7 +13,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 export const messageState = pgEnum('message_state', ['queued', 'sending', 'answered', 'failed', 'unknown'])
@@ -64,13 +64,13 @@ export const messages = pgTable(
     /** When an undelivered message fails, and a finished one is deleted. */
     expiresAt: timestamp('expires_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     uniqueIndex('messages_once').on(table.workspaceId, table.caller, table.messageId),
     index('messages_open')
       .on(table.workspaceId, table.seq)
       .where(sql`${table.state} in ('queued', 'sending')`),
     index('messages_expiry').on(table.expiresAt),
-  ],
+  ]),
 )
 
 /** Tasks that one agent gave to another, as a stored message of ours or by itself with a report to us. */
@@ -93,9 +93,9 @@ export const delegations = pgTable(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     primaryKey({ columns: [table.sourceId, table.id] }),
     uniqueIndex('delegations_once').on(table.sourceId, table.idempotencyKey),
     index('delegations_created').on(table.createdAt),
-  ],
+  ]),
 )

@@ -1,6 +1,6 @@
 // What only Molecule's clients keep on a server: positions on their canvas, approvals, memories (MOLECULE_COMPAT).
 import { index, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 export const MOLECULE_KINDS = ['layout', 'viewport', 'approval', 'memory', 'memory_key'] as const
@@ -21,8 +21,8 @@ export const moleculeRecords = pgTable(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     unique('molecule_records_once').on(table.kind, table.workspaceId, table.key).nullsNotDistinct(),
     index('molecule_records_workspace').on(table.workspaceId, table.kind, table.createdAt),
-  ],
+  ]),
 )

@@ -13,7 +13,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import type { RolloutReason, StoredReason } from './reason.ts'
 import { workspaces } from './workspaces.ts'
 
@@ -71,12 +71,12 @@ export const rollouts = pgTable(
     updatedAt: timestamp('updated_at').notNull(),
     finishedAt: timestamp('finished_at'),
   },
-  (table) => [
+  forMigrations((table) => [
     uniqueIndex('rollouts_active')
       .on(table.runtime)
       .where(sql`${table.state} in ('running', 'halted', 'rolling_back')`),
     index('rollouts_created').on(table.createdAt, table.id),
-  ],
+  ]),
 )
 
 /** The workspaces that a rollout has reached. `left`: paused, hibernated or removed before its result was known. */
@@ -97,10 +97,10 @@ export const rolloutWorkspaces = pgTable(
     startedAt: timestamp('started_at').notNull(),
     readyAt: timestamp('ready_at'),
   },
-  (table) => [
+  forMigrations((table) => [
     primaryKey({ columns: [table.rolloutId, table.workspaceId] }),
     index('rollout_workspaces_workspace').on(table.workspaceId),
-  ],
+  ]),
 )
 
 /** The image that a rollout has set for a runtime. It takes precedence over the configuration. */
@@ -128,9 +128,9 @@ export const runtimeImages = pgTable(
     deliveryId: text('delivery_id').notNull(),
     seenAt: timestamp('seen_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     unique('runtime_images_once').on(table.runtime, table.version),
     index('runtime_images_newest').on(table.runtime, table.seq),
     index('runtime_images_delivery').on(table.source, table.deliveryId),
-  ],
+  ]),
 )

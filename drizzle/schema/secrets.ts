@@ -1,6 +1,6 @@
 // Secret values of agents.
 import { pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 /** Secrets, encrypted (lib/secrets/seal.ts). A workspace's value takes precedence over a global one. */
@@ -18,5 +18,5 @@ export const secrets = pgTable(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  (table) => [unique('secrets_once').on(table.workspaceId, table.key).nullsNotDistinct()],
+  forMigrations((table) => [unique('secrets_once').on(table.workspaceId, table.key).nullsNotDistinct()]),
 )

@@ -1,6 +1,6 @@
 // What keeps workspaces awake, and what wakes them at a time.
 import { boolean, index, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import { workspaces } from './workspaces.ts'
 
 /** A workspace with a hold whose time is not over is not hibernated by its idle policy. Holds end by themselves. */
@@ -17,7 +17,7 @@ export const holds = pgTable(
     createdBy: text('created_by').notNull(),
     createdAt: timestamp('created_at').notNull(),
   },
-  (table) => [index('holds_workspace').on(table.workspaceId, table.until)],
+  forMigrations((table) => [index('holds_workspace').on(table.workspaceId, table.until)]),
 )
 
 /** Messages that are sent to a workspace at the times of a cron expression, and wake it. */
@@ -47,8 +47,8 @@ export const schedules = pgTable(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  (table) => [
+  forMigrations((table) => [
     unique('schedules_once').on(table.workspaceId, table.name),
     index('schedules_due').on(table.nextRunAt),
-  ],
+  ]),
 )

@@ -12,7 +12,7 @@ import {
   text,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 
 /** A failed attempt: when, the HTTP status (null: no answer), and a sentence. */
 export type StoredAttempt = { at: string; status: number | null; message: string }
@@ -71,7 +71,7 @@ export const webhookSecrets = pgTable(
     /** Null: the current secret. */
     expiresAt: timestamp('expires_at'),
   },
-  (table) => [index('webhook_secrets_endpoint').on(table.endpointId)],
+  forMigrations((table) => [index('webhook_secrets_endpoint').on(table.endpointId)]),
 )
 
 export const webhookDeliveryState = pgEnum('webhook_delivery_state', ['pending', 'dead'])
@@ -96,7 +96,7 @@ export const webhookDeliveries = pgTable(
     lastFailure: jsonb('last_failure').$type<StoredAttempt>(),
     deadAt: timestamp('dead_at'),
   },
-  (table) => [
+  forMigrations((table) => [
     primaryKey({ columns: [table.endpointId, table.seq] }),
     index('webhook_deliveries_lane')
       .on(table.endpointId, table.lane, table.seq)
@@ -104,5 +104,5 @@ export const webhookDeliveries = pgTable(
     index('webhook_deliveries_dead')
       .on(table.deadAt)
       .where(sql`${table.state} = 'dead'`),
-  ],
+  ]),
 )

@@ -15,7 +15,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { timestamp } from './columns.ts'
+import { forMigrations, timestamp } from './columns.ts'
 import type { Drift, StoredReason } from './reason.ts'
 
 export const workspaceStatus = pgEnum('workspace_status', [
@@ -190,7 +190,7 @@ export const workspaces = pgTable(
     readyAt: timestamp('ready_at'),
     removedAt: timestamp('removed_at'),
   },
-  (table) => [
+  forMigrations((table) => [
     index('workspaces_due')
       .on(table.nextCheckAt)
       .where(sql`${table.nextCheckAt} is not null`),
@@ -218,5 +218,5 @@ export const workspaces = pgTable(
     uniqueIndex('workspaces_machine')
       .on(table.machineId)
       .where(sql`${table.machineId} is not null`),
-  ],
+  ]),
 )
