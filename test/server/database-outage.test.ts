@@ -1,10 +1,9 @@
 // A database that is silent, missing, refused or not migrated, as callers and operators of a running server see it.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { createEmptyDatabase, createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
-import { startPostgres } from '../support/postgres.ts'
-import { controlPostgres } from '../support/postgres-control.ts'
 import { createServerFixture, type Server, startServer } from '../support/server.ts'
 
 const cleanUps: (() => unknown)[] = []
@@ -29,26 +28,50 @@ async function eventually<Value>(look: () => Promise<Value | undefined>): Promis
   throw new Error('it did not happen within 30 s')
 }
 
-/** A connection string with another password. */
-function changed(url: string, change: Partial<Pick<URL, 'password'>>) {
+/** A connection string with another part. */
+function changed(url: string, change: Partial<Pick<URL, 'password' | 'port'>>) {
   return Object.assign(new URL(url), change).href
 }
 
-describe('a Postgres that is stopped', () => {
-  let postgres: Awaited<ReturnType<typeof startPostgres>>
-  let processes: Awaited<ReturnType<typeof controlPostgres>>
-  beforeAll(async () => {
-    postgres = await startPostgres()
-    processes = await controlPostgres(postgres.url)
+/** A way to a database that falls silent as a stopped Postgres does: it takes connections and bytes, and answers nothing. */
+async function startWayTo(url: string) {
+  const { hostname, port } = new URL(url)
+  const sockets = new Set<Socket>()
+  let isSilent = false
+  const way = createServer((client) => {
+    const database = connect(Number(port), hostname)
+    for (const [from, to] of [
+      [client, database],
+      [database, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (bytes) => to.write(bytes)).on('error', () => to.destroy())
+      from.on('close', () => sockets.delete(from) && to.end())
+      if (isSilent) from.pause()
+    }
   })
-  afterAll(async () => {
-    processes.continue()
-    await postgres.stop()
+  await new Promise<void>((listening) => way.listen(0, '127.0.0.1', listening))
+  cleanUps.push(() => {
+    for (const socket of sockets) socket.destroy()
+    way.close()
   })
+  return {
+    url: changed(url, { port: String((way.address() as AddressInfo).port) }),
+    stop() {
+      isSilent = true
+      for (const socket of sockets) socket.pause()
+    },
+    continue() {
+      isSilent = false
+      for (const socket of sockets) socket.resume()
+    },
+  }
+}
 
+describe('a Postgres that is silent', () => {
   test('makes requests 503 with Retry-After within DATABASE_TIMEOUT_SECONDS, and loses and doubles nothing', async () => {
-    await migratePostgres(postgres.url)
-    const server = await start({ DATABASE_URL: postgres.url, DATABASE_TIMEOUT_SECONDS: '2' })
+    const way = await startWayTo(await createPostgresDatabase())
+    const server = await start({ DATABASE_URL: way.url, DATABASE_TIMEOUT_SECONDS: '2' })
     const create = (name: string) => server.call('/workspaces', { method: 'POST', json: { name } })
     const becomesReady = (id: string) =>
       eventually(async () => {
@@ -59,7 +82,7 @@ describe('a Postgres that is stopped', () => {
     expect(before.status).toBe(201)
     await becomesReady(String(before.body['id']))
 
-    processes.stop()
+    way.stop()
     const requests = Array.from({ length: 15 }, async (_, at) => {
       const begun = performance.now()
       const { body, headers, status } =
@@ -75,14 +98,14 @@ describe('a Postgres that is stopped', () => {
     for (const { code, retry, status } of answers) {
       expect({ code, retry, status }).toEqual({ code: 'unavailable', retry: '5', status: 503 })
     }
-    // The limit is 2 s. The rest is for a busy machine, and is far below the time for which Postgres is stopped.
+    // The limit is 2 s. The rest is for a busy machine, and is far below the time for which it is silent.
     expect(Math.max(...answers.map(({ seconds }) => seconds))).toBeLessThan(12)
     expect((await server.call('/livez')).status).toBe(200)
     const ready = await server.call('/readyz')
     expect(ready).toMatchObject({ status: 503, body: { checks: { database: { ok: false } } } })
     expect(JSON.stringify(ready.body)).toContain('did not answer within DATABASE_TIMEOUT_SECONDS')
 
-    processes.continue()
+    way.continue()
     const listed = await eventually(async () => {
       const { body, status } = await server.call<Json[]>('/workspaces')
       const isReady = status === 200 && body.length > 0 && body.every((one) => one['status'] === 'ready')

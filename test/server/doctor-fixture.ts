@@ -6,6 +6,7 @@ import { runDoctor } from '../../commands/doctor/run.ts'
 import { createPostgresDatabase } from '../support/database.ts'
 import { startLoopbackFly } from '../support/loopback-fly.ts'
 import { spawnNode } from '../support/server.ts'
+import { bundleOf } from '../support/server-program.ts'
 
 type Check = { check: string; state: string; detail: string; fix: string[] }
 
@@ -43,7 +44,7 @@ export async function createDoctorFixture() {
 
 /** Runs doctor as a process. */
 export async function spawnDoctor(env: Record<string, string>, ...args: string[]) {
-  const { exited, printed } = spawnNode('commands/doctor.ts', env, args)
+  const { exited, printed } = spawnNode(await bundleOf('commands/doctor.ts'), env, args)
   return { code: (await exited).code, ...printed }
 }
 

@@ -94,7 +94,7 @@ describe.each([
   { name: 'typescript-agent', runtime: 'codex', isThere: true },
 ])('examples/$name', ({ runtime, isThere }) => {
   test.runIf(isThere)(
-    `a workspace of the example for ${runtime} answers, streams and remembers after a pause`,
+    `a workspace of the example for ${runtime} answers, streams and remembers after a pause, answers mistakes as JSON-RPC errors and strangers with 401`,
     async () => {
       const { id, status } = await create(runtime)
       expect(status).toBe('ready')
@@ -119,13 +119,7 @@ describe.each([
       await expect
         .poll(async () => (await server.call<Json>(`/workspaces/${id}`)).body['last_heartbeat_at'])
         .toEqual(expect.any(String))
-    },
-  )
 
-  test.runIf(isThere)(
-    `the example for ${runtime} answers mistakes as JSON-RPC errors and strangers with 401`,
-    async () => {
-      const { id } = await create(runtime)
       const codeFor = async (call: unknown) => (await post(`/workspaces/${id}/a2a`, call)).body['error']?.code
       expect(await codeFor({ jsonrpc: '2.0', id: 1, method: 'tasks/get', params: { id: 'x' } })).toBe(-32601)
       expect(await codeFor({ jsonrpc: '2.0', id: 1, method: 'message/send', params: { message: {} } })).toBe(
@@ -133,7 +127,7 @@ describe.each([
       )
       const card = await server.call<Json>(`/workspaces/${id}/a2a/.well-known/agent-card.json`)
       expect(card.body['skills'][0].id).toBe('memory')
-      const port = /listening on port (\d+)/.exec(await logOf(id))?.[1]
+      const port = [...(await logOf(id)).matchAll(/listening on port (\d+)/g)].at(-1)?.[1]
       const direct = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' })
       expect(direct.status).toBe(401)
     },

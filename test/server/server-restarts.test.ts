@@ -1,10 +1,10 @@
 // A server process that ends and starts again: it leaves nothing behind, and loses nothing, however it ended. Each test has
-// its own copy of a data directory and its own ports.
+// its own copy of a data directory and its own ports. A start costs much: each test looks at all that one end and the next start do.
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
@@ -16,6 +16,7 @@ import {
   spawnNode,
   startServer,
 } from '../support/server.ts'
+import { bundleOf } from '../support/server-program.ts'
 
 type Workspace = Json & { id: string }
 
@@ -36,6 +37,15 @@ async function start(settings: Record<string, string> = {}): Promise<Server> {
   return server
 }
 
+async function begin(server: Server, name: string): Promise<Workspace> {
+  const { body } = await server.call<Workspace>('/workspaces', {
+    method: 'POST',
+    json: { name, runtime: 'hermes', tier: 2 },
+  })
+  expect(body['status']).toBe('provisioning')
+  return body
+}
+
 async function createReady(server: Server, name: string): Promise<Workspace> {
   const { body } = await server.call<Workspace>('/workspaces', {
     method: 'POST',
@@ -54,125 +64,121 @@ async function region(server: Server, id: string): Promise<unknown> {
   return body.result?.parts[0]?.text ?? body
 }
 
-test('an event stream ends at SIGTERM and continues at the next server without a gap', async () => {
-  const listen = async (server: Server, headers: Record<string, string> = {}) =>
-    readEventStream(
-      await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }),
-    )
-  const DATABASE_URL = await createPostgresDatabase()
-  const first = await start({ DATABASE_URL })
-  const before = await listen(first, { 'last-event-id': '0' })
-  const { id } = await createReady(first, 'listened')
-  await expect.poll(() => before.received.map(({ type }) => type)).toContain('agent_answered')
-  expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
-  // It ends normally: a broken connection would be an error here.
-  await before.ended
+const listen = async (server: Server, headers: Record<string, string> = {}) =>
+  readEventStream(
+    await fetch(`${server.url}/events`, { headers: { accept: 'text/event-stream', ...headers } }),
+  )
 
-  const second = await start({ DATABASE_URL })
-  const after = await listen(second, { 'last-event-id': before.lastEventId() })
-  await second.call(`/workspaces/${id}`, { method: 'PATCH', json: { name: 'renamed' } })
-  await expect.poll(() => after.received.map(({ type }) => type)).toContain('workspace_updated')
-  const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
-  const received = [...before.received, ...after.received].map(({ data }) => data)
-  expect(received).toEqual(body.events.slice(0, received.length))
-  await after.close()
-})
+/** The second server has these workspaces, and the first of them answers from its one machine and can be restarted. */
+async function expectSameWorkspaces(second: Server, [first, ...others]: Workspace[]): Promise<void> {
+  const id = first?.id ?? ''
+  const { body: listed } = await second.call<Workspace[]>('/workspaces')
+  expect(new Set(listed.map((one) => one.id))).toEqual(new Set([id, ...others.map((one) => one.id)]))
+  await expect.poll(() => region(second, id), { interval: 200 }).toBe('ord')
+  expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
 
-test('a Ctrl-C that arrives twice, because npm passes it on, lets a request and the server end in good order', async () => {
-  const server = await start()
+  const { status, body } = await second.call<Workspace>(`/workspaces/${id}/restart`, {
+    method: 'POST',
+    headers: { prefer: 'wait=30' },
+  })
+  expect(status).toBe(200)
+  expect(body).toMatchObject({ status: 'ready', generation: 2 })
+  expect(await region(second, id)).toBe('ord')
+  expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
+}
+
+/** Ctrl-C arrives twice, because npm passes it on: a request ends, and then the server. */
+async function expectCtrlCInGoodOrder(server: Server): Promise<void> {
+  const names = async () => (await server.call<Json[]>('/workspaces')).body.map(({ name }) => name)
   const answer = server.call('/workspaces', {
     method: 'POST',
     headers: { prefer: 'wait=30' },
     json: { name: 'interrupted', runtime: 'external' },
   })
-  await expect.poll(async () => (await server.call<Json[]>('/workspaces')).body.length).toBe(1)
+  await expect.poll(names).toContain('interrupted')
   const [exit] = await Promise.all([server.end('SIGINT'), delay(20).then(() => server.end('SIGINT'))])
   expect((await answer).status).toBe(201)
   expect(exit).toEqual({ code: 0, signal: null })
+}
+
+test('SIGTERM leaves no agent running, a second start continues workspaces and event streams, and a Ctrl-C that arrives twice ends it in good order', async () => {
+  const DATABASE_URL = await createPostgresDatabase()
+  const first = await start({ DATABASE_URL })
+  const before = await listen(first, { 'last-event-id': '0' })
+  const lasting = await createReady(first, 'lasting')
+  const other = await createReady(first, 'other')
+  await expect.poll(() => before.received.map(({ type }) => type)).toContain('agent_answered')
+  const guests = first.guests()
+  expect(guests).toHaveLength(2)
+  expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null })
+  expect(stillLiving(guests)).toEqual([])
+  // It ends normally: a broken connection would be an error here.
+  await before.ended
+
+  const second = await start({ DATABASE_URL })
+  const after = await listen(second, { 'last-event-id': before.lastEventId() })
+  await expectSameWorkspaces(second, [lasting, other])
+  await second.call(`/workspaces/${other.id}`, { method: 'PATCH', json: { name: 'renamed' } })
+  await expect.poll(() => after.received.map(({ type }) => type)).toContain('workspace_updated')
+  const { body } = await second.call<{ events: Json[] }>('/events?limit=1000')
+  const received = [...before.received, ...after.received].map(({ data }) => data)
+  expect(received).toEqual(body.events.slice(0, received.length))
+  await after.close()
+  await expectCtrlCInGoodOrder(second)
 })
 
-describe('starting again on the same directory', () => {
-  test.each(['SIGTERM', 'SIGKILL'] as const)(
-    '%s leaves no agent running, and a second start has the same workspaces, which answer and can be restarted',
-    async (signal) => {
-      const first = await start()
-      const { id } = await createReady(first, 'lasting')
-      const { id: other } = await createReady(first, 'other')
-      const guests = first.guests()
-      expect(guests).toHaveLength(2)
-      const exit = await first.end(signal)
-      if (signal === 'SIGTERM') {
-        expect(exit).toEqual({ code: 0, signal: null })
-        expect(stillLiving(guests)).toEqual([])
-      } else await expect.poll(() => stillLiving(guests)).toEqual([])
+test('after a kill -9 no agent runs, ready workspaces answer and can be restarted, and those that were being created or removed come to rest', async () => {
+  const first = await start({ EMULATOR_BOOT_MS: '1000' })
+  const [lasting, going] = await Promise.all([createReady(first, 'lasting'), createReady(first, 'going')])
+  const guests = first.guests()
+  expect(guests).toHaveLength(2)
+  const placed = await begin(first, 'its machine is being placed, pulled or booted')
+  await delay(400)
+  const [stored] = await Promise.all([
+    begin(first, 'its row is stored'),
+    first.call(`/workspaces/${going.id}`, { method: 'DELETE' }),
+  ])
+  await first.end('SIGKILL')
+  await expect.poll(() => stillLiving(guests)).toEqual([])
 
-      const second = await start()
-      const { body: listed } = await second.call<Workspace[]>('/workspaces')
-      expect(new Set(listed.map((one) => one.id))).toEqual(new Set([id, other]))
-      await expect.poll(() => region(second, id), { interval: 200 }).toBe('ord')
-      expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
-
-      const { status, body } = await second.call<Workspace>(`/workspaces/${id}/restart`, {
-        method: 'POST',
-        headers: { prefer: 'wait=30' },
-      })
-      expect(status).toBe(200)
-      expect(body).toMatchObject({ status: 'ready', generation: 2 })
-      expect(await region(second, id)).toBe('ord')
-      expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
-    },
-  )
-
-  test('secrets:rotate fails if there is no database', async () => {
-    const rotation = spawnNode('commands/secrets-rotate.ts', { DATA_DIR: join(tmpdir(), randomUUID()) })
-    expect(await rotation.exited).toMatchObject({ code: 1 })
-    expect(rotation.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
-  })
-
-  test('after a kill -9 workspaces that were being created come to rest with one machine, and one that was being removed with none', async () => {
-    const first = await start({ EMULATOR_BOOT_MS: '1000' })
-    const begin = async (name: string) => {
-      const { body } = await first.call<Workspace>('/workspaces', {
-        method: 'POST',
-        json: { name, runtime: 'hermes', tier: 2 },
-      })
-      expect(body['status']).toBe('provisioning')
-      return body
-    }
-    const going = await createReady(first, 'going')
-    const placed = await begin('its machine is being placed, pulled or booted')
-    await delay(400)
-    const [stored] = await Promise.all([
-      begin('its row is stored'),
-      first.call(`/workspaces/${going.id}`, { method: 'DELETE' }),
-    ])
-    await first.end('SIGKILL')
-
-    const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
-    expect((await second.call(`/workspaces/${going.id}`)).body).toMatchObject({ status: 'removed' })
-    for (const { id } of [placed, stored]) {
-      const read = async () => (await second.call<Workspace>(`/workspaces/${id}`)).body
-      // The killed server held the lease, so the create continues when the lease has expired.
-      await expect
-        .poll(async () => (await read())['status'], { timeout: 120_000, interval: 250 })
-        .not.toBe('provisioning')
-      const atRest = await read()
-      if (atRest['status'] !== 'ready') {
-        expect(atRest).toMatchObject({
-          status: 'failed',
-          reason: {
-            code: expect.any(String) as string,
-            message: expect.any(String) as string,
-            hint: expect.any(String) as string,
-          },
-        })
-      } else {
-        expect(await region(second, id)).toBe('ord')
-      }
-      expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(atRest['status'] === 'ready' ? 1 : 0)
-    }
+  const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
+  expect((await second.call(`/workspaces/${going.id}`)).body).toMatchObject({ status: 'removed' })
+  await expectSameWorkspaces(second, [lasting, placed, stored])
+  for (const { id } of [placed, stored]) {
+    const read = async () => (await second.call<Workspace>(`/workspaces/${id}`)).body
+    // The killed server held the lease, so the create continues when the lease has expired.
     await expect
-      .poll(() => machinesAtFly(files.emulatorUrl, going.id), { timeout: 90_000, interval: 250 })
-      .toEqual([])
+      .poll(async () => (await read())['status'], { timeout: 120_000, interval: 250 })
+      .not.toBe('provisioning')
+    const atRest = await read()
+    if (atRest['status'] !== 'ready') {
+      expect(atRest).toMatchObject({
+        status: 'failed',
+        reason: {
+          code: expect.any(String) as string,
+          message: expect.any(String) as string,
+          hint: expect.any(String) as string,
+        },
+      })
+    } else {
+      expect(await region(second, id)).toBe('ord')
+    }
+    expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(atRest['status'] === 'ready' ? 1 : 0)
+  }
+  await expect
+    .poll(() => machinesAtFly(files.emulatorUrl, going.id), { timeout: 90_000, interval: 250 })
+    .toEqual([])
+})
+
+test('secrets:rotate finds the database in DATA_DIR, and fails if there is none', async () => {
+  const program = await bundleOf('commands/secrets-rotate.ts')
+  const there = spawnNode(program, {
+    DATA_DIR: files.settings.DATA_DIR,
+    SECRETS_ENCRYPTION_KEY: 'ab'.repeat(32),
   })
+  const missing = spawnNode(program, { DATA_DIR: join(tmpdir(), randomUUID()) })
+  expect(await there.exited).toMatchObject({ code: 0 })
+  expect(there.printed.stdout).toMatch(/^sealed 0 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
+  expect(await missing.exited).toMatchObject({ code: 1 })
+  expect(missing.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
 })

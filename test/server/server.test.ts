@@ -1,13 +1,16 @@
 // The start of the server as a process: what it prints, and when it refuses. Each start has its own data directory and ports.
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { makeDirectory } from '../../functions/node/make-directory.ts'
 import { expectConsole } from '../support/console-assets.ts'
+import { createPostgresDatabase } from '../support/database.ts'
 import { freePorts } from '../support/ports.ts'
 import type { Json } from '../support/harness.ts'
 import {
   createServerFixture,
   createUsedServerFixture,
+  printedByFirstStart,
   type Server,
   startAndExpectExit,
   startServer,
@@ -25,8 +28,8 @@ afterEach(async () => {
   files.remove()
 })
 
-async function start(settings: Record<string, string> = {}, program?: string): Promise<Server> {
-  const server = await startServer({ ...files.settings, ...settings }, program)
+async function start(settings: Record<string, string> = {}): Promise<Server> {
+  const server = await startServer({ ...files.settings, ...settings })
   running.push(server)
   return server
 }
@@ -38,18 +41,28 @@ function megabytes(pid: number, name: 'VmHWM' | 'RssAnon'): number {
   return Number(kilobytes) / 1024
 }
 
-describe('starting', () => {
+describe('npm start with the data of an earlier start', () => {
+  let used: Awaited<ReturnType<typeof createUsedServerFixture>>
+  let server: Server
+  beforeAll(async () => {
+    used = await createUsedServerFixture()
+    server = await startServer(used.settings, START)
+  })
+  afterAll(async () => {
+    await server.end('SIGKILL')
+    used.remove()
+  })
+
   test('the banner shows the address, the parts in use and a first command, as /healthz does, and leads to the console', async () => {
-    const { url, printed, call } = await start({}, START)
-    expect(url).toBe(`http://127.0.0.1:${files.settings.PORT}`)
+    const { url, printed, call } = server
+    expect(url).toBe(`http://127.0.0.1:${used.settings.PORT}`)
     expect(printed.stdout).toContain(`${url}/docs`)
-    expect(printed.stdout).toContain(files.settings.DATA_DIR)
-    expect(printed.stdout).toContain(`the embedded emulator at ${files.emulatorUrl}`)
+    expect(printed.stdout).toContain(used.settings.DATA_DIR)
+    expect(printed.stdout).toContain(`the embedded emulator at ${used.emulatorUrl}`)
     expect(printed.stdout).toContain('CONTAINER_BACKEND, FLY_API_TOKEN, FLY_WORKSPACE_APP')
     expect(printed.stdout).toContain('open to programs on this computer')
-    // It takes seconds, and comes before them.
-    expect(printed.stdout).toMatch(/^Creating the embedded database in /)
     expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
+    expect(printed.stdout).not.toContain('Creating')
     expect(printed.stderr).toBe('')
 
     const { status, body } = await call('/healthz')
@@ -69,11 +82,8 @@ describe('starting', () => {
   })
 
   test.runIf(process.platform === 'linux')(
-    'a server with the data of an earlier start takes at most 350 MB, and each of its machines 26 MB beside code that all share',
+    'the server takes at most 350 MB, and each of its machines 26 MB beside code that all share',
     async () => {
-      const used = await createUsedServerFixture()
-      onTestFinished(() => used.remove())
-      const server = await start(used.settings, START)
       const { body } = await server.call('/workspaces', {
         method: 'POST',
         headers: { prefer: 'wait=30' },
@@ -87,12 +97,35 @@ describe('starting', () => {
     },
   )
 
+  test('a refused start says which process holds the data directory', async () => {
+    const [port = 0, emulatorPort = 0] = await freePorts(3)
+    const { code, stderr } = await startAndExpectExit({
+      ...used.settings,
+      PORT: String(port),
+      EMULATOR_PORT: String(emulatorPort),
+    })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/is open in process \d+: stop it, or set DATA_DIR to another directory/)
+    expect((await server.call('/healthz')).status).toBe(200)
+  })
+})
+
+describe('starting', () => {
+  test('a first start says that it creates the database, which takes seconds, before it does', async () => {
+    const { stdout, stderr } = await printedByFirstStart()
+    expect(stdout).toMatch(/^Creating the embedded database in /)
+    expect(stderr).toBe('')
+  })
+
   test('the banner shows PUBLIC_URL, and no address that nothing can be reached at', async () => {
-    const settings = { HOST: '0.0.0.0', ADMIN_TOKEN: 'a-token-of-the-operator' }
     const url = 'http://workspaces.example'
-    const used = await createUsedServerFixture()
-    onTestFinished(() => used.remove())
-    const { printed } = await start({ ...used.settings, ...settings, PUBLIC_URL: url })
+    const { printed } = await start({
+      DATABASE_URL: await createPostgresDatabase(),
+      SECRETS_ENCRYPTION_KEY: 'ab'.repeat(32),
+      HOST: '0.0.0.0',
+      ADMIN_TOKEN: 'a-token-of-the-operator',
+      PUBLIC_URL: url,
+    })
     expect(printed.stdout).toContain(`${url}/docs`)
     expect(printed.stdout).toContain(`curl -s -X POST ${url}/workspaces`)
     expect(printed.stdout).not.toContain('0.0.0.0')
@@ -141,34 +174,12 @@ describe('starting', () => {
 })
 
 describe('refusing to start', () => {
-  const FLY_SETTINGS = {
-    CONTAINER_BACKEND: 'flyio',
-    FLY_API_TOKEN: 'a-secret-token',
-    FLY_WORKSPACE_APP: 'my-workspaces',
-  }
-  type Name = keyof typeof FLY_SETTINGS
-
-  test.each<[Name[], Name[]]>([
-    [['CONTAINER_BACKEND'], ['FLY_API_TOKEN', 'FLY_WORKSPACE_APP']],
-    [['FLY_API_TOKEN', 'FLY_WORKSPACE_APP'], ['CONTAINER_BACKEND']],
-  ])('a start with only %j names %j and writes no file', async (given, missing) => {
+  test('a refused start names every wrong setting at once, shows no value of a secret, and writes no file', async () => {
     const { code, stdout, stderr } = await startAndExpectExit({
-      ...files.settings,
-      ...Object.fromEntries(given.map((name) => [name, FLY_SETTINGS[name]])),
-    })
-    expect(code).toBe(2)
-    for (const name of missing) expect(stderr).toContain(`${name} is missing`)
-    for (const name of given) expect(stderr).not.toContain(`${name} is missing`)
-    expect(stderr).not.toMatch(/a-secret-token|at .*\.[jt]s/)
-    expect(stdout).toBe('')
-    expect(existsSync(files.settings.DATA_DIR)).toBe(false)
-  })
-
-  test('a refused start names every wrong setting at once', async () => {
-    const { code, stderr } = await startAndExpectExit({
       ...files.settings,
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: '<your-fly-deploy-token>',
+      ADMIN_TOKEN: 'a-secret',
       FLY_REGION: 'the-moon',
       PORT: 'eighty',
     })
@@ -177,6 +188,9 @@ describe('refusing to start', () => {
     expect(stderr).toContain('FLY_WORKSPACE_APP is missing')
     expect(stderr).toContain('FLY_REGION must be a Fly region code')
     expect(stderr).toMatch(/PORT .*number/)
+    expect(stderr).not.toMatch(/a-secret|at .*\.[jt]s/)
+    expect(stdout).toBe('')
+    expect(existsSync(files.settings.DATA_DIR)).toBe(false)
   })
 
   test.each(['PORT', 'EMULATOR_PORT'] as const)(
@@ -197,17 +211,26 @@ describe('refusing to start', () => {
       }
     },
   )
+
+  test('a DATA_DIR that cannot be used ends the start with one line', async () => {
+    const { code, stderr } = await startAndExpectExit({ ...files.settings, DATA_DIR: '/dev/null/data' })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^DATA_DIR cannot be used: ENOTDIR.*\/dev\/null.*\n$/)
+    expect(() => makeDirectory('/proc/none/data')).toThrow(/^ENOENT.*\/proc\/none/)
+  })
 })
 
-describe('a server with ADMIN_TOKEN and data of an earlier start', () => {
+describe('a server with ADMIN_TOKEN', () => {
   const ADMIN_TOKEN = 'a-token-of-the-operator'
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
-  let used: Awaited<ReturnType<typeof createUsedServerFixture>>
+  let ports: Awaited<ReturnType<typeof createServerFixture>>
   let server: Server
   beforeAll(async () => {
-    used = await createUsedServerFixture()
+    ports = await createServerFixture()
     server = await startServer({
-      ...used.settings,
+      ...ports.settings,
+      DATABASE_URL: await createPostgresDatabase(),
+      SECRETS_ENCRYPTION_KEY: 'ab'.repeat(32),
       ADMIN_TOKEN,
       TRUSTED_PROXY: '127.0.0.0/8, 10.0.0.0/8 fd00::/8',
       TRUSTED_PROXY_HEADER: 'X-Client-Chain',
@@ -215,7 +238,7 @@ describe('a server with ADMIN_TOKEN and data of an earlier start', () => {
   })
   afterAll(async () => {
     await server.end('SIGKILL')
-    used.remove()
+    ports.remove()
   })
 
   test('the address of a client is what proxies in the trusted networks report', async () => {
@@ -246,28 +269,5 @@ describe('a server with ADMIN_TOKEN and data of an earlier start', () => {
     expect((await server.call('/workspaces', { headers })).status).toBe(200)
     expect(server.printed.stdout).toContain('$ADMIN_TOKEN')
     expect(server.printed.stdout).not.toContain(ADMIN_TOKEN)
-  })
-
-  test('a refused start says which process holds the data directory', async () => {
-    const [port = 0, emulatorPort = 0] = await freePorts(3)
-    const { code, stderr } = await startAndExpectExit({
-      ...used.settings,
-      PORT: String(port),
-      EMULATOR_PORT: String(emulatorPort),
-    })
-    expect(code).toBe(2)
-    expect(stderr).toMatch(/is open in process \d+: stop it, or set DATA_DIR to another directory/)
-    expect((await server.call('/healthz', { headers })).status).toBe(200)
-  })
-
-  test.each([
-    ['/dev/null/data', 'ENOTDIR'],
-    ['/proc/none/data', 'ENOENT'],
-  ])('a DATA_DIR that cannot be used ends the start with one line: %s', async (directory, code) => {
-    const exit = await startAndExpectExit({ ...files.settings, DATA_DIR: directory })
-    expect([exit.code, exit.stderr]).toEqual([
-      2,
-      expect.stringMatching(new RegExp(`^DATA_DIR cannot be used: ${code}.*${directory.slice(0, 9)}.*\n$`)),
-    ])
   })
 })

@@ -21,7 +21,10 @@ function printedSteps(): Map<number, string> {
   return new Map(parts.map((part) => [Number(/^# (\d+)/.exec(part)?.[1]), part]))
 }
 
-const isInstalled = (tool: string) => spawnSync(tool, ['--version']).error === undefined
+const TOOLS = ['curl', 'jq']
+
+/** Tools that this computer lacks. */
+const missing = TOOLS.filter((tool) => spawnSync(tool, ['--version']).error !== undefined)
 
 /** Writes commands into a folder for PATH that run the stand-ins. */
 function writeStandIns(folder: string, tools: string[]): void {
@@ -66,33 +69,28 @@ function runInBash(
   })
 }
 
-describe('steps 3, 4, 6 and 7 as printed', () => {
-  // With the real tools if they are installed. The stand-ins run everywhere, so that they are tested too.
-  test.each(['curl and jq of this computer', 'stand-ins for curl and jq'])(
-    'the steps of the tutorial work with %s',
-    async (tools) => {
-      const standIns = ['curl', 'jq'].filter((tool) => tools.startsWith('stand-ins') || !isInstalled(tool))
-      const folder = join(home, tools.replaceAll(' ', '-'))
-      writeStandIns(folder, standIns)
-      const steps = printedSteps()
-      const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
-      const { code, output } = await runInBash(script, `${folder}${delimiter}${process.env['PATH'] ?? ''}`)
-      expect(output).toContain('"provisioner": "flyio"')
-      expect(output).toMatch(/^Workspace ID: [0-9a-f]{8}-[0-9a-f-]{27}$/m)
-      expect(output.trim().split('\n').at(-1)).toBe('"ord"')
-      expect(code).toBe(0)
-    },
-  )
-})
+/** Runs the printed steps 3, 4, 6 and 7. */
+async function expectPrintedStepsToWork(standIns: string[], curlHome: string): Promise<void> {
+  const folder = join(curlHome, 'printed-steps')
+  writeStandIns(folder, standIns)
+  const steps = printedSteps()
+  const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
+  const path = `${folder}${delimiter}${process.env['PATH'] ?? ''}`
+  const { code, output } = await runInBash(script, path, curlHome)
+  expect(output).toContain('"provisioner": "flyio"')
+  expect(output).toMatch(/^Workspace ID: [0-9a-f]{8}-[0-9a-f-]{27}$/m)
+  expect(output.trim().split('\n').at(-1)).toBe('"ord"')
+  expect(code).toBe(0)
+}
+
+test('the printed steps of the tutorial work with curl and jq of this computer', () =>
+  expectPrintedStepsToWork(missing, home))
 
 test('the commands of the README about an agent that remembers print what it remembers, and its fork differs', async () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const [, script] = /```bash\n(say\(\).*?)```/s.exec(readme) ?? []
   const folder = join(home, 'readme')
-  writeStandIns(
-    folder,
-    ['curl', 'jq'].filter((tool) => !isInstalled(tool)),
-  )
+  writeStandIns(folder, missing)
   const { output } = await runInBash(
     script ?? 'false # no such commands',
     `${folder}${delimiter}${process.env['PATH'] ?? ''}`,
@@ -108,7 +106,8 @@ test('the commands of the README about an agent that remembers print what it rem
   ])
 })
 
-test('the printed commands work with the tutorial’s settings and ANONYMOUS_LOOPBACK', async () => {
+// The stand-ins run everywhere, so that they are tested too.
+test('the printed steps work with the tutorial’s settings and ANONYMOUS_LOOPBACK, by stand-ins for curl and jq', async () => {
   const fly = await startLoopbackFly()
   onTestFinished(() => fly.close())
   const { settings, remove } = await createServerFixture()
@@ -126,17 +125,7 @@ test('the printed commands work with the tutorial’s settings and ANONYMOUS_LOO
   const curlHome = mkdtempSync(join(tmpdir(), 'tutorial-fly-'))
   onTestFinished(() => rmSync(curlHome, { recursive: true }))
   writeFileSync(join(curlHome, '.curlrc'), `connect-to = "localhost:8080:127.0.0.1:${PORT}"\n`)
-  const folder = join(curlHome, 'bin')
-  writeStandIns(
-    folder,
-    ['curl', 'jq'].filter((tool) => !isInstalled(tool)),
-  )
-  const steps = printedSteps()
-  const script = [3, 4, 6, 7].map((number) => steps.get(number) ?? `false # no step ${number}`).join('')
-  const path = `${folder}${delimiter}${process.env['PATH'] ?? ''}`
-  const { code, output } = await runInBash(script, path, curlHome)
-  expect(output.trim().split('\n').at(-1)).toBe('"ord"')
-  expect(code).toBe(0)
+  await expectPrintedStepsToWork(TOOLS, curlHome)
 })
 
 describe('npm run tutorial', () => {

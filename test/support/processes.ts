@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
-type Process = { pid: number; parent: number; command: string }
+/** Its command line is read only where it is asked for: there are hundreds of processes. */
+type Process = { pid: number; parent: number; command: () => string }
 
 /** All processes except zombies. */
 function livingProcesses(): Process[] {
@@ -12,7 +13,7 @@ function livingProcesses(): Process[] {
 /** The living children of a process whose command line contains this text. */
 export const childrenOf = (parent: number, text: string): number[] =>
   livingProcesses()
-    .filter((one) => one.parent === parent && one.command.includes(text))
+    .filter((one) => one.parent === parent && one.command().includes(text))
     .map(({ pid }) => pid)
 
 /** The living processes that these have started, and that those have started, and so on. */
@@ -38,7 +39,7 @@ function fromProc(): Process[] {
         // "pid (name) state parent …", where the name may hold anything.
         const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
         const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        const command = () => commandOf(name)
         return state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent), command }]
       } catch {
         // The process ended after the listing.
@@ -47,12 +48,21 @@ function fromProc(): Process[] {
     })
 }
 
+/** @returns nothing if the process has ended */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
 function fromPs(): Process[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,command='], { encoding: 'utf8' })
   return stdout.split('\n').flatMap((line) => {
     const [, pid, parent, state = '', command = ''] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
     return pid === undefined || state.startsWith('Z')
       ? []
-      : [{ pid: Number(pid), parent: Number(parent), command }]
+      : [{ pid: Number(pid), parent: Number(parent), command: () => command }]
   })
 }

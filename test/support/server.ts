@@ -1,6 +1,6 @@
 // Starts the server in its own process, with a data directory and real ports, and ends it with any signal.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { guardChild } from './child-guard.ts'
@@ -69,17 +69,24 @@ export async function createServerFixture() {
  * of a first start.
  */
 export async function createUsedServerFixture() {
-  const source = await onceInRun('used-data', startAndEndOnce)
+  const source = await onceInRun('first-start', startAndEndOnce)
   const fixture = await createServerFixture()
-  cpSync(source, fixture.settings.DATA_DIR, { recursive: true })
+  cpSync(join(source, 'data'), fixture.settings.DATA_DIR, { recursive: true })
   return fixture
+}
+
+/** What the first start of that data printed. */
+export async function printedByFirstStart(): Promise<Record<'stdout' | 'stderr', string>> {
+  const source = await onceInRun('first-start', startAndEndOnce)
+  return JSON.parse(readFileSync(join(source, 'printed.json'), 'utf8')) as Server['printed']
 }
 
 async function startAndEndOnce(directory: string): Promise<void> {
   const { settings, remove } = await createServerFixture()
   const server = await startServer(settings)
   await server.end('SIGTERM')
-  cpSync(settings.DATA_DIR, directory, { recursive: true })
+  cpSync(settings.DATA_DIR, join(directory, 'data'), { recursive: true })
+  writeFileSync(join(directory, 'printed.json'), JSON.stringify(server.printed))
   remove()
 }
 
