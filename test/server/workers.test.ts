@@ -132,35 +132,29 @@ describe('a server of two workers', () => {
     expect((await onNewConnection(server, '/livez')).status).toBe(200)
   })
 
-  test('SIGINT ends all processes with exit code 0, also when npm passes it on once more', async () => {
+  test('workers end with their primary process, also when it is killed', async () => {
     const workers = workersOf(server)
-    const began = performance.now()
-    const once = server.end('SIGINT')
-    await delay(20)
-    // Where this process was held up, it would be another request, to end at once.
-    if (performance.now() - began < 500) await server.end('SIGINT')
-    const exit = await once
-    expect(exit).toEqual({ code: 0, signal: null })
-    expect(stillLiving(workers)).toEqual([])
+    expect(workers).toHaveLength(2)
+    await server.end('SIGKILL')
+    await expect.poll(() => stillLiving(workers)).toEqual([])
   })
 })
 
-test('a worker that cannot start in time does not make the exit code of a shutdown another one', async () => {
+test('SIGINT ends all processes with exit code 0, also when npm passes it on once more and a worker cannot start in time', async () => {
   const server = await startServer({ ...settings, SHUTDOWN_GRACE_SECONDS: '0' })
   const before = workersOf(server)
   process.kill(before[0] ?? Number.NaN, 'SIGKILL')
   const replacement = () => workersOf(server).find((pid) => !before.includes(pid))
   await expect.poll(replacement, { interval: 5, timeout: 30_000 }).toEqual(expect.any(Number))
-  process.kill(replacement() ?? Number.NaN, 'SIGSTOP')
-  expect(await server.end('SIGTERM'), server.printed.stderr).toEqual({ code: 0, signal: null })
-})
-
-test('workers end with their primary process, also when it is killed', async () => {
-  const server = await startServer(settings)
   const workers = workersOf(server)
-  expect(workers).toHaveLength(2)
-  await server.end('SIGKILL')
-  await expect.poll(() => stillLiving(workers)).toEqual([])
+  process.kill(replacement() ?? Number.NaN, 'SIGSTOP')
+  const began = performance.now()
+  const once = server.end('SIGINT')
+  await delay(20)
+  // Where this process was held up, it would be another request, to end at once.
+  if (performance.now() - began < 500) await server.end('SIGINT')
+  expect(await once, server.printed.stderr).toEqual({ code: 0, signal: null })
+  expect(stillLiving(workers)).toEqual([])
 })
 
 test('a port in use is reported once, with exit code 2', async () => {
