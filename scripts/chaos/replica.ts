@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../../test/support/once-in-run.ts'
 import { type Pace, paceEnv } from './clock.ts'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -52,7 +53,13 @@ export function createReplica(
     start() {
       killed = false
       const started = spawn(process.execPath, ['--import', PRELOAD, resolvePath(ROOT, program)], {
-        env: { PATH: process.env['PATH'] ?? '', PORT: String(port), ...settings, ...paceEnv(pace) },
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          NODE_COMPILE_CACHE: COMPILE_CACHE,
+          PORT: String(port),
+          ...settings,
+          ...paceEnv(pace),
+        },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         // Ctrl-C ends the run, and a replica ends when the run is gone.
         detached: true,
