@@ -21,7 +21,9 @@ async function answer(
   outgoing: ServerResponse,
 ): Promise<void> {
   const left = new AbortController()
-  outgoing.once('close', () => left.abort())
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) left.abort()
+  })
   try {
     const response = await handler(toRequest(incoming, left.signal))
     outgoing.sendDate = false

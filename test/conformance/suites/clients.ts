@@ -12,23 +12,28 @@ type Case = {
   name: string
   role: Role
   transport: 'JSONRPC' | 'HTTP+JSON'
-  scenario: (fetchImpl: typeof fetch, base: string) => Promise<ScenarioResult>
+  /** Creates the client, which fetches the card. @returns what calls every method */
+  connect: (fetchImpl: typeof fetch, base: string) => Promise<() => Promise<ScenarioResult>>
 }
 
 const newer = (name: string, role: Role, kind: client1_0.Kind): Case => ({
   name: `the client 1.3 over ${kind.transport}, ${name}`,
   role,
   transport: kind.transport,
-  scenario: async (fetchImpl, base) =>
-    client1_0.runScenario(await client1_0.createClient(fetchImpl, base, kind)),
+  connect: async (fetchImpl, base) => {
+    const created = await client1_0.createClient(fetchImpl, base, kind)
+    return () => client1_0.runScenario(created)
+  },
 })
 
 const older = (role: Role, transport: Case['transport']): Case => ({
   name: `the client 0.3 over ${transport}, to an agent of the SDK ${role}`,
   role,
   transport,
-  scenario: async (fetchImpl, base) =>
-    client0_3.runScenario(await client0_3.createClient(fetchImpl, base, transport)),
+  connect: async (fetchImpl, base) => {
+    const created = await client0_3.createClient(fetchImpl, base, transport)
+    return () => client0_3.runScenario(created)
+  },
 })
 
 const CASES: Case[] = [
@@ -43,54 +48,54 @@ const CASES: Case[] = [
 ]
 
 export function clients(fixture: Fixture): void {
-  /** Adds the platform's credential, and records the URLs that the client calls. */
+  /** Adds the platform's credential, and records the URLs that the client calls and the card that the first one answers. */
   const callerOf = (token: string) => {
     const urls: string[] = []
-    const fetchImpl: typeof fetch = (input, init) => {
-      urls.push(input instanceof Request ? input.url : String(input))
+    const cards: string[] = []
+    const fetchImpl: typeof fetch = async (input, init) => {
+      const isFirst = urls.push(input instanceof Request ? input.url : String(input)) === 1
       const headers = new Headers(init?.headers)
       headers.set('authorization', `Bearer ${token}`)
-      return fetch(input, { ...init, headers })
+      const response = await fetch(input, { ...init, headers })
+      if (isFirst) cards.push(await response.clone().text())
+      return response
     }
-    return { fetchImpl, urls }
+    return { fetchImpl, urls, cards }
   }
   const addressOf = (role: Role) => `${fixture.controlPlane.url}${fixture.workspace(role)}/a2a`
 
-  describe.each(CASES.map((one) => [one.name, one] as const))(
-    '%s',
-    (_name, { scenario, role, transport }) => {
-      /** The results without the proxy. */
-      let directly: Promise<ScenarioResult> | undefined
+  describe.each(CASES.map((one) => [one.name, one] as const))('%s', (_name, { connect, role, transport }) => {
+    test('the client gets the same results through the proxy', async () => {
+      const address = addressOf(role)
+      const { fetchImpl, urls } = callerOf(fixture.controlPlane.token)
+      const [direct, proxied] = [
+        await (await connect(fetch, `http://${fixture.agent(role).authority}/`))(),
+        await (await connect(fetchImpl, `${address}/`))(),
+      ]
+      const [named, expected] = [proxied, direct].map(({ result }) => createNaming()(JSON.stringify(result)))
+      expect(JSON.parse(named ?? '')).toEqual(JSON.parse(expected ?? ''))
+      expect(proxied.card).not.toContain(fixture.agent(role).authority)
 
-      test.each([
-        ['with', '/'],
-        ['without', ''],
-      ])(
-        'the client gets the same results through the proxy, from a base URL %s a trailing slash',
-        async (_, slash) => {
-          const address = addressOf(role)
-          const { fetchImpl, urls } = callerOf(fixture.controlPlane.token)
-          directly ??= scenario(fetch, `http://${fixture.agent(role).authority}/`)
-          const direct = await directly
-          const proxied = await scenario(fetchImpl, `${address}${slash}`)
-          const [named, expected] = [proxied, direct].map(({ result }) =>
-            createNaming()(JSON.stringify(result)),
-          )
-          expect(JSON.parse(named ?? '')).toEqual(JSON.parse(expected ?? ''))
-          expect(proxied.card).not.toContain(fixture.agent(role).authority)
+      const [card, ...calls] = urls
+      expect(card).toBe(`${address}/.well-known/agent-card.json`)
+      expect(calls.length).toBeGreaterThan(20)
+      for (const url of calls) {
+        expect(url.startsWith(address)).toBe(true)
+        expect(url === address).toBe(transport === 'JSONRPC')
+      }
+    })
 
-          const [card, ...calls] = urls
-          const path = slash === '' ? address.slice(0, -'/a2a'.length) : address
-          expect(card).toBe(`${path}/.well-known/agent-card.json`)
-          expect(calls.length).toBeGreaterThan(20)
-          for (const url of calls) {
-            expect(url.startsWith(address)).toBe(true)
-            expect(url === address).toBe(transport === 'JSONRPC')
-          }
-        },
-      )
-    },
-  )
+    // All that a client knows of an agent is its card.
+    test('the client finds the same card from a base URL without a trailing slash', async () => {
+      const address = addressOf(role)
+      const [slash, none] = [callerOf(fixture.controlPlane.token), callerOf(fixture.controlPlane.token)]
+      await connect(slash.fetchImpl, `${address}/`)
+      await connect(none.fetchImpl, address)
+      expect(none.urls).toEqual([`${address.slice(0, -'/a2a'.length)}/.well-known/agent-card.json`])
+      expect(none.cards).toEqual(slash.cards)
+      expect(none.cards[0]).toContain(address)
+    })
+  })
 
   test.each(['v1.0', 'v0.3'] as const)(
     'the deprecated class A2AClient gets the same results from %s through the proxy',
