@@ -71,6 +71,11 @@ describe.each(ENVIRONMENTS)('wrangler.toml for "%s"', (env) => {
   })
 })
 
+test('the Worker for staging is bundled and deployed as that of production, with other settings', () => {
+  const withSettings = { name: expect.any(String), targetEnvironment: 'staging', vars: expect.any(Object) }
+  expect(configOf('staging')).toEqual({ ...configOf(''), ...(withSettings as object) })
+})
+
 describe('.dev.vars.example, which the deploy button fills in', () => {
   test('.dev.vars.example names the required secrets only', () => {
     expect(Object.keys(example)).toEqual(configOf('').secrets?.required)

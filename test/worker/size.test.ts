@@ -1,4 +1,5 @@
-// Measures what `wrangler deploy` would upload, since a Worker that starts anew reads all of it, and compares docs/performance.md.
+// Measures what `wrangler deploy` would upload, since a Worker that starts anew reads all of it, and compares docs/performance.md. The
+// Worker for staging is that of production (test/project/deploy-files.test.ts).
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { bundleWorker } from '../support/worker-bundle.ts'
@@ -18,7 +19,6 @@ const [, overNeon, overHyperdrive] = row
 
 test.each([
   ['', MAX_KIB.neon, overNeon],
-  ['staging', MAX_KIB.neon, overNeon],
   ['hyperdrive', MAX_KIB.hyperdrive, overHyperdrive],
 ])(
   'wrangler deploy --env="%s" uploads a Worker of at most %s KiB, and of about the %s KiB that are documented',
