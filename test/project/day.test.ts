@@ -5,7 +5,7 @@ import { bundleOf } from '../support/server-program.ts'
 import { spawnNode } from '../support/server.ts'
 
 test('no work is suspended, no message is lost and nothing stays awake in vain in a short simulated day', async () => {
-  const run = ['--workspaces', '12', '--hours', '1.5', '--seed', '7']
+  const run = ['--workspaces', '12', '--hours', '1', '--seed', '7']
   const database = await createPostgresDatabase()
   const { exited, printed } = spawnNode(await bundleOf('scripts/bench/day.ts'), {}, [
     ...run,
