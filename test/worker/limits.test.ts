@@ -36,7 +36,7 @@ function createCaller(worker: WorkerFixture) {
           await afterRun()
           return new Set(await statuses())
         },
-        { timeout: 100_000, interval: 50 },
+        { timeout: 100_000, interval: 250 },
       )
       .toEqual(new Set(['ready']))
     return ids
@@ -135,7 +135,7 @@ describe('a Worker with the right SUBREQUEST_LIMIT', () => {
           await worker.runCron()
           return worker.emulator.machines().filter(({ state }) => state !== 'destroyed').length
         },
-        { timeout: 60_000, interval: 50 },
+        { timeout: 60_000, interval: 250 },
       )
       .toBe((await statuses()).length)
     const since = (await invocations()).slice(before)
