@@ -12,7 +12,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import journal from '../../drizzle/migrations/meta/_journal.json' with { type: 'json' }
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import * as schema from '../../drizzle/schema/index.ts'
-import { createEmptyDatabase } from '../support/database.ts'
+import { copyDatabase, createEmptyDatabase } from '../support/database.ts'
 import { spawnNode } from '../support/server.ts'
 import { bundleOf } from '../support/server-program.ts'
 
@@ -30,21 +30,32 @@ async function open(url: string): Promise<Client> {
   return client
 }
 
+/** A database without rows that goes from version to version. Those of the tests are copies of it. */
+let walking = { url: '', version: Number.POSITIVE_INFINITY }
+
 /** A database of the version with this many migrations. */
 async function databaseAt(count: number): Promise<{ url: string; client: Client }> {
-  const url = await createEmptyDatabase()
-  const client = await open(url)
+  if (walking.version > count) walking = { url: await createEmptyDatabase(), version: 0 }
+  if (walking.version < count) await migrateTo(count, walking.url)
+  walking.version = count
+  const url = await copyDatabase(walking.url)
+  return { url, client: await open(url) }
+}
+
+async function migrateTo(count: number, url: string): Promise<void> {
+  const client = new Client({ connectionString: url })
   const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
   try {
     mkdirSync(join(folder, 'meta'))
     const entries = journal.entries.slice(0, count)
     for (const { tag } of entries) cpSync(join(FOLDER, `${tag}.sql`), join(folder, `${tag}.sql`))
     writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ ...journal, entries }))
+    await client.connect()
     await migrate(drizzle(client), { migrationsFolder: folder })
   } finally {
+    await client.end()
     rmSync(folder, { recursive: true, force: true })
   }
-  return { url, client }
 }
 
 /** Every part of the schema, in an order that does not depend on its history. */
@@ -77,23 +88,26 @@ async function fill(client: Client): Promise<void> {
     await client.query<Column>(`select c.table_name as "table", c.column_name as name, c.data_type as type,
       (select e.enumlabel from pg_enum e join pg_type t on t.oid = e.enumtypid where t.typname = c.udt_name order by e.enumsortorder limit 1) as label
     from information_schema.columns c where c.table_schema = 'public' and c.column_default is null and c.is_identity = 'NO'`)
-  const tables = Map.groupBy(rows, ({ table }) => table)
+  let tables = [...Map.groupBy(rows, ({ table }) => table)]
   for (const row of [1, 2]) {
     // Referenced tables come first. The order is found by retries.
-    for (let left = [...tables], tries = 0; left.length > 0 && tries < 10; tries++) {
+    const ordered: typeof tables = []
+    for (let left = tables, tries = 0; left.length > 0 && tries < 10; tries++) {
       const failed: typeof left = []
       for (const entry of left) {
         const [table, columns] = entry
         const names = columns.map(({ name }) => `"${name}"`).join(', ')
         const values = columns.map((column) => valueOf(column, row)).join(', ')
         const insert = columns.length === 0 ? 'default values' : `(${names}) values (${values})`
-        await client
-          .query(`insert into "${table}" ${insert} on conflict do nothing`)
-          .catch(() => void failed.push(entry))
+        await client.query(`insert into "${table}" ${insert} on conflict do nothing`).then(
+          () => ordered.push(entry),
+          () => failed.push(entry),
+        )
       }
       left = failed
       if (tries === 9) expect(left.map(([table]) => table)).toEqual([])
     }
+    tables = ordered
   }
 }
 
@@ -110,11 +124,11 @@ async function countRows(client: Client, tables?: string[]): Promise<Record<stri
   const { rows } = await client.query<{ name: string }>(
     `select tablename as name from pg_tables where schemaname = 'public'`,
   )
-  const counts: Record<string, number> = {}
-  for (const name of tables ?? rows.map((row) => row.name))
-    counts[name] =
-      (await client.query<{ n: number }>(`select count(*)::int as n from "${name}"`)).rows[0]?.n ?? 0
-  return counts
+  const counts = (tables ?? rows.map((row) => row.name)).map(
+    (name) => `select '${name}' as name, count(*)::int as n from "${name}"`,
+  )
+  const counted = await client.query<{ name: string; n: number }>(counts.join(' union all '))
+  return Object.fromEntries(counted.rows.map(({ name, n }) => [name, n]))
 }
 
 let current: unknown

@@ -102,11 +102,19 @@ export async function createPostgresDatabase(): Promise<string> {
 }
 
 /** @returns the connection string of a new database without tables */
-export async function createEmptyDatabase(): Promise<string> {
-  const server = inject('postgresUrl')
+export const createEmptyDatabase = () => copyDatabase(urlOf(inject('postgresUrl'), 'template1'))
+
+/**
+ * @param url of a database of the test run that nobody is connected to
+ * @returns the connection string of a copy
+ */
+export async function copyDatabase(url: string): Promise<string> {
   const name = `test_${randomUUID().replaceAll('-', '')}`
-  await withClient(server, (client) => client.query(`create database ${name}`))
-  return urlOf(server, name)
+  const template = new URL(url).pathname.slice(1)
+  await withClient(inject('postgresUrl'), (client) =>
+    client.query(`create database ${name} template ${template}`),
+  )
+  return urlOf(url, name)
 }
 
 async function withClient(url: string, use: (client: Client) => Promise<unknown>): Promise<void> {
