@@ -14,6 +14,7 @@ import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import { listenForEmbeddedFly } from '../../functions/node/embedded-fly.ts'
 import { parseConfig } from '../../lib/config/config.ts'
 import { startNeonBridge } from '../../test/support/neon-bridge.ts'
+import { COMPILE_CACHE } from '../../test/support/once-in-run.ts'
 import { freePorts } from '../../test/support/ports.ts'
 import { startPostgres } from '../../test/support/postgres.ts'
 
@@ -132,6 +133,7 @@ async function start(): Promise<ChildProcess> {
       env: {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
         WRANGLER_SEND_METRICS: 'false',
         WRANGLER_HIDE_BANNER: 'true',
       },
