@@ -37,6 +37,11 @@ async function runOperator(
   over: AbortSignal,
 ): Promise<number> {
   let actions = 0
+  // One of each kind is there from the start, so that there is time to touch it.
+  for (const labels of foreignLabels()) {
+    while (!over.aborted && !(await makeForeign(labels))) await chance.pause(300, 1_500)
+    actions++
+  }
   while (!over.aborted) {
     if (await act(chance.weighed(WEIGHTS))) actions++
     await chance.pause(300, 1_500)
@@ -50,11 +55,7 @@ async function runOperator(
       .filter(
         ({ destroyed, metadata }) => !destroyed && controlPlanes.includes(metadata[CONTROL_PLANE_KEY] ?? ''),
       )
-    if (action === 'foreign') {
-      const id = await make(FOREIGN_IMAGE, foreignLabels())
-      if (id !== undefined) foreign.push(id)
-      return id !== undefined
-    }
+    if (action === 'foreign') return makeForeign(chance.pick(foreignLabels()))
     if (action === 'orphan')
       return (await make(FOREIGN_IMAGE, labelsOf(chance.pick(controlPlanes)))) !== undefined
     if (labelled.length === 0) return false
@@ -95,9 +96,15 @@ async function runOperator(
     return cloud.emulator.machines().find((machine) => machine.name === name)?.id
   }
 
-  /** No labels, other labels, or those of a control plane that is not part of the run. */
-  function foreignLabels(): Record<string, string> {
-    return chance.pick<Record<string, string>>([{}, { role: 'database' }, labelsOf(crypto.randomUUID())])
+  async function makeForeign(labels: Record<string, string>): Promise<boolean> {
+    const id = await make(FOREIGN_IMAGE, labels)
+    if (id !== undefined) foreign.push(id)
+    return id !== undefined
+  }
+
+  /** No labels, other labels, and those of a control plane that is not part of the run. */
+  function foreignLabels(): Record<string, string>[] {
+    return [{}, { role: 'database' }, labelsOf(crypto.randomUUID())]
   }
 }
 
