@@ -18,10 +18,17 @@ const onCards =
     else response.end()
   }
 
-/** Registers a card and sends a message that follows it. */
-const registering = (card: Record<string, unknown>) => async (reach: Reach) => {
-  await reach.registry('register', { url: card['url'], agent_card: card })
-  await reach.message()
+/**
+ * Registers a card and sends a message that follows it.
+ * @param make the card, when its attack begins: all of them together need most of a second of processor time
+ */
+const registering = (make: () => Record<string, unknown>) => {
+  let card: Record<string, unknown> | undefined
+  return async (reach: Reach) => {
+    card ??= make()
+    await reach.registry('register', { url: card['url'], agent_card: card })
+    await reach.message()
+  }
 }
 
 const skills = (count: number, name: string) =>
@@ -47,7 +54,7 @@ export const CARD_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'a card whose url has 60,000 slashes',
-    round: registering({ name: 'x', url: `http://x${'/'.repeat(60_000)}x` }),
+    round: registering(() => ({ name: 'x', url: `http://x${'/'.repeat(60_000)}x` })),
   },
   {
     name: 'a card nested 20,000 deep',
@@ -56,17 +63,17 @@ export const CARD_ATTACKS: readonly Attack[] = [
   },
   {
     name: 'a card of 3,000 skills',
-    round: registering({ name: 'x', url: 'http://x', skills: skills(3_000, 'a') }),
+    round: registering(() => ({ name: 'x', url: 'http://x', skills: skills(3_000, 'a') })),
   },
   {
     name: 'a card of 100,000 skills',
-    round: registering({ name: 'x', url: 'http://x', skills: skills(100_000, '漢') }),
+    round: registering(() => ({ name: 'x', url: 'http://x', skills: skills(100_000, '漢') })),
   },
   {
     name: 'a card of 200,000 members',
-    round: registering({
+    round: registering(() => ({
       ...Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [`m${index}`, index])),
       url: 'http://x',
-    }),
+    })),
   },
 ]
