@@ -48,11 +48,13 @@ export async function getLivingWorkspace(db: Database, id: string): Promise<Work
   return row
 }
 
-const claimColumns = {
-  ...workspaceColumns,
+/** What a claim reads beside the row. */
+export const controlPlaneColumns = {
   controlPlane: sql<string>`(select ${controlPlane.id} from ${controlPlane})`,
   agentKey: sql<string>`(select ${controlPlane.agentKey} from ${controlPlane})`,
 }
+
+const claimColumns = { ...workspaceColumns, ...controlPlaneColumns }
 
 type LeaseValues = { leaseId: string }
 

@@ -1,36 +1,25 @@
 // Which image a workspace is to run: its own; or that of a rollout that has reached it; or the runtime's after its
 // last rollout; or the configured one. Read whenever a machine is created or updated.
-import { eq, type SQL, sql } from 'drizzle-orm'
-import type { Database } from '../../drizzle/database.ts'
-import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
+import { type SQL, sql } from 'drizzle-orm'
 import { rollouts, rolloutWorkspaces, runtimeDefaults, workspaces } from '../../drizzle/schema/index.ts'
 import { type ImagePolicy, type Runtime, runtimeImage } from '../machines/runtimes.ts'
 
 /** The runtime's image for a row of `workspaces`; null: none is stored, and the configured one applies. */
-const rolledImage: SQL<string | null> = sql`coalesce(
+export const rolledImage: SQL<string | null> = sql`coalesce(
   (select ${rollouts.image} from ${rolloutWorkspaces} join ${rollouts} on ${rollouts.id} = ${rolloutWorkspaces.rolloutId}
     where ${rolloutWorkspaces.workspaceId} = ${workspaces.id} and ${rollouts.runtime} = ${workspaces.runtime}
       and ${rollouts.state} in ('running', 'halted')),
   (select ${runtimeDefaults.image} from ${runtimeDefaults} where ${runtimeDefaults.runtime} = ${workspaces.runtime}))`
 
-/** The name of the image, with its tag or digest, that a launch gives to the machine now. */
-export async function wantedImage(
-  db: Database,
-  workspace: { id: string; image: string | null; runtime: Runtime },
+/**
+ * The name of the image, with its tag or digest, that a launch gives to the machine now.
+ * @param rolled see {@link rolledImage}
+ */
+export const wantedImage = (
+  { image, runtime }: { image: string | null; runtime: Runtime },
+  rolled: string | null,
   policy: ImagePolicy,
-): Promise<string> {
-  if (workspace.image !== null) return workspace.image
-  const [row] = await rolledStatement(db, { id: workspace.id })
-  return row?.image ?? runtimeImage(workspace.runtime, policy)
-}
-
-const rolledStatement = prepared((db, valueOf: ValueOf<{ id: string }>) =>
-  db
-    // Wrapped, because drizzle omits table names of columns that a selection names directly.
-    .select({ image: sql<string | null>`${rolledImage}` })
-    .from(workspaces)
-    .where(eq(workspaces.id, valueOf('id'))),
-)
+): string => image ?? rolled ?? runtimeImage(runtime, policy)
 
 /**
  * Whether a workspace's machine has, or may have, another image than this one. A provider may show another digest

@@ -20,22 +20,26 @@ import { problemReason } from './machine-reasons.ts'
 import { repeatAfter } from './end-run.ts'
 import { ABSENCE_MS } from './observation.ts'
 import { recordFailure } from './refusal.ts'
-import { chooseRegion, recordNoCapacity } from './region-health.ts'
-import { CONTINUE, type StepResult } from './step-result.ts'
+import { chooseRegion, readHealth, recordNoCapacity } from './region-health.ts'
+import { CONTINUE, type Run, type StepResult } from './step-result.ts'
 
 /** @throws ProvisionError */
-export async function createDisk(services: ReconcileContext, row: WithDisk): Promise<StepResult> {
+export async function createDisk(services: ReconcileContext, row: WithDisk, run: Run): Promise<StepResult> {
   const { db, provisioner } = services
   const { disk } = row
   const origin = await originOf(services, disk)
   if (origin === 'lost') return loseDisk(services, row)
   const now = services.now()
-  const turn = await takeTurn(services, row)
+  const turn = await takeTurn(services, row, run)
+  if (turn.isReleased) return { next: 'released' }
   if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }
   const permit = await takePermit(services, turn.app, now, 'disks')
   if (permit.retryMs !== undefined) return { next: 'wait', ms: permit.retryMs }
   const fixed = disk.region ?? undefined
-  const choice = fixed === undefined ? await chooseRegion(db, row.regions, now) : { region: fixed }
+  const choice =
+    fixed === undefined
+      ? await chooseRegion(db, row.regions, await readHealth(db, row.regions), now)
+      : { region: fixed }
   if ('openUntil' in choice) return { next: 'wait', ms: choice.openUntil.getTime() - now.getTime() }
 
   const { region } = choice

@@ -27,7 +27,7 @@ import { type Probe, probeAgent } from './probe-agent.ts'
 import { recoveriesOf } from './recoveries.ts'
 import { recordFailure } from './refusal.ts'
 import { reasonFor } from '../platform/reasons.ts'
-import { CONTINUE, STATE_CHANGE, type StepResult } from './step-result.ts'
+import { CONTINUE, type Run, STATE_CHANGE, type StepResult } from './step-result.ts'
 import type { Step } from './step.ts'
 import { endRun } from './end-run.ts'
 import { findWork } from './work.ts'
@@ -47,7 +47,7 @@ export async function act(
   services: ReconcileContext,
   row: ClaimedWorkspace,
   step: Step,
-  steps: number,
+  run: Run,
 ): Promise<StepResult> {
   const { provisioner } = services
   const machine: MachineRef = { app: row.app ?? '', machineId: row.machineId ?? '' }
@@ -60,7 +60,7 @@ export async function act(
     case 'wait_for_machine':
       return { next: 'wait', ms: step.ms, forMachine: true }
     case 'launch':
-      return launchMachine(services, row)
+      return launchMachine(services, row, run)
     case 'update':
       await updateMachine(services, row, machine)
       return CONTINUE
@@ -73,7 +73,7 @@ export async function act(
     case 'move_disk':
     case 'delete_disk':
     case 'forget_disk':
-      return hasDisk(row) ? DISK_STEPS[step.do](services, row) : CONTINUE
+      return hasDisk(row) ? DISK_STEPS[step.do](services, row, run) : CONTINUE
     case 'restore_disk':
       return (
         (hasDisk(row) ? await restoreLostDisk(services, row, step.reason) : undefined) ??
@@ -93,7 +93,7 @@ export async function act(
     case 'probe':
       // Short pauses first, because most agents are quick; then longer ones, because a slow one takes minutes
       // (docs/facts/molecule.md §1.3).
-      return probe(services, row, machine, step.deferred?.ms ?? Math.min(2_000, 150 + 75 * steps))
+      return probe(services, row, machine, step.deferred?.ms ?? Math.min(2_000, 150 + 75 * run.steps))
     case 'check_agent':
       return checkAgent(services, row, machine)
     case 'welcome_agent':

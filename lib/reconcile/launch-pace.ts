@@ -2,20 +2,32 @@
 // time at which a workspace may expect its create, in the order of requests. A permit, taken at that time, keeps
 // delayed creates from being sent together. Both are one row per app, shared by all replicas.
 import type { ReconcileContext } from './context.ts'
-import { and, eq, inArray, isNotNull, type Placeholder, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
+import type { PgColumn } from 'drizzle-orm/pg-core'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
 import { provisionSeconds } from '../lifecycle/deadline.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
+import type { Run } from './step-result.ts'
 
 /** How much the clocks of replicas may differ. */
 const CLOCKS_DIFFER_SECONDS = 60
 
-export type Turn = { app: string; at: Date }
+export type Turn = {
+  app: string
+  at: Date
+  /** It comes after the end of the run, so the statement that took it has released the workspace until then. */
+  isReleased: boolean
+}
 
 /** The workspace's turn; taken now if it has none yet. Turns follow the order of requests. */
-export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace): Promise<Turn> {
-  if (row.launchSlotAt !== null && row.app !== null) return { app: row.app, at: row.launchSlotAt }
+export async function takeTurn(
+  services: ReconcileContext,
+  row: ClaimedWorkspace,
+  { until }: Pick<Run, 'until'>,
+): Promise<Turn> {
+  if (row.launchSlotAt !== null && row.app !== null)
+    return { app: row.app, at: row.launchSlotAt, isReleased: false }
   const { db, provisioner } = services
   const now = services.now()
   // A launch that may have been carried out must be repeated in its own app, where its name is taken.
@@ -23,6 +35,9 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
   const { perSecond, burst } = provisioner.launchRate
   const [turn] = await turnStatement(db, {
     id: row.id,
+    leaseId: row.leaseId,
+    seen: row.nextCheckAt,
+    until: new Date(Math.max(until, now.getTime())),
     app,
     now,
     interval: 1 / perSecond,
@@ -30,11 +45,19 @@ export async function takeTurn(services: ReconcileContext, row: ClaimedWorkspace
     ahead: burst / perSecond,
     provisioning: provisionSeconds(services.config, row.runtime),
   })
-  return { app, at: turn?.at ?? now }
+  return { app, at: turn?.at ?? now, isReleased: turn?.isReleased === true }
 }
 
 type Pace = { app: string; now: Date; interval: number }
-type TurnValues = Pace & { id: string; burst: number; ahead: number; provisioning: number }
+type TurnValues = Pace & {
+  id: string
+  leaseId: string
+  seen: Date | null
+  until: Date
+  burst: number
+  ahead: number
+  provisioning: number
+}
 
 const turnStatement = prepared((db, valueOf: ValueOf<TurnValues>) => {
   const app = sql`${valueOf('app')}::text`
@@ -50,15 +73,35 @@ const turnStatement = prepared((db, valueOf: ValueOf<TurnValues>) => {
     sql`insert into ${launchPace} (app, next_turn_at, next_send_at) values (${app}, ${moment} + ${interval}, ${moment})
         on conflict (app) do update set next_turn_at = greatest(least(${launchPace.nextTurnAt}, ${latest}), ${moment}) + ${interval} returning next_turn_at`,
   )
-  const at = sql<Date>`greatest(${moment}, (select next_turn_at from paced) - ${seconds(valueOf('ahead'))})`
-  // The deadline counts from the turn.
-  const deadline = sql`case when ${at} > ${moment} then ${at} + ${seconds(valueOf('provisioning'))} else ${workspaces.deadlineAt} end`
+  const turn = db
+    .$with('turn', {})
+    .as(sql`select greatest(${moment}, next_turn_at - ${seconds(valueOf('ahead'))}) as at from paced`)
+  const at = sql<Date>`(select at from turn)`
+  const whenLate = (then: SQL, column: PgColumn) =>
+    sql`case when ${at} > ${moment} then ${then} else ${column} end`
+  // A change that came while the lease was held is looked at first (lifecycle/queries.ts).
+  const isToRelease = sql`(${at} > ${valueOf('until')}::timestamptz and ${workspaces.leaseId} = ${valueOf('leaseId')}::uuid
+    and ${workspaces.nextCheckAt} is not distinct from ${valueOf('seen')}::timestamptz)`
+  const whenReleased = (then: SQL, column: PgColumn) =>
+    sql`case when ${isToRelease} then ${then} else ${column} end`
   return db
-    .with(paced)
+    .with(paced, turn)
     .update(workspaces)
-    .set({ launchSlotAt: at, app, deadlineAt: deadline })
+    .set({
+      launchSlotAt: at,
+      app,
+      // The deadline counts from the turn.
+      deadlineAt: whenLate(sql`${at} + ${seconds(valueOf('provisioning'))}`, workspaces.deadlineAt),
+      leaseId: whenReleased(sql`null`, workspaces.leaseId),
+      leasedUntil: whenReleased(sql`null`, workspaces.leasedUntil),
+      nextCheckAt: whenReleased(at, workspaces.nextCheckAt),
+      attempts: whenReleased(sql`0`, workspaces.attempts),
+    })
     .where(eq(workspaces.id, valueOf('id')))
-    .returning({ at: workspaces.launchSlotAt })
+    .returning({
+      at: workspaces.launchSlotAt,
+      isReleased: sql<boolean>`${workspaces.leaseId} is distinct from ${valueOf('leaseId')}::uuid`,
+    })
 })
 
 /**

@@ -1,9 +1,10 @@
 // Creates and updates a workspace's machine. The intent is stored first, then the provider is called, then its answer
 // is stored: a process that dies in between leaves enough behind for the next one to continue.
-import { and, eq } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
+import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { disks, workspaces } from '../../drizzle/schema/index.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
-import { changeWorkspace } from '../lifecycle/transition.ts'
+import { changeStatement, payloadOf } from '../lifecycle/transition.ts'
 import { holdsLease } from '../platform/lease.ts'
 import type { Core, Store } from '../platform/context.ts'
 import { type Machine, type MachineRef, ProvisionError, signatureOf } from '../provisioner/provisioner.ts'
@@ -11,32 +12,39 @@ import { lookForDisk } from './act-disk.ts'
 import { onNoRoom } from './copy-disk.ts'
 import type { ReconcileContext } from './context.ts'
 import { hasDisk } from './disk-row.ts'
+import { readForLaunch } from './launch-reads.ts'
 import { NO_MACHINE } from './no-machine.ts'
 import { takePermit, takeTurn } from './launch-pace.ts'
 import { prepareLaunch } from './prepare-launch.ts'
 import { chooseRegion, recordCapacity, recordNoCapacity } from './region-health.ts'
-import { CONTINUE, type StepResult } from './step-result.ts'
+import { CONTINUE, type Run, type StepResult } from './step-result.ts'
 
 /** Creates the workspace's machine, when its turn has come and a region has capacity. @throws ProvisionError */
-export async function launchMachine(services: ReconcileContext, row: ClaimedWorkspace): Promise<StepResult> {
+export async function launchMachine(
+  services: ReconcileContext,
+  row: ClaimedWorkspace,
+  run: Run,
+): Promise<StepResult> {
   const now = services.now()
-  const turn = await takeTurn(services, row)
+  const turn = await takeTurn(services, row, run)
+  if (turn.isReleased) return { next: 'released' }
   if (turn.at > now) return { next: 'wait', ms: turn.at.getTime() - now.getTime() }
   const permit = await takePermit(services, turn.app, now)
   if (permit.retryMs !== undefined) return { next: 'wait', ms: permit.retryMs }
+  const reads = await readForLaunch(services.db, row)
   // A disk keeps its region for life, and its machine must be on its host.
   const fixed = row.disk?.region ?? undefined
-  const choice = fixed === undefined ? await chooseRegion(services.db, row.regions, now) : { region: fixed }
+  const choice =
+    fixed === undefined ? await chooseRegion(services.db, row.regions, reads.health, now) : { region: fixed }
   if ('openUntil' in choice) return { next: 'wait', ms: choice.openUntil.getTime() - now.getTime() }
 
   const { region } = choice
   const launchId = row.launchId ?? crypto.randomUUID()
   try {
-    const launch = await prepareLaunch(services, row, { launchId, app: turn.app, region })
+    const launch = await prepareLaunch(services, row, { launchId, app: turn.app, region, reads })
     if (launch === undefined) return CONTINUE
     const machine = await services.provisioner.launch(turn.app, launch.spec, launch.secretsVersion)
-    await storeMachine(services, row, machine, 'machine_created')
-    await recordCapacity(services.db, region, services.now())
+    await storeMachine(services, row, machine, 'machine_created', region)
     return CONTINUE
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
@@ -65,6 +73,7 @@ export async function updateMachine(
     launchId: row.launchId ?? crypto.randomUUID(),
     app: machine.app,
     region: row.machineRegion ?? row.regions[0] ?? services.config.region,
+    reads: await readForLaunch(services.db, row),
   })
   if (launch === undefined) return
   const updated = await services.provisioner.update(machine, launch.spec, launch.secretsVersion)
@@ -86,33 +95,83 @@ async function forgetLaunch({ db }: Store, row: ClaimedWorkspace, launchId: stri
 /**
  * Stores what is now known of the machine. Fenced by the lease alone: a workspace that was removed meanwhile must
  * also learn which machine it has to destroy.
+ * @param launchedIn the region in which it was just created, which thus has capacity
  */
 export async function storeMachine(
   services: Core,
   row: ClaimedWorkspace,
   machine: Machine,
-  event: 'machine_created' | 'machine_updated' | 'machine_adopted',
+  event: StoredEvent,
+  launchedIn?: string,
 ): Promise<void> {
   const generation = machine.labels?.generation ?? row.generation
-  await changeWorkspace(services, {
+  const { app, id, image, region, state, version } = machine
+  const payload = { machine_id: id, app, region, image }
+  const [stored] = await STORE[event](services.db, {
     id: row.id,
-    event,
+    leaseId: row.leaseId,
     now: services.now(),
-    where: eq(workspaces.leaseId, row.leaseId),
-    changes: {
-      machineId: machine.id,
-      machineGeneration: generation,
-      // What a launch or update of this generation carried; an adopted machine of an older one is updated next.
-      ...(generation === row.generation ? { machineSpecVersion: row.specVersion } : {}),
-      machineVersion: machine.version ?? null,
-      machineSignature: signatureOf(machine) ?? null,
-      machineState: machine.state,
-      machineRegion: machine.region,
-      machineImage: machine.image,
-      machineSeenAt: services.now(),
-      drift: null,
-      absentSince: null,
-    },
-    payload: { machine_id: machine.id, app: machine.app, region: machine.region, image: machine.image },
+    machineId: id,
+    generation,
+    // What a launch or update of this generation carried; an adopted machine of an older one is updated next.
+    specVersion: generation === row.generation ? row.specVersion : null,
+    version: version ?? null,
+    signature: signatureOf(machine) ?? null,
+    state,
+    region,
+    image,
+    launchedIn: launchedIn ?? null,
+    payload: payloadOf(services.by, { event, payload }),
   })
+  if (stored !== undefined) services.invalidate(row.id)
+}
+
+type StoredEvent = 'machine_created' | 'machine_updated' | 'machine_adopted'
+
+type MachineValues = {
+  id: string
+  leaseId: string
+  now: Date
+  machineId: string
+  generation: number
+  specVersion: number | null
+  version: string | null
+  signature: string | null
+  state: string
+  region: string
+  image: string
+  launchedIn: string | null
+  payload: string
+}
+
+const storeStatement = (event: StoredEvent) =>
+  prepared((db, valueOf: ValueOf<MachineValues>) => {
+    const now = sql`${valueOf('now')}::timestamptz`
+    return changeStatement(db, {
+      id: valueOf('id'),
+      event,
+      now,
+      where: sql`${workspaces.leaseId} = ${valueOf('leaseId')}::uuid`,
+      changes: {
+        machineId: sql`${valueOf('machineId')}`,
+        machineGeneration: sql`${valueOf('generation')}::int`,
+        machineSpecVersion: sql`coalesce(${valueOf('specVersion')}::int, ${workspaces.machineSpecVersion})`,
+        machineVersion: sql`${valueOf('version')}`,
+        machineSignature: sql`${valueOf('signature')}`,
+        machineState: sql`${valueOf('state')}`,
+        machineRegion: sql`${valueOf('region')}`,
+        machineImage: sql`${valueOf('image')}`,
+        machineSeenAt: now,
+        drift: null,
+        absentSince: null,
+      },
+      also: [recordCapacity(valueOf('launchedIn'), now)],
+      payload: sql`${valueOf('payload')}::jsonb`,
+    })
+  })
+
+const STORE = {
+  machine_created: storeStatement('machine_created'),
+  machine_updated: storeStatement('machine_updated'),
+  machine_adopted: storeStatement('machine_adopted'),
 }

@@ -3,7 +3,12 @@
 import type { ReconcileContext } from './context.ts'
 import { withRequestBudget, withBudget } from '../platform/subrequest-budget.ts'
 import { isStopping } from '../platform/context.ts'
-import { claimWorkspace, type ClaimedWorkspace, releaseWorkspace } from '../lifecycle/queries.ts'
+import {
+  claimWorkspace,
+  type ClaimedWorkspace,
+  releaseUnstarted,
+  releaseWorkspace,
+} from '../lifecycle/queries.ts'
 import { RECONCILE_COST, reconcileWorkspace } from './reconcile.ts'
 
 /**
@@ -22,7 +27,20 @@ export const RELEASE_COST = 1
  * when the request has no subrequests left: the workspace is due, and the next sweep takes it.
  */
 export async function reconcileNow(services: ReconcileContext, id: string): Promise<void> {
-  if (isStopping(services)) return
+  await reconcileWithin(services, (bounded) => claimWorkspace(bounded.db, id))
+}
+
+/** The same for a workspace whose lease was taken with the change: where it cannot begin, the lease is released. */
+export async function reconcileClaimed(services: ReconcileContext, row: ClaimedWorkspace): Promise<void> {
+  if (!(await reconcileWithin(services, () => row))) await releaseUnstarted(services.db, [row])
+}
+
+/** @returns whether it began */
+async function reconcileWithin(
+  services: ReconcileContext,
+  claim: (bounded: ReconcileContext) => ClaimedWorkspace | undefined | Promise<ClaimedWorkspace | undefined>,
+): Promise<boolean> {
+  if (isStopping(services)) return false
   const { budget, ...counted } = withRequestBudget(services)
   const now = services.now().getTime()
   const until = now + REQUEST_RECONCILE_MS
@@ -32,11 +50,12 @@ export async function reconcileNow(services: ReconcileContext, id: string): Prom
     until,
     cutAt: now + REQUEST_CUT_MS,
   })
-  if (share === undefined) return
+  if (share === undefined) return false
   const bounded = withBudget({ ...counted, budget }, share)
-  const row = await claimWorkspace(bounded.db, id)
+  const row = await claim(bounded)
   if (row !== undefined) await reconcileSafely(bounded, row, until)
   share.end()
+  return true
 }
 
 function reconcileTraced(services: ReconcileContext, row: ClaimedWorkspace, until: number): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { ReconcileContext } from './context.ts'
 import { nextStep } from './next-step.ts'
 import { recordMachine } from './record-machine.ts'
 import { onRefusal } from './refusal.ts'
-import type { StepResult } from './step-result.ts'
+import type { Run, StepResult } from './step-result.ts'
 import type { Step } from './step.ts'
 
 /** Steps taken in one run: more than any path needs, so that a decision that loops cannot keep a process busy. */
@@ -30,9 +30,10 @@ export async function reconcileWorkspace(
   let attempts = row.attempts
   let refusedWaits = 0
   for (let steps = 0; steps < MAX_STEPS; steps++) {
-    const result = await takeStep(services, row, steps)
+    const result = await takeStep(services, row, { steps, until })
     // The invocation's budget is used up: the next reconcile continues from here.
     if (result === 'out_of_budget') return releaseWorkspace(db, row, { at: services.now(), attempts })
+    if (result.next === 'released') return false
     if (result.next === 'rest') {
       return releaseWorkspace(db, row, { at: null, attempts: 0 })
     }
@@ -92,7 +93,7 @@ export const RECONCILE_COST = 16
 async function takeStep(
   services: ReconcileContext,
   row: ClaimedWorkspace,
-  steps: number,
+  run: Run,
 ): Promise<StepResult | 'out_of_budget'> {
   if (services.budget.left() < OBSERVE_COST) return 'out_of_budget'
   const observed: Observed =
@@ -108,7 +109,7 @@ async function takeStep(
   const step = await nextStep(services, recorded, observed)
   if (services.budget.left() < (STEP_COST[step.do] ?? 0)) return 'out_of_budget'
   try {
-    return await act(services, recorded, step, steps)
+    return await act(services, recorded, step, run)
   } catch (error) {
     if (!(error instanceof ProvisionError)) throw error
     const result = await onRefusal(services, recorded, { observed, step }, error)

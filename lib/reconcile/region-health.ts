@@ -1,6 +1,6 @@
 // The capacity of each region, as launches found it. A region without capacity is skipped for a while; then one
 // launch tries it again, and its result counts for all.
-import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm'
+import { and, asc, eq, lte, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/database.ts'
 import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { regionHealth } from '../../drizzle/schema/index.ts'
@@ -16,9 +16,30 @@ const TRIAL_SECONDS = 60
 
 export type RegionChoice = { region: string } | { openUntil: Date }
 
-/** The first of the wanted regions that is not skipped at present, or when the first of them may be tried again. */
-export async function chooseRegion(db: Database, wanted: string[], now: Date): Promise<RegionChoice> {
-  const known = await db.select().from(regionHealth).where(inArray(regionHealth.region, wanted))
+/** @param regions as JSON */
+export const healthStatement = (db: Database, regions: Placeholder) =>
+  db
+    .select()
+    .from(regionHealth)
+    .where(sql`${regionHealth.region} in (select jsonb_array_elements_text(${regions}::jsonb))`)
+
+const readStatement = prepared((db, valueOf: ValueOf<{ regions: string }>) =>
+  healthStatement(db, valueOf('regions')),
+)
+
+export const readHealth = (db: Database, regions: string[]): Promise<RegionHealth[]> =>
+  readStatement(db, { regions: JSON.stringify(regions) })
+
+/**
+ * The first of the wanted regions that is not skipped at present, or when the first of them may be tried again.
+ * @param known the health of each that has a record
+ */
+export async function chooseRegion(
+  db: Database,
+  wanted: string[],
+  known: RegionHealth[],
+  now: Date,
+): Promise<RegionChoice> {
   const healthOf = (region: string) => known.find((health) => health.region === region)
   for (const region of wanted) {
     const openUntil = healthOf(region)?.openUntil ?? null
@@ -41,18 +62,11 @@ async function claimTrial(db: Database, region: string, now: Date): Promise<bool
   return claimed.length > 0
 }
 
-/** A launch succeeded in the region: it is tried again without a pause. */
-export async function recordCapacity(db: Database, region: string, now: Date): Promise<void> {
-  await capacityStatement(db, { region, now })
-}
-
-const capacityStatement = prepared((db, valueOf: ValueOf<{ region: string; now: Date }>) => {
-  const works = { failures: 0, openUntil: null, lastSuccessAt: sql`${valueOf('now')}::timestamptz` }
-  return db
-    .insert(regionHealth)
-    .values({ region: valueOf('region'), ...works })
-    .onConflictDoUpdate({ target: regionHealth.region, set: works })
-})
+/** The part of a statement that records that a launch succeeded in a region: it is tried again without a pause. @param region null: none */
+export const recordCapacity = (region: Placeholder, now: SQL): SQL =>
+  sql`insert into ${regionHealth} (region, failures, last_success_at) select region, 0, ${now}
+    from (select ${region}::text as region) launched where region is not null
+    on conflict (region) do update set failures = 0, open_until = null, last_success_at = excluded.last_success_at returning region`
 
 /** A launch found no capacity: the region is skipped, for twice as long after each further failure. */
 export async function recordNoCapacity(

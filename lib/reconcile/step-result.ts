@@ -1,4 +1,4 @@
-// What a step led to: go on at once, look again after a while, or everything is done.
+// What a step led to: go on at once, look again after a while, or everything is done. And the run of steps that it belongs to.
 export type StepResult =
   | { next: 'again' }
   | {
@@ -10,6 +10,15 @@ export type StepResult =
       forMachine?: boolean
     }
   | { next: 'rest' }
+  /** The step's own statement has released the lease, with the time of the next check. */
+  | { next: 'released' }
+
+export type Run = {
+  /** Steps before this one. */
+  steps: number
+  /** When the run ends, in Unix milliseconds. */
+  until: number
+}
 
 export const CONTINUE: StepResult = { next: 'again' }
 

@@ -1,5 +1,5 @@
-// POST /workspaces: one statement stores the workspace. The reconcile that follows, here or in the next sweep,
-// creates the machine, so an answer never depends on Fly and a crash loses nothing.
+// POST /workspaces: one statement stores the workspace, and takes its lease for the reconcile that follows. That, or a sweep after
+// the end of the lease, creates the machine, so an answer never depends on Fly and a crash loses nothing.
 import type { Context } from '../config/context.ts'
 import type { ReconcileContext } from '../reconcile/context.ts'
 import type { Store } from '../platform/context.ts'
@@ -12,6 +12,7 @@ import { DomainError, invalidField } from '../platform/errors.ts'
 import { provisionDeadline } from '../lifecycle/deadline.ts'
 import { isExternal } from '../machines/runtimes.ts'
 import { checkParent } from '../lifecycle/family.ts'
+import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { sealAll } from '../secrets/sealing-key.ts'
 import { secondsBetween } from '../platform/distributed-rate-limit.ts'
 import { type Disk, type Workspace, workspaceColumns } from '../lifecycle/workspace.ts'
@@ -32,10 +33,11 @@ export const IDEMPOTENCY_HOURS = 24
 /** A caller's key for one create, and the answer for its row, which is stored with it. */
 export type Idempotency = { key: string; answerOf: (row: Workspace) => Record<string, unknown> }
 
-export type Created = { row: Workspace; replayed?: Record<string, unknown> }
+/** `claimed`: the row with its lease, to be reconciled; absent where nothing is to be done yet. */
+export type Created = { row: Workspace; claimed?: ClaimedWorkspace; replayed?: Record<string, unknown> }
 
 /**
- * Stores a new workspace, `provisioning`, and due at once if it has a machine. With an idempotency key that was used for the same body,
+ * Stores a new workspace, `provisioning`. If it has a machine, it is due at once, and the caller has its lease. With an idempotency key that was used for the same body,
  * creates nothing and returns the earlier answer.
  * @throws DomainError `rate_limited`; `invalid_input` naming the field and what is allowed; `idempotency_mismatch`
  *   when the key was used for another body
@@ -73,7 +75,10 @@ export async function createWorkspace(
       if (idempotency === undefined || !(error instanceof DomainError)) throw error
       return error
     })
-  if (outcome === 'stored') return { row }
+  if (typeof outcome === 'object' && 'agentKey' in outcome) {
+    const { leaseId } = row
+    return leaseId === null ? { row } : { row, claimed: { ...row, leaseId, ...outcome } }
+  }
   // A repetition creates nothing, and is never refused.
   const replayed = idempotency === undefined ? undefined : await replay(services, row)
   if (replayed !== undefined) return replayed
@@ -129,6 +134,7 @@ function newWorkspace(
     deadlineAt: hasMachine ? provisionDeadline(config, runtime, now) : null,
     // Without a machine there is nothing to do until its agent's first heartbeat (reconcile/decide-external.ts).
     nextCheckAt: hasMachine ? now : null,
+    leaseId: hasMachine ? crypto.randomUUID() : null,
     idempotencyKey: null,
     idempotencyFingerprint: null,
     idempotencyAnswer: null,

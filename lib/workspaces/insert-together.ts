@@ -5,7 +5,15 @@ import { workspaces } from '../../drizzle/schema/index.ts'
 import { createBatches } from '../platform/batches.ts'
 import type { Store } from '../platform/context.ts'
 import { isRefusedStatement } from '../platform/database-errors.ts'
-import { type Always, COLUMNS, insertStatement, listed, type Parts, partsOf } from './insert-statement.ts'
+import {
+  type Always,
+  COLUMNS,
+  insertStatement,
+  listed,
+  type Parts,
+  partsOf,
+  selectCells,
+} from './insert-statement.ts'
 import {
   alwaysOf,
   type InsertPending,
@@ -67,7 +75,7 @@ function lengthOf({ cells, files, payload, sealed }: Pending): number {
 
 /** Selects the workspaces of a list of {@link Cells}, as JSON. */
 const listedRows = (valueOf: ValueOf<{ rows: string }>) =>
-  sql`select ${listed((column) => sql`${sql.identifier(column)}::${sql.raw(workspaces[column].getSQLType())}`)}
+  sql`${selectCells((column) => sql`${sql.identifier(column)}::${sql.raw(workspaces[column].getSQLType())}`)}
     from json_to_recordset(${valueOf('rows')}::json) as row(${listed((column) => sql`${sql.identifier(column)} text`)})`
 
 const insertMany = prepared((db, valueOf: ValueOf<Always & Parts & { rows: string }>) =>

@@ -5,7 +5,14 @@ import { slugTaken } from '../lifecycle/slugs.ts'
 import type { Store } from '../platform/context.ts'
 import { isUniqueViolation } from '../platform/database-errors.ts'
 import type { createInsertTogether } from './insert-together.ts'
-import { type Always, type Cells, insertStatement, listed, type Parts, partsOf } from './insert-statement.ts'
+import {
+  type Always,
+  type Cells,
+  insertStatement,
+  type Parts,
+  partsOf,
+  selectCells,
+} from './insert-statement.ts'
 import {
   alwaysOf,
   type NewWorkspace,
@@ -46,7 +53,7 @@ export function createInsertWorkspace(
   }
 }
 
-const oneRow = (valueOf: ValueOf<Cells>) => sql`select ${listed((column) => sql`${valueOf(column)}`)}`
+const oneRow = (valueOf: ValueOf<Cells>) => selectCells((column) => sql`${valueOf(column)}`)
 
 const insertBare = prepared((db, valueOf: ValueOf<Always & Cells>) =>
   insertStatement(db, valueOf, { rows: oneRow(valueOf) }),

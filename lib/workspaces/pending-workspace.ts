@@ -1,5 +1,6 @@
 // New workspaces with the values of the statement that stores them, and what its answer says about each.
 import { diskRecords } from '../disks/new-disk.ts'
+import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
 import { payloadOf } from '../lifecycle/transition.ts'
 import type { Workspace } from '../lifecycle/workspace.ts'
 import { machineTier } from '../machines/runtimes.ts'
@@ -25,8 +26,11 @@ export type Pending = NewWorkspace & {
   payload: string
 }
 
+/** What a claim of the workspace, whose lease was stored with it, has beside its row. */
+export type Stored = Pick<ClaimedWorkspace, 'controlPlane' | 'agentKey'>
+
 /** `repeated`: the idempotency key is taken, or the parent is removed; `over_quota`: the quota is used up. Then nothing was stored. */
-export type Outcome = 'stored' | 'repeated' | 'over_quota'
+export type Outcome = Stored | 'repeated' | 'over_quota'
 
 export type InsertPending = (one: Pending) => Promise<Outcome>
 
@@ -58,8 +62,10 @@ export const partRecords = (together: Pending[]): Parts => ({
 })
 
 /** @returns the outcome of each, from the answer of the statement. All are `over_quota` if one is */
-export function outcomesOf(rows: { isAllowed: boolean; id: string | null }[]): (one: Pending) => Outcome {
+export function outcomesOf(
+  rows: ({ isAllowed: boolean; id: string | null } & Stored)[],
+): (one: Pending) => Outcome {
   if (rows[0]?.isAllowed !== true) return () => 'over_quota'
-  const stored = new Set(rows.map(({ id }) => id))
-  return ({ row }) => (stored.has(row.id) ? 'stored' : 'repeated')
+  const stored = new Map(rows.map(({ agentKey, controlPlane, id }) => [id, { agentKey, controlPlane }]))
+  return ({ row }) => stored.get(row.id) ?? 'repeated'
 }

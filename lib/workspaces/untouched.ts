@@ -30,7 +30,6 @@ export const UNTOUCHED = {
   sampleError: '',
   uptimeSeconds: 0,
   lastActiveAt: null,
-  leaseId: null,
   leasedUntil: null,
   attempts: 0,
   lastFailure: null,

@@ -18,6 +18,7 @@ export const later = (ms: number) => new Date(NOW.getTime() + ms)
 export function workspace(over: Partial<Workspace> = {}): Workspace {
   return {
     ...UNTOUCHED,
+    leaseId: null,
     id: 'w',
     slug: null,
     name: 'w',

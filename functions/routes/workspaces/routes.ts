@@ -120,7 +120,7 @@ export function workspaceRoutes(services: Services) {
     const key = idempotencyKeyOf(c)
     const warnings = warningsOf(await ignoredMembers(c, CreateWorkspaceInput))
     const idempotency = key === undefined ? undefined : { key, answerOf: (row: Workspace) => view(c, row) }
-    const { row, replayed } = await createWorkspace(
+    const { claimed, replayed, row } = await createWorkspace(
       withCaller(services, c),
       c.req.valid('json'),
       c.get('caller'),
@@ -132,9 +132,9 @@ export function workspaceRoutes(services: Services) {
       return c.json({ ...(replayed as z.infer<typeof WorkspaceView>), ...warnings }, 201)
     }
     const settled =
-      row.nextCheckAt === null
+      claimed === undefined
         ? await waitIfPreferred(services, c, row.id)
-        : await reconcileAfterResponse(services, c, [row.id])
+        : await reconcileAfterResponse(services, c, [claimed])
     return c.json({ ...view(c, settled ?? row), ...warnings }, 201)
   })
 
