@@ -1,22 +1,13 @@
-// A server process that ends and starts again: it leaves nothing behind, and loses nothing, however it ended. Each test has
-// its own copy of a data directory and its own ports. A start costs much: each test looks at all that one end and the next start do.
-import { randomUUID } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// A server process that ends and starts again: it leaves nothing behind, and loses neither a workspace nor a delivery, however it
+// ended. Each test has its own copy of a data directory and its own ports. A start costs much: each test looks at all that one end and the next start do.
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
 import { readEventStream } from '../support/event-stream.ts'
-import {
-  createUsedServerFixture,
-  machinesAtFly,
-  type Server,
-  spawnNode,
-  startServer,
-} from '../support/server.ts'
-import { bundleOf } from '../support/server-program.ts'
+import { createUsedServerFixture, machinesAtFly, type Server, startServer } from '../support/server.ts'
+import { startReceiver } from '../support/webhook-receiver.ts'
 
 type Workspace = Json & { id: string }
 
@@ -127,8 +118,17 @@ test('SIGTERM leaves no agent running, a second start continues workspaces and e
   await expectCtrlCInGoodOrder(second)
 })
 
-test('after a kill -9 no agent runs, ready workspaces answer and can be restarted, and those that were being created or removed come to rest', async () => {
-  const first = await start({ EMULATOR_BOOT_MS: '1000' })
+test('after kill -9, also in the middle of a delivery, the next server delivers every change and has every workspace with one machine or none', async () => {
+  const receiver = await startReceiver()
+  onTestFinished(() => receiver.close())
+  // Sweeps are far apart, so that no change is delivered before the first kill.
+  const first = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '3600' })
+  const { body: endpoint, status: subscribed } = await first.call('/webhook-endpoints', {
+    method: 'POST',
+    json: { url: `${receiver.url}/hook` },
+  })
+  expect(subscribed).toBe(201)
+  await receiver.control({ secrets: [endpoint['secret']], delay: 60_000 })
   const [lasting, going] = await Promise.all([createReady(first, 'lasting'), createReady(first, 'going')])
   const guests = first.guests()
   expect(guests).toHaveLength(2)
@@ -140,12 +140,20 @@ test('after a kill -9 no agent runs, ready workspaces answer and can be restarte
   ])
   await first.end('SIGKILL')
   await expect.poll(() => stillLiving(guests)).toEqual([])
+  expect(await receiver.received()).toEqual([])
 
   const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
-  expect((await second.call(`/workspaces/${going.id}`)).body).toMatchObject({ status: 'removed' })
-  await expectSameWorkspaces(second, [lasting, placed, stored])
+  await expect.poll(async () => (await receiver.received()).length, { timeout: 50_000 }).toBeGreaterThan(0)
+  const interrupted = (await receiver.received()).at(-1)
+  await second.end('SIGKILL')
+  await receiver.control({ delay: 0 })
+  await receiver.clear()
+
+  const third = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
+  expect((await third.call(`/workspaces/${going.id}`)).body).toMatchObject({ status: 'removed' })
+  await expectSameWorkspaces(third, [lasting, placed, stored])
   for (const { id } of [placed, stored]) {
-    const read = async () => (await second.call<Workspace>(`/workspaces/${id}`)).body
+    const read = async () => (await third.call<Workspace>(`/workspaces/${id}`)).body
     // The killed server held the lease, so the create continues when the lease has expired.
     await expect
       .poll(async () => (await read())['status'], { timeout: 120_000, interval: 250 })
@@ -161,24 +169,24 @@ test('after a kill -9 no agent runs, ready workspaces answer and can be restarte
         },
       })
     } else {
-      expect(await region(second, id)).toBe('ord')
+      expect(await region(third, id)).toBe('ord')
     }
     expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(atRest['status'] === 'ready' ? 1 : 0)
   }
   await expect
     .poll(() => machinesAtFly(files.emulatorUrl, going.id), { timeout: 90_000, interval: 250 })
     .toEqual([])
-})
 
-test('secrets:rotate finds the database in DATA_DIR, and fails if there is none', async () => {
-  const program = await bundleOf('commands/secrets-rotate.ts')
-  const there = spawnNode(program, {
-    DATA_DIR: files.settings.DATA_DIR,
-    SECRETS_ENCRYPTION_KEY: 'ab'.repeat(32),
-  })
-  const missing = spawnNode(program, { DATA_DIR: join(tmpdir(), randomUUID()) })
-  expect(await there.exited).toMatchObject({ code: 0 })
-  expect(there.printed.stdout).toMatch(/^sealed 0 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
-  expect(await missing.exited).toMatchObject({ code: 1 })
-  expect(missing.printed.stderr).toContain('set DATABASE_URL, or DATA_DIR')
+  const typesOf = async ({ id }: Workspace) =>
+    (await receiver.received()).filter(({ data }) => data.workspace_id === id).map(({ type }) => type)
+  await expect
+    .poll(() => typesOf(lasting), { timeout: 50_000 })
+    .toEqual(expect.arrayContaining(['workspace_created', 'agent_answered', 'restart_requested']))
+  const delivered = (await receiver.received()).filter(({ status }) => status === 204)
+  expect(delivered.map((one) => one.id)).toContain(interrupted?.id)
+  const numbersOf = ({ id }: Workspace) =>
+    delivered.filter(({ data }) => data.workspace_id === id).map(({ data }) => data.seq)
+  for (const workspace of [lasting, going, placed, stored])
+    expect(numbersOf(workspace)).toEqual(numbersOf(workspace).toSorted((a, b) => a - b))
+  expect(new Set(delivered.map(({ data }) => data.seq)).size).toBe(delivered.length)
 })

@@ -140,21 +140,33 @@ describe('a server of two workers', () => {
   })
 })
 
-test('SIGINT ends all processes with exit code 0, also when npm passes it on once more and a worker cannot start in time', async () => {
-  const server = await startServer({ ...settings, SHUTDOWN_GRACE_SECONDS: '0' })
+test('SIGINT lets a request end and all processes with exit code 0, also when npm passes it on and a worker cannot start in time', async () => {
+  const server = await startServer({ ...settings, SHUTDOWN_GRACE_SECONDS: '2' })
+  const path = await createWorkspace(server)
   const before = workersOf(server)
   process.kill(before[0] ?? Number.NaN, 'SIGKILL')
   const replacement = () => workersOf(server).find((pid) => !before.includes(pid))
   await expect.poll(replacement, { interval: 5, timeout: 30_000 }).toEqual(expect.any(Number))
   const workers = workersOf(server)
   process.kill(replacement() ?? Number.NaN, 'SIGSTOP')
+  const gate = createGate()
+  agent.answer = async (arrival) => {
+    await gate.passed
+    return reply(arrival)
+  }
+  const slow = send(server, path, 'asked before the end')
+  await expect.poll(() => agent.arrivals.at(-1)?.text).toBe('asked before the end')
   const began = performance.now()
-  const once = server.end('SIGINT')
+  const exit = server.end('SIGINT')
   await delay(20)
   // Where this process was held up, it would be another request, to end at once.
-  if (performance.now() - began < 500) await server.end('SIGINT')
-  expect(await once, server.printed.stderr).toEqual({ code: 0, signal: null })
+  if (performance.now() - began < 500) process.kill(server.pid, 'SIGINT')
+  await delay(100)
+  gate.open()
+  expect((await slow).status).toBe(200)
+  expect(await exit, server.printed.stderr).toEqual({ code: 0, signal: null })
   expect(stillLiving(workers)).toEqual([])
+  agent.answer = reply
 })
 
 test('a port in use is reported once, with exit code 2', async () => {
