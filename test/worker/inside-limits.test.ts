@@ -14,7 +14,6 @@ beforeAll(async () => {
   worker.emulator.faults.add({ kind: 'rate-limits', on: false })
   const created = await worker.call('/workspaces', {
     method: 'POST',
-    headers: { prefer: 'wait=30' },
     json: { name: 'limits', runtime: 'hermes' },
   })
   ;({ id } = (await created.json()) as { id: string })
