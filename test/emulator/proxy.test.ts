@@ -1,6 +1,8 @@
 // How the emulated Fly Proxy passes requests and answers on, and how it fails.
 
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
+import { watchIdle } from '../../lib/emulator/proxy/idle-timeout.ts'
 import { pause, seen, startFly, WEB_SERVICE } from '../support/emulator.ts'
 import type { Fly, Json } from '../support/emulator.ts'
 
@@ -126,4 +128,13 @@ describe('forwarding', () => {
     const reply = ask(fly, '/', {}, { signal: AbortSignal.timeout(20) })
     await expect(reply).rejects.toThrow(/timeout|abort/i)
   })
+})
+
+test.each(['is read', 'is given up'])('nothing of an exchange is kept after its body %s', async (end) => {
+  const client = new AbortController()
+  const exchange = watchIdle({ after: () => () => {} }, 1_000, client.signal)
+  const body = exchange.watch(new Blob(['answer']).stream(), () => {})
+  expect(getEventListeners(exchange.signal, 'abort')).toHaveLength(1)
+  await (end === 'is read' ? new Response(body).text() : body.cancel())
+  expect(getEventListeners(exchange.signal, 'abort')).toEqual([])
 })

@@ -15,7 +15,11 @@ export type IdleWatch = {
   end(): void
 }
 
-export function watchIdle(runtime: Runtime, timeoutMs: number, client: AbortSignal): IdleWatch {
+export function watchIdle(
+  runtime: Pick<Runtime, 'after'>,
+  timeoutMs: number,
+  client: AbortSignal,
+): IdleWatch {
   const idle = new AbortController()
   const signal = AbortSignal.any([idle.signal, client])
   let cancel: () => void = () => undefined
@@ -52,22 +56,24 @@ export function watchIdle(runtime: Runtime, timeoutMs: number, client: AbortSign
     watch(body, onEnd) {
       const reader = body.getReader()
       let ended = false
+      let cut = (): void => undefined
       const over = (): void => {
         if (ended) return
         ended = true
+        // Node keeps a signal of several signals for as long as it has a listener.
+        signal.removeEventListener('abort', cut)
         end()
         onEnd()
       }
       return new ReadableStream<Uint8Array>({
         start(controller) {
           // This also ends a body that is not read, which would count as in flight for ever.
-          const cut = (): void => {
-            if (ended) return
+          cut = () => {
             over()
             controller.error(signal.reason)
             reader.cancel(signal.reason).catch(() => undefined)
           }
-          if (signal.aborted) cut()
+          if (signal.aborted) return cut()
           signal.addEventListener('abort', cut, { once: true })
         },
         async pull(controller) {
