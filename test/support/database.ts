@@ -1,6 +1,6 @@
 // Gives each harness a migrated database without rows in the Postgres of the test run. Migrations run once; every other database is a
 // copy of that one. A process empties the databases of its harnesses and uses them again over the same connections, which costs far
-// less than a copy and new connections.
+// less than a copy and new connections, and builds each prepared statement once for all of them.
 import { randomUUID } from 'node:crypto'
 import { Client, DatabaseError } from 'pg'
 import { inject } from 'vitest'
@@ -8,6 +8,7 @@ import { connectPglite } from '../../drizzle/drivers/pglite.ts'
 import { databaseOn, openPool, type PostgresPool } from '../../drizzle/drivers/postgres.ts'
 import { migratePostgres } from '../../drizzle/drivers/migrate-postgres.ts'
 import type { OpenDatabase } from '../../drizzle/database.ts'
+import { overClient } from '../../drizzle/over-client.ts'
 import { TARGET } from './test-target.ts'
 
 const TEMPLATE = 'workspaces_template'
@@ -15,25 +16,33 @@ const TEMPLATE = 'workspaces_template'
 /** Databases of this process that no test uses now. */
 const free: PostgresPool[] = []
 
+/** Prepared statements are built for this one (drizzle/over-client.ts), and sent by the databases of the harnesses. */
+const builder = databaseOn({
+  send: () => Promise.reject(new Error('this database only builds statements')),
+  close: () => Promise.resolve(),
+})
+
 export async function openTestDatabase(): Promise<OpenDatabase> {
   if (TARGET === 'pglite') return connectPglite()
   const pool = (await reusePool()) ?? openPool(await createPostgresDatabase(), { max: 8 })
   const running = new Set<Promise<unknown>>()
   let isOpen = true
-  return databaseOn({
-    /** Work that outlives the test of this database must not reach that of the next one. */
-    async send(...statement) {
-      if (!isOpen) throw new Error('this database is closed')
-      const answer = pool.send(...statement)
-      running.add(answer)
-      return answer.finally(() => running.delete(answer))
-    },
+  /** Work that outlives the test of this database must not reach that of the next one. */
+  const send: PostgresPool['send'] = async (...statement) => {
+    if (!isOpen) throw new Error('this database is closed')
+    const answer = pool.send(...statement)
+    running.add(answer)
+    return answer.finally(() => running.delete(answer))
+  }
+  return {
+    ...builder,
+    db: overClient(builder.db, { query: send }),
     async close() {
       isOpen = false
       await Promise.allSettled(running)
       free.push(pool)
     },
-  })
+  }
 }
 
 /** @returns a pool of an emptied database. One that cannot be emptied, because a test has changed its tables, is not used again. */

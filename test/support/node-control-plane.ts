@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createApp } from '../../functions/app.ts'
 import { describeApi } from '../../functions/description/describe-api.ts'
+import { nodeDigests } from '../../functions/node/digests.ts'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
 import { createServices } from '../../lib/control-plane/create-services.ts'
 import { LONG_LIVED } from '../../lib/control-plane/long-lived.ts'
@@ -9,11 +10,13 @@ import { runDeliveries } from '../../lib/control-plane/deliveries.ts'
 import { runRetention } from '../../lib/control-plane/retention.ts'
 import type { Services } from '../../lib/control-plane/services.ts'
 import { sweep } from '../../lib/control-plane/sweep.ts'
+import { provideDigests } from '../../lib/platform/digest.ts'
 import { type After, after } from '../../lib/platform/sleep.ts'
 import type { ControlPlane, ControlPlaneOptions, Logged } from './control-plane.ts'
 import { openTestDatabase } from './database.ts'
 
 export async function startNodeControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  provideDigests(nodeDigests)
   const database = await openTestDatabase()
   const background = new Set<Promise<unknown>>()
   const stop = new AbortController()
