@@ -18,7 +18,7 @@ async function sweepUntil(done: () => boolean | Promise<boolean>, stepMs = 1_000
     await Promise.race([h.untilIdle(), delay(30)])
     if (await done()) return
     h.advance(stepMs)
-    await h.sweep({ patienceMs: 1_000 })
+    await h.sweep({ patienceMs: 300 })
   }
   throw new Error(`the condition never held: ${JSON.stringify(await statuses())}`)
 }

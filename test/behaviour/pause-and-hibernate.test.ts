@@ -134,7 +134,7 @@ describe('hibernate', () => {
     const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.suspend', status: 200 })
     const asked = () => h.outgoing.filter(({ url }) => url.endsWith('/suspend')).length
     const before = asked()
-    await command(id, 'hibernate')
+    await command(id, 'hibernate', { headers: {} })
     await expect
       .poll(async () => {
         h.advance(60_000)
@@ -152,7 +152,7 @@ describe('hibernate', () => {
     const fault = h.emulator.faults.add({ kind: 'answer', action: 'machine.stop', status: 200 })
     const asked = () => h.outgoing.filter(({ url }) => url.endsWith('/stop')).length
     const before = asked()
-    await command(id, 'pause')
+    await command(id, 'pause', { headers: {} })
     for (let minutes = 0; minutes < 30; minutes++) {
       h.advance(60_000)
       await h.sweep()

@@ -93,7 +93,7 @@ describe('with the policy auto', () => {
     }
     await untilEnded(h)
     h.advance(1_000)
-    await h.sweep({ patienceMs: 2_000 })
+    await h.sweep({ patienceMs: 500 })
     await untilEnded(h)
     const last = (await listed(h)).rollouts.map(({ image, state }) => [image.slice(-1), state])
     expect(last.slice(0, 2)).toEqual([

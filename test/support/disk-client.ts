@@ -53,7 +53,7 @@ export function diskClient(harness: () => Harness) {
       if (!(await isOpen())) return
       await delay(REAL_MS)
       harness().advance(stepMs)
-      await harness().sweep({ patienceMs: 1_000 })
+      await harness().sweep({ patienceMs: 300 })
     }
   }
 

@@ -1,4 +1,5 @@
 // Rollouts in tests: images by their digit, some of which do not work, and functions that start, command and read a rollout.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { sampleAgent } from '../../lib/emulator/sample-agent/sample-agent.ts'
 import { createHarness, type Harness, type Json } from './harness.ts'
@@ -71,11 +72,12 @@ export const runtimeOf = async (h: Harness) => {
 /** Sweeps and advances the clock until the condition holds. */
 export async function until(h: Harness, id: string, reached: (rollout: Rollout) => boolean, stepMs = 5_000) {
   for (let sweeps = 0; sweeps < 60; sweeps++) {
-    await h.untilIdle()
+    // Work that a request left running may follow a workspace for long; it ends when the clock moves below.
+    await Promise.race([h.untilIdle(), delay(2_000)])
     const rollout = await read(h, id)
     if (reached(rollout)) return rollout
     h.advance(stepMs)
-    await h.sweep({ patienceMs: 2_000 })
+    await h.sweep({ patienceMs: 500 })
   }
   throw new Error(`the rollout stays at ${JSON.stringify(await read(h, id))}`)
 }
