@@ -111,6 +111,8 @@ describe('using a slug', () => {
 
   test('the audit and the events have the id of a workspace that was addressed by its slug', async () => {
     await call('PATCH', '/workspaces/first', { role: 'tested' })
+    // Entries are written after the answer.
+    await h.untilIdle()
     const { body } = await call<{ audit: Json[] }>('GET', '/audit?workspace_id=first')
     expect(body.audit[0]).toMatchObject({ route: 'PATCH /workspaces/:id', workspace_id: id, status: 200 })
     const events = await call<{ events: Json[] }>('GET', '/events?workspace_id=first')
