@@ -11,6 +11,9 @@ import {
 } from '../support/console-page.ts'
 import { digest, ended, image, imagesOf, read, start, until } from '../support/rollouts.ts'
 
+/** A third of the time for which each tranche is watched. */
+const STEP_MS = 20_000
+
 let fixture: ConsoleFixture
 let receiverStatus = 500
 beforeAll(async () => {
@@ -40,7 +43,7 @@ test('a rollout is started, followed tranche by tranche, halted, resumed and rol
   await tranche(1).getByText('1 workspace').waitFor()
   const id = new URLSearchParams(page.url().split('?')[1]).get('id') ?? ''
 
-  await until(h, id, ({ tranche: number }) => number === 2)
+  await until(h, id, ({ tranche: number }) => number === 2, STEP_MS)
   await tranche(1).getByText('1 of 1 ready, over').waitFor()
   await tranche(3).getByText('comes later').waitFor()
 
@@ -55,7 +58,7 @@ test('a rollout is started, followed tranche by tranche, halted, resumed and rol
   expect((await read(h, id)).state).toBe('halted')
   expect(await page.getByRole('button', { name: 'Halt', exact: true }).count()).toBe(0)
   await press('Resume')
-  await until(h, id, ended)
+  await until(h, id, ended, STEP_MS)
   await page.getByText('completed', { exact: true }).waitFor()
   expect(await imagesOf(h, fleet)).toEqual([image('1'), image('1'), image('1')])
   await page.getByRole('row').filter({ hasText: ATTACK_NAME }).getByText('ready').first().waitFor()
@@ -68,7 +71,7 @@ test('a rollout is started, followed tranche by tranche, halted, resumed and rol
   ).toEqual([])
   await page.getByRole('link', { name: 'hermes', exact: true }).click()
   await press('Roll back')
-  await until(h, id, ({ state }) => state === 'rolled_back')
+  await until(h, id, ({ state }) => state === 'rolled_back', STEP_MS)
   await page.getByText('rolled back', { exact: true }).waitFor()
   // The earlier image by its digest, whatever its tag means by then.
   const [first = ''] = before
