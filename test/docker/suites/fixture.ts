@@ -117,9 +117,10 @@ async function startControlPlane(dockerd: Dockerd, more: Settings) {
       ...(json === undefined ? {} : { json }),
     })
 
+  /** The server itself waits until the workspace is at rest: a read every moment would cost more than what is tested. */
   const untilStatus = (id: string, status: string, more: Json = {}) =>
     vi.waitFor(async () => {
-      const { body } = await call('GET', `/workspaces/${id}`)
+      const { body } = await call('GET', `/workspaces/${id}`, undefined, { prefer: 'wait=20' })
       expect(body, JSON.stringify(body)).toMatchObject({ status, ...more })
       return body
     }, PATIENCE)
