@@ -164,7 +164,7 @@ describe('hibernate', () => {
     })
     h.emulator.faults.remove(fault)
     h.advance(300_000)
-    await h.sweep()
+    await h.sweep({ patienceMs: 1_000 })
     await expectMachine(id, 'stopped')
   })
 
