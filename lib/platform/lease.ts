@@ -13,8 +13,19 @@ export const LEASE_MS = 90_000
 /** Columns of a new lease. */
 export const newLease = () => ({ leaseId: crypto.randomUUID(), leasedUntil: LEASE_END })
 
+/**
+ * Of a row that is stored with a lease, in milliseconds. If the answer of that statement is lost, nobody knows of the lease, and the
+ * row waits until it ends. So it is short, and extended before the first call of a provider.
+ */
+const FIRST_LEASE_MS = 5_000
+
+const after = (ms: number) => sql`now() + interval '${sql.raw(String(ms))} milliseconds'`
+
 /** When a lease that a statement takes or extends ends. */
-export const LEASE_END = sql`now() + interval '${sql.raw(String(LEASE_MS))} milliseconds'`
+export const LEASE_END = after(LEASE_MS)
+
+/** When the lease of a row that a statement stores ends. */
+export const FIRST_LEASE_END = after(FIRST_LEASE_MS)
 
 /** Columns of a row without a lease. */
 export const NO_LEASE = { leaseId: null, leasedUntil: null } as const

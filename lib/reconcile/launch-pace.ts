@@ -8,6 +8,7 @@ import { prepared, type ValueOf } from '../../drizzle/prepared.ts'
 import { launchPace, workspaces } from '../../drizzle/schema/index.ts'
 import { provisionSeconds } from '../lifecycle/deadline.ts'
 import type { ClaimedWorkspace } from '../lifecycle/queries.ts'
+import { LEASE_END } from '../platform/lease.ts'
 import type { Run } from './step-result.ts'
 
 /** How much the clocks of replicas may differ. */
@@ -80,7 +81,8 @@ const turnStatement = prepared((db, valueOf: ValueOf<TurnValues>) => {
   const whenLate = (then: SQL, column: PgColumn) =>
     sql`case when ${at} > ${moment} then ${then} else ${column} end`
   // A change that came while the lease was held is looked at first (lifecycle/queries.ts).
-  const isToRelease = sql`(${at} > ${valueOf('until')}::timestamptz and ${workspaces.leaseId} = ${valueOf('leaseId')}::uuid
+  const isHeld = sql`${workspaces.leaseId} = ${valueOf('leaseId')}::uuid`
+  const isToRelease = sql`(${at} > ${valueOf('until')}::timestamptz and ${isHeld}
     and ${workspaces.nextCheckAt} is not distinct from ${valueOf('seen')}::timestamptz)`
   const whenReleased = (then: SQL, column: PgColumn) =>
     sql`case when ${isToRelease} then ${then} else ${column} end`
@@ -93,7 +95,8 @@ const turnStatement = prepared((db, valueOf: ValueOf<TurnValues>) => {
       // The deadline counts from the turn.
       deadlineAt: whenLate(sql`${at} + ${seconds(valueOf('provisioning'))}`, workspaces.deadlineAt),
       leaseId: whenReleased(sql`null`, workspaces.leaseId),
-      leasedUntil: whenReleased(sql`null`, workspaces.leasedUntil),
+      // That of a new workspace is short.
+      leasedUntil: sql`case when ${isToRelease} then null when ${isHeld} then ${LEASE_END} else ${workspaces.leasedUntil} end`,
       nextCheckAt: whenReleased(at, workspaces.nextCheckAt),
       attempts: whenReleased(sql`0`, workspaces.attempts),
     })

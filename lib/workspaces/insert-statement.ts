@@ -10,7 +10,7 @@ import { controlPlaneColumns } from '../lifecycle/queries.ts'
 import { appendEventsOf } from '../lifecycle/transition.ts'
 import type { WorkspaceRow } from '../lifecycle/workspace.ts'
 import { consumeQuota, type QuotaValues } from '../platform/distributed-rate-limit.ts'
-import { LEASE_END } from '../platform/lease.ts'
+import { FIRST_LEASE_END } from '../platform/lease.ts'
 import { insertFiles } from './store-files.ts'
 import { UNTOUCHED } from './untouched.ts'
 
@@ -33,7 +33,7 @@ export const listed = (partOf: (column: Column) => SQL) => sql.join(COLUMNS.map(
 
 /** Selects the columns of workspaces. @param cellOf the place of a cell */
 export const selectCells = (cellOf: (column: Column) => SQL) =>
-  sql`select ${listed(cellOf)}, case when ${cellOf('leaseId')}::uuid is not null then ${LEASE_END} end`
+  sql`select ${listed(cellOf)}, case when ${cellOf('leaseId')}::uuid is not null then ${FIRST_LEASE_END} end`
 
 /** `payloads`: of their events, by the ids of the workspaces. */
 export type Always = QuotaValues & { payloads: string }

@@ -72,11 +72,11 @@ test('an external workspace has no lease, because nothing is to be done', async 
   expect(await stored(row.id)).toMatchObject({ leaseId: null, leasedUntil: null, nextCheckAt: null })
 })
 
-test('a process that ends after a create delays the workspace by the lease, and no more', async () => {
+test('a process that ends after a create delays the workspace by five seconds, and no more', async () => {
   const { id } = await claim()
   await h.sweep()
   expect(await statusOf(id)).toBe('provisioning')
-  h.advance(91_000)
+  h.advance(6_000)
   await expect
     .poll(async () => {
       await h.sweep()
@@ -126,7 +126,11 @@ test('a late turn releases nothing when the workspace was changed meanwhile, or 
   expect(await stored(taken.id)).toMatchObject({ leaseId: other, nextCheckAt: taken.nextCheckAt })
 })
 
-test('a turn that has come is used, even at the end of the run', async () => {
-  const { isReleased } = await take(await claim(), 0)
+test('a turn that has come is used, even at the end of the run, and extends the lease', async () => {
+  const row = await claim()
+  const leaseSeconds = async () => (Number((await stored(row.id))?.leasedUntil) - Date.now()) / 1_000
+  expect(await leaseSeconds()).toBeLessThan(6)
+  const { isReleased } = await take(row, 0)
   expect(isReleased).toBe(false)
+  expect(await leaseSeconds()).toBeGreaterThan(60)
 })
