@@ -115,5 +115,6 @@ test('a token that has expired meanwhile is told so, and asked for again', async
     .getByRole('alert')
     .getByText(/no longer accepts the token: .*expired/)
     .waitFor()
+  expect(await page.getByRole('alert').count()).toBe(1)
   expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
 })
