@@ -2,40 +2,20 @@
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import type { Json } from '../support/harness.ts'
-import {
-  createUsedServerFixture,
-  type Server,
-  spawnNode,
-  startAndExpectExit,
-  startServer,
-} from '../support/server.ts'
+import { createUsedServerFixture, spawnNode, startAndExpectExit } from '../support/server.ts'
 import { bundleOf } from '../support/server-program.ts'
+import { serversOfTests } from '../support/servers-of-tests.ts'
 import { startReceiver } from '../support/webhook-receiver.ts'
 
-let files: Awaited<ReturnType<typeof createUsedServerFixture>>
-let running: Server[]
-beforeEach(async () => {
-  files = await createUsedServerFixture()
-  running = []
-})
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.end('SIGKILL')))
-  files.remove()
-})
-
-async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...files.settings, ...settings })
-  running.push(server)
-  return server
-}
+const tests = serversOfTests(createUsedServerFixture)
 
 test('another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too, and after a rotation everything is read with it', async () => {
   const [old = '', other = ''] = ['b', 'c'].map((letter) => Buffer.alloc(32, letter).toString('base64'))
   const DATABASE_URL = await createPostgresDatabase()
-  const first = await start({ DATABASE_URL, SECRETS_ENCRYPTION_KEY: old })
+  const first = await tests.start({ DATABASE_URL, SECRETS_ENCRYPTION_KEY: old })
   const receiver = await startReceiver()
   onTestFinished(() => receiver.close())
   const { body: endpoint } = await first.call<Json & { id: string; secret: string }>('/webhook-endpoints', {
@@ -47,7 +27,7 @@ test('another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too,
   expect(saved).toMatchObject({ status: 200 })
   await first.end('SIGTERM')
 
-  const settings = { ...files.settings, DATABASE_URL, SECRETS_ENCRYPTION_KEY: other }
+  const settings = { ...tests.files.settings, DATABASE_URL, SECRETS_ENCRYPTION_KEY: other }
   const { code, stderr } = await startAndExpectExit(settings)
   expect(code).toBe(2)
   expect(stderr).toMatch(/SECRETS_ENCRYPTION_KEY does not open the stored secrets.*SECRETS_PREVIOUS_KEYS/)
@@ -59,7 +39,7 @@ test('another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too,
   expect(await rotation.exited).toMatchObject({ code: 0 })
   expect(rotation.printed.stdout).toMatch(/^sealed 2 anew with key [0-9a-f]{8}; 0 cannot be read\n$/)
 
-  const second = await start({ DATABASE_URL, SECRETS_ENCRYPTION_KEY: other })
+  const second = await tests.start({ DATABASE_URL, SECRETS_ENCRYPTION_KEY: other })
   expect((await second.call('/settings/secrets')).body).toMatchObject([{ key: 'A' }])
   const { body } = await second.call(`/webhook-endpoints/${endpoint.id}/test`, { method: 'POST' })
   expect(body).toMatchObject({ delivered: true })
@@ -68,7 +48,7 @@ test('another SECRETS_ENCRYPTION_KEY is refused unless the old key is given too,
 test('secrets:rotate finds the database in DATA_DIR, and fails if there is none', async () => {
   const program = await bundleOf('commands/secrets-rotate.ts')
   const there = spawnNode(program, {
-    DATA_DIR: files.settings.DATA_DIR,
+    DATA_DIR: tests.files.settings.DATA_DIR,
     SECRETS_ENCRYPTION_KEY: 'ab'.repeat(32),
   })
   const missing = spawnNode(program, { DATA_DIR: join(tmpdir(), randomUUID()) })

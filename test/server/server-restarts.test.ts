@@ -1,32 +1,18 @@
 // A server process that ends and starts again: it leaves nothing behind, and loses neither a workspace nor a delivery, however it
 // ended. Each test has its own copy of a data directory and its own ports. A start costs much: each test looks at all that one end and the next start do.
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createPostgresDatabase } from '../support/database.ts'
 import { askRegion, type Json } from '../support/harness.ts'
 import { stillLiving } from '../support/processes.ts'
 import { readEventStream } from '../support/event-stream.ts'
-import { createUsedServerFixture, machinesAtFly, type Server, startServer } from '../support/server.ts'
+import { createUsedServerFixture, machinesAtFly, type Server } from '../support/server.ts'
+import { serversOfTests } from '../support/servers-of-tests.ts'
 import { startReceiver } from '../support/webhook-receiver.ts'
 
 type Workspace = Json & { id: string }
 
-let files: Awaited<ReturnType<typeof createUsedServerFixture>>
-let running: Server[]
-beforeEach(async () => {
-  files = await createUsedServerFixture()
-  running = []
-})
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.end('SIGKILL')))
-  files.remove()
-})
-
-async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...files.settings, ...settings })
-  running.push(server)
-  return server
-}
+const tests = serversOfTests(createUsedServerFixture)
 
 async function begin(server: Server, name: string): Promise<Workspace> {
   const { body } = await server.call<Workspace>('/workspaces', {
@@ -66,7 +52,7 @@ async function expectSameWorkspaces(second: Server, [first, ...others]: Workspac
   const { body: listed } = await second.call<Workspace[]>('/workspaces')
   expect(new Set(listed.map((one) => one.id))).toEqual(new Set([id, ...others.map((one) => one.id)]))
   await expect.poll(() => region(second, id), { interval: 200 }).toBe('ord')
-  expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
+  expect(await machinesAtFly(tests.files.emulatorUrl, id)).toHaveLength(1)
 
   const { status, body } = await second.call<Workspace>(`/workspaces/${id}/restart`, {
     method: 'POST',
@@ -75,7 +61,7 @@ async function expectSameWorkspaces(second: Server, [first, ...others]: Workspac
   expect(status).toBe(200)
   expect(body).toMatchObject({ status: 'ready', generation: 2 })
   expect(await region(second, id)).toBe('ord')
-  expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(1)
+  expect(await machinesAtFly(tests.files.emulatorUrl, id)).toHaveLength(1)
 }
 
 /** Ctrl-C arrives twice, because npm passes it on: a request ends, and then the server. */
@@ -94,7 +80,7 @@ async function expectCtrlCInGoodOrder(server: Server): Promise<void> {
 
 test('SIGTERM leaves no agent running, a second start continues workspaces and event streams, and a Ctrl-C that arrives twice ends it in good order', async () => {
   const DATABASE_URL = await createPostgresDatabase()
-  const first = await start({ DATABASE_URL })
+  const first = await tests.start({ DATABASE_URL })
   const before = await listen(first, { 'last-event-id': '0' })
   const lasting = await createReady(first, 'lasting')
   const other = await createReady(first, 'other')
@@ -106,7 +92,7 @@ test('SIGTERM leaves no agent running, a second start continues workspaces and e
   // It ends normally: a broken connection would be an error here.
   await before.ended
 
-  const second = await start({ DATABASE_URL })
+  const second = await tests.start({ DATABASE_URL })
   const after = await listen(second, { 'last-event-id': before.lastEventId() })
   await expectSameWorkspaces(second, [lasting, other])
   await second.call(`/workspaces/${other.id}`, { method: 'PATCH', json: { name: 'renamed' } })
@@ -122,7 +108,7 @@ test('after kill -9, also in the middle of a delivery, the next server delivers 
   const receiver = await startReceiver()
   onTestFinished(() => receiver.close())
   // Sweeps are far apart, so that no change is delivered before the first kill.
-  const first = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '3600' })
+  const first = await tests.start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '3600' })
   const { body: endpoint, status: subscribed } = await first.call('/webhook-endpoints', {
     method: 'POST',
     json: { url: `${receiver.url}/hook` },
@@ -142,14 +128,14 @@ test('after kill -9, also in the middle of a delivery, the next server delivers 
   await expect.poll(() => stillLiving(guests)).toEqual([])
   expect(await receiver.received()).toEqual([])
 
-  const second = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
+  const second = await tests.start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
   await expect.poll(async () => (await receiver.received()).length, { timeout: 50_000 }).toBeGreaterThan(0)
   const interrupted = (await receiver.received()).at(-1)
   await second.end('SIGKILL')
   await receiver.control({ delay: 0 })
   await receiver.clear()
 
-  const third = await start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
+  const third = await tests.start({ EMULATOR_BOOT_MS: '1000', SWEEP_INTERVAL_SECONDS: '1' })
   expect((await third.call(`/workspaces/${going.id}`)).body).toMatchObject({ status: 'removed' })
   await expectSameWorkspaces(third, [lasting, placed, stored])
   for (const { id } of [placed, stored]) {
@@ -171,10 +157,12 @@ test('after kill -9, also in the middle of a delivery, the next server delivers 
     } else {
       expect(await region(third, id)).toBe('ord')
     }
-    expect(await machinesAtFly(files.emulatorUrl, id)).toHaveLength(atRest['status'] === 'ready' ? 1 : 0)
+    expect(await machinesAtFly(tests.files.emulatorUrl, id)).toHaveLength(
+      atRest['status'] === 'ready' ? 1 : 0,
+    )
   }
   await expect
-    .poll(() => machinesAtFly(files.emulatorUrl, going.id), { timeout: 90_000, interval: 250 })
+    .poll(() => machinesAtFly(tests.files.emulatorUrl, going.id), { timeout: 90_000, interval: 250 })
     .toEqual([])
 
   const typesOf = async ({ id }: Workspace) =>

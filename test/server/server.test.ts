@@ -1,7 +1,7 @@
 // The start of the server as a process: what it prints, and when it refuses. Each start has its own data directory and ports.
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeDirectory } from '../../functions/node/make-directory.ts'
 import { expectConsole } from '../support/console-assets.ts'
 import { createPostgresDatabase } from '../support/database.ts'
@@ -16,23 +16,9 @@ import {
   startServer,
 } from '../support/server.ts'
 import { START } from '../support/server-program.ts'
+import { serversOfTests } from '../support/servers-of-tests.ts'
 
-let files: Awaited<ReturnType<typeof createServerFixture>>
-let running: Server[]
-beforeEach(async () => {
-  files = await createServerFixture()
-  running = []
-})
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.end('SIGKILL')))
-  files.remove()
-})
-
-async function start(settings: Record<string, string> = {}): Promise<Server> {
-  const server = await startServer({ ...files.settings, ...settings })
-  running.push(server)
-  return server
-}
+const tests = serversOfTests(createServerFixture)
 
 /** What Linux reports of a process: `VmHWM` is the most memory that it has had, `RssAnon` what it shares with no other. */
 function megabytes(pid: number, name: 'VmHWM' | 'RssAnon'): number {
@@ -119,7 +105,7 @@ describe('starting', () => {
 
   test('the banner shows PUBLIC_URL, and no address that nothing can be reached at', async () => {
     const url = 'http://workspaces.example'
-    const { printed } = await start({
+    const { printed } = await tests.start({
       DATABASE_URL: await createPostgresDatabase(),
       SECRETS_ENCRYPTION_KEY: 'ab'.repeat(32),
       HOST: '0.0.0.0',
@@ -132,7 +118,7 @@ describe('starting', () => {
   })
 
   test('a start with real Fly and a Postgres calls neither and starts no emulator', async () => {
-    const server = await start({
+    const server = await tests.start({
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: 'a-secret-token',
       FLY_WORKSPACE_APP: 'my-workspaces',
@@ -155,12 +141,12 @@ describe('starting', () => {
     expect((await server.call('/workspaces')).status).toBe(503)
     expect(server.printed.stdout).not.toMatch(/emulator|a-secret/)
     expect(server.printed.stderr).not.toContain('a-secret')
-    expect(existsSync(files.settings.DATA_DIR)).toBe(false)
-    await expect(fetch(files.emulatorUrl)).rejects.toThrow()
+    expect(existsSync(tests.files.settings.DATA_DIR)).toBe(false)
+    await expect(fetch(tests.files.emulatorUrl)).rejects.toThrow()
   })
 
   test('a server whose Postgres is down stays alive and answers 503 with Retry-After', async () => {
-    const server = await start({ DATABASE_URL: 'postgres://user@127.0.0.1:1/nothing' })
+    const server = await tests.start({ DATABASE_URL: 'postgres://user@127.0.0.1:1/nothing' })
     expect(await server.call('/livez')).toMatchObject({ status: 200, body: { status: 'ok' } })
     for (const path of ['/healthz', '/health', '/workspaces', `/workspaces/${crypto.randomUUID()}`]) {
       const { status, headers, body } = await server.call(path)
@@ -176,7 +162,7 @@ describe('starting', () => {
 describe('refusing to start', () => {
   test('a refused start names every wrong setting at once, shows no value of a secret, and writes no file', async () => {
     const { code, stdout, stderr } = await startAndExpectExit({
-      ...files.settings,
+      ...tests.files.settings,
       CONTAINER_BACKEND: 'flyio',
       FLY_API_TOKEN: '<your-fly-deploy-token>',
       ADMIN_TOKEN: 'a-secret',
@@ -190,22 +176,22 @@ describe('refusing to start', () => {
     expect(stderr).toMatch(/PORT .*number/)
     expect(stderr).not.toMatch(/a-secret|at .*\.[jt]s/)
     expect(stdout).toBe('')
-    expect(existsSync(files.settings.DATA_DIR)).toBe(false)
+    expect(existsSync(tests.files.settings.DATA_DIR)).toBe(false)
   })
 
   test.each(['PORT', 'EMULATOR_PORT'] as const)(
     'a refused start names the port if %s is in use',
     async (setting) => {
-      const port = files.settings[setting]
+      const port = tests.files.settings[setting]
       const other = createServer()
       await new Promise<void>((resolve) => other.listen(Number(port), '127.0.0.1', resolve))
       try {
-        const { code, stderr } = await startAndExpectExit(files.settings)
+        const { code, stderr } = await startAndExpectExit(tests.files.settings)
         expect(code).toBe(2)
         expect(stderr.trim()).toBe(
           `port ${port} on 127.0.0.1 is in use by another program: stop it, or set ${setting} to a free port`,
         )
-        expect(existsSync(files.settings.DATA_DIR)).toBe(false)
+        expect(existsSync(tests.files.settings.DATA_DIR)).toBe(false)
       } finally {
         other.close()
       }
@@ -213,7 +199,7 @@ describe('refusing to start', () => {
   )
 
   test('a DATA_DIR that cannot be used ends the start with one line', async () => {
-    const { code, stderr } = await startAndExpectExit({ ...files.settings, DATA_DIR: '/dev/null/data' })
+    const { code, stderr } = await startAndExpectExit({ ...tests.files.settings, DATA_DIR: '/dev/null/data' })
     expect(code).toBe(2)
     expect(stderr).toMatch(/^DATA_DIR cannot be used: ENOTDIR.*\/dev\/null.*\n$/)
     expect(() => makeDirectory('/proc/none/data')).toThrow(/^ENOENT.*\/proc\/none/)
