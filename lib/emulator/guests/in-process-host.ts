@@ -15,6 +15,7 @@ import type {
 } from './host.ts'
 import { createMemoryDisks } from './memory-disks.ts'
 import type { MemoryDisks, MemoryFiles } from './memory-disks.ts'
+import { orAborted } from '../shared/abort.ts'
 
 export type InProcessHostOptions = {
   /**
@@ -171,7 +172,7 @@ function bootProgram(
       await gate.passed()
       const listener = ports.get(port)
       if (listener === undefined) throw new ConnectionRefused(`connect: connection refused on port ${port}`)
-      const response = await orOver(Promise.resolve(listener.handler(request)), over.signal)
+      const response = await orAborted(Promise.resolve(listener.handler(request)), over.signal)
       await gate.passed()
       return cutWhenOver(response, over.signal, gate.passed)
     },
@@ -226,22 +227,16 @@ function createGate(): { passed: () => Promise<void>; shut: () => void; open: ()
   }
 }
 
-const orOver = <T>(promise: Promise<T>, over: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const cut = (): void => reject(over.reason as Error)
-    if (over.aborted) cut()
-    over.addEventListener('abort', cut, { once: true })
-    promise.then(resolve, reject).finally(() => over.removeEventListener('abort', cut))
-  })
-
 /** The response, with a body that fails when the program exits and pauses while it is suspended. */
 function cutWhenOver(response: Response, over: AbortSignal, passed: () => Promise<void>): Response {
   if (response.body === null) return response
   const reader = response.body.getReader()
+  let cut = (): void => undefined
+  const leave = (): void => over.removeEventListener('abort', cut)
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       // At once and not at the next read: a slow reader must not get what a killed program still sends.
-      const cut = (): void => {
+      cut = () => {
         controller.error(over.reason)
         reader.cancel(over.reason).catch(() => undefined)
       }
@@ -249,13 +244,22 @@ function cutWhenOver(response: Response, over: AbortSignal, passed: () => Promis
       over.addEventListener('abort', cut, { once: true })
     },
     async pull(controller) {
-      const { done, value } = await orOver(reader.read(), over)
-      await passed()
-      if (over.aborted) return
-      if (done) controller.close()
-      else controller.enqueue(value)
+      try {
+        const { done, value } = await orAborted(reader.read(), over)
+        await passed()
+        if (over.aborted) return
+        if (!done) return controller.enqueue(value)
+        leave()
+        controller.close()
+      } catch (error) {
+        leave()
+        throw error
+      }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel(reason) {
+      leave()
+      return reader.cancel(reason)
+    },
   })
   return new Response(body, response)
 }

@@ -5,6 +5,7 @@ import type { Guest } from '../guests/host.ts'
 import type { Check, MachineConfig } from '../config/machine-config.ts'
 import type { CheckResult, MachineRecord } from '../store/records.ts'
 import { isReachable } from '../guests/is-reachable.ts'
+import { orAborted } from '../shared/abort.ts'
 import type { Runtime } from './runtime.ts'
 
 type NamedCheck = { name: string; check: Check; port: number; affectsRouting: boolean }
@@ -116,11 +117,3 @@ async function probe(
     cancel()
   }
 }
-
-/** The promise, or a rejection when the signal aborts, also for guests that ignore the signal. */
-const orAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) reject(new Error('aborted'))
-    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true })
-    promise.then(resolve, reject)
-  })

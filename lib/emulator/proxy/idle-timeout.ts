@@ -1,6 +1,7 @@
 // The idle timeout of the Fly Proxy (docs/facts/fly.md §7.5): an exchange is cut when no byte moves in either direction
 // for that long.
 
+import { orAborted } from '../shared/abort.ts'
 import type { Runtime } from '../machines/runtime.ts'
 
 export type IdleWatch = {
@@ -30,18 +31,10 @@ export function watchIdle(
   }
   const end = (): void => cancel()
 
-  const orAborted = <T>(promise: Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const cut = (): void => reject(signal.reason as Error)
-      if (signal.aborted) cut()
-      signal.addEventListener('abort', cut, { once: true })
-      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', cut))
-    })
-
   touch()
   return {
     signal,
-    orAborted,
+    orAborted: (promise) => orAborted(promise, signal),
     end,
     touchedBy(body) {
       return body.pipeThrough(

@@ -8,6 +8,15 @@ export function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
+/** Settles as the promise does, or rejects when the signal aborts, also where the work ignores it. Leaves no listener behind. */
+export const orAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const cut = (): void => reject(signal.reason as Error)
+    if (signal.aborted) cut()
+    signal.addEventListener('abort', cut, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', cut))
+  })
+
 /** Resolves after the time, or as soon as the signal aborts. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
