@@ -82,7 +82,7 @@ export default defineConfig({
     'typescript/no-unsafe-type-assertion': 'off',
     'typescript/consistent-return': 'off',
     'import/no-unassigned-import': 'off',
-    // Rows of a list that shows only a part of itself cannot be table rows, and axe checks the roles (test/behaviour/console-views.test.ts).
+    // Rows of a list that shows only a part of itself cannot be table rows, and axe checks the roles (test/system/console/views.test.ts).
     'jsx-a11y/prefer-tag-over-role': 'off',
   },
   overrides: [

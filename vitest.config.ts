@@ -1,4 +1,5 @@
-// One Postgres for the run; files in parallel processes.
+// One Postgres for the run; files in parallel processes. `npm test` leaves out test/system, whose tests start servers, containers and
+// browsers; `npm run test:system` runs only those.
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/longest-first.ts'
 import { TARGET } from './test/support/test-target.ts'
@@ -8,9 +9,9 @@ const WORKERS = { postgres: 6, pglite: 2, workerd: 4, hyperdrive: 4 }
 
 export default defineConfig({
   test: {
-    // Relative to the directory, which `--dir test/behaviour` narrows.
+    // Relative to the directory, which `--dir test/system` narrows.
     dir: 'test',
-    include: ['**/*.test.ts'],
+    include: TARGET === 'postgres' ? ['**/*.test.ts'] : ['behaviour/*.test.ts', 'system/console/*.test.ts'],
     globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
     // One process for many files: loading everything anew for each took a third of the time. No file leaves anything behind.

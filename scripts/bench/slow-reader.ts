@@ -1,4 +1,4 @@
-// `npm run proof:slow-reader`: the long version of test/server/backpressure.test.ts, with figures. Exit code 1 if a client that
+// `npm run proof:slow-reader`: the long version of test/system/server/backpressure.test.ts, with figures. Exit code 1 if a client that
 // does not read makes the server buffer more than the limits allow.
 import { MOST_HELD_MB, MOST_PEAK_MB, MOST_UNREAD_MB, problemsOf } from './slow-reader/limits.ts'
 import { readSlowly } from './slow-reader/slow-read.ts'

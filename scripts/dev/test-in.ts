@@ -1,5 +1,5 @@
-// Runs the behaviour tests against another target than `npm test` does: `npm run test:pglite`, `npm run test:workerd`.
-// Further arguments are passed to vitest.
+// Runs the tests of behaviour and of the console against another target than `npm test` does: `npm run test:pglite`,
+// `npm run test:workerd`. Further arguments are passed to vitest, whose configuration knows the files.
 import { spawnSync } from 'node:child_process'
 import { TARGETS } from '../../test/support/test-target.ts'
 
@@ -9,7 +9,7 @@ if (!Object.hasOwn(TARGETS, target)) {
   console.error(['Usage: node scripts/dev/test-in.ts TARGET [vitest arguments]', '', ...names].join('\n'))
   process.exit(2)
 }
-const { status } = spawnSync('vitest', ['run', '--dir', 'test/behaviour', ...rest], {
+const { status } = spawnSync('vitest', ['run', ...rest], {
   stdio: 'inherit',
   env: { ...process.env, TEST_TARGET: target },
 })

@@ -4,7 +4,7 @@ import { relative, sep } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** From the folder with the longest files. Folders that are not in it come last. */
-const FOLDERS = ['project', 'server', 'docker', 'conformance', 'worker', 'field', 'database']
+const FOLDERS = ['project', 'system', 'conformance', 'worker', 'node', 'field', 'database']
 
 export class LongestFirst extends BaseSequencer {
   /** Within a folder vitest decides: what failed, what took longest, or the largest file. */
