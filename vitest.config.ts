@@ -2,6 +2,7 @@
 // browsers; `npm run test:system` runs only those.
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/longest-first.ts'
+import { RepeatedTests } from './test/support/repeated-tests.ts'
 import { TARGET } from './test/support/test-target.ts'
 
 /** On two processors the default is one: but much of what the tests do is wait for other processes, or their own PGlite. */
@@ -17,6 +18,11 @@ export default defineConfig({
     // One process for many files: loading everything anew for each took a third of the time. No file leaves anything behind.
     isolate: false,
     maxWorkers: WORKERS[TARGET],
+    reporters: [
+      'default',
+      ...(process.env['GITHUB_ACTIONS'] === 'true' ? ['github-actions'] : []),
+      new RepeatedTests(),
+    ],
     sequence: { sequencer: LongestFirst },
     // Nothing is expected to be slow, but a busy computer is.
     expect: { poll: { timeout: 60_000 } },
