@@ -8,7 +8,12 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 type Value = string | number | boolean | null | undefined
 type Values = Record<string, Value>
 type Query = Record<string, Value | readonly Value[]>
-type Input = { body?: unknown; params?: { header?: Values; path?: Values; query?: Query } }
+type Input = {
+  body?: unknown
+  headers?: Values
+  params?: { header?: Values; path?: Values; query?: Query }
+  parseAs?: 'json' | 'text'
+}
 type Check = { onResponse: (answer: { response: Response }) => Promise<void> }
 type ClientOptions = {
   baseUrl: string
@@ -21,9 +26,10 @@ export default function createClient({ baseUrl, fetch, headers }: ClientOptions)
 
   const method =
     (name: string) =>
-    async (path: string, { body, params = {} }: Input = {}) => {
+    async (path: string, { body, headers: own, params = {}, parseAs, ...unknown }: Input = {}) => {
+      for (const option in unknown) throw new TypeError(`the Worker's openapi-fetch does not know ${option}`)
       const sent = new Headers(body === undefined ? {} : { 'content-type': 'application/json' })
-      for (const [header, value] of Object.entries({ ...headers, ...params.header }))
+      for (const [header, value] of Object.entries({ ...headers, ...own, ...params.header }))
         if (value != null) sent.set(header, String(value))
       const response = await fetch(
         new Request(`${baseUrl}${filledIn(path, params.path)}${searchOf(params.query)}`, {
@@ -34,6 +40,7 @@ export default function createClient({ baseUrl, fetch, headers }: ClientOptions)
       )
       for (const { onResponse } of checks) await onResponse({ response })
       const text = await readBoundedText(response, MAX_ANSWER_BYTES)
+      if (parseAs === 'text') return { data: text, response }
       return { data: text === '' ? undefined : (JSON.parse(text) as unknown), response }
     }
 

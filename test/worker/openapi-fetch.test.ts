@@ -70,6 +70,22 @@ test.each([
   ],
   ['PATCH', 'PATCH', { params: { path: { id: 'a', name: 'b' } }, body: {} }, () => new Response('')],
   [
+    'headers of its own, for an answer as text',
+    'GET',
+    {
+      params: { path: { id: 'a', name: 'b' } },
+      headers: { accept: 'text/plain', 'x-none': undefined },
+      parseAs: 'text',
+    },
+    () => new Response('two\nlines'),
+  ],
+  [
+    'an empty answer as text',
+    'GET',
+    { params: { path: { id: 'a', name: 'b' } }, parseAs: 'text' },
+    () => new Response(''),
+  ],
+  [
     'an answer without a body',
     'DELETE',
     { params: { path: { id: 'a', name: 'b' } } },
@@ -86,4 +102,12 @@ test.each([
   const original = await call(openapiFetch as unknown as typeof smallFetch, method, input, answer)
   expect(small).toEqual(original)
   expect(small.sent).toHaveLength(1)
+})
+
+test('an option that the small client does not know fails loudly', async () => {
+  const fetch = () => Promise.resolve(Response.json({}))
+  const api = smallFetch({ baseUrl: 'https://agents.example', headers: {}, fetch })
+  await expect(api.GET('/workspaces', { querySerializer: String } as object)).rejects.toThrow(
+    'querySerializer',
+  )
 })

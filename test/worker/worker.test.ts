@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Program } from '../../lib/emulator/guests/host.ts'
 import { readEventStream } from '../support/event-stream.ts'
 import { askRegion, type Json } from '../support/harness.ts'
-import { startWorkerFixture, type WorkerFixture } from '../support/worker.ts'
+import { connectMcp, useEveryTool } from '../support/mcp-client.ts'
+import { ADMIN_TOKEN, startWorkerFixture, type WorkerFixture } from '../support/worker.ts'
 import { bundleWorker } from '../support/worker-bundle.ts'
 
 let worker: WorkerFixture
@@ -102,6 +103,12 @@ test('the Worker goes from create over ready and A2A to a removed machine', asyn
   expect(await removed.json()).toEqual({ status: 'removed', cascade_deleted: 0 })
   expect(machinesOf(created.id).map(({ state }) => state)).toEqual(['destroyed'])
   expect(await read(created.id)).toMatchObject({ status: 'removed' })
+})
+
+test('every tool of the MCP server does its work in the Worker', async () => {
+  const client = await connectMcp(worker.url, ADMIN_TOKEN)
+  await useEveryTool(client)
+  await client.close()
 })
 
 test('the Worker proxies a message without a statement once the route is cached', async () => {
