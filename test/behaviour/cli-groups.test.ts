@@ -96,6 +96,8 @@ test('stored messages are listed by state, and shown with the answer of the agen
     json: askRegion(),
   })
   const stored = body.url.split('/').at(-1) ?? ''
+  // A Worker delivers with its cron trigger.
+  await h.deliver()
   const shown = await cli('messages', 'get', 'coder', stored.slice(0, 8), '--wait', '60')
   expect(shown.stdout).toContain(`${stored}  answered, message/send, `)
   expect(shown.stdout).toContain('"text": "ord"')

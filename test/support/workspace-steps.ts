@@ -8,6 +8,9 @@ import type { Harness, Json } from './harness.ts'
 const SWEEPS = 60
 const PATIENCE_MS = 300
 
+/** Real time between two sweeps. */
+const TURN_MS = 5
+
 /** @param harness of the test file, once it is open */
 export function workspaceSteps(harness: () => Harness) {
   async function create(input: Json = {}): Promise<string> {
@@ -26,6 +29,8 @@ export function workspaceSteps(harness: () => Harness) {
     for (let sweeps = 0; sweeps < SWEEPS; sweeps++) {
       // Work that a request left running may follow its workspace for long; it times out when the clock moves below.
       await Promise.race([harness().untilIdle(), delay(100)])
+      // Over PGlite a sweep never waits for input, and the emulated Fly needs its timers.
+      await delay(TURN_MS)
       const row = await read(id)
       if (row['status'] === status) return row
       harness().advance(stepMs)

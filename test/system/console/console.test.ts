@@ -139,9 +139,12 @@ test('the page says that it is disconnected, and becomes current by itself', asy
   const { h } = fixture
   const page = await fixture.open('#/')
   await page.getByText('Live', { exact: true }).waitFor()
+  // It comes with the first values.
+  const charts = page.getByRole('combobox', { name: 'Charts' })
+  await charts.waitFor()
   fixture.setUp(false)
   await page.getByRole('alert').getByText('The connection to the server is lost').waitFor()
-  await page.getByRole('combobox', { name: 'Charts' }).selectOption('hour')
+  await charts.selectOption('hour')
   await page.getByRole('region', { name: 'Charts' }).getByRole('alert').waitFor()
   await h.createWorkspace({ name: 'made-meanwhile' })
   fixture.setUp(true)
