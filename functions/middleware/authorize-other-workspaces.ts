@@ -11,6 +11,7 @@ import { normalizeUuid } from '../../lib/platform/uuid.ts'
 import { ROUTE_POLICIES } from '../access-policy.ts'
 import type { AppEnv } from '../http/app-env.ts'
 import { replaceIds } from '../http/replace-ids.ts'
+import { requireShallow } from '../http/require-shallow.ts'
 
 /**
  * Runs after the authorization and the body limit.
@@ -61,6 +62,7 @@ async function replaceSlugs(
   // The answer for a workspace that the token does not include.
   if (unknown !== undefined && isLimited) throw workspaceNotFound()
   if (unknown !== undefined) throw invalidField(unknown.name, `no workspace has the slug '${unknown.slug}'`)
+  requireShallow(body)
   const idOf = (value: string) => ids.get(value)
   const replaced = (value: unknown) => (typeof value === 'string' ? (idOf(value) ?? value) : value)
   for (const name of others.body ?? []) {

@@ -9,6 +9,7 @@ import { BodyTooLarge, readBoundedText } from '../../../lib/platform/bounded-rea
 import { normalizeUuid } from '../../../lib/platform/uuid.ts'
 import type { AppEnv } from '../../http/app-env.ts'
 import { toInvalidInput } from '../../http/problem.ts'
+import { requireShallow } from '../../http/require-shallow.ts'
 
 /** Handles a request, or changes it and what later handlers answered. */
 export type Translation = (c: Context<AppEnv>, next: () => Promise<void>) => Promise<Response | void>
@@ -28,11 +29,14 @@ export async function idParam({ db }: Pick<Services, 'db'>, c: Context<AppEnv>):
 
 /** @throws DomainError `invalid_input` */
 export async function jsonOf(c: Context<AppEnv>): Promise<unknown> {
+  let body: unknown
   try {
-    return await c.req.json()
+    body = await c.req.json()
   } catch {
     throw invalidField('body', 'must be JSON')
   }
+  requireShallow(body)
+  return body
 }
 
 /** @throws DomainError `invalid_input` naming the field */

@@ -4,6 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { Services } from '../../../lib/control-plane/services.ts'
 import { DomainError, invalidField } from '../../../lib/platform/errors.ts'
 import { isObject } from '../../../lib/platform/json-object.ts'
+import { isNestedWithin, MAX_NESTING } from '../../../lib/platform/postgres-text.ts'
 import { uuidInput } from '../../../lib/platform/uuid.ts'
 import { saveRecord } from '../../../lib/molecule/records.ts'
 import type { AppEnv } from '../../http/app-env.ts'
@@ -136,11 +137,11 @@ const idOf = (c: Context<AppEnv>): string => {
   return parsed.data
 }
 
-/** The body as an object; undefined for another one, which the route refuses. */
+/** The body as an object; undefined for another one, and for one too deep to be written again: both are left to the route. */
 async function bodyOf(c: Context<AppEnv>): Promise<Json | undefined> {
   try {
     const body: unknown = await c.req.json()
-    return isObject(body) ? body : undefined
+    return isObject(body) && isNestedWithin(MAX_NESTING, body) ? body : undefined
   } catch {
     return undefined
   }
