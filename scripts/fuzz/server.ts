@@ -104,8 +104,9 @@ export async function startFuzzServer(env: Record<string, string> = {}, database
     transport: agents.transport,
     longLived: LONG_LIVED,
     log: (level, message, fields) => {
-      if (level === 'error')
-        loggedErrors.push(`${message} ${String((fields as { error?: unknown } | undefined)?.error)}`)
+      if (level !== 'error') return
+      const { error } = fields as { error?: unknown }
+      loggedErrors.push(`${message} ${(error instanceof Error && error.stack) || String(error)}`)
     },
   })
   const services = {
